@@ -1,0 +1,70 @@
+// Package problem tells apart the three ways in which a request can end badly,
+// because a person, a shell script and a CI job each react differently to them:
+//
+//   - what the user wrote is wrong ([Usage]): mend the file or the command line;
+//   - this machine cannot do it ([Machine]): install, load or permit something;
+//   - the run is invalid ([Invalid]): nothing was shown either way.
+//
+// An error of any other kind is a defect or an accident of the operating system.
+package problem
+
+import "errors"
+
+// Kind says who has to act on an error. Its value is the exit status of the command.
+type Kind int
+
+const (
+	// Other is an error that nobody has classified; the command exits with 1.
+	Other Kind = 1
+	// Usage: the command line or a file is wrong; the command exits with 2.
+	Usage Kind = 2
+	// Machine: this machine cannot do it; the command exits with 3.
+	Machine Kind = 3
+	// Invalid: the run did not test what it set out to test; the command exits with 4.
+	Invalid Kind = 4
+)
+
+// Error is an error with somebody to act on it, and a hint how.
+type Error struct {
+	Kind Kind
+	Err  error
+	// Hint is one sentence that tells what to do, or empty.
+	Hint string
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the classified error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Wrap classifies err and attaches a hint; it returns nil for a nil err.
+func Wrap(kind Kind, err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Kind: kind, Err: err, Hint: hint}
+}
+
+// KindOf returns the kind of the outermost classified error in err's chain, or Other.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Other
+}
+
+// HintOf returns the first hint found in err's chain, or an empty string.
+func HintOf(err error) string {
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return ""
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}

@@ -1,0 +1,111 @@
+package result
+
+import "encoding/json"
+
+// Record is what one run leaves behind, the same in every format and backend.
+// Field names are fixed: scripts rely on them.
+type Record struct {
+	Schema     int        `json:"schema"` // 1
+	Run        string     `json:"run"`    // sha256:… of provenance key, scenario hash and seed
+	Digest     string     `json:"digest"` // sha256:… of everything that does not depend on the host, see [Record.ComputeDigest]
+	Scenario   Scenario   `json:"scenario"`
+	Seed       uint64     `json:"seed"`
+	Backend    string     `json:"backend"` // "vm" or "host"
+	Provenance Provenance `json:"provenance"`
+
+	Valid          bool     `json:"valid"`
+	InvalidBecause []string `json:"invalid_because"`
+
+	Faults   []Receipt                   `json:"faults"`
+	Load     Load                        `json:"load"`
+	Metrics  map[string]Metric           `json:"metrics"`
+	Counters map[string]map[string]int64 `json:"counters"` // node → kernel counter name (TcpExt.TCPRenoRecovery) → difference over the measured window
+	Expect   []Expectation               `json:"expect"`
+	Timeline Timeline                    `json:"timeline"`
+	Time     Time                        `json:"time"`
+}
+
+// Scenario names the scenario of a run and carries it whole, so that a record can be replayed by itself.
+type Scenario struct {
+	Name      string            `json:"name"`
+	Hash      string            `json:"hash"` // sha256:…
+	Set       map[string]string `json:"set"`  // --set path → value
+	Canonical json.RawMessage   `json:"canonical"`
+}
+
+// Provenance is everything that goes into a run besides scenario and seed.
+type Provenance struct {
+	Tool         string `json:"tool"`          // version and hash of the harness build
+	Kernel       string `json:"kernel"`        // release, such as 6.1.0-55-cloud-amd64
+	KernelConfig string `json:"kernel_config"` // sha256:… of the config
+	QEMU         string `json:"qemu,omitempty"`
+	Machine      string `json:"machine"`
+	Key          string `json:"key"` // sha256:… of all that determines the outcome
+}
+
+// Receipt is what a fault actually did, counted by something other than what acted.
+type Receipt struct {
+	Name    string `json:"name"`
+	Matched int64  `json:"matched"` // packets of the class, while the fault was on
+	Chosen  int64  `json:"chosen"`  // packets on which the fault acted
+	// Delivered is what the far end of the wire saw: extra copies for duplicate; packets
+	// gone for drop; packets that went through the fault's queue for delay, reorder and rate.
+	Delivered       int64 `json:"delivered"`
+	UnexplainedLoss int64 `json:"unexplained_loss"` // packets that no fault asked to lose
+	// In and Out are all packets counted before and behind the fault over the whole run.
+	In  int64 `json:"in"`
+	Out int64 `json:"out"`
+	// Overlimits counts packets that the fault's queue had no room for.
+	Overlimits int64 `json:"overlimits"`
+	// Interval is the 99.9 % binomial interval for Chosen, given Matched and the chance; empty when chance is 100 %.
+	Interval []int64 `json:"interval,omitempty"`
+}
+
+// Load is how the generators kept to their plan, summed over all of them.
+type Load struct {
+	Planned   int64            `json:"planned"`
+	Sent      int64            `json:"sent"`
+	Completed int64            `json:"completed"`
+	Errors    int64            `json:"errors"`
+	ByError   map[string]int64 `json:"by_error,omitempty"` // timeout, refused, reset, status, malformed, other
+	LateP99   int64            `json:"late_ns_p99"`
+	LateMax   int64            `json:"late_ns_max"`
+}
+
+// Better says which direction of a metric is good.
+type Better string
+
+// Directions.
+const (
+	Lower   Better = "lower"
+	Higher  Better = "higher"
+	Neither Better = "neither"
+)
+
+// Metric is one number of a run.
+type Metric struct {
+	Value  float64 `json:"value"`
+	Unit   string  `json:"unit"` // s, 1 (a share or a count), B, 1/s, bit/s
+	Better Better  `json:"better"`
+}
+
+// Expectation is one condition of the scenario and how it ended.
+type Expectation struct {
+	Expr  string  `json:"expr"`
+	OK    bool    `json:"ok"`
+	Value float64 `json:"value"`           // of the left-hand side
+	Error string  `json:"error,omitempty"` // why it could not be evaluated
+}
+
+// Timeline holds equally spaced samples from the start of the measured window.
+type Timeline struct {
+	Interval float64              `json:"interval"` // s; 0 when no timeline was recorded
+	Series   map[string][]float64 `json:"series"`
+}
+
+// Time of the run in seconds.
+type Time struct {
+	Measured float64 `json:"measured"` // length of the measured window
+	Virtual  float64 `json:"virtual"`  // from the run's start to its end on the run's own clock
+	Wall     float64 `json:"wall"`     // what it cost; not in the digest
+}
