@@ -1,0 +1,130 @@
+package result_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+)
+
+// made returns a record with made-up contents.
+func made(t *testing.T) *result.Record {
+	t.Helper()
+	r := &result.Record{
+		Schema:     result.Schema,
+		Scenario:   result.Scenario{Name: "made-up", Hash: "sha256:00", Canonical: json.RawMessage(`{"version":1}`)},
+		Seed:       7,
+		Backend:    "vm",
+		Provenance: result.Provenance{Tool: "t", Kernel: "k", Key: "sha256:11"},
+		Valid:      true,
+		Metrics:    map[string]result.Metric{"http.latency.p99": {Value: 0.131, Unit: "s", Better: result.Lower}},
+		Counters:   map[string]map[string]int64{"web": {"TcpExt.TCPRenoRecovery": 412}},
+		Timeline:   result.Timeline{Interval: 0.1, Series: map[string][]float64{"web.cpu.softirq": {0.01, 0.02, 0.03}}},
+		Time:       result.Time{Measured: 30, Wall: 2.1},
+	}
+	seal(t, r)
+	return r
+}
+
+func seal(t *testing.T, r *result.Record) {
+	t.Helper()
+	digest, err := r.ComputeDigest()
+	require.NoError(t, err)
+	r.Digest = digest
+}
+
+func TestDigestCoversWhatWasMeasured(t *testing.T) {
+	base := made(t).Digest
+	for name, change := range map[string]func(*result.Record){
+		"metric":      func(r *result.Record) { r.Metrics["http.latency.p99"] = result.Metric{Value: 0.132, Unit: "s"} },
+		"counter":     func(r *result.Record) { r.Counters["web"]["TcpExt.TCPRenoRecovery"]++ },
+		"sample":      func(r *result.Record) { r.Timeline.Series["web.cpu.softirq"][2] = 0.031 },
+		"validity":    func(r *result.Record) { r.Valid = false },
+		"seed":        func(r *result.Record) { r.Seed++ },
+		"scenario":    func(r *result.Record) { r.Scenario.Hash = "sha256:01" },
+		"virtual end": func(r *result.Record) { r.Time.Virtual = 31 },
+	} {
+		r := made(t)
+		change(r)
+		seal(t, r)
+		require.NotEqual(t, base, r.Digest, name)
+	}
+}
+
+func TestDigestLeavesOutTheHost(t *testing.T) {
+	base := made(t).Digest
+	r := made(t)
+	r.Time.Wall, r.Provenance.QEMU, r.Provenance.Key, r.Backend = 99, "10.0.0", "sha256:22", "host"
+	r.Scenario.Set = map[string]string{"seed": "1"}
+	seal(t, r)
+	require.Equal(t, base, r.Digest)
+}
+
+func TestCompareNamesTheFirstMomentFirst(t *testing.T) {
+	a, b := made(t), made(t)
+	require.Empty(t, result.Compare(a, b))
+
+	b.Timeline.Series["web.cpu.softirq"][1] = 0.5
+	b.Counters["web"]["TcpExt.TCPTimeouts"] = 3
+	diff := result.Compare(a, b)
+	require.Equal(t, []result.Difference{
+		{Field: "timeline.web.cpu.softirq", Moment: 0.1, A: "0.02", B: "0.5"},
+		{Field: "counters.web.TcpExt.TCPTimeouts", Moment: -1, A: "missing", B: "3"},
+	}, diff)
+}
+
+func TestSaveAndRead(t *testing.T) {
+	dir := t.TempDir()
+	r := made(t)
+	path, err := result.Save(dir, r)
+	require.NoError(t, err)
+	require.Equal(t, "made-up-7-"+result.Short(r.Digest)+".json", filepath.Base(path))
+
+	back, err := result.Read(path)
+	require.NoError(t, err)
+	require.Empty(t, result.Compare(r, back))
+
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "no temporary file stays behind")
+}
+
+func TestReadRefuses(t *testing.T) {
+	dir := t.TempDir()
+	path, err := result.Save(dir, made(t))
+	require.NoError(t, err)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	for name, tc := range map[string]struct{ text, want string }{
+		"a record that was cut off":      {string(whole[:len(whole)/2]), "unexpected end of JSON input"},
+		"a record that was edited":       {strings.Replace(string(whole), "412", "413", 1), "do not fit its digest"},
+		"a record of another schema":     {strings.Replace(string(whole), `"schema": 1`, `"schema": 9`, 1), "schema 9"},
+		"a field of the wrong type":      {strings.Replace(string(whole), `"seed": 7`, `"seed": "x"`, 1), ".json:"},
+		"something else than a document": {"hello", ".json:1:1: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := filepath.Join(t.TempDir(), "r.json")
+			require.NoError(t, os.WriteFile(p, []byte(tc.text), 0o600))
+			_, err := result.Read(p)
+			require.ErrorContains(t, err, tc.want)
+			require.Equal(t, problem.Usage, problem.KindOf(err))
+		})
+	}
+	_, err = result.Read(filepath.Join(dir, "missing.json"))
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+}
+
+func TestCheckDirRefusesAPlaceThatIsNoDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "f")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	err := result.CheckDir(filepath.Join(file, "runs"))
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+	require.NotEmpty(t, problem.HintOf(err))
+}

@@ -1,0 +1,151 @@
+package result
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+// Schema is the version of the record's layout that this package writes.
+const Schema = 1
+
+// maxRecord bounds what [Read] reads, in bytes: a file that is larger is not one of ours.
+const maxRecord = 256 << 20
+
+// FileName is the name under which [Save] keeps a record: scenario, seed and the
+// digest's first digits, so that a run that repeats lands on the same file.
+func FileName(r *Record) string {
+	return fmt.Sprintf("%s-%d-%s.json", r.Scenario.Name, r.Seed, Short(r.Digest))
+}
+
+// CheckDir makes dir if it is missing and makes sure that a file can be written
+// there, so that a run whose record could not be kept is not begun.
+func CheckDir(dir string) error {
+	hint := "give another place with --out DIR"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return problem.Wrap(problem.Machine, fmt.Errorf("make results directory: %w", err), hint)
+	}
+	f, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return problem.Wrap(problem.Machine, fmt.Errorf("write to results directory: %w", err), hint)
+	}
+	// A byte is written because a full disk still lets empty files be made.
+	_, err = f.Write([]byte{'\n'})
+	if err := errors.Join(err, f.Close(), os.Remove(f.Name())); err != nil {
+		return problem.Wrap(problem.Machine, fmt.Errorf("write to results directory: %w", err), hint)
+	}
+	return nil
+}
+
+// Save writes the record into dir and returns the file's path. The file appears
+// whole or not at all.
+func Save(dir string, r *Record) (string, error) {
+	b, err := Encode(r)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, FileName(r))
+	if err := writeFile(path, b); err != nil {
+		return "", problem.Wrap(problem.Machine, fmt.Errorf("save record: %w", err), "give another place with --out DIR")
+	}
+	return path, nil
+}
+
+// Encode returns the record as one indented JSON document with a final newline.
+func Encode(r *Record) ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", " "); err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+func writeFile(path string, b []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".record-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if _, err := f.Write(b); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Read reads a record that [Save] wrote, and checks that its digest fits its contents.
+func Read(path string) (*Record, error) {
+	usage := func(err error, hint string) error { return problem.Wrap(problem.Usage, err, hint) }
+	info, err := os.Stat(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usage(fmt.Errorf("read record: %w", err), "records of runs are kept in results/runs unless --out said otherwise")
+		}
+		return nil, usage(fmt.Errorf("read record: %w", err), "")
+	}
+	if info.IsDir() || info.Size() > maxRecord {
+		return nil, usage(fmt.Errorf("read record %s: not a record file", path), "")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage(fmt.Errorf("read record: %w", err), "")
+	}
+	r := new(Record)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, usage(fmt.Errorf("%s: %s", position(path, b, err), err), "this is not a whole record of ruleout; was it cut off?")
+	}
+	if r.Schema != Schema {
+		return nil, usage(fmt.Errorf("%s: record has schema %d, this build reads %d", path, r.Schema, Schema), "use the build of ruleout that wrote it")
+	}
+	digest, err := r.ComputeDigest()
+	if err != nil {
+		return nil, err
+	}
+	if digest != r.Digest {
+		return nil, usage(fmt.Errorf("%s: the record's contents do not fit its digest %s", path, Short(r.Digest)), "the file was changed after the run")
+	}
+	return r, nil
+}
+
+// position turns the offset in a JSON error into file:line:column.
+func position(path string, b []byte, err error) string {
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	offset := int64(-1)
+	switch {
+	case errors.As(err, &syntax):
+		offset = syntax.Offset
+	case errors.As(err, &typ):
+		offset = typ.Offset
+	}
+	if offset < 1 || offset > int64(len(b)) {
+		return path
+	}
+	before := b[:offset-1] // both count the offending byte as read
+	line := 1 + bytes.Count(before, []byte{'\n'})
+	column := len(before) - bytes.LastIndexByte(before, '\n')
+	return fmt.Sprintf("%s:%d:%d", path, line, column)
+}
