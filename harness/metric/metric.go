@@ -1,0 +1,102 @@
+package metric
+
+import (
+	"slices"
+	"strings"
+)
+
+// Better says which direction of a metric is good.
+type Better string
+
+// Directions.
+const (
+	Lower   Better = "lower"
+	Higher  Better = "higher"
+	Neither Better = "neither"
+)
+
+// Units of metrics.
+const (
+	Seconds   = "s"
+	One       = "1" // a count, or a share between 0 and 1
+	Bytes     = "B"
+	PerSecond = "1/s"
+)
+
+// Metric describes one number of a run.
+type Metric struct {
+	// Name is whole when it comes from [Lookup] and [Names], and without the node's or
+	// fault's name when it comes from [Node] or [Fault].
+	Name   string
+	Unit   string
+	Better Better
+	// About is one line without a full stop.
+	About string
+}
+
+// HTTP returns the metrics of the load, such as http.latency.p99.
+func HTTP() []Metric { return slices.Clone(http) }
+
+// Machine returns the metrics of the whole computer, such as machine.load1.
+func Machine() []Metric { return slices.Clone(machine) }
+
+// Node returns the metrics of a node without the node's name, such as cpu.softirq.
+func Node() []Metric { return slices.Clone(node) }
+
+// Fault returns the metrics of a fault without "fault." and its name, such as chosen.
+func Fault() []Metric { return slices.Clone(fault) }
+
+// Lookup finds a metric by its whole name. A first part other than http, machine and
+// fault is taken for a node; that such a node or fault exists is the caller's to check.
+func Lookup(name string) (Metric, bool) {
+	first, rest, found := strings.Cut(name, ".")
+	if !found || first == "" {
+		return Metric{}, false
+	}
+	switch first {
+	case "http":
+		return find(http, name, name)
+	case "machine":
+		return find(machine, name, name)
+	case "fault":
+		_, of, _ := strings.Cut(rest, ".")
+		return find(fault, of, name)
+	}
+	if group, counter, ok := SplitCounter(rest); ok {
+		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true
+	}
+	return find(node, rest, name)
+}
+
+// Names returns every name that a run with these nodes and faults can yield, the
+// known counters of the nodes among them.
+func Names(nodes, faults []string) []string {
+	var names []string
+	add := func(prefix string, list []Metric) {
+		for _, m := range list {
+			names = append(names, prefix+m.Name)
+		}
+	}
+	add("", http)
+	add("", machine)
+	for _, f := range faults {
+		add("fault."+f+".", fault)
+	}
+	for _, n := range nodes {
+		add(n+".", node)
+		for _, c := range Counters() {
+			names = append(names, n+"."+c)
+		}
+	}
+	return names
+}
+
+func find(list []Metric, suffix, name string) (Metric, bool) {
+	for _, m := range list {
+		if m.Name == suffix {
+			m.Name = name
+			return m, true
+		}
+	}
+	return Metric{}, false
+}
