@@ -1,0 +1,124 @@
+package netem
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// Root is the parent of a device's outermost qdisc (TC_H_ROOT).
+const Root uint32 = 0xffffffff
+
+// Handle returns a qdisc's handle, or a class's when minor is not 0: "1:2" is Handle(1, 2).
+func Handle(major, minor uint16) uint32 { return uint32(major)<<16 | uint32(minor) }
+
+// Conn talks to the qdiscs of one network namespace. It may be used by several
+// goroutines, whatever namespace their threads are in.
+type Conn struct {
+	socket *nl.SocketHandle
+}
+
+// Open opens a connection to the namespace of the calling thread, which must be locked
+// to its goroutine if that is not the process's own. The caller closes it.
+func Open() (*Conn, error) {
+	s, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open netlink socket: %w", err)
+	}
+	if err := errors.Join(s.SetSendTimeout(&nl.SocketTimeoutTv), s.SetReceiveTimeout(&nl.SocketTimeoutTv)); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("set timeouts of netlink socket: %w", err)
+	}
+	_ = s.SetExtAck(true) // nicer errors where the kernel has them
+	return &Conn{socket: &nl.SocketHandle{Socket: s}}, nil
+}
+
+// Close closes the connection; qdiscs stay.
+func (c *Conn) Close() error {
+	c.socket.Close()
+	return nil
+}
+
+func (c *Conn) execute(r *nl.NetlinkRequest, kind uint16) ([][]byte, error) {
+	r.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: c.socket}
+	return r.Execute(unix.NETLINK_ROUTE, kind)
+}
+
+// Add adds a netem under parent ([Root] or a class) on the device with this index,
+// reads it back and compares. On any error but one of the comparison nothing was added.
+//
+// The kernel answers ENOENT when it has no netem (module sch_netem), EPERM without
+// CAP_NET_ADMIN in the namespace, and EEXIST when handle is taken.
+func (c *Conn) Add(index int, handle, parent uint32, q Qdisc) error {
+	if err := q.check(); err != nil {
+		return fmt.Errorf("add netem: %w", err)
+	}
+	if _, err := c.execute(request(index, handle, parent, &q), 0); err != nil {
+		return fmt.Errorf("add netem: %w", err)
+	}
+	list, err := c.List()
+	if err != nil {
+		return fmt.Errorf("read netem back: %w", err)
+	}
+	for _, s := range list {
+		if s.Index != index || s.Handle != handle {
+			continue
+		}
+		if s.Netem == nil {
+			return fmt.Errorf("read netem back: found a %s", s.Kind)
+		}
+		if err := compare(&q, s.Netem); err != nil {
+			return fmt.Errorf("read netem back: %w", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("read netem back: no qdisc %x:%x on the device", handle>>16, handle&0xffff)
+}
+
+// Stats is one qdisc of any kind with its counters.
+type Stats struct {
+	// Index of the device; Handle and Parent as in [Conn.Add].
+	Index          int
+	Handle, Parent uint32
+	Kind           string
+	// Netem is what a netem was told, as the kernel has it; nil for other kinds.
+	Netem *Qdisc
+	// Packets and Bytes left the qdisc.
+	Packets, Bytes uint64
+	// Drops counts packets that the qdisc dropped, for loss that was asked for as well as for want of room.
+	Drops, Overlimits, Requeues uint32
+	// Waiting and Backlog are what it holds now, in packets and in bytes.
+	Waiting, Backlog uint32
+}
+
+// List returns all visible qdiscs of the namespace in the kernel's order.
+func (c *Conn) List() ([]Stats, error) {
+	for range 8 {
+		list, err := c.list()
+		if !errors.Is(err, nl.ErrDumpInterrupted) { // the set changed meanwhile: ask again
+			return list, err
+		}
+	}
+	return nil, fmt.Errorf("list qdiscs: %w", nl.ErrDumpInterrupted)
+}
+
+func (c *Conn) list() ([]Stats, error) {
+	r := nl.NewNetlinkRequest(unix.RTM_GETQDISC, unix.NLM_F_DUMP)
+	r.AddData(&nl.TcMsg{Family: unix.AF_UNSPEC})
+	messages, err := c.execute(r, unix.RTM_NEWQDISC)
+	if err != nil {
+		return nil, fmt.Errorf("list qdiscs: %w", err)
+	}
+	list := make([]Stats, 0, len(messages))
+	for _, m := range messages {
+		s, err := parse(m)
+		if err != nil {
+			return nil, fmt.Errorf("list qdiscs: %w", err)
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
