@@ -1,0 +1,43 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Role is what an agent does, from its configuration to its result, which must marshal to
+// JSON. It calls c.Ready once, when it can be relied on, and returns soon after ctx
+// is done, with the result so far. The parent's death does not wait for it.
+type Role func(ctx context.Context, config json.RawMessage, c Control) (any, error)
+
+// Control is a role's line to its parent.
+type Control interface {
+	// Ready says that the role has begun to do its work; Start returns then.
+	Ready()
+	// Begin yields once, when the parent has decided it, the start of the
+	// measured window in ns of CLOCK_MONOTONIC, which may lie in the past.
+	Begin() <-chan int64
+}
+
+var roles = map[string]Role{}
+
+// Register makes a role known by name. It is called from init functions only, and panics
+// if the name is taken.
+func Register(name string, f Role) {
+	if _, taken := roles[name]; taken {
+		panic("agent: role " + name + " registered twice")
+	}
+	roles[name] = f
+}
+
+func lookup(name string) (Role, error) {
+	if f, ok := roles[name]; ok {
+		return f, nil
+	}
+	return nil, fmt.Errorf("no role %q in this binary (it has: %s)", name,
+		strings.Join(slices.Sorted(maps.Keys(roles)), ", "))
+}

@@ -1,0 +1,91 @@
+package socket
+
+import (
+	"fmt"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Poll waits for many sockets and one alarm on one thread. Events are edge-triggered:
+// each is reported once, and its owner reads or writes until EAGAIN.
+type Poll struct {
+	epoll, timer int
+	events       [256]unix.EpollEvent
+}
+
+// Event tells what happened to a socket.
+type Event struct {
+	// Key is what the socket was added with.
+	Key Key
+	// Flags are EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP and EPOLLRDHUP.
+	Flags uint32
+}
+
+// Key identifies a socket in a Poll: a slot of the owner's choice, and a generation
+// that tells an event of an earlier socket in the same slot from one of the present socket.
+type Key struct {
+	Slot, Generation int32
+}
+
+// alarm is the slot of the timer; owners' slots are not negative.
+const alarm = -1
+
+// NewPoll creates an empty Poll; Close frees it.
+func NewPoll() (*Poll, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create epoll instance: %w", err)
+	}
+	// A timerfd, unlike an epoll timeout, has nanoseconds, an absolute time and no timer slack.
+	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(epoll)
+		return nil, fmt.Errorf("create timerfd: %w", err)
+	}
+	p := &Poll{epoll: epoll, timer: timer}
+	if errno := p.Add(FD(timer), Key{Slot: alarm}, unix.EPOLLIN); errno != 0 {
+		p.Close()
+		return nil, fmt.Errorf("watch timerfd: %w", errno)
+	}
+	return p, nil
+}
+
+// Add watches a descriptor until it is closed.
+func (p *Poll) Add(fd FD, key Key, flags uint32) Errno {
+	event := unix.EpollEvent{Events: flags | unix.EPOLLET, Fd: key.Slot, Pad: key.Generation}
+	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	return errno
+}
+
+// Alarm makes the next Wait return at a time, in ns of CLOCK_MONOTONIC, at the latest.
+// It replaces an earlier alarm. A time that has passed rings at once.
+func (p *Poll) Alarm(at int64) Errno {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // 0 would disarm
+	_, _, errno := syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), unix.TFD_TIMER_ABSTIME, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	return errno
+}
+
+// Wait sleeps until something happens and hands each event to f. The alarm is not handed over.
+func (p *Poll) Wait(f func(Event)) Errno {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), ^uintptr(0), 0, 0)
+	if errno == unix.EINTR {
+		return 0
+	}
+	if errno != 0 {
+		return errno
+	}
+	for _, e := range p.events[:n] {
+		if e.Fd != alarm {
+			f(Event{Key: Key{Slot: e.Fd, Generation: e.Pad}, Flags: e.Events})
+		}
+	}
+	return 0
+}
+
+// Close frees the Poll, not the sockets in it.
+func (p *Poll) Close() {
+	_ = unix.Close(p.timer)
+	_ = unix.Close(p.epoll)
+}
