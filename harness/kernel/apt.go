@@ -1,0 +1,149 @@
+package kernel
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+// apt asks the system's package manager. It changes nothing outside its own temporary
+// files and needs no rights.
+type apt struct{}
+
+// aptHint is what to do where there is no apt.
+const aptHint = "fetch the kernel's packages in another way (linux-image-*.deb, and linux-modules-*.deb where the distribution splits them), then: ruleout kernel add FILES"
+
+// updateHint is what to do about package lists that are absent or old.
+const updateHint = "bring apt's package lists up to date: sudo apt-get update"
+
+func findApt() (*apt, error) {
+	for _, tool := range []string{"apt-get", "apt-cache"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull a kernel: no %s on this machine", tool), aptHint)
+		}
+	}
+	return &apt{}, nil
+}
+
+// cache runs apt-cache and returns its output.
+func (*apt) cache(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "apt-cache", args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	var out, msg bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &msg
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		// "No packages found" is an answer, and what could be found is printed all the same.
+		if strings.Contains(msg.String(), "No packages found") || out.Len() > 0 {
+			return out.Bytes(), nil
+		}
+		return nil, aptError("apt-cache "+args[0], err, msg.String())
+	}
+	return out.Bytes(), nil
+}
+
+// names returns the names of all packages that begin with prefix.
+func (a *apt) names(ctx context.Context, prefix string) ([]string, error) {
+	out, err := a.cache(ctx, "pkgnames", prefix)
+	return strings.Fields(string(out)), err
+}
+
+// candidate is a package that apt would install.
+type candidate struct {
+	name, version, sha256 string
+	depends               []string // names, first alternatives only
+}
+
+// show returns the candidates of the named packages; those that apt cannot install are absent.
+func (a *apt) show(ctx context.Context, names ...string) (map[string]candidate, error) {
+	found := map[string]candidate{}
+	if len(names) == 0 {
+		return found, nil
+	}
+	out, err := a.cache(ctx, append([]string{"show", "--no-all-versions", "--"}, names...)...)
+	if err != nil {
+		return nil, err
+	}
+	for paragraph := range bytes.SplitSeq(out, []byte("\n\n")) {
+		c, err := parseControl(paragraph)
+		if err != nil {
+			return nil, fmt.Errorf("apt-cache show: %w", err)
+		}
+		// Without a file name it is installed, but cannot be fetched.
+		if c["Package"] == "" || c["Filename"] == "" {
+			continue
+		}
+		p := candidate{name: c["Package"], version: c["Version"], sha256: c["SHA256"]}
+		for _, d := range strings.Split(c["Pre-Depends"]+","+c["Depends"], ",") {
+			if f := strings.Fields(d); len(f) > 0 {
+				p.depends = append(p.depends, f[0])
+			}
+		}
+		found[p.name] = p
+	}
+	return found, nil
+}
+
+// download fetches packages into dir.
+func (*apt) download(ctx context.Context, dir string, packages []candidate, progress io.Writer) error {
+	// The sandbox user of a root's apt could not write to dir, which is private.
+	args := []string{"-q", "-o", "APT::Sandbox::User=root", "-o", "Dpkg::Use-Pty=0", "download", "--"}
+	for _, p := range packages {
+		args = append(args, p.name+"="+p.version)
+	}
+	cmd := exec.CommandContext(ctx, "apt-get", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	var msg bytes.Buffer
+	cmd.Stdout, cmd.Stderr = progress, &msg
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return aptError("apt-get download", err, msg.String())
+	}
+	return nil
+}
+
+// aptError makes one line of apt's messages and says what to do about it.
+func aptError(op string, err error, messages string) error {
+	var lines []string
+	for line := range strings.Lines(messages) {
+		if rest, ok := strings.CutPrefix(line, "E: "); ok {
+			lines = append(lines, strings.TrimSpace(rest))
+		}
+	}
+	if len(lines) > 0 {
+		err = errors.New(strings.Join(lines, "; "))
+	}
+	hint := "see what apt says: " + op
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(messages, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("404 ", "File not found", "Hash Sum mismatch", "unexpected size"):
+		err = fmt.Errorf("the package lists are older than what the mirror has now: %w", err)
+		hint = updateHint
+	case has("resolving", "Could not connect", "Connection failed", "Connection refused", "Network is unreachable", "timed out"):
+		hint = "check the network and apt's proxy settings; a package fetched elsewhere can be imported: ruleout kernel add FILES"
+	case has("No space left"):
+		hint = "make room, or set XDG_CACHE_HOME to a directory with more"
+	case has("Unable to locate package", "was not found", "no installation candidate", "Can't select"):
+		hint = updateHint
+	}
+	return problem.Wrap(problem.Machine, fmt.Errorf("%s: %w", op, err), hint)
+}

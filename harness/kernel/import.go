@@ -1,0 +1,421 @@
+package kernel
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+// importer takes the packages of one kernel apart into a staging directory.
+type importer struct {
+	dir     string
+	limits  limits
+	encoder *zstd.Encoder
+
+	file     string // the package being read
+	control  control
+	packages []Package
+	release  string            // of what was found so far
+	from     string            // the package that told the release
+	image    string            // name of the package with the image, empty if there was none
+	found    map[string]string // what was found once → the package it was in
+	depends  []string          // Depends of all packages, for hints
+	debug    bool              // debug symbols were seen
+	builtin  []string
+
+	work    *errgroup.Group // modules on their way to the store
+	mu      sync.Mutex      // guards the rest, which work writes
+	modules []module
+	sums    []string // "sha256 path" of image, configuration and modules
+	size    int64
+}
+
+// unpack imports the packages into staging.
+func (s *Store) unpack(ctx context.Context, files []*debFile, staging string) error {
+	encoder, err := newModuleEncoder()
+	if err != nil {
+		return err
+	}
+	defer encoder.Close()
+	im := &importer{dir: staging, limits: s.limits, encoder: encoder, found: map[string]string{}}
+	for _, f := range files {
+		if err := im.add(ctx, f); err != nil {
+			return importError(f.path, err)
+		}
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.path)
+	}
+	if err := im.finish(); err != nil {
+		return importError(strings.Join(names, ", "), err)
+	}
+	return nil
+}
+
+// importError names the file, and says whose fault it is.
+func importError(file string, err error) error {
+	op := "import " + file
+	if kind := problem.KindOf(storeError(op, err)); kind == problem.Machine {
+		return storeError(op, err)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	hint := problem.HintOf(err)
+	var t *truncated
+	if errors.As(err, &t) || hint == "" {
+		hint = "the file is damaged or no kernel package: fetch it again, such as with: apt-get download linux-image-RELEASE"
+	}
+	return problem.Wrap(problem.Usage, fmt.Errorf("%s: %w", op, err), hint)
+}
+
+// add takes one package apart.
+func (im *importer) add(ctx context.Context, f *debFile) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	im.file = f.path
+	// One worker and a short queue beside the reader: XZ, the bottleneck, has one thread.
+	im.work, ctx = errgroup.WithContext(ctx)
+	im.work.SetLimit(2)
+	err := readDeb(&contextReader{ctx, f}, im.limits, func(c control) error { return im.begin(c, f.sum) }, im.visit)
+	// A failed worker cancels the context: its error is the cause.
+	if werr := im.work.Wait(); werr != nil {
+		return werr
+	}
+	return err
+}
+
+// begin looks at a package's control fields.
+func (im *importer) begin(c control, sum string) error {
+	// "all" is what meta-packages may be; their lack of a kernel is found out later.
+	if arch := c["Architecture"]; arch != "amd64" && arch != "all" {
+		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", c["Package"], arch), "get the amd64 build of it")
+	}
+	im.control = c
+	im.packages = append(im.packages, Package{Name: c["Package"], Version: c["Version"], SHA256: sum})
+	im.depends = append(im.depends, strings.Split(c["Depends"], ",")...)
+	return nil
+}
+
+// visit takes what is needed of an entry.
+func (im *importer) visit(h *tar.Header, r io.Reader) error {
+	name, err := cleanName(h.Name)
+	if err != nil || h.Typeflag != tar.TypeReg {
+		return err
+	}
+	name = strings.TrimPrefix(name, "usr/")
+	if release, ok := strings.CutPrefix(name, "boot/vmlinuz-"); ok {
+		return im.bootImage(release, r)
+	}
+	if release, ok := strings.CutPrefix(name, "boot/config-"); ok {
+		return im.config(release, r)
+	}
+	if strings.HasPrefix(name, "lib/debug/") {
+		im.debug = true
+	}
+	rest, ok := strings.CutPrefix(name, "lib/modules/")
+	release, rest, ok2 := strings.Cut(rest, "/")
+	if !ok || !ok2 {
+		return nil
+	}
+	switch {
+	case rest == "vmlinuz":
+		return im.bootImage(release, r)
+	case rest == "config":
+		return im.config(release, r)
+	case rest == "modules.builtin":
+		return im.builtins(release, r)
+	case isModule(rest):
+		return im.module(release, rest, r)
+	}
+	return nil
+}
+
+// sameRelease makes sure that all parts are of one kernel.
+func (im *importer) sameRelease(release string) error {
+	if !validRelease.MatchString(release) {
+		return fmt.Errorf("%q is not a kernel release", release)
+	}
+	if im.release != "" && im.release != release {
+		return problem.Wrap(problem.Usage, fmt.Errorf("it is of kernel %s, while %s is of %s", release, im.from, im.release), "import one kernel at a time")
+	}
+	if im.release == "" {
+		im.release, im.from = release, im.file
+	}
+	return nil
+}
+
+// once makes sure that a part comes once.
+func (im *importer) once(release, part string) error {
+	if err := im.sameRelease(release); err != nil {
+		return err
+	}
+	if other, ok := im.found[part]; ok {
+		return problem.Wrap(problem.Usage, fmt.Errorf("it has the %s, and so has %s", part, other), "give every package of one build once")
+	}
+	im.found[part] = im.file
+	return nil
+}
+
+const packedImage = "vmlinuz"
+
+func (im *importer) bootImage(release string, r io.Reader) error {
+	if err := im.once(release, "kernel image"); err != nil {
+		return err
+	}
+	im.image = im.control["Package"]
+	_, err := im.write(packedImage, func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
+	return err
+}
+
+func (im *importer) config(release string, r io.Reader) error {
+	if err := im.once(release, "configuration"); err != nil {
+		return err
+	}
+	text, err := readAll(r, 16<<20)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if c := parseConfig(text); c["X86_64"] != "y" {
+		return errors.New("its configuration is not one of an amd64 kernel: CONFIG_X86_64 is not set")
+	}
+	return im.store(configFile, configFile, text)
+}
+
+func (im *importer) builtins(release string, r io.Reader) error {
+	if err := im.once(release, "modules.builtin"); err != nil {
+		return err
+	}
+	text, err := readAll(r, 16<<20)
+	if err != nil {
+		return fmt.Errorf("modules.builtin: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			im.builtin = append(im.builtin, moduleName(line))
+		}
+	}
+	return nil
+}
+
+func (im *importer) module(release, name string, r io.Reader) error {
+	if err := im.once(release, uncompressedPath(name)); err != nil {
+		return err
+	}
+	data, err := readAll(r, im.limits.module)
+	if err != nil {
+		return fmt.Errorf("module %s: %w", name, err)
+	}
+	im.work.Go(func() error {
+		if err := im.storeModule(name, data); err != nil {
+			return fmt.Errorf("module %s: %w", name, err)
+		}
+		return nil
+	})
+	return nil
+}
+
+func (im *importer) storeModule(name string, data []byte) error {
+	ko, err := uncompressModule(data, im.limits)
+	if err != nil {
+		return err
+	}
+	needs, err := moduleNeeds(ko)
+	if err != nil {
+		return err
+	}
+	m := module{Path: uncompressedPath(name), Needs: needs}
+	n, err := im.write(path.Join(moduleDir, m.Path+".zst"), func(w io.Writer) error {
+		_, err := w.Write(im.encoder.EncodeAll(ko, nil))
+		return err
+	})
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.modules = append(im.modules, m)
+	im.sums = append(im.sums, fmt.Sprintf("%s %x\n", path.Join(moduleDir, m.Path), sha256.Sum256(ko)))
+	im.size += n
+	return err
+}
+
+// store writes a small file and adds it to the kernel's hash, under id if that is not empty.
+func (im *importer) store(file, id string, data []byte) error {
+	n, err := im.write(file, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.size += n
+	if id != "" {
+		im.sums = append(im.sums, fmt.Sprintf("%s %x\n", id, sha256.Sum256(data)))
+	}
+	return err
+}
+
+// write makes a file below the staging directory, whose name the importer has chosen or
+// checked, and returns its size.
+func (im *importer) write(name string, fill func(io.Writer) error) (int64, error) {
+	file := filepath.Join(im.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return 0, err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	c := &counter{out: f}
+	err = errors.Join(fill(c), f.Close())
+	return c.n, err
+}
+
+type counter struct {
+	out io.Writer
+	n   int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.out.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// finish unpacks the image and writes down what was found.
+func (im *importer) finish() error {
+	if err := im.complete(); err != nil {
+		return err
+	}
+	compression, sum, size, err := im.unpackImage()
+	if err != nil {
+		return fmt.Errorf("vmlinuz of %s: %w", im.release, err)
+	}
+	im.sums = append(im.sums, fmt.Sprintf("%s %x\n", imageFile, sum.Sum(nil)))
+	im.size += size
+	text, err := os.ReadFile(filepath.Join(im.dir, configFile))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(im.modules, func(a, b module) int { return strings.Compare(a.Path, b.Path) })
+	slices.Sort(im.builtin)
+	index := moduleIndex{Modules: im.modules, Builtin: slices.Compact(im.builtin)}
+	data, err := json.Marshal(index)
+	if err != nil {
+		return err
+	}
+	if err := im.store(modulesFile, "", data); err != nil {
+		return err
+	}
+	slices.SortFunc(im.packages, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
+	slices.Sort(im.sums)
+	k := Kernel{
+		Release: im.release, Flavour: flavourOf(im.release), Package: im.image, Arch: "amd64",
+		ConfigHash: parseConfig(text).hash(),
+		Hash:       fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(im.sums, "")))),
+		Packages:   im.packages, Format: string(compression), Modules: len(im.modules),
+		Size: im.size, ImageSize: size, Schema: schema,
+	}
+	for _, p := range im.packages {
+		if p.Name == im.image {
+			k.Version = p.Version
+		}
+	}
+	data, err = json.MarshalIndent(k, "", "  ")
+	if err != nil {
+		return err
+	}
+	return im.store(metaFile, "", append(data, '\n'))
+}
+
+// complete makes sure that nothing is missing.
+func (im *importer) complete() error {
+	missing := func(what string) error {
+		hint := "give all packages of the kernel in one call: " + strings.Join(im.partners(), " ")
+		if len(im.partners()) == 0 {
+			hint = "give a linux-image-RELEASE package, and linux-modules-RELEASE if the distribution has that"
+		}
+		return problem.Wrap(problem.Usage, errors.New(what), hint)
+	}
+	switch {
+	case im.image == "" && im.debug:
+		return problem.Wrap(problem.Usage, errors.New("it has debug symbols, but no kernel to boot"), "give the package of the same name without -dbg")
+	case im.image == "" && len(im.found) == 0 && len(im.partners()) > 0:
+		return missing("no kernel is in it, it only points to other packages")
+	case im.image == "":
+		return missing("no kernel image (boot/vmlinuz-RELEASE) is in it")
+	case im.found["configuration"] == "":
+		return missing("no configuration (boot/config-" + im.release + ") is in it")
+	}
+	text, err := os.ReadFile(filepath.Join(im.dir, configFile))
+	if err != nil {
+		return err
+	}
+	if len(im.modules) == 0 && parseConfig(text).Has("MODULES") {
+		return missing("no modules (lib/modules/" + im.release + ") are in it")
+	}
+	return nil
+}
+
+// partners returns the packages that the given ones depend on and that hold parts of a kernel.
+func (im *importer) partners() []string {
+	var names []string
+	for _, d := range im.depends {
+		name, _, _ := strings.Cut(strings.TrimSpace(d), " ")
+		given := slices.ContainsFunc(im.packages, func(p Package) bool { return p.Name == name })
+		if isPart(name) && !given && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (im *importer) unpackImage() (compression format, sum hash.Hash, size int64, err error) {
+	packed := filepath.Join(im.dir, packedImage)
+	f, err := os.Open(packed)
+	if err != nil {
+		return "", nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", nil, 0, err
+	}
+	img, err := openBootImage(f, info.Size())
+	if err != nil {
+		return "", nil, 0, err
+	}
+	if img.release != "" && img.release != im.release {
+		return "", nil, 0, fmt.Errorf("it calls itself %q", img.release)
+	}
+	sum = sha256.New()
+	size, err = im.write(imageFile, func(w io.Writer) error {
+		compression, err = img.unpack(io.MultiWriter(w, sum), im.limits)
+		return err
+	})
+	if err == nil {
+		err = checkELF(filepath.Join(im.dir, imageFile))
+	}
+	if err == nil {
+		err = os.Remove(packed)
+	}
+	return compression, sum, size, err
+}
