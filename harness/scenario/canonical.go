@@ -1,0 +1,110 @@
+package scenario
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+// Canonical returns the scenario as JSON with sorted keys, all defaults filled in and
+// every quantity a number of base units: nanoseconds, bits a second, bytes, events a
+// second, shares of 1. Two scenarios that mean the same have the same canonical form,
+// but for About, which is in it and has no meaning.
+func (s *Scenario) Canonical() ([]byte, error) {
+	plain, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("canonical form: %w", err)
+	}
+	// By way of a map, so that keys are sorted and stay where they are when a field of
+	// the Go types moves.
+	dec := json.NewDecoder(bytes.NewReader(plain))
+	dec.UseNumber()
+	var tree map[string]any
+	if err := dec.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("canonical form: %w", err)
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // expectations are full of < and >
+	if err := enc.Encode(tree); err != nil {
+		return nil, fmt.Errorf("canonical form: %w", err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// FromCanonical reads what [Scenario.Canonical] wrote, and validates it like a file, but
+// for positions: mistakes name the path of the value.
+func FromCanonical(data []byte) (*Scenario, error) {
+	const where = "canonical scenario"
+	if len(data) > 4*mostBytes {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: larger than %v", where, Size(4*mostBytes)), "")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	s := new(Scenario)
+	if err := dec.Decode(s); err != nil {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: %w", where, err), "")
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: something follows it", where), "")
+	}
+	complete(reflect.ValueOf(s).Elem())
+	s.fill()
+	d := newDecoder(nil)
+	s.validate(d, nil)
+	if err := d.errs.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// complete sets the pointers that are nil although they have a default. They are not
+// nil in what Canonical writes, but a record can have been edited.
+func complete(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			complete(v.Elem())
+		}
+	case reflect.Struct:
+		for _, f := range fieldsOf(v.Type()) {
+			x := v.Field(f.index)
+			if x.Kind() == reflect.Pointer && x.IsNil() && f.fallback != "" {
+				f.setDefault(x)
+			}
+			complete(x)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			complete(v.Index(i))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			x := v.MapIndex(key)
+			if x.Kind() == reflect.Pointer && x.IsNil() {
+				x = reflect.New(x.Type().Elem())
+				v.SetMapIndex(key, x)
+			}
+			complete(x)
+		}
+	}
+}
+
+// Hash returns "sha256:" and the hash of the canonical form without About, in hex.
+func (s *Scenario) Hash() string {
+	bare := *s
+	bare.About = ""
+	data, err := bare.Canonical()
+	if err != nil {
+		panic(err) // the types have no value that JSON cannot express, but NaN, which validation refuses
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,21 @@
+// Package scenario reads the description of one experiment: a small network, what its
+// nodes serve, the load on them, the faults on its links, and what is expected.
+//
+// [Load] and [Parse] go through YAML text → tree → --set arguments → Go types →
+// defaults → validation. Every step goes on after a mistake, so that one call reports
+// all of them, each with file, line, column, the line itself and a hint. What another
+// package knows better (the expressions in expect) it contributes as a [Check].
+//
+// What comes out is a plain value with every default filled in. [Scenario.Canonical]
+// turns it into JSON that depends on its meaning only, [FromCanonical] reads that back,
+// and [Scenario.Hash] names it.
+//
+// Only a small part of YAML is accepted: one document of at most 256 KiB, nested at
+// most 32 deep, without anchors, aliases, merge keys and tags. Aliases are refused, not
+// bounded: without them nothing in a file can grow when it is read.
+//
+// The trap: a zero can mean "absent". Where a key has no default in the reference,
+// such as rate and queue of a link and for of a fault, a zero in the Go value stands
+// for the behaviour that the field's comment describes; nobody can have written it,
+// because validation refuses a written zero.
+package scenario

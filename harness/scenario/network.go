@@ -1,0 +1,207 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// somaxconn is the kernel's default for net.core.somaxconn since 5.4
+// (19f92a030ca6, "net: increase SOMAXCONN to 4096").
+const somaxconn = 4096
+
+// fill sets the defaults that depend on other values.
+func (s *Scenario) fill() {
+	for i := range s.Load {
+		h := s.Load[i].HTTP
+		if h == nil {
+			continue
+		}
+		if node := s.Nodes[s.Load[i].To]; h.Port == 0 && node != nil && node.Service != nil && node.Service.PHP != nil {
+			h.Port = node.Service.PHP.Port
+		}
+		if h.For == 0 {
+			h.For = s.Duration - s.begin(h)
+		}
+	}
+	for _, node := range s.Nodes {
+		for key, value := range node.Sysctls {
+			node.Sysctls[key] = strings.Join(strings.Fields(value), " ") // the kernel prints lists with tabs
+		}
+	}
+}
+
+// begin of a load relative to the start of the measured window: negative in the warm-up.
+func (s *Scenario) begin(h *HTTPLoad) Duration {
+	if h.At == nil {
+		return -s.Warmup
+	}
+	return *h.At
+}
+
+// services checks what runs on each node.
+func (v *validation) services() {
+	for _, name := range v.nodeNames() {
+		node := v.Nodes[name]
+		if node.Service == nil {
+			continue
+		}
+		path := join("nodes", name) + ".service"
+		php, sql := node.Service.PHP, node.Service.SQL
+		if php == nil && sql == nil {
+			v.fail(path, "a service without a kind", "kinds: php, sql")
+		}
+		if php != nil && sql != nil && php.Port == sql.Port {
+			v.fail(path+".sql.port", fmt.Sprintf("two services on port %d of %s", sql.Port, name), "")
+		}
+		if php != nil {
+			v.backlog(path+".php.backlog", node, php.Backlog)
+			v.php(path+".php", name, php)
+		}
+		if sql != nil {
+			v.backlog(path+".sql.backlog", node, sql.Backlog)
+		}
+	}
+}
+
+// backlog refuses one that the kernel would cut down without a word.
+func (v *validation) backlog(path string, node *Node, backlog int) {
+	limit := fmt.Sprint(somaxconn)
+	if set, ok := node.Sysctls["net.core.somaxconn"]; ok {
+		limit = set
+	}
+	var most int
+	if _, err := fmt.Sscanf(limit, "%d", &most); err == nil && backlog > most {
+		v.fail(path, fmt.Sprintf("the kernel would cut a backlog of %d down to %d", backlog, most),
+			fmt.Sprintf("set the node's sysctl net.core.somaxconn to %d", backlog))
+	}
+}
+
+func (v *validation) php(path, name string, php *PHP) {
+	at := path + ".database"
+	switch {
+	case php.Database == "" && php.Request.Queries > 0:
+		v.fail(path+".request.queries", "queries, but no database", "add the key database with the name of a node that has an sql service")
+	case php.Database == "" || !v.known(at, php.Database):
+	case v.Nodes[php.Database].Service == nil || v.Nodes[php.Database].Service.SQL == nil:
+		if v.sound(join("nodes", php.Database)) {
+			v.fail(at, fmt.Sprintf("%s has no sql service", php.Database), v.servers("sql"))
+		}
+	default:
+		v.reachable(at, name, php.Database)
+	}
+}
+
+// servers names the nodes with a service, for hints.
+func (v *validation) servers(kind string) string {
+	var list []string
+	for _, name := range v.nodeNames() {
+		if s := v.Nodes[name].Service; s != nil && (kind == "php" && s.PHP != nil || kind == "sql" && s.SQL != nil) {
+			list = append(list, name)
+		}
+	}
+	if len(list) == 0 {
+		return "no node has one"
+	}
+	return "nodes with one: " + strings.Join(list, ", ")
+}
+
+func (v *validation) links() {
+	seen := map[[2]string]int{}
+	for i, l := range v.Links {
+		path := fmt.Sprintf("links[%d]", i)
+		at := path + ".between"
+		a, b := l.Between[0], l.Between[1]
+		okA, okB := v.known(at+"[0]", a), v.known(at+"[1]", b)
+		if !okA || !okB {
+			continue
+		}
+		if a == b {
+			v.fail(at+"[1]", fmt.Sprintf("a link from %s to itself", a), "")
+			continue
+		}
+		pair := [2]string{min(a, b), max(a, b)}
+		if first, ok := seen[pair]; ok {
+			v.fail(at, fmt.Sprintf("a second link between %s and %s", a, b), fmt.Sprintf("links[%d] joins them already; put another node between for a second path", first))
+			continue
+		}
+		seen[pair] = i
+	}
+}
+
+// link finds the link between two nodes.
+func (v *validation) link(a, b string) *Link {
+	for i, l := range v.Links {
+		if l.Between == [2]string{a, b} || l.Between == [2]string{b, a} {
+			return &v.Links[i]
+		}
+	}
+	return nil
+}
+
+// neighbours of a node, in the order of the links.
+func (v *validation) neighbours(name string) []string {
+	var list []string
+	for _, l := range v.Links {
+		switch name {
+		case l.Between[0]:
+			list = append(list, l.Between[1])
+		case l.Between[1]:
+			list = append(list, l.Between[0])
+		}
+	}
+	return list
+}
+
+// path returns the nodes from one to another, both included, on a shortest way, or nil.
+// Only routers forward, unless any node may.
+func (v *validation) path(from, to string, anyNode bool) []string {
+	before := map[string]string{from: from}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		if at == to {
+			way := []string{at}
+			for at != from {
+				at = before[at]
+				way = append(way, at)
+			}
+			slices.Reverse(way)
+			return way
+		}
+		if node := v.Nodes[at]; at != from && (node == nil || node.Role != Router && !anyNode) {
+			continue
+		}
+		for _, next := range v.neighbours(at) {
+			if _, seen := before[next]; !seen {
+				before[next] = at
+				queue = append(queue, next)
+			}
+		}
+	}
+	return nil
+}
+
+// reachable checks that packets find a way between two nodes.
+func (v *validation) reachable(path, from, to string) bool {
+	if v.path(from, to, false) != nil {
+		return true
+	}
+	if !v.sound("links") {
+		return false
+	}
+	hint := "join them with links"
+	if way := v.path(from, to, true); way != nil {
+		var hosts []string
+		for _, name := range way[1 : len(way)-1] {
+			if v.Nodes[name].Role != Router {
+				hosts = append(hosts, name)
+			}
+		}
+		hint = "make " + strings.Join(hosts, " and ") + " a router, with the key role"
+		if len(hosts) > 1 {
+			hint = "make " + strings.Join(hosts, " and ") + " routers, with the key role"
+		}
+	}
+	v.fail(path, fmt.Sprintf("no path from %s to %s", from, to), hint)
+	return false
+}
