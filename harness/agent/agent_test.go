@@ -50,11 +50,22 @@ func init() {
 		c.Ready()
 		select {}
 	})
-	Register("test-clock", func(_ context.Context, _ json.RawMessage, c Control) (any, error) {
+	Register("test-surroundings", func(_ context.Context, _ json.RawMessage, c Control) (any, error) {
 		c.Ready()
 		runtime.LockOSThread()
-		slack, err := os.ReadFile(fmt.Sprintf("/proc/%d/timerslack_ns", syscall.Gettid()))
-		return map[string]string{"procs": os.Getenv("GOMAXPROCS"), "home": os.Getenv("HOME"), "slack": strings.TrimSpace(string(slack))}, err
+		StrictTimers()
+		slack := func(tid string) string {
+			b, err := os.ReadFile("/proc/" + tid + "/timerslack_ns")
+			return strings.TrimSpace(string(b)) + fmt.Sprint(err)
+		}
+		tid, found := monitor()
+		if !found {
+			return nil, errors.New("no monitor thread")
+		}
+		// Its kernel stack begins in nanosleep or, if it took a nap for good, in futex; ours is running.
+		call, err := os.ReadFile("/proc/self/task/" + tid + "/syscall")
+		return map[string]string{"procs": os.Getenv("GOMAXPROCS"), "home": os.Getenv("HOME"),
+			"mine": slack(strconv.Itoa(syscall.Gettid())), "monitor": slack(tid), "call": string(call)}, err
 	})
 }
 
@@ -233,12 +244,18 @@ func TestNoAgentOutlivesItsParent(t *testing.T) {
 	}
 }
 
-func TestAgentsEnvironmentIsItsOwn(t *testing.T) {
+func TestAgentsSurroundingsAreItsOwn(t *testing.T) {
 	t.Setenv("HOME", "/somebody")
-	p := start(t, Spec{Role: "test-clock", Env: []string{"GOMAXPROCS=3"}})
+	p := start(t, Spec{Role: "test-surroundings", Env: []string{"GOMAXPROCS=3"}})
 	body, err := p.Wait(t.Context())
 	require.NoError(t, err)
-	require.JSONEq(t, `{"procs":"3","home":"","slack":"1000000000"}`, string(body))
+	var got map[string]string
+	require.NoError(t, json.Unmarshal(body, &got))
+	require.Equal(t, "3", got["procs"])
+	require.Empty(t, got["home"])
+	require.Equal(t, "1<nil>", got["mine"])
+	require.Equal(t, "1000000000<nil>", got["monitor"])
+	require.Regexp(t, "^(35|202|running)", got["call"], "nanosleep or futex")
 }
 
 func TestNowIsTheMonotonicClock(t *testing.T) {

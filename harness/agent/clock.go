@@ -23,33 +23,40 @@ var epoch, epochNS = func() (time.Time, int64) {
 // what one system call takes, by the same amount throughout the process.
 func Now() int64 { return epochNS + int64(time.Since(epoch)) }
 
-// laxTimer is the timer slack of an agent's threads: how late the kernel may wake them
-// from a sleep if nothing else happens before.
+// laxTimer is the timer slack of the runtime's monitor thread: how late the kernel may wake it
+// if no other timer goes off before.
 const laxTimer = time.Second
 
-// laxTimers lets the kernel put off the sleeps of all threads of this process, and of those that they
-// start, until the CPU is awake for another reason. It is meant for one thread, the runtime's monitor:
-// at 10 ms a turn in each agent it is most of what wakes an idle guest. Exact
-// times, timerfd's, and socket timeouts know no slack. prctl(2), PR_SET_TIMERSLACK.
+// laxMonitor lets the kernel put off the sleeps of the runtime's monitor thread until the CPU is awake
+// for another reason. It looks around every 10 ms as long as a P is in use, and in a role one always is: in an
+// otherwise idle guest that is most of what wakes it.
 //
+// No other thread must get this: the scheduler sleeps 3 µs in places. prctl(2), PR_SET_TIMERSLACK.
 // It is an economy: where the kernel refuses it, all works as well, and costs more.
-func laxTimers() {
-	slack := strconv.FormatInt(int64(laxTimer), 10)
-	setTimerSlack(laxTimer)
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return
-	}
-	for _, task := range tasks {
+func laxMonitor() {
+	if tid, ok := monitor(); ok {
 		// Not /proc/self/task/TID: only the top level has the file (fs/proc/base.c, tgid_base_stuff).
-		_ = os.WriteFile("/proc/"+task.Name()+"/timerslack_ns", []byte(slack), 0)
+		_ = os.WriteFile("/proc/"+tid+"/timerslack_ns", []byte(strconv.FormatInt(int64(laxTimer), 10)), 0)
 	}
 }
 
-// StrictTimers makes the sleeps of the calling thread, which must be locked, as exact as the
-// kernel's timers are.
-func StrictTimers() { setTimerSlack(1) }
+// monitor returns the thread id of the runtime's monitor. It is the first thread that runtime.main
+// starts, before any package is initialised, and /proc lists threads in the order of their creation.
+func monitor() (string, bool) {
+	tasks, err := os.Open("/proc/self/task")
+	if err != nil {
+		return "", false
+	}
+	defer tasks.Close()
+	names, err := tasks.Readdirnames(2) // unlike os.ReadDir it does not sort
+	if err != nil || len(names) < 2 || names[0] != strconv.Itoa(os.Getpid()) {
+		return "", false
+	}
+	return names[1], true
+}
 
-func setTimerSlack(d time.Duration) {
-	_, _, _ = syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, uintptr(d), 0)
+// StrictTimers makes the sleeps of the calling thread, which must be locked, as exact as the
+// kernel's timers are; the default is 50 µs late at most.
+func StrictTimers() {
+	_, _, _ = syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, 1, 0)
 }

@@ -27,10 +27,9 @@
 //
 // [Main] must run before anything else in main and TestMain: in an agent it does not return.
 //
-// Agents run without garbage collection, without asynchronous preemption and with lax
-// timers: a role plays a process whose every wake-up is the kernel's business, and
-// the Go runtime's own wake-ups (its monitor thread polls every 20 µs to 10 ms) would be
-// part of what is measured. So a role allocates nothing per request, and takes its
-// times from the kernel (timerfd, SO_RCVTIMEO, clock_nanosleep after [StrictTimers]),
-// not from Go timers, which may be late by a second.
+// Agents run without garbage collection, without asynchronous preemption and with a monitor
+// thread that sleeps as long as it likes: a role plays a process whose every wake-up is the
+// kernel's business, and the Go runtime's own would be part of what is measured. So a
+// role allocates nothing per request, and takes its times from the kernel (timerfd, SO_RCVTIMEO,
+// clock_nanosleep after [StrictTimers]), not from Go timers, which wake a thread 1 ms late.
 package agent

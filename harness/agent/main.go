@@ -38,7 +38,7 @@ func play(role string) int {
 	signal.Ignore(syscall.SIGINT)
 	debug.SetGCPercent(-1) // also set by the environment; a collection could wait for ever, see package socket
 	setThreadName("ro-" + role)
-	laxTimers()
+	laxMonitor()
 
 	commands := os.NewFile(commandFD, "commands")
 	reports := os.NewFile(reportFD, "reports")

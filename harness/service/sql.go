@@ -1,0 +1,218 @@
+package service
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/socket"
+)
+
+// SQLRole is the agent role of the database.
+const SQLRole = "sql"
+
+func init() { agent.Register(SQLRole, runSQL) }
+
+// SQLConfig configures a database.
+type SQLConfig struct {
+	// Listen is the address and port; [::] takes IPv4 as well.
+	Listen netip.AddrPort `json:"listen"`
+	// Backlog is given to listen(2) as it is.
+	Backlog int `json:"backlog"`
+	// Connections is the most that are served at once; further ones wait in the accept queue.
+	// Default 151, as MySQL's max_connections. With persistent connections it should not be below the workers
+	// of all pools that use the database.
+	Connections int `json:"connections,omitempty"`
+	// Latency is the time from the last byte of a query to the first of its answer, without CPU.
+	Latency time.Duration `json:"latency"`
+	// Row is the length of an answer in bytes.
+	Row int64 `json:"row"`
+}
+
+// NewSQLConfig returns the configuration of a scenario's database, which takes at least so many connections.
+func NewSQLConfig(s scenario.SQL, connections int) SQLConfig {
+	c := SQLConfig{
+		Listen:      netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(s.Port)),
+		Backlog:     s.Backlog,
+		Connections: max(connections, defaultConnections),
+	}
+	if s.Latency != nil {
+		c.Latency = time.Duration(*s.Latency)
+	}
+	if s.Row != nil {
+		c.Row = int64(*s.Row)
+	}
+	return c
+}
+
+const defaultConnections = 151
+
+// SQLResult counts what a database did, warm-up included.
+type SQLResult struct {
+	// Accepted connections.
+	Accepted int64 `json:"accepted"`
+	// Queries answered in full.
+	Queries int64 `json:"queries"`
+	// Broken connections: reset, closed in mid-query, or not speaking the protocol.
+	Broken int64 `json:"broken"`
+	// Threads that were needed.
+	Threads int64 `json:"threads"`
+}
+
+// queryLimit is the longest query.
+const queryLimit = 16 << 10
+
+type database struct {
+	config   SQLConfig
+	listener socket.FD
+	answer   []byte // a row with its length in front
+
+	idle, threads             atomic.Int64
+	accepted, queries, broken atomic.Int64
+	failed                    chan error
+}
+
+func runSQL(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
+	var config SQLConfig
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return nil, fmt.Errorf("decode configuration of sql: %w", err)
+	}
+	if config.Connections == 0 {
+		config.Connections = defaultConnections
+	}
+	if config.Latency < 0 || config.Row < 0 || config.Row > rowLimit || config.Connections < 1 {
+		return nil, fmt.Errorf("sql: latency, row or connections out of range")
+	}
+	runtime.GOMAXPROCS(config.Connections + 2)
+	row := filler(config.Row)
+	d := &database{
+		config: config,
+		answer: append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(row)), uint32(len(row))), row...),
+		failed: make(chan error, config.Connections),
+	}
+	var err error
+	if d.listener, err = socket.Listen(config.Listen, config.Backlog); err != nil {
+		return nil, err
+	}
+	// Inherited: a peer that does not take its answer holds a thread for so long.
+	if errno := d.listener.SetSendTimeout(time.Minute); errno != 0 {
+		return nil, fmt.Errorf("set SO_SNDTIMEO on %s: %w", config.Listen, errno)
+	}
+	started := make(chan struct{})
+	d.hire(func() { close(started) })
+	<-started
+	c.Ready()
+	select {
+	case err := <-d.failed:
+		return nil, fmt.Errorf("accept on %s: %w", config.Listen, err)
+	case <-ctx.Done():
+	}
+	return SQLResult{Accepted: d.accepted.Load(), Queries: d.queries.Load(), Broken: d.broken.Load(), Threads: d.threads.Load()}, nil
+}
+
+// hire starts a thread that accepts and serves connections, one at a time.
+func (d *database) hire(started func()) {
+	d.threads.Add(1)
+	d.idle.Add(1)
+	go func() {
+		runtime.LockOSThread()
+		agent.StrictTimers()
+		in := make([]byte, 4+queryLimit)
+		started()
+		d.failed <- d.work(in)
+	}()
+}
+
+func (d *database) work(in []byte) error {
+	for {
+		conn, errno := d.listener.Accept()
+		if errno != 0 {
+			if fatal(errno) {
+				return errno
+			}
+			if errno != unix.EINTR && errno != unix.ECONNABORTED {
+				sleepUntil(agent.Now() + int64(10*time.Millisecond))
+			}
+			continue
+		}
+		d.accepted.Add(1)
+		// The last idle thread sees to it that somebody takes the next connection, so
+		// that there are as many threads as connections were open at once, and one.
+		if d.idle.Add(-1) == 0 && d.threads.Load() < int64(d.config.Connections) {
+			d.hire(func() {})
+		}
+		d.serve(conn, in)
+		conn.Close()
+		d.idle.Add(1)
+	}
+}
+
+// serve answers queries until the connection ends.
+func (d *database) serve(conn socket.FD, in []byte) {
+	have := 0
+	for {
+		n, errno := conn.Read(in[have:])
+		switch {
+		case errno == unix.EINTR:
+			continue
+		case errno == 0 && n == 0 && have == 0:
+			return
+		case errno != 0 || n == 0:
+			d.broken.Add(1)
+			return
+		}
+		have += n
+		for have >= 4 {
+			size := 4 + int64(binary.BigEndian.Uint32(in))
+			if size > int64(len(in)) {
+				d.broken.Add(1)
+				return
+			}
+			if int64(have) < size {
+				break
+			}
+			if d.config.Latency > 0 {
+				sleepUntil(agent.Now() + int64(d.config.Latency))
+			}
+			if !writeAll(conn, d.answer) {
+				d.broken.Add(1)
+				return
+			}
+			d.queries.Add(1)
+			have = copy(in, in[size:have])
+		}
+	}
+}
+
+func writeAll(conn socket.FD, b []byte) bool {
+	for len(b) > 0 {
+		n, errno := conn.Write(b)
+		if errno != 0 && errno != unix.EINTR {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// sleepUntil puts the thread to sleep until a time in ns of CLOCK_MONOTONIC.
+func sleepUntil(at int64) {
+	ts := unix.NsecToTimespec(at)
+	for {
+		_, _, errno := syscall.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+		if errno != unix.EINTR {
+			return
+		}
+	}
+}
