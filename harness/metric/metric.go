@@ -32,6 +32,8 @@ type Metric struct {
 	Better Better
 	// About is one line without a full stop.
 	About string
+	// Share tells a share of a whole from a count; both have the unit 1.
+	Share bool
 }
 
 // HTTP returns the metrics of the load, such as http.latency.p99.

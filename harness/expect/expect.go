@@ -1,0 +1,141 @@
+package expect
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// Expr is a compiled expectation.
+type Expr struct {
+	text string
+	root *node
+	left *node // of the first comparison
+}
+
+// Error is a mistake in an expectation. Offset and Length, in bytes, say where.
+type Error struct {
+	Offset, Length int
+	Msg, Hint      string
+}
+
+// Error returns the message; the place is for those who have the text.
+func (e *Error) Error() string { return e.Msg }
+
+// errMissing is a metric without a value; its text gets the name in front.
+var errMissing = errors.New("was not recorded")
+
+// Compile parses an expectation and checks its names against the scenario and its
+// units. The error is an [*Error].
+func Compile(expr string, s *scenario.Scenario) (*Expr, error) {
+	p := &parser{text: expr, names: newNames(s)}
+	root, err := p.parse()
+	if err != nil {
+		return nil, err
+	}
+	return &Expr{text: expr, root: root, left: p.left}, nil
+}
+
+// String returns the expectation as it was written.
+func (e *Expr) String() string { return e.text }
+
+// Eval decides the expectation over the metrics that lookup knows. lhs is the value of
+// the left-hand side of the first comparison in the text, in base units. The error says
+// which metric was not recorded, has no value (NaN) or that something was divided by zero.
+func (e *Expr) Eval(lookup func(name string) (float64, bool)) (ok bool, lhs float64, err error) {
+	lhs, err = e.left.eval(lookup)
+	if err != nil {
+		return false, 0, fmt.Errorf("evaluate %q: %w", e.text, err)
+	}
+	v, err := e.root.eval(lookup)
+	if err != nil {
+		return false, lhs, fmt.Errorf("evaluate %q: %w", e.text, err)
+	}
+	return v != 0, lhs, nil
+}
+
+// Check compiles the expectations of a scenario that is being loaded.
+func Check(s *scenario.Scenario, report func(scenario.Mistake)) {
+	for i, x := range s.Expect {
+		_, err := Compile(string(x), s)
+		var e *Error
+		if errors.As(err, &e) {
+			report(scenario.Mistake{Path: fmt.Sprintf("expect[%d]", i), Offset: e.Offset, Length: e.Length, Msg: e.Msg, Hint: e.Hint})
+		}
+	}
+}
+
+// Load is [scenario.Load] with the expectations checked as well.
+func Load(path string, set []string) (*scenario.Scenario, error) {
+	return scenario.Load(path, set, Check)
+}
+
+// Parse is [scenario.Parse] with the expectations checked as well.
+func Parse(name string, data []byte, set []string) (*scenario.Scenario, error) {
+	return scenario.Parse(name, data, set, Check)
+}
+
+// node is a part of an expression with what is needed to check its units.
+type node struct {
+	eval    func(lookup func(string) (float64, bool)) (float64, error)
+	unit    unit
+	at, end int
+	logic   bool // a condition: 1 or 0
+	zero    bool // the literal 0, which goes with every unit
+	percent bool // a literal in per cent
+	number  bool // a literal without a unit
+	count   string
+}
+
+// unit is a product of powers of seconds, bytes and bits.
+type unit struct{ s, byte, bit int }
+
+func (u unit) String() string {
+	switch u {
+	case unit{}:
+		return "a plain number"
+	case unit{s: 1}:
+		return "a duration"
+	case unit{s: -1}:
+		return "a frequency"
+	case unit{byte: 1}:
+		return "a size"
+	case unit{bit: 1, s: -1}:
+		return "a rate"
+	}
+	return fmt.Sprintf("s^%d·B^%d·bit^%d", u.s, u.byte, u.bit)
+}
+
+// example of a literal with the unit, for hints.
+func (u unit) example(number string) string {
+	switch u {
+	case unit{s: 1}:
+		return "such as " + number + "ms or " + number + "s"
+	case unit{s: -1}:
+		return "such as " + number + "/s"
+	case unit{byte: 1}:
+		return "such as " + number + "kB or " + number + "MiB"
+	case unit{bit: 1, s: -1}:
+		return "such as " + number + "mbit"
+	}
+	return ""
+}
+
+func constant(v float64) func(func(string) (float64, bool)) (float64, error) {
+	return func(func(string) (float64, bool)) (float64, error) { return v, nil }
+}
+
+func variable(name string) func(func(string) (float64, bool)) (float64, error) {
+	return func(lookup func(string) (float64, bool)) (float64, error) {
+		v, ok := lookup(name)
+		switch {
+		case !ok:
+			return 0, fmt.Errorf("%s %w", name, errMissing)
+		case math.IsNaN(v):
+			return 0, fmt.Errorf("%s has no value", name)
+		}
+		return v, nil
+	}
+}

@@ -1,0 +1,86 @@
+package expect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/spelling"
+)
+
+// names that a scenario's run can yield.
+type names struct{ nodes, faults []string }
+
+func newNames(s *scenario.Scenario) *names {
+	n := new(names)
+	for name := range s.Nodes {
+		n.nodes = append(n.nodes, name)
+	}
+	slices.Sort(n.nodes)
+	for _, f := range s.Faults {
+		n.faults = append(n.faults, f.Name)
+	}
+	return n
+}
+
+// find looks a metric up; msg is empty if it can exist in this scenario.
+func (n *names) find(name string) (m metric.Metric, msg, hint string) {
+	first, rest, _ := strings.Cut(name, ".")
+	group := []string{"http", "machine"}
+	switch {
+	case slices.Contains(group, first):
+	case first == "fault":
+		if fault, _, _ := strings.Cut(rest, "."); !slices.Contains(n.faults, fault) {
+			return m, fmt.Sprintf("no fault %q", fault), near(fault, n.faults, "faults: ")
+		}
+	case !slices.Contains(n.nodes, first):
+		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault"), "names begin with: ")
+	}
+	m, ok := metric.Lookup(name)
+	if !ok {
+		return m, fmt.Sprintf("unknown metric %q", name), n.nearMetric(name, first)
+	}
+	if counter := strings.TrimPrefix(name, first+"."); !metric.KnownCounter(counter) {
+		if _, _, isCounter := metric.SplitCounter(counter); isCounter {
+			if best := spelling.Nearest(counter, metric.Counters()); best != "" && spelling.Distance(counter, best) <= 2 {
+				return m, fmt.Sprintf("unknown counter %q", counter), fmt.Sprintf("did you mean %q?", first+"."+best)
+			}
+		}
+	}
+	return m, "", ""
+}
+
+func (n *names) nearMetric(name, first string) string {
+	all := metric.Names(n.nodes, n.faults)
+	if best := spelling.Nearest(name, all); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	if strings.Contains(name, "-") && !slices.Contains(all, name) {
+		if head := name[:strings.LastIndexByte(name, '-')]; slices.Contains(all, head) {
+			return "a minus needs blanks around it"
+		}
+	}
+	var below []string
+	for _, m := range all {
+		if rest, ok := strings.CutPrefix(m, first+"."); ok {
+			part, _, _ := strings.Cut(rest, ".")
+			if !slices.Contains(below, part) {
+				below = append(below, part)
+			}
+		}
+	}
+	return "below " + first + " there is: " + strings.Join(below, ", ")
+}
+
+func near(name string, have []string, lead string) string {
+	if len(have) == 0 {
+		return lead + "none"
+	}
+	hint := lead + strings.Join(have, ", ")
+	if best := spelling.Nearest(name, have); best != "" {
+		hint = fmt.Sprintf("did you mean %q? %s", best, hint)
+	}
+	return hint
+}
