@@ -63,6 +63,16 @@ type candidate struct {
 	depends               []string // names, first alternatives only
 }
 
+// image returns the linux-image package that a meta-package stands for, empty for others.
+func (c candidate) image() string {
+	for _, d := range c.depends {
+		if strings.HasPrefix(d, "linux-image-") {
+			return d
+		}
+	}
+	return ""
+}
+
 // show returns the candidates of the named packages; those that apt cannot install are absent.
 func (a *apt) show(ctx context.Context, names ...string) (map[string]candidate, error) {
 	found := map[string]candidate{}

@@ -163,22 +163,24 @@ func (im *importer) sameRelease(release string) error {
 	return nil
 }
 
-// once makes sure that a part comes once.
-func (im *importer) once(release, part string) error {
+// once makes sure that a part comes from one package only, and tells whether it is new.
+// One package may have it in two places, below /boot and below /lib/modules.
+func (im *importer) once(release, part string) (first bool, err error) {
 	if err := im.sameRelease(release); err != nil {
-		return err
+		return false, err
 	}
-	if other, ok := im.found[part]; ok {
-		return problem.Wrap(problem.Usage, fmt.Errorf("it has the %s, and so has %s", part, other), "give every package of one build once")
+	other, ok := im.found[part]
+	if ok && other != im.file {
+		return false, problem.Wrap(problem.Usage, fmt.Errorf("it has the %s, and so has %s", part, other), "give every package of one build once")
 	}
 	im.found[part] = im.file
-	return nil
+	return !ok, nil
 }
 
 const packedImage = "vmlinuz"
 
 func (im *importer) bootImage(release string, r io.Reader) error {
-	if err := im.once(release, "kernel image"); err != nil {
+	if first, err := im.once(release, "kernel image"); !first {
 		return err
 	}
 	im.image = im.control["Package"]
@@ -190,7 +192,7 @@ func (im *importer) bootImage(release string, r io.Reader) error {
 }
 
 func (im *importer) config(release string, r io.Reader) error {
-	if err := im.once(release, "configuration"); err != nil {
+	if first, err := im.once(release, "configuration"); !first {
 		return err
 	}
 	text, err := readAll(r, 16<<20)
@@ -204,7 +206,7 @@ func (im *importer) config(release string, r io.Reader) error {
 }
 
 func (im *importer) builtins(release string, r io.Reader) error {
-	if err := im.once(release, "modules.builtin"); err != nil {
+	if first, err := im.once(release, "modules.builtin"); !first {
 		return err
 	}
 	text, err := readAll(r, 16<<20)
@@ -220,8 +222,15 @@ func (im *importer) builtins(release string, r io.Reader) error {
 }
 
 func (im *importer) module(release, name string, r io.Reader) error {
-	if err := im.once(release, uncompressedPath(name)); err != nil {
+	if strings.Contains(path.Dir(name), ".ko") { // it would be in the way of a module's own file
+		return fmt.Errorf("module %s is in a directory with the name of a module", name)
+	}
+	first, err := im.once(release, "module "+uncompressedPath(name))
+	if err != nil {
 		return err
+	}
+	if !first {
+		return fmt.Errorf("module %s is there twice", uncompressedPath(name))
 	}
 	data, err := readAll(r, im.limits.module)
 	if err != nil {
@@ -349,8 +358,12 @@ func (im *importer) finish() error {
 // complete makes sure that nothing is missing.
 func (im *importer) complete() error {
 	missing := func(what string) error {
-		hint := "give all packages of the kernel in one call: " + strings.Join(im.partners(), " ")
-		if len(im.partners()) == 0 {
+		hint := "give it together with the other packages of the kernel: " + strings.Join(im.partners(), " ")
+		switch {
+		case len(im.partners()) > 0:
+		case im.release != "":
+			hint = fmt.Sprintf("give it together with linux-image-%s, or with linux-modules-%[1]s if the distribution has that", im.release)
+		default:
 			hint = "give a linux-image-RELEASE package, and linux-modules-RELEASE if the distribution has that"
 		}
 		return problem.Wrap(problem.Usage, errors.New(what), hint)

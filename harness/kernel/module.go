@@ -80,6 +80,7 @@ func (x *moduleIndex) index() {
 	for _, name := range x.Builtin {
 		x.byName[moduleName(name)] = nil
 	}
+	// Where two files have one name, the last one counts: kernel/… gives way to updates/….
 	for i := range x.Modules {
 		x.byName[moduleName(x.Modules[i].Path)] = &x.Modules[i]
 	}

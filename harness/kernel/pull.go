@@ -103,18 +103,19 @@ func (s *Store) downloadDir() (dir string, release func(), err error) {
 
 // setDefault remembers the release that Default returns.
 func (s *Store) setDefault(release string) error {
+	file := filepath.Join(s.dir, defaultFile)
+	if text, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(text)) == release {
+		return nil // in a read-only store too
+	}
 	unlock, err := s.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	file := filepath.Join(s.dir, defaultFile)
-	if text, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(text)) == release {
-		return nil
-	}
 	tmp := filepath.Join(s.dir, "."+defaultFile)
 	if err := os.WriteFile(tmp, []byte(release+"\n"), 0o644); err != nil {
-		return storeError("remember the default kernel", errors.Join(err, os.Remove(tmp)))
+		os.Remove(tmp) //nolint:errcheck // it may not have come into being
+		return storeError("remember the default kernel", err)
 	}
 	return storeError("remember the default kernel", os.Rename(tmp, file))
 }
@@ -162,8 +163,8 @@ func (a *apt) series(ctx context.Context, all []string, pattern string) ([]strin
 	var kernels []*Kernel // as far as choose needs them
 	var names, releases []string
 	for _, name := range all {
-		if m := part.FindStringSubmatch(name); m != nil && m[1] == "image" && bootable(m[2]) {
-			names, releases = append(names, name), append(releases, m[2])
+		if kind, release := partOf(name); kind == "image" && name == "linux-image-"+release {
+			names, releases = append(names, name), append(releases, release)
 		}
 	}
 	found, err := a.show(ctx, names...)
@@ -171,7 +172,7 @@ func (a *apt) series(ctx context.Context, all []string, pattern string) ([]strin
 		return nil, err
 	}
 	for _, release := range releases {
-		if p, ok := found["linux-image-"+release]; ok {
+		if p, ok := found["linux-image-"+release]; ok && p.image() == "" {
 			kernels = append(kernels, &Kernel{Name: release, Release: release, Flavour: flavourOf(release), Version: p.version})
 		}
 	}
@@ -181,19 +182,6 @@ func (a *apt) series(ctx context.Context, all []string, pattern string) ([]strin
 	}
 	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull kernel %s: apt has no such kernel, but %s", pattern, seriesOf(kernels)),
 		"if the distribution has it: sudo apt-get update; for another release's kernels see docs/guides/kernels.md")
-}
-
-// bootable tells the packages of kernels from those of their symbols and templates, which
-// have names of the same form.
-func bootable(release string) bool {
-	for _, suffix := range []string{"-dbg", "-dbgsym", "-unsigned", "-template"} {
-		if strings.HasSuffix(release, suffix) {
-			return false
-		}
-	}
-	// 6.12-cloud-amd64 is a meta-package: a release has three numbers at least, 6.12.117+deb12-….
-	version, _, _ := strings.Cut(release, "-")
-	return strings.Count(version, ".") >= 2
 }
 
 // seriesOf lists the series of kernels for a message: 6.1 and 6.12.
@@ -215,20 +203,20 @@ func seriesOf(kernels []*Kernel) string {
 // parts follows meta-packages to a kernel, and returns all packages of that kernel.
 func (a *apt) parts(ctx context.Context, p candidate) ([]candidate, error) {
 	for depth := 0; ; depth++ {
-		if m := part.FindStringSubmatch(p.name); m != nil && bootable(m[2]) {
-			return a.complete(ctx, p, m[2])
+		name := p.image()
+		if kind, release := partOf(p.name); name == "" && strings.HasPrefix(kind, "image") {
+			return a.complete(ctx, p, release)
 		}
-		i := slices.IndexFunc(p.depends, func(d string) bool { return strings.HasPrefix(d, "linux-image-") })
-		if i < 0 || depth > 4 {
+		if name == "" || depth > 4 {
 			return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull %s: it leads to no kernel image", p.name), "name a package linux-image-RELEASE")
 		}
-		next, err := a.show(ctx, p.depends[i])
+		next, err := a.show(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		q, ok := next[p.depends[i]]
+		q, ok := next[name]
 		if !ok {
-			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.name, p.depends[i]), updateHint)
+			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.name, name), updateHint)
 		}
 		p = q
 	}
@@ -243,7 +231,7 @@ func (a *apt) complete(ctx context.Context, image candidate, release string) ([]
 	for queue := append(slices.Clone(image.depends), extra); len(queue) > 0; {
 		var names []string
 		for _, d := range queue {
-			if m := part.FindStringSubmatch(d); m != nil && m[2] == release && !asked[d] {
+			if _, of := partOf(d); of == release && !asked[d] {
 				names = append(names, d)
 				asked[d] = true
 			}
