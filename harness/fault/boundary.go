@@ -1,0 +1,42 @@
+package fault
+
+import (
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+)
+
+// boundary counts every packet that comes in at a device.
+type boundary struct {
+	count slot
+	// next is the index of the device through which the packet leaves again; 0 lets it
+	// go up the stack of the node, at the end of its way.
+	next int
+	// entrance heeds the gate.
+	entrance bool
+}
+
+// program returns a direct-action program for the ingress side of clsact.
+//
+// It also takes the mark off the packet, with which the selector before it told copies
+// from originals: to the next fault, a copy is a packet like any other. Within one
+// namespace a veth leaves the mark alone (skb_scrub_packet with xnet false).
+func (b boundary) program(s *state) (*ebpf.Program, error) {
+	var a assembler
+	a.add(asm.Mov.Reg(asm.R6, asm.R1))
+	if b.entrance {
+		a.control(asm.R0, s, gate)
+		a.add(asm.JNE.Imm(asm.R0, 0, "closed"))
+	}
+	a.count(s, b.count)
+	if b.next == 0 {
+		a.verdict(verdictOK)
+	} else {
+		a.set(asm.R6, skbMark, 0)
+		a.add(asm.Mov.Imm(asm.R1, int32(b.next)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
+	}
+	if b.entrance {
+		a.label("closed")
+		a.verdict(verdictShot)
+	}
+	return a.load("boundary")
+}
