@@ -55,10 +55,11 @@ func formatOf(head []byte) format {
 func expand(r io.Reader) (io.ReadCloser, format, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(6)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { // shorter than any magic is plain
 		return nil, plain, err
 	}
 	f := formatOf(head)
+	err = nil
 	var in io.Reader
 	closer := func() {}
 	switch f {
