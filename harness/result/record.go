@@ -1,6 +1,10 @@
 package result
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/ruleout/ruleout/harness/metric"
+)
 
 // Record is what one run leaves behind, the same in every format and backend.
 // Field names are fixed: scripts rely on them.
@@ -72,21 +76,11 @@ type Load struct {
 	LateMax   int64            `json:"late_ns_max"`
 }
 
-// Better says which direction of a metric is good.
-type Better string
-
-// Directions.
-const (
-	Lower   Better = "lower"
-	Higher  Better = "higher"
-	Neither Better = "neither"
-)
-
 // Metric is one number of a run.
 type Metric struct {
-	Value  float64 `json:"value"`
-	Unit   string  `json:"unit"` // s, 1 (a share or a count), B, 1/s, bit/s
-	Better Better  `json:"better"`
+	Value  float64       `json:"value"`
+	Unit   string        `json:"unit"` // s, 1 (a share or a count), B, 1/s
+	Better metric.Better `json:"better"`
 }
 
 // Expectation is one condition of the scenario and how it ended.

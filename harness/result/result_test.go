@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 )
@@ -23,7 +24,7 @@ func made(t *testing.T) *result.Record {
 		Backend:    "vm",
 		Provenance: result.Provenance{Tool: "t", Kernel: "k", Key: "sha256:11"},
 		Valid:      true,
-		Metrics:    map[string]result.Metric{"http.latency.p99": {Value: 0.131, Unit: "s", Better: result.Lower}},
+		Metrics:    map[string]result.Metric{"http.latency.p99": {Value: 0.131, Unit: "s", Better: metric.Lower}},
 		Counters:   map[string]map[string]int64{"web": {"TcpExt.TCPRenoRecovery": 412}},
 		Timeline:   result.Timeline{Interval: 0.1, Series: map[string][]float64{"web.cpu.softirq": {0.01, 0.02, 0.03}}},
 		Time:       result.Time{Measured: 30, Wall: 2.1},
