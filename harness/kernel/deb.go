@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A .deb is an ar archive of debian-binary, control.tar.* and data.tar.*, in this
@@ -68,7 +69,7 @@ func (a *archive) next() (name string, size int64, err error) {
 	if _, err := io.ReadFull(a.r, h[:]); err != nil {
 		return "", 0, err // io.EOF if there is nothing, io.ErrUnexpectedEOF within a header
 	}
-	if string(h[58:]) != "`\n" {
+	if string(h[58:]) != "`\n" || bytes.ContainsFunc(h[:58], unicode.IsControl) {
 		return "", 0, errors.New("ar member header is damaged")
 	}
 	name = strings.TrimSuffix(strings.TrimRight(string(h[:16]), " "), "/")
@@ -206,6 +207,12 @@ func readControl(r io.Reader, lim limits) (control, error) {
 	})
 	if err == nil && c["Package"] == "" {
 		err = errors.New("it names no package")
+	}
+	// Names and versions get into messages, and there they must not do anything else.
+	for _, field := range []string{"Package", "Version", "Architecture"} {
+		if err == nil && strings.ContainsFunc(c[field], func(r rune) bool { return r <= ' ' || r > '~' }) {
+			err = fmt.Errorf("its %s is %q", strings.ToLower(field), c[field])
+		}
 	}
 	return c, err
 }

@@ -151,6 +151,8 @@ func TestAddRefusesWhatIsNoKernelPackage(t *testing.T) {
 		{"member with a size that is no number", bytes.Replace(withData(data), []byte("4         `"), []byte("-4        `"), 1), "impossible size"},
 		{"gigantic member", bytes.Replace(withData(data), []byte("4         `"), []byte("9999999999`"), 1), "too large"},
 		{"member header damaged", bytes.Replace(withData(data), []byte("`\n"), []byte("xx"), 1), "header is damaged"},
+		{"package name with an escape sequence", pkg{name: "linux\x1b[2J"}.bytes(), `its package is "linux\x1b[2J"`},
+		{"version of two lines", pkg{version: "1\n 2"}.bytes(), `its version is "1\n2"`},
 		{"another architecture", pkg{arch: "arm64", entries: kernelEntries()}.bytes(), "for arm64, and the guest is amd64"},
 		{"32-bit architecture", pkg{arch: "i386", entries: kernelEntries()}.bytes(), "for i386"},
 	} {
