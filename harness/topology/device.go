@@ -33,13 +33,13 @@ const (
 // One queue each way: there is nothing to spread, and each queue costs the kernel a handful of sysfs entries.
 // The queue length stays at the kernel's 1000: a veth has no queue of its own, but a
 // pfifo that is attached later takes its limit from there, and with 0 it would drop everything.
-func (b *batch) addPair(e *End, mtu, wire int) {
+func (b *batch) addPair(e *End, wire int) {
 	device := func(name string, index, flags, change int, mac net.HardwareAddr) (*nl.IfInfomsg, []*nl.RtAttr) {
 		msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 		msg.Index, msg.Flags, msg.Change = int32(index), uint32(flags), uint32(change)
 		return msg, []*nl.RtAttr{
 			nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)),
-			nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(mtu))),
+			nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(e.MTU))),
 			nl.NewRtAttr(unix.IFLA_ADDRESS, mac),
 			nl.NewRtAttr(unix.IFLA_NUM_TX_QUEUES, nl.Uint32Attr(1)),
 			nl.NewRtAttr(unix.IFLA_NUM_RX_QUEUES, nl.Uint32Attr(1)),

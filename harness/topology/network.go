@@ -17,9 +17,7 @@ import (
 
 // Network is a scenario's nodes and links, up and running.
 type Network struct {
-	// Layout is what the network was built from.
-	Layout *Layout
-
+	layout *Layout
 	nodes  []*Node
 	links  []*Link
 	byName map[string]*Node
@@ -45,8 +43,11 @@ type End struct {
 	// Device on the node, and its index there.
 	Device string
 	Index  int
-	// Addr4 and Addr6 are the node's addresses on this link, with the link's prefix.
+	// Addr4 and Addr6 are the node's addresses on this link, with the link's prefix. Addr6
+	// is invalid on a link with an MTU below 1280 bytes.
 	Addr4, Addr6 netip.Prefix
+	// MTU in bytes, of the devices at both sides.
+	MTU int
 	// MAC of the node's device.
 	MAC net.HardwareAddr
 	// WireDevice is the veth's other side, in the wire, and its index there.
@@ -76,9 +77,7 @@ func Build(ctx context.Context, s *scenario.Scenario) (_ *Network, err error) {
 			err = errors.Join(err, b.undo.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{
-		b.createNamespaces, b.createDevices, b.switchOffloadsOff, b.configure, b.settle, b.applySysctls,
-	} {
+	for _, step := range b.steps() {
 		if err := errors.Join(context.Cause(ctx), step(ctx)); err != nil {
 			return nil, err
 		}
@@ -86,7 +85,7 @@ func Build(ctx context.Context, s *scenario.Scenario) (_ *Network, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	n := &Network{Layout: layout, nodes: b.nodes, links: b.links, byName: make(map[string]*Node, len(b.nodes))}
+	n := &Network{layout: layout, nodes: b.nodes, links: b.links, byName: make(map[string]*Node, len(b.nodes))}
 	for _, node := range b.nodes {
 		n.byName[node.Name] = node
 	}
@@ -100,6 +99,9 @@ func Build(ctx context.Context, s *scenario.Scenario) (_ *Network, err error) {
 // it waits for functions that [Node.Do] runs and kills the processes that [Node.Start]
 // started. Calling it again, also at the same time, returns the same error.
 func (n *Network) Close() error { return n.close() }
+
+// Layout is what the network was built from.
+func (n *Network) Layout() *Layout { return n.layout }
 
 // Nodes are the scenario's nodes, in order of their names. Wires are not among them.
 func (n *Network) Nodes() []*Node { return n.nodes }
@@ -142,6 +144,12 @@ type builder struct {
 	links []*Link
 }
 
+func (b *builder) steps() []func(context.Context) error {
+	return []func(context.Context) error{
+		b.createNamespaces, b.createDevices, b.switchOffloadsOff, b.configure, b.settle, b.applySysctls,
+	}
+}
+
 // spaces are all namespaces, nodes first.
 func (b *builder) spaces() []*Node {
 	all := append([]*Node{}, b.nodes...)
@@ -170,7 +178,7 @@ func (b *builder) createNamespaces(ctx context.Context) error {
 		for side := range p.Ends {
 			e := &p.Ends[side]
 			l.Ends[side] = &End{
-				Node: b.nodes[e.Node], Device: e.Device, Index: e.Index, Addr4: e.Addr4, Addr6: e.Addr6, MAC: e.MAC,
+				Node: b.nodes[e.Node], Device: e.Device, Index: e.Index, Addr4: e.Addr4, Addr6: e.Addr6, MTU: e.MTU, MAC: e.MAC,
 				WireDevice: e.WireDevice, WireIndex: e.WireIndex, wireMAC: e.WireMAC,
 			}
 			l.Ends[side].Node.ends = append(l.Ends[side].Node.ends, l.Ends[side])
@@ -222,12 +230,8 @@ func (b *builder) createDevices(ctx context.Context) error {
 		requests[n].addUp(n, "lo", loopback)
 	}
 	for _, l := range b.links {
-		mtu := l.Spec.MTU
-		if mtu == 0 {
-			mtu = defaultMTU
-		}
 		for _, e := range l.Ends {
-			requests[e.Node].addPair(e, mtu, l.Wire.fd)
+			requests[e.Node].addPair(e, l.Wire.fd)
 		}
 	}
 	for _, n := range b.nodes {
@@ -259,9 +263,6 @@ func (b *builder) createDevices(ctx context.Context) error {
 	return nil
 }
 
-// defaultMTU is Ethernet's; the scenario package fills it in, Build does so for its tests.
-const defaultMTU = 1500
-
 // configure gives the nodes addresses, neighbours and routes, in one system call a node.
 func (b *builder) configure(ctx context.Context) error {
 	for i, n := range b.nodes {
@@ -272,9 +273,11 @@ func (b *builder) configure(ctx context.Context) error {
 		for _, ref := range b.layout.Nodes[i].Ends {
 			e, far := b.links[ref.Link].Ends[ref.Side], b.links[ref.Link].Ends[1-ref.Side]
 			r.addAddress(e, e.Addr4)
-			r.addAddress(e, e.Addr6)
 			r.addNeighbour(e, far.Addr4.Addr(), far.MAC)
-			r.addNeighbour(e, far.Addr6.Addr(), far.MAC)
+			if e.Addr6.IsValid() {
+				r.addAddress(e, e.Addr6)
+				r.addNeighbour(e, far.Addr6.Addr(), far.MAC)
+			}
 		}
 		for _, route := range b.layout.Nodes[i].Routes {
 			r.addRoute(n, route)

@@ -120,21 +120,23 @@ func (n *Node) Inode() uint64 { return n.inode }
 // Netlink is a handle for NETLINK_ROUTE in the namespace, owned by the node.
 func (n *Node) Netlink() *netlink.Handle { return n.handle }
 
+func (n *Node) wire() bool { return n.Role == "" }
+
 // Ends are the node's ends of links, in the order of the links; of a wire, both ends of its link.
 func (n *Node) Ends() []*End { return n.ends }
 
 // Addr4 is the node's IPv4 address on the first of its links; invalid without links. To talk to a
 // node from a certain other one, [Layout.Toward] is the better choice.
 func (n *Node) Addr4() netip.Addr {
-	if n.Role == "" || len(n.ends) == 0 {
+	if n.wire() || len(n.ends) == 0 {
 		return netip.Addr{}
 	}
 	return n.ends[0].Addr4.Addr()
 }
 
-// Addr6 is the node's IPv6 address on the first of its links; invalid without links.
+// Addr6 is the node's IPv6 address on the first of its links, invalid without links.
 func (n *Node) Addr6() netip.Addr {
-	if n.Role == "" || len(n.ends) == 0 {
+	if n.wire() || len(n.ends) == 0 {
 		return netip.Addr{}
 	}
 	return n.ends[0].Addr6.Addr()

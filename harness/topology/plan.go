@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -29,7 +30,7 @@ type NodeLayout struct {
 	Role scenario.Role
 	// Ends are the node's ends of links, in the order of the links.
 	Ends []EndRef
-	// Routes beyond the node's own links, in order of destination.
+	// Routes beyond the node's own links, IPv4 before IPv6, in order of destination.
 	Routes []Route
 }
 
@@ -50,8 +51,11 @@ type EndLayout struct {
 	Device string
 	// Index of the device in the node's namespace.
 	Index int
-	// Addr4 and Addr6 are the device's addresses with the link's prefix.
+	// Addr4 and Addr6 are the device's addresses with the link's prefix. Addr6 is invalid
+	// where the MTU is below 1280 bytes, the least that IPv6 works with (RFC 8200, section 5).
 	Addr4, Addr6 netip.Prefix
+	// MTU in bytes.
+	MTU int
 	// MAC of the node's device.
 	MAC net.HardwareAddr
 	// WireDevice is the device at the other side of the veth pair: wire0 or wire1.
@@ -108,32 +112,52 @@ func Plan(s *scenario.Scenario) (*Layout, error) {
 			if !ok {
 				return nil, problem.Wrap(problem.Usage, fmt.Errorf("link %d: there is no node %q", i, name), "")
 			}
-			link.Ends[side] = endLayout(i, side, n, len(l.Nodes[n].Ends))
+			link.Ends[side] = endLayout(i, side, n, len(l.Nodes[n].Ends), spec.MTU)
 			l.Nodes[n].Ends = append(l.Nodes[n].Ends, EndRef{i, side})
 		}
 		l.Links = append(l.Links, link)
 	}
 	for n := range l.Nodes {
-		l.Nodes[n].Routes = l.routes(n)
+		for _, version := range versions {
+			l.Nodes[n].Routes = append(l.Nodes[n].Routes, l.routes(n, version)...)
+		}
 	}
 	return l, nil
 }
 
+// Smallest MTU for IPv6, and the MTU of a link that names none: Ethernet's.
+const (
+	minMTU6    = 1280
+	defaultMTU = 1500
+)
+
 // endLayout is the end of a link that is the nth device of its node.
-func endLayout(link, side, node, nth int) EndLayout {
+func endLayout(link, side, node, nth, mtu int) EndLayout {
 	hi, lo, host := byte(link>>8), byte(link), byte(side+1)
-	return EndLayout{
+	e := EndLayout{
 		Node:   node,
 		Device: fmt.Sprintf("eth%d", nth),
 		Index:  firstNodeIndex + nth,
 		Addr4:  netip.PrefixFrom(netip.AddrFrom4([4]byte{10, hi, lo, host}), 24),
-		Addr6:  netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 6: hi, 7: lo, 15: host}), 64),
+		MTU:    cmp.Or(mtu, defaultMTU),
 		// Locally administered, so that it is nobody's card.
 		MAC:        net.HardwareAddr{0x02, 0, 0, hi, lo, host},
 		WireDevice: fmt.Sprintf("wire%d", side),
 		WireIndex:  firstWireIndex + side,
 		WireMAC:    net.HardwareAddr{0x02, 1, 0, hi, lo, host},
 	}
+	if e.MTU >= minMTU6 {
+		e.Addr6 = netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 6: hi, 7: lo, 15: host}), 64)
+	}
+	return e
+}
+
+// addr is the end's address of an IP version, 4 or 6, with the link's prefix.
+func (e *EndLayout) addr(version int) netip.Prefix {
+	if version == 4 {
+		return e.Addr4
+	}
+	return e.Addr6
 }
 
 func (l *Layout) end(r EndRef) *EndLayout { return &l.Links[r.Link].Ends[r.Side] }

@@ -17,6 +17,9 @@ type Route struct {
 	Index int
 }
 
+// versions of IP.
+var versions = [...]int{4, 6}
+
 // unreached marks a node to which there is no path.
 var unreached = EndRef{-1, -1}
 
@@ -30,7 +33,7 @@ type paths struct {
 	hops        []int
 }
 
-func (l *Layout) paths(root int) paths {
+func (l *Layout) paths(root, version int) paths {
 	p := paths{make([]EndRef, len(l.Nodes)), make([]EndRef, len(l.Nodes)), make([]int, len(l.Nodes))}
 	for n := range l.Nodes {
 		p.first[n], p.last[n], p.hops[n] = unreached, unreached, -1
@@ -44,7 +47,7 @@ func (l *Layout) paths(root int) paths {
 		for _, out := range l.Nodes[at].Ends {
 			in := out.other()
 			to := l.end(in).Node
-			if p.hops[to] >= 0 {
+			if p.hops[to] >= 0 || !l.end(in).addr(version).IsValid() {
 				continue
 			}
 			p.hops[to], p.last[to], p.first[to] = p.hops[at]+1, in, p.first[at]
@@ -57,53 +60,51 @@ func (l *Layout) paths(root int) paths {
 	return p
 }
 
-// Reachable reports whether packets get from one node to another, through routers only.
+// Reachable reports whether IPv4 packets get from one node to another, through routers only.
 func (l *Layout) Reachable(from, to string) bool {
 	f, ok := l.byName[from]
 	t, ok2 := l.byName[to]
-	return ok && ok2 && l.paths(f).hops[t] >= 0
+	return ok && ok2 && l.paths(f, 4).hops[t] >= 0
 }
 
 // Toward returns the addresses by which a node best reaches another: those of the end at
 // which the shortest path arrives. They are those of the link between the two if there is
-// one, even when it is not the first of the node's links. ok is false without a path.
+// one, even when it is not the first of the node's links. ok is false without a path; addr6
+// is invalid when there is none for IPv6, because a link's MTU is too small for it.
 func (l *Layout) Toward(from, to string) (addr4, addr6 netip.Addr, ok bool) {
 	f, okf := l.byName[from]
 	t, okt := l.byName[to]
 	if !okf || !okt {
 		return netip.Addr{}, netip.Addr{}, false
 	}
-	var last EndRef
-	if f == t {
-		if len(l.Nodes[t].Ends) == 0 {
-			return netip.Addr{}, netip.Addr{}, false
+	var found [len(versions)]netip.Addr
+	for i, version := range versions {
+		last := l.paths(f, version).last[t]
+		if f == t && len(l.Nodes[t].Ends) > 0 {
+			last = l.Nodes[t].Ends[0]
 		}
-		last = l.Nodes[t].Ends[0]
-	} else if last = l.paths(f).last[t]; last == unreached {
-		return netip.Addr{}, netip.Addr{}, false
+		if last != unreached {
+			found[i] = l.end(last).addr(version).Addr()
+		}
 	}
-	e := l.end(last)
-	return e.Addr4.Addr(), e.Addr6.Addr(), true
+	return found[0], found[1], found[0].IsValid()
 }
 
-// routes of one node to every link that it is not on.
+// routes of one node to every link that it is not on, by shortest paths.
 //
 // A link's network is reached by way of the nearer of its routers. A link between two
 // hosts has none; there, each end's address is a destination of its own, since either host
 // answers for its own address, on whichever of its links the packet comes in, and for no other.
-func (l *Layout) routes(node int) []Route {
-	p := l.paths(node)
+func (l *Layout) routes(node, version int) []Route {
+	p := l.paths(node, version)
 	var routes []Route
-	add := func(to int, prefix4, prefix6 netip.Prefix) {
-		out := l.end(p.first[to])
-		via := l.end(p.first[to].other())
-		routes = append(routes,
-			Route{prefix4, via.Addr4.Addr(), out.Index},
-			Route{prefix6, via.Addr6.Addr(), out.Index})
+	add := func(to int, prefix netip.Prefix) {
+		via := l.end(p.first[to].other()).addr(version).Addr()
+		routes = append(routes, Route{prefix, via, l.end(p.first[to]).Index})
 	}
 	for i := range l.Links {
 		ends := &l.Links[i].Ends
-		if ends[0].Node == node || ends[1].Node == node {
+		if ends[0].Node == node || ends[1].Node == node || !ends[0].addr(version).IsValid() {
 			continue
 		}
 		nearest := -1
@@ -114,12 +115,13 @@ func (l *Layout) routes(node int) []Route {
 			}
 		}
 		if nearest >= 0 {
-			add(nearest, ends[0].Addr4.Masked(), ends[0].Addr6.Masked())
+			add(nearest, ends[0].addr(version).Masked())
 			continue
 		}
 		for side := range ends {
 			if e := &ends[side]; p.hops[e.Node] >= 0 {
-				add(e.Node, netip.PrefixFrom(e.Addr4.Addr(), 32), netip.PrefixFrom(e.Addr6.Addr(), 128))
+				addr := e.addr(version).Addr()
+				add(e.Node, netip.PrefixFrom(addr, addr.BitLen()))
 			}
 		}
 	}

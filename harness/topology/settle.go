@@ -21,10 +21,10 @@ import (
 func (b *builder) settle(ctx context.Context) error {
 	limit := time.Now().Add(patience)
 	for i, n := range b.spaces() {
-		check := func() (string, error) { return b.checkDevices(n) }
+		check := func() (string, error) { return checkDevices(n) }
 		if i < len(b.nodes) {
 			check = func() (string, error) {
-				missing, err := b.checkDevices(n)
+				missing, err := checkDevices(n)
 				if missing != "" || err != nil {
 					return missing, err
 				}
@@ -57,25 +57,18 @@ func (b *builder) settle(ctx context.Context) error {
 const ifOperUp = 6
 
 // checkDevices says which of a namespace's devices is not ready yet, or what is wrong with one.
-func (b *builder) checkDevices(n *Node) (missing string, err error) {
+func checkDevices(n *Node) (missing string, err error) {
 	type want struct {
 		name string
 		mac  []byte
 		mtu  int
 	}
 	wants := make(map[int32]want)
-	wire := n.Role == ""
-	for _, l := range b.links {
-		mtu := l.Spec.MTU
-		if mtu == 0 {
-			mtu = defaultMTU
-		}
-		for _, e := range l.Ends {
-			if wire && l.Wire == n {
-				wants[int32(e.WireIndex)] = want{e.WireDevice, e.wireMAC, mtu}
-			} else if e.Node == n {
-				wants[int32(e.Index)] = want{e.Device, e.MAC, mtu}
-			}
+	for _, e := range n.ends {
+		if n.wire() {
+			wants[int32(e.WireIndex)] = want{e.WireDevice, e.wireMAC, e.MTU}
+		} else {
+			wants[int32(e.Index)] = want{e.Device, e.MAC, e.MTU}
 		}
 	}
 	err = n.route.dump("devices", unix.RTM_GETLINK, nl.NewIfInfomsg(unix.AF_UNSPEC), func(body []byte) error {
@@ -132,6 +125,9 @@ func (b *builder) checkRoutes(node int) (missing string, err error) {
 	wants := make(map[key]bool)
 	for _, e := range n.ends {
 		for _, a := range []netip.Prefix{e.Addr4, e.Addr6} {
+			if !a.IsValid() {
+				continue
+			}
 			wants[key{netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), unix.RTN_LOCAL}] = true
 		}
 	}
