@@ -1,0 +1,261 @@
+package report
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// section is one table of a report.
+type section struct {
+	title  string
+	header []string
+	left   int // columns that are text and so stand to the left; the rest are numbers
+	rows   [][]string
+	note   string // a line below the table, or empty
+}
+
+// sections makes a record's tables, in reading order. Empty ones are left out.
+func sections(r *result.Record, o Options) []section {
+	s, err := scenario.FromCanonical(r.Scenario.Canonical)
+	if err != nil {
+		s = nil // a record is still worth reading without the words for its faults
+	}
+	var out []section
+	for _, sec := range []section{
+		faults(r, s), load(r), latency(r), nodes(r), counters(r, o), expectations(r),
+	} {
+		if len(sec.rows) > 0 {
+			out = append(out, sec)
+		}
+	}
+	return out
+}
+
+func faults(r *result.Record, s *scenario.Scenario) section {
+	sec := section{title: "Faults, as received", left: 2,
+		header: []string{"fault", "does", "matched", "chosen", "delivered", "lost otherwise"}}
+	for _, f := range r.Faults {
+		sec.rows = append(sec.rows, []string{
+			f.Name, does(f.Name, s), count(f.Matched), count(f.Chosen), count(f.Delivered), count(f.UnexplainedLoss),
+		})
+		if len(f.Interval) == 2 {
+			sec.note = join(sec.note, fmt.Sprintf("%s: %s to %s chosen are within chance (99.9 %%)",
+				f.Name, count(f.Interval[0]), count(f.Interval[1])))
+		}
+		if f.Overlimits > 0 {
+			sec.note = join(sec.note, fmt.Sprintf("%s: its queue had no room for %s packets", f.Name, count(f.Overlimits)))
+		}
+	}
+	return sec
+}
+
+// does puts what a fault of the scenario does into a few words.
+func does(name string, s *scenario.Scenario) string {
+	if s == nil {
+		return none
+	}
+	for _, f := range s.Faults {
+		if f.Name != name {
+			continue
+		}
+		var b strings.Builder
+		d := f.Do
+		switch {
+		case d.Drop:
+			b.WriteString("drop ")
+		case d.Duplicate > 0:
+			fmt.Fprintf(&b, "copy %d× ", d.Duplicate)
+		case d.Reorder > 0:
+			fmt.Fprintf(&b, "reorder by %s ", duration(d.Reorder))
+		case d.Rate > 0:
+			fmt.Fprintf(&b, "squeeze to %s ", rate(d.Rate))
+		case d.Jitter > 0:
+			fmt.Fprintf(&b, "delay %s ±%s ", duration(d.Delay), duration(d.Jitter))
+		default:
+			fmt.Fprintf(&b, "delay %s ", duration(d.Delay))
+		}
+		if c := f.Select.Chance; c != nil && *c < 1 {
+			b.WriteString(exact(share(float64(*c))) + " of ")
+		}
+		switch f.Select.Packets {
+		case scenario.PureACK:
+			b.WriteString("pure ACKs")
+		case scenario.AnyPacket, "":
+			b.WriteString("packets")
+		default:
+			b.WriteString(string(f.Select.Packets))
+		}
+		fmt.Fprintf(&b, " from %s", f.From)
+		return b.String()
+	}
+	return none
+}
+
+func duration(d scenario.Duration) string { return exact(seconds(float64(d) / 1e9)) }
+
+func rate(r scenario.Rate) string {
+	v := float64(r)
+	for _, u := range []struct {
+		from float64
+		unit string
+	}{{1e9, "Gbit/s"}, {1e6, "Mbit/s"}, {1e3, "kbit/s"}} {
+		if v >= u.from {
+			return exact(digits(v/u.from)) + " " + u.unit
+		}
+	}
+	return exact(digits(v)) + " bit/s"
+}
+
+func load(r *result.Record) section {
+	l := r.Load
+	sec := section{title: "Load", header: []string{"planned", "sent", "completed", "errors", "throughput", "late p99", "late max"}}
+	if l.Planned == 0 {
+		return sec
+	}
+	sec.rows = [][]string{{
+		count(l.Planned), count(l.Sent), count(l.Completed), count(l.Errors),
+		value(r, "http.throughput"), seconds(float64(l.LateP99) / 1e9), seconds(float64(l.LateMax) / 1e9),
+	}}
+	kinds := make([]string, 0, len(l.ByError))
+	for kind, n := range l.ByError {
+		if n > 0 {
+			kinds = append(kinds, fmt.Sprintf("%s %s", count(n), kind))
+		}
+	}
+	sort.Strings(kinds)
+	if len(kinds) > 0 {
+		sec.note = "errors: " + strings.Join(kinds, ", ")
+	}
+	return sec
+}
+
+func latency(r *result.Record) section {
+	sec := section{title: "Latency from the planned time", left: 1}
+	for _, row := range []struct{ name, prefix string }{{"answer", "http.latency."}, {"connect", "http.connect."}} {
+		cells := []string{row.name}
+		found := false
+		for _, q := range []string{"mean", "p50", "p90", "p99", "p999", "max"} {
+			v := value(r, row.prefix+q)
+			found = found || v != none
+			cells = append(cells, v)
+		}
+		if found {
+			sec.rows = append(sec.rows, cells)
+		}
+	}
+	sec.header = []string{"", "mean", "p50", "p90", "p99", "p99.9", "max"}
+	return sec
+}
+
+// nodeColumns are the columns of the table of nodes; the ones that no node has are left out.
+var nodeColumns = []struct{ title, metric string }{
+	{"user", "cpu.user"}, {"system", "cpu.system"}, {"softirq", "cpu.softirq"}, {"CPU", "cpu.total"},
+	{"run queue", "runqueue.mean"}, {"max", "runqueue.max"}, {"load1", "load1"},
+	{"CPU pressure", "pressure.cpu"}, {"memory", "memory.peak"}, {"accept queue", "accept_queue.max"},
+}
+
+func nodes(r *result.Record) section {
+	names := append(nodeNames(r), "machine")
+	sec := section{title: "Node load", left: 1, header: []string{"node"}}
+	for _, name := range names {
+		sec.rows = append(sec.rows, []string{name})
+	}
+	for _, c := range nodeColumns {
+		column := make([]string, len(names))
+		found := false
+		for i, name := range names {
+			column[i] = value(r, name+"."+c.metric)
+			found = found || column[i] != none
+		}
+		if !found {
+			continue
+		}
+		sec.header = append(sec.header, c.title)
+		for i := range names {
+			sec.rows[i] = append(sec.rows[i], column[i])
+		}
+	}
+	if len(sec.header) == 1 {
+		sec.rows = nil
+	}
+	return sec
+}
+
+// nodeNames finds the nodes of a record by their metrics and counters, sorted.
+func nodeNames(r *result.Record) []string {
+	seen := make(map[string]bool)
+	for name := range r.Counters {
+		seen[name] = true
+	}
+	for name := range r.Metrics {
+		first, rest, _ := strings.Cut(name, ".")
+		if strings.HasPrefix(rest, "cpu.") {
+			seen[first] = true
+		}
+	}
+	delete(seen, "machine")
+	names := make([]string, 0, len(seen))
+	for name := range seen {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func expectations(r *result.Record) section {
+	sec := section{title: "Expectations", left: 2, header: []string{"", "expected", "was"}}
+	for _, e := range r.Expect {
+		mark, was := "✗", ""
+		if e.OK {
+			mark = "✓"
+		}
+		if e.Error == "" {
+			was = expected(r, e)
+		} else {
+			was = none
+			sec.note = join(sec.note, e.Expr+": "+e.Error)
+		}
+		sec.rows = append(sec.rows, []string{mark, e.Expr, was})
+	}
+	return sec
+}
+
+// expected formats the value of an expectation in the unit of the metric that it is
+// about. One that computes with several metrics has no unit of its own.
+func expected(r *result.Record, e result.Expectation) string {
+	name := strings.TrimSpace(e.Expr)
+	if i := strings.IndexAny(name, "=!<>"); i >= 0 {
+		name = strings.TrimSpace(name[:i])
+	}
+	if m, ok := r.Metrics[name]; ok {
+		return Quantity(name, e.Value, m.Unit)
+	}
+	if m, ok := metric.Lookup(name); ok {
+		return Quantity(name, e.Value, m.Unit)
+	}
+	return Quantity("", e.Value, metric.One)
+}
+
+// value formats a metric of the record, or says that there is none.
+func value(r *result.Record, name string) string {
+	m, ok := r.Metrics[name]
+	if !ok {
+		return none
+	}
+	if strings.HasSuffix(name, ".mean") && m.Unit == metric.One || strings.HasSuffix(name, ".load1") {
+		return level(m.Value)
+	}
+	return Quantity(name, m.Value, m.Unit)
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "\n" + b
+}

@@ -1,0 +1,193 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/ruleout/ruleout/harness/result"
+)
+
+// Options of a report. The zero value is a plain report.
+type Options struct {
+	// Color marks titles and outcomes. Nothing is said by colour alone.
+	Color bool
+	// AllCounters shows every counter that moved, and not only TCP's most telling ones.
+	AllCounters bool
+	// Path of the record's file, or empty when it is not kept.
+	Path string
+	// Replay is the command that makes the run again, or empty.
+	Replay string
+}
+
+// Text writes the record's tables for a terminal.
+func Text(w io.Writer, r *result.Record, o Options) error {
+	p := &printer{w: w, color: o.Color}
+	p.line("%s  %s", p.paint(text.Bold, r.Scenario.Name), strings.Join(identity(r), "  "))
+	for _, sec := range sections(r, o) {
+		p.line("")
+		p.line("%s", p.paint(text.Bold, sec.title))
+		p.table(sec)
+		for _, note := range lines(sec.note) {
+			p.line("  %s", p.paint(text.Faint, note))
+		}
+	}
+	p.line("")
+	word, why := Outcome(r)
+	color := text.FgRed
+	if word == OutcomeMet {
+		color = text.FgGreen
+	}
+	p.line("%s%s", p.paint(color, word), prefix(": ", why))
+	for _, reason := range r.InvalidBecause {
+		p.line("  - %s", reason)
+	}
+	p.line("")
+	for _, f := range footer(r, o) {
+		p.line("%-7s %s", f[0], f[1])
+	}
+	return p.err
+}
+
+// Words for how a run ended.
+const (
+	OutcomeMet     = "as expected"
+	OutcomeFailed  = "not as expected"
+	OutcomeInvalid = "invalid run"
+)
+
+// Outcome says in a word or two how the run ended, and why.
+func Outcome(r *result.Record) (word, why string) {
+	if !r.Valid {
+		return OutcomeInvalid, "it shows nothing either way"
+	}
+	failed := 0
+	for _, e := range r.Expect {
+		if !e.OK {
+			failed++
+		}
+	}
+	switch {
+	case failed > 0:
+		return OutcomeFailed, fmt.Sprintf("%d of %d expectations failed", failed, len(r.Expect))
+	case len(r.Expect) == 0:
+		return OutcomeMet, "nothing was expected"
+	case len(r.Expect) == 1:
+		return OutcomeMet, "the one expectation was met"
+	}
+	return OutcomeMet, fmt.Sprintf("all %d expectations were met", len(r.Expect))
+}
+
+// identity names what was run, besides the scenario.
+func identity(r *result.Record) []string {
+	id := []string{fmt.Sprintf("seed %d", r.Seed), "kernel " + r.Provenance.Kernel}
+	if r.Provenance.QEMU != "" {
+		id = append(id, "QEMU "+r.Provenance.QEMU)
+	} else {
+		id = append(id, "on the host")
+	}
+	return id
+}
+
+// footer is how the run can be found and made again.
+func footer(r *result.Record, o Options) [][2]string {
+	clock := "virtual"
+	if r.Backend == "host" {
+		clock = "real"
+	}
+	out := [][2]string{
+		{"time", fmt.Sprintf("%s measured, %s of %s time in all, %s of wall time",
+			exact(seconds(r.Time.Measured)), seconds(r.Time.Virtual), clock, seconds(r.Time.Wall))},
+		{"digest", r.Digest},
+	}
+	if o.Path != "" {
+		out = append(out, [2]string{"record", o.Path})
+	}
+	if o.Replay != "" {
+		out = append(out, [2]string{"replay", o.Replay})
+	}
+	return out
+}
+
+// printer remembers the first error, so that the code above can read as a page does.
+type printer struct {
+	w     io.Writer
+	color bool
+	err   error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}
+
+func (p *printer) paint(c text.Color, s string) string {
+	if !p.color {
+		return s
+	}
+	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
+}
+
+func (p *printer) table(sec section) {
+	t := table.NewWriter()
+	style := table.StyleDefault
+	style.Box = table.BoxStyle{PaddingRight: "  "}
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Format = table.FormatOptions{} // headers as they are written
+	t.SetStyle(style)
+	fill(t, sec, func(cell string) string {
+		switch cell {
+		case "✓":
+			return p.paint(text.FgGreen, cell)
+		case "✗":
+			return p.paint(text.FgRed, cell)
+		}
+		return cell
+	})
+	for _, l := range lines(t.Render()) {
+		p.line("  %s", strings.TrimRight(l, " "))
+	}
+}
+
+// fill puts a section into a table; paint may colour a cell.
+func fill(t table.Writer, sec section, paint func(string) string) {
+	configs := make([]table.ColumnConfig, len(sec.header))
+	for i := range configs {
+		align := text.AlignRight
+		if i < sec.left {
+			align = text.AlignLeft
+		}
+		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(cells(sec.header, func(s string) string { return s }))
+	for _, row := range sec.rows {
+		t.AppendRow(cells(row, paint))
+	}
+}
+
+func cells(row []string, paint func(string) string) table.Row {
+	out := make(table.Row, len(row))
+	for i, c := range row {
+		out[i] = paint(c)
+	}
+	return out
+}
+
+func lines(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}
+
+func prefix(p, s string) string {
+	if s == "" {
+		return ""
+	}
+	return p + s
+}
