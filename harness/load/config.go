@@ -1,0 +1,77 @@
+package load
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// Config configures a generator.
+type Config struct {
+	// To is the server.
+	To netip.AddrPort `json:"to"`
+	// Schedule, Seed and Index make the plan.
+	Schedule Schedule `json:"schedule"`
+	Seed     uint64   `json:"seed"`
+	Index    int      `json:"index"`
+	// Duration of the measured window.
+	Duration time.Duration `json:"duration"`
+	// Timeout of a request from its planned time.
+	Timeout time.Duration `json:"timeout"`
+	// Keepalive reuses connections, the one that was used last first.
+	Keepalive bool `json:"keepalive"`
+	// Connections is the most that are open at once; 0 means no limit. With all of them busy, requests wait in order.
+	Connections int `json:"connections"`
+	// Interval of the series; 0 means no series.
+	Interval time.Duration `json:"interval"`
+}
+
+// NewConfig returns the configuration of the load of a scenario that has an index, which goes to an address.
+func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort, seed uint64) Config {
+	h := s.Load[index].HTTP
+	from := -time.Duration(s.Warmup)
+	if h.At != nil {
+		from = time.Duration(*h.At)
+	}
+	end := time.Duration(s.Duration)
+	if h.For > 0 {
+		end = min(end, from+time.Duration(h.For))
+	}
+	c := Config{
+		To:          to,
+		Schedule:    Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), From: from, To: end},
+		Seed:        seed,
+		Index:       index,
+		Duration:    time.Duration(s.Duration),
+		Timeout:     time.Duration(h.Timeout),
+		Keepalive:   h.Keepalive,
+		Connections: h.Connections,
+	}
+	if s.Timeline != nil {
+		c.Interval = time.Duration(*s.Timeline)
+	}
+	return c
+}
+
+func (c *Config) check() error {
+	switch {
+	case !c.To.IsValid():
+		return fmt.Errorf("load: no address to go to")
+	case c.Timeout <= 0 || c.Duration <= 0:
+		return fmt.Errorf("load: timeout and duration must be positive")
+	case c.Connections < 0 || c.Interval < 0:
+		return fmt.Errorf("load: connections and interval must not be negative")
+	}
+	return nil
+}
+
+// request returns what is sent for each request.
+func (c *Config) request() []byte {
+	connection := "close"
+	if c.Keepalive {
+		connection = "keep-alive"
+	}
+	return []byte("GET /index.php HTTP/1.1\r\nHost: " + c.To.String() + "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
+}

@@ -1,0 +1,261 @@
+package load
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/socket"
+)
+
+// state of a connection.
+type state uint8
+
+const (
+	closed state = iota
+	connecting
+	active // a request is on it
+	idle
+)
+
+// conn is one slot for a connection.
+type conn struct {
+	fd         socket.FD
+	generation int32 // tells events of this connection from those of earlier ones in the slot
+	request    int32 // index in the plan, or none
+	state      state
+	reused     bool  // has carried a request before
+	began      int64 // when connect(2) was called
+	response   response
+}
+
+// carry finds a connection for a request; it tells whether there was one. The request may fail on it at once.
+func (g *generator) carry(i int32, now int64) bool {
+	if n := len(g.idle); n > 0 {
+		slot := g.idle[n-1]
+		g.idle = g.idle[:n-1]
+		g.conns[slot].reused = true
+		g.assign(slot, i)
+		g.ask(slot, now)
+		return true
+	}
+	if limit := g.config.Connections; limit > 0 && g.open >= limit {
+		return false
+	}
+	g.connect(i, now)
+	return true
+}
+
+func (g *generator) assign(slot, i int32) {
+	g.conns[slot].request = i
+	g.carrier[i] = slot
+	g.markSent(i)
+}
+
+// connect opens a connection for a request.
+func (g *generator) connect(i int32, now int64) {
+	g.markSent(i)
+	g.record.result.Connects++
+	fd, errno := socket.Stream(g.address.Family(), false)
+	if errno != 0 {
+		g.fail(i, classify(errno), now)
+		return
+	}
+	var slot int32
+	if n := len(g.free); n > 0 {
+		slot = g.free[n-1]
+		g.free = g.free[:n-1]
+	} else {
+		slot = int32(len(g.conns))
+		g.conns = append(g.conns, conn{})
+	}
+	g.open++
+	c := &g.conns[slot]
+	c.fd, c.state, c.reused, c.began = fd, connecting, false, now
+	c.generation++
+	c.response.reset()
+	g.assign(slot, i)
+	errno = fd.Connect(&g.address)
+	if errno == 0 || errno == unix.EINPROGRESS {
+		errno = g.poll.Add(fd, socket.Key{Slot: slot, Generation: c.generation}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
+	}
+	if errno != 0 {
+		g.drop(slot)
+		g.fail(i, classify(errno), now)
+	}
+}
+
+// ask writes the request on an established connection. It is far shorter than any send buffer.
+func (g *generator) ask(slot int32, now int64) {
+	c := &g.conns[slot]
+	c.state = active
+	n, errno := c.fd.Write(g.text)
+	if errno == 0 && n != len(g.text) {
+		errno = unix.ENOBUFS
+	}
+	if errno != 0 {
+		g.broken(slot, errno, now)
+	}
+}
+
+// handle takes one event.
+func (g *generator) handle(e socket.Event) {
+	if e.Key.Slot < 0 {
+		return // the bell: the loop looks at its context
+	}
+	c := &g.conns[e.Key.Slot]
+	if c.state == closed || c.generation != e.Key.Generation {
+		return // it was closed by an earlier event of the same batch
+	}
+	now := g.now()
+	const over = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	if c.state == connecting {
+		if e.Flags&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+			errno := c.fd.Pending()
+			if errno == 0 {
+				errno = unix.ECONNRESET
+			}
+			g.broken(e.Key.Slot, errno, now)
+			return
+		}
+		if e.Flags&unix.EPOLLOUT == 0 {
+			return
+		}
+		if g.flags[c.request]&measured != 0 {
+			g.record.result.Connect.record(now - c.began)
+		}
+		g.ask(e.Key.Slot, now)
+		c = &g.conns[e.Key.Slot]
+	}
+	if e.Flags&over == 0 || c.generation != e.Key.Generation {
+		return
+	}
+	switch c.state {
+	case active:
+		g.read(e.Key.Slot, e.Flags&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0, now)
+	case idle: // the server ended it, or speaks out of turn
+		g.unlink(e.Key.Slot)
+		g.drop(e.Key.Slot)
+	}
+}
+
+// read takes what has come. Events are edges: it reads until the queue is empty, which a short read
+// tells as well as EAGAIN does, except for an end of stream behind it.
+func (g *generator) read(slot int32, ending bool, now int64) {
+	c := &g.conns[slot]
+	for {
+		n, errno := c.fd.Read(g.buffer)
+		switch {
+		case errno == unix.EAGAIN:
+			return
+		case errno == unix.EINTR:
+			continue
+		case errno != 0:
+			g.broken(slot, errno, now)
+			return
+		case n == 0:
+			g.ended(slot, now)
+			return
+		}
+		g.record.result.Bytes += int64(n)
+		finished, err := c.response.feed(g.buffer[:n])
+		if err != nil {
+			g.lose(slot, Malformed, now)
+			return
+		}
+		if finished {
+			g.answered(slot, now)
+			return
+		}
+		if n < len(g.buffer) && !ending {
+			return
+		}
+	}
+}
+
+// answered takes a whole answer.
+func (g *generator) answered(slot int32, now int64) {
+	c := &g.conns[slot]
+	i, status := c.request, c.response.status
+	c.request = none
+	if g.config.Keepalive && !c.response.close {
+		c.state = idle
+		c.response.reset()
+		g.idle = append(g.idle, slot)
+	} else {
+		g.drop(slot)
+	}
+	if status >= 200 && status < 300 {
+		g.complete(i, now)
+	} else {
+		g.fail(i, Status, now)
+	}
+}
+
+// ended takes the end of the stream before a whole answer, unless that is what ends it.
+func (g *generator) ended(slot int32, now int64) {
+	c := &g.conns[slot]
+	switch {
+	case c.response.end():
+		g.answered(slot, now)
+	case c.response.began:
+		g.lose(slot, Malformed, now)
+	default:
+		g.broken(slot, unix.ECONNRESET, now)
+	}
+}
+
+// broken takes an error of the connection. A request that met a kept-alive connection just
+// as the server closed it goes out again.
+func (g *generator) broken(slot int32, errno socket.Errno, now int64) {
+	c := &g.conns[slot]
+	i := c.request
+	class := classify(errno)
+	if class == Reset && c.reused && !c.response.began && g.flags[i]&retried == 0 {
+		g.drop(slot)
+		g.flags[i] |= retried
+		g.carrier[i] = none
+		if g.flags[i]&measured != 0 {
+			g.record.result.Retried++
+		}
+		g.connect(i, now) // in the place of the one that was dropped
+		return
+	}
+	g.lose(slot, class, now)
+}
+
+// lose ends a request and its connection with an error.
+func (g *generator) lose(slot int32, class Class, now int64) {
+	i := g.conns[slot].request
+	g.drop(slot)
+	g.fail(i, class, now)
+}
+
+// drop closes a connection and frees its slot.
+func (g *generator) drop(slot int32) {
+	c := &g.conns[slot]
+	c.fd.Close()
+	c.state, c.request = closed, none
+	g.free = append(g.free, slot)
+	g.open--
+}
+
+// unlink takes a connection off the idle ones.
+func (g *generator) unlink(slot int32) {
+	for n, s := range g.idle {
+		if s == slot {
+			g.idle = append(g.idle[:n], g.idle[n+1:]...)
+			return
+		}
+	}
+}
+
+func classify(errno socket.Errno) Class {
+	switch errno {
+	case unix.ECONNREFUSED:
+		return Refused
+	case unix.ECONNRESET, unix.EPIPE:
+		return Reset
+	case unix.ETIMEDOUT:
+		return Timeout
+	}
+	return Other
+}

@@ -1,0 +1,401 @@
+package load
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/service"
+)
+
+func TestMain(m *testing.M) {
+	agent.Main()
+	goleak.VerifyTestMain(m)
+}
+
+var addresses atomic.Uint32
+
+// address returns one that no other test uses, of this process or of another: 127.0.0.0/8 is all ours.
+func address() netip.AddrPort {
+	pid := os.Getpid()
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(pid>>8) | 1, byte(pid), byte(addresses.Add(1))}), 8080)
+}
+
+// config is 100 requests in a tenth of a second, 50 of them in the measured window.
+func config(to netip.AddrPort) Config {
+	return Config{
+		To: to, Duration: 50 * time.Millisecond, Timeout: time.Minute, Interval: 2 * time.Millisecond, Seed: 1,
+		Schedule: Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: 60 * time.Millisecond},
+	}
+}
+
+const planned = 50
+
+// generate runs a generator to its end.
+func generate(t *testing.T, c Config) Result {
+	t.Helper()
+	p := startLoad(t, c)
+	require.NoError(t, p.Begin(agent.Now()-int64(c.Schedule.From)))
+	return result(t, p)
+}
+
+func startLoad(t *testing.T, c Config) *agent.Process {
+	t.Helper()
+	p, err := agent.Start(t.Context(), agent.Spec{Role: Role, Config: c})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	return p
+}
+
+func result(t *testing.T, p *agent.Process) (r Result) {
+	t.Helper()
+	body, err := p.Wait(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(body, &r))
+	requireSums(t, r)
+	return r
+}
+
+// requireSums checks that the accounts balance, whatever happened.
+func requireSums(t *testing.T, r Result) {
+	t.Helper()
+	require.Equal(t, r.Planned, r.Completed+r.Errors+r.Abandoned, "planned = completed + errors + abandoned")
+	var errors, completed, failed int64
+	for _, n := range r.ByClass {
+		errors += n
+	}
+	require.Equal(t, r.Errors, errors, "errors are of one class each")
+	require.LessOrEqual(t, r.Unsent, r.ByClass[Timeout], "what was never sent timed out")
+	if r.Abandoned == 0 {
+		require.Equal(t, r.Planned, r.Sent+r.Unsent, "planned = sent + unsent")
+		require.Equal(t, r.Planned, r.Late.Count())
+	}
+	require.Equal(t, r.Completed, r.Latency.Count())
+	for i := range r.Series.Completed {
+		completed += r.Series.Completed[i]
+		failed += r.Series.Errors[i]
+		require.LessOrEqual(t, r.Series.LatencyP99[i], r.Series.LatencyMax[i])
+		require.GreaterOrEqual(t, r.Series.InFlight[i], int64(0))
+	}
+	require.LessOrEqual(t, completed, r.Completed)
+	require.LessOrEqual(t, failed, r.Errors)
+}
+
+// server is a scripted one: every connection is handled by f, and then closed.
+func server(t *testing.T, f func(c *net.TCPConn, r *bufio.Reader)) netip.AddrPort {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(address()))
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	all.Add(1)
+	go func() {
+		defer all.Done()
+		for {
+			c, err := l.AcceptTCP()
+			if err != nil {
+				return
+			}
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				defer c.Close()
+				f(c, bufio.NewReader(c))
+			}()
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		all.Wait()
+	})
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// head reads the head of a request and tells whether there was one.
+func head(r *bufio.Reader) bool {
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return false
+		}
+		if line == "\r\n" {
+			return true
+		}
+	}
+}
+
+const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+func TestPoolAndLoad(t *testing.T) {
+	for name, test := range map[string]struct {
+		keepalive   bool
+		connections int
+	}{"a connection a request": {}, "kept alive": {keepalive: true}, "kept alive, two at most": {true, 2}, "two at most": {false, 2}} {
+		t.Run(name, func(t *testing.T) {
+			to := address()
+			p, err := agent.Start(t.Context(), agent.Spec{Role: service.PHPRole, Config: service.PHPConfig{
+				Listen: to, Workers: 20, Backlog: 511, Response: 20_000, CPU: 10 * time.Microsecond}})
+			require.NoError(t, err)
+			defer p.Close()
+			c := config(to)
+			c.Keepalive, c.Connections = test.keepalive, test.connections
+			r := generate(t, c)
+			require.Equal(t, int64(planned), r.Planned)
+			require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
+			require.Zero(t, r.Retried)
+			if !test.keepalive {
+				require.Equal(t, int64(100), r.Connects)
+				require.Equal(t, r.Planned, r.Connect.Count())
+			} else {
+				require.LessOrEqual(t, r.Connects, int64(100))
+			}
+			require.Len(t, r.Series.Completed, 25)
+
+			body, err := p.Stop(t.Context())
+			require.NoError(t, err)
+			var web service.PHPResult
+			require.NoError(t, json.Unmarshal(body, &web))
+			require.Equal(t, int64(100), web.Served)
+			require.Equal(t, r.Connects, web.Accepted)
+			if test.connections > 0 && test.keepalive {
+				require.LessOrEqual(t, web.Accepted, int64(test.connections))
+			}
+			head := (r.Bytes - 100*20_000) / 100
+			require.Equal(t, r.Bytes, 100*(20_000+head), "every byte of every answer")
+		})
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	require.NoError(t, err)
+	defer l.Close()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			head(bufio.NewReader(c))
+			_, _ = io.WriteString(c, ok)
+			c.Close()
+		}
+	}()
+	r := generate(t, config(l.Addr().(*net.TCPAddr).AddrPort()))
+	require.Equal(t, int64(planned), r.Completed)
+	l.Close()
+	<-served
+}
+
+func TestErrorsAreClassified(t *testing.T) {
+	say := func(text string) func(*net.TCPConn, *bufio.Reader) {
+		return func(c *net.TCPConn, r *bufio.Reader) {
+			if head(r) {
+				_, _ = io.WriteString(c, text)
+			}
+		}
+	}
+	tests := map[string]struct {
+		script func(*net.TCPConn, *bufio.Reader)
+		class  Class
+	}{
+		"status":                   {say("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), Status},
+		"redirect is a status too": {say("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), Status},
+		"closes without an answer": {say(""), Reset},
+		"resets without an answer": {func(c *net.TCPConn, r *bufio.Reader) { head(r); _ = c.SetLinger(0) }, Reset},
+		"resets in mid-answer": {func(c *net.TCPConn, r *bufio.Reader) {
+			head(r)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc")
+			_ = c.SetLinger(0)
+		}, ""}, // reset or malformed, as the reset overtakes the data or not
+		"does not speak HTTP": {say("SSH-2.0-OpenSSH_9.2\r\n"), Malformed},
+		"short body":          {say("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"), Malformed},
+		"short head":          {say("HTTP/1.1 200 OK\r\nContent"), Malformed},
+		"chunked":             {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), Malformed},
+		"never answers":       {func(c *net.TCPConn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, Timeout},
+		"never ends its answer": {func(c *net.TCPConn, r *bufio.Reader) {
+			_, _ = io.WriteString(c, ok[:len(ok)-1])
+			_, _ = io.Copy(io.Discard, r)
+		}, Timeout},
+	}
+	for name, test := range tests {
+		for _, keepalive := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, keepalive %t", name, keepalive), func(t *testing.T) {
+				c := config(server(t, test.script))
+				c.Keepalive = keepalive
+				if test.class == Timeout {
+					c.Timeout = 20 * time.Millisecond
+				}
+				r := generate(t, c)
+				require.Equal(t, r.Planned, r.Errors)
+				if test.class != "" {
+					require.Equal(t, r.Planned, r.ByClass[test.class], "%v", r.ByClass)
+				} else {
+					require.Equal(t, r.Planned, r.ByClass[Reset]+r.ByClass[Malformed], "%v", r.ByClass)
+				}
+				require.Equal(t, r.Planned, r.Sent)
+			})
+		}
+	}
+	t.Run("nobody listens", func(t *testing.T) {
+		r := generate(t, config(address()))
+		require.Equal(t, r.Planned, r.ByClass[Refused], "%v", r.ByClass)
+	})
+	t.Run("no way there", func(t *testing.T) {
+		r := generate(t, config(netip.MustParseAddrPort("255.255.255.255:80")))
+		require.Equal(t, r.Planned, r.ByClass[Other], "%v", r.ByClass)
+	})
+	t.Run("answers up to the end of the connection", func(t *testing.T) {
+		r := generate(t, config(server(t, say("HTTP/1.0 200 OK\r\n\r\nall of it"))))
+		require.Equal(t, r.Planned, r.Completed)
+	})
+}
+
+func TestStaleKeptAliveConnectionIsReplacedOnce(t *testing.T) {
+	// Says nothing of closing, and closes when the next request comes.
+	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		if head(r) {
+			_, _ = io.WriteString(c, ok)
+			head(r)
+		}
+	})
+	c := config(to)
+	c.Keepalive = true
+	r := generate(t, c)
+	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
+	require.Positive(t, r.Retried)
+}
+
+func TestRequestsThatFindNoConnectionTimeOutUnsent(t *testing.T) {
+	c := config(server(t, func(c *net.TCPConn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }))
+	c.Connections, c.Timeout = 1, 20*time.Millisecond
+	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 1e9, To: planned} // all within 50 ns
+	r := generate(t, c)
+	require.Equal(t, int64(planned), r.ByClass[Timeout])
+	require.Equal(t, int64(1), r.Sent, "the others expire when it does")
+}
+
+func TestThousandsOutstanding(t *testing.T) {
+	release := make(chan struct{})
+	var once sync.Once
+	var waiting atomic.Int64
+	const all = 3000
+	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		head(r)
+		if waiting.Add(1) == all {
+			once.Do(func() { close(release) })
+		}
+		<-release
+		_, _ = io.WriteString(c, ok)
+	})
+	c := Config{To: to, Duration: time.Second, Timeout: time.Minute, Interval: 100 * time.Millisecond,
+		Schedule: Schedule{Arrivals: scenario.Constant, Rate: 6000, To: 500 * time.Millisecond}}
+	r := generate(t, c)
+	require.Equal(t, int64(all), r.Planned)
+	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
+	require.Equal(t, int64(all), r.Connects)
+}
+
+func TestStarvedGeneratorSaysSo(t *testing.T) {
+	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		if head(r) {
+			_, _ = io.WriteString(c, ok)
+		}
+	})
+	c := config(to)
+	p := startLoad(t, c)
+	// Stopped before anything is due, and for longer than the whole plan lasts.
+	require.NoError(t, syscall.Kill(p.PID(), syscall.SIGSTOP))
+	start := agent.Now()
+	require.NoError(t, p.Begin(start))
+	end := start + int64(c.Schedule.To)
+	for agent.Now() < end {
+		time.Sleep(time.Duration(end - agent.Now()))
+	}
+	require.NoError(t, syscall.Kill(p.PID(), syscall.SIGCONT))
+	r := result(t, p)
+	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
+	// Every request was late by all the time from its plan to the end at least.
+	require.GreaterOrEqual(t, r.Late.Quantile(0.99), int64(c.Duration)*98/100)
+	require.GreaterOrEqual(t, r.Latency.Quantile(0.01), int64(c.Schedule.To-c.Duration)*98/100, "and its latency counts from the plan")
+	require.Zero(t, r.Series.Completed[0])
+}
+
+func TestPlanLongGoneTimesOutUnsent(t *testing.T) {
+	c := config(server(t, func(*net.TCPConn, *bufio.Reader) {}))
+	c.Timeout = time.Second
+	p := startLoad(t, c)
+	require.NoError(t, p.Begin(agent.Now()-int64(time.Hour)))
+	r := result(t, p)
+	require.Equal(t, r.Planned, r.Unsent)
+	require.Zero(t, r.Connects)
+}
+
+func TestStopAbandonsWhatHasNoFate(t *testing.T) {
+	asked := make(chan struct{}, 1000)
+	c := config(server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		head(r)
+		asked <- struct{}{}
+		_, _ = io.Copy(io.Discard, r)
+	}))
+	t.Run("before the start", func(t *testing.T) {
+		p := startLoad(t, c)
+		body, err := p.Stop(t.Context())
+		require.NoError(t, err)
+		var r Result
+		require.NoError(t, json.Unmarshal(body, &r))
+		requireSums(t, r)
+		require.Equal(t, int64(planned), r.Abandoned)
+	})
+	t.Run("in the middle", func(t *testing.T) {
+		p := startLoad(t, c)
+		require.NoError(t, p.Begin(agent.Now()-int64(c.Schedule.From)))
+		<-asked
+		body, err := p.Stop(t.Context())
+		require.NoError(t, err)
+		var r Result
+		require.NoError(t, json.Unmarshal(body, &r))
+		requireSums(t, r)
+		require.Equal(t, int64(planned), r.Abandoned, "nothing was answered")
+		require.Positive(t, r.Connects)
+	})
+}
+
+func TestNothingToDo(t *testing.T) {
+	c := config(address())
+	c.Schedule.To = c.Schedule.From
+	r := generate(t, c)
+	require.Zero(t, r.Planned)
+	require.Len(t, r.Series.InFlight, 25)
+}
+
+func TestNonsensicalConfigurations(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"no address":         func(c *Config) { c.To = netip.AddrPort{} },
+		"no timeout":         func(c *Config) { c.Timeout = 0 },
+		"negative cap":       func(c *Config) { c.Connections = -1 },
+		"negative intervals": func(c *Config) { c.Interval = -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config(address())
+			change(&c)
+			_, err := agent.Start(t.Context(), agent.Spec{Role: Role, Config: c})
+			require.ErrorContains(t, err, "load: ")
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package load
+
+import (
+	"maps"
+	"time"
+)
+
+// Class is a kind of error.
+type Class string
+
+// Classes of errors.
+const (
+	// Timeout: not completed within the timeout from the planned time, sent or not; or the
+	// kernel gave up on the connection (ETIMEDOUT).
+	Timeout Class = "timeout"
+	// Refused: the server's kernel answered SYN with RST (ECONNREFUSED).
+	Refused Class = "refused"
+	// Reset: the connection ended before the first byte of the answer, or was reset (ECONNRESET, EPIPE) at any time.
+	Reset Class = "reset"
+	// Status: a whole answer, but not 2xx.
+	Status Class = "status"
+	// Malformed: what came is not HTTP as this generator knows it, or ends short of its Content-Length.
+	Malformed Class = "malformed"
+	// Other: anything else, such as no route or no free port.
+	Other Class = "other"
+)
+
+// Classes lists all classes of errors.
+func Classes() []Class { return []Class{Timeout, Refused, Reset, Status, Malformed, Other} }
+
+// Result is what a generator measured. Requests are those planned inside the measured window.
+type Result struct {
+	// Planned requests.
+	Planned int64 `json:"planned"`
+	// Sent requests: a connection attempt was made, or the request was written on an open connection.
+	Sent int64 `json:"sent"`
+	// Unsent requests found no free connection before their timeout; they are timeouts too.
+	Unsent int64 `json:"unsent"`
+	// Completed requests.
+	Completed int64 `json:"completed"`
+	// Errors of all classes, and by class.
+	Errors  int64           `json:"errors"`
+	ByClass map[Class]int64 `json:"by_class"`
+	// Abandoned requests had no fate when the generator was stopped.
+	Abandoned int64 `json:"abandoned"`
+	// Retried requests met a kept-alive connection that the server had closed, and
+	// went out again on a new one (RFC 9112, 9.3.1).
+	Retried int64 `json:"retried"`
+	// Connects is the number of connection attempts, and Bytes what was received, of all requests, warm-up included.
+	Connects int64 `json:"connects"`
+	Bytes    int64 `json:"bytes"`
+	// Latency of completed requests, from the planned time to the last byte.
+	Latency Histogram `json:"latency"`
+	// Connect is the time from connect(2) until the generator saw the connection established.
+	Connect Histogram `json:"connect"`
+	// Late is how far the generator was behind its plan, see the package comment.
+	Late Histogram `json:"late"`
+	// Series over the measured window.
+	Series Series `json:"series"`
+}
+
+// Series is what happened in each interval of the measured window, in order. Completions and errors are those of
+// measured requests at the time when they happened; what happens after the window is not in it.
+type Series struct {
+	// Interval between samples; 0 when there are none.
+	Interval  time.Duration `json:"interval"`
+	Completed []int64       `json:"completed"`
+	Errors    []int64       `json:"errors"`
+	// LatencyP99 and LatencyMax are of the requests completed in the interval, in ns; 0 when there was none.
+	LatencyP99 []int64 `json:"latency_p99"`
+	LatencyMax []int64 `json:"latency_max"`
+	// InFlight is the number of requests, measured or not, that were dispatched and without a fate at the interval's end.
+	InFlight []int64 `json:"in_flight"`
+}
+
+// Merge adds what another generator measured in the same run. The p99 of an interval becomes the higher of the two, which is
+// an upper bound; quantiles over the window stay exact.
+func (r *Result) Merge(from *Result) {
+	r.Planned += from.Planned
+	r.Sent += from.Sent
+	r.Unsent += from.Unsent
+	r.Completed += from.Completed
+	r.Errors += from.Errors
+	r.Abandoned += from.Abandoned
+	r.Retried += from.Retried
+	r.Connects += from.Connects
+	r.Bytes += from.Bytes
+	merged := maps.Clone(r.ByClass)
+	if merged == nil {
+		merged = map[Class]int64{}
+	}
+	for class, n := range from.ByClass {
+		merged[class] += n
+	}
+	r.ByClass = merged
+	r.Latency.Merge(&from.Latency)
+	r.Connect.Merge(&from.Connect)
+	r.Late.Merge(&from.Late)
+	r.Series.merge(&from.Series)
+}
+
+func (s *Series) merge(from *Series) {
+	if s.Interval == 0 {
+		s.Interval = from.Interval
+	}
+	sum := func(a, b int64) int64 { return a + b }
+	higher := func(a, b int64) int64 { return max(a, b) }
+	s.Completed = zip(s.Completed, from.Completed, sum)
+	s.Errors = zip(s.Errors, from.Errors, sum)
+	s.InFlight = zip(s.InFlight, from.InFlight, sum)
+	s.LatencyP99 = zip(s.LatencyP99, from.LatencyP99, higher)
+	s.LatencyMax = zip(s.LatencyMax, from.LatencyMax, higher)
+}
+
+func zip(a, b []int64, f func(a, b int64) int64) []int64 {
+	both := make([]int64, max(len(a), len(b)))
+	for i := range both {
+		var x, y int64
+		if i < len(a) {
+			x = a[i]
+		}
+		if i < len(b) {
+			y = b[i]
+		}
+		both[i] = f(x, y)
+	}
+	return both
+}
+
+// Metrics returns the values of the catalogue's http metrics in base units (s, 1/s, counts), for
+// a measured window of a length. Quantiles of nothing are left out.
+func (r *Result) Metrics(window time.Duration) map[string]float64 {
+	m := map[string]float64{
+		"http.planned":    float64(r.Planned),
+		"http.sent":       float64(r.Sent),
+		"http.completed":  float64(r.Completed),
+		"http.errors":     float64(r.Errors),
+		"http.throughput": float64(r.Completed) / window.Seconds(),
+	}
+	for _, class := range Classes() {
+		m["http.errors."+string(class)] = float64(r.ByClass[class])
+	}
+	if r.Latency.Count() > 0 {
+		m["http.latency.mean"] = r.Latency.Mean() / 1e9
+		m["http.latency.max"] = float64(r.Latency.Max()) / 1e9
+		for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999} {
+			m["http.latency."+name] = float64(r.Latency.Quantile(q)) / 1e9
+		}
+	}
+	if r.Connect.Count() > 0 {
+		m["http.connect.p50"] = float64(r.Connect.Quantile(0.5)) / 1e9
+		m["http.connect.p99"] = float64(r.Connect.Quantile(0.99)) / 1e9
+	}
+	return m
+}
