@@ -1,0 +1,99 @@
+package probe
+
+import "github.com/cilium/ebpf/asm"
+
+// TCP states, include/net/tcp_states.h.
+const (
+	tcpEstablished = 1
+	tcpSynRecv     = 3
+	tcpTimeWait    = 6
+	tcpCloseWait   = 8
+	tcpListen      = 10
+)
+
+const protocolTCP = 6 // IPPROTO_TCP, RFC 9293
+
+// socketState, on sock:inet_sock_set_state (sk, old, new), counts sockets by state as they change. Sockets
+// in SYN_RECV and TIME_WAIT are not struct sock and do not pass here.
+//
+// It sees accept queues grow, too: a connection that has completed its handshake starts as a copy of the
+// listening socket, the length of whose queue is copied along, and joins that queue right after.
+func (e *emitter) socketState() {
+	o := e.offsets
+	e.emit(
+		asm.Mov.Reg(asm.R6, asm.R1),
+		asm.LoadMem(asm.R8, asm.R6, 8, asm.DWord),  // old
+		asm.LoadMem(asm.R9, asm.R6, 16, asm.DWord), // new
+		asm.JEq.Imm(asm.R8, tcpEstablished, "look"),
+		asm.JEq.Imm(asm.R8, tcpCloseWait, "look"),
+		asm.JEq.Imm(asm.R9, tcpEstablished, "look"),
+		asm.JEq.Imm(asm.R9, tcpCloseWait, "look"),
+		asm.JNE.Imm(asm.R8, tcpListen, "exit"),
+		asm.JNE.Imm(asm.R9, tcpSynRecv, "exit"),
+	)
+	e.label("look")
+	e.emit(asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord)) // sk
+	e.read(asm.R0, asm.R6, o.SockProtocol, asm.Half)
+	e.emit(asm.JNE.Imm(asm.R0, protocolTCP, "exit"))
+	e.read(asm.R7, asm.R6, o.SockNet, asm.DWord)
+	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R7, asm.DWord))
+	e.lookup(e.maps.nets)
+	e.emit(
+		asm.JEq.Imm(asm.R0, 0, "unknown"),
+		asm.LoadMem(asm.R7, asm.R0, 0, asm.DWord),
+	)
+	e.label("known")
+	e.emit(asm.JEq.Imm(asm.R7, 0, "exit"))
+
+	e.emit(
+		asm.JNE.Imm(asm.R8, tcpListen, "states"),
+		asm.JNE.Imm(asm.R9, tcpSynRecv, "states"),
+	)
+	e.read(asm.R6, asm.R6, o.SockBacklog, asm.Word)
+	e.emit(asm.Add.Imm(asm.R6, 1))
+	e.record(asm.R2, asm.R7)
+	e.emit(
+		asm.LoadMem(asm.R1, asm.R2, recordAcceptMax, asm.DWord),
+		asm.JGE.Reg(asm.R1, asm.R6, "exit"),
+		asm.StoreMem(asm.R2, recordAcceptMax, asm.R6, asm.DWord),
+		asm.Ja.Label("exit"),
+	)
+
+	e.label("states")
+	e.record(asm.R2, asm.R7)
+	for _, state := range []struct {
+		number      int32
+		value, most int16
+	}{
+		{tcpEstablished, recordEstablished, recordEstabMax},
+		{tcpCloseWait, recordCloseWait, recordCloseMax},
+	} {
+		left, entered := e.fresh("left"), e.fresh("entered")
+		e.emit(
+			asm.JNE.Imm(asm.R8, state.number, left),
+			asm.Mov.Imm(asm.R1, -1),
+			asm.AddAtomic.Mem(asm.R2, asm.R1, asm.DWord, state.value),
+		)
+		e.label(left)
+		e.emit(asm.JNE.Imm(asm.R9, state.number, entered), asm.Mov.Imm(asm.R1, 1))
+		e.greatest(asm.R2, state.value, state.most, asm.R1)
+		e.label(entered)
+	}
+	e.exit()
+
+	e.label("unknown")
+	e.emit(asm.StoreMem(asm.RFP, stackSaved, asm.R7, asm.DWord))
+	e.namespaceSaved()
+	e.emit(asm.Ja.Label("known"))
+}
+
+// namespaceSaved replaces the struct net in R7 by its node and remembers it under the address.
+func (e *emitter) namespaceSaved() {
+	e.namespace(asm.R7, asm.R7)
+	e.emit(
+		asm.LoadMem(asm.R0, asm.RFP, stackSaved, asm.DWord),
+		asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord),
+		asm.StoreMem(asm.RFP, stackValue, asm.R7, asm.DWord),
+	)
+	e.store(e.maps.nets)
+}

@@ -1,0 +1,107 @@
+package probe
+
+import "github.com/cilium/ebpf/asm"
+
+// softirqEntry, on irq:softirq_entry, starts the clock. Until a packet comes along, the time is nobody's.
+func (e *emitter) softirqEntry() {
+	e.region()
+	e.now()
+	e.emit(
+		asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord),
+		asm.Mov.Imm(asm.R0, 0),
+		asm.StoreMem(asm.R7, atSoFar, asm.R0, asm.DWord),
+		asm.StoreMem(asm.R7, atCurrent, asm.R0, asm.DWord),
+		asm.StoreMem(asm.R7, atPaused, asm.R0, asm.DWord),
+		asm.Return(),
+	)
+}
+
+// charge charges the time since it was last charged to the present node and
+// leaves it in R9; R8 holds the time.
+func (e *emitter) charge() {
+	e.emit(
+		asm.LoadMem(asm.R1, asm.R7, atLast, asm.DWord),
+		asm.Mov.Reg(asm.R9, asm.R8),
+		asm.Sub.Reg(asm.R9, asm.R1),
+		asm.LoadMem(asm.R1, asm.R7, atCurrent, asm.DWord),
+	)
+	e.slot(asm.R2, asm.R1)
+	e.add(asm.R2, slotSoftirq, asm.R9)
+	e.add(asm.R7, atSoFar, asm.R9)
+}
+
+// packet, on net:netif_receive_skb, hands the clock to the node whose device receives the packet.
+// A packet that arrives outside of a softirq, as from a tun device, is the sender's own work.
+func (e *emitter) packet() {
+	o := e.offsets
+	e.emit(asm.Mov.Reg(asm.R6, asm.R1))
+	e.region()
+	e.emit(
+		asm.LoadMem(asm.R0, asm.R7, atLast, asm.DWord),
+		asm.JEq.Imm(asm.R0, 0, "exit"),
+		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // args[0]: skb
+	)
+	e.read(asm.R6, asm.R6, o.SkbDevice, asm.DWord)
+	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord))
+	e.lookup(e.maps.devices)
+	e.emit(
+		asm.JEq.Imm(asm.R0, 0, "unknown"),
+		asm.LoadMem(asm.R6, asm.R0, 0, asm.DWord),
+	)
+	e.label("known")
+	e.emit(
+		asm.LoadMem(asm.R0, asm.R7, atCurrent, asm.DWord),
+		asm.JEq.Reg(asm.R0, asm.R6, "exit"), // one node's packets in a row: no need to look at the clock
+	)
+	e.now()
+	e.charge()
+	e.emit(
+		asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord),
+		asm.StoreMem(asm.R7, atCurrent, asm.R6, asm.DWord),
+	)
+	e.exit()
+
+	e.label("unknown")
+	e.emit(asm.StoreMem(asm.RFP, stackSaved, asm.R6, asm.DWord))
+	e.read(asm.R9, asm.R6, o.DeviceNet, asm.DWord)
+	e.namespace(asm.R6, asm.R9)
+	e.emit(
+		asm.LoadMem(asm.R0, asm.RFP, stackSaved, asm.DWord),
+		asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord),
+		asm.StoreMem(asm.RFP, stackValue, asm.R6, asm.DWord),
+	)
+	e.store(e.maps.devices)
+	e.emit(asm.Ja.Label("known"))
+}
+
+// softirqExit, on irq:softirq_exit, stops the clock, and notes whose task the softirq ran on the back of.
+func (e *emitter) softirqExit() {
+	e.region()
+	e.emit(
+		asm.LoadMem(asm.R0, asm.R7, atLast, asm.DWord),
+		asm.JEq.Imm(asm.R0, 0, "exit"), // it began before the programs were attached
+	)
+	e.now()
+	e.charge()
+	e.emit(
+		asm.LoadMem(asm.R9, asm.R7, atSoFar, asm.DWord),
+		asm.Mov.Imm(asm.R0, 0),
+		asm.StoreMem(asm.R7, atLast, asm.R0, asm.DWord),
+		asm.FnGetCurrentPidTgid.Call(),
+		asm.JEq.Imm(asm.R0, 0, "idle"), // only idle tasks have the number 0
+		asm.FnGetCurrentCgroupId.Call(),
+		asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord),
+	)
+	e.lookup(e.maps.cgroups)
+	e.emit(
+		asm.JEq.Imm(asm.R0, 0, "exit"),
+		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
+	)
+	e.slot(asm.R2, asm.R1)
+	e.add(asm.R2, slotStolen, asm.R9)
+	e.emit(asm.Ja.Label("exit"))
+
+	e.label("idle")
+	e.add(asm.R7, atIdleSoft, asm.R9)
+	e.exit()
+}

@@ -1,0 +1,390 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// beat is how often load averages are damped, and sockets counted when there is no timeline. The
+// kernel's is LOAD_FREQ, 5 s and one tick (include/linux/sched/loadavg.h).
+const beat = 5 * time.Second
+
+// reading is what is read of one node at one moment. Times are sums since the node or the probe was made.
+type reading struct {
+	usage, user, system int64 // µs
+	softirq, stolen     int64 // ns
+	queue               int64 // task-ns
+	pressure            int64 // µs, cpu only
+	memory              int64 // bytes
+	sockets             [len(socketStates)]int64
+	accept              int64
+	retrans             int64
+}
+
+// sample is what is read at one moment.
+type sample struct {
+	at       int64 // ns, CLOCK_MONOTONIC
+	softirqs int64 // ns
+	idle     int64 // ns
+	queue    int64 // task-ns
+	nodes    []reading
+}
+
+// recorder is one recording: the thread that reads, and what it read. All memory is there before it starts.
+type recorder struct {
+	*Probe
+	start, end int64
+	interval   int64
+
+	samples []sample // first, one an interval, last
+	taken   int
+	load    []loadAverage
+
+	ticks     [2]ticks // at the ends
+	load1     int64    // of the machine, hundredths
+	pressures [2][][len(resources)]int64
+	queueMax  int64 // of the machine
+	own       int64 // CPU time of the recorder, ns
+	late      int64
+}
+
+func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *recorder {
+	r := &recorder{
+		Probe: p, start: start, end: start + int64(duration), interval: int64(p.options.Interval),
+		samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
+	}
+	all := make([]reading, len(r.samples)*len(p.nodes))
+	for i := range r.samples {
+		r.samples[i].nodes = all[i*len(p.nodes) : (i+1)*len(p.nodes)]
+	}
+	for i := range r.pressures {
+		r.pressures[i] = make([][len(resources)]int64, len(p.nodes))
+	}
+	return r
+}
+
+// errStopped ends a recording that nobody waits for any more.
+var errStopped = errors.New("recording stopped")
+
+// run records. The thread has a real-time priority, where it may, so that it
+// reads when it should and not when busy nodes let it; it dies afterwards.
+func (r *recorder) run() error {
+	runtime.LockOSThread()
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
+	}, 0) // how late it was is measured: see Result.Late
+	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("create timer: %w", err)
+	}
+	defer unix.Close(timer)
+
+	if err := r.sleep(timer, r.start); err != nil {
+		return err
+	}
+	if err := r.begin(); err != nil {
+		return fmt.Errorf("record beginning: %w", err)
+	}
+	tick, heartbeat := int64(math.MaxInt64), r.start+int64(beat)
+	if r.interval > 0 {
+		tick = r.start + r.interval
+	}
+	for {
+		next := min(tick, heartbeat, r.end)
+		if err := r.sleep(timer, next); err != nil {
+			return err
+		}
+		if next == r.end {
+			break
+		}
+		if next == tick {
+			tick += r.interval
+			if err := r.take(); err != nil {
+				return err
+			}
+		} else if err := r.glance(); err != nil {
+			return err
+		}
+		if next == heartbeat {
+			heartbeat += int64(beat)
+			r.damp(monotonic())
+		}
+	}
+	if err := r.finish(); err != nil {
+		return fmt.Errorf("record end: %w", err)
+	}
+	return nil
+}
+
+// sleep sleeps until a time on CLOCK_MONOTONIC, or until the recording is stopped.
+func (r *recorder) sleep(timer int, until int64) error {
+	// A timer that is set to 0 is off, and one set to the past fires at once.
+	at := unix.ItimerSpec{Value: unix.NsecToTimespec(max(until, 1))}
+	if err := unix.TimerfdSettime(timer, unix.TFD_TIMER_ABSTIME, &at, nil); err != nil {
+		return fmt.Errorf("set timer: %w", err)
+	}
+	wait := []unix.PollFd{{Fd: int32(timer), Events: unix.POLLIN}, {Fd: int32(r.stop), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(wait, -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("wait for timer: %w", err)
+		case wait[1].Revents != 0:
+			return errStopped
+		case wait[0].Revents != 0:
+			return nil
+		}
+	}
+}
+
+// begin takes the first sample. What is exact goes first, so that the rest, which takes
+// about a millisecond in a guest, comes equally late here and at the end.
+func (r *recorder) begin() error {
+	r.late = max(r.late, monotonic()-r.start)
+	r.own = -threadTime()
+	t := r.tracer
+	t.restart(0, recordRunnable, recordRunnableMax)
+	for i, n := range r.nodes {
+		t.restart(n.number, recordRunnable, recordRunnableMax)
+		t.setRecord(n.number, recordAcceptMax, 0)
+		for _, s := range socketStates[:followed] {
+			t.restart(n.number, s.value, s.most)
+		}
+		r.load[i].began = monotonic()
+		r.load[i].queue = t.runnable(n.number, r.load[i].began)
+	}
+	s, err := r.exact()
+	if err != nil {
+		return err
+	}
+	for _, n := range r.nodes {
+		if err := r.baseline(n); err != nil {
+			return err
+		}
+	}
+	if err := r.looks(s); err != nil {
+		return err
+	}
+	return r.ends(0)
+}
+
+func (r *recorder) finish() error {
+	r.late = max(r.late, monotonic()-r.end)
+	r.damp(monotonic())
+	r.taken = len(r.samples) - 1
+	s, err := r.exact()
+	if err != nil {
+		return err
+	}
+	r.keepMost()
+	if err := r.looks(s); err != nil {
+		return err
+	}
+	if err := r.ends(1); err != nil {
+		return err
+	}
+	text, err := r.machine.load.read()
+	if err != nil {
+		return err
+	}
+	if r.load1, err = parseLoad(text); err != nil {
+		return err
+	}
+	for _, n := range r.nodes {
+		if n.peak == nil {
+			continue
+		}
+		if text, err = n.peak.read(); err != nil {
+			return err
+		}
+		n.memoryMax = digits(text)
+	}
+	r.own += threadTime()
+	return nil
+}
+
+// ends reads what is needed at both ends of the window only.
+func (r *recorder) ends(which int) error {
+	text, err := r.machine.stat.read()
+	if err != nil {
+		return err
+	}
+	if r.ticks[which], err = parseStat(text); err != nil {
+		return err
+	}
+	for i, n := range r.nodes {
+		for j, f := range n.pressures {
+			if f == nil {
+				continue
+			}
+			if text, err = f.read(); err != nil {
+				return err
+			}
+			r.pressures[which][i][j] = total(text)
+		}
+		into := &n.before
+		if which == 1 {
+			into = &n.after
+		}
+		if err := n.readCounters(into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// baseline finds out how many sockets the node has in the states that the programs follow,
+// relative to when they were attached. If one changes state meanwhile, it counts again.
+func (r *recorder) baseline(n *node) error {
+	for range 8 {
+		var before [followed]int64
+		for i := range before {
+			before[i] = r.tracer.record(n.number, socketStates[i].value)
+		}
+		s, err := n.diag.count(1<<tcpEstablished | 1<<tcpCloseWait)
+		if err != nil {
+			return err
+		}
+		steady := true
+		for i := range before {
+			n.sockets[i].base = s.state[socketStates[i].state] - before[i]
+			steady = steady && r.tracer.record(n.number, socketStates[i].value) == before[i]
+		}
+		if steady {
+			break
+		}
+	}
+	return nil
+}
+
+// keepMost keeps the greatest values, which go on growing behind the window's end.
+func (r *recorder) keepMost() {
+	t := r.tracer
+	r.queueMax = t.record(0, recordRunnableMax)
+	for _, n := range r.nodes {
+		n.queueMax = t.record(n.number, recordRunnableMax)
+		n.accept = max(n.accept, t.record(n.number, recordAcceptMax))
+		for i, s := range socketStates[:followed] {
+			n.sockets[i].max = max(n.sockets[i].max, n.sockets[i].base+t.record(n.number, s.most))
+		}
+	}
+}
+
+// take takes the next sample.
+func (r *recorder) take() error {
+	s, err := r.exact()
+	if err != nil {
+		return err
+	}
+	return r.looks(s)
+}
+
+// exact begins the next sample with what is exact to the instant, and so has to be read soon after another.
+func (r *recorder) exact() (*sample, error) {
+	s := &r.samples[r.taken]
+	r.taken++
+	t := r.tracer
+	s.at = monotonic()
+	s.softirqs, s.idle, s.queue = t.softirqs(), t.idle(s.at), t.runnable(0, s.at)
+	for i, n := range r.nodes {
+		now := &s.nodes[i]
+		now.softirq, now.stolen = t.softirq(n.number)
+		now.queue = t.runnable(n.number, s.at)
+		if n.cpu == nil {
+			continue
+		}
+		text, err := n.cpu.read()
+		if err != nil {
+			return nil, err
+		}
+		now.usage, now.user, now.system = keyed(text, "usage_usec"), keyed(text, "user_usec"), keyed(text, "system_usec")
+	}
+	return s, nil
+}
+
+// looks completes a sample.
+func (r *recorder) looks(s *sample) error {
+	for i, n := range r.nodes {
+		if err := r.look(n, &s.nodes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// glance takes a sample that only counts towards greatest values.
+func (r *recorder) glance() error {
+	for _, n := range r.nodes {
+		var now reading
+		if err := r.look(n, &now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look reads what is not exact to the instant.
+func (r *recorder) look(n *node, now *reading) error {
+	if f := n.pressures[0]; f != nil {
+		text, err := f.read()
+		if err != nil {
+			return err
+		}
+		now.pressure = total(text)
+	}
+	if n.memory != nil {
+		text, err := n.memory.read()
+		if err != nil {
+			return err
+		}
+		now.memory = digits(text)
+		n.memoryMax = max(n.memoryMax, now.memory)
+	}
+	text, err := n.counters[0].read()
+	if err != nil {
+		return err
+	}
+	now.retrans = column(text, "Tcp", "RetransSegs")
+	if text, err = n.sockstat.read(); err != nil {
+		return err
+	}
+	waiting := timeWait(text)
+	s, err := n.diag.count(1<<tcpListen | 1<<tcpSynRecv)
+	if err != nil {
+		return err
+	}
+	now.accept = s.accept
+	n.accept = max(n.accept, s.accept)
+	for i, state := range socketStates {
+		switch {
+		case i < followed:
+			now.sockets[i] = n.sockets[i].base + r.tracer.record(n.number, state.value)
+		case state.state == tcpTimeWait:
+			now.sockets[i] = waiting
+		default:
+			now.sockets[i] = s.state[state.state]
+		}
+		n.sockets[i].max = max(n.sockets[i].max, now.sockets[i])
+	}
+	return nil
+}
+
+// damp carries the load averages on.
+func (r *recorder) damp(now int64) {
+	for i, n := range r.nodes {
+		r.load[i].add(now, r.tracer.runnable(n.number, now))
+	}
+}
+
+// threadTime is the CPU time of this thread in ns.
+func threadTime() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) // cannot fail for this clock
+	return t.Nano()
+}
