@@ -9,7 +9,7 @@ import (
 // enough to be a misspelling: within a third of its length.
 func nearest(want string, names []string) string {
 	names = slices.Sorted(slices.Values(names))
-	best, distance := "", max(1, len(want)/3)+1
+	best, distance := "", (len(want)+2)/3+1
 	for _, name := range names {
 		if d := editDistance(want, name); d < distance {
 			best, distance = name, d
