@@ -1,0 +1,168 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+// BootError says that a guest did not get as far as its init.
+type BootError struct{ Err error }
+
+func (e *BootError) Error() string { return "the guest did not boot: " + e.Err.Error() }
+
+// Unwrap returns what happened instead.
+func (e *BootError) Unwrap() error { return e.Err }
+
+// build makes a template in a temporary directory beside final and renames it when it is
+// complete. Nothing stays behind when it fails.
+func build(ctx context.Context, c Config, key, final string, progress func(string)) (err error) {
+	began := time.Now()
+	progress(fmt.Sprintf("booting kernel %s on %s (%v), once for this build", c.Kernel.Name, c.Machine, c.QEMU))
+	if err := checkSpace(c.Dir, c.memory()); err != nil {
+		return err
+	}
+	work, err := newWorkDir(c.Dir)
+	if err != nil {
+		return storeError(err)
+	}
+	defer work.remove()
+
+	initramfs, err := os.Create(work.path("initramfs"))
+	if err != nil {
+		return storeError(err)
+	}
+	err = errors.Join(writeInitramfs(initramfs, &c), initramfs.Close())
+	if err != nil {
+		return storeError(err)
+	}
+	ram, err := os.OpenFile(work.path(ramFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return storeError(err)
+	}
+	defer ram.Close()
+	if err := ram.Truncate(int64(c.memory())); err != nil {
+		return storeError(err)
+	}
+	state, err := os.OpenFile(work.path(stateFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return storeError(err)
+	}
+	defer state.Close()
+
+	m := meta{Key: key, QEMU: c.QEMU.Version, Machine: c.Machine, Kernel: c.Kernel.Release, Memory: c.memory()}
+	if err := freeze(ctx, &c, work, state, &m); err != nil {
+		return err
+	}
+	saved, err := os.ReadFile(work.path(stateFile))
+	if err != nil {
+		return storeError(err)
+	}
+	if m.Instructions, err = instructions(saved); err != nil {
+		return err
+	}
+	if err := checkInstructions(m.Instructions, progress); err != nil {
+		return err
+	}
+	if err := clearLeakedPage(ram); err != nil {
+		return storeError(err)
+	}
+	if m.Hash, err = hashMemory(ram); err != nil {
+		return err
+	}
+	m.Build = time.Since(began).Seconds()
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(ram.Sync(), state.Sync(), os.WriteFile(work.path(metaFile), append(text, '\n'), 0o644),
+		os.Remove(work.path("initramfs"))); err != nil {
+		return storeError(err)
+	}
+	progress(fmt.Sprintf("frozen after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
+	return storeError(work.publish(final))
+}
+
+// freeze boots the guest, waits until it stops itself, and saves its devices; its memory is
+// in the file already.
+func freeze(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, bootLimit, &BootError{&LimitError{Limit: bootLimit}})
+	defer cancel()
+	cpu, release := cpus.take()
+	p, err := start(ctx, launch{
+		config: c, plan: plan{ram: work.path(ramFile), initramfs: work.path("initramfs"), image: c.Kernel.Image()},
+		cpu: cpu, release: release,
+	})
+	if err != nil {
+		return err
+	}
+	converse := func() error {
+		if err := p.monitor.wait("GUEST_PANICKED", nil); err != nil {
+			return err
+		}
+		if err := p.monitor.ignoreShared(); err != nil {
+			return err
+		}
+		if err := p.monitor.pass("state", state); err != nil {
+			return err
+		}
+		if err := p.monitor.command("migrate", map[string]any{"uri": "fd:state"}, nil); err != nil {
+			return err
+		}
+		if err := p.monitor.migrated(); err != nil {
+			return err
+		}
+		return p.monitor.command("quit", nil, nil)
+	}
+	if err := converse(); err != nil {
+		if !errors.Is(err, errGone) {
+			p.kill(nil)
+		}
+		err = p.wait(err)
+		if p.story.checked == nil && p.story.failure == "" && ctx.Err() == nil {
+			err = &BootError{err} // not a word from init
+		}
+		return err
+	}
+	p.finish()
+	defer p.console.Close()
+	if p.story.checked == nil {
+		return &BootError{p.unfinished()}
+	}
+	m.Checked = *p.story.checked
+	return nil
+}
+
+// unfinished says why a machine stopped itself without a word.
+func (p *process) unfinished() error {
+	text := p.consoleText()
+	if err := p.story.failed(text); err != nil {
+		return err
+	}
+	return &DiedError{State: p.cmd.ProcessState.String(), Stderr: p.stderr.String(), Console: lastLines(text, 5)}
+}
+
+// checkSpace refuses to begin what would end in a SIGBUS of QEMU: it writes the guest's
+// memory through a mapping, and a full disk cannot be reported there.
+func checkSpace(dir string, memory uint64) error {
+	const margin = 64 << 20 // initramfs and state
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return fmt.Errorf("look for space in %s: %w", dir, err)
+	}
+	free := s.Bavail * uint64(s.Bsize)
+	if free >= memory+margin {
+		return nil
+	}
+	return problem.Wrap(problem.Machine, fmt.Errorf("store a template in %s: %d MiB are needed and %d MiB are free: %w",
+		filepath.Clean(dir), (memory+margin)>>20, free>>20, unix.ENOSPC),
+		"free some space with \"ruleout gc\", or set XDG_CACHE_HOME to a larger disk")
+}

@@ -1,0 +1,154 @@
+package vm
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/vm/guest"
+)
+
+// Machine is a board that QEMU emulates.
+type Machine string
+
+// Machines. A microvm has the fewest devices and boots in the fewest instructions; QEMU
+// 10.0 faults when it boots a kernel's ELF image with instruction counting, where q35 works.
+const (
+	MicroVM Machine = "microvm"
+	Q35     Machine = "q35"
+)
+
+// Descriptors that QEMU inherits. Passing them by number leaves no sockets, logs and
+// payloads in the file system, and so nothing to clean up after a power cut.
+const (
+	fdControl = 3 + iota // QMP: one end of a socket pair
+	fdFrames             // the guest's output port: the write end of a pipe
+	fdConsole            // the guest's serial console: a memory file
+	fdPayload            // a memory file
+	fdRAM                // of a clone
+)
+
+// plan is what tells one QEMU process from another.
+type plan struct {
+	clone     bool
+	ram       string // path of the file that holds the guest's memory
+	initramfs string
+	image     string
+}
+
+// device is one thing on QEMU's command line: the options that make it, and what the
+// kernel has to be told about it.
+type device struct {
+	options []string
+	append  string
+}
+
+// arguments composes QEMU's command line. A template and its clones have the same devices
+// in the same order, or the state would not fit.
+func (c *Config) arguments(p plan) []string {
+	devices := []device{
+		{options: []string{"-nodefaults", "-no-user-config", "-nographic", "-no-reboot"}},
+		c.board(),
+		c.memoryFile(p),
+		c.clock(p),
+		console(),
+		port("pvpanic"),
+		port("isa-debug-exit,iobase=0xf4,iosize=4"),
+		frames(),
+		payload(),
+		// A guest that writes to pvpanic's port stops, and waits to be saved.
+		{options: []string{"-action", "panic=pause"}},
+		control(),
+		quiet(),
+	}
+	var args, words []string
+	for _, d := range devices {
+		args = append(args, d.options...)
+		if d.append != "" {
+			words = append(words, d.append)
+		}
+	}
+	if p.clone {
+		// Kernel and initramfs are in the memory file; to load them again would take time.
+		return append(args, "-incoming", "defer", "-S")
+	}
+	return append(args, "-kernel", p.image, "-initrd", p.initramfs, "-append", strings.Join(words, " "))
+}
+
+func (c *Config) board() device {
+	machine := c.Machine
+	if machine == "" {
+		machine = MicroVM
+	}
+	return device{
+		// No RDRAND: QEMU would answer it from the host. +arat says that the APIC timer runs
+		// on in idle: without it and without a second timer the kernel keeps a 4 ms tick.
+		options: []string{"-M", string(machine) + ",memory-backend=mem", "-cpu", "qemu64,+arat", "-smp", "1"},
+		append:  "tsc=reliable no_timer_check mitigations=off",
+	}
+}
+
+func (c *Config) memoryFile(p plan) device {
+	size := strconv.FormatUint(c.memory()>>20, 10) + "M"
+	share := "on"
+	if p.clone {
+		share = "off" // what a clone writes is its own
+	}
+	return device{
+		options: []string{"-m", size, "-object", "memory-backend-file,id=mem,size=" + size + ",mem-path=" + p.ram + ",share=" + share},
+		append:  "nokaslr norandmaps",
+	}
+}
+
+// clock ties the guest's time to the instructions that it executes. Clones record, for the
+// lock that recording takes; a template that recorded could not be saved.
+func (c *Config) clock(p plan) device {
+	count := fmt.Sprintf("shift=%d,sleep=off", c.Shift)
+	if p.clone {
+		count += ",rr=record,rrfile=/dev/null"
+	}
+	return device{
+		options: []string{"-accel", "tcg,thread=single", "-icount", count, "-rtc", "base=2026-01-01,clock=vm"},
+		append:  "nowatchdog random.trust_cpu=on",
+	}
+}
+
+// console is a serial port on a memory file, which never makes QEMU wait for a reader:
+// when a character is gone the guest can tell.
+func console() device {
+	return device{
+		options: []string{"-chardev", "file,id=console,path=" + inherited(fdConsole), "-serial", "chardev:console"},
+		append:  "console=ttyS0 quiet panic=-1 oops=panic",
+	}
+}
+
+func port(name string) device { return device{options: []string{"-device", name}} }
+
+// frames is where the guest's output goes. The port cannot tell when its reader is slow,
+// so a pipe will do.
+func frames() device {
+	return device{options: []string{
+		"-chardev", "file,id=frames,path=" + inherited(fdFrames),
+		"-device", "isa-debugcon,iobase=0xe9,chardev=frames",
+	}}
+}
+
+func payload() device {
+	return device{
+		options: []string{"-fw_cfg", "name=" + guest.PayloadName + ",file=" + inherited(fdPayload)},
+		append:  guest.EnvGuest + "=1",
+	}
+}
+
+func control() device {
+	return device{options: []string{
+		"-chardev", fmt.Sprintf("socket,id=control,fd=%d", fdControl), "-mon", "chardev=control,mode=control",
+	}}
+}
+
+// quiet are settings of the kernel that belong to no device.
+func quiet() device {
+	return device{append: "audit=0 psi=1 cgroup_no_v1=all"}
+}
+
+func inherited(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

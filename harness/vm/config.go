@@ -1,0 +1,138 @@
+package vm
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/vm/guest"
+)
+
+// Config is everything that goes into a template. Two equal configurations give templates
+// with equal memory, byte for byte.
+type Config struct {
+	QEMU   QEMU
+	Kernel *kernel.Kernel
+	// Machine is the board that is emulated; empty means that one which works is found by
+	// trying, and remembered for this QEMU and kernel.
+	Machine Machine
+	// Init is the path of a static binary for linux/amd64 which becomes the guest's first
+	// process and calls [guest.Main].
+	Init string
+	// Args are the arguments of the guest's worker after its name.
+	Args []string
+	// Memory of the guest in bytes, a multiple of 1 MiB, at least 128 MiB. 0 means [DefaultMemory].
+	Memory uint64
+	// Shift is the speed of the emulated CPU: an instruction takes 2^Shift ns, 0 to 10.
+	Shift int
+	// Modules are loaded before the freeze. nil means [guest.DefaultModules].
+	Modules []string
+	// Files are put into the guest's root directory, by absolute path.
+	Files map[string][]byte
+	// Dir holds the templates. Empty means "templates" in the user's cache directory.
+	Dir string
+}
+
+// DefaultMemory is the size of a guest, bytes.
+const DefaultMemory = 384 << 20
+
+// recipe is raised whenever a template would differ for a reason that is not in Config.
+const recipe = 1
+
+func (c *Config) memory() uint64 {
+	if c.Memory == 0 {
+		return DefaultMemory
+	}
+	return c.Memory
+}
+
+func (c *Config) modules() []string {
+	if c.Modules == nil {
+		return guest.DefaultModules
+	}
+	return c.Modules
+}
+
+func (c *Config) dir() (string, error) {
+	if c.Dir != "" {
+		return c.Dir, nil
+	}
+	return DefaultDir()
+}
+
+// DefaultDir returns the directory of templates in the user's cache directory.
+func DefaultDir() (string, error) {
+	cache, err := kernel.CacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "templates"), nil
+}
+
+func (c *Config) check() error {
+	switch m := c.memory(); {
+	case m%(1<<20) != 0:
+		return problem.Wrap(problem.Usage, fmt.Errorf("guest memory of %d bytes", m), "give a multiple of 1 MiB")
+	case m < 128<<20:
+		return problem.Wrap(problem.Usage, fmt.Errorf("guest memory of %d MiB", m>>20), "a guest needs at least 128 MiB")
+	case m > 3<<30: // microvm puts more than 3 GiB above a hole, which nobody has needed
+		return problem.Wrap(problem.Usage, fmt.Errorf("guest memory of %d MiB", m>>20), "a guest may have at most 3072 MiB")
+	case c.Shift < 0 || c.Shift > 10:
+		return problem.Wrap(problem.Usage, fmt.Errorf("machine speed of %d ns an instruction", 1<<max(c.Shift, 0)), "the shift is 0 to 10")
+	case c.Kernel == nil:
+		return fmt.Errorf("open a template: no kernel is given")
+	}
+	return checkStatic(c.Init)
+}
+
+// Key names what the configuration produces: "sha256:…" of QEMU's file and version, the
+// machine, the kernel, init, modules, files and the command line. Configurations with equal
+// keys share a template; runs in it with equal payloads and entropy have equal outcomes.
+func (c *Config) Key() (string, error) {
+	init, err := hashFile(c.Init)
+	if err != nil {
+		return "", fmt.Errorf("hash init: %w", err)
+	}
+	qemu, err := c.QEMU.hash()
+	if err != nil {
+		return "", err
+	}
+	files := make(map[string]string, len(c.Files))
+	for name, data := range c.Files {
+		files[name] = hashBytes(data)
+	}
+	// Maps are encoded in the order of their keys.
+	text, err := json.Marshal(map[string]any{
+		"recipe": recipe, "qemu": qemu, "version": c.QEMU.Version, "kernel": c.Kernel.Hash, "init": init,
+		"args": c.Args, "modules": c.modules(), "files": files,
+		"command": c.arguments(plan{ram: "ram", initramfs: "initramfs", image: "vmlinux"}),
+	})
+	if err != nil {
+		return "", err
+	}
+	return hashBytes(text), nil
+}
+
+func hashBytes(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,54 @@
+package guest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// DefaultModules are the kernel modules that a run needs, in no particular order; what
+// they depend on is added by whoever packs them, and built-in ones are skipped.
+var DefaultModules = []string{
+	"veth", "sch_netem", "sch_prio", "sch_ingress", "cls_bpf", "inet_diag", "tcp_diag",
+}
+
+// EnvGuest is in the environment of init when the host booted it as a guest. Pid 1 of a
+// container is not one of ours.
+const EnvGuest = "RULEOUT_GUEST"
+
+// Files of the guest's root directory that the host writes.
+const (
+	ModuleDir = "/lib/modules"      // 000-veth.ko and so on, in load order, uncompressed
+	ArgsFile  = "/etc/ruleout/args" // JSON list: arguments of the worker after its name
+)
+
+// workerName is the worker's argv[0]. Names, unlike the environment, are not inherited.
+const workerName = "ruleout-guest"
+
+// Func is what a guest is there for. It gets the clone's payload and a stream to the host,
+// which delivers what is written while the function runs. Its result is the clone's status,
+// as of a process: 0 means success.
+type Func func(ctx context.Context, payload []byte, out io.Writer) int
+
+// IsInit reports whether this process is part of a guest's start, so that the only thing
+// to do is to call [Main].
+func IsInit() bool {
+	return os.Args[0] == workerName || os.Getpid() == 1 && os.Getenv(EnvGuest) != ""
+}
+
+// Main makes this process the guest: pid 1 becomes the supervisor, which starts the same
+// binary again as the worker, which calls f. Main does not return; the machine ends with
+// f's result.
+//
+// The functions in warm are called in the worker before the machine is frozen, and so once
+// for a template instead of once for every clone. They see no payload.
+func Main(f Func, warm ...func() error) {
+	if os.Args[0] == workerName {
+		runWorker(f, warm)
+	}
+	if err := supervise(); err != nil {
+		fmt.Fprintln(os.Stderr, "ruleout guest:", err)
+		os.Exit(1)
+	}
+}

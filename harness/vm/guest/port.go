@@ -1,0 +1,54 @@
+package guest
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The I/O ports of the machine. A distribution's kernel has no /dev/port, so they are
+// reached by iopl(2) and the instructions themselves.
+const (
+	portFreeze   = 0x505 // pvpanic; docs/specs/pvpanic in QEMU's source
+	portExit     = 0xf4  // isa-debug-exit, as configured by [vm]
+	portOutput   = 0xe9  // isa-debugcon
+	portConfig   = 0x510 // fw_cfg selector; docs/specs/fw_cfg
+	portConfigIn = 0x511 // fw_cfg data
+)
+
+func outb(port uint16, v uint8)
+func inb(port uint16) uint8
+func outw(port uint16, v uint16)
+func outl(port uint16, v uint32)
+
+//go:noescape
+func outsb(port uint16, p *byte, n int)
+
+//go:noescape
+func insb(port uint16, p *byte, n int)
+
+// openPorts lets the calling thread reach I/O ports. The right belongs to the thread,
+// so the caller has locked its goroutine to it.
+func openPorts() error {
+	if _, _, errno := unix.Syscall(unix.SYS_IOPL, 3, 0, 0); errno != 0 {
+		return fmt.Errorf("raise the I/O privilege level: %w", errno)
+	}
+	return nil
+}
+
+// writePort sends p through a port, byte by byte, in one string instruction.
+func writePort(port uint16, p []byte) {
+	if len(p) > 0 {
+		outsb(port, unsafe.SliceData(p), len(p))
+		runtime.KeepAlive(p)
+	}
+}
+
+func readPort(port uint16, p []byte) {
+	if len(p) > 0 {
+		insb(port, unsafe.SliceData(p), len(p))
+		runtime.KeepAlive(p)
+	}
+}

@@ -1,0 +1,201 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/vm/guest"
+)
+
+// Template is a frozen machine. It keeps its files open, so that clones can be made of it
+// even when it is removed from the cache meanwhile.
+type Template struct {
+	config Config
+	key    string
+	dir    string
+	meta   meta
+	ram    *os.File
+	state  *os.File
+}
+
+// meta is what is stored beside a template.
+type meta struct {
+	Key          string        `json:"key"`
+	Hash         string        `json:"hash"` // of the memory
+	QEMU         string        `json:"qemu"`
+	Machine      Machine       `json:"machine"`
+	Kernel       string        `json:"kernel"`
+	Checked      guest.Checked `json:"checked"`
+	Instructions uint64        `json:"instructions"` // executed before the freeze
+	Memory       uint64        `json:"memory"`
+	Build        float64       `json:"build"` // s of wall time that it took
+}
+
+const (
+	ramFile   = "ram"
+	stateFile = "state"
+	metaFile  = "meta.json"
+)
+
+// bootLimit is how long a guest may take to boot on the host's clock. It takes 5 s.
+const bootLimit = 5 * time.Minute
+
+// OpenTemplate returns the template of a configuration, and makes it if it is not in the
+// cache. progress is told what is going on; it may be nil. Two processes that ask at the
+// same time make it once.
+func OpenTemplate(ctx context.Context, c Config, progress func(string)) (*Template, error) {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	dir, err := c.dir()
+	if err != nil {
+		return nil, err
+	}
+	c.Dir = dir
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, storeError(err)
+	}
+	sweep(dir)
+	if c.Machine != "" {
+		return openTemplate(ctx, c, progress)
+	}
+	return chooseMachine(ctx, c, progress)
+}
+
+// chooseMachine finds a machine that works by making the template, and remembers it.
+func chooseMachine(ctx context.Context, c Config, progress func(string)) (*Template, error) {
+	qemu, err := c.QEMU.hash()
+	if err != nil {
+		return nil, err
+	}
+	id := hashBytes([]byte(qemu + c.QEMU.Version + c.Kernel.Hash))
+	memory := filepath.Join(c.Dir, "machine-"+short(id))
+	if known, err := os.ReadFile(memory); err == nil {
+		if m := Machine(strings.TrimSpace(string(known))); m == MicroVM || m == Q35 {
+			c.Machine = m
+			return openTemplate(ctx, c, progress)
+		}
+	}
+	var failures []error
+	for _, m := range []Machine{MicroVM, Q35} {
+		c.Machine = m
+		t, err := openTemplate(ctx, c, progress)
+		if err == nil {
+			return t, os.WriteFile(memory, []byte(m+"\n"), 0o644)
+		}
+		// Only a machine that never got as far as init is worth another try.
+		if boot := (*BootError)(nil); !errors.As(err, &boot) {
+			return nil, err
+		}
+		progress(fmt.Sprintf("%s: %v", m, err))
+		failures = append(failures, fmt.Errorf("%s: %w", m, err))
+	}
+	return nil, problem.Wrap(problem.Machine, fmt.Errorf("%v boots kernel %s on no machine: %w", c.QEMU, c.Kernel.Name, errors.Join(failures...)),
+		"try another QEMU ("+EnvQEMU+") or another kernel")
+}
+
+func short(hash string) string {
+	hash = strings.TrimPrefix(hash, "sha256:")
+	return hash[:min(24, len(hash))]
+}
+
+func openTemplate(ctx context.Context, c Config, progress func(string)) (*Template, error) {
+	key, err := c.Key()
+	if err != nil {
+		return nil, err
+	}
+	final := filepath.Join(c.Dir, short(key))
+	if t, err := loadTemplate(c, key, final); err == nil {
+		return t, nil
+	}
+	unlock, err := lockFile(ctx, final+".lock")
+	if err != nil {
+		return nil, storeError(err)
+	}
+	defer unlock()
+	if t, err := loadTemplate(c, key, final); err == nil {
+		return t, nil // somebody else made it while we waited
+	}
+	if err := build(ctx, c, key, final, progress); err != nil {
+		return nil, err
+	}
+	return loadTemplate(c, key, final)
+}
+
+// loadTemplate opens a complete template. A directory that is not one is removed.
+func loadTemplate(c Config, key, dir string) (_ *Template, err error) {
+	t := &Template{config: c, key: key, dir: dir}
+	text, err := os.ReadFile(filepath.Join(dir, metaFile))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &t.meta); err != nil {
+		return nil, fmt.Errorf("read template %s: %w", dir, err)
+	}
+	if t.meta.Key != key {
+		return nil, fmt.Errorf("read template %s: it is of another key", dir)
+	}
+	// QEMU opens the file for writing even when it maps it privately.
+	if t.ram, err = os.OpenFile(filepath.Join(dir, ramFile), os.O_RDWR, 0); err != nil {
+		return nil, storeError(err)
+	}
+	if info, err := t.ram.Stat(); err != nil || uint64(info.Size()) != c.memory() {
+		_ = t.ram.Close()
+		return nil, fmt.Errorf("read template %s: its memory has the wrong size", dir)
+	}
+	if t.state, err = os.Open(filepath.Join(dir, stateFile)); err != nil {
+		_ = t.ram.Close()
+		return nil, storeError(err)
+	}
+	now := time.Now()
+	_ = os.Chtimes(dir, now, now) // GC goes by it
+	return t, nil
+}
+
+// Close lets go of the template's files; clones that were started go on.
+func (t *Template) Close() error { return errors.Join(t.ram.Close(), t.state.Close()) }
+
+// Key is the configuration's key; see [Config.Key].
+func (t *Template) Key() string { return t.key }
+
+// Hash is "sha256:…" of the template's memory. Two machines that make the template of the
+// same key find the same hash.
+func (t *Template) Hash() string { return t.meta.Hash }
+
+// Machine is the board that the template runs on.
+func (t *Template) Machine() Machine { return t.meta.Machine }
+
+// Instructions is how many the guest had executed when it was frozen.
+func (t *Template) Instructions() uint64 { return t.meta.Instructions }
+
+// BuildTime is how long it took to make the template, whenever that was.
+func (t *Template) BuildTime() time.Duration {
+	return time.Duration(t.meta.Build * float64(time.Second))
+}
+
+// Checked is what the guest found out about itself.
+func (t *Template) Checked() guest.Checked { return t.meta.Checked }
+
+// storeError classifies an error of the file system.
+func storeError(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
+		return problem.Wrap(problem.Machine, fmt.Errorf("store the template: %w", err), "make the cache directory writable, or set XDG_CACHE_HOME to one that is")
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return problem.Wrap(problem.Machine, fmt.Errorf("store the template: %w", err), "free some space with \"ruleout gc\", or set XDG_CACHE_HOME to a larger disk")
+	}
+	return err
+}

@@ -1,0 +1,25 @@
+package vmtest
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+func TestRunsAsRootInGuest(t *testing.T) {
+	require.True(t, InGuest())
+	require.Zero(t, os.Geteuid())
+}
+
+func TestKernelHasNetem(t *testing.T) {
+	lo, err := netlink.LinkByName("lo")
+	require.NoError(t, err)
+	q := netlink.NewNetem(netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
+		netlink.NetemQdiscAttrs{Latency: 10})
+	require.NoError(t, netlink.QdiscAdd(q))
+	require.NoError(t, netlink.QdiscDel(q))
+}
