@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -56,43 +57,77 @@ func newNamespace() (int, error) {
 }
 
 // onThread calls f on a thread of its own, which f may take into other namespaces, and
-// returns when that thread is back in the namespace home.
+// returns when that thread is in none of them any more.
 //
-// The way back is taken, rather than leaving the thread to die in the namespace, for two
-// reasons: a dying thread goes on holding the namespace after onThread has returned, and
-// the way back costs a tenth (BenchmarkDo). Only if it fails does the thread die.
+// Usually the thread goes back to the namespace home and on to serve other goroutines,
+// which costs a fraction of a thread that ends (BenchmarkDo). There may be no way back: in
+// a user namespace, the network namespace in which the process was born belongs to somebody
+// else. Then the thread ends, and onThread waits for that, since until then it holds the namespace.
+//
+// The process's first thread is never used. It cannot end while the process lives, and its
+// namespace is what others take for that of the process (/proc/PID/ns/net).
 //
 // A panic of f, and a [runtime.Goexit] such as that of a failing test, continues in the caller.
 func onThread(home int, f func() error) error {
-	var (
-		err      error
-		back     error
-		panicked any
-		returned bool
-		done     = make(chan struct{})
-	)
+	o := outcome{done: make(chan struct{})}
 	go func() {
-		defer close(done)
 		runtime.LockOSThread()
-		defer func() {
-			panicked = recover()
-			if back = enter(home); back == nil {
-				runtime.UnlockOSThread()
-			}
+		if unix.Gettid() != unix.Getpid() {
+			o.run(home, f)
+			return
+		}
+		// While this goroutine keeps the first thread, the next gets another.
+		defer runtime.UnlockOSThread()
+		go func() {
+			runtime.LockOSThread()
+			o.run(home, f)
 		}()
-		err = f()
-		returned = true
+		<-o.done
 	}()
-	<-done
-	switch {
-	case panicked != nil:
-		panic(panicked)
-	case !returned:
-		runtime.Goexit()
-	case back != nil:
-		return errors.Join(err, fmt.Errorf("return from namespace: %w", back))
+	<-o.done
+	if o.ends != 0 {
+		awaitThread(o.ends)
 	}
-	return err
+	switch {
+	case o.panicked != nil:
+		panic(o.panicked)
+	case !o.returned:
+		runtime.Goexit()
+	}
+	return o.err
+}
+
+// outcome of a function that ran on a thread of its own.
+type outcome struct {
+	err      error
+	panicked any
+	returned bool
+	ends     int // the thread, if it does not go on
+	done     chan struct{}
+}
+
+func (o *outcome) run(home int, f func() error) {
+	defer close(o.done)
+	defer func() {
+		o.panicked = recover()
+		if enter(home) == nil {
+			runtime.UnlockOSThread()
+			return
+		}
+		// A goroutine that ends while locked takes its thread with it.
+		o.ends = unix.Gettid()
+	}()
+	o.err = f()
+	o.returned = true
+}
+
+// awaitThread returns when a thread that is about to end has ended. The kernel forgets
+// its id after it has let go of its namespaces.
+func awaitThread(tid int) {
+	limit := time.Now().Add(patience)
+	for time.Now().Before(limit) && unix.Tgkill(unix.Getpid(), tid, 0) == nil {
+		time.Sleep(20 * time.Microsecond)
+	}
 }
 
 // ownOnFreshThread opens the namespace that this process's threads are born into.

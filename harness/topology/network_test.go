@@ -13,10 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/topology"
 )
 
@@ -213,51 +211,13 @@ func buildOrPanic(ctx context.Context) (n *topology.Network, err error) {
 	return topology.Build(ctx, sixByFive())
 }
 
-// TestKernelDismantles shows that nothing of ours keeps the namespaces: the kernel, which
-// takes them down once the last reference is dropped, does so. It says so by removing the
-// devices in them, and the other sides of those, which here are in a namespace that stays.
+// TestKernelDismantles shows that nothing of ours keeps the namespaces.
 func TestKernelDismantles(t *testing.T) {
-	watch := build(t, &scenario.Scenario{Nodes: map[string]*scenario.Node{"watcher": {}}})
-	watcher := watch.Node("watcher")
+	watch := build(t, watcher())
 	n, err := topology.Build(context.Background(), sixByFive())
 	require.NoError(t, err)
 	forward(t, n)
-	spaces := n.Nodes()
-	for _, l := range n.Links() {
-		spaces = append(spaces[:len(spaces):len(spaces)], l.Wire)
-	}
-	for i, node := range spaces {
-		require.NoError(t, node.Netlink().LinkAdd(&netlink.Veth{
-			LinkAttrs:     netlink.LinkAttrs{Name: "canary"},
-			PeerName:      fmt.Sprintf("canary%d", i),
-			PeerNamespace: netlink.NsFd(watcher.FD()),
-		}))
-	}
-	updates, done := make(chan netlink.LinkUpdate), make(chan struct{})
-	at := netns.NsHandle(watcher.FD())
-	require.NoError(t, netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{Namespace: &at, ListExisting: true}))
-	alive := map[string]bool{}
-	next := func() {
-		select {
-		case u, ok := <-updates:
-			require.True(t, ok)
-			if name := u.Attrs().Name; u.Header.Type == unix.RTM_NEWLINK && name != "lo" {
-				alive[name] = true
-			} else {
-				delete(alive, name)
-			}
-		case <-time.After(30 * time.Second):
-			require.Fail(t, "namespaces live on", "%v", alive)
-		}
-	}
-	for len(alive) < len(spaces) {
-		next()
-	}
+	gone := canaries(t, watch.Node("watcher"), n)
 	require.NoError(t, n.Close())
-	for len(alive) > 0 {
-		next()
-	}
-	close(done)
-	for range updates {
-	}
+	gone()
 }

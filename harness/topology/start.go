@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -88,22 +87,20 @@ func childDescriptor(cmd *exec.Cmd, ours bool, fd int) (int, error) {
 
 // open starts the thread and returns when it is in the namespace.
 func (s *starter) open(fd, home int) error {
-	requests, gone, entered := make(chan func()), make(chan struct{}), make(chan error)
+	requests, gone, entered := make(chan func()), make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(gone)
-		runtime.LockOSThread()
-		if err := enter(fd); err != nil {
-			entered <- err // and the thread, of which nobody knows where it is, ends
-			return
-		}
-		entered <- nil
-		for f := range requests {
-			f()
-		}
-		// By now all children are dead, so none depends on the thread.
-		if enter(home) == nil {
-			runtime.UnlockOSThread()
-		}
+		_ = onThread(home, func() error {
+			err := enter(fd)
+			if entered <- err; err != nil {
+				return err
+			}
+			for f := range requests {
+				f()
+			}
+			// By now all children are dead, so none depends on the thread.
+			return nil
+		})
 	}()
 	if err := <-entered; err != nil {
 		<-gone

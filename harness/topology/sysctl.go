@@ -259,7 +259,7 @@ func (b *builder) sysctlHint(e *sysctlError) string {
 			return "this kernel has: " + strings.TrimSpace(string(have))
 		}
 	}
-	if onThread(b.home, func() error { _, err := os.Stat(sysctlPath(e.key)); return err }) == nil {
+	if st, err := os.Stat(sysctlPath(e.key)); err == nil && st.Mode().IsRegular() {
 		return whole
 	}
 	for _, n := range b.nodes {
