@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,21 +81,31 @@ func footprint(t *testing.T) mark {
 	for _, l := range links {
 		m.Links = append(m.Links, l.Attrs().Name)
 	}
-	tasks, err := filepath.Glob("/proc/self/task/*/ns/net")
+	m.Namespaces, err = threadNamespaces()
 	require.NoError(t, err)
-	seen := map[string]bool{}
+	return m
+}
+
+// threadNamespaces lists the network namespaces in which threads of this process are.
+func threadNamespaces() ([]string, error) {
+	tasks, err := filepath.Glob("/proc/self/task/*/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	var seen []string
 	for _, task := range tasks {
 		ns, err := os.Readlink(task)
 		if errors.Is(err, os.ErrNotExist) {
-			continue // the thread ended
+			continue // the thread has ended
 		}
-		require.NoError(t, err)
-		if !seen[ns] {
-			seen[ns] = true
-			m.Namespaces = append(m.Namespaces, ns)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(seen, ns) {
+			seen = append(seen, ns)
 		}
 	}
-	return m
+	return seen, nil
 }
 
 // forward joins the two devices of every wire, which is otherwise the business of package fault.

@@ -29,6 +29,14 @@ func buildAndClose() error {
 		fmt.Printf("%d|%s|%v\n", problem.KindOf(err), problem.HintOf(err), err)
 		return nil
 	}
+	// Here threads cannot go home, and must have ended.
+	namespaces, err := threadNamespaces()
+	if err != nil {
+		return err
+	}
+	if len(namespaces) != 1 {
+		return fmt.Errorf("threads are in %v", namespaces)
+	}
 	fmt.Println("ok")
 	return nil
 }
