@@ -24,8 +24,9 @@ var epoch, epochNS = func() (time.Time, int64) {
 func Now() int64 { return epochNS + int64(time.Since(epoch)) }
 
 // laxTimer is the timer slack of the runtime's monitor thread: how late the kernel may wake it
-// if no other timer goes off before.
-const laxTimer = time.Second
+// if the CPU is idle. Each time it finds workers who have been at it for 10 ms, asleep in the kernel or
+// not, it asks them to make room, and that costs each some 20,000 instructions for nothing.
+const laxTimer = time.Minute
 
 // laxMonitor lets the kernel put off the sleeps of the runtime's monitor thread until the CPU is awake
 // for another reason. It looks around every 10 ms as long as a P is in use, and in a role one always is: in an
