@@ -1,0 +1,68 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/netem"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/undo"
+)
+
+// Preflight finds out whether this machine can do faults, by building one in a
+// namespace that nobody sees and that is gone when Preflight returns. The error is of kind
+// [problem.Machine], with a hint that names what is missing.
+func Preflight() error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine, and the namespace with it
+		done <- preflight()
+	}()
+	if err := <-done; err != nil {
+		return fmt.Errorf("try a fault: %w", err)
+	}
+	return nil
+}
+
+func preflight() (err error) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return missing(fmt.Errorf("create namespace: %w", err), "network namespaces", "net namespaces")
+	}
+	var undo undo.Stack
+	defer func() { err = errors.Join(err, undo.Close()) }()
+	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open netlink handle: %w", err)
+	}
+	undo.Push(func() error { handle.Close(); return nil })
+	conn, err := netem.Open()
+	if err != nil {
+		return err
+	}
+	undo.Push(conn.Close)
+	s := &scenario.Scenario{
+		Links:  []scenario.Link{{Between: [2]string{"a", "b"}}},
+		Faults: []scenario.Fault{{Name: "trial", Link: [2]string{"a", "b"}, From: "a", Do: scenario.Action{Duplicate: 2}}},
+	}
+	p, err := newPlan(s, 0)
+	if err != nil {
+		return err
+	}
+	w := &Wires{plan: p}
+	if w.state, err = openState(p); err != nil {
+		return err
+	}
+	undo.Push(w.state.Close)
+	trial := &wire{name: "trial", handle: handle, conn: conn, undo: &undo}
+	pair, err := trial.addPair("a0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.undo.Close()) }()
+	_, err = w.fill(trial, &p.paths[0].stages[0], pair)
+	return err
+}

@@ -1,0 +1,198 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// Receipts closes the wires to further packets, waits until those on them have arrived,
+// and says for each fault, in the scenario's order, what it did. The second result tells
+// why the run is invalid, and is empty when it is not.
+//
+// Call it when the traffic has ended. Packets that a node sends later are discarded and
+// not counted, so that the accounts balance even if two nodes never stop talking.
+func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error) {
+	s, err := w.drain(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	receipts := make([]result.Receipt, len(w.faults))
+	var because []string
+	for i := range w.faults {
+		var r []string
+		receipts[i], r = w.receipt(i, s)
+		because = append(because, r...)
+	}
+	for i := range w.plan.paths {
+		because = append(because, w.linkLoss(i, s)...)
+	}
+	return receipts, because, nil
+}
+
+// receipt is that of fault i, with what is wrong with it.
+func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) {
+	at := w.plan.places[i]
+	p := &w.plan.paths[at.path]
+	stage, f := &p.stages[at.stage], &w.faults[i]
+	q := s.qdiscs[role{at.path, at.stage}]
+	r = result.Receipt{
+		Name:    f.Name,
+		Matched: s.counters.at(stage.choose.matched),
+		Chosen:  s.counters.at(stage.choose.chosen),
+		In:      s.counters.at(p.boundary(at.stage)),
+		Out:     s.counters.at(p.boundary(at.stage + 1)),
+	}
+	say := func(format string, a ...any) {
+		because = append(because, "fault "+f.Name+": "+fmt.Sprintf(format, a...))
+	}
+	a := account(f.Do, r.Chosen)
+	r.UnexplainedLoss = r.In + a.copies - a.drops - r.Out
+	room := int64(q.Drops) + int64(q.Overlimits) // what the netem dropped for want of room
+	switch {
+	case f.Do.Drop:
+		r.Delivered = r.In - r.Out
+		room = int64(q.Overlimits) // its drops are what was asked for
+	case f.Do.Duplicate > 0:
+		r.Delivered = r.Out - r.In
+	default:
+		r.Delivered = int64(q.Packets)
+	}
+	r.Overlimits = room
+
+	if stage.choose.decide.always {
+		if r.Chosen != r.Matched {
+			say("chose %d of %d packets, all were to be", r.Chosen, r.Matched)
+		}
+	} else {
+		lo, hi := binomialInterval(r.Matched, float64(*f.Select.Chance))
+		r.Interval = []int64{lo, hi}
+		if r.Matched > 0 && (r.Chosen < lo || r.Chosen > hi) {
+			say("chose %d of %d packets, outside the 99.9 %% interval of %d to %d", r.Chosen, r.Matched, lo, hi)
+		}
+	}
+	switch {
+	case r.Matched == 0:
+		say("the fault never acted: 0 of %d packets matched", r.In)
+	case r.Chosen == 0:
+		say("the fault never acted: none of %d packets that matched was chosen", r.Matched)
+	}
+	if r.Delivered != a.delivered {
+		say("delivered %d %s, %d were asked for", r.Delivered, a.what, a.delivered)
+	}
+	if r.UnexplainedLoss != 0 {
+		say("%s of %d on %s, for no reason that was asked for", lost(r.UnexplainedLoss), r.In, p)
+	}
+	if r.Overlimits > 0 {
+		say("its queue of %d packets overflowed: %d dropped", stage.netem.Limit, r.Overlimits)
+	}
+	if q.Waiting > 0 {
+		say("%d packets are still in its queue", q.Waiting)
+	}
+	if n := s.counters.at(stage.choose.overflow); n > 0 {
+		say("more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
+	}
+	return r, because
+}
+
+// expected is what an action makes of so many chosen packets.
+type expected struct {
+	copies, drops, delivered int64
+	what                     string
+}
+
+func account(a scenario.Action, chosen int64) expected {
+	switch {
+	case a.Drop:
+		return expected{drops: chosen, delivered: chosen, what: "packets lost"}
+	case a.Duplicate > 0:
+		n := chosen * int64(a.Duplicate)
+		return expected{copies: n, delivered: n, what: "extra copies"}
+	default:
+		return expected{delivered: chosen, what: "packets through its queue"}
+	}
+}
+
+func lost(n int64) string {
+	if n < 0 {
+		return fmt.Sprintf("%d packets too many", -n)
+	}
+	return fmt.Sprintf("%d packets lost", n)
+}
+
+// linkLoss tells what a path lost outside its faults. Drops of a queue whose length the
+// scenario states are the link's own behaviour, and none of them.
+func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
+	p := &w.plan.paths[i]
+	stated := w.links[p.link].Spec.Queue > 0
+	check := func(part string, before, behind slot, r role, limit uint32) {
+		q := s.qdiscs[r]
+		drops := int64(q.Drops) + int64(q.Overlimits)
+		n := s.counters.at(before) - s.counters.at(behind)
+		if stated {
+			n -= drops
+		} else if drops > 0 {
+			because = append(because, fmt.Sprintf("link %s: the queue of %d packets overflowed: %d dropped", p, limit, drops))
+		}
+		if n != 0 {
+			because = append(because, fmt.Sprintf("link %s: %s %s, for no reason that was asked for", p, lost(n), part))
+		}
+		if q.Waiting > 0 {
+			because = append(because, fmt.Sprintf("link %s: %d packets are still on the way", p, q.Waiting))
+		}
+	}
+	for j := range p.stages {
+		if st := &p.stages[j]; st.fault < 0 {
+			check("in its queue", p.boundary(j), p.boundary(j+1), role{i, j}, st.netem.Limit)
+		}
+	}
+	var limit uint32
+	if p.last != nil {
+		limit = p.last.Limit
+	}
+	n := len(p.stages)
+	check("on the last stretch", p.boundary(n), p.boundary(n+1), role{i, -1}, limit)
+	return because
+}
+
+// QdiscStats is one direction of a link while it runs.
+type QdiscStats struct {
+	// Link is the link's index in the scenario; From and To are its ends.
+	Link     int
+	From, To string
+	// Entered and Arrived are packets at the two ends of the wire.
+	Entered, Arrived int64
+	// Drops and Overlimits are those of the link's own queue, not those of faults.
+	Drops, Overlimits int64
+	// Waiting and Backlog are what the direction holds in all its queues, in packets and bytes.
+	Waiting, Backlog int64
+}
+
+// QdiscStats reads all directions, two for each link, in the order of links and ends.
+// It costs one system call for each link and one more.
+func (w *Wires) QdiscStats() ([]QdiscStats, error) {
+	s, err := w.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]QdiscStats, len(w.plan.paths))
+	for i := range list {
+		p := &w.plan.paths[i]
+		list[i] = QdiscStats{
+			Link: p.link, From: p.names[0], To: p.names[1],
+			Entered: s.counters.at(p.boundary(0)), Arrived: s.counters.at(p.boundary(p.boundaries() - 1)),
+		}
+	}
+	for r, q := range s.qdiscs {
+		d := &list[r.path]
+		d.Waiting += int64(q.Waiting)
+		d.Backlog += int64(q.Backlog)
+		if r.stage < 0 || w.plan.paths[r.path].stages[r.stage].fault < 0 {
+			d.Drops += int64(q.Drops)
+			d.Overlimits += int64(q.Overlimits)
+		}
+	}
+	return list, nil
+}

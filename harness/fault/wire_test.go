@@ -1,0 +1,467 @@
+package fault
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/topology"
+)
+
+// lab is two hosts, a and b, a link between them and the faults on it.
+type lab struct {
+	*Wires
+	network *topology.Network
+	plan    *plan
+}
+
+const labSeed = 7
+
+// newLab builds a lab and arms its faults for now.
+func newLab(t *testing.T, link string, faults ...string) *lab {
+	t.Helper()
+	l := buildLab(t, link, faults...)
+	require.NoError(t, l.Arm(monotonic(t)))
+	return l
+}
+
+func buildLab(t *testing.T, link string, faults ...string) *lab {
+	t.Helper()
+	text := "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {}}\nlinks:\n  - {between: [a, b]" + link + "}\n"
+	if len(faults) > 0 {
+		text += "faults:\n"
+	}
+	for _, f := range faults {
+		text += "  - {link: [a, b], " + f + "}\n"
+	}
+	s, err := scenario.Parse("lab.yaml", []byte(text), nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	n, err := topology.Build(ctx, s)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, n.Close()) })
+	w, err := Install(ctx, n, s, labSeed)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.Close()) })
+	return &lab{w, n, w.plan}
+}
+
+func monotonic(t *testing.T) int64 {
+	t.Helper()
+	var ts unix.Timespec
+	require.NoError(t, unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts))
+	return ts.Nano()
+}
+
+// datagrams is a UDP socket on each node, that of a connected to that of b.
+type datagrams struct {
+	from, to int
+	flow     flow // as sent by a
+}
+
+func (l *lab) datagrams(t *testing.T, ipv6 bool) *datagrams {
+	t.Helper()
+	d := &datagrams{}
+	open := func(node string, port uint16) (fd int, address unix.Sockaddr, raw []byte) {
+		n := l.network.Node(node)
+		err := n.Do(func() (err error) {
+			var a netip.Addr
+			if ipv6 {
+				a = n.Addr6()
+				address = &unix.SockaddrInet6{Port: int(port), Addr: a.As16()}
+				fd, err = unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+			} else {
+				a = n.Addr4()
+				address = &unix.SockaddrInet4{Port: int(port), Addr: a.As4()}
+				fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+			}
+			raw = a.AsSlice()
+			return err
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		require.NoError(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20))
+		require.NoError(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 64<<20))
+		require.NoError(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
+		require.NoError(t, unix.Bind(fd, address))
+		return fd, address, raw
+	}
+	var source, target unix.Sockaddr
+	var rawSource, rawTarget []byte
+	d.from, source, rawSource = open("a", 1000)
+	d.to, target, rawTarget = open("b", 2000)
+	require.NoError(t, unix.Connect(d.from, target))
+	require.NoError(t, unix.Connect(d.to, source))
+	d.flow = newFlow(rawSource, rawTarget, 1000, 2000)
+	return d
+}
+
+func newFlow(source, target []byte, from, to uint16) (f flow) {
+	copy(f[0:], source)
+	copy(f[16:], target)
+	binary.BigEndian.PutUint16(f[32:], from)
+	binary.BigEndian.PutUint16(f[34:], to)
+	f[36], f[37] = protoUDP, 4
+	if len(source) == 16 {
+		f[37] = 6
+	}
+	return f
+}
+
+// send sends datagrams numbered from 0 to n-1.
+func (d *datagrams) send(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		_, err := unix.Write(d.from, binary.BigEndian.AppendUint32(nil, uint32(i)))
+		require.NoError(t, err)
+	}
+}
+
+// received returns the numbers of the datagrams that have come, in order.
+func (d *datagrams) received(t *testing.T) (list []int) {
+	t.Helper()
+	for b := make([]byte, 16); ; {
+		n, err := unix.Read(d.to, b)
+		if err == unix.EAGAIN {
+			return list
+		}
+		require.NoError(t, err)
+		require.Equal(t, 4, n)
+		list = append(list, int(binary.BigEndian.Uint32(b)))
+	}
+}
+
+func (l *lab) receipts(t *testing.T) ([]result.Receipt, []string) {
+	t.Helper()
+	r, because, err := l.Receipts(context.Background())
+	require.NoError(t, err)
+	return r, because
+}
+
+// decide is the Go twin of a fault of the lab.
+func decide(name string, chance float64) decision { return newDecision(labSeed, name, chance) }
+
+// dropped is what is left of a sequence of a flow's packets when the chosen are dropped.
+func dropped(in []int, f flow, d decision) (out []int, chosen int64) {
+	for n, i := range in {
+		if d.chosen(f, uint64(n)) {
+			chosen++
+		} else {
+			out = append(out, i)
+		}
+	}
+	return out, chosen
+}
+
+// copied is a sequence in which the chosen packets are followed by so many copies.
+func copied(in []int, f flow, d decision, copies int) (out []int, chosen int64) {
+	for n, i := range in {
+		out = append(out, i)
+		if d.chosen(f, uint64(n)) {
+			chosen++
+			for range copies {
+				out = append(out, i)
+			}
+		}
+	}
+	return out, chosen
+}
+
+func upTo(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// interval drops the field that the tests of binomialInterval are for.
+func withoutInterval(r result.Receipt) result.Receipt { r.Interval = nil; return r }
+
+func TestALinkWithoutFaultsCarriesEverything(t *testing.T) {
+	for _, link := range []string{"", ", delay: 5ms", ", rate: 10mbit", ", delay: 5ms, rate: 10mbit", ", delay: 5ms, rate: 10mbit, queue: 5000", ", queue: 10"} {
+		for _, ipv6 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("link%s, IPv6 %t", link, ipv6), func(t *testing.T) {
+				l := newLab(t, link)
+				d := l.datagrams(t, ipv6)
+				d.send(t, 1000)
+				_, because := l.receipts(t)
+				require.Empty(t, because)
+				require.Equal(t, upTo(1000), d.received(t))
+				stats, err := l.QdiscStats()
+				require.NoError(t, err)
+				require.Equal(t, []QdiscStats{
+					{From: "a", To: "b", Entered: 1000, Arrived: 1000}, {From: "b", To: "a"},
+				}, stats, "and not one packet that nobody sent")
+			})
+		}
+	}
+}
+
+func TestDropLosesExactlyTheChosenPackets(t *testing.T) {
+	const n = 3000
+	for _, ipv6 := range []bool{false, true} {
+		for _, chance := range []string{"2%", "50%", "100%"} {
+			t.Run(fmt.Sprintf("%s, IPv6 %t", chance, ipv6), func(t *testing.T) {
+				l := newLab(t, ", delay: 1ms", "name: loss, from: a, do: {drop: true}, select: {chance: "+chance+"}")
+				d := l.datagrams(t, ipv6)
+				d.send(t, n)
+				r, because := l.receipts(t)
+				require.Empty(t, because)
+				share := float64(*l.faults[0].Select.Chance)
+				want, chosen := dropped(upTo(n), d.flow, decide("loss", share))
+				require.Equal(t, want, d.received(t))
+				require.Equal(t, result.Receipt{Name: "loss", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n - chosen}, withoutInterval(r[0]))
+				if chance != "100%" {
+					lo, hi := binomialInterval(n, share)
+					require.Equal(t, []int64{lo, hi}, r[0].Interval)
+				}
+			})
+		}
+	}
+}
+
+func TestDuplicatePutsCopiesRightBehindThePacket(t *testing.T) {
+	const n = 500
+	for _, copies := range []int{1, 2, 3, 16} {
+		t.Run(fmt.Sprint(copies), func(t *testing.T) {
+			l := newLab(t, ", delay: 1ms", fmt.Sprintf("name: dup, from: a, do: {duplicate: %d}, select: {chance: 20%%}", copies))
+			d := l.datagrams(t, false)
+			d.send(t, n)
+			r, because := l.receipts(t)
+			require.Empty(t, because)
+			want, chosen := copied(upTo(n), d.flow, decide("dup", .2), copies)
+			require.Equal(t, want, d.received(t))
+			extra := chosen * int64(copies)
+			require.Equal(t, result.Receipt{Name: "dup", Matched: n, Chosen: chosen, Delivered: extra, In: n, Out: n + extra}, withoutInterval(r[0]))
+		})
+	}
+}
+
+// The second fault sees the first one's copies as packets like any others, and switching
+// it on changes none of the first one's decisions.
+func TestFaultsComposeInTheOrderOfTheFile(t *testing.T) {
+	const n = 800
+	dup, loss := "name: dup, from: a, do: {duplicate: 3}, select: {chance: 10%}", "name: loss, from: a, do: {drop: true}, select: {chance: 30%}"
+	other := "name: other, from: b, do: {drop: true}" // on the other direction: not theirs
+	for name, c := range map[string]struct {
+		faults []string
+		want   func(flow) []int
+	}{
+		"copies, then loss": {[]string{dup, loss}, func(f flow) []int {
+			out, _ := copied(upTo(n), f, decide("dup", .1), 3)
+			out, _ = dropped(out, f, decide("loss", .3))
+			return out
+		}},
+		"loss, then copies": {[]string{loss, dup}, func(f flow) []int {
+			out, _ := dropped(upTo(n), f, decide("loss", .3))
+			out, _ = copied(out, f, decide("dup", .1), 3)
+			return out
+		}},
+		"copies of copies": {[]string{dup, strings.Replace(dup, "dup", "again", 1)}, func(f flow) []int {
+			out, _ := copied(upTo(n), f, decide("dup", .1), 3)
+			out, _ = copied(out, f, decide("again", .1), 3)
+			return out
+		}},
+		"copies alone, and a fault on the way back": {[]string{dup, other}, func(f flow) []int {
+			out, _ := copied(upTo(n), f, decide("dup", .1), 3)
+			return out
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, ", delay: 1ms", c.faults...)
+			d := l.datagrams(t, false)
+			d.send(t, n)
+			r, because := l.receipts(t)
+			if len(because) > 0 { // the fault on the way back had nothing to act on
+				require.Equal(t, []string{"fault other: the fault never acted: 0 of 0 packets matched"}, because)
+			}
+			require.Equal(t, c.want(d.flow), d.received(t))
+			for _, r := range r {
+				require.Zero(t, r.UnexplainedLoss)
+			}
+		})
+	}
+}
+
+func TestReorderHoldsTheChosenBackAndLosesNothing(t *testing.T) {
+	const n = 400
+	l := newLab(t, "", "name: swap, from: a, do: {reorder: 300ms}, select: {chance: 10%}")
+	d := l.datagrams(t, false)
+	d.send(t, n) // takes far less than 300 ms
+	r, because := l.receipts(t)
+	require.Empty(t, because)
+	passed, chosen := dropped(upTo(n), d.flow, decide("swap", .1))
+	held := []int{}
+	for i := range n {
+		if decide("swap", .1).chosen(d.flow, uint64(i)) {
+			held = append(held, i)
+		}
+	}
+	require.Equal(t, append(passed, held...), d.received(t))
+	require.Equal(t, result.Receipt{Name: "swap", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n}, withoutInterval(r[0]))
+}
+
+func TestDelayAndRateTakeTheirTimeAndLoseNothing(t *testing.T) {
+	const n = 100
+	// A datagram of 4 bytes is a frame of 46. At 368 kbit/s, 1 ms each.
+	for do, c := range map[string]struct{ first, last time.Duration }{
+		"delay: 30ms":              {30 * time.Millisecond, 30 * time.Millisecond},
+		"delay: 30ms, jitter: 5ms": {25 * time.Millisecond, 25 * time.Millisecond},
+		"rate: 368kbit":            {time.Millisecond, n * time.Millisecond},
+	} {
+		t.Run(do, func(t *testing.T) {
+			l := newLab(t, "", "name: late, from: a, do: {"+do+"}")
+			d := l.datagrams(t, false)
+			start := monotonic(t)
+			d.send(t, n)
+			r, because := l.receipts(t)
+			took := time.Duration(monotonic(t) - start)
+			require.Empty(t, because)
+			require.Len(t, d.received(t), n)
+			require.Equal(t, result.Receipt{Name: "late", Matched: n, Chosen: n, Delivered: n, In: n, Out: n}, r[0])
+			require.GreaterOrEqual(t, took, c.last, "all of them cannot have come sooner")
+		})
+	}
+}
+
+func TestAFaultThatNeverActedMakesTheRunInvalid(t *testing.T) {
+	t.Run("nothing of the class", func(t *testing.T) {
+		l := newLab(t, "", "name: acks, from: a, do: {drop: true}, select: {packets: pure-ack}")
+		l.datagrams(t, false).send(t, 50)
+		r, because := l.receipts(t)
+		require.Equal(t, []string{"fault acks: the fault never acted: 0 of 50 packets matched"}, because)
+		require.Equal(t, result.Receipt{Name: "acks", In: 50, Out: 50}, r[0])
+	})
+	t.Run("nothing chosen", func(t *testing.T) {
+		l := newLab(t, "", "name: rare, from: a, do: {drop: true}, select: {chance: 0.0001%}")
+		l.datagrams(t, false).send(t, 50)
+		_, because := l.receipts(t)
+		require.Equal(t, []string{"fault rare: the fault never acted: none of 50 packets that matched was chosen"}, because)
+	})
+	t.Run("not armed", func(t *testing.T) {
+		l := buildLab(t, "", "name: loss, from: a, do: {drop: true}")
+		d := l.datagrams(t, false)
+		d.send(t, 50)
+		_, because := l.receipts(t)
+		require.Len(t, because, 1)
+		require.Equal(t, upTo(50), d.received(t))
+	})
+	t.Run("its time has not come", func(t *testing.T) {
+		l := newLab(t, "", "name: loss, from: a, do: {drop: true}, at: 9s")
+		l.datagrams(t, false).send(t, 50)
+		_, because := l.receipts(t)
+		require.Len(t, because, 1)
+	})
+}
+
+// A chance that the packets do not bear out, such as that of a broken generator.
+func TestACountOutsideItsIntervalMakesTheRunInvalid(t *testing.T) {
+	l := newLab(t, "", "name: loss, from: a, do: {drop: true}, select: {chance: 50%}")
+	l.datagrams(t, false).send(t, 1000)
+	*l.faults[0].Select.Chance = .4 // what was asked for, had the selector been told otherwise
+	r, because := l.receipts(t)
+	require.Len(t, because, 1)
+	require.Contains(t, because[0], "outside the 99.9 % interval of 349 to 451")
+	require.Equal(t, []int64{349, 451}, r[0].Interval)
+}
+
+func TestLossThatNobodyAskedForIsFoundWithItsPlace(t *testing.T) {
+	t.Run("within a fault's stage", func(t *testing.T) {
+		l := newLab(t, "", "name: late, from: a, do: {delay: 1ms}")
+		wire := l.links[0].Wire.Netlink()
+		far, err := wire.LinkByName("a0o")
+		require.NoError(t, err)
+		require.NoError(t, wire.LinkSetDown(far))
+		l.datagrams(t, false).send(t, 10)
+		r, because := l.receipts(t)
+		require.EqualValues(t, 10, r[0].UnexplainedLoss)
+		require.Contains(t, strings.Join(because, "\n"), "fault late: 10 packets lost of 10 on a to b, for no reason that was asked for")
+	})
+	t.Run("on the last stretch", func(t *testing.T) {
+		l := newLab(t, "")
+		var a assembler
+		a.verdict(verdictShot)
+		thief, err := a.load("thief")
+		require.NoError(t, err)
+		defer thief.Close()
+		link := l.links[0]
+		require.NoError(t, l.wires[0].attachOnly(link.Wire.Netlink(), "thief", link.Ends[1].WireIndex, egress, thief))
+		l.datagrams(t, false).send(t, 10)
+		_, because := l.receipts(t)
+		require.Equal(t, []string{"link a to b: 10 packets lost on the last stretch, for no reason that was asked for"}, because)
+	})
+}
+
+func TestAFullQueueOfStatedLengthDropsAndThatIsExplained(t *testing.T) {
+	const n, queue = 200, 20
+	for _, link := range []string{", rate: 100kbit, queue: 20", ", rate: 100kbit, delay: 50ms, queue: 20"} {
+		t.Run(link, func(t *testing.T) {
+			l := newLab(t, link)
+			d := l.datagrams(t, false)
+			d.send(t, n)
+			_, because := l.receipts(t)
+			require.Empty(t, because)
+			got := d.received(t)
+			require.GreaterOrEqual(t, len(got), queue)
+			require.Less(t, len(got), n)
+			stats, err := l.QdiscStats()
+			require.NoError(t, err)
+			require.EqualValues(t, n-len(got), stats[0].Drops)
+		})
+	}
+}
+
+func TestPacketsAfterTheReceiptAreNotCarried(t *testing.T) {
+	l := newLab(t, "")
+	d := l.datagrams(t, false)
+	l.receipts(t)
+	d.send(t, 10)
+	_, because := l.receipts(t)
+	require.Empty(t, because)
+	require.Empty(t, d.received(t))
+}
+
+func TestReceiptsHeedTheContext(t *testing.T) {
+	l := newLab(t, ", delay: 5s")
+	l.datagrams(t, false).send(t, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, _, err := l.Receipts(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "wait for 1 packets on the wires")
+}
+
+func TestCloseLeavesTheNetworkAsItWas(t *testing.T) {
+	l := newLab(t, ", delay: 5ms", "name: one, from: a, do: {drop: true}", "name: two, from: b, do: {duplicate: 2}, select: {chance: 50%}")
+	require.NoError(t, l.Close())
+	for _, n := range []*topology.Node{l.links[0].Wire, l.network.Node("a"), l.network.Node("b")} {
+		links, err := n.Netlink().LinkList()
+		require.NoError(t, err)
+		want := 2 // lo and eth0
+		if n == l.links[0].Wire {
+			want = 3
+		}
+		require.Len(t, links, want, n.Name)
+		for _, link := range links {
+			qdiscs, err := n.Netlink().QdiscList(link)
+			require.NoError(t, err)
+			for _, q := range qdiscs {
+				require.Equal(t, "noqueue", q.Type(), "%s/%s", n.Name, link.Attrs().Name)
+			}
+		}
+	}
+	require.NoError(t, l.Close(), "again")
+}
+
+func TestPreflightPassesHere(t *testing.T) { require.NoError(t, Preflight()) }

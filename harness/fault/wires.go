@@ -1,0 +1,209 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/netem"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/topology"
+	"github.com/ruleout/ruleout/harness/undo"
+)
+
+// Wires are all links of a network with their delays, rates, faults and counters.
+type Wires struct {
+	plan    *plan
+	faults  []scenario.Fault
+	links   []*topology.Link
+	state   *state
+	wires   []*wire // one for each link
+	devices map[device]role
+	undo    undo.Stack
+}
+
+// device is a qdisc's place: link, device index and handle.
+type device struct {
+	link, index int
+	handle      uint32
+}
+
+// role is what a qdisc does: the path it is on, and the stage, or -1 for the last device.
+type role struct{ path, stage int }
+
+// Install builds every direction of every link in the network's wires and so connects
+// the nodes. The network must be the one that was built from s. On an error nothing of it
+// remains. No fault acts before [Wires.Arm].
+//
+// Errors are of kind [problem.Machine] where the kernel lacks something or a right is
+// missing, and of kind [problem.Usage] where a fault has no place.
+func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario, seed uint64) (_ *Wires, err error) {
+	p, err := newPlan(s, seed)
+	if err != nil {
+		return nil, err
+	}
+	if len(n.Links()) != len(s.Links) {
+		return nil, fmt.Errorf("the network has %d links, the scenario %d", len(n.Links()), len(s.Links))
+	}
+	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]role{}}
+	built := false
+	defer func() { // deferred, so that a panic undoes too
+		if !built {
+			err = errors.Join(err, w.undo.Close())
+		}
+	}()
+	if w.state, err = openState(p); err != nil {
+		return nil, err
+	}
+	w.undo.Push(w.state.Close)
+	for _, l := range w.links {
+		if err := w.open(l); err != nil {
+			return nil, err
+		}
+	}
+	for i := range p.paths {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		if err := w.build(i); err != nil {
+			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
+		}
+	}
+	built = true
+	return w, nil
+}
+
+// openState lifts the limit on locked memory, which BPF maps count against before Linux
+// 5.11, and makes the maps.
+func openState(p *plan) (*state, error) {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, missing(fmt.Errorf("lift the limit on locked memory: %w", err), "BPF", "bpf")
+	}
+	st, err := newState(len(p.places), p.counters)
+	return st, bpfError(err)
+}
+
+// bpfError classifies what the bpf system call answers. What the verifier says against a
+// program is our own defect.
+func bpfError(err error) error {
+	var verifier *ebpf.VerifierError
+	if errors.As(err, &verifier) {
+		return err
+	}
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
+		return problem.Wrap(problem.Machine, err, "this kernel has no BPF, or one older than Linux 5.10: use another kernel, or --backend vm")
+	}
+	return missing(err, "BPF", "bpf")
+}
+
+// open prepares the wire of a link.
+func (w *Wires) open(l *topology.Link) error {
+	wire := &wire{name: l.Wire.Name, handle: l.Wire.Netlink(), undo: &w.undo}
+	err := l.Wire.Do(func() (err error) {
+		wire.conn, err = netem.Open()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open wire %s: %w", l.Wire.Name, err)
+	}
+	w.undo.Push(wire.conn.Close)
+	w.wires = append(w.wires, wire)
+	return nil
+}
+
+// build makes path i, from its far end to its near end: a packet that enters while this
+// goes on meets a whole path or none.
+func (w *Wires) build(i int) error {
+	p := &w.plan.paths[i]
+	wire, link := w.wires[p.link], w.links[p.link]
+	from, to := link.Ends[p.from], link.Ends[p.to]
+
+	next := to.WireIndex
+	if p.last != nil {
+		if err := wire.addNetem(to.WireDevice, next, rootHandle, netem.Root, *p.last); err != nil {
+			return err
+		}
+		w.devices[device{p.link, next, rootHandle}] = role{i, -1}
+	}
+	arrival := boundary{count: p.boundary(p.boundaries() - 1)}
+	if err := w.stand(wire, arrival, to.Node, to.Device, to.Index); err != nil {
+		return err
+	}
+	for j := len(p.stages) - 1; j >= 0; j-- {
+		pair, err := wire.addPair(fmt.Sprintf("%c%d", 'a'+p.from, j))
+		if err != nil {
+			return err
+		}
+		handle, err := w.fill(wire, &p.stages[j], pair)
+		if err != nil {
+			return err
+		}
+		w.devices[device{p.link, pair.in.Index, handle}] = role{i, j}
+		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
+			return err
+		}
+		if err := wire.up(pair); err != nil {
+			return err
+		}
+		next = pair.in.Index
+	}
+	entrance := boundary{count: p.boundary(0), next: next, entrance: true}
+	return w.stand(wire, entrance, link.Wire, from.WireDevice, from.WireIndex)
+}
+
+// stand puts a counting program at the entry of a device.
+func (w *Wires) stand(wire *wire, b boundary, node *topology.Node, device string, index int) error {
+	p, err := b.program(w.state)
+	if err != nil {
+		return bpfError(err)
+	}
+	w.undo.Push(p.Close)
+	return wire.attach(node.Netlink(), node.Name+"/"+device, index, ingress, p)
+}
+
+// fill gives a stage its qdiscs and its selector, and returns the netem's handle.
+func (w *Wires) fill(wire *wire, s *stage, p *pair) (uint32, error) {
+	if s.fault < 0 {
+		return rootHandle, wire.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, s.netem)
+	}
+	if err := wire.addBands(p.in.Index); err != nil {
+		return 0, err
+	}
+	if err := wire.addNetem(p.in.Name, p.in.Index, faultHandle, faultParent, s.netem); err != nil {
+		return 0, err
+	}
+	choose := s.choose
+	choose.device = p.in.Index
+	program, flows, err := choose.program(w.state)
+	if err != nil {
+		return 0, bpfError(err)
+	}
+	w.undo.Push(program.Close)
+	if flows != nil {
+		w.undo.Push(flows.Close)
+	}
+	return faultHandle, wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program)
+}
+
+// Arm starts the faults' clocks: start is that of the measured window, in ns of
+// CLOCK_MONOTONIC. Each fault acts from its At to the end of its For, or for ever.
+func (w *Wires) Arm(start int64) error {
+	for i, f := range w.faults {
+		from := max(start+int64(f.At), 0)
+		until := never
+		if f.For > 0 {
+			until = uint64(from + int64(f.For))
+		}
+		w.state.windows[i] = window{uint64(from), until}
+	}
+	return w.state.tell()
+}
+
+// Close takes the wires away again, newest part first; links are cut then. Call it
+// before the network's Close. It does nothing when called again.
+func (w *Wires) Close() error { return w.undo.Close() }
