@@ -5,7 +5,8 @@ import "time"
 // Event is something that happened in a run, told while it happens.
 type Event struct {
 	// At is the moment on the run's clock, relative to the start of the measured
-	// window: negative during the build and the warm-up.
+	// window and so negative during the warm-up. While that start is not known yet
+	// (kinds [Build] and [Start]), At counts from the beginning of the build.
 	At time.Duration `json:"at"`
 	// Kind is one of the constants below.
 	Kind string `json:"kind"`

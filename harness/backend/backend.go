@@ -1,0 +1,109 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/vm/guest"
+)
+
+// Version of the harness, kept in step with CHANGELOG.md.
+const Version = "0.1.0"
+
+// Names of the backends.
+const (
+	NameVM   = "vm"
+	NameHost = "host"
+)
+
+// Request is one run to be made.
+type Request struct {
+	Scenario *scenario.Scenario
+	Set      map[string]string // --set, as it was spelt; for the record only
+	Seed     uint64
+	Backend  string // [NameVM], the default, or [NameHost]
+	Kernel   string // name of a kernel in the store; empty for the default one
+	// Events is told what happens while it happens, one event at a time. It may be nil.
+	Events func(run.Event)
+}
+
+// Init makes this process what it was started for: the first process of a guest,
+// a helper process on a node, or, when it returns, the command. It comes first in main.
+func Init() {
+	agent.Main()
+	if guest.IsInit() {
+		guest.Main(run.Serve)
+	}
+}
+
+// Run makes one run in the backend that the request names. For many runs, open a [VM] or a [Host] once.
+func Run(ctx context.Context, req Request) (*result.Record, error) {
+	switch req.Backend {
+	case NameVM, "":
+		v, err := OpenVM(ctx, VMOptions{Kernel: req.Kernel})
+		if err != nil {
+			return nil, err
+		}
+		return v.Run(ctx, req)
+	case NameHost:
+		h, err := OpenHost()
+		if err != nil {
+			return nil, err
+		}
+		return h.Run(ctx, req)
+	}
+	return nil, problem.Wrap(problem.Usage, fmt.Errorf("unknown backend %q", req.Backend),
+		"the backends are vm and host")
+}
+
+// request turns a Request into what package run takes.
+func request(req Request) (run.Request, error) {
+	canonical, err := req.Scenario.Canonical()
+	if err != nil {
+		return run.Request{}, fmt.Errorf("encode scenario: %w", err)
+	}
+	return run.Request{Scenario: json.RawMessage(canonical), Set: req.Set, Seed: req.Seed}, nil
+}
+
+// seal checks that the record answers the request, and adds what only the caller of package run knows.
+func seal(record *result.Record, req Request, backend string, p result.Provenance) error {
+	if hash := req.Scenario.Hash(); record.Scenario.Hash != hash || record.Seed != req.Seed {
+		return fmt.Errorf("the record is of scenario %s, seed %d, and not of %s, seed %d, which was asked for",
+			result.Short(record.Scenario.Hash), record.Seed, result.Short(hash), req.Seed)
+	}
+	record.Schema = result.Schema
+	record.Backend = backend
+	record.Provenance = p
+	record.Run = result.RunID(p.Key, record.Scenario.Hash, record.Seed)
+	digest, err := record.ComputeDigest()
+	if err != nil {
+		return err
+	}
+	record.Digest = digest
+	return nil
+}
+
+// tool names this build: the version, and the hash of the program's file, which
+// is what runs in the guest.
+func tool() (string, error) {
+	sum, err := hashFile("/proc/self/exe")
+	if err != nil {
+		return "", fmt.Errorf("hash this program: %w", err)
+	}
+	return Version + " " + sum, nil
+}
+
+func hashFile(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	return result.Sum(b), nil
+}

@@ -1,0 +1,11 @@
+// Package backend is where a run can happen: in a clone of a frozen virtual
+// machine ([VM], the default), or on the machine's own kernel ([Host]). Both take
+// the same [Request], carry out the same code of package run, and give the same
+// record, so that nothing but the record's provenance tells them apart.
+//
+// A backend may be used for many runs, by several goroutines; it keeps what they share:
+// the kernel, the QEMU that was chosen, the template of each machine.
+//
+// The program itself is part of the machinery: it runs as the first process of the guest, and
+// as the helper processes on nodes. So [Init] is the first thing that main does.
+package backend

@@ -1,0 +1,66 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/cgroup"
+	"github.com/ruleout/ruleout/harness/fault"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/run"
+)
+
+// Host makes runs on the machine's own kernel, in real time.
+type Host struct {
+	tool    string
+	release string
+	machine string
+}
+
+// OpenHost makes sure that this machine can do what a run asks of it, by trying, before anything is built.
+func OpenHost() (*Host, error) {
+	if unix.Geteuid() != 0 {
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("the host backend needs root"),
+			"run it as root, or leave --backend at vm, which needs no rights")
+	}
+	if err := fault.Preflight(); err != nil {
+		return nil, fmt.Errorf("host backend: %w", err)
+	}
+	if err := cgroup.Supported(); err != nil {
+		return nil, fmt.Errorf("host backend: %w", err)
+	}
+	h := new(Host)
+	var err error
+	if h.tool, err = tool(); err != nil {
+		return nil, err
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return nil, fmt.Errorf("read the kernel's name: %w", err)
+	}
+	h.release = unix.ByteSliceToString(u.Release[:])
+	h.machine = fmt.Sprintf("host %s %s", unix.ByteSliceToString(u.Machine[:]), unix.ByteSliceToString(u.Version[:]))
+	return h, nil
+}
+
+// Run makes one run on this machine's kernel. One run at a time: they would disturb one another.
+func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
+	r, err := request(req)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	record, err := run.Run(ctx, r, req.Events)
+	if err != nil {
+		return nil, err
+	}
+	record.Time.Wall = time.Since(began).Seconds()
+	p := result.Provenance{Tool: h.tool, Kernel: h.release, Machine: h.machine}
+	// Real time has no key that determines the outcome; this one names the inputs.
+	p.Key = result.Sum([]byte(p.Tool + "\n" + p.Kernel + "\n" + p.Machine))
+	return record, seal(record, req, NameHost, p)
+}

@@ -1,0 +1,182 @@
+package backend
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/probe"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/vm"
+)
+
+// VMOptions choose the machine. The zero value takes the default kernel and the first QEMU that works.
+type VMOptions struct {
+	Kernel string // name in the store, or empty
+	QEMU   string // path of qemu-system-x86_64, or empty
+}
+
+// VM makes runs in clones of a frozen virtual machine. It is safe for use by several goroutines.
+type VM struct {
+	kernel *kernel.Kernel
+	qemu   vm.QEMU
+	tool   string
+	files  map[string][]byte
+
+	mu        sync.Mutex
+	templates map[machine]*vm.Template
+}
+
+// machine is what a scenario says of the emulated computer.
+type machine struct {
+	memory uint64
+	shift  int
+}
+
+// OpenVM finds a kernel and a QEMU. The template is made by the first run that needs it.
+func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
+	cache, err := kernel.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	store, err := kernel.Open(filepath.Join(cache, "kernels"))
+	if err != nil {
+		return nil, err
+	}
+	v := &VM{templates: make(map[machine]*vm.Template)}
+	if o.Kernel == "" {
+		v.kernel, err = store.Default()
+	} else {
+		v.kernel, err = store.Get(o.Kernel)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.qemu, err = vm.ChooseQEMU(ctx, o.QEMU); err != nil {
+		return nil, err
+	}
+	if v.tool, err = tool(); err != nil {
+		return nil, err
+	}
+	offsets, err := offsetsOf(v.kernel)
+	if err != nil {
+		return nil, err
+	}
+	v.files = map[string][]byte{probe.OffsetsPath: offsets}
+	return v, nil
+}
+
+// offsetsOf works out, on the host, where the recorder finds what it reads in
+// the kernel's structures: parsing type information would cost the guest dear.
+func offsetsOf(k *kernel.Kernel) ([]byte, error) {
+	raw, err := k.BTF()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := btf.LoadSpecFromReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("read type information of kernel %s: %w", k.Name, err)
+	}
+	o, err := probe.OffsetsFromBTF(spec)
+	if err != nil {
+		return nil, fmt.Errorf("kernel %s: %w", k.Name, err)
+	}
+	return json.Marshal(o)
+}
+
+// Kernel returns the kernel that runs happen on.
+func (v *VM) Kernel() *kernel.Kernel { return v.kernel }
+
+// QEMU returns the emulator that runs happen in.
+func (v *VM) QEMU() vm.QEMU { return v.qemu }
+
+// Template returns the frozen machine for a scenario, and makes it if it is not
+// in the cache; progress is told of that.
+func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(string)) (*vm.Template, error) {
+	m := machine{memory: uint64(s.Machine.Memory), shift: shift(s.Machine.Speed)}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if t, ok := v.templates[m]; ok {
+		return t, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	t, err := vm.OpenTemplate(ctx, vm.Config{
+		QEMU: v.qemu, Kernel: v.kernel, Init: self,
+		Memory: m.memory, Shift: m.shift, Files: v.files,
+	}, progress)
+	if err != nil {
+		return nil, err
+	}
+	v.templates[m] = t
+	return t, nil
+}
+
+// shift is QEMU's notion of speed: an instruction takes 2^shift ns.
+func shift(s scenario.Speed) int {
+	n := 0
+	for mips := 1000; mips > int(s); mips /= 2 {
+		n++
+	}
+	return n
+}
+
+// Run makes one run in a fresh clone.
+func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
+	events := req.Events
+	if events == nil {
+		events = func(run.Event) {}
+	}
+	t, err := v.Template(ctx, req.Scenario, func(text string) { events(run.Event{Kind: run.Build, Text: text}) })
+	if err != nil {
+		return nil, err
+	}
+	r, err := request(req)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+
+	began := time.Now()
+	reader, writer := io.Pipe()
+	clone := t.Command(payload)
+	clone.Entropy = entropy(req.Seed)
+	clone.Output = writer
+	clone.VirtualLimit, clone.WallLimit = limits(req.Scenario)
+
+	// The stream is read beside the clone, so that events show while it runs; it
+	// ends when the clone does.
+	done := make(chan error, 1)
+	go func() {
+		err := clone.Run(ctx)
+		_ = writer.CloseWithError(err) // nil means the end of the stream
+		done <- err
+	}()
+	record, err := run.Receive(reader, events)
+	_, _ = io.Copy(io.Discard, reader) // a clone must never wait for its reader
+	if cloneErr := <-done; cloneErr != nil {
+		return nil, cloneErr // says more than a stream that broke off
+	}
+	if err != nil {
+		return nil, err
+	}
+	record.Time.Wall = time.Since(began).Seconds()
+	return record, errors.Join(err, seal(record, req, NameVM, v.provenance(t)))
+}

@@ -1,0 +1,67 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/load"
+)
+
+// program is an agent with the name under which it is reported, such as "web/php".
+type program struct {
+	name    string
+	process *agent.Process
+}
+
+// programs are all agents of a run.
+type programs struct {
+	services []program
+	loads    []program
+}
+
+// begin tells all agents when the measured window starts, ns of CLOCK_MONOTONIC.
+func (p *programs) begin(start int64) error {
+	for _, list := range [][]program{p.services, p.loads} {
+		for _, a := range list {
+			if err := a.process.Begin(start); err != nil {
+				return fmt.Errorf("begin %s: %w", a.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// finishLoads waits until every generator has had its last answer.
+func (p *programs) finishLoads(ctx context.Context) ([]load.Result, error) {
+	var results []load.Result
+	for _, a := range p.loads {
+		raw, err := a.process.Wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var result load.Result
+		if err := json.Unmarshal(raw, &result); err != nil {
+			return nil, fmt.Errorf("read result of %s: %w", a.name, err)
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// stopServices ends the services, callers first, and says which of them had
+// ended by themselves: what such a run showed, it did not show of the scenario.
+func (p *programs) stopServices(ctx context.Context) (broken []string, err error) {
+	for i := len(p.services) - 1; i >= 0; i-- {
+		a := p.services[i]
+		if _, err := a.process.Stop(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil, errors.Join(ctx.Err(), err)
+			}
+			broken = append(broken, err.Error())
+		}
+	}
+	return broken, nil
+}

@@ -1,0 +1,166 @@
+package run
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ruleout/ruleout/harness/expect"
+	"github.com/ruleout/ruleout/harness/load"
+	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// record puts together what a run left.
+func (r *running) record(req Request) (*result.Record, error) {
+	s := r.scenario
+	window := time.Duration(s.Duration)
+	traffic := merge(r.traffic)
+	rec := &result.Record{
+		Scenario: result.Scenario{Name: s.Name, Hash: s.Hash(), Set: req.Set, Canonical: req.Scenario},
+		Seed:     req.Seed,
+		Faults:   r.receipts,
+		Load:     summary(traffic),
+		Metrics:  r.seen.Metrics,
+		Counters: r.seen.Counters,
+		Timeline: result.Timeline{Interval: time.Duration(*s.Timeline).Seconds(), Series: r.seen.Timeline},
+		Time:     result.Time{Measured: window.Seconds(), Virtual: (monotonic() - r.born).Seconds()},
+	}
+	if len(s.Load) > 0 {
+		if err := addMetrics(rec, traffic.Metrics(window)); err != nil {
+			return nil, err
+		}
+		addSeries(&rec.Timeline, &traffic.Series)
+	}
+	if err := addMetrics(rec, faultMetrics(r.receipts)); err != nil {
+		return nil, err
+	}
+	r.invalid = append(r.invalid, behind(s, r.traffic)...)
+	rec.InvalidBecause = append([]string{}, r.invalid...)
+	rec.Valid = len(r.invalid) == 0
+	rec.Expect = evaluate(s, rec)
+	return rec, nil
+}
+
+// merge sums what the generators measured.
+func merge(results []load.Result) *load.Result {
+	sum := new(load.Result)
+	for i := range results {
+		sum.Merge(&results[i])
+	}
+	return sum
+}
+
+func summary(l *load.Result) result.Load {
+	by := make(map[string]int64)
+	for class, n := range l.ByClass {
+		if n != 0 {
+			by[string(class)] = n
+		}
+	}
+	return result.Load{
+		Planned: l.Planned, Sent: l.Sent, Completed: l.Completed, Errors: l.Errors, ByError: by,
+		LateP99: l.Late.Quantile(0.99), LateMax: l.Late.Max(),
+	}
+}
+
+// behind says which generators fell behind their own plans: what they measured
+// is then the generator and not the network.
+func behind(s *scenario.Scenario, results []load.Result) []string {
+	var reasons []string
+	for i := range results {
+		l, r := s.Load[i], &results[i]
+		if late := time.Duration(r.Late.Quantile(0.99)); late > time.Duration(l.HTTP.Late) {
+			reasons = append(reasons, fmt.Sprintf("load[%d] from %s fell behind its own plan: 1 request in 100 was over %s late, the bound is %s",
+				i, l.From, late.Round(time.Microsecond), l.HTTP.Late))
+		}
+		if r.Abandoned > 0 {
+			reasons = append(reasons, fmt.Sprintf("load[%d] from %s gave up %d requests whose fate was open", i, l.From, r.Abandoned))
+		}
+	}
+	return reasons
+}
+
+func faultMetrics(receipts []result.Receipt) map[string]float64 {
+	m := make(map[string]float64)
+	for _, f := range receipts {
+		prefix := "fault." + f.Name + "."
+		m[prefix+"matched"] = float64(f.Matched)
+		m[prefix+"chosen"] = float64(f.Chosen)
+		m[prefix+"delivered"] = float64(f.Delivered)
+		m[prefix+"unexplained_loss"] = float64(f.UnexplainedLoss)
+	}
+	return m
+}
+
+// addMetrics adds values under names of the catalogue, which knows their units.
+func addMetrics(rec *result.Record, values map[string]float64) error {
+	if rec.Metrics == nil {
+		rec.Metrics = make(map[string]result.Metric)
+	}
+	for name, v := range values {
+		m, ok := metric.Lookup(name)
+		if !ok {
+			return fmt.Errorf("metric %s is not in the catalogue", name)
+		}
+		rec.Metrics[name] = result.Metric{Value: v, Unit: m.Unit, Better: m.Better}
+	}
+	return nil
+}
+
+// addSeries adds the load's series to the timeline, in base units.
+func addSeries(t *result.Timeline, s *load.Series) {
+	if s.Interval == 0 {
+		return
+	}
+	if t.Series == nil {
+		t.Series = make(map[string][]float64)
+	}
+	add := func(name string, values []int64, scale float64) {
+		out := make([]float64, len(values))
+		for i, v := range values {
+			out[i] = math.Round(float64(v)/scale*1e6) / 1e6
+		}
+		t.Series[name] = out
+	}
+	add("http.completed", s.Completed, 1)
+	add("http.errors", s.Errors, 1)
+	add("http.in_flight", s.InFlight, 1)
+	add("http.latency.p99", s.LatencyP99, 1e9)
+	add("http.latency.max", s.LatencyMax, 1e9)
+}
+
+// evaluate holds the scenario's expectations against the record.
+func evaluate(s *scenario.Scenario, rec *result.Record) []result.Expectation {
+	lookup := func(name string) (float64, bool) {
+		if m, ok := rec.Metrics[name]; ok {
+			return m.Value, true
+		}
+		return counter(rec, name)
+	}
+	out := []result.Expectation{}
+	for _, text := range s.Expect {
+		e := result.Expectation{Expr: string(text)}
+		compiled, err := expect.Compile(string(text), s)
+		if err == nil {
+			e.OK, e.Value, err = compiled.Eval(lookup)
+		}
+		if err != nil {
+			e.OK, e.Error = false, err.Error()
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// counter finds NODE.GROUP.NAME among the kernel's counters.
+func counter(rec *result.Record, name string) (float64, bool) {
+	for node, counters := range rec.Counters {
+		if len(name) > len(node) && name[:len(node)] == node && name[len(node)] == '.' {
+			v, ok := counters[name[len(node)+1:]]
+			return float64(v), ok
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,157 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sort"
+	"time"
+
+	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/cgroup"
+	"github.com/ruleout/ruleout/harness/load"
+	"github.com/ruleout/ruleout/harness/probe"
+	"github.com/ruleout/ruleout/harness/service"
+	"github.com/ruleout/ruleout/harness/topology"
+)
+
+// start starts what runs on the nodes, services before those who call them, and
+// opens the recorder.
+func (r *running) start(ctx context.Context) error {
+	groups, err := r.makeGroups()
+	if err != nil {
+		return err
+	}
+	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools, r.startLoads} {
+		if err := start(ctx, groups); err != nil {
+			return err
+		}
+	}
+	r.teller.tell(Start, fmt.Sprintf("%d services and %d generators are ready", len(r.programs.services), len(r.programs.loads)))
+	return r.openProbe(groups)
+}
+
+// makeGroups makes a control group for each node, so that what a node uses can be told apart.
+func (r *running) makeGroups() (map[string]*cgroup.Group, error) {
+	root, err := cgroup.Root()
+	if err != nil {
+		return nil, err
+	}
+	groups := make(map[string]*cgroup.Group)
+	for _, node := range r.network.Nodes() {
+		g, err := cgroup.Create(root, node.Name)
+		if err != nil {
+			return nil, fmt.Errorf("make control group of node %s: %w", node.Name, err)
+		}
+		r.undo.Push(g.Close)
+		groups[node.Name] = g
+	}
+	return groups, nil
+}
+
+// launch starts one agent on a node.
+func (r *running) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any) (program, error) {
+	p, err := agent.Start(ctx, agent.Spec{
+		Role: role, Name: name, Config: config,
+		Start: node.Start, CgroupFD: group.FD(),
+	})
+	if err != nil {
+		return program{}, err
+	}
+	r.undo.Push(p.Close)
+	return program{name: name, process: p}, nil
+}
+
+func (r *running) startDatabases(ctx context.Context, groups map[string]*cgroup.Group) error {
+	for _, name := range r.nodeNames() {
+		n := r.scenario.Nodes[name]
+		if n.Service == nil || n.Service.SQL == nil {
+			continue
+		}
+		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.SQLRole, name+"/sql",
+			service.NewSQLConfig(*n.Service.SQL, r.callers(name)))
+		if err != nil {
+			return err
+		}
+		r.programs.services = append(r.programs.services, p)
+	}
+	return nil
+}
+
+// callers is the most connections that the pools of the scenario have open to a database.
+func (r *running) callers(database string) int {
+	sum := 0
+	for _, n := range r.scenario.Nodes {
+		if n.Service != nil && n.Service.PHP != nil && n.Service.PHP.Database == database {
+			sum += n.Service.PHP.Workers
+		}
+	}
+	return sum
+}
+
+func (r *running) startPools(ctx context.Context, groups map[string]*cgroup.Group) error {
+	for _, name := range r.nodeNames() {
+		n := r.scenario.Nodes[name]
+		if n.Service == nil || n.Service.PHP == nil {
+			continue
+		}
+		php := n.Service.PHP
+		var database netip.AddrPort
+		if php.Database != "" {
+			addr, _, ok := r.network.Layout().Toward(name, php.Database)
+			if !ok {
+				return fmt.Errorf("node %s has no path to its database %s", name, php.Database)
+			}
+			database = netip.AddrPortFrom(addr, uint16(r.scenario.Nodes[php.Database].Service.SQL.Port))
+		}
+		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.PHPRole, name+"/php", service.NewPHPConfig(*php, database))
+		if err != nil {
+			return err
+		}
+		r.programs.services = append(r.programs.services, p)
+	}
+	return nil
+}
+
+func (r *running) startLoads(ctx context.Context, groups map[string]*cgroup.Group) error {
+	for i, l := range r.scenario.Load {
+		addr4, addr6, ok := r.network.Layout().Toward(l.From, l.To)
+		if !ok {
+			return fmt.Errorf("node %s has no path to %s", l.From, l.To)
+		}
+		addr := addr4
+		if l.HTTP.IPv6 {
+			addr = addr6
+		}
+		config := load.NewConfig(r.scenario, i, netip.AddrPortFrom(addr, uint16(l.HTTP.Port)), r.seed)
+		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i), config)
+		if err != nil {
+			return err
+		}
+		r.programs.loads = append(r.programs.loads, p)
+	}
+	return nil
+}
+
+func (r *running) openProbe(groups map[string]*cgroup.Group) error {
+	o := probe.Options{Interval: time.Duration(*r.scenario.Timeline)}
+	for _, n := range r.network.Nodes() {
+		o.Nodes = append(o.Nodes, probe.Target{Name: n.Name, Do: n.Do, Inode: n.Inode(), Group: groups[n.Name]})
+	}
+	p, err := probe.New(o)
+	if err != nil {
+		return fmt.Errorf("open recorder: %w", err)
+	}
+	r.probe = p
+	r.undo.Push(p.Close)
+	return nil
+}
+
+func (r *running) nodeNames() []string {
+	names := make([]string, 0, len(r.scenario.Nodes))
+	for name := range r.scenario.Nodes {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,88 @@
+package run
+
+import (
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// teller tells a run's events: those of this package when they happen, and the
+// planned ones (a fault goes on, the window begins) when their time comes. It
+// only tells; what is planned happens without it.
+type teller struct {
+	mu     sync.Mutex
+	events func(Event)
+	begin  time.Duration // start of the measured window; 0 while it is not known
+	born   time.Duration
+	stop   chan struct{}
+	done   sync.WaitGroup
+}
+
+func newTeller(events func(Event)) *teller {
+	if events == nil {
+		events = func(Event) {}
+	}
+	return &teller{events: events, born: monotonic(), stop: make(chan struct{})}
+}
+
+// tell reports something that happens now.
+func (t *teller) tell(kind, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := monotonic() - t.born
+	if t.begin != 0 {
+		at = monotonic() - t.begin
+	}
+	t.events(Event{At: at, Kind: kind, Text: text})
+}
+
+// follow tells the planned events of the scenario when their time comes.
+func (t *teller) follow(begin time.Duration, s *scenario.Scenario) {
+	t.mu.Lock()
+	t.begin = begin
+	t.mu.Unlock()
+	plan := planned(s)
+	t.done.Add(1)
+	go func() {
+		defer t.done.Done()
+		for _, e := range plan {
+			timer := time.NewTimer(begin + e.At - monotonic())
+			select {
+			case <-timer.C:
+			case <-t.stop:
+				timer.Stop()
+				return
+			}
+			t.mu.Lock()
+			t.events(e)
+			t.mu.Unlock()
+		}
+	}()
+}
+
+// close ends the telling; what is planned for later is not told.
+func (t *teller) close() {
+	close(t.stop)
+	t.done.Wait()
+}
+
+// planned lists what a scenario says will happen, in order of time.
+func planned(s *scenario.Scenario) []Event {
+	duration := time.Duration(s.Duration)
+	plan := []Event{
+		{At: -time.Duration(s.Warmup), Kind: Warmup, Text: fmt.Sprintf("load begins; measuring in %s", s.Warmup)},
+		{At: 0, Kind: Measure, Text: fmt.Sprintf("measuring for %s", s.Duration)},
+	}
+	for _, f := range s.Faults {
+		at := time.Duration(f.At)
+		plan = append(plan, Event{At: at, Kind: FaultOn, Text: f.Name})
+		if end := at + time.Duration(f.For); f.For != 0 && end < duration {
+			plan = append(plan, Event{At: end, Kind: FaultOff, Text: f.Name})
+		}
+	}
+	sort.SliceStable(plan, func(i, j int) bool { return plan[i].At < plan[j].At })
+	return plan
+}
