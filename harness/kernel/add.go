@@ -247,7 +247,13 @@ func claim(dir string) (*os.File, error) {
 // GC removes what interrupted imports and downloads left behind, and directories that
 // hold no complete kernel. It leaves alone what a living process is working on. It
 // returns the paths that it removed.
-func (s *Store) GC() ([]string, error) {
+func (s *Store) GC() ([]string, error) { return s.sweep(os.RemoveAll) }
+
+// Garbage returns what GC would remove, and leaves it there.
+func (s *Store) Garbage() ([]string, error) { return s.sweep(func(string) error { return nil }) }
+
+// sweep calls remove with every path that is garbage and returns them.
+func (s *Store) sweep(remove func(path string) error) ([]string, error) {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -262,7 +268,7 @@ func (s *Store) GC() ([]string, error) {
 			continue
 		}
 		path := filepath.Join(s.dir, e.Name())
-		gone, err := s.collect(path)
+		gone, err := s.collect(path, remove)
 		if gone {
 			removed = append(removed, path)
 		}
@@ -285,7 +291,7 @@ func (s *Store) isGarbage(name string) bool {
 	return err != nil && !errors.Is(err, errSchema)
 }
 
-func (s *Store) collect(path string) (gone bool, err error) {
+func (s *Store) collect(path string, remove func(path string) error) (gone bool, err error) {
 	unlock, err := s.lock()
 	if err != nil {
 		return false, err
@@ -302,7 +308,7 @@ func (s *Store) collect(path string) (gone bool, err error) {
 		return false, err
 	}
 	defer owner.Close()
-	if err := os.RemoveAll(path); err != nil {
+	if err := remove(path); err != nil {
 		return false, storeError("clean the kernel store", err)
 	}
 	return true, nil

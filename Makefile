@@ -1,0 +1,51 @@
+# ruleout: build, test, measure. `make help` lists the targets.
+
+SCENARIO  ?= scenarios/dup-ack.yaml
+SEED      ?= 1
+KERNEL    ?=
+SCENARIOS ?= $(wildcard scenarios/*.yaml)
+RUNS      ?= 20
+JOBS      ?= 2
+
+# The program is also the guest's first process, so it has to be static; and two
+# clones of the repository have to build the same bytes, whatever their paths.
+export CGO_ENABLED := 0
+GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
+LINT    := .github/tools
+
+.DEFAULT_GOAL := build
+.PHONY: build setup test test-scenario soak bench lint generate clean help go
+
+build: go ## build bin/ruleout
+	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
+
+setup: build ## get what is missing: QEMU and a kernel
+	@bin/ruleout setup $(if $(KERNEL),--kernel $(KERNEL))
+
+test: setup ## set up, and run all tests, those that boot kernels included
+	go test -p 1 -timeout 20m ./...
+
+test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
+	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))
+
+soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
+	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))
+
+bench: setup ## measure the harness itself
+	@bin/ruleout bench
+
+lint: go ## golangci-lint and actionlint, as Go tools
+	go tool -modfile=$(LINT)/golangci-lint/go.mod golangci-lint run
+	go tool -modfile=$(LINT)/actionlint/go.mod actionlint
+
+generate: go ## write generated files anew: schema, reference, golden output
+	go generate ./...
+
+clean: ## remove what was built, and the records of runs
+	rm -rf bin results/runs
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+go:
+	@command -v go >/dev/null || { echo 'make: Go is missing; get 1.26 or newer: https://go.dev/doc/install' >&2; exit 3; }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+
+	"github.com/ruleout/ruleout/harness/doctor"
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+type doctorCmd struct {
+	Quick  bool   `help:"Leave out the test whether runs repeat, which boots machines."`
+	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
+}
+
+func (*doctorCmd) Help() string {
+	return `Each line is ok, missing or broken, with what was found and the way to mend it. Wherever possible a thing is tried, not looked up: namespaces are made, programs loaded, machines booted. Nothing of it stays.
+
+Lines that are about the host backend do not matter to the vm backend, which is the default and brings its own kernel along.
+
+Exit status: 0 the vm backend can work, 3 it cannot.
+
+Examples:
+
+  ruleout doctor
+  ruleout doctor --quick --format json | jq '.checks[] | select(.status != "ok")'`
+}
+
+// examined is the JSON form of the result.
+type examined struct {
+	VM     bool           `json:"vm"`   // the vm backend can work
+	Host   bool           `json:"host"` // the host backend can work
+	Checks []doctor.Check `json:"checks"`
+}
+
+// Run carries the command out.
+func (c *doctorCmd) Run(ctx context.Context, u *ui) error {
+	options := doctor.Options{Quick: c.Quick, Progress: func(text string) { u.note("%s", text) }}
+	if c.Format == formatText {
+		options.Found = u.check
+	}
+	checks, err := doctor.Examine(ctx, options)
+	if err != nil {
+		return err
+	}
+	e := examined{VM: doctor.Fit(doctor.VM, checks), Host: doctor.Fit(doctor.Host, checks), Checks: checks}
+	if c.Format == formatJSON {
+		if err := u.json(e); err != nil {
+			return err
+		}
+	} else {
+		u.printf("\nvm backend (the default): %s\nhost backend: %s\n", able(e.VM), able(e.Host))
+	}
+	if !e.VM {
+		return status(problem.Machine)
+	}
+	return nil
+}
+
+func able(yes bool) string {
+	if yes {
+		return "can work"
+	}
+	return "cannot work here"
+}
+
+// check prints one line, and the hint below it.
+func (u *ui) check(c doctor.Check) {
+	paint, reset := "", ""
+	if color(u.out) {
+		reset = "\x1b[0m"
+		switch {
+		case c.Status == doctor.OK:
+			paint = "\x1b[32m"
+		case c.For == doctor.VM:
+			paint = "\x1b[31m"
+		default:
+			paint = "\x1b[33m"
+		}
+	}
+	u.printf("%s%-7s%s  %-4s  %-22s  %s\n", paint, c.Status, reset, c.For, c.Name, c.Detail)
+	if c.Hint != "" && c.Status != doctor.OK {
+		u.printf("%-7s  %-4s  %-22s  → %s\n", "", "", "", c.Hint)
+	}
+}
+
+type setupCmd struct {
+	Kernel string `help:"Kernel that has to be there, such as 6.12; without it any will do." placeholder:"NAME"`
+	DryRun bool   `help:"Say what would be done, and do nothing."`
+}
+
+func (*setupCmd) Help() string {
+	return `Installs QEMU from the distribution's packages where it is missing, as root or with a sudo that asks for no password, and gets a kernel package into the user's cache where there is none. It says what it installs before it does. Without the right to install, it prints the exact command for somebody who has it, and exits with 3.
+
+Examples:
+
+  ruleout setup
+  ruleout setup --kernel 6.12`
+}
+
+// Run carries the command out.
+func (c *setupCmd) Run(ctx context.Context, u *ui) error {
+	return doctor.Mend(ctx, doctor.MendOptions{Kernel: c.Kernel, DryRun: c.DryRun, Say: &progress{u: u}})
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/result"
+)
+
+type kernelCmd struct {
+	List   kernelListCmd   `cmd:"" help:"List the kernels in the store."`
+	Pull   kernelPullCmd   `cmd:"" help:"Get a kernel from the distribution."`
+	Add    kernelAddCmd    `cmd:"" help:"Add a kernel from package files."`
+	Remove kernelRemoveCmd `cmd:"" help:"Remove a kernel from the store."`
+}
+
+func (*kernelCmd) Help() string {
+	return `Kernels come from distribution packages, unchanged. They are unpacked into the user's cache directory, nothing is installed, and no root is needed.
+
+Examples:
+
+  ruleout kernel pull
+  ruleout kernel pull 6.12
+  ruleout kernel list`
+}
+
+type kernelListCmd struct {
+	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
+}
+
+func (*kernelListCmd) Help() string {
+	return `The star marks the kernel that runs use when --kernel names none.
+
+Examples:
+
+  ruleout kernel list
+  ruleout kernel list --format json | jq -r '.[].name'`
+}
+
+// listed is a kernel in the JSON form of the list.
+type listed struct {
+	Name       string   `json:"name"`
+	Release    string   `json:"release"`
+	Flavour    string   `json:"flavour"`
+	Version    string   `json:"version"`
+	Package    string   `json:"package"`
+	ConfigHash string   `json:"config_hash"`
+	Hash       string   `json:"hash"`
+	Modules    int      `json:"modules"`
+	Size       int64    `json:"size"`
+	Default    bool     `json:"default"`
+	Lacks      []string `json:"lacks"` // what scenarios may need and this kernel has not
+}
+
+// Run carries the command out.
+func (c *kernelListCmd) Run(u *ui) error {
+	store, err := kernel.OpenDefault()
+	if err != nil {
+		return err
+	}
+	kernels, err := store.List()
+	if err != nil {
+		return err
+	}
+	if c.Format == formatText && len(kernels) == 0 {
+		u.note("no kernel in %s; get one: ruleout kernel pull", store.Dir())
+		return nil
+	}
+	list := []listed{}
+	standard, _ := store.Default() // without kernels there is none
+	for _, k := range kernels {
+		l := listed{
+			Name: k.Name, Release: k.Release, Flavour: k.Flavour, Version: k.Version, Package: k.Package,
+			ConfigHash: k.ConfigHash, Hash: k.Hash, Modules: k.Modules, Size: k.Size,
+			Default: standard != nil && standard.Name == k.Name, Lacks: []string{},
+		}
+		lacks, err := k.Lacks()
+		if err != nil {
+			return err
+		}
+		for _, f := range lacks {
+			l.Lacks = append(l.Lacks, f.Name)
+		}
+		list = append(list, l)
+	}
+	if c.Format == formatJSON {
+		return u.json(list)
+	}
+	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "  kernel\tflavour\tpackage version\tconfig\tmodules\tsize\tlacks")
+	for _, l := range list {
+		mark := " "
+		if l.Default {
+			mark = "*"
+		}
+		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%d\t%d MB\t%s\n",
+			mark, l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), l.Modules, l.Size/1e6, words(l.Lacks))
+	}
+	return w.Flush()
+}
+
+type kernelPullCmd struct {
+	Pattern string `arg:"" optional:"" help:"Series, release or package; without it the distribution's own kernel." placeholder:"KERNEL"`
+}
+
+func (*kernelPullCmd) Help() string {
+	return `The package comes through apt, which verifies its signature. The newest that fits is taken. Nothing is installed.
+
+Examples:
+
+  ruleout kernel pull
+  ruleout kernel pull 6.1
+  ruleout kernel pull linux-image-6.1.0-56-rt-amd64`
+}
+
+// Run carries the command out.
+func (c *kernelPullCmd) Run(ctx context.Context, u *ui) error {
+	store, err := kernel.OpenDefault()
+	if err != nil {
+		return err
+	}
+	k, err := store.Pull(ctx, c.Pattern, &progress{u: u})
+	if err != nil {
+		return err
+	}
+	u.printf("%s\n", k.Name)
+	return nil
+}
+
+type kernelAddCmd struct {
+	Files []string `arg:"" name:"deb" help:"Package files of one kernel: linux-image, and linux-modules where the distribution splits it." placeholder:"DEB" type:"path" complete:"deb"`
+}
+
+func (*kernelAddCmd) Help() string {
+	return `For kernels that apt here does not have: other distributions', older ones, your own. A package is data: nothing in it is run, and nothing is written outside the store.
+
+Examples:
+
+  ruleout kernel add linux-image-6.12.9-cloud-amd64_6.12.9-1_amd64.deb
+  ruleout kernel add linux-image-*.deb linux-modules-*.deb`
+}
+
+// Run carries the command out.
+func (c *kernelAddCmd) Run(ctx context.Context, u *ui) error {
+	store, err := kernel.OpenDefault()
+	if err != nil {
+		return err
+	}
+	k, err := store.Add(ctx, c.Files...)
+	if err != nil {
+		return err
+	}
+	u.printf("%s\n", k.Name)
+	return nil
+}
+
+type kernelRemoveCmd struct {
+	Names []string `arg:"" name:"kernel" help:"Kernels in the store." placeholder:"KERNEL" complete:"kernel"`
+}
+
+func (*kernelRemoveCmd) Help() string {
+	return `Machines that were frozen with the kernel go with the next ruleout gc.
+
+Examples:
+
+  ruleout kernel remove 6.1.0-56-cloud-amd64`
+}
+
+// Run carries the command out.
+func (c *kernelRemoveCmd) Run(u *ui) error {
+	store, err := kernel.OpenDefault()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range c.Names {
+		k, err := store.Get(name)
+		if err == nil {
+			err = store.Remove(k.Name)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		u.printf("%s\n", k.Name)
+	}
+	return errors.Join(errs...)
+}
+
+// words joins what a person reads in a cell of a table.
+func words(list []string) string {
+	if len(list) == 0 {
+		return "–"
+	}
+	s := list[0]
+	for _, w := range list[1:] {
+		s += ", " + w
+	}
+	return s
+}

@@ -1,0 +1,137 @@
+// Command ruleout is a reproducible network-fault test harness.
+//
+// It has flags and printing, nothing else: what it does is in the packages under
+// harness. The program is also what runs inside a guest, as its first process, and
+// beside it, as the processes on a node; see [backend.Init].
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+// cli is the command line.
+type cli struct {
+	Run      runCmd      `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
+	Replay   replayCmd   `cmd:"" help:"Make a recorded run again and compare it to the bit."`
+	Validate validateCmd `cmd:"" help:"Check scenario files without running them."`
+	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`
+	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can do, and how to mend what it cannot."`
+	Setup    setupCmd    `cmd:"" help:"Get what is missing: QEMU and a kernel."`
+	Kernel   kernelCmd   `cmd:"" help:"The kernels that scenarios run on."`
+	GC       gcCmd       `cmd:"" name:"gc" help:"Remove what crashed runs and older builds left behind."`
+
+	Completion completionCmd `cmd:"" help:"Print a completion script for bash, zsh or fish."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+
+	Complete completeCmd `cmd:"" hidden:"" help:"What the completion scripts ask."`
+
+	Soak  soakCmd  `cmd:"" hidden:"" help:"Repeat runs on a busy machine and compare their digests."`
+	Bench benchCmd `cmd:"" hidden:"" help:"Measure the harness itself."`
+}
+
+const about = `ruleout runs a network scenario with a fault in it on a real kernel, in virtual time, and leaves a record that repeats to the bit.`
+
+// errInterrupted is the cause of a context that Ctrl-C cancelled.
+var errInterrupted = errors.New("interrupted")
+
+func main() {
+	backend.Init() // a guest's init and a node's processes never get past this
+	os.Exit(command(os.Args[1:], &ui{out: os.Stdout, err: os.Stderr, format: formatText}))
+}
+
+// command carries out one command line and returns its exit status.
+func command(args []string, u *ui) int {
+	ctx, stop := interruptible()
+	defer stop()
+
+	var c cli
+	parser, err := newParser(&c, u)
+	if err != nil {
+		return u.fail(ctx, err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	u.format = askedFormat(args) // a mistake in the rest of the line is told in it too
+	selected, err := parser.Parse(args)
+	if err != nil {
+		return u.fail(ctx, usage(err))
+	}
+	u.format = format(selected)
+	selected.BindTo(ctx, (*context.Context)(nil))
+	return u.fail(ctx, selected.Run(u, parser))
+}
+
+func newParser(c *cli, u *ui) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("ruleout"),
+		kong.Description(about),
+		kong.Writers(u.out, u.err),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.Vars{"version": backend.Version},
+	)
+}
+
+// askedFormat finds the format in a command line that has not been understood yet.
+func askedFormat(args []string) string {
+	for i, arg := range args {
+		if arg == "--format="+formatJSON || arg == "--format" && i+1 < len(args) && args[i+1] == formatJSON {
+			return formatJSON
+		}
+	}
+	return formatText
+}
+
+// format returns the --format flag of the command that was chosen.
+func format(selected *kong.Context) string {
+	for _, f := range selected.Flags() {
+		if f.Name == "format" {
+			if s, ok := selected.FlagValue(f).(string); ok {
+				return s
+			}
+		}
+	}
+	return formatText
+}
+
+// usage classifies an error of the command line.
+func usage(err error) error {
+	help := "ruleout --help"
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if cmd := parse.Context.Selected(); cmd != nil {
+			help = fmt.Sprintf("ruleout %s --help", cmd.Path())
+		}
+	}
+	return problem.Wrap(problem.Usage, err, "see "+help)
+}
+
+// interruptible returns a context that the first Ctrl-C (or SIGTERM, or the
+// terminal's going away) cancels, so that everything is undone in order. The
+// signals then have their usual effect again: the second one kills.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		if _, ok := <-signals; ok {
+			signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+			cancel(errInterrupted)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(nil)
+	}
+}

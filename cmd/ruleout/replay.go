@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+type replayCmd struct {
+	Record string `arg:"" help:"Record of a run." placeholder:"RECORD" complete:"json"`
+	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
+}
+
+func (*replayCmd) Help() string {
+	return `The record holds its whole scenario, so the record alone is enough, in any directory. The kernel that it names must be in the store.
+
+A run is a function of scenario, seed and what the provenance key names: build of ruleout, kernel, QEMU and machine. If the key is another one, the replay still takes place, and what differs is named.
+
+Exit status: 0 the digests are equal, 4 they differ (the first moment of the timeline and the first field that differ are named), 2 the file is not a record, 3 this machine cannot do it, 130 interrupted.
+
+Examples:
+
+  ruleout replay results/runs/dup-ack-1-0123456789ab.json
+  ruleout replay record.json --format json | jq .differences`
+}
+
+// replayed is the outcome of a replay.
+type replayed struct {
+	Equal       bool         `json:"equal"`
+	Recorded    string       `json:"recorded"` // digest
+	Replayed    string       `json:"replayed"` // digest
+	SameKey     bool         `json:"same_key"`
+	Provenance  []difference `json:"provenance"`  // what differs in it
+	Differences []difference `json:"differences"` // what differs in the record, timelines first
+}
+
+type difference struct {
+	Field    string   `json:"field"`
+	Moment   *float64 `json:"moment,omitempty"` // s from the start of the measured window; of timelines only
+	Recorded string   `json:"recorded"`
+	Replayed string   `json:"replayed"`
+}
+
+// Run carries the command out.
+func (c *replayCmd) Run(ctx context.Context, u *ui) error {
+	recorded, err := result.Read(c.Record)
+	if err != nil {
+		return err
+	}
+	s, err := scenario.FromCanonical(recorded.Scenario.Canonical)
+	if err != nil {
+		return fmt.Errorf("%s: its scenario: %w", c.Record, err)
+	}
+	if hash := s.Hash(); hash != recorded.Scenario.Hash {
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("%s: its scenario does not fit its hash %s", c.Record, result.Short(recorded.Scenario.Hash)),
+			"the record was changed, or is of a build with other defaults")
+	}
+	request := backend.Request{
+		Scenario: s, Set: recorded.Scenario.Set, Seed: recorded.Seed, Backend: recorded.Backend, Events: u.event,
+	}
+	if recorded.Backend == backend.NameVM {
+		request.Kernel = recorded.Provenance.Kernel
+	}
+	again, err := backend.Run(ctx, request)
+	if err != nil {
+		return err
+	}
+	r := compare(recorded, again)
+	if c.Format == formatJSON {
+		if err := u.json(r); err != nil {
+			return err
+		}
+	} else {
+		r.print(u)
+	}
+	if !r.Equal {
+		return status(problem.Invalid)
+	}
+	return nil
+}
+
+// compare lists in what two records of a run differ.
+func compare(recorded, again *result.Record) *replayed {
+	r := &replayed{
+		Equal: recorded.Digest == again.Digest, Recorded: recorded.Digest, Replayed: again.Digest,
+		SameKey:    recorded.Provenance.Key == again.Provenance.Key,
+		Provenance: []difference{}, Differences: []difference{},
+	}
+	p, q := recorded.Provenance, again.Provenance
+	for _, f := range []struct{ name, a, b string }{
+		{"tool", p.Tool, q.Tool}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig},
+		{"qemu", p.QEMU, q.QEMU}, {"machine", p.Machine, q.Machine},
+	} {
+		if f.a != f.b {
+			r.Provenance = append(r.Provenance, difference{Field: f.name, Recorded: f.a, Replayed: f.b})
+		}
+	}
+	for _, d := range result.Compare(recorded, again) {
+		one := difference{Field: d.Field, Recorded: d.A, Replayed: d.B}
+		if d.Moment >= 0 {
+			one.Moment = &d.Moment
+		}
+		r.Differences = append(r.Differences, one)
+	}
+	return r
+}
+
+func (r *replayed) print(u *ui) {
+	u.printf("recorded  %s\nreplayed  %s\n\n", r.Recorded, r.Replayed)
+	switch {
+	case r.Equal && r.SameKey:
+		u.printf("the same to the bit\n")
+	case r.Equal:
+		u.printf("the same to the bit, although the provenance differs:\n")
+	default:
+		u.printf("the replay differs in %d fields\n", len(r.Differences))
+		r.printFirst(u)
+		if !r.SameKey {
+			u.printf("\nthe provenance differs, so it need not repeat:\n")
+		}
+	}
+	for _, d := range r.Provenance {
+		u.printf("  %-13s  recorded %s\n  %-13s  replayed %s\n", d.Field, d.Recorded, "", d.Replayed)
+	}
+}
+
+// printFirst shows the first moment and the first field that differ.
+func (r *replayed) printFirst(u *ui) {
+	shown := func(title string, d difference) {
+		u.printf("  %-12s  %s: recorded %s, replayed %s\n", title, d.Field, d.Recorded, d.Replayed)
+	}
+	timeline, field := false, false
+	for _, d := range r.Differences {
+		switch {
+		case d.Moment != nil && !timeline:
+			timeline = true
+			shown(fmt.Sprintf("at %+.1f s", *d.Moment), d)
+		case d.Moment == nil && !field:
+			field = true
+			shown("first field", d)
+		}
+	}
+}

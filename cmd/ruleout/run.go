@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/report"
+	"github.com/ruleout/ruleout/harness/result"
+)
+
+// defaultOut is where records are kept, below the current directory.
+const defaultOut = "results/runs"
+
+type runCmd struct {
+	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml"`
+	Seed     uint64   `help:"Seed of everything that is random in the run." default:"1" placeholder:"N"`
+	Kernel   string   `help:"Kernel from the store, by name, release or series, such as 6.1." placeholder:"NAME" complete:"kernel"`
+	Backend  string   `help:"Where to run: vm (a clone in virtual time; repeats to the bit) or host (this machine's kernel; needs root)." enum:"vm,host" default:"vm"`
+	Set      []string `help:"Change a value of the scenario; may be given again." sep:"none" placeholder:"PATH=VALUE"`
+	Out      string   `help:"Directory for the record." default:"results/runs" placeholder:"DIR" type:"path" complete:"dir"`
+	Format   string   `help:"Output: text or json (the record on standard output, events on standard error)." enum:"text,json" default:"text"`
+	Markdown bool     `help:"Write the tables as Markdown, for the summary of a CI job."`
+
+	AllCounters bool `help:"Show every kernel counter that moved."`
+}
+
+func (*runCmd) Help() string {
+	return `The record is kept in --out under the name SCENARIO-SEED-DIGEST.json, so a run that repeats lands on the same file.
+
+Exit status: 0 as expected, 1 an expectation failed, 2 a mistake in the command line or the file, 3 this machine cannot do it, 4 the run is invalid, 130 interrupted.
+
+Examples:
+
+  ruleout run scenarios/dup-ack.yaml
+  ruleout run scenarios/dup-ack.yaml --seed 2 --kernel 6.1
+  ruleout run scenarios/dup-ack.yaml --set 'faults[0].do.duplicate=1' --set timeline=0s
+  ruleout run scenarios/calm.yaml --format json | jq .metrics`
+}
+
+// Run carries the command out.
+func (c *runCmd) Run(ctx context.Context, u *ui) error {
+	s, err := loadScenario(c.Scenario, c.Set)
+	if err != nil {
+		return err
+	}
+	set, err := settings(c.Set)
+	if err != nil {
+		return err
+	}
+	if err := result.CheckDir(c.Out); err != nil {
+		return err
+	}
+	record, err := backend.Run(ctx, backend.Request{
+		Scenario: s, Set: set, Seed: c.Seed, Backend: c.Backend, Kernel: c.Kernel, Events: u.event,
+	})
+	if err != nil {
+		return err
+	}
+	path, err := result.Save(c.Out, record)
+	if err != nil {
+		return err
+	}
+	path = shorten(path)
+	options := report.Options{
+		Color: color(u.out), AllCounters: c.AllCounters, Path: path,
+		Replay: "ruleout replay " + quote(path),
+	}
+	switch {
+	case c.Format == formatJSON:
+		err = u.json(record)
+	case c.Markdown:
+		err = report.Markdown(u.out, record, options)
+	default:
+		err = report.Text(u.out, record, options)
+	}
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return ending(record)
+}
+
+// ending is the exit status that a record stands for. Its reasons are in the report.
+func ending(r *result.Record) error {
+	if !r.Valid {
+		return status(problem.Invalid)
+	}
+	for _, e := range r.Expect {
+		if !e.OK {
+			return status(1)
+		}
+	}
+	return nil
+}
+
+// settings takes --set arguments apart, for the record. That they make sense has been checked.
+func settings(args []string) (map[string]string, error) {
+	set := make(map[string]string, len(args))
+	for _, arg := range args {
+		path, value, found := strings.Cut(arg, "=")
+		if !found {
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("--set %s: no value", arg), "write --set PATH=VALUE")
+		}
+		set[path] = value
+	}
+	return set, nil
+}

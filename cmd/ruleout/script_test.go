@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+)
+
+// patience is how long a fact is waited for before it counts as not coming. It is no
+// part of any measurement.
+const patience = 2 * time.Minute
+
+// TestScripts runs the scripts of testdata/script, which say what the command does.
+//
+// They run the program that users run: it is built once, as the Makefile builds it.
+// The kernel store is the user's own; without a kernel in it the scripts that boot
+// one fail, with the hint to run make setup.
+func TestScripts(t *testing.T) {
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", bin+"/ruleout", ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	// What a dead ruleout leaves behind becomes a child of this process, see nothingLeft.
+	require.NoError(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+	cache, err := kernel.CacheDir()
+	require.NoError(t, err)
+	scenarios, err := filepath.Abs("../../scenarios")
+	require.NoError(t, err)
+
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			env.Setenv("BIN", bin)
+			env.Setenv("XDG_CACHE_HOME", filepath.Dir(cache))
+			env.Setenv("KERNELS", filepath.Join(cache, "kernels"))
+			env.Setenv("SCENARIOS", scenarios)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":        exits,
+			"interrupted":  interrupted,
+			"killed":       killed,
+			"nothing-left": nothingLeft,
+			"tmpfs":        tmpfs,
+			"forge":        forge,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %s", cond)
+		},
+	})
+}
+
+// exits runs a command and checks its exit status:
+//
+//	exits 2 ruleout validate nonsense.yaml
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	if got := exitStatus(ts, err); got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func exitStatus(ts *testscript.TestScript, err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode() // -1 for a signal
+	}
+	ts.Fatalf("%v", err)
+	return -1
+}
+
+// interrupted runs a command, sends it SIGINT when standard error matches a pattern,
+// and checks that it ends with status 130. Standard error goes to a file:
+//
+//	interrupted 'measuring' ruleout run x.yaml
+//
+// With -twice it is interrupted again at once, and has to die of that if it is still there.
+func interrupted(ts *testscript.TestScript, neg bool, args []string) {
+	twice := len(args) > 0 && args[0] == "-twice"
+	if twice {
+		args = args[1:]
+	}
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: interrupted [-twice] PATTERN COMMAND ARG...")
+	}
+	cmd, stderr := startAndMatch(ts, args[0], args[1:])
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	if twice {
+		// An error means that it has ended already, which is as good.
+		for range 100 {
+			if cmd.Process.Signal(os.Interrupt) != nil {
+				break
+			}
+			time.Sleep(time.Millisecond) // lets the first one be seen; signals of a kind do not queue
+		}
+	}
+	err := cmd.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs("stderr"), []byte(stderr()), 0o644))
+	status := exitStatus(ts, err)
+	if died := cmd.ProcessState.Sys().(syscall.WaitStatus); twice && died.Signaled() && died.Signal() == syscall.SIGINT {
+		return
+	}
+	if status != exitInterrupted {
+		ts.Fatalf("exit status %d, want %d; it wrote:\n%s", status, exitInterrupted, stderr())
+	}
+}
+
+// killed runs a command and kills it for good when standard error matches a pattern.
+func killed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: killed PATTERN COMMAND ARG...")
+	}
+	cmd, _ := startAndMatch(ts, args[0], args[1:])
+	ts.Check(cmd.Process.Kill())
+	_ = cmd.Wait()
+}
+
+// startAndMatch starts a command and returns when what it has written to standard error
+// matches. The function returns all of it.
+func startAndMatch(ts *testscript.TestScript, pattern string, args []string) (*exec.Cmd, func() string) {
+	re, err := regexp.Compile(pattern)
+	ts.Check(err)
+	// The command's directory and environment are the script's, which exec.LookPath knows nothing of.
+	path := args[0]
+	if path == "ruleout" {
+		path = filepath.Join(ts.Getenv("BIN"), "ruleout")
+	}
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "RULEOUT_QEMU", "NO_COLOR"} {
+		if value := ts.Getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	r, w, err := os.Pipe()
+	ts.Check(err)
+	cmd.Stderr = w
+	ts.Check(cmd.Start())
+	ts.Check(w.Close())
+
+	var written strings.Builder
+	matched, ended := make(chan bool, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer r.Close()
+		told := false
+		buf := make([]byte, 4096)
+		for {
+			n, err := r.Read(buf)
+			written.Write(buf[:n])
+			if !told && re.MatchString(written.String()) {
+				told = true
+				matched <- true
+			}
+			if err != nil {
+				if !errors.Is(err, io.EOF) || !told {
+					matched <- told
+				}
+				return
+			}
+		}
+	}()
+	all := func() string { <-ended; return written.String() }
+	select {
+	case ok := <-matched:
+		if !ok {
+			_ = cmd.Wait()
+			ts.Fatalf("it ended without writing %q, but:\n%s", pattern, all())
+		}
+	case <-time.After(patience):
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		ts.Fatalf("it has not written %q in %s, but:\n%s", pattern, patience, all())
+	}
+	return cmd, all
+}
+
+// nothingLeft checks that no process and no temporary file outlived the commands of the
+// script: QEMU and agents whose parent is gone are this process's children.
+func nothingLeft(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: nothing-left")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for left := orphans(ts); len(left) > 0; left = orphans(ts) {
+		// A process that was told to die is given the time to.
+		if ctx.Err() != nil {
+			ts.Fatalf("processes left: %s", strings.Join(left, "; "))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	var files []string
+	for _, pattern := range []string{
+		filepath.Join(ts.Getenv("TMPDIR"), "*"),
+		filepath.Join(ts.MkAbs("results"), "*", ".*"),
+		filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "ruleout", "*", ".import-*"),
+		filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "ruleout", "*", ".download-*"),
+		filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "ruleout", "templates", "*work-*"),
+	} {
+		found, err := filepath.Glob(pattern)
+		ts.Check(err)
+		for _, f := range found {
+			if !inUse(f) {
+				files = append(files, f)
+			}
+		}
+	}
+	if len(files) > 0 {
+		ts.Fatalf("files left: %s", strings.Join(files, " "))
+	}
+}
+
+// orphans lists the children of this process that should have died with their parent.
+func orphans(ts *testscript.TestScript) []string {
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	ts.Check(err)
+	var left []string
+	for _, list := range lists {
+		b, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, pid := range strings.Fields(string(b)) {
+			cmdline, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+			if err != nil || len(cmdline) == 0 { // it has ended, or is a zombie
+				continue
+			}
+			name, _, _ := strings.Cut(string(cmdline), "\x00")
+			if strings.Contains(name, "qemu") || strings.Contains(name, "ruleout-agent") {
+				left = append(left, pid+" "+name)
+			}
+		}
+	}
+	return left
+}
+
+// inUse says whether a living process of another script has the directory locked.
+func inUse(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if err != nil {
+		return os.IsNotExist(err) && !exists(dir)
+	}
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// tmpfs mounts a small file system for the rest of the script, writable or not:
+//
+//	tmpfs 20m cache
+//	tmpfs ro cache
+func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tmpfs SIZE|ro DIR")
+	}
+	dir := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	flags, data := uintptr(0), "size="+args[0]
+	if args[0] == "ro" {
+		flags, data = unix.MS_RDONLY, ""
+	}
+	ts.Check(unix.Mount("ruleout-test", dir, "tmpfs", flags, data))
+	ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+}
+
+// forge changes a record so that it looks like another honest run: its digest fits.
+//
+//	forge in.json out.json sample 3 web.cpu.softirq
+//	forge in.json out.json metric http.latency.p99
+//	forge in.json out.json tool
+func forge(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: forge IN OUT sample N SERIES | metric NAME | tool")
+	}
+	r, err := result.Read(ts.MkAbs(args[0]))
+	ts.Check(err)
+	switch what := args[2:]; what[0] {
+	case "sample":
+		n, err := strconv.Atoi(what[1])
+		ts.Check(err)
+		r.Timeline.Series[what[2]][n]++
+	case "metric":
+		m := r.Metrics[what[1]]
+		m.Value++
+		r.Metrics[what[1]] = m
+	case "tool":
+		r.Provenance.Tool, r.Provenance.Key = "another build", result.Sum(nil)
+	default:
+		ts.Fatalf("forge what: %s", what[0])
+	}
+	r.Digest, err = r.ComputeDigest()
+	ts.Check(err)
+	b, err := result.Encode(r)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
+}
+
+func TestExitStatusesAreThoseOfTheDesign(t *testing.T) {
+	require.Equal(t, 2, int(problem.Usage))
+	require.Equal(t, 3, int(problem.Machine))
+	require.Equal(t, 4, int(problem.Invalid))
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/soak"
+)
+
+type soakCmd struct {
+	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml"`
+	N         int      `short:"n" help:"Runs of each scenario." default:"20" placeholder:"RUNS"`
+	Jobs      int      `short:"j" help:"Runs at a time." default:"2" placeholder:"JOBS"`
+	Load      bool     `help:"Keep every processor busy with other work meanwhile."`
+	Seed      uint64   `help:"Seed of the runs." default:"1" placeholder:"N"`
+	Kernel    []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
+	QEMU      []string `help:"Path of a QEMU; may be given again." placeholder:"PATH" name:"qemu"`
+	Set       []string `help:"Change a value of the scenarios; may be given again." sep:"none" placeholder:"PATH=VALUE"`
+	Keep      string   `help:"Directory for the first record and those that differ from it." placeholder:"DIR" type:"path" complete:"dir"`
+	Format    string   `help:"Output: text or json." enum:"text,json" default:"text"`
+}
+
+func (*soakCmd) Help() string {
+	return `Every run must have the digest of the first one, and one with another seed must have another.
+
+Exit status: 0 all digests are equal, 4 they are not.
+
+Examples:
+
+  ruleout soak scenarios/dup-ack.yaml -n 200 -j 2 --load
+  ruleout soak scenarios/*.yaml --kernel 5.10 --kernel 6.1 --kernel 6.12`
+}
+
+// Run carries the command out.
+func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
+	if c.Keep != "" {
+		if err := result.CheckDir(c.Keep); err != nil {
+			return err
+		}
+	}
+	if c.Load {
+		busy, err := soak.MakeBusy(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, busy.Close()) }()
+	}
+	results := []*soak.Result{}
+	pass := true
+	for _, qemu := range orOne(c.QEMU) {
+		for _, kernel := range orOne(c.Kernel) {
+			machine, err := backend.OpenVM(ctx, backend.VMOptions{Kernel: kernel, QEMU: qemu})
+			if err != nil {
+				return err
+			}
+			for _, file := range c.Scenarios {
+				r, err := c.soak(ctx, u, machine, file)
+				if err != nil {
+					return err
+				}
+				pass = pass && r.Pass()
+				results = append(results, r)
+			}
+		}
+	}
+	if c.Format == formatJSON {
+		err = u.json(results)
+	} else {
+		err = printSoak(u, results)
+	}
+	if err == nil && !pass {
+		err = status(problem.Invalid)
+	}
+	return err
+}
+
+func (c *soakCmd) soak(ctx context.Context, u *ui, runner soak.Runner, file string) (*soak.Result, error) {
+	s, err := loadScenario(file, c.Set)
+	if err != nil {
+		return nil, err
+	}
+	done := 0
+	each := func(r *result.Record, equal bool, err error) {
+		done++
+		switch {
+		case err != nil:
+			u.note("%s %d/%d: %v", s.Name, done, c.N, err)
+		case !equal:
+			u.note("%s %d/%d: differs, %s", s.Name, done, c.N, result.Short(r.Digest))
+		case done == 1 || done == c.N || done%10 == 0:
+			u.note("%s %d/%d: %s, %.1f s", s.Name, done, c.N, result.Short(r.Digest), r.Time.Wall)
+		}
+		if c.Keep == "" || r == nil || equal && done > 1 {
+			return
+		}
+		if path, err := result.Save(c.Keep, r); err != nil {
+			u.note("%v", err)
+		} else {
+			u.note("kept %s", path)
+		}
+	}
+	return soak.Run(ctx, runner, soak.Options{Scenario: s, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
+}
+
+func printSoak(u *ui, results []*soak.Result) error {
+	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "scenario\tkernel\tQEMU\tequal\trate\truns/s\tdigest\tother seed")
+	for _, r := range results {
+		other := "differs"
+		if r.OtherSeed == r.Digest {
+			other = "THE SAME"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%.1f %%\t%.2f\t%s\t%s\n", r.Scenario, r.Kernel, r.QEMU, r.Equal, r.Runs,
+			100*float64(r.Equal)/float64(r.Runs), float64(r.Runs)/r.Wall, result.Short(r.Digest), other)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Failed > 0 {
+			u.printf("\n%s on %s: %d runs gave no record; the first: %s\n", r.Scenario, r.Kernel, r.Failed, r.Failure)
+		}
+		for i, d := range r.Differences {
+			if i == 0 {
+				u.printf("\n%s on %s: the first run that differs does so in %d fields:\n", r.Scenario, r.Kernel, len(r.Differences))
+			}
+			if i == 5 {
+				u.printf("  …\n")
+				break
+			}
+			u.printf("  %s%s: %s and %s\n", moment(d.Moment), d.Field, d.A, d.B)
+		}
+	}
+	return nil
+}
+
+func moment(s float64) string {
+	if s < 0 {
+		return ""
+	}
+	return fmt.Sprintf("at %+.1f s, ", s)
+}
+
+// orOne makes a loop over a flag's values run once when there are none.
+func orOne(list []string) []string {
+	if len(list) == 0 {
+		return []string{""}
+	}
+	return list
+}

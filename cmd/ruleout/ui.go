@@ -1,0 +1,215 @@
+package main
+
+// The face of the command. Its rules:
+//
+//   - Standard output has the result and nothing else. What happens on the way, and
+//     every message, goes to standard error, so that `ruleout … > file` is always right.
+//   - An error is one line, "ruleout: error: …", and where somebody can do something
+//     about it a second one, "ruleout: hint: …". Lower case, no full stop, no stack
+//     trace, no "failed to". Mistakes in a file come first, as a compiler puts them.
+//   - With --format json standard output is one JSON document, and standard error is
+//     JSON Lines: an object per event, and in the end perhaps one with "error".
+//   - Colour only on a terminal, never when NO_COLOR is set or TERM is dumb, and
+//     nothing is said by colour alone. No cursor movement, no spinner, no question:
+//     a log of the output reads like the output.
+//   - The exit status says who has to act: 0 nobody, 1 an expectation failed (or a
+//     defect of ruleout, which says so), 2 the command line or a file is wrong, 3 this
+//     machine cannot do it, 4 the run is invalid or a replay differed, 130 interrupted.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// Formats of output.
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
+
+// exitInterrupted is what a shell expects of a program that Ctrl-C ended: 128 and SIGINT's number.
+const exitInterrupted = 130
+
+// status is an error that has been told already: only its exit status is left.
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// ui is where a command's words go.
+type ui struct {
+	out, err io.Writer
+	// format of the command that runs: formatText unless it has a --format flag.
+	format string
+}
+
+// color says whether w may be given colours.
+func color(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// printf writes to standard output.
+func (u *ui) printf(format string, args ...any) { fmt.Fprintf(u.out, format, args...) }
+
+// json writes v to standard output as one document.
+func (u *ui) json(v any) error {
+	enc := encoder(u.out)
+	enc.SetIndent("", " ")
+	return enc.Encode(v)
+}
+
+// line writes v to standard error as one line of JSON.
+func (u *ui) line(v any) { _ = encoder(u.err).Encode(v) }
+
+// encoder leaves <, > and & as they are: nobody puts this into a web page.
+func encoder(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc
+}
+
+// event tells what happens while it happens. The text form has the run's clock in
+// front: "+" within the measured window, "-" before it.
+func (u *ui) event(e run.Event) {
+	if u.format == formatJSON {
+		u.line(struct {
+			At   float64 `json:"at"` // s
+			Kind string  `json:"kind"`
+			Text string  `json:"text"`
+		}{e.At.Seconds(), e.Kind, e.Text})
+		return
+	}
+	clock := "       "
+	if e.Kind != run.Build && e.Kind != run.Start {
+		clock = fmt.Sprintf("%+7.1f", e.At.Seconds())
+	}
+	fmt.Fprintf(u.err, "%s  %-9s  %s\n", clock, e.Kind, e.Text)
+}
+
+// note tells something that is not part of a run.
+func (u *ui) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if u.format == formatJSON {
+		u.line(map[string]string{"note": text})
+		return
+	}
+	fmt.Fprintf(u.err, "%s\n", text)
+}
+
+// progress is an io.Writer for what takes its time; each line becomes a note.
+type progress struct {
+	u    *ui
+	rest string
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	p.rest += string(b)
+	for {
+		line, rest, found := strings.Cut(p.rest, "\n")
+		if !found {
+			return len(b), nil
+		}
+		p.u.note("%s", strings.TrimRight(line, "\r"))
+		p.rest = rest
+	}
+}
+
+// mistake is one mistake of a file in the JSON form of an error.
+type mistake struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// fail tells err and returns the exit status that it stands for.
+func (u *ui) fail(ctx context.Context, err error) int {
+	var told status
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), errInterrupted):
+		// Whatever broke, it was because of the interrupt: a signal from a terminal
+		// goes to QEMU as well, and may be seen there first.
+		u.error("interrupted", "", exitInterrupted, nil)
+		return exitInterrupted
+	case errors.As(err, &told):
+		return int(told)
+	}
+	code, hint := int(problem.KindOf(err)), problem.HintOf(err)
+	var list *scenario.Errors
+	if errors.As(err, &list) {
+		u.mistakes(list, code)
+		return code
+	}
+	u.error(err.Error(), hint, code, nil)
+	return code
+}
+
+// mistakes tells what is wrong with a file: each mistake by itself, then how many there were.
+func (u *ui) mistakes(list *scenario.Errors, code int) {
+	n := len(list.List) + list.More
+	what := fmt.Sprintf("%d mistakes", n)
+	if n == 1 {
+		what = "1 mistake"
+	}
+	if len(list.List) > 0 {
+		what += " in " + list.List[0].File
+	}
+	if u.format == formatText {
+		fmt.Fprintln(u.err, list.Error())
+		u.error(what, "", code, nil)
+		return
+	}
+	all := make([]mistake, len(list.List))
+	for i, m := range list.List {
+		all[i] = mistake{File: m.File, Line: m.Line, Column: m.Col, Message: m.Msg, Hint: m.Hint}
+	}
+	u.error(what, "", code, all)
+}
+
+func (u *ui) error(message, hint string, code int, mistakes []mistake) {
+	if u.format == formatJSON {
+		u.line(struct {
+			Error    string    `json:"error"`
+			Hint     string    `json:"hint,omitempty"`
+			Exit     int       `json:"exit"`
+			Mistakes []mistake `json:"mistakes,omitempty"`
+		}{message, hint, code, mistakes})
+		return
+	}
+	red, bold, reset := "", "", ""
+	if color(u.err) {
+		red, bold, reset = "\x1b[31m", "\x1b[1m", "\x1b[0m"
+	}
+	fmt.Fprintf(u.err, "ruleout: %serror%s: %s\n", red, reset, message)
+	if hint != "" {
+		fmt.Fprintf(u.err, "ruleout: %shint%s: %s\n", bold, reset, hint)
+	}
+}
+
+// quote makes a word safe to paste into a shell.
+func quote(word string) string {
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,+%@", r))
+	}) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// took formats a wall time for people.
+func took(d time.Duration) string { return d.Round(time.Millisecond).String() }

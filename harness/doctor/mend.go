@@ -1,0 +1,147 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/vm"
+)
+
+// qemuPackage is the package of QEMU in Debian and its descendants. What it
+// recommends is for screens and sound.
+const qemuPackage = "qemu-system-x86"
+
+var (
+	update  = []string{"apt-get", "update"}
+	install = []string{"apt-get", "install", "--yes", "--no-install-recommends", qemuPackage}
+)
+
+// MendOptions say what to get.
+type MendOptions struct {
+	// Kernel that has to be in the store, as [kernel.Store.Pull] understands it. Empty means any.
+	Kernel string
+	// DryRun says what would be done, and does nothing.
+	DryRun bool
+	// Say is told what is going to be done, and what the tools print. It may be nil.
+	Say io.Writer
+}
+
+// Mend gets what the vm backend lacks on this machine: QEMU and a kernel. What is
+// there already is left alone. Without the right to install packages the error, of
+// kind [problem.Machine], has the exact command as its hint.
+func Mend(ctx context.Context, o MendOptions) error {
+	if o.Say == nil {
+		o.Say = io.Discard
+	}
+	if err := mendQEMU(ctx, o); err != nil {
+		return err
+	}
+	return mendKernel(ctx, o)
+}
+
+func mendQEMU(ctx context.Context, o MendOptions) error {
+	_, missing := vm.FindQEMU(ctx)
+	if missing == nil || problem.KindOf(missing) != problem.Machine {
+		return missing
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return problem.Wrap(problem.Machine, missing, "there is no apt-get here: install QEMU for x86_64 (qemu-system-x86_64, 7.2 or newer) as your distribution has it")
+	}
+	as, err := privileged(ctx)
+	if err != nil {
+		return problem.Wrap(problem.Machine, missing, "run this as somebody who may: sudo "+strings.Join(update, " ")+" && sudo "+strings.Join(install, " "))
+	}
+	fmt.Fprintf(o.Say, "installing QEMU from the distribution: %s\n", strings.Join(append(as, install...), " "))
+	if o.DryRun {
+		return nil
+	}
+	if err := apt(ctx, o.Say, as, install); err == nil {
+		return nil
+	} else if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	// The lists of a fresh machine are empty or old; it takes long, so it is not done first.
+	fmt.Fprintf(o.Say, "bringing the package lists up to date: %s\n", strings.Join(append(as, update...), " "))
+	if err := apt(ctx, o.Say, as, update); err != nil {
+		return problem.Wrap(problem.Machine, err, "mend the package manager, then run: ruleout setup")
+	}
+	if err := apt(ctx, o.Say, as, install); err != nil {
+		return problem.Wrap(problem.Machine, err, "install QEMU for x86_64 by hand, then run: ruleout setup")
+	}
+	return nil
+}
+
+func mendKernel(ctx context.Context, o MendOptions) error {
+	store, err := kernel.OpenDefault()
+	if err != nil {
+		return err
+	}
+	if o.Kernel == "" {
+		_, err = store.Default()
+	} else {
+		_, err = store.Get(o.Kernel)
+	}
+	if err == nil {
+		return nil
+	}
+	fmt.Fprintf(o.Say, "getting a kernel from the distribution: ruleout kernel pull %s\n", o.Kernel)
+	if o.DryRun {
+		return nil
+	}
+	if _, err = store.Pull(ctx, o.Kernel, o.Say); err == nil || ctx.Err() != nil {
+		return err
+	}
+	as, denied := privileged(ctx)
+	if denied != nil || problem.KindOf(err) != problem.Machine {
+		return err
+	}
+	fmt.Fprintf(o.Say, "bringing the package lists up to date: %s\n", strings.Join(append(as, update...), " "))
+	if updateErr := apt(ctx, o.Say, as, update); updateErr != nil {
+		return err
+	}
+	_, err = store.Pull(ctx, o.Kernel, o.Say)
+	return err
+}
+
+// privileged returns what to put before a command that needs root: nothing, or sudo if
+// it asks for no password.
+func privileged(ctx context.Context) ([]string, error) {
+	if os.Geteuid() == 0 {
+		return nil, nil
+	}
+	if err := exec.CommandContext(ctx, "sudo", "-n", "true").Run(); err != nil {
+		return nil, fmt.Errorf("sudo: %w", err)
+	}
+	return []string{"sudo", "-n"}, nil
+}
+
+func apt(ctx context.Context, say io.Writer, as, command []string) error {
+	words := append(append([]string{}, as...), command...)
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
+	var last bytes.Buffer
+	cmd.Stdout, cmd.Stderr = say, io.MultiWriter(say, &last)
+	if err := cmd.Run(); err != nil {
+		line := strings.TrimSpace(last.String())
+		if i := strings.LastIndexByte(line, '\n'); i >= 0 {
+			line = line[i+1:]
+		}
+		return errors.Join(fmt.Errorf("%s: %w", strings.Join(words, " "), err), errText(line))
+	}
+	return nil
+}
+
+func errText(s string) error {
+	if s == "" {
+		return nil
+	}
+	return errors.New(s)
+}
