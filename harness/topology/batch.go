@@ -16,9 +16,12 @@ import (
 // differs from a [netlink.Handle] in that it takes many requests in one system call,
 // which is most of what makes Build fast.
 type routeSocket struct {
-	fd  int
-	seq uint32
-	buf []byte
+	fd   int
+	port uint32 // the socket's address; the kernel puts it into what it answers
+	seq  uint32
+	buf  []byte
+	// noticed is set when a notification was read while something else was waited for.
+	noticed bool
 }
 
 // patience is the longest that the kernel may take for an answer.
@@ -45,6 +48,11 @@ func openRouteSocket() (*routeSocket, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("set up netlink socket: %w", err), s.close())
 	}
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("getsockname", err), s.close())
+	}
+	s.port = address.(*unix.SockaddrNetlink).Pid
 	return s, nil
 }
 
@@ -111,7 +119,7 @@ func (s *routeSocket) send(requests []request) error {
 	for left := len(requests); left > 0; {
 		err := s.receive(func(m message) error {
 			i := m.seq - first
-			if m.kind != unix.NLMSG_ERROR || i >= uint32(len(requests)) {
+			if s.notices(m) || m.kind != unix.NLMSG_ERROR || i >= uint32(len(requests)) {
 				return nil
 			}
 			left--
@@ -139,8 +147,8 @@ func (s *routeSocket) dump(what string, kind int, header nl.NetlinkRequestData, 
 	for done := false; !done; {
 		err := s.receive(func(m message) error {
 			switch {
-			case m.seq != s.seq:
-				return nil // a notification
+			case s.notices(m), m.seq != s.seq:
+				return nil
 			case m.kind == unix.NLMSG_DONE:
 				done = true
 				return nil
@@ -167,9 +175,23 @@ func (s *routeSocket) subscribe(groups ...int) error {
 	return nil
 }
 
-// await returns when there is a notification to read, and takes one read's worth off the socket.
+// notices tells a notification from an answer, and remembers it: one that arrives among the
+// answers of a dump may be about an object that the dump had already passed.
+func (s *routeSocket) notices(m message) bool {
+	if m.port == s.port {
+		return false
+	}
+	s.noticed = true
+	return true
+}
+
+// await returns when there has been a notification since it last returned.
 func (s *routeSocket) await(ctx context.Context, limit time.Time) error {
 	for {
+		if s.noticed {
+			s.noticed = false
+			return nil
+		}
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
@@ -183,18 +205,22 @@ func (s *routeSocket) await(ctx context.Context, limit time.Time) error {
 			return os.NewSyscallError("poll", err)
 		}
 		if n > 0 {
-			err := s.receive(func(message) error { return nil })
-			if errors.Is(err, unix.ENOBUFS) {
-				return nil // more notifications than the socket could hold are notifications too
+			s.noticed = true
+			if err := s.receive(func(message) error { return nil }); err != nil && !overflowed(err) {
+				return err
 			}
-			return err
 		}
 	}
 }
 
+// overflowed says that there were more notifications than the socket could hold, which is a
+// notification too. A dump that meets it has to be asked for again.
+func overflowed(err error) bool { return errors.Is(err, unix.ENOBUFS) }
+
 type message struct {
 	kind uint16
 	seq  uint32
+	port uint32
 	body []byte
 	// extended is set when attributes with the kernel's explanation follow the error.
 	extended bool
@@ -245,6 +271,7 @@ func (s *routeSocket) receive(f func(message) error) error {
 		m := message{
 			kind:     binary.NativeEndian.Uint16(b[4:]),
 			seq:      binary.NativeEndian.Uint32(b[8:]),
+			port:     binary.NativeEndian.Uint32(b[12:]),
 			body:     b[unix.SizeofNlMsghdr:length],
 			extended: flags&unix.NLM_F_ACK_TLVS != 0,
 		}

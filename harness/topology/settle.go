@@ -33,6 +33,9 @@ func (b *builder) settle(ctx context.Context) error {
 		}
 		for try := 0; ; try++ {
 			missing, err := check()
+			if overflowed(err) {
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("read %s back: %w", n.Name, err)
 			}
