@@ -1,0 +1,206 @@
+package run_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/cgroup"
+	"github.com/ruleout/ruleout/harness/expect"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+const small = `
+version: 1
+name: small
+warmup: 200ms
+duration: 2s
+nodes:
+  client: {}
+  web:
+    sysctls: {net.ipv4.tcp_sack: 0}
+    service: {php: {workers: 3, database: db, request: {cpu: 200us, queries: 1, response: 24kB}}}
+  db: {service: {sql: {}}}
+links:
+  - {between: [client, web], delay: 5ms}
+  - {between: [web, db], delay: 100us}
+load:
+  - {from: client, to: web, http: {arrivals: constant, rate: 20/s}}
+faults:
+  - {name: copies, link: [client, web], from: client, select: {packets: pure-ack, chance: 50%}, do: {duplicate: 3}, at: 500ms, for: 1s}
+expect:
+  - http.errors == 0
+  - fault.copies.delivered > 0
+  - http.latency.p99 < 1ms
+`
+
+func parse(t *testing.T, text string, set ...string) *scenario.Scenario {
+	t.Helper()
+	s, err := expect.Parse("test.yaml", []byte(text), set)
+	require.NoError(t, err)
+	return s
+}
+
+func request(t *testing.T, s *scenario.Scenario) run.Request {
+	t.Helper()
+	canonical, err := s.Canonical()
+	require.NoError(t, err)
+	return run.Request{Scenario: canonical, Seed: 3}
+}
+
+// left is what a run could leave behind in this machine.
+type left struct {
+	Groups     []string
+	Devices    []string
+	Processes  int
+	Namespaces int
+}
+
+func leftovers(t *testing.T) left {
+	t.Helper()
+	groups, err := cgroup.Leftovers()
+	require.NoError(t, err)
+	devices, err := filepath.Glob("/sys/class/net/*")
+	require.NoError(t, err)
+	processes, err := filepath.Glob("/proc/[0-9]*/exe")
+	require.NoError(t, err)
+	l := left{Groups: groups, Devices: devices}
+	for _, p := range processes {
+		if _, err := os.Readlink(p); err == nil { // kernel threads have no program
+			l.Processes++
+		}
+	}
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	require.NoError(t, err)
+	for _, fd := range fds {
+		if target, err := os.Readlink(fd); err == nil && strings.HasPrefix(target, "net:") {
+			l.Namespaces++
+		}
+	}
+	return l
+}
+
+func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
+	before := leftovers(t)
+	var kinds []string
+	rec, err := run.Run(t.Context(), request(t, parse(t, small)), func(e run.Event) { kinds = append(kinds, e.Kind) })
+	require.NoError(t, err)
+
+	require.True(t, rec.Valid, rec.InvalidBecause)
+	require.Equal(t, []string{run.Build, run.Start, run.Warmup, run.Measure, run.FaultOn, run.FaultOff, run.Drain, run.Done}, kinds)
+	require.EqualValues(t, 40, rec.Load.Planned)
+	require.EqualValues(t, 40, rec.Load.Completed)
+
+	f := rec.Faults[0]
+	require.Positive(t, f.Chosen)
+	require.Less(t, f.Chosen, f.Matched)
+	require.Equal(t, 3*f.Chosen, f.Delivered)
+	require.Zero(t, f.UnexplainedLoss)
+	require.Positive(t, rec.Counters["web"]["TcpExt.TCPPureAcks"], "the copies arrived")
+	require.Positive(t, rec.Metrics["web.cpu.total"].Value)
+	require.Len(t, rec.Timeline.Series["web.cpu.total"], 20)
+
+	require.Len(t, rec.Expect, 3)
+	require.True(t, rec.Expect[0].OK)
+	require.True(t, rec.Expect[1].OK)
+	require.False(t, rec.Expect[2].OK, "10 ms of round trip cannot take less than 1 ms")
+	require.Greater(t, rec.Expect[2].Value, 0.01)
+	require.Equal(t, before, leftovers(t))
+}
+
+func TestAFaultThatNeverActsMakesTheRunInvalid(t *testing.T) {
+	// No connection is open in the 10 ms behind the last answer.
+	s := parse(t, small, "load[0].http.rate=2/s", "faults.copies.at=400ms", "faults.copies.for=10ms")
+	rec, err := run.Run(t.Context(), request(t, s), nil)
+	require.NoError(t, err)
+	require.False(t, rec.Valid)
+	require.Contains(t, strings.Join(rec.InvalidBecause, "\n"), "copies: the fault never acted")
+}
+
+func TestCancelLeavesNothing(t *testing.T) {
+	for _, at := range []string{run.Build, run.Start, run.Warmup, run.Measure, run.FaultOn, run.Drain} {
+		t.Run(at, func(t *testing.T) {
+			before := leftovers(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var once sync.Once
+			_, err := run.Run(ctx, request(t, parse(t, small)), func(e run.Event) {
+				if e.Kind == at {
+					once.Do(cancel)
+				}
+			})
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, before, leftovers(t))
+		})
+	}
+}
+
+func TestABrokenServiceLeavesNothing(t *testing.T) {
+	before := leftovers(t)
+	s := parse(t, small, `nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}`)
+	_, err := run.Run(t.Context(), request(t, s), nil)
+	require.ErrorContains(t, err, "tcp_no_such_thing")
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+	require.Equal(t, before, leftovers(t))
+}
+
+func TestStreamCarriesEventsAndRecord(t *testing.T) {
+	payload := []byte(`{"scenario": ` + string(request(t, parse(t, small)).Scenario) + `, "seed": 5}`)
+	var stream bytes.Buffer
+	require.Zero(t, run.Serve(t.Context(), payload, &stream))
+	events := 0
+	rec, err := run.Receive(&stream, func(run.Event) { events++ })
+	require.NoError(t, err)
+	require.EqualValues(t, 5, rec.Seed)
+	require.Equal(t, 8, events)
+}
+
+func TestStreamCarriesErrorsWithTheirKind(t *testing.T) {
+	var stream bytes.Buffer
+	s := parse(t, small, `nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}`)
+	canonical, err := s.Canonical()
+	require.NoError(t, err)
+	require.Zero(t, run.Serve(t.Context(), []byte(`{"scenario": `+string(canonical)+`}`), &stream))
+	_, err = run.Receive(&stream, nil)
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+	require.NotEmpty(t, problem.HintOf(err))
+}
+
+func TestStreamThatBreaksOffIsNoRecord(t *testing.T) {
+	for _, text := range []string{"", `{"event":{"kind":"build"}}`, `{"record":{"sch`} {
+		_, err := run.Receive(strings.NewReader(text), nil)
+		require.ErrorIs(t, err, run.ErrNoRecord, text)
+	}
+	_, err := run.Receive(strings.NewReader("oops"), nil)
+	require.Error(t, err)
+	require.False(t, errors.Is(err, run.ErrNoRecord))
+}
+
+// The host backend is the same code on the machine's own kernel; here that machine is the guest.
+func TestHostBackendGivesTheSameKindOfRecord(t *testing.T) {
+	s := parse(t, small)
+	rec, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 9, Backend: backend.NameHost})
+	require.NoError(t, err)
+	require.True(t, rec.Valid, rec.InvalidBecause)
+	require.Equal(t, backend.NameHost, rec.Backend)
+	require.Equal(t, s.Hash(), rec.Scenario.Hash)
+	require.NotEmpty(t, rec.Provenance.Kernel)
+	require.Positive(t, rec.Time.Wall)
+	path, err := result.Save(t.TempDir(), rec)
+	require.NoError(t, err)
+	_, err = result.Read(path)
+	require.NoError(t, err)
+	require.Less(t, time.Duration(rec.Time.Virtual*1e9), time.Minute)
+}
