@@ -52,9 +52,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, f *field) {
 	case reflect.Struct:
 		d.structure(n, v, path)
 	case reflect.Map:
-		d.mapping(n, v, path)
+		d.mapping(n, v, path, f)
 	case reflect.Slice, reflect.Array:
-		d.list(n, v, path)
+		d.list(n, v, path, f)
 	default: // a string: a name, one of an enumeration or free text
 		d.scalar(n, v, path, readString, wantString(t), f)
 	}
@@ -68,7 +68,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, read func(*
 	}
 	if isNull(n) {
 		at := n
-		if key := d.keys[path]; key != nil && n.Value == "" {
+		if key := d.keys[path]; key != nil && n.Value == "" && d.tree.text(key) == d.tree.text(n) {
 			at = key
 		}
 		d.fail(path, at, fmt.Sprintf("%s needs a value: %s", last(path), want), "")
@@ -157,6 +157,10 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key string, kn, vn *ya
 
 // unknownKey reports a key that does not exist, and what was perhaps meant.
 func (d *decoder) unknownKey(path, key string, at *yaml.Node, fields []field) {
+	if d.errs.full() { // looking for the nearest name takes time, and nobody would see it
+		d.errs.More++
+		return
+	}
 	msg, hint := unknownKey(key, fields)
 	d.fail(join(path, key), at, msg, hint)
 }
@@ -171,12 +175,16 @@ func unknownKey(key string, fields []field) (msg, hint string) {
 }
 
 // mapping decodes a mapping with free keys: nodes and sysctls.
-func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, f *field) {
 	if isNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
 		d.fail(path, n, fmt.Sprintf("%s is a mapping, not %s", last(path), kind(n)), "")
+		return
+	}
+	if msg := f.tooMany(len(n.Content) / 2); msg != "" {
+		d.fail(path, n, msg, "")
 		return
 	}
 	t := v.Type()
@@ -189,7 +197,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 }
 
 // list decodes a sequence into a slice or an array.
-func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
+func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, f *field) {
 	array := v.Kind() == reflect.Array
 	if isNull(n) && !array {
 		return
@@ -200,6 +208,10 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	}
 	if array && len(n.Content) != v.Len() {
 		d.fail(path, n, fmt.Sprintf("%s names two nodes, not %d", last(path), len(n.Content)), "such as [client, web]")
+		return
+	}
+	if msg := f.tooMany(len(n.Content)); msg != "" {
+		d.fail(path, n, msg, "")
 		return
 	}
 	if !array {

@@ -14,7 +14,7 @@ type Fault struct {
 	Do Action `yaml:"do" json:"do"`
 	// At is when the fault begins, relative to the start of the measured window.
 	At Duration `yaml:"at,omitempty" json:"at" default:"0s" min:"0s"`
-	// For is how long it lasts. Without it (0), to the end of the run, which is when the last request of the
+	// For is how long it lasts. Without it, to the end of the run, which is when the last request of the
 	// measured window has been answered or has timed out.
 	For Duration `yaml:"for,omitempty" json:"for,omitempty" min:"1ms"`
 }
@@ -38,14 +38,14 @@ type Select struct {
 	Chance *Share `yaml:"chance,omitempty" json:"chance" default:"100%" above:"0%" max:"100%"`
 }
 
-// Action is what happens to a chosen packet. Exactly one of Drop, Delay, Reorder,
-// Duplicate and Rate is set; Jitter goes with Delay.
+// Action is what happens to a chosen packet. Exactly one of drop, delay, reorder,
+// duplicate and rate is set; jitter goes with delay.
 type Action struct {
 	// Drop loses the packet.
 	Drop bool `yaml:"drop,omitempty" json:"drop,omitempty"`
 	// Delay holds the packet back, in addition to the link's own delay.
 	Delay Duration `yaml:"delay,omitempty" json:"delay,omitempty" min:"1us" max:"1m"`
-	// Jitter varies Delay by up to so much either way, uniformly; at most Delay.
+	// Jitter varies the delay by up to so much either way, uniformly; at most the delay.
 	Jitter Duration `yaml:"jitter,omitempty" json:"jitter,omitempty" min:"1us" max:"1m"`
 	// Reorder holds the packet back for so long that later ones may overtake it.
 	Reorder Duration `yaml:"reorder,omitempty" json:"reorder,omitempty" min:"1us" max:"1m"`

@@ -22,6 +22,7 @@ type field struct {
 	high     string   // max
 	enum     []string // allowed values
 	off      string   // a word for zero
+	most     int      // items of a list or mapping; 0 for anything else
 }
 
 func fieldsOf(t reflect.Type) []field {
@@ -31,6 +32,7 @@ func fieldsOf(t reflect.Type) []field {
 		name, options, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
 		f := field{name: name, index: i, typ: sf.Type, required: options != "omitempty",
 			fallback: sf.Tag.Get("default"), low: sf.Tag.Get("min"), high: sf.Tag.Get("max"), off: sf.Tag.Get("off")}
+		f.most, _ = strconv.Atoi(sf.Tag.Get("most"))
 		if f.typ.Kind() == reflect.Pointer {
 			f.typ = f.typ.Elem()
 		}
@@ -84,6 +86,14 @@ func (f *field) parse(text string) reflect.Value {
 		panic(fmt.Sprintf("tag of %s: %v", f.name, err)) // a test parses every tag
 	}
 	return v
+}
+
+// tooMany says in a message that there are more than the most items, or returns an empty string.
+func (f *field) tooMany(items int) string {
+	if f == nil || f.most == 0 || items <= f.most {
+		return ""
+	}
+	return fmt.Sprintf("%s has %d items, and %d is the most", f.name, items, f.most)
 }
 
 // outside says in a message why v is not within the field's bounds, or returns an empty string.

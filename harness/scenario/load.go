@@ -34,7 +34,7 @@ type HTTPLoad struct {
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout" default:"5s" min:"1ms" max:"1h"`
 	// Keepalive reuses connections, instead of one connection a request.
 	Keepalive bool `yaml:"keepalive,omitempty" json:"keepalive,omitempty"`
-	// Connections is the most that may be open at once. Without it (0) there is no limit.
+	// Connections is the most that may be open at once. Without it there is no limit.
 	Connections int `yaml:"connections,omitempty" json:"connections,omitempty" min:"1" max:"65535"`
 	// IPv6 uses the node's IPv6 address.
 	IPv6 bool `yaml:"ipv6,omitempty" json:"ipv6,omitempty"`

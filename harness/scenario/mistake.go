@@ -119,12 +119,16 @@ func (e *Errors) Unwrap() []error {
 }
 
 func (e *Errors) add(one *Error) {
-	if len(e.List) >= 10*mostErrors {
+	if e.full() {
 		e.More++
 		return
 	}
 	e.List = append(e.List, one)
 }
+
+// full reports whether there is room for no more: ten times what is shown, since the
+// first in the text need not be the first to be found.
+func (e *Errors) full() bool { return len(e.List) >= 10*mostErrors }
 
 // err sorts the list and returns it as an error of kind [problem.Usage], or nil when it is empty.
 func (e *Errors) err() error {

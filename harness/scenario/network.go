@@ -10,8 +10,21 @@ import (
 // (19f92a030ca6, "net: increase SOMAXCONN to 4096").
 const somaxconn = 4096
 
-// fill sets the defaults that depend on other values.
+// fill sets the defaults that depend on other values, and makes equal what means the
+// same: an empty list and none, blanks in a sysctl.
 func (s *Scenario) fill() {
+	if s.Links == nil {
+		s.Links = []Link{}
+	}
+	if len(s.Load) == 0 {
+		s.Load = nil
+	}
+	if len(s.Faults) == 0 {
+		s.Faults = nil
+	}
+	if len(s.Expect) == 0 {
+		s.Expect = nil
+	}
 	for i := range s.Load {
 		h := s.Load[i].HTTP
 		if h == nil {
@@ -20,11 +33,14 @@ func (s *Scenario) fill() {
 		if node := s.Nodes[s.Load[i].To]; h.Port == 0 && node != nil && node.Service != nil && node.Service.PHP != nil {
 			h.Port = node.Service.PHP.Port
 		}
-		if h.For == 0 {
-			h.For = s.Duration - s.begin(h)
+		if left := s.Duration - s.begin(h); h.For == 0 && left > 0 {
+			h.For = left
 		}
 	}
 	for _, node := range s.Nodes {
+		if len(node.Sysctls) == 0 {
+			node.Sysctls = nil
+		}
 		for key, value := range node.Sysctls {
 			node.Sysctls[key] = strings.Join(strings.Fields(value), " ") // the kernel prints lists with tabs
 		}

@@ -17,7 +17,7 @@ type Node struct {
 	Role Role `yaml:"role,omitempty" json:"role" default:"host" enum:"host,router"`
 	// Sysctls are set in the node's namespace and read back. Keys are the kernel's
 	// dotted names below net, such as net.ipv4.tcp_sack; values are numbers or strings.
-	Sysctls map[string]string `yaml:"sysctls,omitempty" json:"sysctls,omitempty"`
+	Sysctls map[string]string `yaml:"sysctls,omitempty" json:"sysctls,omitempty" most:"1000"`
 	// Service that runs on the node.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
 }
@@ -49,7 +49,7 @@ type PHP struct {
 	Request PHPRequest `yaml:"request,omitempty" json:"request"`
 }
 
-// PHPRequest is what one request costs.
+// PHPRequest is what one request costs the node and its database.
 type PHPRequest struct {
 	// CPU is user time on an otherwise idle machine.
 	CPU *Duration `yaml:"cpu,omitempty" json:"cpu" default:"1ms" min:"0s" max:"1m"`

@@ -59,7 +59,7 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 	}
 	s := new(Scenario)
 	if isNull(root) {
-		d.fail("", root, "empty", "a scenario needs at least: version, name, duration, nodes")
+		d.errs.add(main.errorAt(1, 1, 1, "empty", "a scenario needs at least: version, name, duration, nodes"))
 		return nil, d.errs.err()
 	}
 	d.value(root, reflect.ValueOf(s).Elem(), "", nil)

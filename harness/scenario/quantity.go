@@ -147,14 +147,22 @@ func (q *quantity) spell(n int64) string {
 			break
 		}
 		text, exact := ratText(big.NewRat(n, u.worth))
-		if !exact {
-			continue
+		if !exact || n%u.worth != 0 && !decimalWorth(u.worth) {
+			continue // 90m is a spelling, 1.5h is one for minutes nobody wants to work out
 		}
 		if text += u.name; best == "" || len(text) <= len(best) {
 			best = text
 		}
 	}
 	return best
+}
+
+// decimalWorth reports whether n is a power of ten.
+func decimalWorth(n int64) bool {
+	for n%10 == 0 {
+		n /= 10
+	}
+	return n == 1
 }
 
 // zero is the unit in which nothing is written.
@@ -174,16 +182,22 @@ func ratText(r *big.Rat) (text string, exact bool) {
 	return r.FloatString(places), true
 }
 
-// spellFloat writes f×times in decimal digits, f being taken for the shortest decimal
-// number that reads back as f: 0.07×100 is 7, and not 7.000000000000001.
-func spellFloat(f float64, times int64) string {
-	r, ok := new(big.Rat).SetString(strconv.FormatFloat(f, 'g', -1, 64))
-	if !ok {
-		return strconv.FormatFloat(f, 'g', -1, 64) // NaN or infinity
+// spellFloat writes f×times in decimal digits followed by a unit, with the fewest
+// significant digits for which reads is true: 0.07×100 is 7, and not 7.000000000000001.
+func spellFloat(f float64, times int64, unit string, reads func(text string) bool) string {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return strconv.FormatFloat(f, 'g', -1, 64)
 	}
-	r.Mul(r, ratOf(times))
-	places, _ := r.FloatPrec() // exact: the denominator is a product of twos and fives
-	return r.FloatString(places)
+	exact := new(big.Float).SetPrec(200).SetFloat64(f) // 53 bits and those of times fit
+	exact.Mul(exact, new(big.Float).SetInt64(times))
+	for digits := 1; digits <= 20; digits++ {
+		r, _ := new(big.Rat).SetString(exact.Text('e', digits-1))
+		places, _ := r.FloatPrec() // exact: a decimal fraction
+		if text := r.FloatString(places) + unit; reads(text) {
+			return text
+		}
+	}
+	return exact.Text('g', 20) + unit // too small for anybody to have written it
 }
 
 func ratOf(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }

@@ -9,7 +9,7 @@ package scenario
 // The tags of a field are all that the decoder, the schema and the reference know of it:
 // a key without omitempty is required; default is what stands in for a missing key;
 // min, max and above (min, itself excluded) bound a value that was written; enum lists
-// the values allowed; off is a word for zero.
+// the values allowed; off is a word for zero; most is the most items of a list or mapping.
 type Scenario struct {
 	// Version of the file format, which is 1.
 	Version int `yaml:"version" json:"version"`
@@ -27,15 +27,15 @@ type Scenario struct {
 	Timeline *Duration `yaml:"timeline,omitempty" json:"timeline" default:"100ms" min:"1ms" max:"1h" off:"off"`
 	// Nodes are the computers of the network, each a network namespace. A name is a lower-case letter followed
 	// by up to 14 lower-case letters, digits and dashes; machine, http and fault are taken.
-	Nodes map[string]*Node `yaml:"nodes" json:"nodes"`
+	Nodes map[string]*Node `yaml:"nodes" json:"nodes" most:"250"`
 	// Links join nodes in pairs.
-	Links []Link `yaml:"links,omitempty" json:"links"`
+	Links []Link `yaml:"links,omitempty" json:"links" most:"500"`
 	// Load is the traffic that is put on the network.
-	Load []Traffic `yaml:"load,omitempty" json:"load,omitempty"`
+	Load []Traffic `yaml:"load,omitempty" json:"load,omitempty" most:"100"`
 	// Faults happen on links.
-	Faults []Fault `yaml:"faults,omitempty" json:"faults,omitempty"`
+	Faults []Fault `yaml:"faults,omitempty" json:"faults,omitempty" most:"250"`
 	// Expect holds conditions on the record, such as "http.errors == 0".
-	Expect []Expectation `yaml:"expect,omitempty" json:"expect,omitempty"`
+	Expect []Expectation `yaml:"expect,omitempty" json:"expect,omitempty" most:"1000"`
 }
 
 // Machine is the emulated computer of the vm backend.
@@ -54,9 +54,9 @@ type Link struct {
 	Between [2]string `yaml:"between" json:"between"`
 	// Delay is the one-way propagation delay, the same in both directions.
 	Delay Duration `yaml:"delay,omitempty" json:"delay" default:"0s" min:"0s" max:"1m"`
-	// Rate in each direction. Without it (0) packets go as fast as the machine can.
+	// Rate in each direction. Without it packets go as fast as the machine can.
 	Rate Rate `yaml:"rate,omitempty" json:"rate" min:"1kbit" max:"100gbit"`
-	// Queue is the most packets that may be on the way or wait, in each direction. Without it (0) the queue is
+	// Queue is the most packets that may be on the way or wait, in each direction. Without it the queue is
 	// large enough that nothing is dropped at the rate and delay asked for, and 1000 at least.
 	Queue int `yaml:"queue,omitempty" json:"queue" min:"1" max:"1000000"`
 	// MTU of both ends in bytes. Below 1280 the link has no IPv6.

@@ -19,7 +19,7 @@ func (v *validation) loads() {
 			}
 		}
 		if l.HTTP == nil {
-			v.fail(path, "load without a kind", "kinds: http")
+			v.fail(path+".http", "load without a kind", "kinds: http")
 			continue
 		}
 		v.arrivals(path+".http", l.HTTP)

@@ -60,11 +60,12 @@ func (e *edit) failStep(s step, msg, hint string) *Error { return e.fail(s.at, l
 
 // value parses the right-hand side, which begins at offset of the argument, as YAML.
 func (e *edit) value(value string, offset int) (*yaml.Node, *Error) {
-	n, err := read(e.text, []byte(value))
+	right := newText(e.text.name, []byte(value), e.text.order)
+	n, err := read(right, []byte(value))
 	col := utf8.RuneCountInString(e.arg[:offset])
 	if err != nil {
-		if err.Col += col; strings.HasPrefix(err.Msg, "not YAML") {
-			err.Col, err.Width = col+1, utf8.RuneCountInString(value)
+		if err.Source == right.lines[0] {
+			err.Source, err.Col = e.text.lines[0], err.Col+col
 		}
 		return nil, err
 	}

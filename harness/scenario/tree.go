@@ -39,12 +39,17 @@ func newText(name string, data []byte, order int) *text {
 // errorAt makes an error at a line and column, both from 1.
 func (t *text) errorAt(line, col, width int, msg, hint string) *Error {
 	line = max(1, min(line, len(t.lines)))
-	e := &Error{File: t.name, Line: line, Col: max(1, col), Width: width, Msg: msg, Hint: hint, Source: t.lines[line-1], order: t.order}
+	e := &Error{File: t.name, Line: line, Col: max(1, col), Width: max(1, width), Msg: msg, Hint: hint, Source: t.lines[line-1], order: t.order}
 	if t.order > 0 {
 		e.Line = 0
 	}
 	return e
 }
+
+const (
+	noAlias  = "aliases are not allowed in a scenario"
+	writeOut = "write the value out where it is used"
+)
 
 // tree is a parsed file with the --set arguments worked in.
 type tree struct {
@@ -147,9 +152,9 @@ func (t *text) checkNode(n *yaml.Node, depth int) *Error {
 	case depth > mostDepth:
 		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("nested more than %d deep", mostDepth), "")
 	case n.Kind == yaml.AliasNode:
-		return t.errorAt(n.Line, n.Column, width(n)+1, "aliases are not allowed in a scenario", "write the value out")
+		return t.errorAt(n.Line, n.Column, width(n)+1, noAlias, writeOut)
 	case n.Anchor != "":
-		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("anchors such as &%s are not allowed in a scenario", clip(n.Anchor)), "write the value out where it is used")
+		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("anchors such as &%s are not allowed in a scenario", clip(n.Anchor)), writeOut)
 	case n.Style&yaml.TaggedStyle != 0:
 		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("tags such as %s are not allowed in a scenario", clip(n.Tag)), "leave the tag out")
 	}
@@ -161,15 +166,24 @@ func (t *text) checkNode(n *yaml.Node, depth int) *Error {
 	return nil
 }
 
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
+var (
+	yamlLine   = regexp.MustCompile(`^line (\d+): `)
+	yamlAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+)
 
-// syntaxError gives the parser's own errors a place. They name a line at most, and
-// that may be the one after.
+// syntaxError gives the YAML library's own errors a place. They name a line at most,
+// and that may be where the list or mapping begins in which the mistake is.
 func (t *text) syntaxError(err error) *Error {
-	msg, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
-	if m := yamlLine.FindStringSubmatch(msg); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		msg = strings.TrimPrefix(msg, m[0])
+	msg, line := splitLine(err)
+	if m := yamlAnchor.FindStringSubmatch(msg); m != nil {
+		for i, l := range t.lines {
+			if at := strings.Index(l, "*"+m[1]); at >= 0 {
+				return t.errorAt(i+1, utf8.RuneCountInString(l[:at])+1, utf8.RuneCountInString(m[1])+1, noAlias, writeOut)
+			}
+		}
+	}
+	if strings.HasPrefix(msg, "did not find expected") {
+		line = t.firstLine(msg, line)
 	}
 	// Tabs are the most frequent cause, and the message for them is of no help.
 	for i, l := range t.lines {
@@ -182,6 +196,35 @@ func (t *text) syntaxError(err error) *Error {
 	l := t.lines[line-1]
 	blank := len(l) - len(strings.TrimLeft(l, " \t"))
 	return t.errorAt(line, blank+1, utf8.RuneCountInString(strings.TrimRight(l[blank:], " \t")), "not YAML: "+msg, syntaxHint(msg))
+}
+
+// splitLine takes the line off the YAML library's message; it is 1 if there is none.
+func splitLine(err error) (msg string, line int) {
+	msg, line = strings.TrimPrefix(err.Error(), "yaml: "), 1
+	if m := yamlLine.FindStringSubmatch(msg); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		msg = strings.TrimPrefix(msg, m[0])
+	}
+	return msg, line
+}
+
+// firstLine finds the line that brings the error msg about: the last of the shortest
+// beginning of the text that has it. Long texts are not worth the time.
+func (t *text) firstLine(msg string, otherwise int) int {
+	if len(t.lines) > 500 {
+		return otherwise
+	}
+	for n := 1; n <= len(t.lines); n++ {
+		var doc yaml.Node
+		err := yaml.Unmarshal([]byte(strings.Join(t.lines[:n], "\n")), &doc)
+		if err == nil {
+			continue
+		}
+		if found, _ := splitLine(err); found == msg {
+			return n
+		}
+	}
+	return otherwise
 }
 
 func syntaxHint(msg string) string {

@@ -108,8 +108,11 @@ func (s Size) String() string { return sizes.spell(int64(s)) }
 func (f Frequency) String() string {
 	best := ""
 	for _, u := range frequencyUnits {
-		text := spellFloat(float64(f), 3600/u.worth) + u.name
-		if back, err := ParseFrequency(text); err == nil && back == f && (best == "" || len(text) < len(best)) {
+		text := spellFloat(float64(f), 3600/u.worth, u.name, func(text string) bool {
+			back, err := ParseFrequency(text)
+			return err == nil && back == f
+		})
+		if best == "" || len(text) < len(best) {
 			best = text
 		}
 	}
@@ -117,7 +120,12 @@ func (f Frequency) String() string {
 }
 
 // String returns the shortest spelling that reads back as the same number.
-func (s Share) String() string { return spellFloat(float64(s), 100) + "%" }
+func (s Share) String() string {
+	return spellFloat(float64(s), 100, "%", func(text string) bool {
+		back, err := ParseShare(text)
+		return err == nil && back == s
+	})
+}
 
 // String returns the speed in mips.
 func (s Speed) String() string { return speeds.spell(int64(s)) }

@@ -19,7 +19,7 @@ func Nearest(name string, candidates []string) string {
 	if name == "" || len(name) > longest {
 		return ""
 	}
-	best, bound := "", max(1, (utf8.RuneCountInString(name)+1)/3)
+	best, bound := "", (utf8.RuneCountInString(name)+1)/3
 	for _, c := range candidates {
 		if len(c) > longest {
 			continue
