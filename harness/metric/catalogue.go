@@ -1,5 +1,7 @@
 package metric
 
+//go:generate go test -count=1 -run=^TestGenerated -update .
+
 // The names are fixed: scripts and stored records rely on them.
 
 var http = []Metric{

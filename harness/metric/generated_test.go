@@ -1,0 +1,74 @@
+package metric_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/metric"
+)
+
+var update = flag.Bool("update", false, "write the generated files instead of comparing them")
+
+func TestGeneratedReference(t *testing.T) {
+	const path = "../../docs/reference/metrics.md"
+	want := reference()
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, want, 0o644))
+		return
+	}
+	have, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want, have), "%s is out of date: run go generate ./harness/metric", path)
+}
+
+func reference() []byte {
+	var b bytes.Buffer
+	b.WriteString(`<!-- Generated from harness/metric: run go generate ./harness/metric -->
+
+# Metrics
+
+The numbers of a run, by the names that they have in a record and in the expectations of a scenario. All of them are
+about the measured window. The unit 1 is a count or, where it says so, a share: 0.2 and 20% are the same.
+
+`)
+	table := func(title, prefix string, list []metric.Metric) {
+		fmt.Fprintf(&b, "## %s\n\n| name | unit | better | meaning |\n|---|---|---|---|\n", title)
+		for _, m := range list {
+			fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", prefix, m.Name, m.Unit, m.Better, m.About)
+		}
+		b.WriteString("\n")
+	}
+	table("The load", "", metric.HTTP())
+	table("A node", "NODE.", metric.Node())
+	table("The machine", "", metric.Machine())
+	table("A fault", "fault.NAME.", metric.Fault())
+	b.WriteString(`## Counters of the kernel
+
+` + "`NODE.GROUP.COUNTER`" + `, with the kernel's own names, as differences over the measured window. A few of them are not
+counters but states (Tcp.CurrEstab) or settings (Tcp.RtoMin), and their differences mean little. Which ones exist
+depends on the kernel; a record holds all that it has. These are known here, from Linux 6.1 and 6.18:
+
+`)
+	for _, group := range metric.Groups() {
+		var names []string
+		for _, c := range metric.Counters() {
+			if name, ok := strings.CutPrefix(c, group+"."); ok {
+				names = append(names, name)
+			}
+		}
+		list := strings.Join(names, " ")
+		if list == "" {
+			list = "(depends on the kernel and on what happened)"
+		}
+		fmt.Fprintf(&b, "- **%s**: %s\n", group, list)
+	}
+	return b.Bytes()
+}
