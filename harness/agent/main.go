@@ -37,7 +37,7 @@ func Main() {
 func play(role string) int {
 	signal.Ignore(syscall.SIGINT)
 	debug.SetGCPercent(-1) // also set by the environment; a collection could wait for ever, see package socket
-	setThreadName("ro-" + role)
+	NameThread(role)
 	laxMonitor()
 
 	commands := os.NewFile(commandFD, "commands")
@@ -125,8 +125,9 @@ func (s *session) fail(err error) int {
 	return 1
 }
 
-// setThreadName names the calling thread, and those that it starts, for ps and for kernel logs.
-func setThreadName(name string) {
+// NameThread names the calling thread, which must be locked, and those that it starts, for ps and for traces
+// of the kernel. It is cut to 15 bytes.
+func NameThread(name string) {
 	b := make([]byte, 16) // TASK_COMM_LEN
 	copy(b[:15], name)
 	_, _, _ = syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0)

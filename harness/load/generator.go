@@ -44,6 +44,7 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
+		agent.NameThread("load")
 		done <- g.loop(ctx)
 	}()
 	if err := <-done; err != nil {

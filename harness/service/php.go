@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -180,6 +181,7 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 		started.Add(1)
 		go func() {
 			runtime.LockOSThread()
+			agent.NameThread("php-" + strconv.Itoa(i))
 			started.Done()
 			broken <- workers[i].work()
 		}()
