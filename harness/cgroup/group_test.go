@@ -44,6 +44,26 @@ func child(what string) {
 		if err := c.Start(); err != nil {
 			panic(err)
 		}
+	case "no hierarchy":
+		if err := unix.Unmount("/sys/fs/cgroup", unix.MNT_DETACH); err != nil {
+			panic(err)
+		}
+		tellSupport()
+	case "no controllers":
+		// In a control group namespace of its own, what this process is in is the top.
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+			panic(err)
+		}
+		if err := unix.Unmount("/sys/fs/cgroup", unix.MNT_DETACH); err != nil {
+			panic(err)
+		}
+		if err := unix.Mount("none", "/sys/fs/cgroup", "cgroup2", 0, ""); err != nil {
+			panic(err)
+		}
+		tellSupport()
+	case "no rights":
+		tellSupport()
 	case "abandon":
 		root, err := cgroup.Root()
 		if err != nil {
@@ -61,6 +81,13 @@ func child(what string) {
 	forever()
 }
 
+// tellSupport prints the kind, the text and the hint of Supported's error.
+func tellSupport() {
+	err := cgroup.Supported()
+	fmt.Printf("%d|%v|%s\n", problem.KindOf(err), err, problem.HintOf(err))
+	forever()
+}
+
 // forever is not select{}: without other goroutines, Go takes that for a deadlock and exits.
 func forever() {
 	for {
@@ -71,14 +98,18 @@ func forever() {
 // start runs a child in a group and returns when it has said a word, which is returned too.
 func start(t *testing.T, g *cgroup.Group, what string) (*exec.Cmd, string) {
 	t.Helper()
-	exe, err := os.Executable()
-	require.NoError(t, err)
-	c := exec.Command(exe)
-	c.Env = append(os.Environ(), asChild+"="+what)
-	c.SysProcAttr = &syscall.SysProcAttr{}
+	attr := &syscall.SysProcAttr{}
 	if g != nil {
-		c.SysProcAttr.UseCgroupFD, c.SysProcAttr.CgroupFD = true, g.FD()
+		attr.UseCgroupFD, attr.CgroupFD = true, g.FD()
 	}
+	return startWith(t, attr, what)
+}
+
+func startWith(t *testing.T, attr *syscall.SysProcAttr, what string) (*exec.Cmd, string) {
+	t.Helper()
+	c := exec.Command("/proc/self/exe")
+	c.Env = append(os.Environ(), asChild+"="+what)
+	c.SysProcAttr, c.Stderr = attr, os.Stderr
 	out, err := c.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
@@ -91,7 +122,6 @@ func start(t *testing.T, g *cgroup.Group, what string) (*exec.Cmd, string) {
 
 func create(t *testing.T, name string) *cgroup.Group {
 	t.Helper()
-	requireSupport(t)
 	root, err := cgroup.Root()
 	require.NoError(t, err)
 	g, err := cgroup.Create(root, name)
@@ -102,12 +132,37 @@ func create(t *testing.T, name string) *cgroup.Group {
 }
 
 func TestSupportedSaysWhatIsMissing(t *testing.T) {
-	err := cgroup.Supported()
-	if err == nil {
-		return
+	require.NoError(t, cgroup.Supported())
+	// A group passes on no controllers unless told to, so the one inside has none.
+	outer, inner := "/sys/fs/cgroup/outer", "/sys/fs/cgroup/outer/inner"
+	require.NoError(t, os.MkdirAll(inner, 0o755))
+	t.Cleanup(func() { require.NoError(t, cgroup.Remove(outer)) })
+	dir, err := os.Open(inner)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dir.Close()) })
+
+	for _, c := range []struct {
+		what, want string
+		attr       syscall.SysProcAttr
+	}{
+		{
+			"no hierarchy", "3|control groups: version 2 is not mounted|mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all, or use --backend vm",
+			syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS},
+		},
+		{
+			"no controllers", "3|control groups: version 2 lacks the cpu controller in /sys/fs/cgroup|boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all, or use --backend vm",
+			syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: int(dir.Fd())},
+		},
+		{
+			"no rights", "3|control groups: /sys/fs/cgroup cannot be written to|run as root, or in a group of your own: systemd-run --user --scope -p Delegate=yes …",
+			syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}},
+		},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			_, said := startWith(t, &c.attr, c.what)
+			require.Equal(t, c.want, said)
+		})
 	}
-	require.Equal(t, problem.Machine, problem.KindOf(err), err)
-	require.NotEmpty(t, problem.HintOf(err), err)
 }
 
 func TestCPU(t *testing.T) {
@@ -186,7 +241,6 @@ func TestCloseEndsEverythingInside(t *testing.T) {
 }
 
 func TestLeftovers(t *testing.T) {
-	requireSupport(t)
 	c, path := start(t, nil, "abandon")
 	g := create(t, "alive")
 	left, err := cgroup.Leftovers()
@@ -205,7 +259,6 @@ func TestLeftovers(t *testing.T) {
 }
 
 func TestCreateRefuses(t *testing.T) {
-	requireSupport(t)
 	root, err := cgroup.Root()
 	require.NoError(t, err)
 	for _, name := range []string{"", ".", "..", "a/b", "a\nb"} {

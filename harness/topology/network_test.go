@@ -15,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/topology"
 )
 
@@ -147,6 +148,26 @@ func TestNetworkIsAsPlanned(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, addrs)
 		}
+	}
+}
+
+// TestStar has a router with more links than requests go into one system call.
+func TestStar(t *testing.T) {
+	s := &scenario.Scenario{Nodes: map[string]*scenario.Node{"hub": {Role: scenario.Router}}}
+	const arms = 70
+	for i := range arms {
+		name := fmt.Sprintf("arm%d", i)
+		s.Nodes[name] = &scenario.Node{}
+		s.Links = append(s.Links, link("hub", name))
+	}
+	n := build(t, s)
+	forward(t, n)
+	l := listen(t, n.Node("arm0"))
+	go echoTCP(l)
+	port := l.Addr().(*net.TCPAddr).Port
+	for _, from := range []string{"hub", "arm1", fmt.Sprintf("arm%d", arms-1)} {
+		require.NoError(t, ask(n.Node(from), "tcp", hostPort(n.Node("arm0").Addr4(), port)))
+		require.NoError(t, ask(n.Node(from), "tcp", hostPort(n.Node("arm0").Addr6(), port)))
 	}
 }
 
