@@ -76,8 +76,8 @@ func (r *repository) update(t *testing.T) {
 }
 
 // aptKernel is a complete kernel of a release.
-func aptKernel(release, version, depends string) pkg {
-	p := pkg{name: "linux-image-" + release, version: version, depends: depends}
+func aptKernel(release, version string) pkg {
+	p := pkg{name: "linux-image-" + release, version: version}
 	for _, e := range kernelEntries() {
 		e.name = strings.ReplaceAll(e.name, testRelease, release)
 		if strings.HasPrefix(e.name, "./boot/vmlinuz") {
@@ -94,12 +94,12 @@ func meta(name, version, depends string) pkg {
 
 func debian() []pkg {
 	return []pkg{
-		aptKernel("6.1.0-55-cloud-amd64", "6.1.190-1", ""),
-		aptKernel("6.1.0-56-cloud-amd64", "6.1.192-2", ""),
-		aptKernel("6.1.0-9-cloud-amd64", "6.1.27-1", ""),
-		aptKernel("6.1.0-56-amd64", "6.1.192-2", ""),
-		aptKernel("6.1.0-56-rt-amd64", "6.1.192-2", ""),
-		aptKernel("6.12.117+deb12-amd64", "6.12.117-1~deb12u1", ""),
+		aptKernel("6.1.0-55-cloud-amd64", "6.1.190-1"),
+		aptKernel("6.1.0-56-cloud-amd64", "6.1.192-2"),
+		aptKernel("6.1.0-9-cloud-amd64", "6.1.27-1"),
+		aptKernel("6.1.0-56-amd64", "6.1.192-2"),
+		aptKernel("6.1.0-56-rt-amd64", "6.1.192-2"),
+		aptKernel("6.12.117+deb12-amd64", "6.12.117-1~deb12u1"),
 		meta("linux-image-6.1.0-56-cloud-amd64-dbg", "6.1.192-2", ""),
 		meta("linux-image-6.1.0-57-cloud-amd64-unsigned", "6.1.193-1", ""),
 		meta("linux-image-6.12-cloud-amd64", "6.12.117-1~deb12u1", "linux-image-6.12.117+deb12-amd64 (= 6.12.117-1~deb12u1)"),

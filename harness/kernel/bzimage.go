@@ -36,8 +36,8 @@ type bootImage struct {
 // openBootImage reads the header of a bzImage of size bytes.
 func openBootImage(r io.ReaderAt, size int64) (*bootImage, error) {
 	h := make([]byte, headerEnd)
-	if n, err := r.ReadAt(h, 0); err != nil && !(err == io.EOF && n == len(h)) {
-		if err == io.EOF {
+	if n, err := r.ReadAt(h, 0); n < len(h) {
+		if errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("not a kernel image: it has only %d bytes", size)
 		}
 		return nil, err
@@ -66,7 +66,7 @@ func openBootImage(r io.ReaderAt, size int64) (*bootImage, error) {
 	if v := int64(le.Uint16(h[offKernelVersion:])); v != 0 && v < setup*sector {
 		text := make([]byte, 256)
 		n, err := r.ReadAt(text, v+0x200)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		text, _, _ = bytes.Cut(text[:n], []byte{0})
@@ -78,7 +78,7 @@ func openBootImage(r io.ReaderAt, size int64) (*bootImage, error) {
 // unpack writes the ELF image to out, and returns how it was compressed.
 func (b *bootImage) unpack(out io.Writer, lim limits) (format, error) {
 	head := make([]byte, 6)
-	if _, err := b.payload.ReadAt(head, 0); err != nil && err != io.EOF {
+	if _, err := b.payload.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return plain, err
 	}
 	f := formatOf(head)
@@ -96,7 +96,7 @@ func (b *bootImage) unpack(out io.Writer, lim limits) (format, error) {
 			return f, io.ErrUnexpectedEOF
 		}
 		var tail [4]byte
-		if _, err := b.payload.ReadAt(tail[:], end); err != nil && err != io.EOF {
+		if _, err := b.payload.ReadAt(tail[:], end); err != nil && !errors.Is(err, io.EOF) {
 			return f, err
 		}
 		body, want = io.NewSectionReader(b.payload, 0, end), int64(binary.LittleEndian.Uint32(tail[:]))
@@ -108,7 +108,7 @@ func (b *bootImage) unpack(out io.Writer, lim limits) (format, error) {
 	if err != nil {
 		return f, err
 	}
-	defer x.Close()
+	defer x.close()
 	n, err := io.Copy(out, &bounded{x, lim.image})
 	if errors.Is(err, errTooLarge) {
 		return f, fmt.Errorf("its image unpacks to more than %d MiB: %w", lim.image>>20, err)
@@ -128,7 +128,7 @@ func checkELF(file string) error {
 	if err != nil {
 		return fmt.Errorf("its image is not an ELF file: %w", err)
 	}
-	defer e.Close()
+	defer e.Close() //nolint:errcheck // only read
 	if e.Machine != elf.EM_X86_64 || e.Class != elf.ELFCLASS64 {
 		return fmt.Errorf("its image is for %v, and the guest is amd64", e.Machine)
 	}

@@ -52,10 +52,10 @@ func formatOf(head []byte) format {
 // expand returns a reader of what r holds uncompressed, and the format that it found.
 // What is in no known format is handed through. The reader reports a stream that ends
 // too early as io.ErrUnexpectedEOF; the caller bounds how much it reads, and closes it.
-func expand(r io.Reader) (io.ReadCloser, format, error) {
+func expand(r io.Reader) (*expander, format, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(6)
-	if err != nil && err != io.EOF { // shorter than any magic is plain
+	if err != nil && !errors.Is(err, io.EOF) { // shorter than any magic is plain
 		return nil, plain, err
 	}
 	f := formatOf(head)
@@ -86,23 +86,19 @@ func expand(r io.Reader) (io.ReadCloser, format, error) {
 	return &expander{in: in, format: f, close: closer}, f, nil
 }
 
+// expander reads what a stream holds uncompressed.
 type expander struct {
 	in     io.Reader
 	format format
-	close  func()
+	close  func() // gives back what the decoder holds
 }
 
 func (e *expander) Read(p []byte) (int, error) {
 	n, err := e.in.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = streamError(e.format, err)
 	}
 	return n, err
-}
-
-func (e *expander) Close() error {
-	e.close()
-	return nil
 }
 
 // streamError says what is wrong with a compressed stream. Each library has its own

@@ -59,7 +59,7 @@ func kindOf(head []byte) string {
 func (a *archive) next() (name string, size int64, err error) {
 	if _, err := io.CopyN(io.Discard, a.r, a.left+a.pad); err != nil {
 		// The padding of the last member may be missing: dpkg accepts that too.
-		if err == io.EOF && a.left == 0 {
+		if errors.Is(err, io.EOF) && a.left == 0 {
 			return "", 0, io.EOF
 		}
 		return "", 0, unexpected(err)
@@ -99,7 +99,7 @@ func (a *archive) Read(p []byte) (int, error) {
 
 // unexpected turns an end of file where more was promised into io.ErrUnexpectedEOF.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -118,7 +118,7 @@ func readDeb(r io.Reader, lim limits, begin func(control) error, visit func(*tar
 	var members []string
 	for {
 		name, size, err := a.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

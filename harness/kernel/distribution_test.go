@@ -41,7 +41,7 @@ func TestDistributionKernelCanBeAGuest(t *testing.T) {
 	}
 	image, err := elf.Open(k.Image())
 	require.NoError(t, err)
-	defer image.Close()
+	defer func() { require.NoError(t, image.Close()) }()
 	require.Equal(t, elf.EM_X86_64, image.Machine)
 	note := slices.IndexFunc(image.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_NOTE })
 	require.GreaterOrEqual(t, note, 0, "no notes, so no PVH entry point")

@@ -49,7 +49,7 @@ func (s *Store) unpack(ctx context.Context, files []*debFile, staging string) er
 	if err != nil {
 		return err
 	}
-	defer encoder.Close()
+	defer encoder.Close() //nolint:errcheck // EncodeAll leaves nothing behind
 	im := &importer{dir: staging, limits: s.limits, encoder: encoder, found: map[string]string{}}
 	for _, f := range files {
 		if err := im.add(ctx, f); err != nil {

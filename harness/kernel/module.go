@@ -181,7 +181,7 @@ func (k *Kernel) ReadModule(path string) ([]byte, error) {
 	if err != nil {
 		return nil, damaged(k, fmt.Errorf("read %s: %w", file, err))
 	}
-	defer r.Close()
+	defer r.close()
 	ko, err := readAll(r, defaultLimits.module)
 	if err != nil {
 		return nil, damaged(k, fmt.Errorf("read %s: %w", file, err))
@@ -198,7 +198,7 @@ func uncompressModule(data []byte, lim limits) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer r.close()
 	ko, err := readAll(r, lim.module)
 	if err != nil {
 		return nil, err

@@ -283,7 +283,7 @@ func storeError(op string, err error) error {
 		return nil
 	}
 	err = fmt.Errorf("%s: %w", op, err)
-	hint := ""
+	var hint string
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		hint = "make room, or set XDG_CACHE_HOME to a directory with more (a kernel takes 90 to 250 MB)"

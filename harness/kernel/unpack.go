@@ -39,13 +39,13 @@ func readTar(r io.Reader, lim limits, visit func(*tar.Header, io.Reader) error) 
 	if err != nil {
 		return err
 	}
-	defer x.Close()
+	defer x.close()
 	all := &bounded{x, lim.total}
 	t := tar.NewReader(all)
 	seen := map[string]byte{} // clean name → type
 	for {
 		h, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -73,7 +73,7 @@ type entryReader struct {
 
 func (e *entryReader) Read(p []byte) (int, error) {
 	n, err := e.in.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = tarError(err, e.lim)
 	}
 	return n, err
