@@ -159,7 +159,6 @@ func (e *emitter) number(dst asm.Register, fd int) {
 }
 
 // namespace puts the number of the node into dst whose struct net the register net points at.
-// What the inode number says is remembered under the address, as long as there is room.
 func (e *emitter) namespace(dst, net asm.Register) {
 	e.read(asm.R0, net, e.offsets.NetInode, asm.Word)
 	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord))

@@ -4,7 +4,7 @@
 //
 // # How it counts
 //
-// What can be exact is. Seven small BPF programs on raw tracepoints count softirq time by
+// What can be exact is. Eight small BPF programs on raw tracepoints count softirq time by
 // the network namespace whose packet was being worked on, runnable tasks by control group,
 // idle time, and TCP sockets by state, event by event, into memory that this process maps.
 // The CPU time of a node's tasks is the kernel's own exact sum for the control group. The

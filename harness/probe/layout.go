@@ -26,6 +26,7 @@ const (
 	atIdleFrom = 40 // since when it runs, ns; 0 when it does not
 	atIdle     = 48 // ns it ran, softirqs included
 	atIdleSoft = 56 // ns of softirqs among them
+	atPending  = 72 // 1 from the start of a NET_RX softirq to its first packet
 	atSequence = 64 // odd while this CPU changes words that belong together
 	headerSize = 128
 )
@@ -47,8 +48,10 @@ const (
 	recordEstabMax    = 24
 	recordCloseWait   = 32
 	recordCloseMax    = 40
-	recordAcceptMax   = 48
-	recordShift       = 6
+	recordAcceptMax   = 48 // longest accept queue
+	recordSynMax      = 56 // most connections in SYN_RECV on one listening socket
+	recordRetrans     = 64 // segments sent again
+	recordShift       = 7
 )
 
 // layout is the shape of the map for so many CPUs and nodes, each rounded up to a power of

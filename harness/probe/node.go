@@ -153,7 +153,8 @@ type socketRange struct {
 }
 
 // socketStates in the order of node.sockets. The first two are followed by the programs, event by
-// event; the others are read now and then.
+// event. TIME_WAIT is read with every sample. SYN_RECV the programs see when a connection leaves
+// it for ESTABLISHED; those that never do stay for seconds, and are looked for now and then.
 var socketStates = [...]struct {
 	name        string
 	state       int
@@ -162,8 +163,53 @@ var socketStates = [...]struct {
 	{"established", tcpEstablished, recordEstablished, recordEstabMax},
 	{"close_wait", tcpCloseWait, recordCloseWait, recordCloseMax},
 	{"time_wait", tcpTimeWait, 0, 0},
-	{"syn_recv", tcpSynRecv, 0, 0},
+	{"syn_recv", tcpSynRecv, 0, recordSynMax},
 }
 
 // followed is the number of states that the programs follow.
 const followed = 2
+
+// inTimeWait and synRecv index socketStates.
+const (
+	inTimeWait = 2
+	synRecv    = 3
+)
+
+// baseline finds out how many sockets the node has in the states that the programs follow, relative
+// to what these have counted yet. If one changes its state meanwhile, it counts again.
+func (n *node) baseline(t *tracer) error {
+	for range 8 {
+		var before [followed]int64
+		for i := range before {
+			before[i] = t.record(n.number, socketStates[i].value)
+		}
+		s, err := n.diag.count(1<<tcpEstablished | 1<<tcpCloseWait)
+		if err != nil {
+			return err
+		}
+		steady := true
+		for i := range before {
+			n.sockets[i].base = s.state[socketStates[i].state] - before[i]
+			steady = steady && t.record(n.number, socketStates[i].value) == before[i]
+		}
+		if steady {
+			break
+		}
+	}
+	return nil
+}
+
+// readPressures reads what the kernel keeps of them, in µs.
+func (n *node) readPressures(into *[len(resources)]int64) error {
+	for i, f := range n.pressures {
+		if f == nil {
+			continue
+		}
+		text, err := f.read()
+		if err != nil {
+			return err
+		}
+		into[i] = total(text)
+	}
+	return nil
+}

@@ -25,6 +25,9 @@ type Offsets struct {
 	SockNet       uint32 `json:"sock.skc_net"`
 	SockProtocol  uint32 `json:"sock.sk_protocol"`
 	SockBacklog   uint32 `json:"sock.sk_ack_backlog"`
+	SockPending   uint32 `json:"inet_connection_sock.icsk_accept_queue.qlen"`
+	SkbControl    uint32 `json:"sk_buff.cb"`
+	TCPSegments   uint32 `json:"tcp_skb_cb.tcp_gso_segs"`
 	TaskPID       uint32 `json:"task_struct.pid"`
 	TaskOnRQ      uint32 `json:"task_struct.on_rq"`
 	TaskOnRQSize  uint32 `json:"task_struct.on_rq.size"` // 4 bytes up to 6.18, 1 in 7.2
@@ -57,6 +60,9 @@ func OffsetsFromBTF(spec *btf.Spec) (*Offsets, error) {
 		{&o.SockNet, 8, []string{"sock", "__sk_common", "skc_net"}},
 		{&o.SockProtocol, 2, []string{"sock", "sk_protocol"}}, // no longer a bit field since 5.6
 		{&o.SockBacklog, 4, []string{"sock", "sk_ack_backlog"}},
+		{&o.SockPending, 4, []string{"inet_connection_sock", "icsk_accept_queue", "qlen"}},
+		{&o.SkbControl, 0, []string{"sk_buff", "cb"}},
+		{&o.TCPSegments, 2, []string{"tcp_skb_cb", "tcp_gso_segs"}},
 		{&o.TaskPID, 4, []string{"task_struct", "pid"}},
 		{&o.TaskOnRQ, 0, []string{"task_struct", "on_rq"}},
 		{&o.TaskCgroups, 8, []string{"task_struct", "cgroups"}},
@@ -130,6 +136,7 @@ func (o *Offsets) check() error {
 	for name, at := range map[string]uint32{
 		"sk_buff.dev": o.SkbDevice, "net_device.nd_net": o.DeviceNet, "net.ns.inum": o.NetInode,
 		"sock.skc_net": o.SockNet, "sock.sk_protocol": o.SockProtocol, "sock.sk_ack_backlog": o.SockBacklog,
+		"inet_connection_sock.icsk_accept_queue.qlen": o.SockPending, "sk_buff.cb": o.SkbControl, "tcp_skb_cb.tcp_gso_segs": o.TCPSegments,
 		"task_struct.pid": o.TaskPID, "task_struct.on_rq": o.TaskOnRQ, "task_struct.cgroups": o.TaskCgroups,
 		"css_set.dfl_cgrp": o.CSSSetDefault, "cgroup.kn": o.CgroupNode, "kernfs_node.id": o.NodeID,
 	} {

@@ -18,6 +18,9 @@ import (
 // maxSamples bounds the timeline: at 100 ms it is enough for almost three hours.
 const maxSamples = 100_000
 
+// maxPrelude bounds the time before the window in which the recorder prepares.
+const maxPrelude = 50 * time.Millisecond
+
 // Target is a node to be recorded.
 type Target struct {
 	// Name of the node, which its metrics begin with.
@@ -70,6 +73,7 @@ type Probe struct {
 	failure  error
 	stop     int // eventfd that ends the recorder early
 	stopOnce sync.Once
+	prelude  int64 // ns before the window, for preparation
 }
 
 // New attaches the programs and opens what will be read. Everything the tasks of the
@@ -116,6 +120,9 @@ func New(o Options) (_ *Probe, err error) {
 		}
 		p.undo.Push(n.Close)
 		p.nodes = append(p.nodes, n)
+		if err := n.baseline(p.tracer); err != nil {
+			return nil, fmt.Errorf("record node %s: %w", target.Name, err)
+		}
 	}
 	if p.machine, err = newMachine(); err != nil {
 		return nil, fmt.Errorf("record machine: %w", err)
@@ -124,7 +131,21 @@ func New(o Options) (_ *Probe, err error) {
 	if err := visitCPUs(); err != nil {
 		return nil, err
 	}
+	if err := p.rehearse(); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// rehearse measures how long the preparation takes. The files' buffers get their sizes, too.
+func (p *Probe) rehearse() error {
+	r := newRecorder(p, 0, 0, 0)
+	before := monotonic()
+	if err := r.prepare(); err != nil {
+		return fmt.Errorf("record nodes: %w", err)
+	}
+	p.prelude = min(2*(monotonic()-before), int64(maxPrelude))
+	return nil
 }
 
 func targetKey(t Target) (key, error) {

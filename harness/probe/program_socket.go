@@ -17,7 +17,8 @@ const protocolTCP = 6 // IPPROTO_TCP, RFC 9293
 // in SYN_RECV and TIME_WAIT are not struct sock and do not pass here.
 //
 // It sees accept queues grow, too: a connection that has completed its handshake starts as a copy of the
-// listening socket, the length of whose queue is copied along, and joins that queue right after.
+// listening socket. The length of that one's accept queue is copied along, which it joins right after, and
+// so is the number of connections in SYN_RECV, which it leaves (inet_csk_clone_lock).
 func (e *emitter) socketState() {
 	o := e.offsets
 	e.emit(
@@ -35,27 +36,26 @@ func (e *emitter) socketState() {
 	e.emit(asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord)) // sk
 	e.read(asm.R0, asm.R6, o.SockProtocol, asm.Half)
 	e.emit(asm.JNE.Imm(asm.R0, protocolTCP, "exit"))
-	e.read(asm.R7, asm.R6, o.SockNet, asm.DWord)
-	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R7, asm.DWord))
-	e.lookup(e.maps.nets)
-	e.emit(
-		asm.JEq.Imm(asm.R0, 0, "unknown"),
-		asm.LoadMem(asm.R7, asm.R0, 0, asm.DWord),
-	)
-	e.label("known")
-	e.emit(asm.JEq.Imm(asm.R7, 0, "exit"))
+	e.socketNode()
 
 	e.emit(
 		asm.JNE.Imm(asm.R8, tcpListen, "states"),
 		asm.JNE.Imm(asm.R9, tcpSynRecv, "states"),
 	)
-	e.read(asm.R6, asm.R6, o.SockBacklog, asm.Word)
-	e.emit(asm.Add.Imm(asm.R6, 1))
+	e.read(asm.R8, asm.R6, o.SockPending, asm.Word)
+	e.read(asm.R9, asm.R6, o.SockBacklog, asm.Word)
+	e.emit(asm.Add.Imm(asm.R9, 1))
 	e.record(asm.R2, asm.R7)
 	e.emit(
+		asm.LoadMem(asm.R1, asm.R2, recordSynMax, asm.DWord),
+		asm.JGE.Reg(asm.R1, asm.R8, "queue"),
+		asm.StoreMem(asm.R2, recordSynMax, asm.R8, asm.DWord),
+	)
+	e.label("queue")
+	e.emit(
 		asm.LoadMem(asm.R1, asm.R2, recordAcceptMax, asm.DWord),
-		asm.JGE.Reg(asm.R1, asm.R6, "exit"),
-		asm.StoreMem(asm.R2, recordAcceptMax, asm.R6, asm.DWord),
+		asm.JGE.Reg(asm.R1, asm.R9, "exit"),
+		asm.StoreMem(asm.R2, recordAcceptMax, asm.R9, asm.DWord),
 		asm.Ja.Label("exit"),
 	)
 
@@ -80,15 +80,41 @@ func (e *emitter) socketState() {
 		e.label(entered)
 	}
 	e.exit()
-
-	e.label("unknown")
-	e.emit(asm.StoreMem(asm.RFP, stackSaved, asm.R7, asm.DWord))
-	e.namespaceSaved()
-	e.emit(asm.Ja.Label("known"))
+	e.unknownNet()
 }
 
-// namespaceSaved replaces the struct net in R7 by its node and remembers it under the address.
-func (e *emitter) namespaceSaved() {
+// retransmit, on tcp:tcp_retransmit_skb (sk, skb), counts segments as Tcp.RetransSegs does, SYN-ACKs apart.
+func (e *emitter) retransmit() {
+	e.emit(
+		asm.LoadMem(asm.R6, asm.R1, 0, asm.DWord), // sk
+		asm.LoadMem(asm.R8, asm.R1, 8, asm.DWord), // skb
+	)
+	e.socketNode()
+	e.read(asm.R8, asm.R8, e.offsets.SkbControl+e.offsets.TCPSegments, asm.Half)
+	e.record(asm.R2, asm.R7)
+	e.emit(asm.AddAtomic.Mem(asm.R2, asm.R8, asm.DWord, recordRetrans))
+	e.exit()
+	e.unknownNet()
+}
+
+// socketNode puts the number of the node into R7 whose socket R6 is; the program ends if it is nobody's.
+// unknownNet has to follow at the program's end.
+func (e *emitter) socketNode() {
+	e.read(asm.R7, asm.R6, e.offsets.SockNet, asm.DWord)
+	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R7, asm.DWord))
+	e.lookup(e.maps.nets)
+	e.emit(
+		asm.JEq.Imm(asm.R0, 0, "unknown"),
+		asm.LoadMem(asm.R7, asm.R0, 0, asm.DWord),
+	)
+	e.label("known")
+	e.emit(asm.JEq.Imm(asm.R7, 0, "exit"))
+}
+
+// unknownNet finds the node of a struct net that was not seen before, in R7, and remembers it by address.
+func (e *emitter) unknownNet() {
+	e.label("unknown")
+	e.emit(asm.StoreMem(asm.RFP, stackSaved, asm.R7, asm.DWord))
 	e.namespace(asm.R7, asm.R7)
 	e.emit(
 		asm.LoadMem(asm.R0, asm.RFP, stackSaved, asm.DWord),
@@ -96,4 +122,5 @@ func (e *emitter) namespaceSaved() {
 		asm.StoreMem(asm.RFP, stackValue, asm.R7, asm.DWord),
 	)
 	e.store(e.maps.nets)
+	e.emit(asm.Ja.Label("known"))
 }

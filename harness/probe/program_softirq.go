@@ -2,11 +2,23 @@ package probe
 
 import "github.com/cilium/ebpf/asm"
 
-// softirqEntry, on irq:softirq_entry, starts the clock. Until a packet comes along, the time is nobody's.
+// netRx is NET_RX_SOFTIRQ, include/linux/interrupt.h.
+const netRx = 3
+
+// softirqEntry, on irq:softirq_entry (vec), starts the clock. Until a packet comes along, the time is
+// nobody's; but what the receiving softirq does before its first packet, it does for that one.
 func (e *emitter) softirqEntry() {
+	e.emit(asm.LoadMem(asm.R9, asm.R1, 0, asm.DWord))
 	e.region()
 	e.now()
 	e.emit(
+		asm.Mov.Imm(asm.R0, 1),
+		asm.JEq.Imm(asm.R9, netRx, "receives"),
+		asm.Mov.Imm(asm.R0, 0),
+	)
+	e.label("receives")
+	e.emit(
+		asm.StoreMem(asm.R7, atPending, asm.R0, asm.DWord),
 		asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord),
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(asm.R7, atSoFar, asm.R0, asm.DWord),
@@ -50,6 +62,8 @@ func (e *emitter) packet() {
 	)
 	e.label("known")
 	e.emit(
+		asm.LoadMem(asm.R1, asm.R7, atPending, asm.DWord),
+		asm.JNE.Imm(asm.R1, 0, "first"),
 		asm.LoadMem(asm.R0, asm.R7, atCurrent, asm.DWord),
 		asm.JEq.Reg(asm.R0, asm.R6, "exit"), // one node's packets in a row: no need to look at the clock
 	)
@@ -60,6 +74,14 @@ func (e *emitter) packet() {
 		asm.StoreMem(asm.R7, atCurrent, asm.R6, asm.DWord),
 	)
 	e.exit()
+
+	e.label("first")
+	e.emit(
+		asm.Mov.Imm(asm.R1, 0),
+		asm.StoreMem(asm.R7, atPending, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R7, atCurrent, asm.R6, asm.DWord),
+		asm.Ja.Label("exit"),
+	)
 
 	e.label("unknown")
 	e.emit(asm.StoreMem(asm.RFP, stackSaved, asm.R6, asm.DWord))

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// beat is how often load averages are damped, and sockets counted when there is no timeline. The
-// kernel's is LOAD_FREQ, 5 s and one tick (include/linux/sched/loadavg.h).
+// beat is how often load averages are damped and slow changes looked for. The kernel's is LOAD_FREQ, 5 s and one tick (include/linux/sched/loadavg.h).
 const beat = 5 * time.Second
 
 // reading is what is read of one node at one moment. Times are sums since the node or the probe was made.
@@ -41,6 +41,8 @@ type recorder struct {
 	start, end int64
 	interval   int64
 
+	began chan struct{} // closed behind the first sample
+
 	samples []sample // first, one an interval, last
 	taken   int
 	load    []loadAverage
@@ -56,7 +58,7 @@ type recorder struct {
 func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *recorder {
 	r := &recorder{
 		Probe: p, start: start, end: start + int64(duration), interval: int64(p.options.Interval),
-		samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
+		began: make(chan struct{}), samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
 	}
 	all := make([]reading, len(r.samples)*len(p.nodes))
 	for i := range r.samples {
@@ -71,25 +73,31 @@ func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *re
 // errStopped ends a recording that nobody waits for any more.
 var errStopped = errors.New("recording stopped")
 
-// run records. The thread has a real-time priority, where it may, so that it
-// reads when it should and not when busy nodes let it; it dies afterwards.
+// run records, on a thread that dies afterwards.
 func (r *recorder) run() error {
 	runtime.LockOSThread()
-	_ = unix.SchedSetAttr(0, &unix.SchedAttr{
-		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
-	}, 0) // how late it was is measured: see Result.Late
+	begun := sync.OnceFunc(func() { close(r.began) })
+	defer begun()
+	r.hurry(true)
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	if err != nil {
 		return fmt.Errorf("create timer: %w", err)
 	}
 	defer unix.Close(timer)
 
+	if err := r.sleep(timer, r.start-r.prelude); err != nil {
+		return err
+	}
+	if err := r.prepare(); err != nil {
+		return fmt.Errorf("record beginning: %w", err)
+	}
 	if err := r.sleep(timer, r.start); err != nil {
 		return err
 	}
 	if err := r.begin(); err != nil {
 		return fmt.Errorf("record beginning: %w", err)
 	}
+	begun()
 	tick, heartbeat := int64(math.MaxInt64), r.start+int64(beat)
 	if r.interval > 0 {
 		tick = r.start + r.interval
@@ -107,12 +115,13 @@ func (r *recorder) run() error {
 			if err := r.take(); err != nil {
 				return err
 			}
-		} else if err := r.glance(); err != nil {
-			return err
 		}
 		if next == heartbeat {
 			heartbeat += int64(beat)
 			r.damp(monotonic())
+			if err := r.glance(); err != nil {
+				return err
+			}
 		}
 	}
 	if err := r.finish(); err != nil {
@@ -143,37 +152,56 @@ func (r *recorder) sleep(timer int, until int64) error {
 	}
 }
 
-// begin takes the first sample. What is exact goes first, so that the rest, which takes
-// about a millisecond in a guest, comes equally late here and at the end.
+// prepare reads, right before the window, what takes long to read: the counters, about a millisecond a
+// node in a guest. Inside the window that would be felt by whatever is measured there.
+func (r *recorder) prepare() error {
+	r.own = -threadTime()
+	for i, n := range r.nodes {
+		if err := n.readCounters(&n.before); err != nil {
+			return err
+		}
+		if err := n.readPressures(&r.pressures[0][i]); err != nil {
+			return err
+		}
+		// By now the services listen, so this finds out where.
+		if _, err := n.diag.count(1 << tcpListen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin takes the first sample.
 func (r *recorder) begin() error {
 	r.late = max(r.late, monotonic()-r.start)
-	r.own = -threadTime()
 	t := r.tracer
 	t.restart(0, recordRunnable, recordRunnableMax)
 	for i, n := range r.nodes {
 		t.restart(n.number, recordRunnable, recordRunnableMax)
 		t.setRecord(n.number, recordAcceptMax, 0)
+		t.setRecord(n.number, recordSynMax, 0)
 		for _, s := range socketStates[:followed] {
 			t.restart(n.number, s.value, s.most)
 		}
 		r.load[i].began = monotonic()
 		r.load[i].queue = t.runnable(n.number, r.load[i].began)
 	}
-	s, err := r.exact()
+	if err := r.take(); err != nil {
+		return err
+	}
+	return r.readTicks(0)
+}
+
+func (r *recorder) readTicks(which int) error {
+	text, err := r.machine.stat.read()
 	if err != nil {
 		return err
 	}
-	for _, n := range r.nodes {
-		if err := r.baseline(n); err != nil {
-			return err
-		}
-	}
-	if err := r.looks(s); err != nil {
-		return err
-	}
-	return r.ends(0)
+	r.ticks[which], err = parseStat(text)
+	return err
 }
 
+// finish takes the last sample and reads the rest as well.
 func (r *recorder) finish() error {
 	r.late = max(r.late, monotonic()-r.end)
 	r.damp(monotonic())
@@ -186,7 +214,7 @@ func (r *recorder) finish() error {
 	if err := r.looks(s); err != nil {
 		return err
 	}
-	if err := r.ends(1); err != nil {
+	if err := r.readTicks(1); err != nil {
 		return err
 	}
 	text, err := r.machine.load.read()
@@ -196,7 +224,13 @@ func (r *recorder) finish() error {
 	if r.load1, err = parseLoad(text); err != nil {
 		return err
 	}
-	for _, n := range r.nodes {
+	for i, n := range r.nodes {
+		if err := n.readPressures(&r.pressures[1][i]); err != nil {
+			return err
+		}
+		if err := n.readCounters(&n.after); err != nil {
+			return err
+		}
 		if n.peak == nil {
 			continue
 		}
@@ -205,61 +239,10 @@ func (r *recorder) finish() error {
 		}
 		n.memoryMax = digits(text)
 	}
+	if err := r.glance(); err != nil {
+		return err
+	}
 	r.own += threadTime()
-	return nil
-}
-
-// ends reads what is needed at both ends of the window only.
-func (r *recorder) ends(which int) error {
-	text, err := r.machine.stat.read()
-	if err != nil {
-		return err
-	}
-	if r.ticks[which], err = parseStat(text); err != nil {
-		return err
-	}
-	for i, n := range r.nodes {
-		for j, f := range n.pressures {
-			if f == nil {
-				continue
-			}
-			if text, err = f.read(); err != nil {
-				return err
-			}
-			r.pressures[which][i][j] = total(text)
-		}
-		into := &n.before
-		if which == 1 {
-			into = &n.after
-		}
-		if err := n.readCounters(into); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// baseline finds out how many sockets the node has in the states that the programs follow,
-// relative to when they were attached. If one changes state meanwhile, it counts again.
-func (r *recorder) baseline(n *node) error {
-	for range 8 {
-		var before [followed]int64
-		for i := range before {
-			before[i] = r.tracer.record(n.number, socketStates[i].value)
-		}
-		s, err := n.diag.count(1<<tcpEstablished | 1<<tcpCloseWait)
-		if err != nil {
-			return err
-		}
-		steady := true
-		for i := range before {
-			n.sockets[i].base = s.state[socketStates[i].state] - before[i]
-			steady = steady && r.tracer.record(n.number, socketStates[i].value) == before[i]
-		}
-		if steady {
-			break
-		}
-	}
 	return nil
 }
 
@@ -270,8 +253,10 @@ func (r *recorder) keepMost() {
 	for _, n := range r.nodes {
 		n.queueMax = t.record(n.number, recordRunnableMax)
 		n.accept = max(n.accept, t.record(n.number, recordAcceptMax))
-		for i, s := range socketStates[:followed] {
-			n.sockets[i].max = max(n.sockets[i].max, n.sockets[i].base+t.record(n.number, s.most))
+		for i, s := range socketStates {
+			if s.most != 0 {
+				n.sockets[i].max = max(n.sockets[i].max, n.sockets[i].base+t.record(n.number, s.most))
+			}
 		}
 	}
 }
@@ -296,6 +281,7 @@ func (r *recorder) exact() (*sample, error) {
 		now := &s.nodes[i]
 		now.softirq, now.stolen = t.softirq(n.number)
 		now.queue = t.runnable(n.number, s.at)
+		now.retrans = t.record(n.number, recordRetrans)
 		if n.cpu == nil {
 			continue
 		}
@@ -318,15 +304,35 @@ func (r *recorder) looks(s *sample) error {
 	return nil
 }
 
-// glance takes a sample that only counts towards greatest values.
+// glance looks for what only counts towards greatest values, without any hurry: nothing of it
+// changes fast, and walking the table of connections should not keep nodes from the CPU.
 func (r *recorder) glance() error {
+	r.hurry(false)
+	defer r.hurry(true)
 	for _, n := range r.nodes {
-		var now reading
-		if err := r.look(n, &now); err != nil {
+		s, err := n.diag.count(1<<tcpListen | 1<<tcpSynRecv)
+		if err != nil {
 			return err
 		}
+		n.accept = max(n.accept, s.accept)
+		n.sockets[synRecv].max = max(n.sockets[synRecv].max, s.state[tcpSynRecv])
+		text, err := n.sockstat.read()
+		if err != nil {
+			return err
+		}
+		n.sockets[inTimeWait].max = max(n.sockets[inTimeWait].max, timeWait(text))
 	}
 	return nil
+}
+
+// hurry gives this thread a real-time priority, where it may have one, so that it reads when it
+// should and not when busy nodes let it. Without, Result.Late tells how late it was.
+func (r *recorder) hurry(on bool) {
+	a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
+	if on {
+		a.Policy, a.Priority = unix.SCHED_FIFO, 1
+	}
+	_ = unix.SchedSetAttr(0, &a, 0)
 }
 
 // look reads what is not exact to the instant.
@@ -346,33 +352,20 @@ func (r *recorder) look(n *node, now *reading) error {
 		now.memory = digits(text)
 		n.memoryMax = max(n.memoryMax, now.memory)
 	}
-	text, err := n.counters[0].read()
+	text, err := n.sockstat.read()
 	if err != nil {
 		return err
 	}
-	now.retrans = column(text, "Tcp", "RetransSegs")
-	if text, err = n.sockstat.read(); err != nil {
-		return err
+	now.sockets[inTimeWait] = timeWait(text)
+	for i, state := range socketStates[:followed] {
+		now.sockets[i] = n.sockets[i].base + r.tracer.record(n.number, state.value)
 	}
-	waiting := timeWait(text)
-	s, err := n.diag.count(1<<tcpListen | 1<<tcpSynRecv)
-	if err != nil {
-		return err
+	for i, count := range now.sockets {
+		n.sockets[i].max = max(n.sockets[i].max, count)
 	}
-	now.accept = s.accept
-	n.accept = max(n.accept, s.accept)
-	for i, state := range socketStates {
-		switch {
-		case i < followed:
-			now.sockets[i] = n.sockets[i].base + r.tracer.record(n.number, state.value)
-		case state.state == tcpTimeWait:
-			now.sockets[i] = waiting
-		default:
-			now.sockets[i] = s.state[state.state]
-		}
-		n.sockets[i].max = max(n.sockets[i].max, now.sockets[i])
-	}
-	return nil
+	now.accept, err = n.diag.acceptQueue()
+	n.accept = max(n.accept, now.accept)
+	return err
 }
 
 // damp carries the load averages on.

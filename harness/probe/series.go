@@ -69,7 +69,7 @@ var nodeSeries = []struct {
 		func(_ *recorder, _, b *reading, _ float64) float64 { return float64(b.accept) },
 	},
 	{
-		Series{"tcp.retrans", "1", "segments retransmitted in the interval", false}, nil,
+		Series{"tcp.retrans", "1", "segments retransmitted in the interval, SYN-ACKs apart", false}, nil,
 		func(_ *recorder, a, b *reading, _ float64) float64 { return float64(b.retrans - a.retrans) },
 	},
 }

@@ -80,6 +80,7 @@ var programs = []program{
 	{"sched_wakeup_new", func(e *emitter) { e.schedWakeup(true) }},
 	{"sched_wakeup", func(e *emitter) { e.schedWakeup(false) }},
 	{"inet_sock_set_state", (*emitter).socketState},
+	{"tcp_retransmit_skb", (*emitter).retransmit},
 }
 
 func (t *tracer) attach(p program, base emitter) error {

@@ -1,0 +1,363 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/problem"
+)
+
+// A packet is received on the back of whoever sends it. The time goes to the receiver all the same.
+func TestSoftirqIsTheReceiversNotTheSenders(t *testing.T) {
+	k := newBench(t)
+	k.listenUDP(t)
+	p := k.record(t, 0)
+	start(t, p, 2*time.Second)
+	used := k.a.run(t, "flood", 3000, k.b.address+":9").Seconds()
+	r := wait(t, p)
+
+	received := r.seconds(t, "b.cpu.softirq")
+	tasks := r.seconds(t, "a.cpu.user") + r.seconds(t, "a.cpu.system")
+	t.Logf("sender used %.4f s: %.4f s its own, %.4f s the receiver's softirqs", used, tasks, received)
+	require.Greater(t, received, used/10)
+	require.Less(t, r.seconds(t, "a.cpu.softirq"), received/20)
+	require.Zero(t, r.seconds(t, "b.cpu.user"))
+	require.InEpsilon(t, used, tasks+received, 0.02)
+	require.InEpsilon(t, r.seconds(t, "machine.cpu.softirq"), received, 0.05)
+	require.EqualValues(t, 3000, r.Counters["b"]["Ip.InDelivers"])
+}
+
+// listenUDP has b swallow what is sent to port 9.
+func (k *bench) listenUDP(t testing.TB) {
+	fd := call(t, k.b, func() (int, error) { return unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0) })
+	t.Cleanup(func() { unix.Close(fd) })
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Port: 9}))
+}
+
+func TestCPUTimeIsWhatTheProcessUsed(t *testing.T) {
+	k := newBench(t)
+	p := k.record(t, 0)
+	start(t, p, time.Second)
+	used := k.a.run(t, "work", 30_000_000).Seconds()
+	r := wait(t, p)
+
+	require.InDelta(t, used, r.seconds(t, "a.cpu.total"), 0.0005+r.seconds(t, "machine.cpu.softirq"))
+	require.Greater(t, r.value(t, "a.cpu.user"), 0.9*r.value(t, "a.cpu.total"))
+	require.Zero(t, r.value(t, "b.cpu.user"))
+	total := r.value(t, "machine.cpu.total")
+	require.Greater(t, total, r.value(t, "a.cpu.total"))
+	require.InDelta(t, 1, total+r.value(t, "machine.cpu.idle"), 1e-6)
+	require.InDelta(t, total, r.value(t, "machine.cpu.user")+r.value(t, "machine.cpu.system")+r.value(t, "machine.cpu.softirq"), 3e-6)
+}
+
+func TestRunQueueCountsBusyTasks(t *testing.T) {
+	const tasks = 3
+	k := newBench(t)
+	p := k.record(t, 100*time.Millisecond)
+	stop := k.a.busy(t, tasks)
+	start(t, p, 6*time.Second)
+	r := wait(t, p)
+	stop()
+
+	// The Go runtime has a thread of its own that looks around now and then.
+	require.InDelta(t, tasks, r.value(t, "a.runqueue.mean"), 0.1)
+	require.GreaterOrEqual(t, r.value(t, "a.runqueue.max"), float64(tasks))
+	require.LessOrEqual(t, r.value(t, "a.runqueue.max"), float64(tasks+2))
+	require.GreaterOrEqual(t, r.value(t, "machine.runqueue.mean"), r.value(t, "a.runqueue.mean"))
+	require.Zero(t, r.value(t, "b.runqueue.mean"))
+	require.InDelta(t, 1, r.value(t, "a.pressure.cpu"), 0.02)
+
+	// One whole step of 5 s and one of 1 s.
+	mean := r.value(t, "a.runqueue.mean")
+	require.InDelta(t, mean*(1-math.Pow(decay, 6.0/5)), r.value(t, "a.load1"), 0.01)
+
+	require.Len(t, r.Timeline["a.runqueue"], 60)
+	for i, v := range r.Timeline["a.runqueue"] {
+		require.InDelta(t, tasks, v, 0.3, "interval %d", i)
+	}
+}
+
+// Tasks that sleep most of the time count for the time that they want the CPU.
+func TestRunQueueOfWorkIsItsTime(t *testing.T) {
+	k := newBench(t)
+	p := k.record(t, 0)
+	start(t, p, time.Second)
+	used := k.a.run(t, "work", 30_000_000).Seconds()
+	r := wait(t, p)
+	// It was alone on the CPU: whenever it was runnable it ran, but for short waits.
+	require.InEpsilon(t, used, r.seconds(t, "a.runqueue.mean"), 0.1)
+	require.GreaterOrEqual(t, r.seconds(t, "a.runqueue.mean"), used*0.999)
+}
+
+func TestAcceptQueueHoldsBacklogAndOne(t *testing.T) {
+	const backlog = 4
+	for _, c := range []struct {
+		name     string
+		interval time.Duration
+		drain    bool // before anybody looks
+	}{
+		{"without a timeline", 0, false},
+		{"drained at once without a timeline", 0, true},
+		{"with a timeline", 100 * time.Millisecond, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newBench(t)
+			listener := k.b.listen(t, 80, backlog)
+			p := k.record(t, c.interval)
+			start(t, p, 500*time.Millisecond)
+			for range backlog + 4 {
+				fd := k.a.connect(t, k.b, 80, false)
+				defer unix.Close(fd)
+			}
+			if c.drain {
+				for range backlog + 1 {
+					defer unix.Close(accept(t, listener))
+				}
+			}
+			r := wait(t, p)
+			require.EqualValues(t, backlog+1, r.value(t, "b.accept_queue.max"))
+			require.Zero(t, r.value(t, "a.accept_queue.max"))
+			require.EqualValues(t, backlog+1, r.value(t, "b.sockets.established.max"))
+			require.Positive(t, r.Counters["b"]["TcpExt.ListenOverflows"])
+			if c.interval > 0 {
+				queue := r.Timeline["b.accept_queue"]
+				require.EqualValues(t, backlog+1, queue[len(queue)-1])
+			}
+		})
+	}
+}
+
+func TestSocketsAreCountedByState(t *testing.T) {
+	for _, interval := range []time.Duration{0, 50 * time.Millisecond} {
+		t.Run(interval.String(), func(t *testing.T) {
+			k := newBench(t)
+			listener := k.b.listen(t, 80, 16)
+			var client, server []int
+			open := func() {
+				client = append(client, k.a.connect(t, k.b, 80, true))
+				server = append(server, accept(t, listener))
+			}
+			open() // before the programs are attached
+			p := k.record(t, interval)
+			open() // after that, before the window
+			start(t, p, time.Second)
+			open()
+			open()
+			for _, fd := range client[:3] {
+				require.NoError(t, unix.Close(fd))
+			}
+			for _, fd := range server[:3] {
+				awaitEOF(t, fd)
+			}
+			for _, fd := range server[:3] {
+				require.NoError(t, unix.Close(fd))
+			}
+			r := wait(t, p)
+			require.NoError(t, errors.Join(unix.Close(client[3]), unix.Close(server[3])))
+			for name, want := range map[string]float64{
+				"a.sockets.established.max": 4, "b.sockets.established.max": 4,
+				"a.sockets.close_wait.max": 0, "b.sockets.close_wait.max": 3,
+				"a.sockets.time_wait.max": 3, "b.sockets.time_wait.max": 0,
+			} {
+				require.EqualValues(t, want, r.value(t, name), name)
+			}
+			if interval > 0 {
+				states := r.Timeline["a.sockets.established"]
+				require.EqualValues(t, 1, states[len(states)-1])
+			}
+		})
+	}
+}
+
+func TestSynRecvIsSeenByTheTimeline(t *testing.T) {
+	k := newBench(t)
+	k.b.listen(t, 80, 16)
+	p := k.record(t, 50*time.Millisecond)
+	start(t, p, 500*time.Millisecond)
+	fd := call(t, k.a, func() (int, error) {
+		return unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+	})
+	defer unix.Close(fd)
+	require.NoError(t, unix.Sendto(fd, synFromNobody(), 0, &unix.SockaddrInet4{Addr: [4]byte{10, 0, 0, 2}}))
+	r := wait(t, p)
+	require.EqualValues(t, 1, r.value(t, "b.sockets.syn_recv.max"))
+}
+
+func TestCountersAreDifferences(t *testing.T) {
+	const connections = 7
+	k := newBench(t)
+	listener := k.b.listen(t, 80, 16)
+	open := func() (client, server int) {
+		client = k.a.connect(t, k.b, 80, true)
+		return client, accept(t, listener)
+	}
+	early, early2 := open()
+	p := k.record(t, 0)
+	start(t, p, time.Second)
+	for range connections {
+		c, s := open()
+		defer unix.Close(c)
+		defer unix.Close(s)
+	}
+	r := wait(t, p)
+	require.NoError(t, errors.Join(unix.Close(early), unix.Close(early2)))
+	require.EqualValues(t, connections, r.Counters["a"]["Tcp.ActiveOpens"])
+	require.EqualValues(t, connections, r.Counters["b"]["Tcp.PassiveOpens"])
+	require.EqualValues(t, 1+connections, r.Counters["a"]["Tcp.CurrEstab"], "a gauge")
+	require.Contains(t, r.Counters["a"], "Ip6.InReceives")
+	require.Zero(t, r.Counters["a"]["Tcp.RetransSegs"])
+}
+
+func TestEveryMetricOfTheCatalogueIsThere(t *testing.T) {
+	k := newBench(t)
+	p := k.record(t, 100*time.Millisecond)
+	start(t, p, 300*time.Millisecond)
+	r := wait(t, p)
+	want := map[string]bool{}
+	for _, m := range metric.Machine() {
+		want[m.Name] = true
+	}
+	for _, m := range metric.Node() {
+		want["a."+m.Name], want["b."+m.Name] = true, true
+	}
+	got := map[string]bool{}
+	for name, m := range r.Metrics {
+		got[name] = true
+		require.False(t, math.IsNaN(m.Value) || math.IsInf(m.Value, 0), name)
+	}
+	require.Equal(t, want, got)
+	series := map[string]bool{}
+	for _, s := range MachineSeries() {
+		series["machine."+s.Name] = true
+	}
+	for _, s := range NodeSeries() {
+		series["a."+s.Name], series["b."+s.Name] = true, true
+	}
+	for name, values := range r.Timeline {
+		require.True(t, series[name], name)
+		require.Len(t, values, 3, name)
+		delete(series, name)
+	}
+	require.Empty(t, series)
+}
+
+// An odd window has no value for the part of an interval at its end.
+func TestTimelineHasWholeIntervals(t *testing.T) {
+	for window, want := range map[time.Duration]int{50 * time.Millisecond: 0, 100 * time.Millisecond: 1, 250 * time.Millisecond: 2} {
+		t.Run(window.String(), func(t *testing.T) {
+			k := newBench(t)
+			p := k.record(t, 100*time.Millisecond)
+			start(t, p, window)
+			r := wait(t, p)
+			require.Len(t, r.Timeline["a.cpu.total"], want)
+			require.InDelta(t, window.Seconds(), r.Window.Seconds(), 0.001)
+		})
+	}
+}
+
+func TestTimelineDoesNotDisturbTheNode(t *testing.T) {
+	used := map[time.Duration]float64{}
+	for _, interval := range []time.Duration{0, 100 * time.Millisecond, 10 * time.Millisecond} {
+		t.Run(interval.String(), func(t *testing.T) {
+			k := newBench(t)
+			p := k.record(t, interval)
+			start(t, p, time.Second)
+			k.a.run(t, "work", 50_000_000)
+			r := wait(t, p)
+			used[interval] = r.seconds(t, "a.cpu.total")
+			t.Logf("node %.5f s, recorder %.5f s", used[interval], r.seconds(t, "machine.recorder.cpu"))
+		})
+	}
+	require.InEpsilon(t, used[0], used[100*time.Millisecond], 0.01)
+	require.InEpsilon(t, used[0], used[10*time.Millisecond], 0.01)
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	k := newBench(t)
+	p := k.record(t, 0)
+	start(t, p, time.Hour)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := p.Wait(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, p.Close())
+	require.NoError(t, p.Close())
+}
+
+func TestCloseLeavesNothingBehind(t *testing.T) {
+	k := newBench(t)
+	for range 2 { // the first time the libraries open what they keep
+		before := descriptors(t)
+		p, err := New(Options{Nodes: []Target{k.a.Target}, Interval: time.Second})
+		require.NoError(t, err)
+		require.NoError(t, p.Start(monotonic(), time.Hour))
+		require.NoError(t, p.Close())
+		if after := descriptors(t); t.Failed() || before > 0 && after == before {
+			return
+		}
+	}
+	require.Fail(t, "descriptors are left open")
+}
+
+func descriptors(t *testing.T) int {
+	list, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(list)
+}
+
+func TestWhatCannotBeRecordedIsRefused(t *testing.T) {
+	_, err := New(Options{Interval: time.Microsecond})
+	require.ErrorContains(t, err, "shorter than 1ms")
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+
+	p, err := New(Options{Interval: time.Millisecond})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Close()) }()
+	err = p.Start(monotonic(), time.Hour)
+	require.ErrorContains(t, err, "too long")
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+	require.Equal(t, "use an interval of 37ms or more", problem.HintOf(err))
+	require.ErrorContains(t, p.Start(monotonic(), 0), "not positive")
+	_, err = p.Wait(context.Background())
+	require.ErrorContains(t, err, "not started")
+	require.NoError(t, p.Start(monotonic(), time.Millisecond))
+	require.ErrorContains(t, p.Start(monotonic(), time.Millisecond), "started before")
+	wait(t, p)
+}
+
+// synFromNobody is a SYN for port 80 of b from an address that nobody has, and so will answer
+// neither a SYN-ACK nor ARP. The kernel fills in the IP header's checksum.
+func synFromNobody() []byte {
+	from, to := []byte{10, 0, 0, 77}, []byte{10, 0, 0, 2}
+	tcp := []byte{1234 >> 8, 1234 & 0xff, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 5 << 4, 2, 0xff, 0xff, 0, 0, 0, 0}
+	pseudo := slices.Concat(from, to, []byte{0, unix.IPPROTO_TCP, 0, byte(len(tcp))}, tcp)
+	var sum uint32
+	for i := 0; i < len(pseudo); i += 2 {
+		sum += uint32(pseudo[i])<<8 | uint32(pseudo[i+1])
+	}
+	for sum>>16 != 0 {
+		sum = sum&0xffff + sum>>16
+	}
+	tcp[16], tcp[17] = byte(^sum>>8), byte(^sum)
+	ip := []byte{0x45, 0, 0, byte(20 + len(tcp)), 0, 0, 0, 0, 64, unix.IPPROTO_TCP, 0, 0}
+	return slices.Concat(ip, from, to, tcp)
+}
+
+func ExampleNodeSeries() {
+	for _, s := range NodeSeries()[:2] {
+		fmt.Println("web."+s.Name, s.Unit)
+	}
+	// Output:
+	// web.cpu.total 1
+	// web.cpu.softirq 1
+}
