@@ -11,7 +11,8 @@
 //
 // A stage is a pair of devices. On its way out of the first, a packet meets the selector, a
 // BPF program that decides, and a prio qdisc with two bands: one passes packets on, the
-// other holds the netem that acts on those that were chosen. On its way in at the second it
+// other holds the netem that acts on those that were chosen. (Copies are clones that the
+// selector makes: netem makes one at most, and recent kernels do not copy its copies.) On its way in at the second it
 // is counted, by a program that knows nothing of the fault, and sent on. The last device
 // has a netem with the link's own delay and rate, or nothing if it has none.
 //

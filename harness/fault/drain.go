@@ -94,11 +94,9 @@ func (p *plan) longest() time.Duration {
 		d := &p.paths[i]
 		var sum time.Duration
 		for j := range d.stages {
-			sum += holds(&d.stages[j].netem)
+			sum += holds(d.stages[j].netem)
 		}
-		if d.last != nil {
-			sum += holds(d.last)
-		}
+		sum += holds(d.last)
 		most = max(most, sum)
 	}
 	return most
@@ -106,6 +104,9 @@ func (p *plan) longest() time.Duration {
 
 // holds is how long a netem holds a packet of the greatest length that finds it empty.
 func holds(q *netem.Qdisc) time.Duration {
+	if q == nil {
+		return 0
+	}
 	d := q.Latency + q.Jitter
 	if q.Rate != nil {
 		d += time.Duration(float64(largest) / float64(q.Rate.BytesPerSecond) * float64(time.Second))

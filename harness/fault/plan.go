@@ -37,7 +37,8 @@ type path struct {
 type stage struct {
 	// fault is the index of the fault in the scenario, or -1 for the link's own queue.
 	fault int
-	netem netem.Qdisc
+	// netem acts on the chosen packets; nil for duplicate, which the selector does itself.
+	netem *netem.Qdisc
 	// choose is meaningless for the link's own queue, which takes all packets.
 	choose selector
 }
@@ -123,7 +124,7 @@ func (p *path) addLink(l scenario.Link) {
 	delay := time.Duration(l.Delay)
 	switch {
 	case l.Rate > 0 && l.Queue > 0:
-		p.stages = append(p.stages, stage{fault: -1, netem: netem.Qdisc{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}})
+		p.stages = append(p.stages, stage{fault: -1, netem: &netem.Qdisc{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}})
 		if delay > 0 {
 			p.last = &netem.Qdisc{Latency: delay, Limit: room(delay, l.Rate)}
 		}
@@ -150,28 +151,27 @@ func (p *plan) place(d *path) {
 	}
 }
 
-// action returns the netem that does it and the number of copies to be made before it.
-func action(a scenario.Action) (q netem.Qdisc, clones int, err error) {
+// action returns the netem that does it, or the number of copies to be made.
+func action(a scenario.Action) (q *netem.Qdisc, clones int, err error) {
 	set := 0
 	for _, f := range []struct {
 		given bool
-		netem netem.Qdisc
+		netem *netem.Qdisc
 	}{
-		{a.Drop, netem.Qdisc{Loss: netem.All, Limit: slack}},
-		{a.Delay > 0, netem.Qdisc{
+		{a.Drop, &netem.Qdisc{Loss: netem.All, Limit: slack}},
+		{a.Delay > 0, &netem.Qdisc{
 			Latency: time.Duration(a.Delay), Jitter: time.Duration(a.Jitter), Limit: room(time.Duration(a.Delay+a.Jitter), 0),
 		}},
-		{a.Reorder > 0, netem.Qdisc{Latency: time.Duration(a.Reorder), Limit: room(time.Duration(a.Reorder), 0)}},
-		// One netem makes one copy; the selector makes the others.
-		{a.Duplicate > 0, netem.Qdisc{Duplicate: netem.All, Limit: slack}},
-		{a.Rate > 0, netem.Qdisc{Rate: bottleneck(a.Rate), Limit: 10 * slack}},
+		{a.Reorder > 0, &netem.Qdisc{Latency: time.Duration(a.Reorder), Limit: room(time.Duration(a.Reorder), 0)}},
+		{a.Duplicate > 0, nil},
+		{a.Rate > 0, &netem.Qdisc{Rate: bottleneck(a.Rate), Limit: 10 * slack}},
 	} {
 		if f.given {
 			set, q = set+1, f.netem
 		}
 	}
 	if set != 1 {
-		return q, 0, fmt.Errorf("%d actions, want one of drop, delay, reorder, duplicate and rate", set)
+		return nil, 0, fmt.Errorf("%d actions, want one of drop, delay, reorder, duplicate and rate", set)
 	}
-	return q, max(a.Duplicate-1, 0), nil
+	return q, a.Duplicate, nil
 }

@@ -30,7 +30,7 @@ func Preflight() error {
 
 func preflight() (err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return missing(fmt.Errorf("create namespace: %w", err), "network namespaces", "net namespaces")
+		return missing(fmt.Errorf("create namespace: %w", err), "", "")
 	}
 	var undo undo.Stack
 	defer func() { err = errors.Join(err, undo.Close()) }()
@@ -46,7 +46,7 @@ func preflight() (err error) {
 	undo.Push(conn.Close)
 	s := &scenario.Scenario{
 		Links:  []scenario.Link{{Between: [2]string{"a", "b"}}},
-		Faults: []scenario.Fault{{Name: "trial", Link: [2]string{"a", "b"}, From: "a", Do: scenario.Action{Duplicate: 2}}},
+		Faults: []scenario.Fault{{Name: "trial", Link: [2]string{"a", "b"}, From: "a", Do: scenario.Action{Delay: 1}}},
 	}
 	p, err := newPlan(s, 0)
 	if err != nil {

@@ -19,7 +19,7 @@ type selector struct {
 	// them, and packets of flows for which there was no room in the table.
 	matched, chosen, overflow slot
 	// clones is how many copies of a chosen packet the program sends ahead of it, through
-	// the device with this index.
+	// the device with this index. With 0 of them, it gives the packet to netem.
 	clones, device int
 }
 
@@ -161,14 +161,20 @@ func (a *assembler) mix() {
 
 func asInt64(u uint64) int64 { return int64(u) }
 
-// act counts the packet as chosen, sends the copies ahead and gives it to netem.
+// act counts the packet as chosen, and copies it or gives it to netem.
+//
+// Copies are not made by netem. One netem makes one copy at most; and since "net:
+// Introduce skb tc depth field to track packet loops" (98b34f3e8c, 2026; seen on 6.12.117
+// and 7.2.13) its copies carry a flag for as long as they live, through veths and routers,
+// by which no netem copies them again. A clone is a packet like any other.
 func (s selector) act(a *assembler, st *state) {
 	a.count(st, s.chosen)
-	if s.clones > 0 {
-		a.set(ctx, skbMark, cloneMark)
-		for range s.clones {
-			a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
-		}
+	if s.clones == 0 {
+		a.set(ctx, skbPriority, actingBand)
+		return
 	}
-	a.set(ctx, skbPriority, actingBand)
+	a.set(ctx, skbMark, cloneMark) // clones come by here again: they are to pass
+	for range s.clones {
+		a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
+	}
 }

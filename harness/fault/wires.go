@@ -143,7 +143,9 @@ func (w *Wires) build(i int) error {
 		if err != nil {
 			return err
 		}
-		w.devices[device{p.link, pair.in.Index, handle}] = role{i, j}
+		if handle != 0 {
+			w.devices[device{p.link, pair.in.Index, handle}] = role{i, j}
+		}
 		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
 			return err
 		}
@@ -166,16 +168,20 @@ func (w *Wires) stand(wire *wire, b boundary, node *topology.Node, device string
 	return wire.attach(node.Netlink(), node.Name+"/"+device, index, ingress, p)
 }
 
-// fill gives a stage its qdiscs and its selector, and returns the netem's handle.
+// fill gives a stage its qdiscs and its selector, and returns the netem's handle, or 0.
 func (w *Wires) fill(wire *wire, s *stage, p *pair) (uint32, error) {
 	if s.fault < 0 {
-		return rootHandle, wire.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, s.netem)
+		return rootHandle, wire.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, *s.netem)
 	}
-	if err := wire.addBands(p.in.Index); err != nil {
-		return 0, err
-	}
-	if err := wire.addNetem(p.in.Name, p.in.Index, faultHandle, faultParent, s.netem); err != nil {
-		return 0, err
+	var handle uint32
+	if s.netem != nil {
+		handle = faultHandle
+		if err := wire.addBands(p.in.Index); err != nil {
+			return 0, err
+		}
+		if err := wire.addNetem(p.in.Name, p.in.Index, faultHandle, faultParent, *s.netem); err != nil {
+			return 0, err
+		}
 	}
 	choose := s.choose
 	choose.device = p.in.Index
@@ -187,7 +193,7 @@ func (w *Wires) fill(wire *wire, s *stage, p *pair) (uint32, error) {
 	if flows != nil {
 		w.undo.Push(flows.Close)
 	}
-	return faultHandle, wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program)
+	return handle, wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program)
 }
 
 // Arm starts the faults' clocks: start is that of the measured window, in ns of
