@@ -31,8 +31,9 @@ test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERN
 soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))
 
-bench: setup ## measure the harness itself
-	@bin/ruleout bench
+bench: setup ## measure the harness itself, side by side with what it replaces
+	go test -run "^$$" -bench Build6x5 ./harness/topology
+	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 
 lint: go ## golangci-lint and actionlint, as Go tools
 	go tool -modfile=$(LINT)/golangci-lint/go.mod golangci-lint run

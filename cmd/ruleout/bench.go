@@ -1,6 +1,74 @@
 package main
 
-type benchCmd struct{}
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/ruleout/ruleout/harness/bench"
+)
+
+type benchCmd struct {
+	Scenario string `help:"Scenario whose runs are counted." default:"scenarios/bench/hundred.yaml" placeholder:"FILE" complete:"yaml"`
+	Recorded string `help:"Scenario that is run with and without its timeline." default:"scenarios/dup-ack.yaml" placeholder:"FILE" complete:"yaml"`
+	Kernel   string `help:"Kernel from the store." placeholder:"NAME" complete:"kernel"`
+	N        int    `short:"n" help:"Runs to be counted." default:"16" placeholder:"RUNS"`
+	Jobs     int    `short:"j" help:"Runs at a time." default:"2" placeholder:"JOBS"`
+	Format   string `help:"Output: text or json." enum:"text,json" default:"text"`
+}
+
+func (*benchCmd) Help() string {
+	return `The machine should have nothing else to do. A target that is missed is marked, and is no error.
+
+Examples:
+
+  ruleout bench
+  ruleout bench -n 40 --format json`
+}
 
 // Run carries the command out.
-func (*benchCmd) Run(u *ui) error { return nil }
+func (c *benchCmd) Run(ctx context.Context, u *ui) error {
+	counted, err := loadScenario(c.Scenario, nil)
+	if err != nil {
+		return err
+	}
+	recorded, err := loadScenario(c.Recorded, nil)
+	if err != nil {
+		return err
+	}
+	unrecorded, err := loadScenario(c.Recorded, []string{"timeline=off"})
+	if err != nil {
+		return err
+	}
+	figures, err := bench.Run(ctx, bench.Options{
+		File: c.Scenario, Scenario: counted, Recorded: recorded, Unrecorded: unrecorded,
+		Kernel: c.Kernel, Runs: c.N, Jobs: c.Jobs, Progress: func(text string) { u.note("%s", text) },
+	})
+	if err != nil {
+		return err
+	}
+	if c.Format == formatJSON {
+		return u.json(figures)
+	}
+	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\twhat\tmeasured\ttarget\t")
+	for _, f := range figures {
+		mark, target := "", ""
+		if f.Better != "" {
+			mark, target = "✓", fmt.Sprintf("%s %.4g", f.Better, f.Target)
+			if !f.Met() {
+				mark = "✗"
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\t%s\n", mark, f.Name, threeDigits(f.Value), f.Unit, target, f.Note)
+	}
+	return w.Flush()
+}
+
+// threeDigits formats with three digits that matter, or all those before the point.
+func threeDigits(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}

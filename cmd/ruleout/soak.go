@@ -26,7 +26,7 @@ type soakCmd struct {
 }
 
 func (*soakCmd) Help() string {
-	return `Every run must have the digest of the first one, and one with another seed must have another.
+	return `Every run must have the digest of the first one, and one with another seed must have measured something else.
 
 Exit status: 0 all digests are equal, 4 they are not.
 
@@ -111,8 +111,8 @@ func printSoak(u *ui, results []*soak.Result) error {
 	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "scenario\tkernel\tQEMU\tequal\trate\truns/s\tdigest\tother seed")
 	for _, r := range results {
-		other := "differs"
-		if r.OtherSeed == r.Digest {
+		other := fmt.Sprintf("differs in %d fields", r.OtherSeedDiffers)
+		if r.OtherSeedDiffers == 0 {
 			other = "THE SAME"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%.1f %%\t%.2f\t%s\t%s\n", r.Scenario, r.Kernel, r.QEMU, r.Equal, r.Runs,

@@ -22,6 +22,9 @@ var everyday = map[string]bool{
 	"TcpExt.TCPFromZeroWindowAdv": true, "TcpExt.TCPToZeroWindowAdv": true, "TcpExt.TCPWantZeroWindowAdv": true,
 }
 
+// settings of TCP that the kernel lists among its counters (RFC 4022). They never move.
+var settings = map[string]bool{"Tcp.RtoAlgorithm": true, "Tcp.RtoMin": true, "Tcp.RtoMax": true, "Tcp.MaxConn": true}
+
 // counters shows the kernel's counters that moved, a row each and a column for each
 // node on which one of them did. Without AllCounters only those of TCP and of
 // listening sockets, the telling ones first, and at most [mostCounters].
@@ -29,7 +32,7 @@ func counters(r *result.Record, o Options) section {
 	moved := make(map[string]bool)
 	for _, c := range r.Counters {
 		for name, n := range c {
-			if n != 0 {
+			if n != 0 && !settings[name] {
 				moved[name] = true
 			}
 		}

@@ -59,7 +59,7 @@ faults:
 			ByError: map[string]int64{"timeout": 2, "reset": 1}, LateP99: 41_200, LateMax: 1_310_000},
 		Metrics: map[string]result.Metric{},
 		Counters: map[string]map[string]int64{
-			"web":    {"TcpExt.TCPDSACKIgnoredNoUndo": 3, "TcpExt.TCPRenoRecovery": 412, "TcpExt.TCPPureAcks": 12_345, "Tcp.RetransSegs": 1_204_332, "IpExt.InOctets": 9},
+			"web":    {"TcpExt.TCPDSACKIgnoredNoUndo": 3, "TcpExt.TCPRenoRecovery": 412, "TcpExt.TCPPureAcks": 12_345, "Tcp.RetransSegs": 1_204_332, "Tcp.RtoMax": 120_000, "IpExt.InOctets": 9},
 			"client": {"TcpExt.TCPRenoRecovery": 0, "Tcp.RetransSegs": 0, "TcpExt.TCPPureAcks": 7, "IpExt.InOctets": 8},
 		},
 		Expect: []result.Expectation{

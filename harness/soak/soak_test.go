@@ -3,7 +3,6 @@ package soak_test
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -82,14 +81,10 @@ func TestARunWithoutARecordFails(t *testing.T) {
 }
 
 func TestASeedThatChangesNothingFails(t *testing.T) {
-	w := func(int64, uint64) (*result.Record, error) { return &result.Record{}, nil }
-	r, err := soak.Run(t.Context(), runnerFunc(func(context.Context, backend.Request) (*result.Record, error) {
-		r, err := w(0, 0)
-		r.Digest = "sha256:same"
-		return r, err
-	}), soak.Options{Scenario: &scenario.Scenario{}, Seed: 1, Runs: 2, Jobs: 1})
-	require.NoError(t, err)
-	require.Equal(t, 2, r.Equal)
+	r := soaked(t, func(int64, uint64) (*result.Record, error) { return record(0.1), nil })
+	require.Equal(t, 20, r.Equal)
+	require.NotEqual(t, r.Digest, r.OtherSeed, "the digest covers the seed itself")
+	require.Zero(t, r.OtherSeedDiffers)
 	require.False(t, r.Pass())
 }
 
@@ -103,7 +98,7 @@ func TestCancelEndsASoak(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := soak.Run(ctx, runnerFunc(func(ctx context.Context, r backend.Request) (*result.Record, error) {
 		cancel()
-		return &result.Record{Digest: strconv.Itoa(int(r.Seed))}, nil
+		return &result.Record{Seed: r.Seed}, nil
 	}), soak.Options{Scenario: &scenario.Scenario{}, Runs: 1000, Jobs: 2})
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -1,0 +1,70 @@
+package bench
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMet(t *testing.T) {
+	require.True(t, Figure{Value: 5}.Met(), "no target")
+	require.True(t, Figure{Value: 60, Better: AtMost, Target: 60}.Met())
+	require.False(t, Figure{Value: 61, Better: AtMost, Target: 60}.Met())
+	require.True(t, Figure{Value: 1.5, Better: AtLeast, Target: 1.5}.Met())
+	require.False(t, Figure{Value: 1.4, Better: AtLeast, Target: 1.5}.Met())
+}
+
+func TestAtATimeCallsEachOnce(t *testing.T) {
+	var seen [100]atomic.Int64
+	var now, most atomic.Int64
+	require.NoError(t, atATime(3, len(seen), func(i int) error {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer now.Add(-1)
+		seen[i].Add(1)
+		return nil
+	}))
+	for i := range seen {
+		require.EqualValues(t, 1, seen[i].Load())
+	}
+	require.LessOrEqual(t, most.Load(), int64(3))
+}
+
+func TestAtATimeStopsAtAnError(t *testing.T) {
+	var calls atomic.Int64
+	err := atATime(2, 1000, func(int) error { calls.Add(1); return errors.New("no") })
+	require.EqualError(t, err, "no")
+	require.LessOrEqual(t, calls.Load(), int64(2))
+}
+
+func TestQuantile(t *testing.T) {
+	times := []time.Duration{5, 1, 4, 2, 3}
+	require.EqualValues(t, 3, quantile(times, 0.5))
+	require.EqualValues(t, 5, quantile(times, 0.9))
+	require.EqualValues(t, 5, quantile(times, 1))
+}
+
+func TestPeakMemoryIsThatOfAGoProcess(t *testing.T) {
+	peak, err := peakMemory()
+	require.NoError(t, err)
+	require.Greater(t, peak, 1e6)
+	require.Less(t, peak, 10e9)
+}
+
+func TestBootTimeIsReadFromTheTemplate(t *testing.T) {
+	cache := t.TempDir()
+	_, err := bootTime(cache)
+	require.ErrorContains(t, err, "made 0 templates")
+	dir := filepath.Join(cache, "ruleout", "templates", "0123")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "meta.json"), []byte(`{"build": 2.5}`), 0o644))
+	took, err := bootTime(cache)
+	require.NoError(t, err)
+	require.Equal(t, 2500*time.Millisecond, took)
+}

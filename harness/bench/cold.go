@@ -1,0 +1,126 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/ruleout/ruleout/harness/kernel"
+)
+
+// commands compares runs that are made by the command, each in a process of its own, with
+// a full cache and with an empty one.
+func (m *measurement) commands(ctx context.Context) (err error) {
+	cache, err := kernel.CacheDir()
+	if err != nil {
+		return err
+	}
+	// In the cache, since that is a file system with room for machines.
+	work, err := os.MkdirTemp(cache, "bench-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+
+	m.Progress(fmt.Sprintf("%d commands, %d at a time, with frozen machines in the cache", m.Runs, m.Jobs))
+	warm, err := m.timed(m.Runs, func(i int) error {
+		return m.command(ctx, filepath.Dir(cache), filepath.Join(work, "records"))
+	})
+	if err != nil {
+		return err
+	}
+	runs := max(4, m.Runs/4)
+	m.Progress(fmt.Sprintf("%d commands, %d at a time, each of which boots its own machine", runs, m.Jobs))
+	boots := make([]time.Duration, runs)
+	cold, err := m.timed(runs, func(i int) error {
+		own := filepath.Join(work, fmt.Sprint("cold", i))
+		if err := os.MkdirAll(filepath.Join(own, "ruleout"), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink(filepath.Join(cache, "kernels"), filepath.Join(own, "ruleout", "kernels")); err != nil {
+			return err
+		}
+		if err := m.command(ctx, own, filepath.Join(work, "records")); err != nil {
+			return err
+		}
+		var err error
+		if boots[i], err = bootTime(own); err != nil {
+			return err
+		}
+		return os.RemoveAll(own) // each takes the size of a guest's memory
+	})
+	if err != nil {
+		return err
+	}
+	slices.Sort(boots)
+	m.add(Figure{Name: "boot of a template", Value: boots[len(boots)/2].Seconds(), Unit: "s",
+		Note: fmt.Sprintf("median, %d at a time", m.Jobs)})
+	m.add(Figure{Name: "commands that clone", Value: warm, Unit: "1/s", Note: fmt.Sprintf("%d at a time", m.Jobs)})
+	m.add(Figure{Name: "commands that boot", Value: cold, Unit: "1/s", Note: fmt.Sprintf("%d at a time", m.Jobs)})
+	m.add(Figure{Name: "cloning is faster than booting by", Value: warm / cold, Unit: "times", Better: AtLeast, Target: 4})
+	return nil
+}
+
+// timed returns how many calls of f were made a second.
+func (m *measurement) timed(n int, f func(i int) error) (float64, error) {
+	began := time.Now()
+	err := atATime(m.Jobs, n, f)
+	return float64(n) / time.Since(began).Seconds(), err
+}
+
+// command makes one run in a process of its own.
+func (m *measurement) command(ctx context.Context, cache, out string) error {
+	args := []string{"run", m.File, "--format", "json", "--out", out}
+	if m.Kernel != "" {
+		args = append(args, "--kernel", m.Kernel)
+	}
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache)
+	// The child is asked to end, so that it ends its machine; see [exec.Cmd.WaitDelay].
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("ruleout run %s: %w: %s", m.File, err, lastLine(stderr.Bytes()))
+	}
+	return nil
+}
+
+func lastLine(b []byte) []byte {
+	b = bytes.TrimSpace(b)
+	return b[bytes.LastIndexByte(b, '\n')+1:]
+}
+
+// bootTime returns how long the one template in a cache took to make.
+func bootTime(cache string) (time.Duration, error) {
+	found, err := filepath.Glob(filepath.Join(cache, "ruleout", "templates", "*", "meta.json"))
+	if err != nil {
+		return 0, err
+	}
+	if len(found) != 1 {
+		return 0, fmt.Errorf("a cold run made %d templates", len(found))
+	}
+	b, err := os.ReadFile(found[0])
+	if err != nil {
+		return 0, err
+	}
+	var meta struct {
+		Build float64 `json:"build"` // s
+	}
+	if err := json.Unmarshal(b, &meta); err != nil {
+		return 0, fmt.Errorf("read %s: %w", found[0], err)
+	}
+	return time.Duration(meta.Build * float64(time.Second)), nil
+}
