@@ -162,7 +162,7 @@ func drawScenario(t *rapid.T) (*Scenario, *yaml.Node) {
 	add("links[0].delay", duration(0, 60e9))
 	add("links[0].rate", Rate(rapid.Uint64Range(1000, 100e9).Draw(t, "rate")).String())
 	add("links[0].queue", rapid.IntRange(1, 1e6).Draw(t, "queue"))
-	add("load[0].http.rate", Frequency(rapid.Float64Range(1e-3, 1e5).Draw(t, "frequency")).String())
+	add("load[0].http.rate", Frequency(rapid.Float64Range(1e-3, 2e3).Draw(t, "frequency")).String())
 	add("load[0].http.at", duration(0, 9e9))
 	add("load[0].http.keepalive", rapid.Bool().Draw(t, "keepalive"))
 	add("faults.loss.select.chance", Share(rapid.Float64Range(1e-6, 1).Draw(t, "chance")).String())
