@@ -29,8 +29,8 @@ faults:
   - {name: dup-acks, link: [client, front-2], from: client, do: {duplicate: 3}}
 `
 
-func scenarioOf(t require.TestingT, text string) *scenario.Scenario {
-	s, err := expect.Parse("world.yaml", []byte(text), nil)
+func worldScenario(t require.TestingT) *scenario.Scenario {
+	s, err := expect.Parse("world.yaml", []byte(world), nil)
 	require.NoError(t, err)
 	return s
 }
@@ -85,7 +85,7 @@ func TestEval(t *testing.T) {
 		{"web.memory.peak / 10s > 0", true, 2e6},
 	} {
 		t.Run(c.expr, func(t *testing.T) {
-			e, err := expect.Compile(c.expr, scenarioOf(t, world))
+			e, err := expect.Compile(c.expr, worldScenario(t))
 			require.NoError(t, err)
 			require.Equal(t, c.expr, e.String())
 			ok, lhs, err := e.Eval(lookup)
@@ -105,7 +105,7 @@ func TestEvalFails(t *testing.T) {
 		{"http.errors == 0 and http.latency.max < 1s", "http.latency.max was not recorded"},
 	} {
 		t.Run(c.expr, func(t *testing.T) {
-			e, err := expect.Compile(c.expr, scenarioOf(t, world))
+			e, err := expect.Compile(c.expr, worldScenario(t))
 			require.NoError(t, err)
 			ok, _, err := e.Eval(lookup)
 			require.ErrorContains(t, err, c.want)
@@ -120,7 +120,7 @@ func TestShortCircuit(t *testing.T) {
 		"http.errors == 1 and http.latency.max < 1s": false,
 		"http.errors == 0 or http.latency.max < 1s":  true,
 	} {
-		e, err := expect.Compile(expr, scenarioOf(t, world))
+		e, err := expect.Compile(expr, worldScenario(t))
 		require.NoError(t, err)
 		ok, _, err := e.Eval(lookup)
 		require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestCompileRefuses(t *testing.T) {
 			"               ^^^", `"“" is not part of the language`, ""},
 	} {
 		t.Run(c.expr, func(t *testing.T) {
-			_, err := expect.Compile(c.expr, scenarioOf(t, world))
+			_, err := expect.Compile(c.expr, worldScenario(t))
 			var e *expect.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, c.msg, e.Msg)
@@ -217,7 +217,7 @@ func TestLoadOfAMissingFile(t *testing.T) {
 
 // Whatever is thrown at it, Compile returns an *Error within the text, or something that Eval can decide.
 func TestCompileNeverPanics(t *testing.T) {
-	s := scenarioOf(t, world)
+	s := worldScenario(t)
 	parts := []string{"http.errors", "web.cpu.user", "http.latency.p99", "==", "<", "and", "or", "not", "(", ")", "+", "-", "*", "/", "0", "3", "20%", "4ms", "1/s", "µ", "\x80", ""}
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 12).Draw(t, "parts"), " ")
