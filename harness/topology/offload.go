@@ -24,7 +24,7 @@ import (
 //   - Checksums, both ways: a veth that offers them passes packets on with a checksum that
 //     is not filled in. Loss and copies would not care, but captures would show every
 //     packet as broken. With them off, sender and receiver compute as without a clever
-//     card. BenchmarkChecksum says what that costs.
+//     card. BenchmarkTransfer says what that costs.
 //   - Scatter-gather goes with the checksums: the kernel allows it only beside them.
 //
 // Names are the kernel's (netdev_features_strings in net/ethtool/common.c).
@@ -32,7 +32,7 @@ var offloads = []string{
 	"tx-checksum-", "rx-checksum",
 	"tx-scatter-gather",
 	"tx-tcp", "tx-udp", "tx-sctp", "tx-gso", "tx-generic-segmentation",
-	"tx-gre", "tx-ipxip", "tx-udp_tnl", "tx-tunnel", "tx-esp-segmentation", "tx-fcoe-segmentation",
+	"tx-gre", "tx-ipxip", "tx-tunnel", "tx-esp-segmentation", "tx-fcoe-segmentation",
 	"rx-gro", "rx-lro", "rx-udp-gro",
 }
 
