@@ -9,11 +9,11 @@ import (
 )
 
 type benchCmd struct {
-	Scenario string `help:"Scenario whose runs are counted." default:"scenarios/bench/hundred.yaml" placeholder:"FILE" complete:"yaml"`
-	Recorded string `help:"Scenario that is run with and without its timeline." default:"scenarios/dup-ack.yaml" placeholder:"FILE" complete:"yaml"`
+	Scenario string `help:"Scenario whose runs are counted (default ${default})." default:"scenarios/bench/hundred.yaml" placeholder:"FILE" complete:"yaml"`
+	Recorded string `help:"Scenario that is run with and without its timeline (default ${default})." default:"scenarios/dup-ack.yaml" placeholder:"FILE" complete:"yaml"`
 	Kernel   string `help:"Kernel from the store." placeholder:"NAME" complete:"kernel"`
-	N        int    `short:"n" help:"Runs to be counted." default:"16" placeholder:"RUNS"`
-	Jobs     int    `short:"j" help:"Runs at a time." default:"2" placeholder:"JOBS"`
+	N        int    `short:"n" help:"Runs to be counted (default ${default})." default:"16" placeholder:"RUNS"`
+	Jobs     int    `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
 	Format   string `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 

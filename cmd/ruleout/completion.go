@@ -25,7 +25,7 @@ func (*completionCmd) Help() string {
 
 Examples:
 
-  source <(ruleout completion bash)
+  ruleout completion bash > ~/.local/share/bash-completion/completions/ruleout
   ruleout completion zsh > ~/.zfunc/_ruleout
   ruleout completion fish > ~/.config/fish/completions/ruleout.fish`
 }
@@ -82,7 +82,7 @@ func completions(node *kong.Node, words []string) []string {
 			onlyArguments = true
 		case strings.HasPrefix(word, "-"):
 			name, _, valued := strings.Cut(word, "=")
-			if f := flag(node, name); f != nil && !valued && !f.IsBool() {
+			if f := flagNamed(node, name); f != nil && !valued && !f.IsBool() {
 				waiting = f
 			}
 		default:
@@ -98,13 +98,13 @@ func completions(node *kong.Node, words []string) []string {
 		return matching(last, "", candidates(waiting.Value, last))
 	}
 	if name, value, valued := strings.Cut(last, "="); valued && strings.HasPrefix(last, "--") && !onlyArguments {
-		if f := flag(node, name); f != nil {
+		if f := flagNamed(node, name); f != nil {
 			return matching(last, name+"=", candidates(f.Value, value))
 		}
 	}
 	var all []string
 	if strings.HasPrefix(last, "-") && !onlyArguments {
-		for _, f := range flags(node) {
+		for _, f := range flagsOf(node) {
 			all = append(all, "--"+f.Name+"\t"+f.Help)
 		}
 		return matching(last, "", all)
@@ -140,7 +140,7 @@ func unbreak(words []string) []string {
 	return out
 }
 
-func flags(node *kong.Node) []*kong.Flag {
+func flagsOf(node *kong.Node) []*kong.Flag {
 	var out []*kong.Flag
 	for n := node; n != nil; n = n.Parent {
 		for _, f := range n.Flags {
@@ -152,8 +152,8 @@ func flags(node *kong.Node) []*kong.Flag {
 	return out
 }
 
-func flag(node *kong.Node, word string) *kong.Flag {
-	for _, f := range flags(node) {
+func flagNamed(node *kong.Node, word string) *kong.Flag {
+	for _, f := range flagsOf(node) {
 		if word == "--"+f.Name || f.Short != 0 && word == "-"+string(f.Short) {
 			return f
 		}

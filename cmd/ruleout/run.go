@@ -11,16 +11,13 @@ import (
 	"github.com/ruleout/ruleout/harness/result"
 )
 
-// defaultOut is where records are kept, below the current directory.
-const defaultOut = "results/runs"
-
 type runCmd struct {
 	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml"`
-	Seed     uint64   `help:"Seed of everything that is random in the run." default:"1" placeholder:"N"`
-	Kernel   string   `help:"Kernel from the store, by name, release or series, such as 6.1." placeholder:"NAME" complete:"kernel"`
+	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
+	Kernel   string   `help:"Kernel from the store, by name, release or series, such as 6.1 (default: the one that kernel list marks)." placeholder:"NAME" complete:"kernel"`
 	Backend  string   `help:"Where to run: vm (a clone in virtual time; repeats to the bit) or host (this machine's kernel; needs root)." enum:"vm,host" default:"vm"`
 	Set      []string `help:"Change a value of the scenario; may be given again." sep:"none" placeholder:"PATH=VALUE"`
-	Out      string   `help:"Directory for the record." default:"results/runs" placeholder:"DIR" type:"path" complete:"dir"`
+	Out      string   `help:"Directory for the record (default ${default})." default:"results/runs" placeholder:"DIR" type:"path" complete:"dir"`
 	Format   string   `help:"Output: text or json (the record on standard output, events on standard error)." enum:"text,json" default:"text"`
 	Markdown bool     `help:"Write the tables as Markdown, for the summary of a CI job."`
 
@@ -64,6 +61,9 @@ func (c *runCmd) Run(ctx context.Context, u *ui) error {
 		return err
 	}
 	path = shorten(path)
+	if c.Format == formatText {
+		fmt.Fprintln(u.err) // between what happened and what came of it
+	}
 	options := report.Options{
 		Color: color(u.out), AllCounters: c.AllCounters, Path: path,
 		Replay: "ruleout replay " + quote(path),

@@ -14,10 +14,10 @@ import (
 
 type soakCmd struct {
 	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml"`
-	N         int      `short:"n" help:"Runs of each scenario." default:"20" placeholder:"RUNS"`
-	Jobs      int      `short:"j" help:"Runs at a time." default:"2" placeholder:"JOBS"`
+	N         int      `short:"n" help:"Runs of each scenario (default ${default})." default:"20" placeholder:"RUNS"`
+	Jobs      int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
 	Load      bool     `help:"Keep every processor busy with other work meanwhile."`
-	Seed      uint64   `help:"Seed of the runs." default:"1" placeholder:"N"`
+	Seed      uint64   `help:"Seed of the runs (default ${default})." default:"1" placeholder:"N"`
 	Kernel    []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
 	QEMU      []string `help:"Path of a QEMU; may be given again." placeholder:"PATH" name:"qemu"`
 	Set       []string `help:"Change a value of the scenarios; may be given again." sep:"none" placeholder:"PATH=VALUE"`
