@@ -123,6 +123,9 @@ func (r *running) startLoads(ctx context.Context, groups map[string]*cgroup.Grou
 		if l.HTTP.IPv6 {
 			addr = addr6
 		}
+		if !addr.IsValid() { // links with an MTU below 1280 carry no IPv6
+			return fmt.Errorf("load[%d]: node %s has no IPv6 path to %s", i, l.From, l.To)
+		}
 		config := load.NewConfig(r.scenario, i, netip.AddrPortFrom(addr, uint16(l.HTTP.Port)), r.seed)
 		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i), config)
 		if err != nil {
