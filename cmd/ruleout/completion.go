@@ -47,7 +47,7 @@ type completeCmd struct {
 }
 
 // Run carries the command out.
-func (c *completeCmd) Run(u *ui, parser *kong.Kong) error {
+func (c *completeCmd) Run(u *ui, parser *kong.Kong) error { //nolint:unparam // kong calls methods that return an error
 	words := c.Words
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]

@@ -23,8 +23,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 
@@ -203,13 +203,11 @@ func (u *ui) error(message, hint string, code int, mistakes []mistake) {
 
 // quote makes a word safe to paste into a shell.
 func quote(word string) string {
-	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,+%@", r))
-	}) {
+	if plain.MatchString(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// took formats a wall time for people.
-func took(d time.Duration) string { return d.Round(time.Millisecond).String() }
+// plain words mean themselves in every shell.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./=:,+%@-]+$`)

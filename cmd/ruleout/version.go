@@ -15,7 +15,7 @@ func (*versionCmd) Help() string {
 }
 
 // Run carries the command out.
-func (*versionCmd) Run(u *ui) error {
+func (*versionCmd) Run(u *ui) error { //nolint:unparam // kong calls methods that return an error
 	u.printf("ruleout %s (%s %s/%s)\n", backend.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }

@@ -210,14 +210,13 @@ func nodeNames(r *result.Record) []string {
 func expectations(r *result.Record) section {
 	sec := section{title: "Expectations", left: 2, header: []string{"", "expected", "was"}}
 	for _, e := range r.Expect {
-		mark, was := "✗", ""
+		mark, was := "✗", none
 		if e.OK {
 			mark = "✓"
 		}
 		if e.Error == "" {
 			was = expected(r, e)
 		} else {
-			was = none
 			sec.note = join(sec.note, e.Expr+": "+e.Error)
 		}
 		sec.rows = append(sec.rows, []string{mark, e.Expr, was})
