@@ -66,16 +66,19 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 	if err != nil {
 		return storeError(err)
 	}
-	if m.Instructions, err = instructions(saved); err != nil {
+	if m.Instructions, err = normalise(saved, c.Shift); err != nil {
 		return err
+	}
+	if _, err := state.WriteAt(saved, 0); err != nil {
+		return storeError(err)
 	}
 	if err := checkInstructions(m.Instructions, progress); err != nil {
 		return err
 	}
-	if err := clearLeakedPage(ram); err != nil {
+	if err := clearLeaked(ram); err != nil {
 		return storeError(err)
 	}
-	if m.Hash, err = hashMemory(ram); err != nil {
+	if m.Hash, err = hashMachine(ram, saved); err != nil {
 		return err
 	}
 	m.Build = time.Since(began).Seconds()
@@ -133,21 +136,12 @@ func freeze(ctx context.Context, c *Config, work *workDir, state *os.File, m *me
 		return err
 	}
 	p.finish()
-	defer p.console.Close()
+	defer p.close()
 	if p.story.checked == nil {
 		return &BootError{p.unfinished()}
 	}
 	m.Checked = *p.story.checked
 	return nil
-}
-
-// unfinished says why a machine stopped itself without a word.
-func (p *process) unfinished() error {
-	text := p.consoleText()
-	if err := p.story.failed(text); err != nil {
-		return err
-	}
-	return &DiedError{State: p.cmd.ProcessState.String(), Stderr: p.stderr.String(), Console: lastLines(text, 5)}
 }
 
 // checkSpace refuses to begin what would end in a SIGBUS of QEMU: it writes the guest's

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -69,12 +70,12 @@ func (c *Clone) Start(ctx context.Context) error {
 	if c.process != nil {
 		return errors.New("start a clone: it was started already")
 	}
+	if c.VirtualLimit <= 0 {
+		c.VirtualLimit = time.Hour
+	}
 	envelope := frame.Envelope{Entropy: c.Entropy, VirtualLimit: c.VirtualLimit, Payload: c.Payload}
 	if envelope.Entropy == [frame.EntropyLen]byte{} {
 		envelope.Entropy = sha256.Sum256(c.Payload)
-	}
-	if envelope.VirtualLimit <= 0 {
-		envelope.VirtualLimit = time.Hour
 	}
 	// A descriptor of its own: the position is a part of the open file.
 	state, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", c.template.state.Fd()))
@@ -140,19 +141,13 @@ func (c *Clone) Wait() error {
 	if p == nil {
 		return errors.New("wait for a clone: it was not started")
 	}
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		// A kernel that knows the device stops the machine when it panics.
-		if p.monitor.wait("GUEST_PANICKED", nil) == nil {
-			p.kill(nil)
-		}
-	}()
+	fetched := make(chan error, 1)
+	go func() { fetched <- p.attend(c.Output) }()
 	<-p.told
 	p.finish()
-	<-stopped
+	fetchErr := <-fetched
 	c.cancel()
-	defer p.console.Close()
+	defer p.close()
 	console := p.consoleText()
 	c.usage = Usage{Wall: time.Since(p.started)}
 	c.usage.Memory, c.usage.CPU = p.usage()
@@ -164,7 +159,7 @@ func (c *Clone) Wait() error {
 			return fmt.Errorf("pass on the console: %w", err)
 		}
 	}
-	return classify(c.outcome(console))
+	return classify(cmp.Or(c.outcome(console), fetchErr))
 }
 
 // Usage is what the clone cost; it is known after Wait.
@@ -175,9 +170,12 @@ func (c *Clone) outcome(console string) error {
 	p.mu.Lock()
 	cause := p.cause
 	p.mu.Unlock()
+	panicked := findPanic(console)
 	switch {
+	case panicked != nil: // whatever became of the machine afterwards
+		return panicked
 	case errors.Is(cause, errWall):
-		return &LimitError{Limit: c.WallLimit, Last: s.last(console)}
+		return &LimitError{Limit: c.WallLimit, Last: s.recent(console)}
 	case cause != nil:
 		return cause
 	}
@@ -185,8 +183,8 @@ func (c *Clone) outcome(console string) error {
 		return err
 	}
 	switch {
-	case s.limit != "":
-		return &LimitError{Virtual: true, Limit: c.VirtualLimit, Last: s.last(console)}
+	case s.limited:
+		return &LimitError{Virtual: true, Limit: c.VirtualLimit, Last: s.last}
 	case s.status == nil:
 		return p.unfinished()
 	case *s.status != 0:

@@ -25,6 +25,7 @@ const (
 	fdFrames             // the guest's output port: the write end of a pipe
 	fdConsole            // the guest's serial console: a memory file
 	fdPayload            // a memory file
+	fdOutput             // a memory file for output that is fetched from the guest's memory
 	fdRAM                // of a clone
 )
 
@@ -118,7 +119,9 @@ func (c *Config) clock(p plan) device {
 func console() device {
 	return device{
 		options: []string{"-chardev", "file,id=console,path=" + inherited(fdConsole), "-serial", "chardev:console"},
-		append:  "console=ttyS0 quiet panic=-1 oops=panic",
+		// A kernel that panics ends the machine at once: by a triple fault, since a
+		// microvm has nothing else to reset it.
+		append: "console=ttyS0 quiet panic=-1 oops=panic reboot=t",
 	}
 }
 
@@ -146,9 +149,12 @@ func control() device {
 	}}
 }
 
-// quiet are settings of the kernel that belong to no device.
+// quiet are settings of the kernel that belong to no device. Without the distribution's
+// certificates the kernel loads its modules without verifying their signatures, which package
+// kernel has no need of: verifying them costs 100 million instructions a module, and reading
+// the certificates 350 million (Debian 7.2), of the 2^31 that a template may take.
 func quiet() device {
-	return device{append: "audit=0 psi=1 cgroup_no_v1=all"}
+	return device{append: "audit=0 psi=1 cgroup_no_v1=all initcall_blacklist=load_system_certificate_list"}
 }
 
 func inherited(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

@@ -119,8 +119,8 @@ func (s *story) failed(console string) error {
 	return s.err
 }
 
-// last is the end of what a guest printed, for a reader who wonders how far it got.
-func (s *story) last(console string) []string {
+// recent is the end of what a guest printed, for a reader who wonders how far it got.
+func (s *story) recent(console string) []string {
 	for _, text := range []string{s.log.String(), s.output.String(), console} {
 		if lines := lastLines(text, 3); len(lines) > 0 {
 			return lines

@@ -15,23 +15,28 @@ import (
 
 const pageSize = 4096
 
-// leakedPage is the guest page into which QEMU writes some of its own uninitialised stack on
-// a PVH boot, differently every time. The kernel reserves the first 64 KiB and more of
-// memory and never gives it to anybody (arch/x86/kernel/setup.c), and the guest cannot
-// clear the page itself: /dev/mem drops writes to such pages under STRICT_DEVMEM. So the
-// host clears it in the memory file, before any clone is made.
-const leakedPage = 1
+// On a PVH boot QEMU leaves some of its own uninitialised stack in guest memory, differently
+// every time: in the first or second page, depending on the length of the command line.
+// The kernel reserves the first 64 KiB and gives them to nobody (X86_RESERVE_LOW and
+// arch/x86/kernel/setup.c; since 5.14 it is the first 1 MiB), and only reads the BIOS data
+// area, up to 0x500, while it boots. The guest cannot clear the rest itself, since /dev/mem
+// drops writes to it under STRICT_DEVMEM. So the host does, before any clone is made.
+const (
+	leakedFrom = 0x500
+	leakedTo   = 0x10000
+)
 
-func clearLeakedPage(ram *os.File) error {
-	if _, err := ram.WriteAt(make([]byte, pageSize), leakedPage*pageSize); err != nil {
-		return fmt.Errorf("clear guest page %d: %w", leakedPage, err)
+func clearLeaked(ram *os.File) error {
+	if _, err := ram.WriteAt(make([]byte, leakedTo-leakedFrom), leakedFrom); err != nil {
+		return fmt.Errorf("clear the guest's low memory: %w", err)
 	}
 	return nil
 }
 
-// hashMemory returns "sha256:…" of the pages that are not zero, each with its number, so
-// that it does not depend on which zeros the file stores.
-func hashMemory(ram *os.File) (string, error) {
+// hashMachine returns "sha256:…" of a frozen machine: of the pages that are not zero, each
+// with its number, so that it does not depend on which zeros the file stores, and of the
+// device state.
+func hashMachine(ram *os.File, state []byte) (string, error) {
 	size, err := ram.Seek(0, io.SeekEnd)
 	if err != nil {
 		return "", fmt.Errorf("hash memory: %w", err)
@@ -64,5 +69,6 @@ func hashMemory(ram *os.File) (string, error) {
 		}
 		at += int64(n)
 	}
+	h.Write(state)
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ruleout/ruleout/harness/vm/frame"
 	"github.com/ruleout/ruleout/harness/vm/guest"
 )
@@ -24,11 +22,12 @@ import (
 type process struct {
 	cmd     *exec.Cmd
 	monitor *monitor
-	console *os.File
+	streams *streams
 	stderr  tail
 	started time.Time
 
 	story    story
+	held     chan held     // output to be fetched, at most one
 	told     chan struct{} // closed when the guest's output has ended
 	stopKill func() bool   // ends the watch over the context
 	release  func()        // gives the CPU back
@@ -42,12 +41,17 @@ type story struct {
 	checked *guest.Checked // before the freeze
 	awake   time.Time      // when a clone had read its payload
 	status  *int32
-	failure string // of the guest's supervisor
-	limit   string // that was exceeded
+	failure string   // of the guest's supervisor
+	limited bool     // the limit in virtual time was exceeded
+	last    []string // lines printed before that; stacks follow
 	log     tail
 	output  tail
 	err     error // of the reader, or of a writer that output was passed to
 }
+
+// held is output that waits in the guest's memory, at a virtual address of the process
+// that runs when the machine stops.
+type held struct{ address, size uint64 }
 
 // sinks are where the guest's output goes; each may be nil.
 type sinks struct {
@@ -66,84 +70,33 @@ type launch struct {
 }
 
 // start starts QEMU and returns when it has greeted. The context ends the process too.
-func start(ctx context.Context, l launch) (_ *process, err error) {
-	p := &process{told: make(chan struct{}), release: l.release, started: time.Now()}
-	var files []*os.File // of the child, from descriptor 3
-	letGo := func() {
-		for _, f := range files {
-			_ = f.Close()
-		}
-		files = nil
-	}
-	defer func() {
-		letGo()
-		if err != nil {
-			l.release()
-		}
-	}()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func start(ctx context.Context, l launch) (*process, error) {
+	streams, err := openStreams(l.payload, l.ram)
 	if err != nil {
-		return nil, fmt.Errorf("start QEMU: %w", err)
-	}
-	files = append(files, os.NewFile(uintptr(pair[0]), "control"))
-	if p.monitor, err = newMonitor(os.NewFile(uintptr(pair[1]), "control")); err != nil {
+		l.release()
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = p.monitor.close()
-		}
-	}()
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("start QEMU: %w", err)
+	p := &process{
+		streams: streams, held: make(chan held, 1), told: make(chan struct{}), release: l.release, started: time.Now(),
 	}
-	files = append(files, writer)
-	defer func() {
-		if err != nil {
-			_ = reader.Close()
-		}
-	}()
-	if p.console, err = memoryFile("console", nil); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = p.console.Close()
-		}
-	}()
-	console, err := duplicate(p.console)
-	if err != nil {
-		return nil, err
-	}
-	files = append(files, console)
-	payload, err := memoryFile("payload", l.payload)
-	if err != nil {
-		return nil, err
-	}
-	files = append(files, payload)
-	if l.ram != nil {
-		again, err := duplicate(l.ram)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, again)
-	}
-
 	p.cmd = exec.Command(l.config.QEMU.Path, l.config.arguments(l.plan)...)
-	p.cmd.ExtraFiles = files
+	p.cmd.ExtraFiles = streams.theirs
 	p.cmd.Stderr = &p.stderr
 	p.cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
 	p.cmd.WaitDelay = 5 * time.Second
-	if err := spawn(p.cmd, l.cpu); err != nil {
-		return nil, fmt.Errorf("start QEMU: %w", err)
+	err = spawn(p.cmd, l.cpu)
+	if giveErr := streams.giveAway(); err != nil || giveErr != nil {
+		l.release()
+		return nil, errors.Join(fmt.Errorf("start QEMU: %w", err), giveErr, streams.close())
 	}
-	letGo() // while we hold the other end of the control channel, its end is not seen
 	p.stopKill = context.AfterFunc(ctx, func() { p.kill(context.Cause(ctx)) })
-	go p.listen(reader, l.sinks)
-	if greetErr := p.monitor.greet(); greetErr != nil {
+	go p.listen(l.sinks)
+	if p.monitor, err = newMonitor(streams.control); err == nil {
+		err = p.monitor.greet()
+	}
+	if err != nil {
 		p.kill(nil)
-		return nil, p.wait(greetErr)
+		return nil, p.wait(err)
 	}
 	return p, nil
 }
@@ -159,9 +112,9 @@ func (p *process) kill(cause error) {
 }
 
 // listen reads the guest's output to its end.
-func (p *process) listen(r *os.File, s sinks) {
+func (p *process) listen(s sinks) {
 	defer close(p.told)
-	defer r.Close()
+	r := p.streams.frames
 	frames := frame.NewReader(bufio.NewReaderSize(r, 64<<10))
 	for {
 		kind, data, err := frames.Next()
@@ -171,6 +124,10 @@ func (p *process) listen(r *os.File, s sinks) {
 			}
 			_, _ = io.Copy(io.Discard, r) // whatever it is, QEMU must not wait for us
 			return
+		}
+		if kind == frame.Held && len(data) == 16 {
+			p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])}
+			continue
 		}
 		p.story.add(kind, data, s)
 	}
@@ -198,7 +155,7 @@ func (s *story) add(kind frame.Kind, data []byte, to sinks) {
 	case frame.Awake:
 		s.awake = time.Now()
 	case frame.Limit:
-		s.limit = string(data)
+		s.limited, s.last = true, s.recent("")
 	case frame.Error:
 		s.failure = string(data)
 	case frame.Exit:
@@ -209,30 +166,43 @@ func (s *story) add(kind frame.Kind, data []byte, to sinks) {
 	}
 }
 
-// finish waits for QEMU's end and lets go of everything.
+// finish waits for QEMU's end. What it left can be read until [process.close].
 func (p *process) finish() {
 	<-p.told
 	_ = p.cmd.Wait() // what it says is in ProcessState
 	p.stopKill()
-	_ = p.monitor.close()
 	p.release()
+}
+
+// close lets go of everything that is shared with QEMU, which has ended.
+func (p *process) close() error {
+	var err error
+	if p.monitor != nil {
+		err = p.monitor.close()
+	}
+	return errors.Join(err, p.streams.close())
 }
 
 // wait ends a process whose conversation broke off with err, and says what happened to it.
 func (p *process) wait(err error) error {
 	p.finish()
-	text := p.consoleText()
-	_ = p.console.Close()
+	defer p.close()
 	p.mu.Lock()
 	cause := p.cause
 	p.mu.Unlock()
-	if cause != nil {
+	switch {
+	case cause != nil:
 		return cause
+	case errors.Is(err, errGone):
+		return p.unfinished()
 	}
-	if said := p.story.failed(text); said != nil {
-		return said
-	}
-	if !errors.Is(err, errGone) {
+	return err
+}
+
+// unfinished says why a machine ended without a word.
+func (p *process) unfinished() error {
+	text := p.consoleText()
+	if err := p.story.failed(text); err != nil {
 		return err
 	}
 	return &DiedError{State: p.cmd.ProcessState.String(), Stderr: p.stderr.String(), Console: lastLines(text, 5)}
@@ -241,12 +211,12 @@ func (p *process) wait(err error) error {
 // consoleText is everything that the kernel printed.
 func (p *process) consoleText() string {
 	const most = 1 << 20
-	size, err := p.console.Seek(0, io.SeekEnd)
+	info, err := p.streams.console.Stat()
 	if err != nil {
 		return ""
 	}
-	b := make([]byte, min(size, most))
-	n, _ := p.console.ReadAt(b, size-int64(len(b)))
+	b := make([]byte, min(info.Size(), most))
+	n, _ := p.streams.console.ReadAt(b, info.Size()-int64(len(b)))
 	return string(b[:n])
 }
 
@@ -260,27 +230,4 @@ func (p *process) usage() (peak int64, cpu time.Duration) {
 		peak = r.Maxrss << 10
 	}
 	return peak, s.UserTime() + s.SystemTime()
-}
-
-// memoryFile returns a file without a name that holds data; it is gone with its last descriptor.
-func memoryFile(name string, data []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate("ruleout-"+name, unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("make a memory file: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), name)
-	if _, err := f.Write(data); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("fill a memory file: %w", err)
-	}
-	return f, nil
-}
-
-// duplicate returns a second descriptor of the same file.
-func duplicate(f *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("duplicate %s: %w", f.Name(), err)
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
 }

@@ -39,9 +39,8 @@ type response struct {
 // errGone says that QEMU closed the connection, which it does when it ends.
 var errGone = errors.New("QEMU is gone")
 
-// newMonitor takes over one end of a socket pair. The conversation begins with [monitor.greet].
+// newMonitor speaks over one end of a socket pair. The conversation begins with [monitor.greet].
 func newMonitor(f *os.File) (*monitor, error) {
-	defer f.Close()
 	conn, err := net.FileConn(f)
 	if err != nil {
 		return nil, fmt.Errorf("talk to QEMU: %w", err)

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +33,7 @@ type Template struct {
 // meta is what is stored beside a template.
 type meta struct {
 	Key          string        `json:"key"`
-	Hash         string        `json:"hash"` // of the memory
+	Hash         string        `json:"hash"` // of memory and devices
 	QEMU         string        `json:"qemu"`
 	Machine      Machine       `json:"machine"`
 	Kernel       string        `json:"kernel"`
@@ -171,9 +173,18 @@ func (t *Template) Close() error { return errors.Join(t.ram.Close(), t.state.Clo
 // Key is the configuration's key; see [Config.Key].
 func (t *Template) Key() string { return t.key }
 
-// Hash is "sha256:…" of the template's memory. Two machines that make the template of the
+// Hash is "sha256:…" of the template's memory and device state. Two machines that make the template of the
 // same key find the same hash.
 func (t *Template) Hash() string { return t.meta.Hash }
+
+// Rehash computes the template's hash anew from its files.
+func (t *Template) Rehash() (string, error) {
+	state, err := io.ReadAll(io.NewSectionReader(t.state, 0, math.MaxInt64))
+	if err != nil {
+		return "", fmt.Errorf("read the template's state: %w", err)
+	}
+	return hashMachine(t.ram, state)
+}
 
 // Machine is the board that the template runs on.
 func (t *Template) Machine() Machine { return t.meta.Machine }

@@ -27,7 +27,7 @@ const (
 	Limit   Kind = 'w' // the limit in virtual time was exceeded: text
 	Payload Kind = 'p' // towards the guest function: its payload
 	Ready   Kind = 'r' // from the worker: it is set up and waits for its payload
-	Bulk    Kind = 'b' // output that waits in guest memory: physical address and length, uint64 each
+	Held    Kind = 'h' // output that waits in the supervisor's memory for the host to fetch: virtual address and length, uint64 each
 )
 
 // HeaderLen is the number of bytes before a frame's data.

@@ -18,6 +18,15 @@ const (
 	portConfigIn = 0x511 // fw_cfg data
 )
 
+// Where a saved state tells the moment of the freeze: behind these eight bytes, which are in
+// a register, the next register has the time stamp counter, and StopInstructions after it
+// was read the CPU stopped.
+const (
+	FreezeMark       = "ruleout!"
+	StopInstructions = 6
+)
+
+func freeze(port uint16)
 func outb(port uint16, v uint8)
 func inb(port uint16) uint8
 func outw(port uint16, v uint16)
@@ -29,12 +38,15 @@ func outsb(port uint16, p *byte, n int)
 //go:noescape
 func insb(port uint16, p *byte, n int)
 
-// openPorts lets the calling thread reach I/O ports. The right belongs to the thread,
-// so the caller has locked its goroutine to it.
-func openPorts() error {
-	if _, _, errno := unix.Syscall(unix.SYS_IOPL, 3, 0, 0); errno != 0 {
+// withPorts calls f on a thread that may reach I/O ports. The right belongs to a thread,
+// and the runtime moves goroutines between threads, so it is asked for each time.
+func withPorts(f func()) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if _, _, errno := unix.RawSyscall(unix.SYS_IOPL, 3, 0, 0); errno != 0 {
 		return fmt.Errorf("raise the I/O privilege level: %w", errno)
 	}
+	f()
 	return nil
 }
 

@@ -1,31 +1,40 @@
 package guest
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/vm/frame"
-	"golang.org/x/sys/unix"
 )
 
 // supervisor is pid 1. It owns everything through which the guest speaks to its host (the
 // output port, the freeze, the exit), so that nothing that the worker does, crashing
-// included, can cut the story short. It is one thread and one loop.
+// included, can cut the story short.
+//
+// It never sits in a blocking system call: while one does, the Go runtime's monitor wakes
+// the guest every 10 ms, which costs more than everything else that an idle guest does.
 type supervisor struct {
-	worker  int // pid
-	control int // socket to the worker
-	log     int // read end of the worker's standard output and error
-	died    int // read end of a pipe: wait status of the worker, 4 bytes
-	timer   int // timerfd: the limit in virtual time
+	worker  int      // pid
+	control *os.File // socket to the worker
+	frames  *frame.Reader
+	died    chan unix.WaitStatus // of the worker
 
-	pending []byte // of control: the start of a frame
-	limit   time.Duration
-	limited bool // the limit was exceeded
+	mu      sync.Mutex // held while something is sent, and guards what follows
+	log     int        // read end of the worker's standard output and error, not blocking
+	held    []byte     // output that the host fetches at the end
+	limited bool       // the limit was exceeded
 }
 
 // settle lets what boot left behind (RCU callbacks, deferred probes, worker threads that
@@ -35,18 +44,18 @@ const settle = 200 * time.Millisecond
 // grace is how long a worker that exceeded its limit may take to print its stacks.
 const grace = 5 * time.Second
 
+// supervise returns only when there is no way to tell the host what went wrong.
 func supervise() error {
-	runtime.LockOSThread()
-	if err := openPorts(); err != nil {
+	if err := withPorts(func() {}); err != nil {
 		return err
 	}
-	if err := run(); err != nil {
-		send(frame.Error, []byte(err.Error()))
-		exit(1)
-	}
-	return nil
+	err := run()
+	send(frame.Error, []byte(err.Error()))
+	exit(1)
+	return err
 }
 
+// run returns only on an error.
 func run() error {
 	if err := setUp(); err != nil {
 		return err
@@ -72,12 +81,12 @@ func run() error {
 		return err
 	}
 	send(frame.Freeze, note)
-	outb(portFreeze, 1)
+	stop()
 
 	// A clone begins here.
-	data, err := readConfig(PayloadName)
-	if err != nil {
-		return err
+	var data []byte
+	if portErr := withPorts(func() { data, err = readConfig(PayloadName) }); portErr != nil || err != nil {
+		return errors.Join(portErr, err)
 	}
 	envelope, err := frame.UnmarshalEnvelope(data)
 	if err != nil {
@@ -87,26 +96,27 @@ func run() error {
 		return err
 	}
 	send(frame.Awake, nil)
-	if err := s.setLimit(envelope.VirtualLimit); err != nil {
-		return err
-	}
-	if err := writeAll(s.control, frame.Append(nil, frame.Payload, envelope.Payload)); err != nil {
+	time.AfterFunc(envelope.VirtualLimit, func() { s.expire(envelope.VirtualLimit) })
+	if err := frame.Write(s.control, frame.Payload, envelope.Payload); err != nil {
 		return fmt.Errorf("hand over the payload: %w", err)
 	}
-	return s.loop()
+	return s.serve()
 }
 
 // send writes a frame to the host.
 func send(kind frame.Kind, data []byte) {
-	writePort(portOutput, frame.Append(make([]byte, 0, frame.HeaderLen+len(data)), kind, data))
+	b := frame.Append(make([]byte, 0, frame.HeaderLen+len(data)), kind, data)
+	_ = withPorts(func() { writePort(portOutput, b) }) // it worked before, or nobody would be here
 }
+
+// stop stops the machine. A template's story ends in it; a clone's begins behind it, or
+// ends in it when the host is to fetch output.
+func stop() { _ = withPorts(func() { freeze(portFreeze) }) }
 
 // exit ends the machine.
 func exit(status byte) {
-	outb(portExit, status)
-	for { // the port stops the CPU at its next instruction or soon after
-		_ = unix.Pause()
-	}
+	_ = withPorts(func() { outb(portExit, status) })
+	select {} // the port stops the CPU at its next instruction or soon after
 }
 
 func startWorker(args []string) (*supervisor, error) {
@@ -114,25 +124,24 @@ func startWorker(args []string) (*supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	var log, died [2]int
+	var log [2]int
 	if err := unix.Pipe2(log[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
 	}
-	if err := unix.Pipe2(died[:], unix.O_CLOEXEC); err != nil {
-		return nil, err
-	}
-	if err := unix.SetNonblock(log[0], true); err != nil {
-		return nil, err
+	for _, fd := range []int{pair[0], log[0]} {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return nil, err
+		}
 	}
 	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{workerName}, args...), &syscall.ProcAttr{
+	s := &supervisor{control: os.NewFile(uintptr(pair[0]), "worker"), log: log[0], died: make(chan unix.WaitStatus, 1)}
+	s.frames = frame.NewReader(bufio.NewReaderSize(s.control, 64<<10))
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, unix.SIGCHLD)
+	s.worker, err = syscall.ForkExec("/proc/self/exe", append([]string{workerName}, args...), &syscall.ProcAttr{
 		Dir: "/tmp",
 		// A guest has memory to spare and pays dearly for instructions: collect late.
 		Env:   []string{"PATH=", "HOME=/tmp", "TMPDIR=/tmp", "GOGC=400", "GOTRACEBACK=all"},
@@ -144,118 +153,45 @@ func startWorker(args []string) (*supervisor, error) {
 	for _, fd := range []int{pair[1], log[1], null} {
 		_ = unix.Close(fd)
 	}
-	go reap(pid, died[1])
-	return &supervisor{worker: pid, control: pair[0], log: log[0], died: died[0], timer: timer}, nil
+	go s.reap(ended)
+	return s, s.follow(os.NewFile(uintptr(log[0]), "log"))
 }
 
 // reap collects every child that ends, as pid 1 must, and tells of the worker's end.
-func reap(worker, died int) {
-	for {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if pid == worker {
-			_ = writeAll(died, binary.LittleEndian.AppendUint32(nil, uint32(status)))
-		}
-		if errors.Is(err, unix.ECHILD) {
-			return // the worker is gone too
+func (s *supervisor) reap(ended <-chan os.Signal) {
+	for range ended {
+		for {
+			var status unix.WaitStatus
+			pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+			if pid == s.worker {
+				s.died <- status
+			}
+			if pid <= 0 && !errors.Is(err, unix.EINTR) {
+				break
+			}
 		}
 	}
 }
 
-// waitReady returns when the worker waits for its payload.
-func (s *supervisor) waitReady() error {
-	for {
-		done := false
-		err := s.wait(func(kind frame.Kind, data []byte) error {
-			switch kind {
-			case frame.Ready:
-				done = true
-			case frame.Error:
-				return errors.New(string(data))
-			}
-			return nil
-		}, func(status unix.WaitStatus) error {
-			return fmt.Errorf("start the worker: it ended before it was ready: %s", describe(status))
+// follow forwards the log whenever there is some.
+func (s *supervisor) follow(log *os.File) error {
+	conn, err := log.SyscallConn()
+	if err != nil {
+		return err
+	}
+	go func() {
+		_ = conn.Read(func(uintptr) (done bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.drain()
+			return s.log < 0
 		})
-		if done || err != nil {
-			return err
-		}
-	}
-}
-
-// loop serves the worker until it ends; it returns only on an error.
-func (s *supervisor) loop() error {
-	for {
-		err := s.wait(func(kind frame.Kind, data []byte) error {
-			switch kind {
-			case frame.Output:
-				send(frame.Output, data)
-			case frame.Error:
-				return errors.New(string(data))
-			case frame.Exit:
-				s.end(int32(binary.LittleEndian.Uint32(data)))
-			}
-			return nil
-		}, func(status unix.WaitStatus) error {
-			if status.Signaled() && !s.limited {
-				s.drain()
-				return fmt.Errorf("the guest's process ended: %s", describe(status))
-			}
-			s.end(int32(status.ExitStatus()))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// end tells the host the status, after everything else, and ends the machine.
-func (s *supervisor) end(status int32) {
-	s.drain()
-	send(frame.Exit, binary.LittleEndian.AppendUint32(nil, uint32(status)))
-	exit(0)
-}
-
-// wait sleeps until something happened and passes it on: the log first, then frames, then
-// the limit, then the worker's end.
-func (s *supervisor) wait(onFrame func(frame.Kind, []byte) error, onEnd func(unix.WaitStatus) error) error {
-	fds := []unix.PollFd{ // poll skips negative descriptors
-		{Fd: int32(s.log), Events: unix.POLLIN},
-		{Fd: int32(s.control), Events: unix.POLLIN},
-		{Fd: int32(s.timer), Events: unix.POLLIN},
-		{Fd: int32(s.died), Events: unix.POLLIN},
-	}
-	if _, err := unix.Poll(fds, -1); err != nil {
-		if errors.Is(err, unix.EINTR) {
-			return nil
-		}
-		return fmt.Errorf("wait for the worker: %w", err)
-	}
-	s.drain()
-	if fds[1].Revents != 0 {
-		if err := s.receive(onFrame); err != nil {
-			return err
-		}
-	}
-	if fds[2].Revents != 0 {
-		s.expire()
-	}
-	// The worker's last words come before its end.
-	if fds[3].Revents != 0 && fds[1].Revents&unix.POLLIN == 0 {
-		var b [4]byte
-		if _, err := unix.Read(s.died, b[:]); err != nil {
-			return fmt.Errorf("wait for the worker: %w", err)
-		}
-		return onEnd(unix.WaitStatus(binary.LittleEndian.Uint32(b[:])))
-	}
+	}()
 	return nil
 }
 
-// drain forwards what the worker and its children wrote on their standard output and error.
+// drain forwards what the worker and its children have written on their standard output
+// and error up to now. The caller holds the lock.
 func (s *supervisor) drain() {
 	var buf [16 << 10]byte
 	for s.log >= 0 {
@@ -272,50 +208,91 @@ func (s *supervisor) drain() {
 	}
 }
 
-// receive reads once from the worker and passes on every frame that is complete.
-func (s *supervisor) receive(onFrame func(frame.Kind, []byte) error) error {
-	var buf [64 << 10]byte
-	n, err := unix.Read(s.control, buf[:])
-	if errors.Is(err, unix.EINTR) {
-		return nil
-	}
-	if n <= 0 {
-		s.control = -1
-		return nil
-	}
-	s.pending = append(s.pending, buf[:n]...)
-	for len(s.pending) >= frame.HeaderLen {
-		size := frame.HeaderLen + int(binary.LittleEndian.Uint32(s.pending[1:]))
-		if len(s.pending) < size {
-			return nil
-		}
-		if err := onFrame(frame.Kind(s.pending[0]), s.pending[frame.HeaderLen:size]); err != nil {
-			return err
-		}
-		s.pending = append(s.pending[:0], s.pending[size:]...)
+// waitReady returns when the worker waits for its payload.
+func (s *supervisor) waitReady() error {
+	kind, data, err := s.frames.Next()
+	switch {
+	case err != nil:
+		return fmt.Errorf("start the worker: it ended before it was ready: %s", describe(<-s.died))
+	case kind == frame.Error:
+		return errors.New(string(data))
+	case kind != frame.Ready:
+		return fmt.Errorf("start the worker: it says %q instead of ready", kind)
 	}
 	return nil
 }
 
-func (s *supervisor) setLimit(limit time.Duration) error {
-	s.limit = limit
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(limit.Nanoseconds())}
-	if err := unix.TimerfdSettime(s.timer, 0, &spec, nil); err != nil {
-		return fmt.Errorf("set the limit in virtual time: %w", err)
+// serve passes on what the worker says until it ends. It returns only on an error.
+func (s *supervisor) serve() error {
+	for {
+		kind, data, err := s.frames.Next()
+		if err != nil {
+			return s.buried(<-s.died)
+		}
+		switch kind {
+		case frame.Output:
+			s.output(data)
+		case frame.Error:
+			return errors.New(string(data))
+		case frame.Exit:
+			s.end(int32(binary.LittleEndian.Uint32(data)))
+		}
 	}
+}
+
+// output passes on what the worker wrote. A byte through the port costs more than 1 µs of
+// the host's time, so long pieces are held in memory for the host to fetch when all is
+// over, and from then on everything is, to keep its order.
+func (s *supervisor) output(data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drain()
+	if len(s.held) == 0 && len(data) <= streamed {
+		send(frame.Output, data)
+		return
+	}
+	s.held = append(s.held, data...)
+}
+
+// streamed is the length, in bytes, up to which output is sent at once.
+const streamed = 2 << 10
+
+// buried deals with a worker that ended without a status.
+func (s *supervisor) buried(status unix.WaitStatus) error {
+	s.mu.Lock()
+	s.drain()
+	limited := s.limited
+	s.mu.Unlock()
+	if status.Signaled() && !limited {
+		return fmt.Errorf("the guest's process ended: %s", describe(status))
+	}
+	s.end(int32(status.ExitStatus()))
 	return nil
+}
+
+// end tells the host the status, after everything else, and ends the machine.
+func (s *supervisor) end(status int32) {
+	s.mu.Lock()
+	s.drain()
+	send(frame.Exit, binary.LittleEndian.AppendUint32(nil, uint32(status)))
+	if len(s.held) > 0 {
+		// The machine stops in this process's address space, and the host reads from there.
+		where := binary.LittleEndian.AppendUint64(nil, uint64(uintptr(unsafe.Pointer(&s.held[0]))))
+		send(frame.Held, binary.LittleEndian.AppendUint64(where, uint64(len(s.held))))
+		stop()
+		runtime.KeepAlive(s.held)
+	}
+	exit(0)
 }
 
 // expire asks a worker that took too long for its stacks, then ends it.
-func (s *supervisor) expire() {
-	if s.limited {
-		_ = unix.Kill(s.worker, unix.SIGKILL)
-		_ = s.setLimit(0)
-		return
-	}
+func (s *supervisor) expire(limit time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.limited = true
-	send(frame.Limit, fmt.Appendf(nil, "it ran for more than %v of its own time", s.limit))
-	_ = s.setLimit(grace)
+	s.drain()
+	send(frame.Limit, fmt.Appendf(nil, "it ran for more than %v of its own time", limit))
+	time.AfterFunc(grace, func() { _ = unix.Kill(s.worker, unix.SIGKILL) })
 	// The Go runtime prints the stacks of all goroutines and ends with status 2.
 	_ = unix.Kill(s.worker, unix.SIGQUIT)
 }
@@ -325,18 +302,4 @@ func describe(status unix.WaitStatus) string {
 		return fmt.Sprintf("killed by signal %d (%v)", status.Signal(), status.Signal())
 	}
 	return fmt.Sprintf("exit status %d", status.ExitStatus())
-}
-
-func writeAll(fd int, p []byte) error {
-	for len(p) > 0 {
-		n, err := unix.Write(fd, p)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		p = p[n:]
-	}
-	return nil
 }

@@ -19,10 +19,14 @@ const controlFD = 3 // of the worker: a socket to the supervisor
 // runWorker is the worker's life. It ends with the machine, or with the process.
 func runWorker(f Func, warm []func() error) {
 	unix.CloseOnExec(controlFD)
+	nonblockErr := unix.SetNonblock(controlFD, true) // so that waiting costs nothing
 	conn := os.NewFile(controlFD, "supervisor")
 	fail := func(err error) {
 		_ = frame.Write(conn, frame.Error, []byte(err.Error()))
 		os.Exit(1)
+	}
+	if nonblockErr != nil {
+		fail(nonblockErr)
 	}
 	for _, w := range warm {
 		if err := w(); err != nil {
@@ -41,9 +45,8 @@ func runWorker(f Func, warm []func() error) {
 	}
 	code := f(context.Background(), payload, &stream{w: conn})
 	_ = frame.Write(conn, frame.Exit, binary.LittleEndian.AppendUint32(nil, uint32(int32(code))))
-	for {
-		_ = unix.Pause() // the supervisor ends the machine
-	}
+	_, _ = io.Copy(io.Discard, conn) // the supervisor ends the machine
+	os.Exit(1)
 }
 
 // stream turns writes into output frames. It may be used by several goroutines.

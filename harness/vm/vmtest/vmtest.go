@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -59,8 +60,10 @@ type order struct {
 
 const (
 	guestDir     = "/tmp/work"
+	packedDir    = "/usr/share/ruleout-test"
 	guestProfile = "/tmp/cover.out"
 	dataDir      = "testdata"
+	maxData      = 16 << 20 // bytes
 )
 
 // runTests is the guest's side.
@@ -92,13 +95,40 @@ func runTests(m *testing.M, payload []byte, out io.Writer) int {
 	return status
 }
 
-// enter makes the directory that tests start in, with the package's test data. It runs
-// before the freeze, so that every clone has it.
+// enter goes to the directory that tests start in. It runs before the freeze, so that every
+// clone begins there.
 func enter() error {
 	if err := os.MkdirAll(guestDir, 0o755); err != nil {
 		return err
 	}
+	if err := os.CopyFS(guestDir, os.DirFS(packedDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return os.Chdir(guestDir)
+}
+
+// testData collects the package's testdata for the guest.
+func testData() (map[string][]byte, error) {
+	files := make(map[string][]byte)
+	size := 0
+	err := filepath.WalkDir(dataDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if size += len(data); size > maxData {
+			return fmt.Errorf("pack %s for the guest: it has more than %d MiB", dataDir, maxData>>20)
+		}
+		files[packedDir+"/"+path] = data
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return files, err
 }
 
 // boot is the host's side: it runs this very binary in a clone.
@@ -152,11 +182,15 @@ func openTemplate(ctx context.Context) (*vm.Template, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := testData()
+	if err != nil {
+		return nil, err
+	}
 	progress := func(text string) { fmt.Fprintln(os.Stderr, "vmtest:", text) }
 	if !testing.Verbose() {
 		progress = nil
 	}
-	return vm.OpenTemplate(ctx, vm.Config{QEMU: qemu, Kernel: k, Init: self, Memory: 512 << 20, Shift: 1}, progress)
+	return vm.OpenTemplate(ctx, vm.Config{QEMU: qemu, Kernel: k, Init: self, Memory: 512 << 20, Shift: 1, Files: files}, progress)
 }
 
 // Kernel returns the kernel that tests run on: $RULEOUT_KERNEL, or the default one.

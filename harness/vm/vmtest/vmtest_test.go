@@ -23,3 +23,10 @@ func TestKernelHasNetem(t *testing.T) {
 	require.NoError(t, netlink.QdiscAdd(q))
 	require.NoError(t, netlink.QdiscDel(q))
 }
+
+func TestDataIsThere(t *testing.T) {
+	text, err := os.ReadFile("testdata/sub/greeting.txt")
+	require.NoError(t, err)
+	require.Equal(t, "hello from the package's test data\n", string(text))
+	require.NoError(t, os.WriteFile("scratch", nil, 0o600), "the working directory is writable")
+}
