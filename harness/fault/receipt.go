@@ -29,6 +29,13 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error
 	for i := range w.plan.paths {
 		because = append(because, w.linkLoss(i, s)...)
 	}
+	if len(because) > 0 {
+		more, err := w.backlogLoss()
+		if err != nil {
+			return nil, nil, err
+		}
+		because = append(because, more...)
+	}
 	return receipts, because, nil
 }
 

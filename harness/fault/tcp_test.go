@@ -80,10 +80,11 @@ func TestPureACKsOfARealConnection(t *testing.T) {
 			r, because := l.receipts(t)
 			require.Empty(t, because)
 			acks := r[0]
-			// Of what a sends, only the SYN and the FIN, which may have to be sent again, are no pure ACKs.
+			// Of what a sends, only the SYN and the FIN are no pure ACKs. Either may be sent
+			// again; the FIN may come when the wires are closed.
 			require.Greater(t, acks.Matched, int64(20))
 			require.GreaterOrEqual(t, acks.Matched, acks.In-6)
-			require.LessOrEqual(t, acks.Matched, acks.In-2)
+			require.LessOrEqual(t, acks.Matched, acks.In-1)
 		})
 	}
 }

@@ -97,13 +97,16 @@ func (w *wire) addNetem(device string, index int, handle, parent uint32, q netem
 		return missing(fmt.Errorf("%s/%s: %w", w.name, device, err), "netem", "sch_netem")
 	}
 	if parent == netem.Root {
-		w.undo.Push(func() error {
-			return remove(w.handle, w.name, &netlink.GenericQdisc{
-				QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: handle, Parent: parent}, QdiscType: "netem",
-			})
-		})
+		w.undo.Push(func() error { return removeNetem(w.handle, w.name+"/"+device, index) })
 	}
 	return nil
+}
+
+// removeNetem removes the one that is a device's root.
+func removeNetem(where *netlink.Handle, name string, index int) error {
+	return remove(where, name, &netlink.GenericQdisc{
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: rootHandle, Parent: netem.Root}, QdiscType: "netem",
+	})
 }
 
 // Sides of clsact on which a program can stand.

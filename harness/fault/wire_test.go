@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -401,6 +402,20 @@ func TestLossThatNobodyAskedForIsFoundWithItsPlace(t *testing.T) {
 		_, because := l.receipts(t)
 		require.Equal(t, []string{"link a to b: 10 packets lost on the last stretch, for no reason that was asked for"}, because)
 	})
+}
+
+// Copies multiply a burst, and the machine bounds what may wait between two devices.
+func TestLossInTheMachinesBacklogIsNamed(t *testing.T) {
+	const setting = "/proc/sys/net/core/netdev_max_backlog"
+	before, err := os.ReadFile(setting)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(setting, []byte("4"), 0))
+	defer func() { require.NoError(t, os.WriteFile(setting, before, 0)) }()
+	l := newLab(t, "", "name: dup, from: a, do: {duplicate: 16}")
+	l.datagrams(t, false).send(t, 10)
+	r, because := l.receipts(t)
+	require.Positive(t, r[0].UnexplainedLoss)
+	require.Contains(t, because[len(because)-1], "raise net.core.netdev_max_backlog")
 }
 
 func TestAFullQueueOfStatedLengthDropsAndThatIsExplained(t *testing.T) {

@@ -24,6 +24,7 @@ type Wires struct {
 	state   *state
 	wires   []*wire // one for each link
 	devices map[device]role
+	backlog int64 // what the machine had lost there before
 	undo    undo.Stack
 }
 
@@ -57,6 +58,9 @@ func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario, see
 			err = errors.Join(err, w.undo.Close())
 		}
 	}()
+	if w.backlog, err = backlogDrops(); err != nil {
+		return nil, err
+	}
 	if w.state, err = openState(p); err != nil {
 		return nil, err
 	}
