@@ -2,35 +2,37 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
 
+	"github.com/ruleout/ruleout/harness/bench"
 	"github.com/ruleout/ruleout/harness/cgroup"
 	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/vm"
 )
 
 type gcCmd struct {
-	DryRun bool   `help:"Say what would be removed, and remove nothing."`
-	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
+	Unused time.Duration `help:"Frozen machines that no run used for so long go (default ${default})." default:"168h" placeholder:"TIME"`
+	DryRun bool          `help:"Say what would be removed, and remove nothing."`
+	Format string        `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*gcCmd) Help() string {
-	return `Removes what a crash or a power cut left behind (half imported kernels, half frozen machines, control groups of the host backend), and frozen machines that no run used for a week. What a living process works with is left alone. Kernels and records are never removed.
+	return `Removes what a crash or a power cut left behind (half imported kernels, half frozen machines, control groups of the host backend), and frozen machines that no run used for a while: every build of ruleout makes its own. What a living process works with is left alone. Kernels and records are never removed.
 
 Examples:
 
   ruleout gc --dry-run
-  ruleout gc`
+  ruleout gc --unused 24h`
 }
 
-// Run carries the command out.
+// Run carries the command out. One part that fails does not keep the others from it.
 func (c *gcCmd) Run(u *ui) error {
 	removed := []string{}
 	var errs []error
-	store, err := kernel.OpenDefault()
-	if err != nil {
-		return err
-	}
-	for _, collect := range []func(dryRun bool) ([]string, error){kernels(store), controlGroups} {
-		paths, err := collect(c.DryRun)
+	for _, collect := range []func() ([]string, error){c.kernels, c.templates, c.benches, c.controlGroups} {
+		paths, err := collect()
 		removed = append(removed, paths...)
 		errs = append(errs, err)
 	}
@@ -44,22 +46,49 @@ func (c *gcCmd) Run(u *ui) error {
 	return errors.Join(errs...)
 }
 
-func kernels(store *kernel.Store) func(dryRun bool) ([]string, error) {
-	return func(dryRun bool) ([]string, error) {
-		if dryRun {
-			return store.Garbage()
-		}
-		return store.GC()
+func (c *gcCmd) kernels() ([]string, error) {
+	store, err := kernel.OpenDefault()
+	if err != nil {
+		return nil, err
 	}
+	if c.DryRun {
+		return store.Garbage()
+	}
+	return store.GC()
 }
 
-// controlGroups removes those of host runs that are gone.
-func controlGroups(dryRun bool) ([]string, error) {
+func (c *gcCmd) templates() ([]string, error) {
+	dir, err := vm.DefaultDir()
+	if err != nil {
+		return nil, err
+	}
+	collect := vm.GC
+	if c.DryRun {
+		collect = vm.Unused
+	}
+	g, err := collect(dir, c.Unused)
+	if g == nil {
+		return nil, err
+	}
+	var paths []string
+	for _, name := range g.Templates {
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	if g.Work > 0 {
+		paths = append(paths, fmt.Sprintf("%s: %d that were never finished", dir, g.Work))
+	}
+	return paths, err
+}
+
+func (c *gcCmd) benches() ([]string, error) { return bench.Leftovers(c.DryRun) }
+
+// controlGroups are those of host runs that are gone.
+func (c *gcCmd) controlGroups() ([]string, error) {
 	if cgroup.Supported() != nil {
 		return nil, nil // where none can be made none can be left
 	}
 	left, err := cgroup.Leftovers()
-	if err != nil || dryRun {
+	if err != nil || c.DryRun {
 		return left, err
 	}
 	var errs []error

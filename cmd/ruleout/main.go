@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -46,6 +47,9 @@ var errInterrupted = errors.New("interrupted")
 
 func main() {
 	backend.Init() // a guest's init and a node's processes never get past this
+	// The first thread stays main's own. Code that changes a thread's namespace and lets the thread
+	// end with it would otherwise change /proc/self for good, since this thread never ends.
+	runtime.LockOSThread()
 	os.Exit(command(os.Args[1:], &ui{out: os.Stdout, err: os.Stderr, format: formatText}))
 }
 

@@ -155,6 +155,9 @@ func (u *ui) fail(ctx context.Context, err error) int {
 		u.mistakes(list, code)
 		return code
 	}
+	if code == int(problem.Other) && hint == "" {
+		hint = "nobody foresaw this: please report it, with the output of ruleout doctor"
+	}
 	u.error(err.Error(), hint, code, nil)
 	return code
 }

@@ -68,3 +68,23 @@ func TestBootTimeIsReadFromTheTemplate(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2500*time.Millisecond, took)
 }
+
+func TestLeftoversAreOnlyOldOnes(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	cache := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "ruleout")
+	old, young, other := filepath.Join(cache, "bench-1"), filepath.Join(cache, "bench-2"), filepath.Join(cache, "kernels")
+	for _, dir := range []string{old, young, other} {
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+	}
+	yesterday := time.Now().Add(-2 * longest)
+	require.NoError(t, os.Chtimes(old, yesterday, yesterday))
+	require.NoError(t, os.Chtimes(other, yesterday, yesterday))
+	for _, dryRun := range []bool{true, false} {
+		left, err := Leftovers(dryRun)
+		require.NoError(t, err)
+		require.Equal(t, []string{old}, left)
+	}
+	require.NoDirExists(t, old)
+	require.DirExists(t, young)
+	require.DirExists(t, other)
+}

@@ -24,7 +24,7 @@ func (m *measurement) commands(ctx context.Context) (err error) {
 		return err
 	}
 	// In the cache, since that is a file system with room for machines.
-	work, err := os.MkdirTemp(cache, "bench-*")
+	work, err := os.MkdirTemp(cache, workPrefix+"*")
 	if err != nil {
 		return err
 	}

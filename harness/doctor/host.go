@@ -122,12 +122,18 @@ func (e *examination) golang(ctx context.Context) {
 }
 
 // onOwnThread runs f on a thread that ends with it, and takes with it whatever f
-// changed about itself.
+// changed about itself. The process's first thread never ends, and /proc/self is its view
+// of the world, so f never runs there.
 func onOwnThread(f func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlock
-		done <- f()
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			done <- onOwnThread(f) // elsewhere, since this thread is taken meanwhile
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- f() // never unlocked: the thread ends with the goroutine
 	}()
 	return <-done
 }

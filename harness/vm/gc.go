@@ -25,7 +25,13 @@ var templateName = regexp.MustCompile(`^[0-9a-f]{24}$`)
 // GC removes templates that nobody has opened for longer than unused, and what was left by
 // builds that did not end. Clones that run keep their template's files until they end. An
 // empty dir means [DefaultDir]; one that does not exist holds no garbage.
-func GC(dir string, unused time.Duration) (*Garbage, error) {
+func GC(dir string, unused time.Duration) (*Garbage, error) { return collect(dir, unused, true) }
+
+// Unused returns what [GC] would remove, less what builds that did not end have left: every
+// run removes that.
+func Unused(dir string, unused time.Duration) (*Garbage, error) { return collect(dir, unused, false) }
+
+func collect(dir string, unused time.Duration, remove bool) (*Garbage, error) {
 	c := Config{Dir: dir}
 	dir, err := c.dir()
 	if err != nil {
@@ -39,12 +45,16 @@ func GC(dir string, unused time.Duration) (*Garbage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("collect garbage: %w", err)
 	}
-	g.Work = sweep(dir)
+	if remove {
+		g.Work = sweep(dir)
+	}
 	var errs []error
 	for _, e := range entries {
 		name := e.Name()
 		if lock, ok := strings.CutSuffix(name, ".lock"); ok && templateName.MatchString(lock) {
-			errs = append(errs, removeLock(dir, lock))
+			if remove {
+				errs = append(errs, removeLock(dir, lock))
+			}
 			continue
 		}
 		info, err := e.Info()
@@ -53,9 +63,11 @@ func GC(dir string, unused time.Duration) (*Garbage, error) {
 		}
 		path := filepath.Join(dir, name)
 		size := diskUsage(path)
-		if err := removeTemplate(path); err != nil {
-			errs = append(errs, err)
-			continue
+		if remove {
+			if err := removeTemplate(path); err != nil {
+				errs = append(errs, err)
+				continue
+			}
 		}
 		g.Templates = append(g.Templates, name)
 		g.Bytes += size
