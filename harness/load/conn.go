@@ -102,11 +102,14 @@ func (g *generator) handle(e socket.Event) {
 	if e.Key.Slot < 0 {
 		return // the bell: the loop looks at its context
 	}
+	now := g.now()
+	if g.next < len(g.plan) && g.plan[g.next] <= now {
+		now = g.dispatchDue(now) // does not wait for the rest of the batch
+	}
 	c := &g.conns[e.Key.Slot]
 	if c.state == closed || c.generation != e.Key.Generation {
 		return // it was closed by an earlier event of the same batch
 	}
-	now := g.now()
 	const over = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	if c.state == connecting {
 		if e.Flags&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,7 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	if err := config.check(); err != nil {
 		return nil, err
 	}
+	socket.Reserve(descriptors)
 	runtime.GOMAXPROCS(3) // the loop's thread never gives its P back
 	g, err := newGenerator(config)
 	if err != nil {
@@ -65,6 +67,9 @@ func takePrecedence() {
 	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: precedence}, 0)
 }
 
+// descriptors for which there is room from the start; beyond, the table grows in steps.
+const descriptors = 4096
+
 // What is known of a planned request, as bits.
 const (
 	sent     = 1 << iota // an attempt was made
@@ -99,7 +104,7 @@ type generator struct {
 	open  int
 
 	poll    *socket.Poll
-	armed   int64 // alarm that is set, relative to start; 0 when it rang
+	armed   int64 // alarm that is set and has not rung, relative to start; or never
 	bell    [2]int
 	onEvent func(socket.Event)
 	buffer  []byte
@@ -122,6 +127,7 @@ func newGenerator(c Config) (*generator, error) {
 			g.record.result.Planned++
 		}
 	}
+	g.armed = never
 	g.buffer = make([]byte, 64<<10)
 	g.onEvent = g.handle
 	var err error
@@ -172,15 +178,23 @@ func (g *generator) loop(ctx context.Context) error {
 		if err := g.arm(); err != nil {
 			return err
 		}
-		if errno := g.poll.Wait(g.onEvent); errno != 0 {
+		rang, errno := g.poll.Wait(g.onEvent)
+		if errno != 0 {
 			return fmt.Errorf("wait for sockets: %w", errno)
+		}
+		if rang {
+			// It is spent, even if the time has not come on our clock, which may be some ns behind.
+			g.armed = never
 		}
 	}
 }
 
+// never is later than any alarm.
+const never = math.MaxInt64
+
 // arm sets the alarm to the next arrival or timeout, unless it rings before that anyway.
 func (g *generator) arm() error {
-	at := int64(1<<63 - 1)
+	at := int64(never)
 	if g.next < len(g.plan) {
 		at = g.plan[g.next]
 	}
@@ -190,7 +204,7 @@ func (g *generator) arm() error {
 		}
 		at = min(at, g.plan[g.oldest]+int64(g.config.Timeout))
 	}
-	if g.armed != 0 && g.armed <= at && g.armed > g.now() {
+	if g.armed <= at {
 		return nil
 	}
 	g.armed = at

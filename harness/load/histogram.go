@@ -78,20 +78,21 @@ func (h *Histogram) Merge(from *Histogram) {
 	h.max = max(h.max, from.max)
 }
 
-// wire is the form of a Histogram in JSON: values that occurred, each the lowest of its bucket, and how often.
+// wire is the form of a Histogram in JSON: buckets that are not empty, by their index in the library's order, and what they hold.
 type wire struct {
 	Sum    int64      `json:"sum"`
 	Max    int64      `json:"max"`
 	Counts [][2]int64 `json:"counts"`
 }
 
-// MarshalJSON writes the buckets that are not empty.
+// MarshalJSON writes the buckets that are not empty. It goes over the bare counts: the library's iterators
+// take 4 ms for them in a guest.
 func (h Histogram) MarshalJSON() ([]byte, error) {
 	w := wire{Sum: h.sum, Max: h.max, Counts: [][2]int64{}}
 	if h.hdr != nil {
-		for _, bar := range h.hdr.Distribution() {
-			if bar.Count > 0 {
-				w.Counts = append(w.Counts, [2]int64{bar.From, bar.Count})
+		for i, n := range h.hdr.Export().Counts {
+			if n > 0 {
+				w.Counts = append(w.Counts, [2]int64{int64(i), n})
 			}
 		}
 	}
@@ -108,14 +109,16 @@ func (h *Histogram) UnmarshalJSON(b []byte) error {
 	if len(w.Counts) == 0 {
 		return nil
 	}
-	h.hdr = hdrhistogram.New(lowest, highest, significant)
+	all := hdrhistogram.New(lowest, highest, significant).Export()
 	for _, c := range w.Counts {
-		if c[1] < 0 {
-			return fmt.Errorf("histogram: %d values of %d ns", c[1], c[0])
+		if c[0] < 0 || c[0] >= int64(len(all.Counts)) {
+			return fmt.Errorf("histogram: no bucket %d", c[0])
 		}
-		if err := h.hdr.RecordValues(c[0], c[1]); err != nil {
-			return fmt.Errorf("histogram: %w", err)
-		}
+		all.Counts[c[0]] = c[1]
 	}
+	if err := all.Validate(); err != nil {
+		return fmt.Errorf("histogram: %w", err)
+	}
+	h.hdr = hdrhistogram.Import(all)
 	return nil
 }

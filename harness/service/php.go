@@ -153,6 +153,7 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	if err := config.complete(); err != nil {
 		return nil, err
 	}
+	socket.Reserve(2*config.Workers + 64)
 	// One P for each worker, which never gives it back, and two for the rest of the process.
 	runtime.GOMAXPROCS(config.Workers + 2)
 	turns, err := calibrate(config.CPU)

@@ -146,7 +146,7 @@ func TestPoolServes(t *testing.T) {
 }
 
 func TestIPv6AndIPv4OnOneListener(t *testing.T) {
-	port := uint16(20000 + os.Getpid()%20000)
+	port := uint16(10_000 + os.Getpid()%20_000) // below the ephemeral ones
 	_, p := startPHP(t, PHPConfig{Listen: netip.AddrPortFrom(netip.IPv6Unspecified(), port), Workers: 1, Backlog: 1})
 	for _, to := range []string{"::1", "127.0.0.1"} {
 		require.Contains(t, exchange(t, netip.AddrPortFrom(netip.MustParseAddr(to), port), getAndClose), "200 OK")

@@ -96,6 +96,7 @@ func runSQL(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	if config.Latency < 0 || config.Row < 0 || config.Row > rowLimit || config.Connections < 1 {
 		return nil, fmt.Errorf("sql: latency, row or connections out of range")
 	}
+	socket.Reserve(config.Connections + 64)
 	runtime.GOMAXPROCS(config.Connections + 2)
 	row := filler(config.Row)
 	d := &database{
@@ -188,11 +189,12 @@ func (d *database) serve(conn socket.FD, in []byte) {
 			if d.config.Latency > 0 {
 				sleepUntil(agent.Now() + int64(d.config.Latency))
 			}
+			d.queries.Add(1) // first, so that an answer that somebody has seen is counted
 			if !writeAll(conn, d.answer) {
+				d.queries.Add(-1)
 				d.broken.Add(1)
 				return
 			}
-			d.queries.Add(1)
 			have = copy(in, in[size:have])
 		}
 	}

@@ -83,9 +83,9 @@ func (w *worker) serve() {
 			return
 		}
 		w.count.requests.Add(1)
-		head, body := &w.ok, w.pool.body
+		head, body, outcome := &w.ok, w.pool.body, &w.count.served
 		if !w.compute() {
-			head, body = &w.failed, w.pool.failure
+			head, body, outcome = &w.failed, w.pool.failure, &w.count.failed
 		}
 		if r.head {
 			body = nil
@@ -94,13 +94,10 @@ func (w *worker) serve() {
 		if r.close {
 			which = closing
 		}
+		outcome.Add(1) // first, so that an answer that somebody has seen is counted
 		if !w.write(head[which], body) {
+			outcome.Add(-1)
 			return
-		}
-		if head == &w.ok {
-			w.count.served.Add(1)
-		} else {
-			w.count.failed.Add(1)
 		}
 		if r.close {
 			return

@@ -67,21 +67,24 @@ func (p *Poll) Alarm(at int64) Errno {
 	return errno
 }
 
-// Wait sleeps until something happens and hands each event to f. The alarm is not handed over.
-func (p *Poll) Wait(f func(Event)) Errno {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), ^uintptr(0), 0, 0)
-	if errno == unix.EINTR {
-		return 0
+// Wait sleeps until something happens and hands each event to f. It tells whether the alarm
+// rang; one that did does not ring again unless it is set again.
+func (p *Poll) Wait(f func(Event)) (rang bool, _ Errno) {
+	n, errno := uintptr(0), unix.EINTR
+	for errno == unix.EINTR {
+		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), ^uintptr(0), 0, 0)
 	}
 	if errno != 0 {
-		return errno
+		return false, errno
 	}
 	for _, e := range p.events[:n] {
-		if e.Fd != alarm {
-			f(Event{Key: Key{Slot: e.Fd, Generation: e.Pad}, Flags: e.Events})
+		if e.Fd == alarm {
+			rang = true
+			continue
 		}
+		f(Event{Key: Key{Slot: e.Fd, Generation: e.Pad}, Flags: e.Events})
 	}
-	return 0
+	return rang, 0
 }
 
 // Close frees the Poll, not the sockets in it.
