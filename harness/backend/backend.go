@@ -39,7 +39,7 @@ type Request struct {
 func Init() {
 	agent.Main()
 	if guest.IsInit() {
-		guest.Main(run.Serve)
+		guest.Main(run.Serve, run.Rehearse)
 	}
 }
 
