@@ -16,10 +16,8 @@ type plan struct {
 	paths    []path
 	counters int
 	// places tell for each fault which path and stage it is.
-	places []place
+	places []role
 }
-
-type place struct{ path, stage int }
 
 // path is one direction of a link.
 type path struct {
@@ -77,7 +75,7 @@ func bottleneck(r scenario.Rate) *netem.Rate {
 
 // newPlan lays out paths, stages and counters.
 func newPlan(s *scenario.Scenario, seed uint64) (*plan, error) {
-	p := &plan{places: make([]place, len(s.Faults))}
+	p := &plan{places: make([]role, len(s.Faults))}
 	found := make([]bool, len(s.Faults))
 	for i, l := range s.Links {
 		for side := range 2 {
@@ -98,7 +96,7 @@ func newPlan(s *scenario.Scenario, seed uint64) (*plan, error) {
 				if class == "" {
 					class = scenario.AnyPacket
 				}
-				found[j], p.places[j] = true, place{len(p.paths), len(d.stages)}
+				found[j], p.places[j] = true, role{len(p.paths), len(d.stages)}
 				d.stages = append(d.stages, stage{j, q, selector{
 					class: class, decide: newDecision(seed, f.Name, chance), window: windowAt(j), clones: clones,
 				}})

@@ -44,7 +44,7 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 	at := w.plan.places[i]
 	p := &w.plan.paths[at.path]
 	stage, f := &p.stages[at.stage], &w.faults[i]
-	q := s.qdiscs[role{at.path, at.stage}]
+	q := s.qdiscs[at]
 	r = result.Receipt{
 		Name:    f.Name,
 		Matched: s.counters.at(stage.choose.matched),
