@@ -198,6 +198,8 @@ func (u *ui) error(message, hint string, code int, mistakes []mistake) {
 	if color(u.err) {
 		red, bold, reset = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 	}
+	// Errors that were joined have a line each.
+	message = strings.ReplaceAll(message, "\n", "; ")
 	fmt.Fprintf(u.err, "ruleout: %serror%s: %s\n", red, reset, message)
 	if hint != "" {
 		fmt.Fprintf(u.err, "ruleout: %shint%s: %s\n", bold, reset, hint)

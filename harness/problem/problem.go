@@ -16,11 +16,11 @@ type Kind int
 const (
 	// Other is an error that nobody has classified; the command exits with 1.
 	Other Kind = 1
-	// Usage: the command line or a file is wrong; the command exits with 2.
+	// Usage says that the command line or a file is wrong; the command exits with 2.
 	Usage Kind = 2
-	// Machine: this machine cannot do it; the command exits with 3.
+	// Machine says that this machine cannot do it; the command exits with 3.
 	Machine Kind = 3
-	// Invalid: the run did not test what it set out to test; the command exits with 4.
+	// Invalid says that the run did not test what it set out to test; the command exits with 4.
 	Invalid Kind = 4
 )
 

@@ -115,7 +115,7 @@ func Read(path string) (*Record, error) {
 	}
 	r := new(Record)
 	if err := json.Unmarshal(b, r); err != nil {
-		return nil, usage(fmt.Errorf("%s: %s", position(path, b, err), err), "this is not a whole record of ruleout; was it cut off?")
+		return nil, usage(fmt.Errorf("%s: %w", position(path, b, err), err), "this is not a whole record of ruleout; was it cut off?")
 	}
 	if r.Schema != Schema {
 		return nil, usage(fmt.Errorf("%s: record has schema %d, this build reads %d", path, r.Schema, Schema), "use the build of ruleout that wrote it")

@@ -166,19 +166,6 @@ func dial(n *topology.Node, network, addr string) (c net.Conn, err error) {
 	return c, err
 }
 
-// sniff opens a packet socket on all devices of the namespace that a node is.
-func sniff(t testing.TB, n *topology.Node) int {
-	t.Helper()
-	fd := -1
-	require.NoError(t, n.Do(func() (err error) {
-		const all = unix.ETH_P_ALL<<8 | unix.ETH_P_ALL>>8 // in network byte order
-		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, all)
-		return err
-	}))
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	return fd
-}
-
 func hostPort(host fmt.Stringer, port int) string {
 	return net.JoinHostPort(host.String(), fmt.Sprint(port))
 }

@@ -90,7 +90,7 @@ func Build(ctx context.Context, s *scenario.Scenario) (_ *Network, err error) {
 		n.byName[node.Name] = node
 	}
 	stack := b.undo
-	n.close = sync.OnceValue(func() error { return stack.Close() })
+	n.close = sync.OnceValue(stack.Close)
 	built = true
 	return n, nil
 }

@@ -136,7 +136,7 @@ func activeOffloads(socket int, device string, mask []uint32) (active, mutable [
 
 // disableOffloads switches the masked features off and reads that they are.
 func disableOffloads(socket int, device string, names []string, mask []uint32) error {
-	active, mutable, err := activeOffloads(socket, device, mask)
+	_, mutable, err := activeOffloads(socket, device, mask)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,8 @@ func disableOffloads(socket int, device string, names []string, mask []uint32) e
 	if err := ethtool(socket, device, set); err != nil {
 		return os.NewSyscallError("set features", err)
 	}
-	if active, _, err = activeOffloads(socket, device, mask); err != nil {
+	active, _, err := activeOffloads(socket, device, mask)
+	if err != nil {
 		return err
 	}
 	if on := named(names, active); len(on) > 0 {

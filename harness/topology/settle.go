@@ -112,7 +112,7 @@ func checkDevices(n *Node) (missing string, err error) {
 		return nil
 	})
 	for _, w := range wants {
-		return "", fmt.Errorf("%s is not there: %v", w.name, err)
+		return "", fmt.Errorf("%s is not there: %w", w.name, err)
 	}
 	return missing, err
 }

@@ -88,7 +88,7 @@ func openQEMU(ctx context.Context, path string) (QEMU, error) {
 	}
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
-		return QEMU{}, problem.Wrap(problem.Machine, fmt.Errorf("%s does not tell its version: %q (%v)", path, out, err), qemuHint)
+		return QEMU{}, problem.Wrap(problem.Machine, errors.Join(fmt.Errorf("%s does not tell its version: %q", path, out), err), qemuHint)
 	}
 	return QEMU{Path: path, Version: string(m[1])}, nil
 }

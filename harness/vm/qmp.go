@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,8 +53,6 @@ func newMonitor(f *os.File) (*monitor, error) {
 }
 
 func (m *monitor) close() error { return m.conn.Close() }
-
-func (m *monitor) deadline(t time.Time) { _ = m.conn.SetDeadline(t) }
 
 // greet reads QEMU's greeting and leaves the negotiation.
 func (m *monitor) greet() error {

@@ -122,7 +122,7 @@ func lockFile(ctx context.Context, name string) (unlock func(), err error) {
 		return func() { _ = f.Close() }, nil
 	case <-ctx.Done():
 		// The lock cannot be waited for and given up at once; whoever gets it lets go.
-		go func() { <-done; _ = f.Close() }()
+		go func() { _ = <-done; _ = f.Close() }()
 		return nil, context.Cause(ctx)
 	}
 }

@@ -28,9 +28,7 @@ const (
 
 func freeze(port uint16)
 func outb(port uint16, v uint8)
-func inb(port uint16) uint8
 func outw(port uint16, v uint16)
-func outl(port uint16, v uint32)
 
 //go:noescape
 func outsb(port uint16, p *byte, n int)

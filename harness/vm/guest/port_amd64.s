@@ -7,25 +7,11 @@ TEXT ·outb(SB), NOSPLIT, $0-3
 	OUTB
 	RET
 
-// func inb(port uint16) uint8
-TEXT ·inb(SB), NOSPLIT, $0-9
-	MOVW port+0(FP), DX
-	INB
-	MOVB AX, ret+8(FP)
-	RET
-
 // func outw(port uint16, v uint16)
 TEXT ·outw(SB), NOSPLIT, $0-4
 	MOVW port+0(FP), DX
 	MOVW v+2(FP), AX
 	OUTW
-	RET
-
-// func outl(port uint16, v uint32)
-TEXT ·outl(SB), NOSPLIT, $0-8
-	MOVW port+0(FP), DX
-	MOVL v+4(FP), AX
-	OUTL
 	RET
 
 // func outsb(port uint16, p *byte, n int)

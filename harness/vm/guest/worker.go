@@ -10,8 +10,9 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/ruleout/ruleout/harness/vm/frame"
 	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/vm/frame"
 )
 
 const controlFD = 3 // of the worker: a socket to the supervisor
