@@ -81,10 +81,16 @@ func (c *Config) board() device {
 	if machine == "" {
 		machine = MicroVM
 	}
+	options := string(machine) + ",memory-backend=mem"
+	if machine == Q35 {
+		// The HPET notes the time at which it is saved, which is not always the time at which
+		// the CPU stopped; see normalise.
+		options += ",hpet=off"
+	}
 	return device{
 		// No RDRAND: QEMU would answer it from the host. +arat says that the APIC timer runs
 		// on in idle: without it and without a second timer the kernel keeps a 4 ms tick.
-		options: []string{"-M", string(machine) + ",memory-backend=mem", "-cpu", "qemu64,+arat", "-smp", "1"},
+		options: []string{"-M", options, "-cpu", "qemu64,+arat", "-smp", "1"},
 		append:  "tsc=reliable no_timer_check mitigations=off",
 	}
 }

@@ -43,7 +43,7 @@ type Config struct {
 const DefaultMemory = 384 << 20
 
 // recipe is raised whenever a template would differ for a reason that is not in Config.
-const recipe = 3
+const recipe = 4
 
 func (c *Config) memory() uint64 {
 	if c.Memory == 0 {

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func (e *ExitError) Error() string { return fmt.Sprintf("guest: exit status %d",
 type PanicError struct {
 	Reason  string   // the kernel's words after "Kernel panic - not syncing:"
 	At      string   // the function and offset where it happened; empty when the kernel did not say
-	Console []string // the last lines of the console
+	Console []string // what the kernel printed from the first sign of trouble
 }
 
 func (e *PanicError) Error() string {
@@ -94,7 +95,14 @@ func findPanic(console string) *PanicError {
 	if m == nil {
 		return nil
 	}
-	e := &PanicError{Reason: strings.TrimSpace(m[1]), Console: lastLines(console, 30)}
+	e := &PanicError{Reason: strings.TrimSpace(m[1])}
+	begin := panicLine.FindStringIndex(console)[0]
+	if at := bugLine.FindStringIndex(console); at != nil {
+		begin = min(begin, at[0])
+	}
+	const most = 60 // lines, of which a stack may take 50
+	e.Console = lastLines(console[strings.LastIndexByte(console[:begin], '\n')+1:], math.MaxInt)
+	e.Console = e.Console[:min(most, len(e.Console))]
 	// The first report is the cause, later ones follow from it.
 	if m := bugLine.FindStringSubmatch(console); m != nil && e.Reason != m[1] {
 		e.Reason += " (" + strings.TrimSpace(m[1]) + ")"
