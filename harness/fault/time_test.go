@@ -36,7 +36,11 @@ func awaitQuiet(t *testing.T) {
 		time.Sleep(look)
 		return time.Duration(others()-before) < look/50
 	}
-	for limit := time.Now().Add(time.Minute); !quiet() || !quiet(); {
+	limit := time.Now().Add(time.Minute)
+	for row := 0; row < 2; row++ {
+		if !quiet() {
+			row = -1
+		}
 		require.True(t, time.Now().Before(limit), "the machine does not come to rest")
 	}
 }
