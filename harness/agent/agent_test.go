@@ -26,8 +26,8 @@ func init() {
 	Register("test-echo", func(ctx context.Context, config json.RawMessage, c Control) (any, error) {
 		c.Ready()
 		select {
-		case start := <-c.Begin():
-			return map[string]any{"config": config, "start": start}, nil
+		case b := <-c.Begin():
+			return map[string]any{"config": config, "start": b.Start, "seed": b.Seed}, nil
 		case <-ctx.Done():
 			return map[string]any{"config": config, "stopped": true}, nil
 		}
@@ -101,15 +101,17 @@ func start(t *testing.T, spec Spec) *Process {
 func TestAgentReturnsWhatItsRoleReturns(t *testing.T) {
 	large := strings.Repeat("x", 1<<20) // more than a pipe holds, both ways
 	p := start(t, Spec{Role: "test-echo", Config: large})
-	require.NoError(t, p.Begin(1234))
+	require.NoError(t, p.Begin(Beginning{Start: 1234, Seed: 1<<64 - 1}))
 	body, err := p.Wait(t.Context())
 	require.NoError(t, err)
 	var result struct {
 		Config string
 		Start  int64
+		Seed   uint64
 	}
 	require.NoError(t, json.Unmarshal(body, &result))
 	require.Equal(t, int64(1234), result.Start)
+	require.Equal(t, uint64(1<<64-1), result.Seed)
 	require.Equal(t, large, result.Config)
 }
 
@@ -158,11 +160,11 @@ func TestStartTellsWhyAnAgentIsNotReady(t *testing.T) {
 
 func TestDeathAfterReadyIsToldWithItsReason(t *testing.T) {
 	p := start(t, Spec{Role: "test-late-panic", Name: "db/sql"})
-	require.NoError(t, p.Begin(0))
+	require.NoError(t, p.Begin(Beginning{}))
 	_, err := p.Wait(t.Context())
 	require.ErrorContains(t, err, "agent db/sql: died (exit status 2)")
 	require.ErrorContains(t, err, "panic: index out of patience")
-	require.ErrorContains(t, p.Begin(0), "index out of patience", "a late command tells the reason, not the broken pipe")
+	require.ErrorContains(t, p.Begin(Beginning{}), "index out of patience", "a late command tells the reason, not the broken pipe")
 }
 
 func TestCancelledContextKills(t *testing.T) {

@@ -42,7 +42,7 @@ func play(role string) int {
 
 	commands := os.NewFile(commandFD, "commands")
 	reports := os.NewFile(reportFD, "reports")
-	s := &session{reports: reports, begin: make(chan int64, 1)}
+	s := &session{reports: reports, begin: make(chan Beginning, 1)}
 	first, err := receive(commands)
 	if err != nil || first.Kind != configMessage {
 		fmt.Fprintf(os.Stderr, "%s is started by ruleout, not by hand\n", name)
@@ -76,7 +76,7 @@ type session struct {
 	mu      sync.Mutex // one frame at a time
 	reports *os.File
 	ready   sync.Once
-	begin   chan int64
+	begin   chan Beginning
 }
 
 func (s *session) Ready() {
@@ -87,7 +87,7 @@ func (s *session) Ready() {
 	})
 }
 
-func (s *session) Begin() <-chan int64 { return s.begin }
+func (s *session) Begin() <-chan Beginning { return s.begin }
 
 // listen obeys the parent, and ends the process with it.
 func (s *session) listen(commands *os.File, stop func()) {
@@ -99,7 +99,7 @@ func (s *session) listen(commands *os.File, stop func()) {
 		switch m.Kind {
 		case beginMessage:
 			select {
-			case s.begin <- m.Start:
+			case s.begin <- m.Begin:
 			default: // told twice; the first holds
 			}
 		case stopMessage:

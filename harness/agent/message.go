@@ -15,7 +15,7 @@ type kind string
 
 const (
 	configMessage kind = "config" // parent → agent: Body is the role's configuration
-	beginMessage  kind = "begin"  // parent → agent: Start
+	beginMessage  kind = "begin"  // parent → agent: Begin
 	stopMessage   kind = "stop"   // parent → agent
 	readyMessage  kind = "ready"  // agent → parent
 	resultMessage kind = "result" // agent → parent: Body is the role's result
@@ -25,7 +25,7 @@ const (
 type message struct {
 	Kind    kind            `json:"kind"`
 	Body    json.RawMessage `json:"body,omitempty"`
-	Start   int64           `json:"start,omitempty"`
+	Begin   Beginning       `json:"begin,omitzero"`
 	Error   string          `json:"error,omitempty"`
 	Problem problem.Kind    `json:"problem,omitempty"`
 	Hint    string          `json:"hint,omitempty"`

@@ -203,9 +203,9 @@ func (p *Process) command(m message) error {
 // PID returns the process id; the process may have ended.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Begin tells the agent the start of the measured window, in ns of CLOCK_MONOTONIC.
-func (p *Process) Begin(start int64) error {
-	if err := p.command(message{Kind: beginMessage, Start: start}); err != nil {
+// Begin tells the agent when the run begins, and its seed.
+func (p *Process) Begin(b Beginning) error {
+	if err := p.command(message{Kind: beginMessage, Begin: b}); err != nil {
 		return fmt.Errorf("agent %s: %w", p.name, p.because(err))
 	}
 	return nil

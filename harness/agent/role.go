@@ -18,9 +18,16 @@ type Role func(ctx context.Context, config json.RawMessage, c Control) (any, err
 type Control interface {
 	// Ready says that the role has begun to do its work; Start returns then.
 	Ready()
-	// Begin yields once, when the parent has decided it, the start of the
-	// measured window in ns of CLOCK_MONOTONIC, which may lie in the past.
-	Begin() <-chan int64
+	// Begin yields once, when the parent has decided it.
+	Begin() <-chan Beginning
+}
+
+// Beginning is what an agent learns when the run begins, and not before: until then all runs of a scenario are alike.
+type Beginning struct {
+	// Start of the measured window in ns of CLOCK_MONOTONIC. It may lie in the past.
+	Start int64 `json:"start"`
+	// Seed of what is drawn.
+	Seed uint64 `json:"seed"`
 }
 
 var roles = map[string]Role{}

@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -39,7 +38,9 @@ type Request struct {
 func Init() {
 	agent.Main()
 	if guest.IsInit() {
-		guest.Main(run.Serve, run.Rehearse)
+		guest.Main(func(ctx context.Context, payload []byte, host guest.Host) int {
+			return run.Serve(ctx, payload, host, host.Freeze)
+		}, run.Rehearse)
 	}
 }
 
@@ -63,21 +64,13 @@ func Run(ctx context.Context, req Request) (*result.Record, error) {
 		"the backends are vm and host")
 }
 
-// request turns a Request into what package run takes.
-func request(req Request) (run.Request, error) {
-	canonical, err := req.Scenario.Canonical()
-	if err != nil {
-		return run.Request{}, fmt.Errorf("encode scenario: %w", err)
-	}
-	return run.Request{Scenario: json.RawMessage(canonical), Set: req.Set, Seed: req.Seed}, nil
-}
-
 // seal checks that the record answers the request, and adds what only the caller of package run knows.
 func seal(record *result.Record, req Request, backend string, p result.Provenance) error {
 	if hash := req.Scenario.Hash(); record.Scenario.Hash != hash || record.Seed != req.Seed {
 		return fmt.Errorf("the record is of scenario %s, seed %d, and not of %s, seed %d, which was asked for",
 			result.Short(record.Scenario.Hash), record.Seed, result.Short(hash), req.Seed)
 	}
+	record.Scenario.Set = req.Set
 	record.Schema = result.Schema
 	record.Backend = backend
 	record.Provenance = p

@@ -49,12 +49,12 @@ func OpenHost() (*Host, error) {
 
 // Run makes one run on this machine's kernel. One run at a time: they would disturb one another.
 func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
-	r, err := request(req)
+	canonical, err := req.Scenario.Canonical()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encode scenario: %w", err)
 	}
 	began := time.Now()
-	record, err := run.Run(ctx, r, req.Events)
+	record, err := run.Run(ctx, canonical, req.Seed, req.Events)
 	if err != nil {
 		return nil, err
 	}

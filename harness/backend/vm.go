@@ -135,6 +135,33 @@ func shift(s scenario.Speed) int {
 	return n
 }
 
+// Prepare returns the template of a scenario: of a machine in which all is built and started that
+// does not depend on the seed. All runs are made of it, a single one too: what was frozen once more is not
+// to the bit where a machine would be that had gone on. The caller closes it.
+func (v *VM) Prepare(ctx context.Context, s *scenario.Scenario, progress func(string)) (*vm.Template, error) {
+	t, err := v.Template(ctx, s, progress)
+	if err != nil {
+		return nil, err
+	}
+	return v.prepare(ctx, t, s)
+}
+
+func (v *VM) prepare(ctx context.Context, t *vm.Template, s *scenario.Scenario) (*vm.Template, error) {
+	canonical, err := s.Canonical()
+	if err != nil {
+		return nil, fmt.Errorf("encode scenario: %w", err)
+	}
+	virtual, wall := limits(s)
+	prepared, err := t.Prepare(ctx, vm.Preparation{Payload: canonical, VirtualLimit: virtual, WallLimit: wall})
+	if ended := (*vm.EndedError)(nil); errors.As(err, &ended) {
+		// The guest's own words say more, and whose fault it is.
+		if _, told := run.Receive(bytes.NewReader(ended.Output), nil); !errors.Is(told, run.ErrNoRecord) {
+			return nil, told
+		}
+	}
+	return prepared, err
+}
+
 // Run makes one run in a fresh clone.
 func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	events := req.Events
@@ -145,18 +172,18 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := request(req)
+	began := time.Now()
+	prepared, err := v.prepare(ctx, t, req.Scenario)
 	if err != nil {
 		return nil, err
 	}
-	payload, err := json.Marshal(r)
+	defer prepared.Close()
+	payload, err := json.Marshal(run.Draw{Seed: req.Seed})
 	if err != nil {
-		return nil, fmt.Errorf("encode request: %w", err)
+		return nil, fmt.Errorf("encode the run's seed: %w", err)
 	}
-
-	began := time.Now()
 	reader, writer := io.Pipe()
-	clone := t.Command(payload)
+	clone := prepared.Command(payload)
 	clone.Entropy = entropy(req.Seed)
 	clone.Output = writer
 	clone.VirtualLimit, clone.WallLimit = limits(req.Scenario)
@@ -169,7 +196,8 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		_ = writer.CloseWithError(err) // nil means the end of the stream
 		done <- err
 	}()
-	record, err := run.Receive(reader, events)
+	// What was told while the template was prepared belongs to every run of it.
+	record, err := run.Receive(io.MultiReader(bytes.NewReader(prepared.Output()), reader), events)
 	_, _ = io.Copy(io.Discard, reader) // a clone must never wait for its reader
 	if cloneErr := <-done; cloneErr != nil {
 		return nil, cloneErr // says more than a stream that broke off

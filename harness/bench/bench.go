@@ -143,15 +143,16 @@ func (m *measurement) restore(ctx context.Context) error {
 		Note: fmt.Sprintf("median; 90 %% within %.0f ms", milliseconds(quantile(restore, 0.9)))})
 	m.add(Figure{Name: "clone, from start to gone", Value: milliseconds(quantile(whole, 0.5)), Unit: "ms", Note: "median; a run that ends at once"})
 
-	canonical, err := m.Scenario.Canonical()
+	payload, err := json.Marshal(run.Draw{Seed: 1})
 	if err != nil {
 		return err
 	}
-	payload, err := json.Marshal(run.Request{Scenario: canonical, Seed: 1})
+	prepared, err := m.machine.Prepare(ctx, m.Scenario, nil)
 	if err != nil {
 		return err
 	}
-	c := t.Command(payload)
+	defer prepared.Close()
+	c := prepared.Command(payload)
 	if err := c.Run(ctx); err != nil {
 		return err
 	}

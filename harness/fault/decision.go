@@ -15,22 +15,36 @@ import (
 //
 // So a decision is a function of seed, fault, flow and ordinal, and of nothing else: it
 // stays what it was when another fault is switched on.
+//
+// The key is not known when the selector is built, only when it is armed: [draws] is what
+// is built into it, and the key is a control word.
 type decision struct {
 	key uint64
+	draws
+}
+
+// draws is the part of a decision that does not depend on the seed.
+type draws struct {
 	// below is chance × 2^64; not used when the chance is 1, see always.
 	below  uint64
 	always bool
 }
 
 func newDecision(seed uint64, fault string, chance float64) decision {
+	return decision{key: faultKey(seed, fault), draws: newDraws(chance)}
+}
+
+// faultKey is what the seed is to one fault.
+func faultKey(seed uint64, fault string) uint64 {
 	h := sha256.Sum256(append(binary.LittleEndian.AppendUint64([]byte("ruleout/fault/1\x00"), seed), fault...))
-	d := decision{key: binary.LittleEndian.Uint64(h[:])}
+	return binary.LittleEndian.Uint64(h[:])
+}
+
+func newDraws(chance float64) draws {
 	if chance >= 1 {
-		d.always = true
-	} else {
-		d.below = uint64(math.Ldexp(chance, 64))
+		return draws{always: true}
 	}
-	return d
+	return draws{below: uint64(math.Ldexp(chance, 64))}
 }
 
 // flow is the one-way identity of a packet's flow, as the selector builds it on its

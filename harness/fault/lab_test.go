@@ -28,7 +28,7 @@ const labSeed = 7
 func newLab(t *testing.T, link string, faults ...string) *lab {
 	t.Helper()
 	l := buildLab(t, link, faults...)
-	require.NoError(t, l.Arm(monotonic(t)))
+	require.NoError(t, l.Arm(monotonic(t), labSeed))
 	return l
 }
 
@@ -48,7 +48,7 @@ func buildLab(t *testing.T, link string, faults ...string) *lab {
 	n, err := topology.Build(ctx, s)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })
-	w, err := Install(ctx, n, s, labSeed)
+	w, err := Install(ctx, n, s)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
 	return &lab{w, n, w.plan}

@@ -36,7 +36,7 @@ func (s selector) parse(a *assembler) {
 	if s.class == scenario.PureACK {
 		malformed = "pass"
 	}
-	if !s.decide.always {
+	if !s.draws.always {
 		a.add(asm.Mov.Imm(asm.R1, 0))
 		for i := int16(0); i < flowSize; i += 8 {
 			a.add(asm.StoreMem(asm.RFP, stackFlow+i, asm.R1, asm.DWord))
@@ -55,7 +55,7 @@ func (s selector) parse(a *assembler) {
 		a.add(asm.JEq.Imm(proto, protoTCP, "ports"), asm.JNE.Imm(proto, protoUDP, malformed))
 	}
 	a.label("ports")
-	if !s.decide.always {
+	if !s.draws.always {
 		a.header(4, flowPorts, malformed)
 	}
 	if s.class == scenario.PureACK {
@@ -81,7 +81,7 @@ func toHost(r asm.Register) asm.Instruction { return asm.HostTo(asm.BE, r, asm.H
 
 // identify copies addresses of so many bytes each and the protocol into the flow.
 func (s selector) identify(a *assembler, source, target int16, size asm.Size, words int16, version int64) {
-	if s.decide.always {
+	if s.draws.always {
 		return // nobody asks
 	}
 	for i := int16(0); i < words; i++ {
@@ -144,7 +144,7 @@ func (s selector) parseIPv6(a *assembler, malformed string) {
 
 // protocol writes the protocol into the flow.
 func (s selector) protocol(a *assembler) {
-	if !s.decide.always {
+	if !s.draws.always {
 		a.add(asm.StoreMem(asm.RFP, flowProto, proto, asm.Byte))
 	}
 }

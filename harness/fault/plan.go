@@ -74,7 +74,7 @@ func bottleneck(r scenario.Rate) *netem.Rate {
 }
 
 // newPlan lays out paths, stages and counters.
-func newPlan(s *scenario.Scenario, seed uint64) (*plan, error) {
+func newPlan(s *scenario.Scenario) (*plan, error) {
 	p := &plan{places: make([]role, len(s.Faults))}
 	found := make([]bool, len(s.Faults))
 	for i, l := range s.Links {
@@ -98,7 +98,7 @@ func newPlan(s *scenario.Scenario, seed uint64) (*plan, error) {
 				}
 				found[j], p.places[j] = true, role{len(p.paths), len(d.stages)}
 				d.stages = append(d.stages, stage{j, q, selector{
-					class: class, decide: newDecision(seed, f.Name, chance), window: windowAt(j), clones: clones,
+					class: class, draws: newDraws(chance), orders: ordersAt(j), clones: clones,
 				}})
 			}
 			d.addLink(l)

@@ -40,7 +40,7 @@ func TestALinksDelayRateAndQueueBecomeQdiscs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.link.Between = [2]string{"a", "b"}
-			p, err := newPlan(&scenario.Scenario{Links: []scenario.Link{c.link}}, 0)
+			p, err := newPlan(&scenario.Scenario{Links: []scenario.Link{c.link}})
 			require.NoError(t, err)
 			require.Len(t, p.paths, 2)
 			for _, d := range p.paths {
@@ -64,7 +64,7 @@ func TestFaultsFindTheirPathAndNoCounterIsSharedByTwo(t *testing.T) {
 	p, err := newPlan(&scenario.Scenario{
 		Links:  []scenario.Link{{Between: [2]string{"a", "b"}}, {Between: [2]string{"b", "c"}, Rate: mbit, Queue: 3}},
 		Faults: []scenario.Fault{on("0", "c", "b", "c"), on("1", "a", "b", "a"), on("2", "b", "c", "c"), on("3", "b", "a", "b")},
-	}, 0)
+	})
 	require.NoError(t, err)
 	require.Equal(t, []role{{3, 0}, {0, 0}, {3, 1}, {1, 0}}, p.places)
 	require.Equal(t, "c to b", p.paths[3].String())
@@ -100,7 +100,7 @@ func TestFaultsThatHaveNoPlaceAreTheUsersMistake(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			f.Name = "f"
-			_, err := newPlan(&scenario.Scenario{Links: link, Faults: []scenario.Fault{f}}, 0)
+			_, err := newPlan(&scenario.Scenario{Links: link, Faults: []scenario.Fault{f}})
 			require.EqualError(t, err, want)
 			require.Equal(t, problem.Usage, problem.KindOf(err))
 		})
@@ -128,7 +128,7 @@ func TestAnInstallThatIsCutShortLeavesNothing(t *testing.T) {
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(enough)
-	_, err := Install(ctx, l.network, s, labSeed)
+	_, err := Install(ctx, l.network, s)
 	require.ErrorIs(t, err, enough)
 
 	ctx = context.Background()
@@ -137,11 +137,11 @@ func TestAnInstallThatIsCutShortLeavesNothing(t *testing.T) {
 	_, err = taken.addPair("b0") // the name of a stage that comes late
 	require.NoError(t, err)
 	s.Faults = append(s.Faults, scenario.Fault{Name: "two", Link: s.Faults[0].Link, From: "b", Do: scenario.Action{Drop: true}})
-	_, err = Install(ctx, l.network, s, labSeed)
+	_, err = Install(ctx, l.network, s)
 	require.ErrorContains(t, err, "build wire from b to a: add veth a~b/b0i: file exists")
 	require.NoError(t, undo.Close())
 
-	w, err := Install(ctx, l.network, s, labSeed)
+	w, err := Install(ctx, l.network, s)
 	require.NoError(t, err, "as if nothing had been")
 	require.NoError(t, w.Close())
 }

@@ -48,7 +48,7 @@ func preflight() (err error) {
 		Links:  []scenario.Link{{Between: [2]string{"a", "b"}}},
 		Faults: []scenario.Fault{{Name: "trial", Link: [2]string{"a", "b"}, From: "a", Do: scenario.Action{Delay: 1}}},
 	}
-	p, err := newPlan(s, 0)
+	p, err := newPlan(s)
 	if err != nil {
 		return err
 	}

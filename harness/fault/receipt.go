@@ -69,7 +69,7 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 	}
 	r.Overlimits = room
 
-	if stage.choose.decide.always {
+	if stage.choose.draws.always {
 		if r.Chosen != r.Matched {
 			say("chose %d of %d packets, all were to be", r.Chosen, r.Matched)
 		}

@@ -11,10 +11,10 @@ import (
 
 // selector decides about each packet that enters a stage: pass, or do.
 type selector struct {
-	class  scenario.Packets
-	decide decision
-	// window holds the fault's time span.
-	window slot
+	class scenario.Packets
+	draws draws
+	// orders is where the fault's time span and key are.
+	orders slot
 	// matched, chosen and overflow are counters: packets of the class, those chosen among
 	// them, and packets of flows for which there was no room in the table.
 	matched, chosen, overflow slot
@@ -60,7 +60,7 @@ const (
 // clsact, and the flow table that goes with it, or nil when it needs none. Packets on
 // which the fault is to act leave it with the priority of the acting band.
 func (s selector) program(st *state) (_ *ebpf.Program, flows *ebpf.Map, err error) {
-	if !s.decide.always {
+	if !s.draws.always {
 		flows, err = ebpf.NewMap(&ebpf.MapSpec{
 			Name: "flows", Type: ebpf.Hash, KeySize: flowSize, ValueSize: 8, MaxEntries: maxFlows, Flags: noPrealloc,
 		})
@@ -93,19 +93,19 @@ const noPrealloc = 1
 // counts the others. It leaves the flow on the stack if a draw is to follow.
 func (s selector) match(a *assembler, st *state) {
 	a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, 0, "pass"))
-	a.control(asm.R0, st, s.window)
+	a.control(asm.R0, st, s.orders+startWord)
 	a.add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
 	a.add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word))
-	if s.class == scenario.AnyPacket && s.decide.always {
+	if s.class == scenario.AnyPacket && s.draws.always {
 		a.add(asm.JEq.Imm(asm.R0, etherIPv4, "match"), asm.JNE.Imm(asm.R0, etherIPv6, "pass"))
 	} else {
 		s.parse(a)
 	}
 	a.label("match")
 	a.add(asm.FnKtimeGetNs.Call())
-	a.control(asm.R1, st, s.window)
+	a.control(asm.R1, st, s.orders+startWord)
 	a.add(asm.JLT.Reg(asm.R0, asm.R1, "pass"))
-	a.control(asm.R1, st, s.window+8)
+	a.control(asm.R1, st, s.orders+endWord)
 	a.add(asm.JGE.Reg(asm.R0, asm.R1, "pass"))
 	a.count(st, s.matched)
 }
@@ -119,7 +119,7 @@ func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
 	a.add(asm.JNE.Imm(asm.R0, 0, "known"))
 
 	// The flow's first packet: fold its 40 bytes into the fault's key.
-	a.add(asm.LoadImm(asm.R0, int64(s.decide.key), asm.DWord))
+	a.control(asm.R0, st, s.orders+keyWord)
 	for i := int16(0); i < flowSize; i += 8 {
 		a.add(asm.LoadMem(asm.R1, asm.RFP, stackFlow+i, asm.DWord), asm.Xor.Reg(asm.R0, asm.R1))
 		a.mix()
@@ -135,7 +135,8 @@ func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
 	a.count(st, s.overflow) // the table is full: one flow for all that have no place
 	a.add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(s.overflow)))
 	a.add(asm.LoadMem(asm.R0, asm.R0, 0, asm.DWord), asm.LoadImm(asm.R1, asInt64(golden), asm.DWord), asm.Mul.Reg(asm.R0, asm.R1))
-	a.add(asm.LoadImm(asm.R1, int64(s.decide.key), asm.DWord), asm.Add.Reg(asm.R0, asm.R1), asm.Ja.Label("drawn"))
+	a.control(asm.R1, st, s.orders+keyWord)
+	a.add(asm.Add.Reg(asm.R0, asm.R1), asm.Ja.Label("drawn"))
 
 	a.label("known")
 	a.add(asm.LoadImm(asm.R1, asInt64(golden), asm.DWord), asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
@@ -143,7 +144,7 @@ func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
 		asm.Mov.Reg(asm.R0, asm.R2), asm.Add.Reg(asm.R0, asm.R1))
 	a.label("drawn")
 	a.mix()
-	a.add(asm.LoadImm(asm.R1, int64(s.decide.below), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "pass"))
+	a.add(asm.LoadImm(asm.R1, int64(s.draws.below), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "pass"))
 }
 
 // mix applies [mix] to R0, by way of R1.

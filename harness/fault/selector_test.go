@@ -32,9 +32,9 @@ func newBench(t *testing.T, class scenario.Packets, d decision) *bench {
 	st, err := newState(1, 3)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	st.windows[0] = window{0, never}
+	st.orders[0] = orders{0, never, d.key}
 	require.NoError(t, st.tell())
-	s := selector{class: class, decide: d, window: windowAt(0), matched: 0, chosen: 8, overflow: 16}
+	s := selector{class: class, draws: d.draws, orders: ordersAt(0), matched: 0, chosen: 8, overflow: 16}
 	p, flows, err := s.program(st)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -230,8 +230,8 @@ func TestHashIsTheDocumentedOne(t *testing.T) {
 func TestNothingIsChosenOutsideTheWindow(t *testing.T) {
 	b := newBench(t, scenario.AnyPacket, half)
 	f := frame(t, ether(layers.EthernetTypeIPv4), ipv4(layers.IPProtocolTCP), tcp("A"))
-	for name, w := range map[string]window{"not armed": {never, 0}, "over": {0, 1}, "yet to come": {never - 1, never}, "empty": {0, 0}} {
-		b.state.windows[0] = w
+	for name, o := range map[string]orders{"not armed": {start: never}, "over": {0, 1, 1}, "yet to come": {never - 1, never, 1}, "empty": {0, 0, 1}} {
+		b.state.orders[0] = o
 		require.NoError(t, b.state.tell())
 		matched, chosen := b.run(t, f)
 		require.False(t, matched, name)

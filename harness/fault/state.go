@@ -16,7 +16,7 @@ type state struct {
 	control, counters *ebpf.Map
 	size              int // of the counters, in bytes
 	closed            bool
-	windows           []window
+	orders            []orders
 	undo              undo.Stack
 }
 
@@ -26,32 +26,42 @@ type slot uint32
 // gate is the control word that lets packets onto the wires while it is 0.
 const gate slot = 0
 
-// windowAt returns the control word that holds the start of fault i's window; its end follows.
-func windowAt(i int) slot { return slot(8 + 16*i) }
+// orders are what a fault's selector is told, in so many control words: its window, a span of time, start
+// included and end not, in ns of CLOCK_MONOTONIC, which is what bpf_ktime_get_ns
+// reads; and the key of its decisions.
+type orders struct{ start, end, key uint64 }
 
-// window is a span of time, start included and end not, in ns of CLOCK_MONOTONIC,
-// which is what bpf_ktime_get_ns reads.
-type window struct{ start, end uint64 }
+const ordersSize = 3 * 8
+
+// Offsets of a fault's orders from the first control word of them.
+const (
+	startWord = 8 * iota
+	endWord
+	keyWord
+)
+
+// ordersAt returns the first control word of fault i's orders.
+func ordersAt(i int) slot { return slot(8 + ordersSize*i) }
 
 // never is the start of a window that is not armed yet.
 const never uint64 = 1<<64 - 1
 
 // newState makes the maps for so many faults and counters. The caller closes it.
 func newState(faults, counters int) (_ *state, err error) {
-	s := &state{size: 8 * counters, windows: make([]window, faults)}
+	s := &state{size: 8 * counters, orders: make([]orders, faults)}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
 		}
 	}()
-	for i := range s.windows {
-		s.windows[i].start = never
+	for i := range s.orders {
+		s.orders[i].start = never
 	}
 	for _, m := range []struct {
 		name string
 		size int
 		to   **ebpf.Map
-	}{{"control", 8 + 16*faults, &s.control}, {"counters", s.size, &s.counters}} {
+	}{{"control", 8 + ordersSize*faults, &s.control}, {"counters", s.size, &s.counters}} {
 		*m.to, err = ebpf.NewMap(&ebpf.MapSpec{Name: m.name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(m.size), MaxEntries: 1})
 		if err != nil {
 			return nil, fmt.Errorf("create map %s: %w", m.name, err)
@@ -68,9 +78,10 @@ func (s *state) tell() error {
 		gate = 1
 	}
 	b := binary.LittleEndian.AppendUint64(nil, gate)
-	for _, w := range s.windows {
-		b = binary.LittleEndian.AppendUint64(b, w.start)
-		b = binary.LittleEndian.AppendUint64(b, w.end)
+	for _, o := range s.orders {
+		for _, word := range []uint64{o.start, o.end, o.key} {
+			b = binary.LittleEndian.AppendUint64(b, word)
+		}
 	}
 	if err := s.control.Put(uint32(0), b); err != nil {
 		return fmt.Errorf("write control words: %w", err)

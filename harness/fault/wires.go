@@ -39,12 +39,12 @@ type role struct{ path, stage int }
 
 // Install builds every direction of every link in the network's wires and so connects
 // the nodes. The network must be the one that was built from s. On an error nothing of it
-// remains. No fault acts before [Wires.Arm].
+// remains. No fault acts before [Wires.Arm], which is also the first to know the run's seed.
 //
 // Errors are of kind [problem.Machine] where the kernel lacks something or a right is
 // missing, and of kind [problem.Usage] where a fault has no place.
-func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario, seed uint64) (_ *Wires, err error) {
-	p, err := newPlan(s, seed)
+func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario) (_ *Wires, err error) {
+	p, err := newPlan(s)
 	if err != nil {
 		return nil, err
 	}
@@ -201,15 +201,16 @@ func (w *Wires) fill(wire *wire, s *stage, p *pair) (uint32, error) {
 }
 
 // Arm starts the faults' clocks: start is that of the measured window, in ns of
-// CLOCK_MONOTONIC. Each fault acts from its At to the end of its For, or for ever.
-func (w *Wires) Arm(start int64) error {
+// CLOCK_MONOTONIC. Each fault acts from its At to the end of its For, or for ever. The seed
+// is that of all decisions; they begin with the first packet after this.
+func (w *Wires) Arm(start int64, seed uint64) error {
 	for i, f := range w.faults {
 		from := max(start+int64(f.At), 0)
 		until := never
 		if f.For > 0 {
 			until = uint64(from + int64(f.For))
 		}
-		w.state.windows[i] = window{uint64(from), until}
+		w.state.orders[i] = orders{uint64(from), until, faultKey(seed, f.Name)}
 	}
 	return w.state.tell()
 }

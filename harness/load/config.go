@@ -12,9 +12,8 @@ import (
 type Config struct {
 	// To is the server.
 	To netip.AddrPort `json:"to"`
-	// Schedule, Seed and Index make the plan.
+	// Schedule and Index make the plan, with the seed that comes when the run begins.
 	Schedule Schedule `json:"schedule"`
-	Seed     uint64   `json:"seed"`
 	Index    int      `json:"index"`
 	// Duration of the measured window.
 	Duration time.Duration `json:"duration"`
@@ -29,7 +28,7 @@ type Config struct {
 }
 
 // NewConfig returns the configuration of the load of a scenario that has an index, which goes to an address.
-func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort, seed uint64) Config {
+func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 	h := s.Load[index].HTTP
 	from := -time.Duration(s.Warmup)
 	if h.At != nil {
@@ -42,7 +41,6 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort, seed uint64) 
 	c := Config{
 		To:          to,
 		Schedule:    Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), From: from, To: end},
-		Seed:        seed,
 		Index:       index,
 		Duration:    time.Duration(s.Duration),
 		Timeout:     time.Duration(h.Timeout),

@@ -35,8 +35,9 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	defer g.close()
 	c.Ready()
 	select {
-	case start := <-c.Begin():
-		g.start = start
+	case b := <-c.Begin():
+		g.start = b.Start
+		g.draw(b.Seed)
 	case <-ctx.Done():
 		g.abandon()
 		return g.record.finish(0, 0), nil
@@ -117,16 +118,6 @@ const bellSlot = -2
 
 func newGenerator(c Config) (*generator, error) {
 	g := &generator{config: c, address: socket.NewAddress(c.To), text: c.request(), record: newRecorder(&c)}
-	g.plan = Plan(c.Schedule, c.Seed, c.Index)
-	g.flags = make([]uint8, len(g.plan))
-	g.carrier = make([]int32, len(g.plan))
-	for i, at := range g.plan {
-		g.carrier[i] = none
-		if at >= 0 && at < int64(c.Duration) {
-			g.flags[i] = measured
-			g.record.result.Planned++
-		}
-	}
 	g.armed = never
 	g.buffer = make([]byte, 64<<10)
 	g.onEvent = g.handle
@@ -143,6 +134,20 @@ func newGenerator(c Config) (*generator, error) {
 		return nil, fmt.Errorf("watch pipe: %w", errno)
 	}
 	return g, nil
+}
+
+// draw makes the plan.
+func (g *generator) draw(seed uint64) {
+	g.plan = Plan(g.config.Schedule, seed, g.config.Index)
+	g.flags = make([]uint8, len(g.plan))
+	g.carrier = make([]int32, len(g.plan))
+	for i, at := range g.plan {
+		g.carrier[i] = none
+		if at >= 0 && at < int64(g.config.Duration) {
+			g.flags[i] = measured
+			g.record.result.Planned++
+		}
+	}
 }
 
 // wake makes the loop look at its context; any thread may call it.

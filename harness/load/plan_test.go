@@ -121,15 +121,15 @@ func TestNewConfig(t *testing.T) {
 		{HTTP: &scenario.HTTPLoad{At: &at, For: 300e9}},
 	}}
 	to := netip.MustParseAddrPort("10.0.0.2:80")
-	require.Equal(t, Config{To: to, Seed: 9, Duration: 30 * time.Second, Timeout: 5 * time.Second, Interval: 100 * time.Millisecond,
-		Schedule: Schedule{Arrivals: scenario.Poisson, Rate: 40, From: -2 * time.Second, To: 30 * time.Second}}, NewConfig(s, 0, to, 9))
-	require.Equal(t, Config{To: to, Seed: 9, Index: 1, Duration: 30 * time.Second, Timeout: time.Second, Interval: 100 * time.Millisecond, Keepalive: true, Connections: 7,
-		Schedule: Schedule{Arrivals: scenario.Constant, Rate: 4, From: 5 * time.Second, To: 8 * time.Second}}, NewConfig(s, 1, to, 9))
-	require.Equal(t, 30*time.Second, NewConfig(s, 2, to, 9).Schedule.To, "no request leaves after the window")
+	require.Equal(t, Config{To: to, Duration: 30 * time.Second, Timeout: 5 * time.Second, Interval: 100 * time.Millisecond,
+		Schedule: Schedule{Arrivals: scenario.Poisson, Rate: 40, From: -2 * time.Second, To: 30 * time.Second}}, NewConfig(s, 0, to))
+	require.Equal(t, Config{To: to, Index: 1, Duration: 30 * time.Second, Timeout: time.Second, Interval: 100 * time.Millisecond, Keepalive: true, Connections: 7,
+		Schedule: Schedule{Arrivals: scenario.Constant, Rate: 4, From: 5 * time.Second, To: 8 * time.Second}}, NewConfig(s, 1, to))
+	require.Equal(t, 30*time.Second, NewConfig(s, 2, to).Schedule.To, "no request leaves after the window")
 
-	b, err := json.Marshal(NewConfig(s, 1, to, 9))
+	b, err := json.Marshal(NewConfig(s, 1, to))
 	require.NoError(t, err)
 	var back Config
 	require.NoError(t, json.Unmarshal(b, &back))
-	require.Equal(t, NewConfig(s, 1, to, 9), back)
+	require.Equal(t, NewConfig(s, 1, to), back)
 }

@@ -22,13 +22,12 @@ type programs struct {
 	loads    []program
 }
 
-// begin tells all agents when the measured window starts, ns of CLOCK_MONOTONIC.
-func (p *programs) begin(start int64) error {
-	for _, list := range [][]program{p.services, p.loads} {
-		for _, a := range list {
-			if err := a.process.Begin(start); err != nil {
-				return fmt.Errorf("begin %s: %w", a.name, err)
-			}
+// begin tells the generators when the measured window starts. Services serve as soon as they are
+// ready; to wake them all would only cost time.
+func (p *programs) begin(b agent.Beginning) error {
+	for _, a := range p.loads {
+		if err := a.process.Begin(b); err != nil {
+			return fmt.Errorf("begin %s: %w", a.name, err)
 		}
 	}
 	return nil

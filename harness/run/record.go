@@ -13,13 +13,13 @@ import (
 )
 
 // record puts together what a run left.
-func (r *running) record(req Request) (*result.Record, error) {
+func (r *Prepared) record(seed uint64) (*result.Record, error) {
 	s := r.scenario
 	window := time.Duration(s.Duration)
 	traffic := merge(r.traffic)
 	rec := &result.Record{
-		Scenario: result.Scenario{Name: s.Name, Hash: s.Hash(), Set: req.Set, Canonical: req.Scenario},
-		Seed:     req.Seed,
+		Scenario: result.Scenario{Name: s.Name, Hash: r.hash, Canonical: r.canonical},
+		Seed:     seed,
 		Faults:   r.receipts,
 		Load:     summary(traffic),
 		Metrics:  r.seen.Metrics,

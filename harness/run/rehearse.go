@@ -41,7 +41,7 @@ func Rehearse() error {
 	if err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
-	if _, err := Run(context.Background(), Request{Scenario: canonical, Seed: 1}, nil); err != nil {
+	if _, err := Run(context.Background(), canonical, 1, nil); err != nil {
 		return fmt.Errorf("rehearse: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/agent"
 	"github.com/ruleout/ruleout/harness/fault"
 	"github.com/ruleout/ruleout/harness/load"
 	"github.com/ruleout/ruleout/harness/probe"
@@ -19,60 +20,31 @@ import (
 	"github.com/ruleout/ruleout/harness/undo"
 )
 
-// Request is what a run is made of.
-type Request struct {
-	// Scenario in its canonical form, see [scenario.Scenario.Canonical].
-	Scenario json.RawMessage `json:"scenario"`
-	// Set is the spelling of --set that led to it, kept in the record.
-	Set map[string]string `json:"set,omitempty"`
-	// Seed of everything that is drawn.
-	Seed uint64 `json:"seed"`
-}
-
 // lead is the time between the moment at which all parts are ready and the
 // start of the warm-up: enough for the news to reach them. In virtual time it is free.
 const lead = 50 * time.Millisecond
 
-// Run carries out one run and returns its record, less what only the caller
-// knows: provenance, backend and wall time. events is called from several
-// goroutines, one at a time; it may be nil.
-//
-// A run that went wrong in a way that says nothing about the scenario has a
-// record with Valid false and the reasons; the error is kept for what kept a
-// record from being made. Nothing stays behind in either case.
-func Run(ctx context.Context, req Request, events func(Event)) (record *result.Record, err error) {
-	s, err := scenario.FromCanonical(req.Scenario)
+// Run carries out one run of a scenario, which is in its canonical form, and leaves
+// nothing behind. See [Prepare] and [Prepared.Run].
+func Run(ctx context.Context, canonical json.RawMessage, seed uint64, events func(Event)) (record *result.Record, err error) {
+	p, err := Prepare(ctx, canonical, events)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{scenario: s, seed: req.Seed, teller: newTeller(events), born: monotonic()}
-	defer func() { err = errors.Join(err, r.undo.Close()) }()
-	defer r.teller.close()
-
-	if err := r.build(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.start(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.measure(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.drain(ctx); err != nil {
-		return nil, err
-	}
-	r.teller.tell(Done, "all counted")
-	return r.record(req)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return p.Run(ctx, seed)
 }
 
-// running is one run under way.
-type running struct {
-	scenario *scenario.Scenario
-	seed     uint64
-	teller   *teller
-	undo     undo.Stack
-	born     time.Duration // when the run began, on CLOCK_MONOTONIC
-	begin    time.Duration // when the measured window began
+// Prepared is a scenario of which everything is built and started that does not depend
+// on the seed. It is good for one run.
+type Prepared struct {
+	canonical json.RawMessage
+	hash      string
+	scenario  *scenario.Scenario
+	teller    *teller
+	undo      undo.Stack
+	born      time.Duration // when the preparation began, on CLOCK_MONOTONIC
+	begin     time.Duration // when the measured window began
 
 	network  *topology.Network
 	wires    *fault.Wires
@@ -85,8 +57,57 @@ type running struct {
 	invalid  []string
 }
 
+// Prepare builds and starts what a scenario in its canonical form (see
+// [scenario.Scenario.Canonical]) consists of. Whoever gets no error closes what he got.
+//
+// events is called from several goroutines, one at a time, until Close; it may be nil.
+func Prepare(ctx context.Context, canonical json.RawMessage, events func(Event)) (_ *Prepared, err error) {
+	s, err := scenario.FromCanonical(canonical)
+	if err != nil {
+		return nil, err
+	}
+	p := &Prepared{canonical: canonical, hash: s.Hash(), scenario: s, teller: newTeller(events), born: monotonic()}
+	prepared := false
+	defer func() { // deferred, so that a panic undoes too
+		if !prepared {
+			err = errors.Join(err, p.Close())
+		}
+	}()
+	if err := p.build(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.start(ctx); err != nil {
+		return nil, err
+	}
+	prepared = true
+	return p, nil
+}
+
+// Run carries out the run and returns its record, less what only the caller
+// knows: provenance, backend, spelling of --set and wall time.
+//
+// A run that went wrong in a way that says nothing about the scenario has a
+// record with Valid false and the reasons; the error is kept for what kept a
+// record from being made.
+func (r *Prepared) Run(ctx context.Context, seed uint64) (*result.Record, error) {
+	if err := r.measure(ctx, seed); err != nil {
+		return nil, err
+	}
+	if err := r.drain(ctx); err != nil {
+		return nil, err
+	}
+	r.teller.tell(Done, "all counted")
+	return r.record(seed)
+}
+
+// Close undoes everything that was made, whatever became of it.
+func (r *Prepared) Close() error {
+	r.teller.close()
+	return r.undo.Close()
+}
+
 // build makes the network and the wires.
-func (r *running) build(ctx context.Context) error {
+func (r *Prepared) build(ctx context.Context) error {
 	s := r.scenario
 	r.teller.tell(Build, fmt.Sprintf("%d nodes, %d links, %d faults", len(s.Nodes), len(s.Links), len(s.Faults)))
 	network, err := topology.Build(ctx, s)
@@ -95,7 +116,7 @@ func (r *running) build(ctx context.Context) error {
 	}
 	r.network = network
 	r.undo.Push(network.Close)
-	wires, err := fault.Install(ctx, network, s, r.seed)
+	wires, err := fault.Install(ctx, network, s)
 	if err != nil {
 		return fmt.Errorf("install faults: %w", err)
 	}
@@ -105,18 +126,18 @@ func (r *running) build(ctx context.Context) error {
 }
 
 // measure sets the clock of the run and waits until it has run out.
-func (r *running) measure(ctx context.Context) error {
+func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 	s := r.scenario
 	warm := time.Duration(s.Warmup)
 	r.begin = monotonic() + lead + warm
 	start := r.begin.Nanoseconds()
-	if err := r.wires.Arm(start); err != nil {
+	if err := r.wires.Arm(start, seed); err != nil {
 		return fmt.Errorf("arm faults: %w", err)
 	}
 	if err := r.probe.Start(start, time.Duration(s.Duration)); err != nil {
 		return fmt.Errorf("start recording: %w", err)
 	}
-	if err := r.programs.begin(start); err != nil {
+	if err := r.programs.begin(agent.Beginning{Start: start, Seed: seed}); err != nil {
 		return err
 	}
 	r.teller.follow(r.begin, s)
@@ -132,7 +153,7 @@ func (r *running) measure(ctx context.Context) error {
 }
 
 // drain ends the services and reads the receipts once nothing moves any more.
-func (r *running) drain(ctx context.Context) error {
+func (r *Prepared) drain(ctx context.Context) error {
 	r.teller.tell(Drain, "waiting for the last packets")
 	broken, err := r.programs.stopServices(ctx)
 	if err != nil {

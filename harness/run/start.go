@@ -17,7 +17,7 @@ import (
 
 // start starts what runs on the nodes, services before those who call them, and
 // opens the recorder.
-func (r *running) start(ctx context.Context) error {
+func (r *Prepared) start(ctx context.Context) error {
 	groups, err := r.makeGroups()
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (r *running) start(ctx context.Context) error {
 }
 
 // makeGroups makes a control group for each node, so that what a node uses can be told apart.
-func (r *running) makeGroups() (map[string]*cgroup.Group, error) {
+func (r *Prepared) makeGroups() (map[string]*cgroup.Group, error) {
 	root, err := cgroup.Root()
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (r *running) makeGroups() (map[string]*cgroup.Group, error) {
 }
 
 // launch starts one agent on a node.
-func (r *running) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any) (program, error) {
+func (r *Prepared) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any) (program, error) {
 	p, err := agent.Start(ctx, agent.Spec{
 		Role: role, Name: name, Config: config,
 		Start: node.Start, CgroupFD: group.FD(),
@@ -62,7 +62,7 @@ func (r *running) launch(ctx context.Context, node *topology.Node, group *cgroup
 	return program{name: name, process: p}, nil
 }
 
-func (r *running) startDatabases(ctx context.Context, groups map[string]*cgroup.Group) error {
+func (r *Prepared) startDatabases(ctx context.Context, groups map[string]*cgroup.Group) error {
 	for _, name := range r.nodeNames() {
 		n := r.scenario.Nodes[name]
 		if n.Service == nil || n.Service.SQL == nil {
@@ -79,7 +79,7 @@ func (r *running) startDatabases(ctx context.Context, groups map[string]*cgroup.
 }
 
 // callers is the most connections that the pools of the scenario have open to a database.
-func (r *running) callers(database string) int {
+func (r *Prepared) callers(database string) int {
 	sum := 0
 	for _, n := range r.scenario.Nodes {
 		if n.Service != nil && n.Service.PHP != nil && n.Service.PHP.Database == database {
@@ -89,7 +89,7 @@ func (r *running) callers(database string) int {
 	return sum
 }
 
-func (r *running) startPools(ctx context.Context, groups map[string]*cgroup.Group) error {
+func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Group) error {
 	for _, name := range r.nodeNames() {
 		n := r.scenario.Nodes[name]
 		if n.Service == nil || n.Service.PHP == nil {
@@ -113,7 +113,7 @@ func (r *running) startPools(ctx context.Context, groups map[string]*cgroup.Grou
 	return nil
 }
 
-func (r *running) startLoads(ctx context.Context, groups map[string]*cgroup.Group) error {
+func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Group) error {
 	for i, l := range r.scenario.Load {
 		addr4, addr6, ok := r.network.Layout().Toward(l.From, l.To)
 		if !ok {
@@ -126,7 +126,7 @@ func (r *running) startLoads(ctx context.Context, groups map[string]*cgroup.Grou
 		if !addr.IsValid() { // links with an MTU below 1280 carry no IPv6
 			return fmt.Errorf("load[%d]: node %s has no IPv6 path to %s", i, l.From, l.To)
 		}
-		config := load.NewConfig(r.scenario, i, netip.AddrPortFrom(addr, uint16(l.HTTP.Port)), r.seed)
+		config := load.NewConfig(r.scenario, i, netip.AddrPortFrom(addr, uint16(l.HTTP.Port)))
 		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i), config)
 		if err != nil {
 			return err
@@ -136,7 +136,7 @@ func (r *running) startLoads(ctx context.Context, groups map[string]*cgroup.Grou
 	return nil
 }
 
-func (r *running) openProbe(groups map[string]*cgroup.Group) error {
+func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
 	o := probe.Options{Interval: time.Duration(*r.scenario.Timeline)}
 	for _, n := range r.network.Nodes() {
 		o.Nodes = append(o.Nodes, probe.Target{Name: n.Name, Do: n.Do, Inode: n.Inode(), Group: groups[n.Name]})
@@ -150,7 +150,7 @@ func (r *running) openProbe(groups map[string]*cgroup.Group) error {
 	return nil
 }
 
-func (r *running) nodeNames() []string {
+func (r *Prepared) nodeNames() []string {
 	names := make([]string, 0, len(r.scenario.Nodes))
 	for name := range r.scenario.Nodes {
 		names = append(names, name)

@@ -25,26 +25,44 @@ type failure struct {
 	Hint    string       `json:"hint,omitempty"`
 }
 
-// Serve is the guest's side of a run in a virtual machine: payload is a [Request]
-// as JSON, and out receives events and then a record or an error, a JSON document
+// Draw is what tells one run of a scenario from another.
+type Draw struct {
+	// Seed of everything that is drawn.
+	Seed uint64 `json:"seed"`
+}
+
+// Serve is the guest's side of a run in a virtual machine: its payload is a scenario in its canonical
+// form. When that is prepared, it calls freeze, which has the machine frozen and returns the payload of each clone:
+// a [Draw] as JSON. What it writes is events and then a record or an error, a JSON document
 // a line, for [Receive]. It returns the exit status of the guest: 0 when the stream is whole.
-func Serve(ctx context.Context, payload []byte, out io.Writer) int {
+//
+// Nothing is undone, since the machine ends with it.
+func Serve(ctx context.Context, payload []byte, out io.Writer, freeze func() ([]byte, error)) int {
 	enc := json.NewEncoder(out)
-	var last message
-	var req Request
-	if err := json.Unmarshal(payload, &req); err != nil {
-		last.Error = &failure{Kind: problem.Other, Message: fmt.Sprintf("read the guest's request: %v", err)}
-	} else {
-		record, err := Run(ctx, req, func(e Event) { _ = enc.Encode(message{Event: &e}) })
-		last.Record = record
-		if err != nil {
-			last = message{Error: &failure{Kind: problem.KindOf(err), Message: err.Error(), Hint: problem.HintOf(err)}}
-		}
+	record, err := serve(ctx, payload, freeze, func(e Event) { _ = enc.Encode(message{Event: &e}) })
+	last := message{Record: record}
+	if err != nil {
+		last = message{Error: &failure{Kind: problem.KindOf(err), Message: err.Error(), Hint: problem.HintOf(err)}}
 	}
 	if enc.Encode(last) != nil {
 		return 1
 	}
 	return 0
+}
+
+func serve(ctx context.Context, payload []byte, freeze func() ([]byte, error), events func(Event)) (*result.Record, error) {
+	p, err := Prepare(ctx, payload, events)
+	if err != nil {
+		return nil, err
+	}
+	if payload, err = freeze(); err != nil {
+		return nil, fmt.Errorf("freeze the prepared machine: %w", err)
+	}
+	var draw Draw
+	if err := json.Unmarshal(payload, &draw); err != nil {
+		return nil, fmt.Errorf("read the run's seed: %w", err)
+	}
+	return p.Run(ctx, draw.Seed)
 }
 
 // ErrNoRecord says that a guest's stream ended before its record.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -59,20 +61,11 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 	defer state.Close()
 
 	m := meta{Key: key, QEMU: c.QEMU.Version, Machine: c.Machine, Kernel: c.Kernel.Release, Memory: c.memory()}
-	if err := freeze(ctx, &c, work, state, &m); err != nil {
+	if err := boot(ctx, &c, work, state, &m); err != nil {
 		return err
 	}
-	saved, err := os.ReadFile(work.path(stateFile))
+	saved, err := settleState(state, c.Shift, &m, progress)
 	if err != nil {
-		return storeError(err)
-	}
-	if m.Instructions, err = normalise(saved, c.Shift); err != nil {
-		return err
-	}
-	if _, err := state.WriteAt(saved, 0); err != nil {
-		return storeError(err)
-	}
-	if err := checkInstructions(m.Instructions, progress); err != nil {
 		return err
 	}
 	if err := clearLeaked(ram); err != nil {
@@ -82,21 +75,71 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 		return err
 	}
 	m.Build = time.Since(began).Seconds()
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(ram.Sync(), state.Sync(), os.WriteFile(work.path(metaFile), append(text, '\n'), 0o644),
-		os.Remove(work.path("initramfs"))); err != nil {
+	if err := errors.Join(ram.Sync(), state.Sync(), writeMeta(work, &m), os.Remove(work.path("initramfs"))); err != nil {
 		return storeError(err)
 	}
 	progress(fmt.Sprintf("frozen after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
 	return storeError(work.publish(final))
 }
 
-// freeze boots the guest, waits until it stops itself, and saves its devices; its memory is
-// in the file already.
-func freeze(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta) error {
+// settleState takes what depends on the host out of a saved state, counts its instructions, and returns it.
+func settleState(state *os.File, shift int, m *meta, progress func(string)) ([]byte, error) {
+	saved, err := io.ReadAll(io.NewSectionReader(state, 0, math.MaxInt64))
+	if err != nil {
+		return nil, storeError(err)
+	}
+	if m.Instructions, err = normalise(saved, shift); err != nil {
+		return nil, err
+	}
+	if _, err := state.WriteAt(saved, 0); err != nil {
+		return nil, storeError(err)
+	}
+	return saved, checkInstructions(m.Instructions, progress)
+}
+
+func writeMeta(work *workDir, m *meta) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(work.path(metaFile), append(text, '\n'), 0o644)
+}
+
+// save waits until the guest stops itself, saves its devices, and ends QEMU; the guest's memory is
+// in its file already.
+func (p *process) save(state *os.File) error {
+	if err := p.monitor.wait("GUEST_PANICKED", nil); err != nil {
+		return err
+	}
+	return p.saveStopped(state)
+}
+
+func (p *process) saveStopped(state *os.File) error {
+	if err := p.monitor.ignoreShared(); err != nil {
+		return err
+	}
+	if err := p.monitor.pass("state", state); err != nil {
+		return err
+	}
+	if err := p.monitor.command("migrate", map[string]any{"uri": "fd:state"}, nil); err != nil {
+		return err
+	}
+	if err := p.monitor.migrated(); err != nil {
+		return err
+	}
+	return p.monitor.command("quit", nil, nil)
+}
+
+// giveUp ends a process whose conversation broke off with err, and says what happened to it.
+func (p *process) giveUp(err error) error {
+	if !errors.Is(err, errGone) {
+		p.kill(nil)
+	}
+	return p.wait(err)
+}
+
+// boot boots the guest and freezes it.
+func boot(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootLimit, &BootError{&LimitError{Limit: bootLimit}})
 	defer cancel()
 	cpu, release := cpus.take()
@@ -107,29 +150,8 @@ func freeze(ctx context.Context, c *Config, work *workDir, state *os.File, m *me
 	if err != nil {
 		return err
 	}
-	converse := func() error {
-		if err := p.monitor.wait("GUEST_PANICKED", nil); err != nil {
-			return err
-		}
-		if err := p.monitor.ignoreShared(); err != nil {
-			return err
-		}
-		if err := p.monitor.pass("state", state); err != nil {
-			return err
-		}
-		if err := p.monitor.command("migrate", map[string]any{"uri": "fd:state"}, nil); err != nil {
-			return err
-		}
-		if err := p.monitor.migrated(); err != nil {
-			return err
-		}
-		return p.monitor.command("quit", nil, nil)
-	}
-	if err := converse(); err != nil {
-		if !errors.Is(err, errGone) {
-			p.kill(nil)
-		}
-		err = p.wait(err)
+	if err := p.save(state); err != nil {
+		err = p.giveUp(err)
 		if p.story.checked == nil && p.story.failure == "" && ctx.Err() == nil {
 			err = &BootError{err} // not a word from init
 		}

@@ -77,10 +77,9 @@ func (c *Clone) Start(ctx context.Context) error {
 	if envelope.Entropy == [frame.EntropyLen]byte{} {
 		envelope.Entropy = sha256.Sum256(c.Payload)
 	}
-	// A descriptor of its own: the position is a part of the open file.
-	state, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", c.template.state.Fd()))
+	state, err := c.template.openState()
 	if err != nil {
-		return fmt.Errorf("open the template's state: %w", err)
+		return err
 	}
 	defer state.Close()
 	cpu, release := cpus.take()
@@ -94,7 +93,7 @@ func (c *Clone) Start(ctx context.Context) error {
 	}
 	p, err := start(ctx, launch{
 		config:  &c.template.config,
-		plan:    plan{clone: true, ram: inherited(fdRAM)},
+		plan:    plan{incoming: true, ram: inherited(fdRAM)},
 		payload: envelope.Marshal(), ram: c.template.ram,
 		sinks: sinks{output: c.Output, log: c.Log}, cpu: cpu, release: release,
 	})
@@ -103,10 +102,7 @@ func (c *Clone) Start(ctx context.Context) error {
 		return classify(err)
 	}
 	if err := p.restore(state); err != nil {
-		if !errors.Is(err, errGone) {
-			p.kill(nil)
-		}
-		err = p.wait(err)
+		err = p.giveUp(err)
 		c.cancel()
 		return classify(err)
 	}

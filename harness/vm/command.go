@@ -31,7 +31,8 @@ const (
 
 // plan is what tells one QEMU process from another.
 type plan struct {
-	clone     bool
+	incoming  bool   // it goes on where a template stopped
+	saved     bool   // it is stopped and saved: what it writes to memory goes to the file
 	ram       string // path of the file that holds the guest's memory
 	initramfs string
 	image     string
@@ -69,7 +70,7 @@ func (c *Config) arguments(p plan) []string {
 			words = append(words, d.append)
 		}
 	}
-	if p.clone {
+	if p.incoming {
 		// Kernel and initramfs are in the memory file; to load them again would take time.
 		return append(args, "-incoming", "defer", "-S")
 	}
@@ -98,7 +99,7 @@ func (c *Config) board() device {
 func (c *Config) memoryFile(p plan) device {
 	size := strconv.FormatUint(c.memory()>>20, 10) + "M"
 	share := "on"
-	if p.clone {
+	if p.incoming && !p.saved {
 		share = "off" // what a clone writes is its own
 	}
 	return device{
@@ -111,7 +112,7 @@ func (c *Config) memoryFile(p plan) device {
 // lock that recording takes; a template that recorded could not be saved.
 func (c *Config) clock(p plan) device {
 	count := fmt.Sprintf("shift=%d,sleep=off", c.Shift)
-	if p.clone {
+	if p.incoming && !p.saved {
 		count += ",rr=record,rrfile=/dev/null"
 	}
 	return device{

@@ -28,7 +28,7 @@ func TestArguments(t *testing.T) {
 -action panic=pause
 -chardev socket,id=control,fd=3 -mon chardev=control,mode=control
 -kernel /k/vmlinux -initrd /t/initramfs -append ` + strings.ReplaceAll(appended, " ", "\x00")},
-		{"clone", Config{Machine: Q35, Shift: 3, Memory: 1 << 30}, plan{clone: true, ram: "/proc/self/fd/8"}, `
+		{"clone", Config{Machine: Q35, Shift: 3, Memory: 1 << 30}, plan{incoming: true, ram: "/proc/self/fd/8"}, `
 -nodefaults -no-user-config -nographic -no-reboot
 -M q35,memory-backend=mem,hpet=off -cpu qemu64,+arat -smp 1
 -m 1024M -object memory-backend-file,id=mem,size=1024M,mem-path=/proc/self/fd/8,share=off

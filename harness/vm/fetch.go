@@ -22,6 +22,8 @@ func (p *process) attend(output io.Writer) error {
 	select {
 	case h := <-p.held:
 		err = p.fetch(h, output)
+	case <-p.freezing:
+		err = errors.New("the guest asks to be frozen, in a clone that is not prepared for others")
 	case <-time.After(stopGrace):
 		err = errors.New("the guest stopped itself and did not say why")
 	}

@@ -60,7 +60,7 @@ func (j job) payload() []byte {
 }
 
 // testGuest is what happens in clones.
-func testGuest(ctx context.Context, payload []byte, out io.Writer) int {
+func testGuest(ctx context.Context, payload []byte, out guest.Host) int {
 	var j job
 	if err := json.Unmarshal(payload, &j); err != nil {
 		fmt.Fprintln(os.Stderr, err)

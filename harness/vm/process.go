@@ -28,6 +28,7 @@ type process struct {
 
 	story    story
 	held     chan held     // output to be fetched, at most one
+	freezing chan struct{} // has one element when the guest is about to stop to be saved
 	told     chan struct{} // closed when the guest's output has ended
 	stopKill func() bool   // ends the watch over the context
 	release  func()        // gives the CPU back
@@ -77,7 +78,7 @@ func start(ctx context.Context, l launch) (*process, error) {
 		return nil, err
 	}
 	p := &process{
-		streams: streams, held: make(chan held, 1), told: make(chan struct{}), release: l.release, started: time.Now(),
+		streams: streams, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}), release: l.release, started: time.Now(),
 	}
 	p.cmd = exec.Command(l.config.QEMU.Path, l.config.arguments(l.plan)...)
 	p.cmd.ExtraFiles = streams.theirs
@@ -130,6 +131,12 @@ func (p *process) listen(s sinks) {
 			continue
 		}
 		p.story.add(kind, data, s)
+		if kind == frame.Freeze {
+			select {
+			case p.freezing <- struct{}{}:
+			default:
+			}
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ type meta struct {
 	Instructions uint64        `json:"instructions"` // executed before the freeze
 	Memory       uint64        `json:"memory"`
 	Build        float64       `json:"build"` // s of wall time that it took
+	// Prepared is what is known of a template that was made of another one.
+	Prepared *prepared `json:"prepared,omitempty"`
 }
 
 const (
@@ -140,13 +142,14 @@ func openTemplate(ctx context.Context, c Config, progress func(string)) (*Templa
 // loadTemplate opens a complete template. A directory that is not one is removed.
 func loadTemplate(c Config, key, dir string) (_ *Template, err error) {
 	t := &Template{config: c, key: key, dir: dir}
-	text, err := os.ReadFile(filepath.Join(dir, metaFile))
-	if err != nil {
+	m, err := readMeta(dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err := json.Unmarshal(text, &t.meta); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("read template %s: %w", dir, err)
 	}
+	t.meta = *m
 	if t.meta.Key != key {
 		return nil, fmt.Errorf("read template %s: it is of another key", dir)
 	}
@@ -165,6 +168,25 @@ func loadTemplate(c Config, key, dir string) (_ *Template, err error) {
 	now := time.Now()
 	_ = os.Chtimes(dir, now, now) // GC goes by it
 	return t, nil
+}
+
+// openState returns a descriptor of its own: the position is a part of the open file.
+func (t *Template) openState() (*os.File, error) {
+	state, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", t.state.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("open the template's state: %w", err)
+	}
+	return state, nil
+}
+
+// readMeta reads what is stored beside the template in a directory.
+func readMeta(dir string) (*meta, error) {
+	text, err := os.ReadFile(filepath.Join(dir, metaFile))
+	if err != nil {
+		return nil, err
+	}
+	m := &meta{}
+	return m, json.Unmarshal(text, m)
 }
 
 // Close lets go of the template's files; clones that were started go on.

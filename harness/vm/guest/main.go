@@ -26,10 +26,20 @@ const (
 // workerName is the worker's argv[0]. Names, unlike the environment, are not inherited.
 const workerName = "ruleout-guest"
 
-// Func is what a guest is there for. It gets the clone's payload and a stream to the host,
-// which delivers what is written while the function runs. Its result is the clone's status,
-// as of a process: 0 means success.
-type Func func(ctx context.Context, payload []byte, out io.Writer) int
+// Func is what a guest is there for. It gets the clone's payload. Its result is the clone's
+// status, as of a process: 0 means success.
+type Func func(ctx context.Context, payload []byte, host Host) int
+
+// Host is a guest function's line to its host.
+type Host interface {
+	// Write sends a piece of the clone's output; the host gets it while the function runs.
+	// It may be called by several goroutines.
+	io.Writer
+	// Freeze has the machine frozen once more, and returns the new payload in each clone of what was
+	// frozen. It works only in a machine that the host started for that, and once; in another one
+	// the clone ends there, with an error. Entropy is mixed in anew before it returns.
+	Freeze() (payload []byte, err error)
+}
 
 // IsInit reports whether this process is part of a guest's start, so that the only thing
 // to do is to call [Main].

@@ -31,6 +31,8 @@ type supervisor struct {
 	frames  *frame.Reader
 	died    chan unix.WaitStatus // of the worker
 
+	watchdog *time.Timer // ends a clone that takes too long
+
 	mu      sync.Mutex // held while something is sent, and guards what follows
 	log     int        // read end of the worker's standard output and error, not blocking
 	held    []byte     // output that the host fetches at the end
@@ -71,6 +73,14 @@ func run() error {
 	if err := s.waitReady(); err != nil {
 		return err
 	}
+	if err := s.freeze(); err != nil {
+		return err
+	}
+	return s.serve()
+}
+
+// freeze stops the machine to be saved. What comes after that happens in each clone.
+func (s *supervisor) freeze() error {
 	checked, err := checkClocks()
 	if err != nil {
 		return err
@@ -80,10 +90,20 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if s.watchdog != nil { // it times the preparation
+		s.watchdog.Stop()
+	}
+	s.mu.Lock()
+	s.drain()
+	if len(s.held) > 0 { // nobody fetches it from a machine that is saved
+		send(frame.Output, s.held)
+		s.held = nil
+	}
 	send(frame.Freeze, note)
 	stop()
 
 	// A clone begins here.
+	s.mu.Unlock()
 	var data []byte
 	if portErr := withPorts(func() { data, err = readConfig(PayloadName) }); portErr != nil || err != nil {
 		return errors.Join(portErr, err)
@@ -96,11 +116,11 @@ func run() error {
 		return err
 	}
 	send(frame.Awake, nil)
-	time.AfterFunc(envelope.VirtualLimit, func() { s.expire(envelope.VirtualLimit) })
+	s.watchdog = time.AfterFunc(envelope.VirtualLimit, func() { s.expire(envelope.VirtualLimit) })
 	if err := frame.Write(s.control, frame.Payload, envelope.Payload); err != nil {
 		return fmt.Errorf("hand over the payload: %w", err)
 	}
-	return s.serve()
+	return nil
 }
 
 // send writes a frame to the host.
@@ -232,6 +252,10 @@ func (s *supervisor) serve() error {
 		switch kind {
 		case frame.Output:
 			s.output(data)
+		case frame.Freeze:
+			if err := s.freeze(); err != nil {
+				return err
+			}
 		case frame.Error:
 			return errors.New(string(data))
 		case frame.Exit:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -40,32 +41,59 @@ func runWorker(f Func, warm []func() error) {
 	if err := frame.Write(conn, frame.Ready, nil); err != nil {
 		fail(err)
 	}
-	kind, payload, err := frame.NewReader(bufio.NewReader(conn)).Next()
-	if err != nil || kind != frame.Payload {
-		fail(fmt.Errorf("wait for the payload: frame %q, %w", kind, err))
+	h := &host{w: conn, frames: frame.NewReader(bufio.NewReader(conn))}
+	payload, err := h.payload()
+	if err != nil {
+		fail(err)
 	}
-	code := f(context.Background(), payload, &stream{w: conn})
+	code := f(context.Background(), payload, h)
 	_ = frame.Write(conn, frame.Exit, binary.LittleEndian.AppendUint32(nil, uint32(int32(code))))
 	_, _ = io.Copy(io.Discard, conn) // the supervisor ends the machine
 	os.Exit(1)
 }
 
-// stream turns writes into output frames. It may be used by several goroutines.
-type stream struct {
-	mu sync.Mutex
-	w  io.Writer
+// host is a Host by way of the supervisor.
+type host struct {
+	mu     sync.Mutex // guards w
+	w      io.Writer
+	frames *frame.Reader
+}
+
+// payload waits for what the machine wakes up with.
+func (h *host) payload() ([]byte, error) {
+	kind, payload, err := h.frames.Next()
+	if err == nil && kind != frame.Payload {
+		err = fmt.Errorf("frame %q came instead", kind)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("wait for the payload: %w", err)
+	}
+	return slices.Clone(payload), nil
+}
+
+// Freeze asks for a further freeze.
+func (h *host) Freeze() ([]byte, error) {
+	// What it took to come so far is garbage, and is swept once instead of in each clone.
+	runtime.GC()
+	h.mu.Lock()
+	err := frame.Write(h.w, frame.Freeze, nil)
+	h.mu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("ask for a freeze: %w", err)
+	}
+	return h.payload()
 }
 
 // frameSize keeps a frame below the socket's buffer.
 const frameSize = 32 << 10
 
-func (s *stream) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (h *host) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	n := 0
 	for n < len(p) {
 		part := p[n:min(n+frameSize, len(p))]
-		if err := frame.Write(s.w, frame.Output, part); err != nil {
+		if err := frame.Write(h.w, frame.Output, part); err != nil {
 			return n, fmt.Errorf("write output: %w", err)
 		}
 		n += len(part)

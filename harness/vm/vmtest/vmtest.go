@@ -34,7 +34,7 @@ func InGuest() bool { return inGuest }
 // it in TestMain, behind agent.Main if the package starts agents.
 func Main(m *testing.M) {
 	if guest.IsInit() {
-		guest.Main(func(_ context.Context, payload []byte, out io.Writer) int {
+		guest.Main(func(_ context.Context, payload []byte, out guest.Host) int {
 			inGuest = true
 			return runTests(m, payload, out)
 		}, enter)
