@@ -1,9 +1,8 @@
 package run_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,12 +52,14 @@ func parse(t *testing.T, text string, set ...string) *scenario.Scenario {
 	return s
 }
 
-func request(t *testing.T, s *scenario.Scenario) run.Request {
+func canonical(t *testing.T, s *scenario.Scenario) json.RawMessage {
 	t.Helper()
-	canonical, err := s.Canonical()
+	b, err := s.Canonical()
 	require.NoError(t, err)
-	return run.Request{Scenario: canonical, Seed: 3}
+	return b
 }
+
+const seed = 3
 
 // left is what a run could leave behind in this machine.
 type left struct {
@@ -95,7 +96,7 @@ func leftovers(t *testing.T) left {
 func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
 	before := leftovers(t)
 	var kinds []string
-	rec, err := run.Run(t.Context(), request(t, parse(t, small)), func(e run.Event) { kinds = append(kinds, e.Kind) })
+	rec, err := run.Run(t.Context(), canonical(t, parse(t, small)), seed, func(e run.Event) { kinds = append(kinds, e.Kind) })
 	require.NoError(t, err)
 
 	require.True(t, rec.Valid, rec.InvalidBecause)
@@ -123,10 +124,19 @@ func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
 func TestAFaultThatNeverActsMakesTheRunInvalid(t *testing.T) {
 	// No connection is open in the 10 ms behind the last answer.
 	s := parse(t, small, "load[0].http.rate=2/s", "faults.copies.at=400ms", "faults.copies.for=10ms")
-	rec, err := run.Run(t.Context(), request(t, s), nil)
+	rec, err := run.Run(t.Context(), canonical(t, s), seed, nil)
 	require.NoError(t, err)
 	require.False(t, rec.Valid)
 	require.Contains(t, strings.Join(rec.InvalidBecause, "\n"), "copies: the fault never acted")
+}
+
+func TestAPreparedScenarioIsClosedWithoutARun(t *testing.T) {
+	before := leftovers(t)
+	p, err := run.Prepare(t.Context(), canonical(t, parse(t, small)), nil)
+	require.NoError(t, err)
+	require.NotEqual(t, before, leftovers(t))
+	require.NoError(t, p.Close())
+	require.Equal(t, before, leftovers(t))
 }
 
 func TestCancelLeavesNothing(t *testing.T) {
@@ -136,7 +146,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var once sync.Once
-			_, err := run.Run(ctx, request(t, parse(t, small)), func(e run.Event) {
+			_, err := run.Run(ctx, canonical(t, parse(t, small)), seed, func(e run.Event) {
 				if e.Kind == at {
 					once.Do(cancel)
 				}
@@ -150,42 +160,10 @@ func TestCancelLeavesNothing(t *testing.T) {
 func TestABrokenServiceLeavesNothing(t *testing.T) {
 	before := leftovers(t)
 	s := parse(t, small, `nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}`)
-	_, err := run.Run(t.Context(), request(t, s), nil)
+	_, err := run.Run(t.Context(), canonical(t, s), seed, nil)
 	require.ErrorContains(t, err, "tcp_no_such_thing")
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 	require.Equal(t, before, leftovers(t))
-}
-
-func TestStreamCarriesEventsAndRecord(t *testing.T) {
-	payload := []byte(`{"scenario": ` + string(request(t, parse(t, small)).Scenario) + `, "seed": 5}`)
-	var stream bytes.Buffer
-	require.Zero(t, run.Serve(t.Context(), payload, &stream))
-	events := 0
-	rec, err := run.Receive(&stream, func(run.Event) { events++ })
-	require.NoError(t, err)
-	require.EqualValues(t, 5, rec.Seed)
-	require.Equal(t, 8, events)
-}
-
-func TestStreamCarriesErrorsWithTheirKind(t *testing.T) {
-	var stream bytes.Buffer
-	s := parse(t, small, `nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}`)
-	canonical, err := s.Canonical()
-	require.NoError(t, err)
-	require.Zero(t, run.Serve(t.Context(), []byte(`{"scenario": `+string(canonical)+`}`), &stream))
-	_, err = run.Receive(&stream, nil)
-	require.Equal(t, problem.Usage, problem.KindOf(err))
-	require.NotEmpty(t, problem.HintOf(err))
-}
-
-func TestStreamThatBreaksOffIsNoRecord(t *testing.T) {
-	for _, text := range []string{"", `{"event":{"kind":"build"}}`, `{"record":{"sch`} {
-		_, err := run.Receive(strings.NewReader(text), nil)
-		require.ErrorIs(t, err, run.ErrNoRecord, text)
-	}
-	_, err := run.Receive(strings.NewReader("oops"), nil)
-	require.Error(t, err)
-	require.False(t, errors.Is(err, run.ErrNoRecord))
 }
 
 // The host backend is the same code on the machine's own kernel; here that machine is the guest.

@@ -143,6 +143,7 @@ var jobs = map[string]func(job, io.Writer) error{
 	"orphans":     orphans,
 	"random":      random,
 	"net":         traffic,
+	"freeze":      func(_ job, out io.Writer) error { _, err := out.(guest.Host).Freeze(); return err },
 }
 
 func spin() error {
@@ -224,6 +225,25 @@ func random(_ job, out io.Writer) error {
 	}
 	_, err := fmt.Fprintf(out, "%x", b)
 	return err
+}
+
+func init() { jobs["prepare"] = prepare } // it calls the others
+
+// prepare does something, has the machine frozen, and goes on with the job of each clone.
+func prepare(j job, out io.Writer) error {
+	fmt.Fprintln(out, "preparing", j.Fill)
+	if err := traffic(job{Size: j.Size}, io.Discard); err != nil {
+		return err
+	}
+	payload, err := out.(guest.Host).Freeze()
+	if err != nil {
+		return err
+	}
+	var next job
+	if err := json.Unmarshal(payload, &next); err != nil {
+		return err
+	}
+	return jobs[next.Do](next, out)
 }
 
 // traffic is something with timers, the network stack and the Go scheduler in it, whose

@@ -200,6 +200,9 @@ func (p *process) saveOrEnd(state *os.File, output io.Writer) error {
 	case <-p.freezing:
 		return p.saveStopped(state)
 	case <-time.After(stopGrace):
+		if panicked := findPanic(p.consoleText()); panicked != nil {
+			return panicked
+		}
 		return errors.New("the guest stopped itself and did not say why")
 	}
 }

@@ -1,0 +1,106 @@
+package backend_test
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/expect"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// The test binary is the guest's init, and the agents in it.
+func TestMain(m *testing.M) {
+	backend.Init()
+	os.Exit(m.Run())
+}
+
+const small = `
+version: 1
+name: small
+duration: 1s
+nodes:
+  client: {}
+  web: {sysctls: {net.ipv4.tcp_sack: 0}, service: {php: {workers: 3, request: {cpu: 200us, response: 24kB}}}}
+links:
+  - {between: [client, web], delay: 5ms}
+load:
+  - {from: client, to: web, http: {arrivals: poisson, rate: 20/s}}
+faults:
+  - {name: loss, link: [client, web], from: web, select: {chance: 5%}, do: drop}
+`
+
+func parse(t *testing.T, set ...string) *scenario.Scenario {
+	t.Helper()
+	s, err := expect.Parse("test.yaml", []byte(small), set)
+	require.NoError(t, err)
+	return s
+}
+
+func open(t *testing.T) *backend.VM {
+	t.Helper()
+	v, err := backend.OpenVM(t.Context(), backend.VMOptions{})
+	require.NoError(t, err)
+	return v
+}
+
+func TestRunsOfOnePreparedScenarioAreEqualUnderLoad(t *testing.T) {
+	v := open(t)
+	s := parse(t)
+	runWith := func(seed uint64) (*result.Record, []string) {
+		var kinds []string
+		rec, err := v.Run(t.Context(), backend.Request{
+			Scenario: s, Seed: seed, Set: map[string]string{"a": "b"}, Events: func(e run.Event) { kinds = append(kinds, e.Kind) },
+		})
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"a": "b"}, rec.Scenario.Set)
+		return rec, kinds
+	}
+	first, told := runWith(1)
+	require.Contains(t, told, run.Start)
+
+	stop := burn()
+	defer stop()
+	for range 3 {
+		again, kinds := runWith(1)
+		require.Equal(t, first.Digest, again.Digest, result.Compare(first, again))
+		require.Equal(t, first.Run, again.Run)
+		require.Equal(t, []string{run.Build, run.Start, run.Warmup, run.Measure, run.FaultOn, run.Drain, run.Done}, kinds, "as if it had all happened now")
+	}
+	other, _ := runWith(2)
+	require.NotEqual(t, first.Load.Planned, other.Load.Planned, "arrivals are drawn from the seed")
+	require.NotEqual(t, first.Digest, other.Digest)
+	require.Equal(t, first.Provenance.Key, other.Provenance.Key)
+}
+
+// burn keeps all CPUs busy until it is stopped.
+func burn() (stop func()) {
+	end := make(chan struct{})
+	var all sync.WaitGroup
+	for range 2 * runtime.NumCPU() {
+		all.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+				}
+			}
+		})
+	}
+	return func() { close(end); all.Wait() }
+}
+
+func TestAScenarioThatCannotBePreparedIsToldAsInTheGuest(t *testing.T) {
+	_, err := open(t).Run(t.Context(), backend.Request{Scenario: parse(t, "nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}"), Seed: 1})
+	require.ErrorContains(t, err, "tcp_no_such_thing")
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+	require.NotEmpty(t, problem.HintOf(err))
+}
