@@ -155,13 +155,14 @@ func (c *Clone) Wait() error {
 			return fmt.Errorf("pass on the console: %w", err)
 		}
 	}
-	return classify(cmp.Or(c.outcome(console), fetchErr))
+	return classify(cmp.Or(c.outcome(console, fetchErr), fetchErr))
 }
 
 // Usage is what the clone cost; it is known after Wait.
 func (c *Clone) Usage() Usage { return c.usage }
 
-func (c *Clone) outcome(console string) error {
+// outcome says how the guest ended; attended is why it had to be killed, if it stopped by itself.
+func (c *Clone) outcome(console string, attended error) error {
 	p, s := c.process, &c.process.story
 	p.mu.Lock()
 	cause := p.cause
@@ -182,7 +183,7 @@ func (c *Clone) outcome(console string) error {
 	case s.limited:
 		return &LimitError{Virtual: true, Limit: c.VirtualLimit, Last: s.last}
 	case s.status == nil:
-		return p.unfinished()
+		return cmp.Or(attended, p.unfinished())
 	case *s.status != 0:
 		return &ExitError{Status: int(*s.status), Log: lastLines(s.log.String(), 10)}
 	}
