@@ -148,7 +148,6 @@ func (n *node) differences() (map[string]int64, error) {
 
 // socketRange is the present and the greatest number of sockets in a state.
 type socketRange struct {
-	state     int
 	base, max int64 // base: what the programs' relative count has to be raised by
 }
 
