@@ -35,8 +35,8 @@ type node struct {
 // resources that pressure is kept for, in the order of node.pressures.
 var resources = [...]string{"cpu", "memory", "io"}
 
-func newNode(t Target, number uint32) (n *node, err error) {
-	n = &node{name: t.Name, number: number}
+func newNode(t Target, number uint32) (_ *node, err error) {
+	n := &node{name: t.Name, number: number}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
