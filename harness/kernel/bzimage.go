@@ -128,7 +128,7 @@ func checkELF(file string) error {
 	if err != nil {
 		return fmt.Errorf("its image is not an ELF file: %w", err)
 	}
-	defer e.Close() //nolint:errcheck // only read
+	defer e.Close()
 	if e.Machine != elf.EM_X86_64 || e.Class != elf.ELFCLASS64 {
 		return fmt.Errorf("its image is for %v, and the guest is amd64", e.Machine)
 	}

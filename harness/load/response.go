@@ -40,7 +40,8 @@ func (r *response) feed(b []byte) (done bool, err error) {
 	for !r.inBody {
 		text := b
 		if len(r.head) > 0 {
-			text = append(r.head, b...)
+			r.head = append(r.head, b...)
+			text = r.head
 		}
 		if n := min(len(text), len(protocol)); string(text[:n]) != protocol[:n] {
 			return false, errNotHTTP
@@ -50,9 +51,7 @@ func (r *response) feed(b []byte) (done bool, err error) {
 			if len(text) > responseHeadLimit {
 				return false, errTooLong
 			}
-			if len(r.head) > 0 {
-				r.head = text
-			} else {
+			if len(r.head) == 0 {
 				r.head = append(r.head, b...)
 			}
 			return false, nil

@@ -22,7 +22,6 @@ type maps struct {
 	state   int // one element, see layout
 	inodes  int // inode number of a network namespace → node
 	cgroups int // id of a cgroup → node
-	devices int // address of a struct net_device → node
 	nets    int // address of a struct net → node
 	tasks   int // address of a struct task_struct → node, runnable
 }
@@ -156,6 +155,19 @@ func (e *emitter) number(dst asm.Register, fd int) {
 	e.emit(asm.JEq.Imm(asm.R0, 0, done))
 	e.emit(asm.LoadMem(dst, asm.R0, 0, asm.DWord))
 	e.label(done)
+}
+
+// pair points dst, R1 to R5, at this CPU's pair for the number in R6, by its bits from low on; R0 is spoilt.
+func (e *emitter) pair(dst asm.Register, at int32, pairs, low int32) {
+	e.emit(
+		asm.Mov.Reg(asm.R0, asm.R6),
+		asm.RSh.Imm(asm.R0, low),
+		asm.And.Imm(asm.R0, pairs-1),
+		asm.LSh.Imm(asm.R0, pairShift),
+		asm.Mov.Reg(dst, asm.R7),
+		asm.Add.Reg(dst, asm.R0),
+		asm.Add.Imm(dst, at),
+	)
 }
 
 // namespace puts the number of the node into dst whose struct net the register net points at.

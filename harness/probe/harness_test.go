@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
@@ -34,6 +35,7 @@ type bench struct {
 type side struct {
 	Target
 	ns      netns.NsHandle
+	links   *netlink.Handle
 	address string
 }
 
@@ -65,32 +67,39 @@ func newBench(t testing.TB) *bench {
 		return s
 	}
 	k := &bench{make("a", "10.0.0.1"), make("b", "10.0.0.2")}
-	h := func(s *side) *netlink.Handle {
-		h, err := netlink.NewHandleAt(s.ns, unix.NETLINK_ROUTE)
+	for _, s := range []*side{k.a, k.b} {
+		var err error
+		s.links, err = netlink.NewHandleAt(s.ns, unix.NETLINK_ROUTE)
 		require.NoError(t, err)
-		t.Cleanup(h.Close)
-		return h
+		t.Cleanup(s.links.Close)
 	}
-	ha, hb := h(k.a), h(k.b)
-	require.NoError(t, ha.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(k.b.ns))}))
-	addresses := map[*side]net.HardwareAddr{}
-	for s, h := range map[*side]*netlink.Handle{k.a: ha, k.b: hb} {
-		l, err := h.LinkByName("eth0")
-		require.NoError(t, err)
-		addresses[s] = l.Attrs().HardwareAddr
+	require.NoError(t, k.a.links.LinkAdd(&netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(k.b.ns)),
+	}))
+	for _, s := range []*side{k.a, k.b} {
 		address, err := netlink.ParseAddr(s.address + "/24")
 		require.NoError(t, err)
-		require.NoError(t, h.AddrAdd(l, address))
-		require.NoError(t, h.LinkSetUp(l))
+		require.NoError(t, s.links.AddrAdd(s.device(t), address))
+		require.NoError(t, s.links.LinkSetUp(s.device(t)))
 	}
-	for to, h := range map[*side]*netlink.Handle{k.a: hb, k.b: ha} {
-		l, err := h.LinkByName("eth0")
-		require.NoError(t, err)
-		require.NoError(t, h.NeighSet(&netlink.Neigh{
-			LinkIndex: l.Attrs().Index, State: netlink.NUD_PERMANENT, IP: net.ParseIP(to.address), HardwareAddr: addresses[to],
-		}))
-	}
+	k.a.neighbour(t, k.b, k.b.device(t).Attrs().HardwareAddr)
+	k.b.neighbour(t, k.a, k.a.device(t).Attrs().HardwareAddr)
 	return k
+}
+
+func (s *side) device(t testing.TB) netlink.Link {
+	t.Helper()
+	l, err := s.links.LinkByName("eth0")
+	require.NoError(t, err)
+	return l
+}
+
+// neighbour tells the side where another one is.
+func (s *side) neighbour(t testing.TB, other *side, at net.HardwareAddr) {
+	t.Helper()
+	require.NoError(t, s.links.NeighSet(&netlink.Neigh{
+		LinkIndex: s.device(t).Attrs().Index, State: netlink.NUD_PERMANENT, IP: net.ParseIP(other.address), HardwareAddr: at,
+	}))
 }
 
 // onThread calls f on a thread that ends with it.
@@ -223,6 +232,21 @@ func (s *side) busy(t testing.TB, threads int) (stop func()) {
 	}
 }
 
+// schedstat is the time in ns that the side's tasks have run or waited for a CPU, as
+// the scheduler itself keeps it per task (Documentation/scheduler/sched-stats.rst).
+func (s *side) schedstat(t testing.TB) (ns int64) {
+	t.Helper()
+	threads, err := os.ReadFile(s.Group.Path + "/cgroup.threads")
+	require.NoError(t, err)
+	for _, id := range strings.Fields(string(threads)) {
+		text, err := os.ReadFile("/proc/" + id + "/schedstat")
+		require.NoError(t, err)
+		f := strings.Fields(string(text))
+		ns += digits([]byte(f[0])) + digits([]byte(f[1]))
+	}
+	return ns
+}
+
 func child(role string) error {
 	var name, address string
 	var n int
@@ -261,6 +285,17 @@ func child(role string) error {
 		for range n {
 			if _, err := c.Write(packet); err != nil {
 				return err
+			}
+		}
+	case "echo": // what comes from descriptor 3 goes to 4
+		one := make([]byte, 1)
+		at := uintptr(unsafe.Pointer(&one[0]))
+		for {
+			if n, _, _ := unix.RawSyscall(unix.SYS_READ, 3, at, 1); n != 1 {
+				return nil
+			}
+			if _, _, errno := unix.RawSyscall(unix.SYS_WRITE, 4, at, 1); errno != 0 {
+				return errno
 			}
 		}
 	default:

@@ -18,17 +18,26 @@ import (
 
 // Header of a CPU, offsets in bytes.
 const (
-	atLast     = 0  // when softirq time was last charged, ns; 0 outside softirqs
-	atSoFar    = 8  // ns of the present softirq that are charged already
-	atCurrent  = 16 // number of the node whose packet is being worked on
-	atPaused   = 24 // the task that was preempted inside a softirq (PREEMPT_RT), or 0
-	atIdleTask = 32 // this CPU's idle task
-	atIdleFrom = 40 // since when it runs, ns; 0 when it does not
-	atIdle     = 48 // ns it ran, softirqs included
-	atIdleSoft = 56 // ns of softirqs among them
-	atPending  = 72 // 1 from the start of a NET_RX softirq to its first packet
-	atSequence = 64 // odd while this CPU changes words that belong together
-	headerSize = 128
+	atLast     = 0   // when softirq time was last charged, ns; 0 outside softirqs
+	atSoFar    = 8   // ns of the present softirq that are charged already
+	atCurrent  = 16  // number of the node whose packet is being worked on
+	atPaused   = 24  // the task that was preempted inside a softirq (PREEMPT_RT), or 0
+	atIdleTask = 32  // this CPU's idle task
+	atIdleFrom = 40  // since when it runs, ns; 0 when it does not
+	atIdle     = 48  // ns it ran, softirqs included
+	atIdleSoft = 56  // ns of softirqs among them
+	atPending  = 72  // 1 from the start of a NET_RX softirq to its first packet
+	atSequence = 64  // odd while this CPU changes words that belong together
+	atCgroups  = 128 // what was looked up last: pairs of a cgroup's id and its node
+	atDevices  = 384 // pairs of a device's address and its node
+	headerSize = 896
+)
+
+// Pairs remembered, a power of two. Looking one up takes a tenth of a hash table's time.
+const (
+	pairShift   = 4
+	cgroupPairs = (atDevices - atCgroups) >> pairShift  // 16
+	devicePairs = (headerSize - atDevices) >> pairShift // 32
 )
 
 // Slot of a node on a CPU.

@@ -35,8 +35,8 @@ type node struct {
 // resources that pressure is kept for, in the order of node.pressures.
 var resources = [...]string{"cpu", "memory", "io"}
 
-func newNode(t Target, number uint32) (n *node, err error) {
-	n = &node{name: t.Name, number: number}
+func newNode(t Target, number uint32) (_ *node, err error) {
+	n := &node{name: t.Name, number: number}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -148,7 +148,6 @@ func (n *node) differences() (map[string]int64, error) {
 
 // socketRange is the present and the greatest number of sockets in a state.
 type socketRange struct {
-	state     int
 	base, max int64 // base: what the programs' relative count has to be raised by
 }
 

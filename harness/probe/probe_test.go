@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,13 +30,25 @@ func TestSoftirqIsTheReceiversNotTheSenders(t *testing.T) {
 
 	received := r.seconds(t, "b.cpu.softirq")
 	tasks := r.seconds(t, "a.cpu.user") + r.seconds(t, "a.cpu.system")
-	t.Logf("sender used %.4f s: %.4f s its own, %.4f s the receiver's softirqs", used, tasks, received)
+	all := r.seconds(t, "machine.cpu.softirq")
+	t.Logf("sender used %.4f s: %.4f s its own, %.4f s the receiver's softirqs, %.4f s other softirqs", used, tasks, received, all-received)
 	require.Greater(t, received, used/10)
 	require.Less(t, r.seconds(t, "a.cpu.softirq"), received/20)
 	require.Zero(t, r.seconds(t, "b.cpu.user"))
-	require.InEpsilon(t, used, tasks+received, 0.02)
-	require.InEpsilon(t, r.seconds(t, "machine.cpu.softirq"), received, 0.05)
+	if realtime(t) { // which has many softirqs that find nothing to do, on whosever back
+		require.GreaterOrEqual(t, used, tasks+received)
+		require.LessOrEqual(t, used, tasks+all)
+	} else {
+		require.InEpsilon(t, used, tasks+received, 0.02)
+		require.InEpsilon(t, all, received, 0.05)
+	}
 	require.EqualValues(t, 3000, r.Counters["b"]["Ip.InDelivers"])
+}
+
+func realtime(t *testing.T) bool {
+	version, err := os.ReadFile("/proc/version")
+	require.NoError(t, err)
+	return strings.Contains(string(version), "PREEMPT_RT")
 }
 
 // listenUDP has b swallow what is sent to port 9.
@@ -66,11 +80,14 @@ func TestRunQueueCountsBusyTasks(t *testing.T) {
 	p := k.record(t, 100*time.Millisecond)
 	stop := k.a.busy(t, tasks)
 	start(t, p, 6*time.Second)
+	before, at := k.a.schedstat(t), monotonic()
 	r := wait(t, p)
+	wanted := float64(k.a.schedstat(t)-before) / float64(monotonic()-at)
 	stop()
 
-	// The Go runtime has a thread of its own that looks around now and then.
-	require.InDelta(t, tasks, r.value(t, "a.runqueue.mean"), 0.1)
+	// The Go runtime has a thread of its own that looks around now and then, and waits for its turn.
+	require.InDelta(t, tasks, r.value(t, "a.runqueue.mean"), 0.4)
+	require.InEpsilon(t, wanted, r.value(t, "a.runqueue.mean"), 0.01, "by schedstat")
 	require.GreaterOrEqual(t, r.value(t, "a.runqueue.max"), float64(tasks))
 	require.LessOrEqual(t, r.value(t, "a.runqueue.max"), float64(tasks+2))
 	require.GreaterOrEqual(t, r.value(t, "machine.runqueue.mean"), r.value(t, "a.runqueue.mean"))
@@ -83,7 +100,7 @@ func TestRunQueueCountsBusyTasks(t *testing.T) {
 
 	require.Len(t, r.Timeline["a.runqueue"], 60)
 	for i, v := range r.Timeline["a.runqueue"] {
-		require.InDelta(t, tasks, v, 0.3, "interval %d", i)
+		require.InDelta(t, tasks, v, 0.6, "interval %d", i)
 	}
 }
 
@@ -214,8 +231,31 @@ func TestCountersAreDifferences(t *testing.T) {
 	require.EqualValues(t, connections, r.Counters["a"]["Tcp.ActiveOpens"])
 	require.EqualValues(t, connections, r.Counters["b"]["Tcp.PassiveOpens"])
 	require.EqualValues(t, 1+connections, r.Counters["a"]["Tcp.CurrEstab"], "a gauge")
+	require.EqualValues(t, 1, r.value(t, "b.sockets.syn_recv.max"), "one at a time, each seen when it leaves the state")
 	require.Contains(t, r.Counters["a"], "Ip6.InReceives")
 	require.Zero(t, r.Counters["a"]["Tcp.RetransSegs"])
+}
+
+func TestRetransmissionsOfTheTimelineAreThoseOfTheCounter(t *testing.T) {
+	k := newBench(t)
+	listener := k.b.listen(t, 80, 16)
+	client := k.a.connect(t, k.b, 80, true)
+	server := accept(t, listener)
+	p := k.record(t, 100*time.Millisecond)
+	start(t, p, 5*time.Second)
+	// What is sent to an address that no device has is lost.
+	k.a.neighbour(t, k.b, net.HardwareAddr{2, 0, 0, 0, 0, 0x77})
+	_, err := unix.Write(client, make([]byte, 5000))
+	require.NoError(t, err)
+	r := wait(t, p)
+	require.NoError(t, errors.Join(unix.Close(client), unix.Close(server)))
+
+	sum := 0.0
+	for _, n := range r.Timeline["a.tcp.retrans"] {
+		sum += n
+	}
+	require.GreaterOrEqual(t, sum, 4.0) // after about 0.2, 0.6, 1.4 and 3 s
+	require.EqualValues(t, r.Counters["a"]["Tcp.RetransSegs"], sum)
 }
 
 func TestEveryMetricOfTheCatalogueIsThere(t *testing.T) {

@@ -2,6 +2,9 @@ package probe
 
 import "github.com/cilium/ebpf/asm"
 
+// deviceBits is where the addresses of devices begin to differ: struct net_device has more than 2 KiB.
+const deviceBits = 11
+
 // netRx is NET_RX_SOFTIRQ, include/linux/interrupt.h.
 const netRx = 3
 
@@ -54,11 +57,11 @@ func (e *emitter) packet() {
 		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // args[0]: skb
 	)
 	e.read(asm.R6, asm.R6, o.SkbDevice, asm.DWord)
-	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord))
-	e.lookup(e.maps.devices)
+	e.pair(asm.R2, atDevices, devicePairs, deviceBits)
 	e.emit(
-		asm.JEq.Imm(asm.R0, 0, "unknown"),
-		asm.LoadMem(asm.R6, asm.R0, 0, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R2, 0, asm.DWord),
+		asm.JNE.Reg(asm.R1, asm.R6, "look"),
+		asm.LoadMem(asm.R6, asm.R2, 8, asm.DWord),
 	)
 	e.label("known")
 	e.emit(
@@ -83,17 +86,16 @@ func (e *emitter) packet() {
 		asm.Ja.Label("exit"),
 	)
 
-	e.label("unknown")
-	e.emit(asm.StoreMem(asm.RFP, stackSaved, asm.R6, asm.DWord))
+	e.label("look")
 	e.read(asm.R9, asm.R6, o.DeviceNet, asm.DWord)
-	e.namespace(asm.R6, asm.R9)
+	e.namespace(asm.R9, asm.R9)
+	e.pair(asm.R2, atDevices, devicePairs, deviceBits)
 	e.emit(
-		asm.LoadMem(asm.R0, asm.RFP, stackSaved, asm.DWord),
-		asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord),
-		asm.StoreMem(asm.RFP, stackValue, asm.R6, asm.DWord),
+		asm.StoreMem(asm.R2, 0, asm.R6, asm.DWord),
+		asm.StoreMem(asm.R2, 8, asm.R9, asm.DWord),
+		asm.Mov.Reg(asm.R6, asm.R9),
+		asm.Ja.Label("known"),
 	)
-	e.store(e.maps.devices)
-	e.emit(asm.Ja.Label("known"))
 }
 
 // softirqExit, on irq:softirq_exit, stops the clock, and notes whose task the softirq ran on the back of.
@@ -112,16 +114,32 @@ func (e *emitter) softirqExit() {
 		asm.FnGetCurrentPidTgid.Call(),
 		asm.JEq.Imm(asm.R0, 0, "idle"), // only idle tasks have the number 0
 		asm.FnGetCurrentCgroupId.Call(),
-		asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord),
+		asm.Mov.Reg(asm.R6, asm.R0),
 	)
-	e.lookup(e.maps.cgroups)
+	e.pair(asm.R2, atCgroups, cgroupPairs, 0)
 	e.emit(
-		asm.JEq.Imm(asm.R0, 0, "exit"),
-		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R2, 0, asm.DWord),
+		asm.JNE.Reg(asm.R1, asm.R6, "look"),
+		asm.LoadMem(asm.R8, asm.R2, 8, asm.DWord),
+	)
+	e.label("known")
+	e.emit(
+		asm.JEq.Imm(asm.R8, 0, "exit"),
+		asm.Mov.Reg(asm.R1, asm.R8),
 	)
 	e.slot(asm.R2, asm.R1)
 	e.add(asm.R2, slotStolen, asm.R9)
 	e.emit(asm.Ja.Label("exit"))
+
+	e.label("look")
+	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord))
+	e.number(asm.R8, e.maps.cgroups)
+	e.pair(asm.R2, atCgroups, cgroupPairs, 0)
+	e.emit(
+		asm.StoreMem(asm.R2, 0, asm.R6, asm.DWord),
+		asm.StoreMem(asm.R2, 8, asm.R8, asm.DWord),
+		asm.Ja.Label("known"),
+	)
 
 	e.label("idle")
 	e.add(asm.R7, atIdleSoft, asm.R9)

@@ -35,8 +35,8 @@ type key struct {
 }
 
 // newTracer loads and attaches the programs; node i of the keys gets the number i+1.
-func newTracer(o *Offsets, keys []key) (t *tracer, err error) {
-	t = &tracer{}
+func newTracer(o *Offsets, keys []key) (_ *tracer, err error) {
+	t := &tracer{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.Close())
@@ -156,7 +156,6 @@ func (t *tracer) maps(keys []key) (emitter, error) {
 		name    string
 		entries int
 	}{
-		{&e.maps.devices, "devices", 1024},
 		{&e.maps.nets, "nets", 256},
 		{&e.maps.tasks, "tasks", taskEntries()},
 	} {

@@ -40,6 +40,9 @@ faults:
     do: {duplicate: 3}
     at: 10s
     for: 10s
+  - {name: late, link: [web, client], from: web, select: {chance: 2.5%}, do: {delay: 5ms, jitter: 1ms}, at: 20s, for: 1s}
+  - {name: narrow, link: [web, client], from: web, do: {rate: 1.5mbit}, at: 22s, for: 1s}
+  - {name: swap, link: [web, client], from: web, do: {reorder: 500us}, at: 24s, for: 1s}
   - {name: outage, link: [web, client], from: web, do: drop, at: 15s, for: 1s}
 `), nil)
 	require.NoError(t, err)
@@ -53,6 +56,9 @@ faults:
 		Digest:     "sha256:" + strings.Repeat("0123456789abcdef", 4),
 		Faults: []result.Receipt{
 			{Name: "dup-acks", Matched: 4121, Chosen: 410, Delivered: 1230, Interval: []int64{348, 477}},
+			{Name: "late", Matched: 200, Chosen: 5, Delivered: 5, Interval: []int64{0, 14}},
+			{Name: "narrow", Matched: 100, Chosen: 100, Delivered: 100},
+			{Name: "swap", Matched: 90, Chosen: 90, Delivered: 90},
 			{Name: "outage", Matched: 88, Chosen: 88, Delivered: 88, Overlimits: 2},
 		},
 		Load: result.Load{Planned: 1200, Sent: 1200, Completed: 1197, Errors: 3,

@@ -63,35 +63,33 @@ func does(name string, s *scenario.Scenario) string {
 		if f.Name != name {
 			continue
 		}
-		var b strings.Builder
+		var verb, end string
 		d := f.Do
 		switch {
 		case d.Drop:
-			b.WriteString("drop ")
+			verb = "drop"
 		case d.Duplicate > 0:
-			fmt.Fprintf(&b, "copy %d× ", d.Duplicate)
+			verb = fmt.Sprintf("copy %d×", d.Duplicate)
 		case d.Reorder > 0:
-			fmt.Fprintf(&b, "reorder by %s ", duration(d.Reorder))
+			verb, end = "reorder", " by "+duration(d.Reorder)
 		case d.Rate > 0:
-			fmt.Fprintf(&b, "squeeze to %s ", rate(d.Rate))
+			verb, end = "squeeze", " to "+rate(d.Rate)
 		case d.Jitter > 0:
-			fmt.Fprintf(&b, "delay %s ±%s ", duration(d.Delay), duration(d.Jitter))
+			verb, end = "delay", fmt.Sprintf(" by %s ±%s", duration(d.Delay), duration(d.Jitter))
 		default:
-			fmt.Fprintf(&b, "delay %s ", duration(d.Delay))
+			verb, end = "delay", " by "+duration(d.Delay)
 		}
-		if c := f.Select.Chance; c != nil && *c < 1 {
-			b.WriteString(exact(share(float64(*c))) + " of ")
-		}
+		what := string(f.Select.Packets)
 		switch f.Select.Packets {
 		case scenario.PureACK:
-			b.WriteString("pure ACKs")
+			what = "pure ACKs"
 		case scenario.AnyPacket, "":
-			b.WriteString("packets")
-		default:
-			b.WriteString(string(f.Select.Packets))
+			what = "packets"
 		}
-		fmt.Fprintf(&b, " from %s", f.From)
-		return b.String()
+		if c := f.Select.Chance; c != nil && *c < 1 {
+			what = exact(share(float64(*c))) + " of " + what
+		}
+		return fmt.Sprintf("%s %s from %s%s", verb, what, f.From, end)
 	}
 	return none
 }

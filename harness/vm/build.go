@@ -79,7 +79,10 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 		return storeError(err)
 	}
 	progress(fmt.Sprintf("frozen after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
-	return storeError(work.publish(final))
+	if err := work.publish(final); err != nil {
+		return storeError(err)
+	}
+	return storeError(prune(c.Dir, keepBytes, keepTime))
 }
 
 // settleState takes what depends on the host out of a saved state, counts its instructions, and returns it.

@@ -125,7 +125,6 @@ var jobs = map[string]func(job, io.Writer) error{
 		return nil
 	},
 	"kernel panic": func(job, io.Writer) error {
-		fmt.Println("about to panic")
 		return os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0)
 	},
 	"go panic": func(job, io.Writer) error { panic("a defect in the guest") },

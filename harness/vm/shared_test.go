@@ -72,8 +72,13 @@ type result struct {
 
 func run(t testing.TB, j job, set ...func(*vm.Clone)) result {
 	t.Helper()
+	return runOn(t, template(t), j, set...)
+}
+
+func runOn(t testing.TB, template *vm.Template, j job, set ...func(*vm.Clone)) result {
+	t.Helper()
 	var output, log, console bytes.Buffer
-	c := template(t).Command(j.payload())
+	c := template.Command(j.payload())
 	c.Output, c.Log, c.Console = &output, &log, &console
 	c.WallLimit = time.Minute
 	for _, s := range set {

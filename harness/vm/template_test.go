@@ -43,6 +43,16 @@ func TestTemplateIsMadeOnceAndEqualEverywhere(t *testing.T) {
 	require.EqualValues(t, 1, made.Load())
 	require.Empty(t, leftovers(t, c.Dir))
 
+	t.Run("a damaged one is made again", func(t *testing.T) {
+		files, err := filepath.Glob(filepath.Join(c.Dir, "*", "ram"))
+		require.NoError(t, err)
+		require.Len(t, files, 1)
+		require.NoError(t, os.Truncate(files[0], 4096))
+		again, err := vm.OpenTemplate(t.Context(), c, nil)
+		require.NoError(t, err)
+		require.Equal(t, template(t).Hash(), again.Hash())
+		require.NoError(t, again.Close())
+	})
 	t.Run("garbage collection", func(t *testing.T) {
 		used, err := vm.GC(c.Dir, time.Hour)
 		require.NoError(t, err)

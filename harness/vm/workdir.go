@@ -122,7 +122,7 @@ func lockFile(ctx context.Context, name string) (unlock func(), err error) {
 		return func() { _ = f.Close() }, nil
 	case <-ctx.Done():
 		// The lock cannot be waited for and given up at once; whoever gets it lets go.
-		go func() { _ = <-done; _ = f.Close() }()
+		go func() { <-done; _ = f.Close() }() //nolint:errcheck // it is let go of either way
 		return nil, context.Cause(ctx)
 	}
 }
