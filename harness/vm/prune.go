@@ -43,3 +43,41 @@ func prune(dir string, bytes int64, young time.Duration) error {
 	}
 	return errors.Join(errs...)
 }
+
+// maxPrepared is how many prepared templates are kept. They are quickly made, and
+// each takes some 100 MB.
+const maxPrepared = 8
+
+// trim removes the prepared templates that were not used for longest, so that with the one in the directory
+// keep there are at most maxPrepared.
+func trim(dir, keep string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // another time
+	}
+	type old struct {
+		path string
+		used time.Time
+	}
+	var list []old
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if path == keep || !e.IsDir() || !templateName.MatchString(e.Name()) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue
+		}
+		if m, err := readMeta(path); err == nil && m.Prepared != nil {
+			list = append(list, old{path, info.ModTime()})
+		}
+	}
+	slices.SortFunc(list, func(a, b old) int { return b.used.Compare(a.used) })
+	for i := maxPrepared - 1; i < len(list); i++ {
+		// Somebody may be about to open it: he makes it again.
+		if removeTemplate(list[i].path) == nil {
+			_ = removeLock(dir, filepath.Base(list[i].path))
+		}
+	}
+}
