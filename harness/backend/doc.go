@@ -3,6 +3,11 @@
 // the same [Request], carry out the same code of package run, and give the same
 // record, so that nothing but the record's provenance tells them apart.
 //
+// In a virtual machine every run is made of the prepared template of its scenario
+// ([VM.Prepare]), a single one too. A run that went on from the machine's template without the
+// second freeze would differ from it in small ways (the moment at which the work begins, where timers
+// and caches stand), and then a replay would depend on how often its original was run.
+//
 // A backend may be used for many runs, by several goroutines; it keeps what they share:
 // the kernel, the QEMU that was chosen, the template of each machine.
 //

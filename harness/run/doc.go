@@ -3,11 +3,13 @@
 //
 // The life of a run:
 //
-//  1. build: namespaces, veth pairs, wires with their faults, control groups;
+//  1. [Prepare], which does not know the seed. Build: namespaces, veth pairs, wires with their faults, control groups;
 //  2. start: services, then generators, each a process of its own on its node,
 //     until all of them say that they are ready;
-//  3. one instant in the near future is made the start of the warm-up, and every
-//     part is told the start of the measured window that follows: the selectors in
+//     In a virtual machine this is where it is frozen once more ([Serve]), so that many runs
+//     of a scenario share all of the above;
+//  3. [Prepared.Run], which does: one instant in the near future is made the start of the warm-up, and every
+//     part that acts is told the seed and the start of the measured window that follows: the selectors in
 //     the kernel, the generators and the recorder act on that clock by themselves,
 //     so nothing in the run depends on when this package's goroutines wake up;
 //  4. drain: generators wait for their last answers, queues empty, services end;
@@ -16,6 +18,6 @@
 // Everything that was made is undone in reverse order, whatever the outcome.
 //
 // The trap: the kernel objects of a run belong to this process. Whoever runs in a
-// process that goes on afterwards (the host backend) relies on [Run] to undo them
+// process that goes on afterwards (the host backend) relies on [Run], or on [Prepared.Close], to undo them
 // even when the context is cancelled, and so the undoing uses no context.
 package run

@@ -11,6 +11,8 @@
 //   - [Template.Command] makes a [Clone], which is used as an exec.Cmd is. It maps the
 //     memory privately, wakes behind the instruction at which the template stopped, reads
 //     its payload, calls the guest function and ends with its status.
+//   - [Template.Prepare] makes a template of a template: a clone that writes to a copy of the
+//     memory file, does its work up to a point, and is frozen there. It is what a template is.
 //   - [GC] removes templates that nobody has used for a while.
 //
 // A clone leaves nothing in the file system: what it needs is passed by descriptor. A

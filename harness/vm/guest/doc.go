@@ -13,6 +13,10 @@
 //  4. The supervisor passes on what the worker writes, watches over its limit in virtual
 //     time, reaps orphans, and ends the machine with the worker's status.
 //
+// A Func may ask for a further freeze ([Host]), when it has done what many clones have in
+// common. The supervisor then does step 2 from its check of the timers on, and step 3
+// again in each clone of what was frozen.
+//
 // The worker is an ordinary process with an ordinary parent: it may start children and wait
 // for them, and a crash of it is a status with a stack trace and not a kernel panic.
 //
