@@ -4,8 +4,8 @@
 // The life of a run:
 //
 //  1. [Prepare], which does not know the seed. Build: namespaces, veth pairs, wires with their faults, control groups;
-//  2. start: services, then generators, each a process of its own on its node,
-//     until all of them say that they are ready;
+//  2. start, also of [Prepare]: services, then generators, each a process of its own on its node,
+//     until all of them say that they are ready.
 //     In a virtual machine this is where it is frozen once more ([Serve]), so that many runs
 //     of a scenario share all of the above;
 //  3. [Prepared.Run], which does: one instant in the near future is made the start of the warm-up, and every
