@@ -160,10 +160,12 @@ func TestStartTellsWhyAnAgentIsNotReady(t *testing.T) {
 
 func TestDeathAfterReadyIsToldWithItsReason(t *testing.T) {
 	p := start(t, Spec{Role: "test-late-panic", Name: "db/sql"})
+	require.NoError(t, p.Ended())
 	require.NoError(t, p.Begin(Beginning{}))
 	_, err := p.Wait(t.Context())
 	require.ErrorContains(t, err, "agent db/sql: died (exit status 2)")
 	require.ErrorContains(t, err, "panic: index out of patience")
+	require.ErrorContains(t, p.Ended(), "agent db/sql: died (exit status 2)")
 	require.ErrorContains(t, p.Begin(Beginning{}), "index out of patience", "a late command tells the reason, not the broken pipe")
 }
 

@@ -236,6 +236,19 @@ func (p *Process) Wait(ctx context.Context) (json.RawMessage, error) {
 	}
 }
 
+// Ended returns how an agent has ended that should not have; nil while it runs.
+func (p *Process) Ended() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	if p.err != nil {
+		return fmt.Errorf("agent %s: %w", p.name, p.err)
+	}
+	return fmt.Errorf("agent %s: ended by itself", p.name)
+}
+
 // Stop asks the role to end and returns its result. When ctx is done first, the agent is killed.
 func (p *Process) Stop(ctx context.Context) (json.RawMessage, error) {
 	_ = p.command(message{Kind: stopMessage}) // if it is gone, Wait knows how

@@ -12,7 +12,7 @@
 //     part that acts is told the seed and the start of the measured window that follows: the selectors in
 //     the kernel, the generators and the recorder act on that clock by themselves,
 //     so nothing in the run depends on when this package's goroutines wake up;
-//  4. drain: generators wait for their last answers, queues empty, services end;
+//  4. drain: generators wait for their last answers, queues empty;
 //  5. the receipts, counters and histograms become a [result.Record].
 //
 // Everything that was made is undone in reverse order, whatever the outcome.

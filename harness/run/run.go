@@ -152,14 +152,10 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 	return nil
 }
 
-// drain ends the services and reads the receipts once nothing moves any more.
+// drain looks after the services and reads the receipts once nothing moves any more.
 func (r *Prepared) drain(ctx context.Context) error {
 	r.teller.tell(Drain, "waiting for the last packets")
-	broken, err := r.programs.stopServices(ctx)
-	if err != nil {
-		return err
-	}
-	r.invalid = append(r.invalid, broken...)
+	r.invalid = append(r.invalid, r.programs.broken()...)
 	receipts, reasons, err := r.wires.Receipts(ctx)
 	if err != nil {
 		return fmt.Errorf("read receipts: %w", err)
