@@ -19,8 +19,20 @@ import (
 func Preflight() error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine, and the namespace with it
-		done <- preflight()
+		runtime.LockOSThread()
+		home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			done <- fmt.Errorf("open this thread's network namespace: %w", err)
+			return
+		}
+		defer unix.Close(home)
+		err = preflight()
+		// A thread that does not find its way home ends with the goroutine. The process's first
+		// thread cannot end, and it is the one that /proc/self speaks of.
+		if unix.Setns(home, unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- err
 	}()
 	if err := <-done; err != nil {
 		return fmt.Errorf("try a fault: %w", err)

@@ -90,7 +90,7 @@ func socket(state byte, receiveQueue uint32) []byte {
 }
 
 func TestParseDiag(t *testing.T) {
-	errno := binary.NativeEndian.AppendUint32(nil, uint32(0xffffffff-uint32(unix.EINVAL)+1))
+	errno := binary.NativeEndian.AppendUint32(nil, ^uint32(unix.EINVAL)+1)
 	for _, c := range []struct {
 		name   string
 		pieces [][]byte

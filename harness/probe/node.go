@@ -153,7 +153,7 @@ type socketRange struct {
 
 // socketStates in the order of node.sockets. The first two are followed by the programs, event by
 // event. TIME_WAIT is read with every sample. SYN_RECV the programs see when a connection leaves
-// it for ESTABLISHED; those that never do stay for seconds, and are looked for now and then.
+// it for ESTABLISHED (up to 6.12); those that never do stay for seconds, and are looked for now and then.
 var socketStates = [...]struct {
 	name        string
 	state       int

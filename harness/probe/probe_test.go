@@ -196,18 +196,39 @@ func TestSocketsAreCountedByState(t *testing.T) {
 	}
 }
 
-func TestSynRecvIsSeenByTheTimeline(t *testing.T) {
+func TestSynRecvIsCountedWhenItEndsAndWhenItLasts(t *testing.T) {
+	const lasting = 3
 	k := newBench(t)
-	k.b.listen(t, 80, 16)
-	p := k.record(t, 50*time.Millisecond)
+	listener := k.b.listen(t, 80, 16)
+	p := k.record(t, 0)
 	start(t, p, 500*time.Millisecond)
 	fd := call(t, k.a, func() (int, error) {
 		return unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	})
 	defer unix.Close(fd)
-	require.NoError(t, unix.Sendto(fd, synFromNobody(), 0, &unix.SockaddrInet4{Addr: [4]byte{10, 0, 0, 2}}))
+	for port := range uint16(lasting) {
+		require.NoError(t, unix.Sendto(fd, synFromNobody(1234+port), 0, &unix.SockaddrInet4{Addr: [4]byte{10, 0, 0, 2}}))
+	}
+	client := k.a.connect(t, k.b, 80, true)
+	server := accept(t, listener)
 	r := wait(t, p)
-	require.EqualValues(t, 1, r.value(t, "b.sockets.syn_recv.max"))
+	require.NoError(t, errors.Join(unix.Close(client), unix.Close(server)))
+	want := lasting
+	if pendingIsCopied(t) {
+		want++
+	}
+	require.EqualValues(t, want, r.value(t, "b.sockets.syn_recv.max"))
+}
+
+// pendingIsCopied says whether a new socket still carries the listening socket's number of connections
+// in SYN_RECV when its state is traced. It does in 6.12 and not in 6.18.
+func pendingIsCopied(t *testing.T) bool {
+	var u unix.Utsname
+	require.NoError(t, unix.Uname(&u))
+	var major, minor int
+	_, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	require.NoError(t, err)
+	return major < 6 || major == 6 && minor <= 12
 }
 
 func TestCountersAreDifferences(t *testing.T) {
@@ -231,7 +252,9 @@ func TestCountersAreDifferences(t *testing.T) {
 	require.EqualValues(t, connections, r.Counters["a"]["Tcp.ActiveOpens"])
 	require.EqualValues(t, connections, r.Counters["b"]["Tcp.PassiveOpens"])
 	require.EqualValues(t, 1+connections, r.Counters["a"]["Tcp.CurrEstab"], "a gauge")
-	require.EqualValues(t, 1, r.value(t, "b.sockets.syn_recv.max"), "one at a time, each seen when it leaves the state")
+	if pendingIsCopied(t) {
+		require.EqualValues(t, 1, r.value(t, "b.sockets.syn_recv.max"), "one at a time, each seen when it leaves the state")
+	}
 	require.Contains(t, r.Counters["a"], "Ip6.InReceives")
 	require.Zero(t, r.Counters["a"]["Tcp.RetransSegs"])
 }
@@ -375,11 +398,11 @@ func TestWhatCannotBeRecordedIsRefused(t *testing.T) {
 	wait(t, p)
 }
 
-// synFromNobody is a SYN for port 80 of b from an address that nobody has, and so will answer
+// synFromNobody is a SYN for port 80 of b from a port of an address that nobody has, and so will answer
 // neither a SYN-ACK nor ARP. The kernel fills in the IP header's checksum.
-func synFromNobody() []byte {
+func synFromNobody(port uint16) []byte {
 	from, to := []byte{10, 0, 0, 77}, []byte{10, 0, 0, 2}
-	tcp := []byte{1234 >> 8, 1234 & 0xff, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 5 << 4, 2, 0xff, 0xff, 0, 0, 0, 0}
+	tcp := []byte{byte(port >> 8), byte(port), 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 5 << 4, 2, 0xff, 0xff, 0, 0, 0, 0}
 	pseudo := slices.Concat(from, to, []byte{0, unix.IPPROTO_TCP, 0, byte(len(tcp))}, tcp)
 	var sum uint32
 	for i := 0; i < len(pseudo); i += 2 {

@@ -18,7 +18,8 @@ const protocolTCP = 6 // IPPROTO_TCP, RFC 9293
 //
 // It sees accept queues grow, too: a connection that has completed its handshake starts as a copy of the
 // listening socket. The length of that one's accept queue is copied along, which it joins right after, and
-// so is the number of connections in SYN_RECV, which it leaves (inet_csk_clone_lock).
+// so is the number of connections in SYN_RECV, which it leaves (inet_csk_clone_lock; in 6.12, but in 6.18 it
+// is 0 by then).
 func (e *emitter) socketState() {
 	o := e.offsets
 	e.emit(

@@ -17,7 +17,7 @@ const (
 
 // readConfig returns the contents of a fw_cfg file.
 //
-// It reads through the data port and not by DMA: string input costs about 50 ns a byte,
+// It reads through the data port and not by DMA: string input costs 0.3 µs a byte of some thousand,
 // and needs no physical addresses.
 func readConfig(name string) ([]byte, error) {
 	outw(portConfig, configDirectory)

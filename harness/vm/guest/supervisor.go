@@ -22,9 +22,6 @@ import (
 // supervisor is pid 1. It owns everything through which the guest speaks to its host (the
 // output port, the freeze, the exit), so that nothing that the worker does, crashing
 // included, can cut the story short.
-//
-// It never sits in a blocking system call: while one does, the Go runtime's monitor wakes
-// the guest every 10 ms, which costs more than everything else that an idle guest does.
 type supervisor struct {
 	worker  int      // pid
 	control *os.File // socket to the worker

@@ -21,7 +21,7 @@ const controlFD = 3 // of the worker: a socket to the supervisor
 // runWorker is the worker's life. It ends with the machine, or with the process.
 func runWorker(f Func, warm []func() error) {
 	unix.CloseOnExec(controlFD)
-	nonblockErr := unix.SetNonblock(controlFD, true) // so that waiting costs nothing
+	nonblockErr := unix.SetNonblock(controlFD, true) // waited for by the runtime's poller
 	conn := os.NewFile(controlFD, "supervisor")
 	fail := func(err error) {
 		_ = frame.Write(conn, frame.Error, []byte(err.Error()))
