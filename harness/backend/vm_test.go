@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,20 +83,15 @@ func TestRunsOfOnePreparedScenarioAreEqualUnderLoad(t *testing.T) {
 
 // burn keeps all CPUs busy until it is stopped.
 func burn() (stop func()) {
-	end := make(chan struct{})
+	var ended atomic.Bool
 	var all sync.WaitGroup
 	for range 2 * runtime.NumCPU() {
 		all.Go(func() {
-			for {
-				select {
-				case <-end:
-					return
-				default:
-				}
+			for !ended.Load() {
 			}
 		})
 	}
-	return func() { close(end); all.Wait() }
+	return func() { ended.Store(true); all.Wait() }
 }
 
 func TestAScenarioThatCannotBePreparedIsToldAsInTheGuest(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,20 +19,15 @@ import (
 
 // burn keeps all CPUs busy until the test ends.
 func burn(t *testing.T) {
-	stop := make(chan struct{})
+	var ended atomic.Bool
 	var burning sync.WaitGroup
 	for range 2 * runtime.NumCPU() {
 		burning.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for !ended.Load() {
 			}
 		})
 	}
-	t.Cleanup(func() { close(stop); burning.Wait() })
+	t.Cleanup(func() { ended.Store(true); burning.Wait() })
 }
 
 // preparedFrom is what a job leaves in a clone of a prepared template.
