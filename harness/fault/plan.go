@@ -151,25 +151,20 @@ func (p *plan) place(d *path) {
 
 // action returns the netem that does it, or the number of copies to be made.
 func action(a scenario.Action) (q *netem.Qdisc, clones int, err error) {
-	set := 0
-	for _, f := range []struct {
-		given bool
-		netem *netem.Qdisc
-	}{
-		{a.Drop, &netem.Qdisc{Loss: netem.All, Limit: slack}},
-		{a.Delay > 0, &netem.Qdisc{
+	switch kind := a.Kind(); kind {
+	case "drop":
+		return &netem.Qdisc{Loss: netem.All, Limit: slack}, 0, nil
+	case "delay":
+		return &netem.Qdisc{
 			Latency: time.Duration(a.Delay), Jitter: time.Duration(a.Jitter), Limit: room(time.Duration(a.Delay+a.Jitter), 0),
-		}},
-		{a.Reorder > 0, &netem.Qdisc{Latency: time.Duration(a.Reorder), Limit: room(time.Duration(a.Reorder), 0)}},
-		{a.Duplicate > 0, nil},
-		{a.Rate > 0, &netem.Qdisc{Rate: bottleneck(a.Rate), Limit: 10 * slack}},
-	} {
-		if f.given {
-			set, q = set+1, f.netem
-		}
+		}, 0, nil
+	case "reorder":
+		return &netem.Qdisc{Latency: time.Duration(a.Reorder), Limit: room(time.Duration(a.Reorder), 0)}, 0, nil
+	case "duplicate":
+		return nil, a.Duplicate, nil
+	case "rate":
+		return &netem.Qdisc{Rate: bottleneck(a.Rate), Limit: 10 * slack}, 0, nil
+	default:
+		return nil, 0, fmt.Errorf("no action, or more than one, or one that cannot be done yet: %q", kind)
 	}
-	if set != 1 {
-		return nil, 0, fmt.Errorf("%d actions, want one of drop, delay, reorder, duplicate and rate", set)
-	}
-	return q, a.Duplicate, nil
 }

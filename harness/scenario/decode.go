@@ -90,8 +90,8 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, read func(*
 // structure decodes a mapping with fixed keys.
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	t := v.Type()
-	if t == reflect.TypeFor[Action]() && n.Kind == yaml.ScalarNode && n.Value == "drop" {
-		n = dropShorthand(n)
+	if t == reflect.TypeFor[Action]() && n.Kind == yaml.ScalarNode && slices.Contains(shorthands, n.Value) {
+		n = shorthand(n)
 	}
 	fields := fieldsOf(t)
 	if isNull(n) {
@@ -222,9 +222,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, f *field) {
 	}
 }
 
-// dropShorthand is {drop: true} for the scalar drop.
-func dropShorthand(n *yaml.Node) *yaml.Node {
-	key := &yaml.Node{Kind: yaml.ScalarNode, Value: "drop", Line: n.Line, Column: n.Column}
+// shorthand is {drop: true} for the scalar drop, and so on.
+func shorthand(n *yaml.Node) *yaml.Node {
+	key := &yaml.Node{Kind: yaml.ScalarNode, Value: n.Value, Line: n.Line, Column: n.Column}
 	val := &yaml.Node{Kind: yaml.ScalarNode, Value: "true", Tag: "!!bool", Line: n.Line, Column: n.Column}
 	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{key, val}}
 }

@@ -100,7 +100,10 @@ func makeSchema(t *testing.T) []byte {
 		}
 	}
 	action := s.Definitions["Action"]
-	s.Definitions["Action"] = anyOf(&invopop.Schema{Const: "drop", Description: "short for {drop: true}"}, action)
+	s.Definitions["Action"] = anyOf(action)
+	for _, word := range shorthands {
+		s.Definitions["Action"].AnyOf = append(s.Definitions["Action"].AnyOf, &invopop.Schema{Const: word, Description: "short for {" + word + ": true}"})
+	}
 	nodes, _ := s.Properties.Get("nodes")
 	nodes.PropertyNames = &invopop.Schema{Pattern: nodeName.String(), Not: &invopop.Schema{Enum: []any{"machine", "http", "fault"}}}
 	out, err := json.MarshalIndent(s, "", "  ")
@@ -150,7 +153,10 @@ func tighten(s *invopop.Schema, typ reflect.Type) {
 var sections = []reflect.Type{
 	reflect.TypeFor[Scenario](), reflect.TypeFor[Machine](), reflect.TypeFor[Node](), reflect.TypeFor[Service](), reflect.TypeFor[PHP](),
 	reflect.TypeFor[PHPRequest](), reflect.TypeFor[SQL](), reflect.TypeFor[Link](), reflect.TypeFor[Traffic](), reflect.TypeFor[HTTPLoad](),
-	reflect.TypeFor[Fault](), reflect.TypeFor[Select](), reflect.TypeFor[Action](),
+	reflect.TypeFor[Phase](), reflect.TypeFor[Flow](),
+	reflect.TypeFor[Fault](), reflect.TypeFor[Select](), reflect.TypeFor[Action](), reflect.TypeFor[Cell](), reflect.TypeFor[Slot](),
+	reflect.TypeFor[Loss](), reflect.TypeFor[GEModel](), reflect.TypeFor[StateModel](), reflect.TypeFor[Inject](), reflect.TypeFor[Segment](),
+	reflect.TypeFor[Ramp](),
 }
 
 // places of the sections in a file.
@@ -158,6 +164,9 @@ var places = map[string]string{
 	"Scenario": "the whole file", "Machine": "machine", "Node": "nodes.NAME", "Service": "nodes.NAME.service", "PHP": "nodes.NAME.service.php",
 	"PHPRequest": "nodes.NAME.service.php.request", "SQL": "nodes.NAME.service.sql", "Link": "links[]", "Traffic": "load[]", "HTTPLoad": "load[].http",
 	"Fault": "faults[]", "Select": "faults[].select", "Action": "faults[].do",
+	"Phase": "phases.NAME", "Flow": "flows.NAME", "Cell": "faults[].do.cell", "Slot": "faults[].do.slot", "Loss": "faults[].do.loss",
+	"GEModel": "faults[].do.loss.gemodel", "StateModel": "faults[].do.loss.state", "Inject": "faults[].do.inject",
+	"Segment": "faults[].do.inject.segments[]", "Ramp": "faults[].ramp",
 }
 
 func makeReference(t *testing.T) []byte {

@@ -38,6 +38,8 @@ type HTTPLoad struct {
 	Connections int `yaml:"connections,omitempty" json:"connections,omitempty" min:"1" max:"65535"`
 	// IPv6 uses the node's IPv6 address.
 	IPv6 bool `yaml:"ipv6,omitempty" json:"ipv6,omitempty"`
+	// Phase is the name of the phase in which requests arrive; it stands for at and for.
+	Phase string `yaml:"phase,omitempty" json:"-"`
 	// At is when the load starts, relative to the start of the measured window. Without it, the load starts with the warm-up.
 	At *Duration `yaml:"at,omitempty" json:"at,omitempty" min:"0s"`
 	// For is how long requests arrive. Without it, to the end of the measured window.

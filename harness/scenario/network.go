@@ -25,10 +25,26 @@ func (s *Scenario) fill() {
 	if len(s.Expect) == 0 {
 		s.Expect = nil
 	}
+	if len(s.Phases) == 0 {
+		s.Phases = nil
+	}
+	if len(s.Flows) == 0 {
+		s.Flows = nil
+	}
+	for i := range s.Faults {
+		f := &s.Faults[i]
+		if p := s.Phases[f.Phase]; p != nil {
+			f.At, f.For = p.At, p.For
+		}
+	}
 	for i := range s.Load {
 		h := s.Load[i].HTTP
 		if h == nil {
 			continue
+		}
+		if p := s.Phases[h.Phase]; p != nil {
+			at := p.At
+			h.At, h.For = &at, p.For
 		}
 		if node := s.Nodes[s.Load[i].To]; h.Port == 0 && node != nil && node.Service != nil && node.Service.PHP != nil {
 			h.Port = node.Service.PHP.Port

@@ -30,6 +30,10 @@ type Scenario struct {
 	Nodes map[string]*Node `yaml:"nodes" json:"nodes" most:"250"`
 	// Links join nodes in pairs.
 	Links []Link `yaml:"links,omitempty" json:"links" most:"500"`
+	// Phases are spans of the measured window that faults and loads can name.
+	Phases map[string]*Phase `yaml:"phases,omitempty" json:"phases,omitempty" most:"100"`
+	// Flows are names for connections, for selectors and injections.
+	Flows map[string]*Flow `yaml:"flows,omitempty" json:"flows,omitempty" most:"100"`
 	// Load is the traffic that is put on the network.
 	Load []Traffic `yaml:"load,omitempty" json:"load,omitempty" most:"100"`
 	// Faults happen on links.

@@ -2,7 +2,8 @@ package scenario
 
 import (
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 )
 
 // mostRequests that one load may plan: each is remembered until it is answered.
@@ -60,6 +61,10 @@ func (v *validation) arrivals(path string, h *HTTPLoad) {
 	if !v.sound("duration") || !v.sound("warmup") || !v.sound(path) {
 		return
 	}
+	v.phase(path, h.Phase)
+	if !v.sound(path+".phase") || h.Phase != "" && !v.sound(join("phases", h.Phase)) {
+		return
+	}
 	begin := v.begin(h)
 	if begin >= v.Duration {
 		v.fail(path+".at", fmt.Sprintf("the load would begin at %v, and the run ends at %v", begin, v.Duration), "")
@@ -83,86 +88,108 @@ func at(d Duration) string {
 	return fmt.Sprintf("at %v", d)
 }
 
-func (v *validation) faults() {
-	seen := map[string]int{}
-	for i := range v.Faults {
-		f, path := &v.Faults[i], fmt.Sprintf("faults[%d]", i)
-		if !faultName.MatchString(f.Name) {
-			v.fail(path+".name", fmt.Sprintf("%s is not a fault's name", quote(f.Name)), "a letter, then up to 31 letters, digits and dashes")
-		} else if first, ok := seen[f.Name]; ok {
-			v.fail(path+".name", fmt.Sprintf("a second fault called %q", f.Name), fmt.Sprintf("faults[%d] has that name", first))
-		} else {
-			seen[f.Name] = i
+// phases checks the spans that faults and loads can name.
+func (v *validation) phases() {
+	for _, name := range slices.Sorted(maps.Keys(v.Phases)) {
+		path := join("phases", name)
+		if !faultName.MatchString(name) {
+			v.failKey(path, fmt.Sprintf("%s is not a phase's name", quote(name)), "a letter, then up to 31 letters, digits and dashes")
 		}
-		v.place(path, f)
-		v.action(path+".do", f.Do)
-		v.during(path, f)
+		p := v.Phases[name]
+		v.span(path, "phase", p.At, p.For)
 	}
 }
 
-// place checks the link of a fault and the end from which it acts.
-func (v *validation) place(path string, f *Fault) {
-	a, b := f.Link[0], f.Link[1]
-	okA, okB := v.known(path+".link[0]", a), v.known(path+".link[1]", b)
-	if !okA || !okB {
+// phase checks that the phase at path exists and that at and for do not say something else.
+func (v *validation) phase(path, name string) {
+	if name == "" {
 		return
 	}
-	if v.link(a, b) == nil && v.sound("links") {
-		hint := "links of " + a + ": "
-		for i, n := range v.neighbours(a) {
-			if i > 0 {
-				hint += ", "
-			}
-			hint += "[" + a + ", " + n + "]"
+	if v.Phases[name] == nil {
+		hint := "the scenario has no phases: add the key phases"
+		if len(v.Phases) > 0 {
+			hint = nearHint(name, slices.Sorted(maps.Keys(v.Phases)))
 		}
-		if len(v.neighbours(a)) == 0 {
-			hint = a + " has no link"
-		}
-		v.fail(path+".link", fmt.Sprintf("no link between %s and %s", a, b), hint)
+		v.fail(path+".phase", fmt.Sprintf("no phase %s", quote(name)), hint)
 		return
 	}
-	if f.From != "" && f.From != a && f.From != b {
-		v.fail(path+".from", fmt.Sprintf("%s is not an end of the link", quote(f.From)), fmt.Sprintf("from is the end that sends the packets: %s or %s", a, b))
+	for _, key := range []string{".at", ".for"} {
+		if v.d.values[path+key] != nil {
+			v.fail(path+key, "both a phase and "+key[1:], "the phase says when; leave one of them out")
+		}
 	}
 }
 
-func (v *validation) action(path string, a Action) {
-	if !v.sound(path) {
-		return
-	}
-	var set []string
-	for _, c := range []struct {
-		name string
-		set  bool
-	}{{"drop", a.Drop}, {"delay", a.Delay > 0}, {"reorder", a.Reorder > 0}, {"duplicate", a.Duplicate > 0}, {"rate", a.Rate > 0}} {
-		if c.set {
-			set = append(set, c.name)
-		}
-	}
-	switch {
-	case len(set) == 0 && a.Jitter > 0:
-		v.fail(path+".jitter", "jitter without delay", "add the key delay, the mean around which it varies")
-	case len(set) == 0:
-		v.fail(path, "a fault that does nothing", "one of: drop, delay (with jitter), reorder, duplicate, rate")
-	case len(set) > 1:
-		v.fail(path, "a fault does one thing, not "+strings.Join(set, " and "), "write one fault for each; they act one after the other")
-	case a.Jitter > 0 && a.Delay == 0:
-		v.fail(path+".jitter", "jitter goes with delay, not with "+set[0], "")
-	case a.Jitter > a.Delay:
-		v.fail(path+".jitter", fmt.Sprintf("a jitter of %v is more than the delay of %v", a.Jitter, a.Delay), "a packet cannot leave before it came")
-	}
-}
-
-// during checks that a fault happens within the measured window.
+// during checks that a fault happens within the measured window, and how it repeats.
 func (v *validation) during(path string, f *Fault) {
+	v.phase(path, f.Phase)
+	if f.Phase == "" {
+		v.span(path, "fault", f.At, f.For)
+	}
+	if !v.sound(path+".at") || !v.sound(path+".for") || !v.sound(path+".every") {
+		return
+	}
+	once := f.Do.Inject != nil // it takes no time
+	switch {
+	case once && f.For > 0 && f.Phase == "":
+		v.fail(path+".for", "an injection takes no time", "leave the key out; every and times repeat it")
+	case f.Times > 0 && f.Every == 0:
+		v.fail(path+".times", "times without every", "add the key every: the time from one beginning to the next")
+	case f.Every > 0 && f.For == 0 && !once:
+		v.fail(path+".every", "every without for", "add the key for: how long the fault lasts each time")
+	case f.Every > 0 && f.Every <= f.For && !once:
+		v.fail(path+".every", fmt.Sprintf("the fault lasts %v and would begin again after %v", f.For, f.Every), "every counts from one beginning to the next; make it longer than for")
+	case f.Times > 1 && v.sound("duration") && f.At+Duration(f.Times-1)*f.Every >= v.Duration:
+		v.fail(path+".times", fmt.Sprintf("the last of %d times would begin at %v, and the run ends at %v", f.Times, f.At+Duration(f.Times-1)*f.Every, v.Duration), "leave the key out to repeat it to the end")
+	case f.Every > 0 && v.sound("duration") && v.Duration/f.Every > mostSpans:
+		v.fail(path+".every", fmt.Sprintf("%d repetitions, and %d is the most", v.Duration/f.Every, mostSpans), "")
+	}
+	v.ramp(path, f)
+}
+
+// span checks that something happens within the measured window.
+func (v *validation) span(path, what string, at, length Duration) {
 	if !v.sound("duration") || !v.sound(path+".at") || !v.sound(path+".for") {
 		return
 	}
 	switch {
-	case f.At >= v.Duration:
-		v.fail(path+".at", fmt.Sprintf("the fault would begin at %v, and the run ends at %v", f.At, v.Duration), "")
-	case f.For > v.Duration-f.At:
-		v.fail(path+".for", fmt.Sprintf("the fault would end %v after the run: it begins at %v and lasts %v, and the run ends at %v",
-			f.For-(v.Duration-f.At), f.At, f.For, v.Duration), "leave the key out for a fault that lasts to the end")
+	case at >= v.Duration:
+		v.fail(path+".at", fmt.Sprintf("the %s would begin at %v, and the run ends at %v", what, at, v.Duration), "")
+	case length > v.Duration-at:
+		v.fail(path+".for", fmt.Sprintf("the %s would end %v after the run: it begins at %v and lasts %v, and the run ends at %v",
+			what, length-(v.Duration-at), at, length, v.Duration), "leave the key out for a "+what+" that lasts to the end")
 	}
 }
+
+// ramp checks that a fault has what its ramp changes.
+func (v *validation) ramp(path string, f *Fault) {
+	r := f.Ramp
+	if r == nil || !v.sound(path+".ramp") || !v.sound(path+".do") {
+		return
+	}
+	path += ".ramp"
+	set := 0
+	for _, is := range []bool{r.Chance != nil, r.Delay > 0, r.Rate > 0} {
+		if is {
+			set++
+		}
+	}
+	kind := f.Do.Kind()
+	switch {
+	case set != 1:
+		v.fail(path, "a ramp changes one value", "one of: chance, delay, rate")
+	case kind == "inject" || kind == "down" || kind == "mtu":
+		v.fail(path, kind+" has no value that a ramp could change", "")
+	case r.Delay > 0 && kind != "delay":
+		v.fail(path+".delay", "a ramp of delay, but the fault does not delay", "write do: {delay: …}, the value at the beginning")
+	case r.Delay > 0 && f.Do.Jitter > r.Delay:
+		v.fail(path+".delay", fmt.Sprintf("the jitter of %v would be more than the delay of %v", f.Do.Jitter, r.Delay), "a packet cannot leave before it came")
+	case r.Rate > 0 && kind != "rate":
+		v.fail(path+".rate", "a ramp of rate, but the fault has no rate", "write do: {rate: …}, the value at the beginning")
+	case f.For > 0 && r.Over > f.For:
+		v.fail(path+".over", fmt.Sprintf("the ramp takes %v, and the fault lasts %v", r.Over, f.For), "")
+	}
+}
+
+// mostSpans is how often a fault may repeat.
+const mostSpans = 1_000_000

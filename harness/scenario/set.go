@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -149,9 +150,9 @@ func (e *edit) walk(n *yaml.Node, t reflect.Type, steps []step, v *yaml.Node) *E
 			msg, hint := unknownKey(s.name, fields)
 			return e.failStep(s, msg, hint)
 		}
-		if t == reflect.TypeFor[Action]() && n.Kind == yaml.ScalarNode && n.Value == "drop" {
+		if t == reflect.TypeFor[Action]() && n.Kind == yaml.ScalarNode && slices.Contains(shorthands, n.Value) {
 			from := e.tree.text(n)
-			*n = *dropShorthand(n)
+			*n = *shorthand(n)
 			for _, c := range n.Content {
 				e.tree.from[c] = from
 			}

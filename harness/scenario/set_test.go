@@ -142,13 +142,10 @@ func TestSetRefuses(t *testing.T) {
       faults=[{name: ä, lnk: [client, edge]}]
               ^
    hint: link names two nodes, such as [client, web]
---set faults=[{name: ä, lnk: [client, edge]}]: missing key "from" in item 1 of faults
-      faults=[{name: ä, lnk: [client, edge]}]
-              ^
 --set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
       faults=[{name: ä, lnk: [client, edge]}]
               ^
-   hint: keys of do: drop, delay, jitter, reorder, duplicate, rate
+   hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, rate, overhead, cell, slot, loss, mtu, silent, down, inject
 --set faults=[{name: ä, lnk: [client, edge]}]: "ä" is not a fault's name
       faults=[{name: ä, lnk: [client, edge]}]
                      ^
@@ -156,7 +153,7 @@ func TestSetRefuses(t *testing.T) {
 --set faults=[{name: ä, lnk: [client, edge]}]: unknown key "lnk"
       faults=[{name: ä, lnk: [client, edge]}]
                         ^^^
-   hint: did you mean "link"? valid keys: name, link, from, select, do, at, for`},
+   hint: did you mean "link"? valid keys: name, link, from, select, do, phase, at, for, every, times, ramp`},
 	} {
 		t.Run(c.set, func(t *testing.T) {
 			_, err := Parse("x.yaml", []byte(routed), []string{c.set})

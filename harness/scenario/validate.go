@@ -27,6 +27,8 @@ func (s *Scenario) validate(d *decoder, checks []Check) {
 	v.names()
 	v.services()
 	v.links()
+	v.phases()
+	v.flows()
 	v.loads()
 	v.faults()
 	for _, check := range checks {

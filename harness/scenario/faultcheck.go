@@ -1,0 +1,211 @@
+package scenario
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// flows checks the names for connections.
+func (v *validation) flows() {
+	for _, name := range slices.Sorted(maps.Keys(v.Flows)) {
+		path, f := join("flows", name), v.Flows[name]
+		if !faultName.MatchString(name) {
+			v.failKey(path, fmt.Sprintf("%s is not a flow's name", quote(name)), "a letter, then up to 31 letters, digits and dashes")
+		}
+		okFrom, okTo := v.known(path+".from", f.From), v.known(path+".to", f.To)
+		if !okFrom || !okTo {
+			continue
+		}
+		if f.From == f.To {
+			v.fail(path+".to", fmt.Sprintf("a flow from %s to itself", f.From), "that would not touch any link")
+			continue
+		}
+		if v.reachable(path+".to", f.From, f.To) && f.Port > 0 && v.sound(join("nodes", f.To)) && !slices.Contains(v.ports(f.To), f.Port) {
+			v.fail(path+".port", fmt.Sprintf("no service of %s has port %d", f.To, f.Port), v.portHint())
+		}
+	}
+}
+
+// ports that services listen on: those of one node, or of all.
+func (v *validation) ports(nodes ...string) (list []int) {
+	for _, name := range nodes {
+		if s := v.Nodes[name].Service; s != nil {
+			if s.PHP != nil {
+				list = append(list, s.PHP.Port)
+			}
+			if s.SQL != nil {
+				list = append(list, s.SQL.Port)
+			}
+		}
+	}
+	return list
+}
+
+func (v *validation) portHint() string {
+	var list []string
+	for _, name := range v.nodeNames() {
+		for _, p := range v.ports(name) {
+			list = append(list, fmt.Sprintf("%d of %s", p, name))
+		}
+	}
+	if len(list) == 0 {
+		return "no node has a service"
+	}
+	return "ports: " + strings.Join(list, ", ")
+}
+
+func (v *validation) faults() {
+	seen := map[string]int{}
+	for i := range v.Faults {
+		f, path := &v.Faults[i], fmt.Sprintf("faults[%d]", i)
+		if !faultName.MatchString(f.Name) {
+			v.fail(path+".name", fmt.Sprintf("%s is not a fault's name", quote(f.Name)), "a letter, then up to 31 letters, digits and dashes")
+		} else if first, ok := seen[f.Name]; ok {
+			v.fail(path+".name", fmt.Sprintf("a second fault called %q", f.Name), fmt.Sprintf("faults[%d] has that name", first))
+		} else {
+			seen[f.Name] = i
+		}
+		link := v.place(path, f)
+		v.action(path+".do", &f.Do, link)
+		v.during(path, f)
+		if link != nil {
+			v.whole(path, f)
+			v.selection(path+".select", f, link)
+		}
+	}
+	v.overlaps()
+}
+
+// place checks the link of a fault and the end from which it acts, and returns the link.
+func (v *validation) place(path string, f *Fault) *Link {
+	a, b := f.Link[0], f.Link[1]
+	okA, okB := v.known(path+".link[0]", a), v.known(path+".link[1]", b)
+	if !okA || !okB {
+		return nil
+	}
+	link := v.link(a, b)
+	if link == nil && v.sound("links") {
+		hint := "links of " + a + ": "
+		for i, n := range v.neighbours(a) {
+			if i > 0 {
+				hint += ", "
+			}
+			hint += "[" + a + ", " + n + "]"
+		}
+		if len(v.neighbours(a)) == 0 {
+			hint = a + " has no link"
+		}
+		v.fail(path+".link", fmt.Sprintf("no link between %s and %s", a, b), hint)
+		return nil
+	}
+	if f.From != "" && f.From != a && f.From != b {
+		v.fail(path+".from", fmt.Sprintf("%s is not an end of the link", quote(f.From)), fmt.Sprintf("from is the end that sends the packets: %s or %s", a, b))
+	}
+	return link
+}
+
+// whole checks that a fault of the link as a whole, or of a connection, chooses no packets.
+func (v *validation) whole(path string, f *Fault) {
+	kind := f.Do.Kind()
+	if kind != "down" && kind != "inject" {
+		return
+	}
+	why := map[string]string{
+		"down":   "a link goes down in both directions, for all packets",
+		"inject": "an injection goes where its segments go, and touches no packet that is there",
+	}[kind]
+	if f.From != "" {
+		v.fail(path+".from", kind+" has no from", why)
+	}
+	if v.d.keys[path+".select"] != nil {
+		v.fail(path+".select", kind+" selects no packets", why)
+	}
+	if f.Do.Inject != nil {
+		v.crosses(path+".do.inject.flow", f.Do.Inject.Flow, f)
+	}
+}
+
+// crosses checks that a flow exists and that its packets pass the link of the fault.
+func (v *validation) crosses(path, name string, f *Fault) {
+	flow := v.Flows[name]
+	if flow == nil {
+		hint := "the scenario names no flows: add the key flows"
+		if len(v.Flows) > 0 {
+			hint = nearHint(name, slices.Sorted(maps.Keys(v.Flows)))
+		}
+		v.fail(path, fmt.Sprintf("no flow %s", quote(name)), hint)
+		return
+	}
+	if !v.sound(join("flows", name)) {
+		return
+	}
+	way := v.path(flow.From, flow.To, false)
+	for i := range len(way) - 1 {
+		if way[i] == f.Link[0] && way[i+1] == f.Link[1] || way[i] == f.Link[1] && way[i+1] == f.Link[0] {
+			return
+		}
+	}
+	v.fail(path, fmt.Sprintf("the flow %s does not pass the link between %s and %s", name, f.Link[0], f.Link[1]), "its way is "+strings.Join(way, ", "))
+}
+
+// selection finds what can never match, or never be chosen.
+func (v *validation) selection(path string, f *Fault, link *Link) {
+	s := &f.Select
+	if !v.sound(path) {
+		return
+	}
+	if s.Flow != "" {
+		v.crosses(path+".flow", s.Flow, f)
+	}
+	for _, p := range []struct {
+		key  string
+		port int
+	}{{"port", s.Port}, {"from-port", s.FromPort}, {"to-port", s.ToPort}} {
+		switch {
+		case p.port == 0:
+		case s.Packets == ICMPPacket || s.Packets == Fragment:
+			v.fail(path+"."+p.key, fmt.Sprintf("packets of the class %s have no ports", s.Packets), "")
+		case v.sound("nodes") && !slices.Contains(v.ports(v.nodeNames()...), p.port):
+			v.fail(path+"."+p.key, fmt.Sprintf("no service has port %d: the selector would never match", p.port), v.portHint())
+		}
+	}
+	v.family(path+".family", s, link)
+	switch {
+	case s.Longer > 0 && int(s.Longer) >= link.MTU:
+		v.fail(path+".longer", fmt.Sprintf("no packet of this link is longer than its MTU of %d: the selector would never match", link.MTU), "")
+	case s.Last && s.Packets != AnyPacket && s.Packets != TCPPacket && s.Packets != DataSegment:
+		v.fail(path+".last", fmt.Sprintf("packets of the class %s carry no data", s.Packets), "last goes with data")
+	case s.First > 0 && s.Nth > s.First:
+		v.fail(path+".nth", fmt.Sprintf("packet %d is not among the first %d: none would be chosen", s.Nth, s.First), "")
+	case s.Every > 0 && s.Nth > 0 && s.Nth%s.Every != 0:
+		v.fail(path+".nth", fmt.Sprintf("%d is not a multiple of %d: none would be chosen", s.Nth, s.Every), "")
+	case s.Every > 0 && s.First > 0 && s.First < s.Every:
+		v.fail(path+".first", fmt.Sprintf("none of the first %d is a multiple of %d: none would be chosen", s.First, s.Every), "")
+	case s.Burst > 0 && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Chance == nil || *s.Chance == 1):
+		v.fail(path+".burst", "burst, but every packet is chosen anyway", "it goes with chance, nth, every or first")
+	case s.Burst > 0 && s.Every > 0 && s.Burst >= s.Every:
+		v.fail(path+".burst", fmt.Sprintf("bursts of %d, one every %d packets, are all packets", s.Burst, s.Every), "")
+	}
+}
+
+// family checks that packets of a family exist on the link.
+func (v *validation) family(path string, s *Select, link *Link) {
+	if s.Family != IPv6 {
+		return
+	}
+	if link.MTU < 1280 {
+		v.fail(path, fmt.Sprintf("the link has no IPv6: its MTU is %d", link.MTU), "IPv6 needs an MTU of 1280 at least")
+		return
+	}
+	if !s.Packets.TCP() && s.Port == 0 && s.FromPort == 0 && s.ToPort == 0 {
+		return // neighbour discovery is IPv6 too
+	}
+	for _, l := range v.Load {
+		if l.HTTP != nil && l.HTTP.IPv6 {
+			return
+		}
+	}
+	v.fail(path, "nothing sends TCP over IPv6: the selector would never match", "set ipv6: true in the http of a load")
+}

@@ -1,0 +1,98 @@
+package scenario
+
+// Packets is a class of packets. All classes but any and fragment are of unfragmented packets whose
+// headers are whole; the classes of TCP are told by RFC 9293's flags and by lengths from the headers.
+type Packets string
+
+// Classes of packets.
+const (
+	// AnyPacket matches every IPv4 and IPv6 packet, fragments included.
+	AnyPacket Packets = "any"
+	// TCPPacket matches TCP segments.
+	TCPPacket Packets = "tcp"
+	// UDPPacket matches UDP datagrams.
+	UDPPacket Packets = "udp"
+	// ICMPPacket matches ICMP over IPv4 and ICMPv6, neighbour discovery included.
+	ICMPPacket Packets = "icmp"
+	// Fragment matches fragments of IPv4 and IPv6 packets: with an offset, or with more to follow.
+	Fragment Packets = "fragment"
+	// DataSegment matches TCP segments with a payload.
+	DataSegment Packets = "data"
+	// PureACK matches TCP segments with ACK and without SYN, FIN or RST and with no payload.
+	PureACK Packets = "pure-ack"
+	// DupACK matches pure ACKs that repeat the last pure ACK of their flow: the same acknowledgement number,
+	// sequence number and window. (RFC 5681 also asks that data is outstanding, which a wire cannot know.)
+	DupACK Packets = "dup-ack"
+	// SYN matches TCP segments with SYN and without ACK.
+	SYN Packets = "syn"
+	// SYNACK matches TCP segments with SYN and ACK.
+	SYNACK Packets = "syn-ack"
+	// FIN matches TCP segments with FIN.
+	FIN Packets = "fin"
+	// RST matches TCP segments with RST.
+	RST Packets = "rst"
+)
+
+// TCP reports whether all packets of the class are TCP segments.
+func (p Packets) TCP() bool {
+	switch p {
+	case TCPPacket, DataSegment, PureACK, DupACK, SYN, SYNACK, FIN, RST:
+		return true
+	}
+	return false
+}
+
+// Family of internet addresses.
+type Family string
+
+// Families of addresses.
+const (
+	IPv4 Family = "ipv4"
+	IPv6 Family = "ipv6"
+)
+
+// Scope says what an ordinal counts over.
+type Scope string
+
+// Scopes of ordinals.
+const (
+	// PerFlow counts each flow for itself: a flow is addresses, ports and protocol, one way.
+	PerFlow Scope = "flow"
+	// PerLink counts all packets of one direction of the link together.
+	PerLink Scope = "link"
+)
+
+// Select chooses packets, in two steps. A packet matches when packets, port, from-port, to-port, family, flow, longer and
+// last all hold of it. Matching packets are counted 1, 2, 3 …; one is chosen when chance, nth, every and
+// first all hold of its ordinal, or when one of the burst-1 matching packets before it was chosen so.
+type Select struct {
+	// Packets is the class. pure-ack is TCP segments that carry an ACK and nothing else, dup-ack those among them that repeat
+	// the one before on their flow, data those with a payload.
+	Packets Packets `yaml:"packets,omitempty" json:"packets" default:"any" enum:"any,tcp,udp,icmp,fragment,data,pure-ack,dup-ack,syn,syn-ack,fin,rst"`
+	// Port is the TCP or UDP port of either end.
+	Port int `yaml:"port,omitempty" json:"port,omitempty" min:"1" max:"65535"`
+	// FromPort is the source port of TCP or UDP.
+	FromPort int `yaml:"from-port,omitempty" json:"from-port,omitempty" min:"1" max:"65535"`
+	// ToPort is the destination port of TCP or UDP.
+	ToPort int `yaml:"to-port,omitempty" json:"to-port,omitempty" min:"1" max:"65535"`
+	// Family is ipv4 or ipv6. Without it, both.
+	Family Family `yaml:"family,omitempty" json:"family,omitempty" enum:"ipv4,ipv6"`
+	// Flow is the name of a flow of the scenario, both of whose directions match.
+	Flow string `yaml:"flow,omitempty" json:"flow,omitempty"`
+	// Longer matches packets whose length with the IP header, in bytes, is above this.
+	Longer Size `yaml:"longer,omitempty" json:"longer,omitempty" min:"1B" max:"64kB"`
+	// Last matches the last segment of what an application wrote at once: data with the flag PSH, which Linux sets there.
+	Last bool `yaml:"last,omitempty" json:"last,omitempty"`
+	// Chance with which a matching packet is chosen: a function of the seed, the fault's name, the flow and the ordinal.
+	Chance *Share `yaml:"chance,omitempty" json:"chance" default:"100%" above:"0%" max:"100%"`
+	// Nth chooses only the one with this ordinal.
+	Nth int `yaml:"nth,omitempty" json:"nth,omitempty" min:"1" max:"1000000000"`
+	// Every chooses one in so many: those whose ordinal is a multiple of it.
+	Every int `yaml:"every,omitempty" json:"every,omitempty" min:"2" max:"1000000000"`
+	// First chooses only the first so many.
+	First int `yaml:"first,omitempty" json:"first,omitempty" min:"1" max:"1000000000"`
+	// Burst is how many matching packets in a row are chosen when one is.
+	Burst int `yaml:"burst,omitempty" json:"burst,omitempty" min:"2" max:"16"`
+	// Per says what ordinals count over: each flow for itself, or the link's direction as a whole.
+	Per Scope `yaml:"per,omitempty" json:"per,omitempty" enum:"flow,link"`
+}
