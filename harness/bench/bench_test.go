@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/vm"
 )
 
 func TestMet(t *testing.T) {
@@ -57,16 +59,34 @@ func TestPeakMemoryIsThatOfAGoProcess(t *testing.T) {
 	require.Less(t, peak, 10e9)
 }
 
-func TestBootTimeIsReadFromTheTemplate(t *testing.T) {
-	cache := t.TempDir()
-	_, err := bootTime(cache)
-	require.ErrorContains(t, err, "made 0 templates")
-	dir := filepath.Join(cache, "ruleout", "templates", "0123")
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "meta.json"), []byte(`{"build": 2.5}`), 0o644))
-	took, err := bootTime(cache)
-	require.NoError(t, err)
-	require.Equal(t, 2500*time.Millisecond, took)
+func TestColdTimesTellTheTwoMachinesApart(t *testing.T) {
+	base := vm.Stored{Key: "b", Build: 2500 * time.Millisecond}
+	prepared := vm.Stored{Key: "p", Base: "b", Build: 300 * time.Millisecond}
+	for _, c := range []struct {
+		name   string
+		stored []vm.Stored
+		fails  bool
+	}{
+		{"in order", []vm.Stored{base, prepared}, false},
+		{"the other way round", []vm.Stored{prepared, base}, false},
+		{"none", nil, true},
+		{"not prepared", []vm.Stored{base}, true},
+		{"two that were booted", []vm.Stored{base, {Key: "c"}}, true},
+		{"two that were prepared", []vm.Stored{prepared, prepared}, true},
+		{"prepared from something else", []vm.Stored{base, {Key: "p", Base: "c"}}, true},
+		{"one too many", []vm.Stored{base, prepared, prepared}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			boot, prepare, err := coldTimes(c.stored)
+			if c.fails {
+				require.ErrorContains(t, err, "a cold run left")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, base.Build, boot)
+			require.Equal(t, prepared.Build, prepare)
+		})
+	}
 }
 
 func TestLeftoversAreOnlyOldOnes(t *testing.T) {

@@ -67,6 +67,14 @@ func TestPreparedTemplate(t *testing.T) {
 	require.NotEqual(t, one.Key(), other.Key())
 	require.Equal(t, "preparing "+strings.Repeat("x", 3000)+"\n", string(other.Output()), "output that is too long for the port")
 
+	stored, err := vm.List(c.Dir)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []vm.Stored{
+		{Key: base.Key(), Build: base.BuildTime()},
+		{Key: one.Key(), Base: base.Key(), Build: one.BuildTime()},
+		{Key: other.Key(), Base: base.Key(), Build: other.BuildTime()},
+	}, stored)
+
 	burn(t)
 	want := preparedFrom(t, one, job{Do: "net", Size: 50}, 1)
 	require.Equal(t, 50, strings.Count(want, "\n"))

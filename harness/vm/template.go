@@ -215,9 +215,7 @@ func (t *Template) Machine() Machine { return t.meta.Machine }
 func (t *Template) Instructions() uint64 { return t.meta.Instructions }
 
 // BuildTime is how long it took to make the template, whenever that was.
-func (t *Template) BuildTime() time.Duration {
-	return time.Duration(t.meta.Build * float64(time.Second))
-}
+func (t *Template) BuildTime() time.Duration { return seconds(t.meta.Build) }
 
 // Checked is what the guest found out about itself.
 func (t *Template) Checked() guest.Checked { return t.meta.Checked }
