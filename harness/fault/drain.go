@@ -13,11 +13,27 @@ import (
 type snapshot struct {
 	counters counters
 	// qdiscs are those that the plan placed, by what they do.
-	qdiscs map[role]netem.Stats
+	qdiscs map[place]netem.Stats
+}
+
+// of adds up what the netems of a role have counted.
+func (s snapshot) of(r role) (sum netem.Stats) {
+	for at, q := range s.qdiscs {
+		if at.role != r {
+			continue
+		}
+		sum.Packets += q.Packets
+		sum.Bytes += q.Bytes
+		sum.Drops += q.Drops
+		sum.Overlimits += q.Overlimits
+		sum.Waiting += q.Waiting
+		sum.Backlog += q.Backlog
+	}
+	return sum
 }
 
 func (w *Wires) snapshot() (snapshot, error) {
-	s := snapshot{qdiscs: make(map[role]netem.Stats, len(w.devices))}
+	s := snapshot{qdiscs: make(map[place]netem.Stats, len(w.devices))}
 	for link, wire := range w.wires {
 		list, err := wire.conn.List()
 		if err != nil {
@@ -94,7 +110,11 @@ func (p *plan) longest() time.Duration {
 		d := &p.paths[i]
 		var sum time.Duration
 		for j := range d.stages {
-			sum += holds(d.stages[j].netem)
+			var most time.Duration
+			for _, q := range d.stages[j].netems {
+				most = max(most, holds(&q))
+			}
+			sum += most
 		}
 		sum += holds(d.last)
 		most = max(most, sum)

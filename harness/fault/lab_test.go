@@ -65,6 +65,7 @@ func monotonic(t *testing.T) int64 {
 type datagrams struct {
 	from, to int
 	flow     flow // as sent by a
+	back     flow // as sent by b
 }
 
 func (l *lab) datagrams(t *testing.T, ipv6 bool) *datagrams {
@@ -101,8 +102,12 @@ func (l *lab) datagrams(t *testing.T, ipv6 bool) *datagrams {
 	require.NoError(t, unix.Connect(d.from, target))
 	require.NoError(t, unix.Connect(d.to, source))
 	d.flow = newFlow(rawSource, rawTarget, 1000, 2000)
+	d.back = newFlow(rawTarget, rawSource, 2000, 1000)
 	return d
 }
+
+// reversed is the same two sockets, from b to a.
+func (d *datagrams) reversed() *datagrams { return &datagrams{d.to, d.from, d.back, d.flow} }
 
 func newFlow(source, target []byte, from, to uint16) (f flow) {
 	copy(f[0:], source)

@@ -15,8 +15,9 @@ type plan struct {
 	// paths are two for each link, in the scenario's order: from its first end, from its second.
 	paths    []path
 	counters int
-	// places tell for each fault which path and stage it is.
-	places []role
+	// places tell for each fault which paths and stages it is: one for each direction in which
+	// it acts, in the order of the paths.
+	places [][]role
 }
 
 // path is one direction of a link.
@@ -35,8 +36,9 @@ type path struct {
 type stage struct {
 	// fault is the index of the fault in the scenario, or -1 for the link's own queue.
 	fault int
-	// netem acts on the chosen packets; nil for duplicate, which the selector does itself.
-	netem *netem.Qdisc
+	// netems act on the chosen packets, one for each step of a ramp; there are none for duplicate,
+	// which the selector does itself, and for watch, which does nothing.
+	netems []netem.Qdisc
 	// choose is meaningless for the link's own queue, which takes all packets.
 	choose selector
 }
@@ -75,44 +77,78 @@ func bottleneck(r scenario.Rate) *netem.Rate {
 
 // newPlan lays out paths, stages and counters.
 func newPlan(s *scenario.Scenario) (*plan, error) {
-	p := &plan{places: make([]role, len(s.Faults))}
-	found := make([]bool, len(s.Faults))
+	p := &plan{places: make([][]role, len(s.Faults))}
 	for i, l := range s.Links {
 		for side := range 2 {
 			d := path{link: i, from: side, to: 1 - side, names: [2]string{l.Between[side], l.Between[1-side]}}
-			for j, f := range s.Faults {
-				if found[j] || f.From != d.names[0] || f.Link != d.names && f.Link != [2]string{d.names[1], d.names[0]} {
+			for j := range s.Faults {
+				f := &s.Faults[j]
+				if !d.carries(f) {
 					continue
 				}
-				q, clones, err := action(f.Do)
+				st, err := newStage(s, j)
 				if err != nil {
 					return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: %w", f.Name, err), "")
 				}
-				chance := 1.
-				if f.Select.Chance != nil {
-					chance = float64(*f.Select.Chance)
-				}
-				class := f.Select.Packets
-				if class == "" {
-					class = scenario.AnyPacket
-				}
-				found[j], p.places[j] = true, role{len(p.paths), len(d.stages)}
-				d.stages = append(d.stages, stage{j, q, selector{
-					class: class, draws: newDraws(chance), orders: ordersAt(j), clones: clones,
-				}})
+				p.places[j] = append(p.places[j], role{len(p.paths), len(d.stages)})
+				d.stages = append(d.stages, st)
 			}
 			d.addLink(l)
 			p.place(&d)
 			p.paths = append(p.paths, d)
 		}
 	}
-	for j, ok := range found {
-		if !ok {
-			f := s.Faults[j]
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: no link between %s and %s with %s at one end", f.Name, f.Link[0], f.Link[1], f.From), "")
+	for j, places := range p.places {
+		if f := &s.Faults[j]; len(places) == 0 {
+			return nil, problem.Wrap(problem.Usage, nowhere(f), "")
 		}
 	}
 	return p, nil
+}
+
+// carries reports whether the fault acts on this direction.
+func (p *path) carries(f *scenario.Fault) bool {
+	if f.Link != p.names && f.Link != [2]string{p.names[1], p.names[0]} {
+		return false
+	}
+	return f.From == "" || f.From == p.names[0]
+}
+
+// nowhere says that a fault has no place.
+func nowhere(f *scenario.Fault) error {
+	if f.From == "" {
+		return fmt.Errorf("fault %s: no link between %s and %s", f.Name, f.Link[0], f.Link[1])
+	}
+	return fmt.Errorf("fault %s: no link between %s and %s with %s at one end", f.Name, f.Link[0], f.Link[1], f.From)
+}
+
+// newStage is the stage of fault j on one of its paths; on the other it is the same, apart
+// from its counters.
+func newStage(s *scenario.Scenario, j int) (stage, error) {
+	f := &s.Faults[j]
+	netems, clones, err := action(f)
+	if err != nil {
+		return stage{}, err
+	}
+	chance := 1.
+	if f.Select.Chance != nil {
+		chance = float64(*f.Select.Chance)
+	}
+	class := f.Select.Packets
+	if class == "" {
+		class = scenario.AnyPacket
+	}
+	c := selector{
+		class: class, draws: newDraws(chance), orders: ordersAt(j), clones: clones, bands: len(netems),
+		choose: f.Select, flow: s.Flows[f.Select.Flow],
+		when: schedule{
+			at: time.Duration(f.At), length: time.Duration(f.For), every: time.Duration(f.Every), times: f.Times, ramp: f.Ramp,
+		},
+	}
+	if err := c.check(); err != nil {
+		return stage{}, err
+	}
+	return stage{fault: j, netems: netems, choose: c}, nil
 }
 
 // addLink appends what the link itself does. A queue of a stated length in front of a
@@ -122,7 +158,7 @@ func (p *path) addLink(l scenario.Link) {
 	delay := time.Duration(l.Delay)
 	switch {
 	case l.Rate > 0 && l.Queue > 0:
-		p.stages = append(p.stages, stage{fault: -1, netem: &netem.Qdisc{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}})
+		p.stages = append(p.stages, stage{fault: -1, netems: []netem.Qdisc{{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}}})
 		if delay > 0 {
 			p.last = &netem.Qdisc{Latency: delay, Limit: room(delay, l.Rate)}
 		}
@@ -146,25 +182,5 @@ func (p *plan) place(d *path) {
 		if s := &d.stages[i]; s.fault >= 0 {
 			s.choose.matched, s.choose.chosen, s.choose.overflow = next(), next(), next()
 		}
-	}
-}
-
-// action returns the netem that does it, or the number of copies to be made.
-func action(a scenario.Action) (q *netem.Qdisc, clones int, err error) {
-	switch kind := a.Kind(); kind {
-	case "drop":
-		return &netem.Qdisc{Loss: netem.All, Limit: slack}, 0, nil
-	case "delay":
-		return &netem.Qdisc{
-			Latency: time.Duration(a.Delay), Jitter: time.Duration(a.Jitter), Limit: room(time.Duration(a.Delay+a.Jitter), 0),
-		}, 0, nil
-	case "reorder":
-		return &netem.Qdisc{Latency: time.Duration(a.Reorder), Limit: room(time.Duration(a.Reorder), 0)}, 0, nil
-	case "duplicate":
-		return nil, a.Duplicate, nil
-	case "rate":
-		return &netem.Qdisc{Rate: bottleneck(a.Rate), Limit: 10 * slack}, 0, nil
-	default:
-		return nil, 0, fmt.Errorf("no action, or more than one, or one that cannot be done yet: %q", kind)
 	}
 }

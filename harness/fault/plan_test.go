@@ -50,7 +50,7 @@ func TestALinksDelayRateAndQueueBecomeQdiscs(t *testing.T) {
 				} else {
 					require.Len(t, d.stages, 1)
 					require.Equal(t, -1, d.stages[0].fault)
-					require.Equal(t, c.queue, d.stages[0].netem)
+					require.Equal(t, []netem.Qdisc{*c.queue}, d.stages[0].netems)
 				}
 			}
 		})
@@ -63,12 +63,13 @@ func TestFaultsFindTheirPathAndNoCounterIsSharedByTwo(t *testing.T) {
 	}
 	p, err := newPlan(&scenario.Scenario{
 		Links:  []scenario.Link{{Between: [2]string{"a", "b"}}, {Between: [2]string{"b", "c"}, Rate: mbit, Queue: 3}},
-		Faults: []scenario.Fault{on("0", "c", "b", "c"), on("1", "a", "b", "a"), on("2", "b", "c", "c"), on("3", "b", "a", "b")},
+		Faults: []scenario.Fault{on("0", "c", "b", "c"), on("1", "a", "b", "a"), on("2", "b", "c", "c"), on("3", "b", "a", "b"), on("4", "c", "b", "")},
 	})
 	require.NoError(t, err)
-	require.Equal(t, []role{{3, 0}, {0, 0}, {3, 1}, {1, 0}}, p.places)
+	require.Equal(t, [][]role{{{3, 0}}, {{0, 0}}, {{3, 1}}, {{1, 0}}, {{2, 0}, {3, 2}}}, p.places)
 	require.Equal(t, "c to b", p.paths[3].String())
-	require.Len(t, p.paths[3].stages, 3, "two faults and the link's queue")
+	require.Len(t, p.paths[3].stages, 4, "three faults and the link's queue")
+	require.Equal(t, p.paths[2].stages[0].choose.orders, p.paths[3].stages[2].choose.orders, "one fault has one key, in both directions")
 	seen := map[slot]bool{}
 	take := func(s slot) {
 		require.False(t, seen[s], "counter %d", s)
@@ -95,8 +96,8 @@ func TestFaultsThatHaveNoPlaceAreTheUsersMistake(t *testing.T) {
 	for want, f := range map[string]scenario.Fault{
 		"fault f: no link between a and c with a at one end":                       {Link: [2]string{"a", "c"}, From: "a", Do: scenario.Action{Drop: true}},
 		"fault f: no link between a and b with c at one end":                       {Link: [2]string{"a", "b"}, From: "c", Do: scenario.Action{Drop: true}},
-		"fault f: 0 actions, want one of drop, delay, reorder, duplicate and rate": {Link: [2]string{"a", "b"}, From: "a"},
-		"fault f: 2 actions, want one of drop, delay, reorder, duplicate and rate": {Link: [2]string{"a", "b"}, From: "a", Do: scenario.Action{Drop: true, Delay: ms}},
+		"fault f: no link between a and c":                                         {Link: [2]string{"a", "c"}, Do: scenario.Action{Drop: true}},
+		`fault f: no action, or more than one, or one that cannot be done yet: ""`: {Link: [2]string{"a", "b"}, From: "a"},
 	} {
 		t.Run(want, func(t *testing.T) {
 			f.Name = "f"

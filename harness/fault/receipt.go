@@ -39,41 +39,25 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error
 	return receipts, because, nil
 }
 
-// receipt is that of fault i, with what is wrong with it.
+// receipt is that of fault i, with what is wrong with it. It sums over the directions in which
+// the fault acts; each is checked for itself, so that no loss of one hides behind the other's.
 func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) {
-	at := w.plan.places[i]
-	p := &w.plan.paths[at.path]
-	stage, f := &p.stages[at.stage], &w.faults[i]
-	q := s.qdiscs[at]
-	r = result.Receipt{
-		Name:    f.Name,
-		Matched: s.counters.at(stage.choose.matched),
-		Chosen:  s.counters.at(stage.choose.chosen),
-		In:      s.counters.at(p.boundary(at.stage)),
-		Out:     s.counters.at(p.boundary(at.stage + 1)),
-	}
+	f := &w.faults[i]
+	r.Name = f.Name
 	say := func(format string, a ...any) {
 		because = append(because, "fault "+f.Name+": "+fmt.Sprintf(format, a...))
 	}
-	a := account(f.Do, r.Chosen)
-	r.UnexplainedLoss = r.In + a.copies - a.drops - r.Out
-	room := int64(q.Drops) + int64(q.Overlimits) // what the netem dropped for want of room
-	switch {
-	case f.Do.Drop:
-		r.Delivered = r.In - r.Out
-		room = int64(q.Overlimits) // its drops are what was asked for
-	case f.Do.Duplicate > 0:
-		r.Delivered = r.Out - r.In
-	default:
-		r.Delivered = int64(q.Packets)
+	for _, at := range w.plan.places[i] {
+		part := w.part(f, at, s, say)
+		r.Matched += part.Matched
+		r.Chosen += part.Chosen
+		r.Delivered += part.Delivered
+		r.UnexplainedLoss += part.UnexplainedLoss
+		r.In += part.In
+		r.Out += part.Out
+		r.Overlimits += part.Overlimits
 	}
-	r.Overlimits = room
-
-	if stage.choose.draws.always {
-		if r.Chosen != r.Matched {
-			say("chose %d of %d packets, all were to be", r.Chosen, r.Matched)
-		}
-	} else {
+	if f.Select.Chance != nil && *f.Select.Chance < 1 {
 		lo, hi := binomialInterval(r.Matched, float64(*f.Select.Chance))
 		r.Interval = []int64{lo, hi}
 		if r.Matched > 0 && (r.Chosen < lo || r.Chosen > hi) {
@@ -86,6 +70,36 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 	case r.Chosen == 0:
 		say("the fault never acted: none of %d packets that matched was chosen", r.Matched)
 	}
+	return r, because
+}
+
+// part is the receipt of a fault in one direction.
+func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ...any)) (r result.Receipt) {
+	p := &w.plan.paths[at.path]
+	stage, q := &p.stages[at.stage], s.of(at)
+	r = result.Receipt{
+		Matched: s.counters.at(stage.choose.matched),
+		Chosen:  s.counters.at(stage.choose.chosen),
+		In:      s.counters.at(p.boundary(at.stage)),
+		Out:     s.counters.at(p.boundary(at.stage + 1)),
+	}
+	a := account(f.Do, r.Chosen)
+	r.UnexplainedLoss = r.In + a.copies - a.drops - r.Out
+	r.Overlimits = int64(q.Drops) + int64(q.Overlimits) // what the netem dropped for want of room
+	switch {
+	case f.Do.Drop:
+		r.Delivered = r.In - r.Out
+		r.Overlimits = int64(q.Overlimits) // its drops are what was asked for
+	case f.Do.Duplicate > 0:
+		r.Delivered = r.Out - r.In
+	case f.Do.Watch:
+		r.Delivered = r.Chosen // nothing acts that could be asked
+	default:
+		r.Delivered = int64(q.Packets)
+	}
+	if stage.choose.draws.always && r.Chosen != r.Matched {
+		say("chose %d of %d packets, all were to be", r.Chosen, r.Matched)
+	}
 	if r.Delivered != a.delivered {
 		say("delivered %d %s, %d were asked for", r.Delivered, a.what, a.delivered)
 	}
@@ -93,7 +107,7 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		say("%s of %d on %s, for no reason that was asked for", lost(r.UnexplainedLoss), r.In, p)
 	}
 	if r.Overlimits > 0 {
-		say("its queue of %d packets overflowed: %d dropped", stage.netem.Limit, r.Overlimits)
+		say("its queue of %d packets overflowed: %d dropped", stage.netems[0].Limit, r.Overlimits)
 	}
 	if q.Waiting > 0 {
 		say("%d packets are still in its queue", q.Waiting)
@@ -101,7 +115,7 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 	if n := s.counters.at(stage.choose.overflow); n > 0 {
 		say("more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
 	}
-	return r, because
+	return r
 }
 
 // expected is what an action makes of so many chosen packets.
@@ -135,7 +149,7 @@ func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
 	p := &w.plan.paths[i]
 	stated := w.links[p.link].Spec.Queue > 0
 	check := func(part string, before, behind slot, r role, limit uint32) {
-		q := s.qdiscs[r]
+		q := s.of(r)
 		drops := int64(q.Drops) + int64(q.Overlimits)
 		n := s.counters.at(before) - s.counters.at(behind)
 		if stated {
@@ -152,7 +166,7 @@ func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
 	}
 	for j := range p.stages {
 		if st := &p.stages[j]; st.fault < 0 {
-			check("in its queue", p.boundary(j), p.boundary(j+1), role{i, j}, st.netem.Limit)
+			check("in its queue", p.boundary(j), p.boundary(j+1), role{i, j}, st.netems[0].Limit)
 		}
 	}
 	var limit uint32

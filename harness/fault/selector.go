@@ -1,7 +1,9 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -21,6 +23,35 @@ type selector struct {
 	// clones is how many copies of a chosen packet the program sends ahead of it, through
 	// the device with this index. With 0 of them, it gives the packet to netem.
 	clones, device int
+	// bands is how many acting bands there are: one for each step of a ramp of what is done, one
+	// without a ramp, none if netem has nothing to do. Step n has the class actingBand + n.
+	bands int
+	// choose is what the scenario says of the packets, and flow the flow that it names, or nil.
+	choose scenario.Select
+	flow   *scenario.Flow
+	// when is when the fault acts.
+	when schedule
+}
+
+// schedule is when a fault acts, relative to the start of the measured window, and how its value
+// changes meanwhile. Length 0 is without end, every 0 is once, times 0 is for ever.
+type schedule struct {
+	at, length, every time.Duration
+	times             int
+	ramp              *scenario.Ramp
+}
+
+// check refuses what the program does not do.
+func (s selector) check() error {
+	known := s.choose
+	known.Packets, known.Chance = "", nil
+	switch {
+	case known != scenario.Select{} || s.class != scenario.AnyPacket && s.class != scenario.PureACK:
+		return errors.New("its selector cannot be done yet")
+	case s.when.every > 0 || s.when.ramp != nil:
+		return errors.New("its schedule cannot be done yet")
+	}
+	return nil
 }
 
 const (
@@ -33,7 +64,7 @@ const (
 	etherHeader = 14
 )
 
-// Band of the prio qdisc in a stage that holds the netem, as a class of "1:".
+// actingBand is the first band of the prio qdisc in a stage that holds a netem, as a class of "1:".
 const actingBand = 0x10002
 
 // The selector's stack.
@@ -171,7 +202,9 @@ func asInt64(u uint64) int64 { return int64(u) }
 func (s selector) act(a *assembler, st *state) {
 	a.count(st, s.chosen)
 	if s.clones == 0 {
-		a.set(ctx, skbPriority, actingBand)
+		if s.bands > 0 {
+			a.set(ctx, skbPriority, actingBand)
+		}
 		return
 	}
 	a.set(ctx, skbMark, cloneMark) // clones come by here again: they are to pass

@@ -34,7 +34,7 @@ func newBench(t *testing.T, class scenario.Packets, d decision) *bench {
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
 	st.orders[0] = orders{0, never, d.key}
 	require.NoError(t, st.tell())
-	s := selector{class: class, draws: d.draws, orders: ordersAt(0), matched: 0, chosen: 8, overflow: 16}
+	s := selector{class: class, draws: d.draws, orders: ordersAt(0), matched: 0, chosen: 8, overflow: 16, bands: 1}
 	p, flows, err := s.program(st)
 	require.NoError(t, err)
 	t.Cleanup(func() {

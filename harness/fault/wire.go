@@ -21,12 +21,14 @@ type wire struct {
 	undo   *undo.Stack
 }
 
-// Handles of qdiscs on a device.
-var (
-	rootHandle  = netem.Handle(1, 0)
-	faultParent = netem.Handle(1, 2) // actingBand
-	faultHandle = netem.Handle(2, 0)
-)
+// rootHandle is that of the outermost qdisc of a device.
+var rootHandle = netem.Handle(1, 0)
+
+// bandHandle returns the handle of the netem in an acting band, and its parent: actingBand
+// and the classes behind it.
+func bandHandle(band int) (handle, parent uint32) {
+	return netem.Handle(uint16(2+band), 0), actingBand + uint32(band)
+}
 
 const (
 	// queueLength of a stage's devices bounds the queue of packets on which nothing acts.
@@ -78,12 +80,12 @@ func (w *wire) up(p *pair) error {
 	return nil
 }
 
-// addBands puts a prio of two bands on the device: the first passes packets on, the
-// second is for those with the priority actingBand.
-func (w *wire) addBands(index int) error {
+// addBands puts a prio of so many bands on the device, 16 at most: the first passes packets
+// on, the others are for those with the priority actingBand and those behind it.
+func (w *wire) addBands(index, bands int) error {
 	p := &netlink.Prio{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: rootHandle, Parent: netem.Root},
-		Bands:      2,
+		Bands:      uint8(bands),
 	}
 	if err := w.handle.QdiscAdd(p); err != nil {
 		return missing(fmt.Errorf("add prio to %s: %w", w.name, err), "the qdisc prio", "sch_prio")

@@ -120,6 +120,37 @@ func TestFaultsComposeInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
+func TestAFaultWithoutFromActsInBothDirections(t *testing.T) {
+	const n = 300
+	l := newLab(t, ", delay: 1ms", "name: loss, do: drop, select: {chance: 20%}")
+	d := l.datagrams(t, false)
+	d.send(t, n)
+	back := d.reversed()
+	back.send(t, n)
+	r, because := l.receipts(t)
+	require.Empty(t, because)
+	there, one := dropped(upTo(n), d.flow, decide("loss", .2))
+	require.Equal(t, there, d.received(t))
+	home, two := dropped(upTo(n), back.flow, decide("loss", .2))
+	require.Equal(t, home, back.received(t))
+	require.NotEqual(t, there, home, "a flow's way back is a flow of its own")
+	require.Equal(t, result.Receipt{Name: "loss", Matched: 2 * n, Chosen: one + two, Delivered: one + two, In: 2 * n, Out: 2*n - one - two}, withoutInterval(r[0]))
+	lo, hi := binomialInterval(2*n, .2)
+	require.Equal(t, []int64{lo, hi}, r[0].Interval)
+}
+
+func TestWatchCountsAndTouchesNothing(t *testing.T) {
+	const n = 300
+	l := newLab(t, "", "name: eye, do: watch, select: {chance: 20%}")
+	d := l.datagrams(t, false)
+	d.send(t, n)
+	r, because := l.receipts(t)
+	require.Empty(t, because)
+	require.Equal(t, upTo(n), d.received(t))
+	_, chosen := dropped(upTo(n), d.flow, decide("eye", .2))
+	require.Equal(t, result.Receipt{Name: "eye", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n}, withoutInterval(r[0]))
+}
+
 func TestReorderHoldsTheChosenBackAndLosesNothing(t *testing.T) {
 	const n = 400
 	l := newLab(t, "", "name: swap, from: a, do: {reorder: 300ms}, select: {chance: 10%}")

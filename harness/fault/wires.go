@@ -23,12 +23,12 @@ type Wires struct {
 	links   []*topology.Link
 	state   *state
 	wires   []*wire // one for each link
-	devices map[device]role
+	devices map[device]place
 	backlog int64 // what the machine had lost there before
 	undo    undo.Stack
 }
 
-// device is a qdisc's place: link, device index and handle.
+// device is how the kernel names a qdisc: link, device index and handle.
 type device struct {
 	link, index int
 	handle      uint32
@@ -36,6 +36,12 @@ type device struct {
 
 // role is what a qdisc does: the path it is on, and the stage, or -1 for the last device.
 type role struct{ path, stage int }
+
+// place is one of the netems of a role: that of a step of a ramp, or the only one, 0.
+type place struct {
+	role
+	band int
+}
 
 // Install builds every direction of every link in the network's wires and so connects
 // the nodes. The network must be the one that was built from s. On an error nothing of it
@@ -51,7 +57,7 @@ func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario) (_ 
 	if len(n.Links()) != len(s.Links) {
 		return nil, fmt.Errorf("the network has %d links, the scenario %d", len(n.Links()), len(s.Links))
 	}
-	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]role{}}
+	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]place{}}
 	built := false
 	defer func() { // deferred, so that a panic undoes too
 		if !built {
@@ -132,7 +138,7 @@ func (w *Wires) build(i int) error {
 		if err := wire.addNetem(to.WireDevice, next, rootHandle, netem.Root, *p.last); err != nil {
 			return err
 		}
-		w.devices[device{p.link, next, rootHandle}] = role{i, -1}
+		w.devices[device{p.link, next, rootHandle}] = place{role{i, -1}, 0}
 	}
 	arrival := boundary{count: p.boundary(p.boundaries() - 1)}
 	if err := w.stand(wire, arrival, to.Node, to.Device, to.Index); err != nil {
@@ -143,12 +149,12 @@ func (w *Wires) build(i int) error {
 		if err != nil {
 			return err
 		}
-		handle, err := w.fill(wire, &p.stages[j], pair)
+		handles, err := w.fill(wire, &p.stages[j], pair)
 		if err != nil {
 			return err
 		}
-		if handle != 0 {
-			w.devices[device{p.link, pair.in.Index, handle}] = role{i, j}
+		for band, handle := range handles {
+			w.devices[device{p.link, pair.in.Index, handle}] = place{role{i, j}, band}
 		}
 		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
 			return err
@@ -172,32 +178,34 @@ func (w *Wires) stand(wire *wire, b boundary, node *topology.Node, device string
 	return wire.attach(node.Netlink(), node.Name+"/"+device, index, ingress, p)
 }
 
-// fill gives a stage its qdiscs and its selector, and returns the netem's handle, or 0.
-func (w *Wires) fill(wire *wire, s *stage, p *pair) (uint32, error) {
+// fill gives a stage its qdiscs and its selector, and returns the netems' handles.
+func (w *Wires) fill(wire *wire, s *stage, p *pair) (handles []uint32, err error) {
 	if s.fault < 0 {
-		return rootHandle, wire.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, *s.netem)
+		return []uint32{rootHandle}, wire.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, s.netems[0])
 	}
-	var handle uint32
-	if s.netem != nil {
-		handle = faultHandle
-		if err := wire.addBands(p.in.Index); err != nil {
-			return 0, err
+	if len(s.netems) > 0 {
+		if err := wire.addBands(p.in.Index, 1+len(s.netems)); err != nil {
+			return nil, err
 		}
-		if err := wire.addNetem(p.in.Name, p.in.Index, faultHandle, faultParent, *s.netem); err != nil {
-			return 0, err
+	}
+	for i, q := range s.netems {
+		handle, parent := bandHandle(i)
+		if err := wire.addNetem(p.in.Name, p.in.Index, handle, parent, q); err != nil {
+			return nil, err
 		}
+		handles = append(handles, handle)
 	}
 	choose := s.choose
 	choose.device = p.in.Index
 	program, flows, err := choose.program(w.state)
 	if err != nil {
-		return 0, bpfError(err)
+		return nil, bpfError(err)
 	}
 	w.undo.Push(program.Close)
 	if flows != nil {
 		w.undo.Push(flows.Close)
 	}
-	return handle, wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program)
+	return handles, wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program)
 }
 
 // Arm starts the faults' clocks: start is that of the measured window, in ns of
