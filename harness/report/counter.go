@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
@@ -72,7 +73,7 @@ func counters(r *result.Record, o Options) section {
 		row := []string{name}
 		for _, node := range columns {
 			if n, ok := r.Counters[node][name]; ok {
-				row = append(row, count(n))
+				row = append(row, quantity.Count(n))
 			} else {
 				row = append(row, none)
 			}

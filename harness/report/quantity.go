@@ -2,128 +2,32 @@ package report
 
 import (
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/quantity"
 )
 
 // none stands where a record has no number.
 const none = "–"
 
-// seconds formats a span of time that was measured, in seconds: 131 ms, 41.2 µs, 2.90 s.
-func seconds(v float64) string {
-	if v == 0 {
-		return "0 s"
-	}
-	abs := math.Abs(v)
-	// The bounds are where three digits would round up to the next unit's 1.
-	for _, u := range []struct {
-		below, scale float64
-		unit         string
-	}{{999.5e-9, 1e9, "ns"}, {999.5e-6, 1e6, "µs"}, {999.5e-3, 1e3, "ms"}} {
-		if abs < u.below {
-			return digits(v*u.scale) + " " + u.unit
-		}
-	}
-	return digits(v) + " s"
-}
-
-// bytes formats a size in decimal units, as scenarios write them: 24 kB, 1.5 MB.
-func bytes(v float64) string {
-	abs := math.Abs(v)
-	switch {
-	case abs < 999.5:
-		return count(int64(math.Round(v))) + " B"
-	case abs < 999.5e3:
-		return digits(v/1e3) + " kB"
-	case abs < 999.5e6:
-		return digits(v/1e6) + " MB"
-	}
-	return digits(v/1e9) + " GB"
-}
-
-// share formats a proportion as a percentage: 4.2 %, 0.03 %, 100 %.
-func share(v float64) string {
-	p := v * 100
-	switch abs := math.Abs(p); {
-	case p == 0:
-		return "0 %"
-	case abs < 0.05:
-		return strconv.FormatFloat(p, 'g', 1, 64) + " %"
-	case abs < 99.95:
-		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
-	}
-	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
-}
-
-// count formats a whole number with thousands apart: 1,204,332.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	sign := ""
-	if s[0] == '-' {
-		sign, s = "-", s[1:]
-	}
-	var b strings.Builder
-	for i, c := range s {
-		if i > 0 && (len(s)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(c)
-	}
-	return sign + b.String()
-}
-
-// level formats a mean number of things, such as a load average: 0.42, 13.1.
-func level(v float64) string {
-	if math.Abs(v) < 9.995 {
-		return strconv.FormatFloat(v, 'f', 2, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 1, 64)
-}
-
-// digits formats with three digits that matter, or all those before the point.
-func digits(v float64) string {
-	switch abs := math.Abs(v); {
-	case abs >= 999.5:
-		return count(int64(math.Round(v)))
-	case abs >= 99.95:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case abs >= 9.995:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
-}
-
-// exact formats a number that somebody chose, and so has no digits to spare: 20 ms and not 20.0 ms.
-func exact(s string) string {
-	number, unit, found := strings.Cut(s, " ")
-	if strings.ContainsRune(number, '.') {
-		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
-	}
-	if !found {
-		return number
-	}
-	return number + " " + unit
-}
-
 // Quantity formats the value of the metric of that name, in the metric's unit.
 func Quantity(name string, v float64, unit string) string {
 	switch unit {
 	case metric.Seconds:
-		return seconds(v)
+		return quantity.Seconds(v)
 	case metric.Bytes:
-		return bytes(v)
+		return quantity.Bytes(v)
 	case metric.PerSecond:
-		return digits(v) + "/s"
+		return quantity.Digits(v) + "/s"
 	}
 	switch {
 	case isShare(name):
-		return share(v)
+		return quantity.Share(v)
 	case v == math.Trunc(v) && math.Abs(v) < 1<<53:
-		return count(int64(v))
+		return quantity.Count(int64(v))
 	}
-	return level(v)
+	return quantity.Level(v)
 }
 
 // isShare tells proportions from counts: the catalogue gives both the unit 1.

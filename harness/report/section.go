@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/wording"
 )
 
 // section is one table of a report.
@@ -41,72 +43,30 @@ func faults(r *result.Record, s *scenario.Scenario) section {
 		header: []string{"fault", "does", "matched", "chosen", "delivered", "lost otherwise"}}
 	for _, f := range r.Faults {
 		sec.rows = append(sec.rows, []string{
-			f.Name, does(f.Name, s), count(f.Matched), count(f.Chosen), count(f.Delivered), count(f.UnexplainedLoss),
+			f.Name, does(f.Name, s), quantity.Count(f.Matched), quantity.Count(f.Chosen), quantity.Count(f.Delivered), quantity.Count(f.UnexplainedLoss),
 		})
 		if len(f.Interval) == 2 {
 			sec.note = join(sec.note, fmt.Sprintf("%s: %s to %s chosen are within chance (99.9 %%)",
-				f.Name, count(f.Interval[0]), count(f.Interval[1])))
+				f.Name, quantity.Count(f.Interval[0]), quantity.Count(f.Interval[1])))
 		}
 		if f.Overlimits > 0 {
-			sec.note = join(sec.note, fmt.Sprintf("%s: its queue had no room for %s packets", f.Name, count(f.Overlimits)))
+			sec.note = join(sec.note, fmt.Sprintf("%s: its queue had no room for %s packets", f.Name, quantity.Count(f.Overlimits)))
 		}
 	}
 	return sec
 }
 
-// does puts what a fault of the scenario does into a few words.
+// does puts what a fault of the scenario does into words.
 func does(name string, s *scenario.Scenario) string {
 	if s == nil {
 		return none
 	}
-	for _, f := range s.Faults {
-		if f.Name != name {
-			continue
+	for i := range s.Faults {
+		if s.Faults[i].Name == name {
+			return wording.Fault(&s.Faults[i])
 		}
-		var verb, end string
-		d := f.Do
-		switch {
-		case d.Drop:
-			verb = "drop"
-		case d.Duplicate > 0:
-			verb = fmt.Sprintf("copy %d×", d.Duplicate)
-		case d.Reorder > 0:
-			verb, end = "reorder", " by "+duration(d.Reorder)
-		case d.Rate > 0:
-			verb, end = "squeeze", " to "+rate(d.Rate)
-		case d.Jitter > 0:
-			verb, end = "delay", fmt.Sprintf(" by %s ±%s", duration(d.Delay), duration(d.Jitter))
-		default:
-			verb, end = "delay", " by "+duration(d.Delay)
-		}
-		what := string(f.Select.Packets)
-		switch f.Select.Packets {
-		case scenario.PureACK:
-			what = "pure ACKs"
-		case scenario.AnyPacket, "":
-			what = "packets"
-		}
-		if c := f.Select.Chance; c != nil && *c < 1 {
-			what = exact(share(float64(*c))) + " of " + what
-		}
-		return fmt.Sprintf("%s %s from %s%s", verb, what, f.From, end)
 	}
 	return none
-}
-
-func duration(d scenario.Duration) string { return exact(seconds(float64(d) / 1e9)) }
-
-func rate(r scenario.Rate) string {
-	v := float64(r)
-	for _, u := range []struct {
-		from float64
-		unit string
-	}{{1e9, "Gbit/s"}, {1e6, "Mbit/s"}, {1e3, "kbit/s"}} {
-		if v >= u.from {
-			return exact(digits(v/u.from)) + " " + u.unit
-		}
-	}
-	return exact(digits(v)) + " bit/s"
 }
 
 func load(r *result.Record) section {
@@ -116,13 +76,13 @@ func load(r *result.Record) section {
 		return sec
 	}
 	sec.rows = [][]string{{
-		count(l.Planned), count(l.Sent), count(l.Completed), count(l.Errors),
-		value(r, "http.throughput"), seconds(float64(l.LateP99) / 1e9), seconds(float64(l.LateMax) / 1e9),
+		quantity.Count(l.Planned), quantity.Count(l.Sent), quantity.Count(l.Completed), quantity.Count(l.Errors),
+		value(r, "http.throughput"), quantity.Seconds(float64(l.LateP99) / 1e9), quantity.Seconds(float64(l.LateMax) / 1e9),
 	}}
 	kinds := make([]string, 0, len(l.ByError))
 	for kind, n := range l.ByError {
 		if n > 0 {
-			kinds = append(kinds, fmt.Sprintf("%s %s", count(n), kind))
+			kinds = append(kinds, fmt.Sprintf("%s %s", quantity.Count(n), kind))
 		}
 	}
 	sort.Strings(kinds)
@@ -245,7 +205,7 @@ func value(r *result.Record, name string) string {
 		return none
 	}
 	if strings.HasSuffix(name, ".mean") && m.Unit == metric.One || strings.HasSuffix(name, ".load1") {
-		return level(m.Value)
+		return quantity.Level(m.Value)
 	}
 	return Quantity(name, m.Value, m.Unit)
 }

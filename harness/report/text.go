@@ -8,6 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
@@ -100,7 +101,7 @@ func footer(r *result.Record, o Options) [][2]string {
 	}
 	out := [][2]string{
 		{"time", fmt.Sprintf("%s measured, %s of %s time in all, %s of wall time",
-			exact(seconds(r.Time.Measured)), seconds(r.Time.Virtual), clock, seconds(r.Time.Wall))},
+			quantity.Exact(quantity.Seconds(r.Time.Measured)), quantity.Seconds(r.Time.Virtual), clock, quantity.Seconds(r.Time.Wall))},
 		{"digest", r.Digest},
 	}
 	if o.Path != "" {
