@@ -23,6 +23,12 @@ type Config struct {
 	Keepalive bool `json:"keepalive"`
 	// Connections is the most that are open at once; 0 means no limit. With all of them busy, requests wait in order.
 	Connections int `json:"connections"`
+	// Probes has the kernel send keepalive probes.
+	Probes bool `json:"probes,omitempty"`
+	// Writes is in how many pieces a request is handed to the kernel; 0 means one.
+	Writes int `json:"writes,omitempty"`
+	// NoDelay turns Nagle's algorithm off.
+	NoDelay bool `json:"no_delay,omitempty"`
 	// Interval of the series; 0 means no series.
 	Interval time.Duration `json:"interval"`
 }
@@ -46,6 +52,9 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 		Timeout:     time.Duration(h.Timeout),
 		Keepalive:   h.Keepalive,
 		Connections: h.Connections,
+		Probes:      h.Probes,
+		Writes:      h.Writes,
+		NoDelay:     h.NoDelay,
 	}
 	if s.Timeline != nil {
 		c.Interval = time.Duration(*s.Timeline)
@@ -61,8 +70,20 @@ func (c *Config) check() error {
 		return fmt.Errorf("load: timeout and duration must be positive")
 	case c.Connections < 0 || c.Interval < 0:
 		return fmt.Errorf("load: connections and interval must not be negative")
+	case c.Writes < 0 || c.Writes > len(c.request()):
+		return fmt.Errorf("load: a request of %d bytes cannot be written in %d pieces", len(c.request()), c.Writes)
 	}
 	return nil
+}
+
+// pieces returns what is sent for each request, cut as it is written.
+func (c *Config) pieces() [][]byte {
+	text, n := c.request(), max(c.Writes, 1)
+	list := make([][]byte, n)
+	for i := range list {
+		list[i] = text[i*len(text)/n : (i+1)*len(text)/n]
+	}
+	return list
 }
 
 // request returns what is sent for each request.

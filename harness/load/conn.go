@@ -74,7 +74,9 @@ func (g *generator) connect(i int32, now int64) {
 	c.generation++
 	c.response.reset()
 	g.assign(slot, i)
-	errno = fd.Connect(&g.address)
+	if errno = g.set(fd); errno == 0 {
+		errno = fd.Connect(&g.address)
+	}
 	if errno == 0 || errno == unix.EINPROGRESS {
 		errno = g.poll.Add(fd, socket.Key{Slot: slot, Generation: c.generation}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
 	}
@@ -84,16 +86,30 @@ func (g *generator) connect(i int32, now int64) {
 	}
 }
 
+// set sets the options of a new socket.
+func (g *generator) set(fd socket.FD) (errno socket.Errno) {
+	if g.config.NoDelay {
+		errno = fd.SetNoDelay()
+	}
+	if errno == 0 && g.config.Probes {
+		errno = fd.SetKeepAlive()
+	}
+	return errno
+}
+
 // ask writes the request on an established connection. It is far shorter than any send buffer.
 func (g *generator) ask(slot int32, now int64) {
 	c := &g.conns[slot]
 	c.state = active
-	n, errno := c.fd.Write(g.text)
-	if errno == 0 && n != len(g.text) {
-		errno = unix.ENOBUFS
-	}
-	if errno != 0 {
-		g.broken(slot, errno, now)
+	for _, piece := range g.text {
+		n, errno := c.fd.Write(piece)
+		if errno == 0 && n != len(piece) {
+			errno = unix.ENOBUFS
+		}
+		if errno != 0 {
+			g.broken(slot, errno, now)
+			return
+		}
 	}
 }
 

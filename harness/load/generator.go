@@ -83,8 +83,8 @@ const (
 type generator struct {
 	config  Config
 	address socket.Address
-	text    []byte // of a request
-	start   int64  // of the measured window, ns of CLOCK_MONOTONIC
+	text    [][]byte // of a request, cut as it is written
+	start   int64    // of the measured window, ns of CLOCK_MONOTONIC
 	record  *recorder
 
 	// The plan, and what became of it, by index. All requests have the same timeout, so
@@ -117,7 +117,7 @@ const none = -1
 const bellSlot = -2
 
 func newGenerator(c Config) (*generator, error) {
-	g := &generator{config: c, address: socket.NewAddress(c.To), text: c.request(), record: newRecorder(&c)}
+	g := &generator{config: c, address: socket.NewAddress(c.To), text: c.pieces(), record: newRecorder(&c)}
 	g.armed = never
 	g.buffer = make([]byte, 64<<10)
 	g.onEvent = g.handle

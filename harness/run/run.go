@@ -66,6 +66,9 @@ func Prepare(ctx context.Context, canonical json.RawMessage, events func(Event))
 	if err != nil {
 		return nil, err
 	}
+	if err := young(s); err != nil {
+		return nil, err
+	}
 	p := &Prepared{canonical: canonical, hash: s.Hash(), scenario: s, teller: newTeller(events), born: monotonic()}
 	prepared := false
 	defer func() { // deferred, so that a panic undoes too
@@ -81,6 +84,19 @@ func Prepare(ctx context.Context, canonical json.RawMessage, events func(Event))
 	}
 	prepared = true
 	return p, nil
+}
+
+// young refuses a kernel that is older than the scenario.
+func young(s *scenario.Scenario) error {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return fmt.Errorf("read the kernel's release: %w", err)
+	}
+	if release := unix.ByteSliceToString(u.Release[:]); s.Old(release) {
+		return problem.Wrap(problem.Machine, fmt.Errorf("%s needs Linux %s, and this is %s", s.Name, s.Since, release),
+			"choose another kernel with --kernel; ruleout kernel list shows them")
+	}
+	return nil
 }
 
 // Run carries out the run and returns its record, less what only the caller

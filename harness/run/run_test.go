@@ -139,6 +139,14 @@ func TestAPreparedScenarioIsClosedWithoutARun(t *testing.T) {
 	require.Equal(t, before, leftovers(t))
 }
 
+func TestAKernelThatIsTooOldIsRefused(t *testing.T) {
+	before := leftovers(t)
+	_, err := run.Run(t.Context(), canonical(t, parse(t, small, "since=99.1")), seed, nil)
+	require.ErrorContains(t, err, "small needs Linux 99.1, and this is ")
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+	require.Equal(t, before, leftovers(t))
+}
+
 func TestCancelLeavesNothing(t *testing.T) {
 	for _, at := range []string{run.Build, run.Start, run.Warmup, run.Measure, run.FaultOn, run.Drain} {
 		t.Run(at, func(t *testing.T) {

@@ -36,6 +36,14 @@ type HTTPLoad struct {
 	Keepalive bool `yaml:"keepalive,omitempty" json:"keepalive,omitempty"`
 	// Connections is the most that may be open at once. Without it there is no limit.
 	Connections int `yaml:"connections,omitempty" json:"connections,omitempty" min:"1" max:"65535"`
+	// Probes has the kernel send keepalive probes on idle connections (SO_KEEPALIVE), at the times of the sysctls net.ipv4.tcp_keepalive_time,
+	// tcp_keepalive_intvl and tcp_keepalive_probes of the node. It goes with keepalive.
+	Probes bool `yaml:"probes,omitempty" json:"probes,omitempty"`
+	// Writes is how many pieces of about equal length a request is handed to the kernel in, one right after the other, by
+	// a call of write(2) each. Without it, one.
+	Writes int `yaml:"writes,omitempty" json:"writes,omitempty" min:"2" max:"16"`
+	// NoDelay turns Nagle's algorithm off (TCP_NODELAY), which holds a short segment back while an earlier one is not acknowledged.
+	NoDelay bool `yaml:"nodelay,omitempty" json:"nodelay,omitempty"`
 	// IPv6 uses the node's IPv6 address.
 	IPv6 bool `yaml:"ipv6,omitempty" json:"ipv6,omitempty"`
 	// Phase is the name of the phase in which requests arrive; it stands for at and for.

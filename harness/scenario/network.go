@@ -99,8 +99,10 @@ func (v *validation) services() {
 // backlog refuses one that the kernel would cut down without a word.
 func (v *validation) backlog(path string, node *Node, backlog int) {
 	limit := fmt.Sprint(somaxconn)
-	if set, ok := node.Sysctls["net.core.somaxconn"]; ok {
-		limit = set
+	for key, set := range node.Sysctls {
+		if name, _ := SysctlName(key); name == "net.core.somaxconn" {
+			limit = set
+		}
 	}
 	var most int
 	if _, err := fmt.Sscanf(limit, "%d", &most); err == nil && backlog > most {

@@ -17,6 +17,10 @@ type Scenario struct {
 	Name string `yaml:"name" json:"name"`
 	// About says in a sentence or two what is tested and why. Not part of the hash.
 	About string `yaml:"about,omitempty" json:"about,omitempty"`
+	// Source of the numbers in expect: the section of an RFC, a file and commit of the kernel, a paper. Not part of the hash.
+	Source string `yaml:"source,omitempty" json:"source,omitempty"`
+	// Since is the first kernel release on which the scenario has a meaning, such as 6.5. Older ones are refused.
+	Since string `yaml:"since,omitempty" json:"since,omitempty"`
 	// Machine is the emulated computer; it has a meaning in the vm backend only.
 	Machine Machine `yaml:"machine,omitempty" json:"machine"`
 	// Warmup is how long the load runs before anything is measured.

@@ -23,6 +23,9 @@ func (v *validation) loads() {
 			v.fail(path+".http", "load without a kind", "kinds: http")
 			continue
 		}
+		if l.HTTP.Probes && !l.HTTP.Keepalive {
+			v.fail(path+".http.probes", "probes without keepalive", "connections that are closed after each request are never idle: set keepalive: true")
+		}
 		v.arrivals(path+".http", l.HTTP)
 	}
 }

@@ -160,7 +160,7 @@ var (
 	scenarioName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
 	nodeName     = regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}$`)
 	faultName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
-	sysctlName   = regexp.MustCompile(`^net(\.[A-Za-z0-9_/-]+)+$`)
+	sysctlName   = regexp.MustCompile(`^net(\.[A-Za-z0-9_/-]+)+[?]?$`)
 	reserved     = []string{"machine", "http", "fault"}
 )
 
@@ -171,6 +171,9 @@ func (v *validation) names() {
 	}
 	if !scenarioName.MatchString(v.Name) {
 		v.fail("name", fmt.Sprintf("%s is not a scenario's name", quote(v.Name)), "up to 64 letters, digits and dashes, a letter or digit first")
+	}
+	if v.Since != "" && !releaseName.MatchString(v.Since) {
+		v.fail("since", fmt.Sprintf("%s is not a kernel release", quote(v.Since)), "two numbers, such as 6.5")
 	}
 	if len(v.Nodes) == 0 {
 		v.fail("nodes", "no nodes", "a scenario has one node at least")
@@ -184,6 +187,10 @@ func (v *validation) names() {
 			v.failKey(path, fmt.Sprintf("no node can be called %q", name), "names of metrics begin with "+alternatives(reserved)+", and with the names of nodes")
 		}
 		for key, value := range v.Nodes[name].Sysctls {
+			if bare, ok := SysctlName(key); ok && v.Nodes[name].Sysctls[bare] != "" {
+				v.failKey(join(path, "sysctls")+"."+key, fmt.Sprintf("%s is set twice, with and without a question mark", bare), "")
+				continue
+			}
 			v.sysctl(join(path, "sysctls")+"."+key, key, value)
 		}
 	}

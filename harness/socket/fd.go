@@ -108,6 +108,9 @@ func (fd FD) setTimeout(option uintptr, d time.Duration) Errno {
 // SetNoDelay turns Nagle's algorithm off: every write leaves at once.
 func (fd FD) SetNoDelay() Errno { return fd.setInt(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
 
+// SetKeepAlive has the kernel send keepalive probes while the connection is idle.
+func (fd FD) SetKeepAlive() Errno { return fd.setInt(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1) }
+
 // SetLowWater sets how many bytes must have come before the socket counts as readable (SO_RCVLOWAT). The end of the
 // stream, an error, or want of memory make it readable with less.
 func (fd FD) SetLowWater(bytes int) Errno {

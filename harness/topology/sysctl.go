@@ -120,6 +120,7 @@ func (e *sysctlError) Unwrap() error { return e.err }
 // sysctlPath is the file of a dotted key. As sysctl(8) has it, a slash in a key stands for
 // a dot in a device's name.
 func sysctlPath(key string) string {
+	key, _ = scenario.SysctlName(key)
 	return "/proc/sys/" + strings.Map(func(r rune) rune {
 		switch r {
 		case '.':
@@ -136,6 +137,9 @@ func sysctlPath(key string) string {
 func writeSysctls(node string, sysctls map[string]string, when phase) error {
 	for _, key := range sortedKeys(sysctls) {
 		if phaseOf(key) != when {
+			continue
+		}
+		if absent(key) {
 			continue
 		}
 		path := sysctlPath(key)
@@ -163,6 +167,9 @@ func writeSysctls(node string, sysctls map[string]string, when phase) error {
 // kernel clamps some values without a word, and some settings change others.
 func checkSysctls(node string, sysctls map[string]string) error {
 	for _, key := range sortedKeys(sysctls) {
+		if absent(key) {
+			continue
+		}
 		got, err := os.ReadFile(sysctlPath(key))
 		if err != nil {
 			return &sysctlError{node, key, "read back", err}
@@ -194,6 +201,12 @@ func sortedKeys(m map[string]string) []string {
 	}
 	sort.Strings(keys)
 	return keys
+}
+
+// absent tells of a sysctl that is to be set where it exists that it does not, in the calling thread's namespace.
+func absent(key string) bool {
+	_, optional := scenario.SysctlName(key)
+	return optional && !exists(sysctlPath(key))
 }
 
 func exists(path string) bool {

@@ -28,6 +28,9 @@ func TestSysctlsAreSetOnTheirNodeOnly(t *testing.T) {
 		"net.ipv4.conf.default.log_martians":  "1",
 		"net.core.somaxconn":                  "77",
 		"net.ipv6.conf.all.disable_ipv6":      "1",
+		"net.ipv4.tcp_retries1?":              "4",
+		"net.ipv4.conf.default.tag?":          "7",
+		"net.ipv4.tcp_of_the_future?":         "1",
 	}
 	n := build(t, withSysctls(sysctls))
 	read := func(node, path string) string {
@@ -44,6 +47,8 @@ func TestSysctlsAreSetOnTheirNodeOnly(t *testing.T) {
 		"ipv4/tcp_invalid_ratelimit":      {"500", "500"},
 		"ipv4/conf/eth0/log_martians":     {"1", "0"},
 		"core/somaxconn":                  {"77", "4096"},
+		"ipv4/tcp_retries1":               {"4", "3"},
+		"ipv4/conf/eth0/tag":              {"7", "0"},
 		"ipv6/conf/eth0/disable_ipv6":     {"1", "0"},
 		"ipv4/ip_forward":                 {"0", "0"},
 		"ipv4/conf/all/rp_filter":         {"0", "0"},
