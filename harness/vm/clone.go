@@ -25,6 +25,9 @@ type Clone struct {
 	Output io.Writer
 	// Log gets what processes of the guest write on standard output and error, while they run.
 	Log io.Writer
+	// Attachments returns what is to get an attachment of the guest function ([guest.Host]). It is called
+	// when the guest has stopped, for one after the other. Without it they are not fetched.
+	Attachments func(name string) (io.Writer, error)
 	// Console gets everything that the kernel printed, when the clone has ended.
 	Console io.Writer
 	// VirtualLimit is how long the guest function may take on the guest's clock; 0 means
@@ -138,7 +141,7 @@ func (c *Clone) Wait() error {
 		return errors.New("wait for a clone: it was not started")
 	}
 	fetched := make(chan error, 1)
-	go func() { fetched <- p.attend(c.Output) }()
+	go func() { fetched <- p.attend(c.Output, c.Attachments) }()
 	<-p.told
 	p.finish()
 	fetchErr := <-fetched

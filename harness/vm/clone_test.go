@@ -1,9 +1,12 @@
 package vm_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -43,6 +46,38 @@ func TestPayloadOfOneMebibyteArrives(t *testing.T) {
 	r := run(t, job{Do: "length", Fill: fill})
 	require.NoError(t, r.err)
 	require.Equal(t, fmt.Sprintf("%d %x", len(fill), sha256.Sum256([]byte(fill))), r.output)
+}
+
+func TestAttachmentsComeBackWhole(t *testing.T) {
+	for name, word := range map[string]string{"alone": "", "with output": "a word", "with output that is held": strings.Repeat("word ", 10_000)} {
+		t.Run(name, func(t *testing.T) {
+			const size = 9<<20 + 123 // several pieces, and no multiple of a page
+			got := map[string]*bytes.Buffer{}
+			r := run(t, job{Do: "attach", Size: size, Fill: word}, func(c *vm.Clone) {
+				c.Attachments = func(name string) (io.Writer, error) {
+					got[name] = new(bytes.Buffer)
+					return got[name], nil
+				}
+			})
+			require.NoError(t, r.err)
+			require.Equal(t, word, r.output)
+			require.Len(t, got, 3)
+			require.True(t, bytes.Equal(got["file 0"].Bytes(), bytes.Repeat([]byte("a"), size)), "%d bytes", got["file 0"].Len())
+			require.Zero(t, got["file 1"].Len())
+			require.Equal(t, strings.Repeat("c", 5000), got["file 2"].String())
+		})
+	}
+}
+
+func TestAnAttachmentThatNobodyTakesIsAnError(t *testing.T) {
+	full := errors.New("no space left")
+	r := run(t, job{Do: "attach", Size: 1}, func(c *vm.Clone) {
+		c.Attachments = func(string) (io.Writer, error) { return nil, full }
+	})
+	require.ErrorIs(t, r.err, full)
+	r = run(t, job{Do: "attach", Size: 1, Fill: "a word"}) // and one that nobody asked for is none
+	require.NoError(t, r.err)
+	require.Equal(t, "a word", r.output)
 }
 
 func TestStandardStreamsAreTheLog(t *testing.T) {

@@ -142,6 +142,7 @@ var jobs = map[string]func(job, io.Writer) error{
 	"orphans":     orphans,
 	"random":      random,
 	"net":         traffic,
+	"attach":      attach,
 	"freeze":      func(_ job, out io.Writer) error { _, err := out.(guest.Host).Freeze(); return err },
 }
 
@@ -151,6 +152,28 @@ func spin() error {
 			return nil
 		}
 	}
+}
+
+// open keeps files open that would otherwise be closed as garbage.
+var open []*os.File
+
+// attach hands over files of a memory file system and says a word.
+func attach(j job, out io.Writer) error {
+	for i, size := range []int{j.Size, 0, 5000} {
+		f, err := os.Create(fmt.Sprint("/tmp/attachment", i))
+		if err != nil {
+			return err
+		}
+		open = append(open, f)
+		if _, err := f.Write(bytes.Repeat([]byte{byte('a' + i)}, size)); err != nil {
+			return err
+		}
+		if err := out.(guest.Host).Attach(fmt.Sprint("file ", i), int(f.Fd()), 0, int64(size)); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(out, j.Fill)
+	return err
 }
 
 // environment prints what the guest finds itself in.

@@ -27,11 +27,12 @@ type process struct {
 	started time.Time
 
 	story    story
-	held     chan held     // output to be fetched, at most one
-	freezing chan struct{} // has one element when the guest is about to stop to be saved
-	told     chan struct{} // closed when the guest's output has ended
-	stopKill func() bool   // ends the watch over the context
-	release  func()        // gives the CPU back
+	held     chan held        // output to be fetched, at most one
+	attached []guest.Attached // to be fetched too; complete when held has come
+	freezing chan struct{}    // has one element when the guest is about to stop to be saved
+	told     chan struct{}    // closed when the guest's output has ended
+	stopKill func() bool      // ends the watch over the context
+	release  func()           // gives the CPU back
 
 	mu    sync.Mutex
 	cause error // why it was killed from outside
@@ -128,6 +129,14 @@ func (p *process) listen(s sinks) {
 		}
 		if kind == frame.Held && len(data) == 16 {
 			p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])}
+			continue
+		}
+		if kind == frame.Attach {
+			var a guest.Attached
+			if err := json.Unmarshal(data, &a); err != nil {
+				p.story.err = errors.Join(p.story.err, err)
+			}
+			p.attached = append(p.attached, a)
 			continue
 		}
 		p.story.add(kind, data, s)

@@ -39,6 +39,11 @@ type Host interface {
 	// frozen. It works only in a machine that the host started for that, and once; in another one
 	// the clone ends there, with an error. Entropy is mixed in anew before it returns.
 	Freeze() (payload []byte, err error)
+	// Attach hands the host size bytes of an open file from an offset on, under a name. The file must be one
+	// that can be mapped (of a memory file system, a BPF map) and the offset a multiple of a page's size. The
+	// host fetches it from the guest's memory when the function has returned: nothing is copied
+	// in the guest, where each instruction is dear. Until then the file stays open and as it is.
+	Attach(name string, file int, offset, size int64) error
 }
 
 // IsInit reports whether this process is part of a guest's start, so that the only thing

@@ -30,10 +30,12 @@ type supervisor struct {
 
 	watchdog *time.Timer // ends a clone that takes too long
 
-	mu      sync.Mutex // held while something is sent, and guards what follows
-	log     int        // read end of the worker's standard output and error, not blocking
-	held    []byte     // output that the host fetches at the end
-	limited bool       // the limit was exceeded
+	mu   sync.Mutex // held while something is sent, and guards what follows
+	log  int        // read end of the worker's standard output and error, not blocking
+	held []byte     // output that the host fetches at the end
+
+	attached []Attached // fetched with it; only serve uses them
+	limited  bool       // the limit was exceeded
 }
 
 // settle lets what boot left behind (RCU callbacks, deferred probes, worker threads that
@@ -249,6 +251,10 @@ func (s *supervisor) serve() error {
 		switch kind {
 		case frame.Output:
 			s.output(data)
+		case frame.Attach:
+			if err := s.attach(data); err != nil {
+				return err
+			}
 		case frame.Freeze:
 			if err := s.freeze(); err != nil {
 				return err
@@ -296,9 +302,10 @@ func (s *supervisor) end(status int32) {
 	s.mu.Lock()
 	s.drain()
 	send(frame.Exit, binary.LittleEndian.AppendUint32(nil, uint32(status)))
-	if len(s.held) > 0 {
+	if len(s.held) > 0 || len(s.attached) > 0 {
 		// The machine stops in this process's address space, and the host reads from there.
-		where := binary.LittleEndian.AppendUint64(nil, uint64(uintptr(unsafe.Pointer(&s.held[0]))))
+		s.announce()
+		where := binary.LittleEndian.AppendUint64(nil, uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s.held)))))
 		send(frame.Held, binary.LittleEndian.AppendUint64(where, uint64(len(s.held))))
 		stop()
 		runtime.KeepAlive(s.held)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -82,6 +83,20 @@ func (h *host) Freeze() ([]byte, error) {
 		return nil, fmt.Errorf("ask for a freeze: %w", err)
 	}
 	return h.payload()
+}
+
+// Attach tells the supervisor of a file, which it takes from this process.
+func (h *host) Attach(name string, file int, offset, size int64) error {
+	data, err := json.Marshal(attachment{Name: name, File: file, Offset: offset, Size: size})
+	if err != nil {
+		return fmt.Errorf("attach %s: %w", name, err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := frame.Write(h.w, frame.Attach, data); err != nil {
+		return fmt.Errorf("attach %s: %w", name, err)
+	}
+	return nil
 }
 
 // frameSize keeps a frame below the socket's buffer.
