@@ -28,9 +28,9 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/run"
-	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // Formats of output.
@@ -150,7 +150,7 @@ func (u *ui) fail(ctx context.Context, err error) int {
 		return int(told)
 	}
 	code, hint := int(problem.KindOf(err)), problem.HintOf(err)
-	var list *scenario.Errors
+	var list *document.Errors
 	if errors.As(err, &list) {
 		u.mistakes(list, code)
 		return code
@@ -163,7 +163,7 @@ func (u *ui) fail(ctx context.Context, err error) int {
 }
 
 // mistakes tells what is wrong with a file: each mistake by itself, then how many there were.
-func (u *ui) mistakes(list *scenario.Errors, code int) {
+func (u *ui) mistakes(list *document.Errors, code int) {
 	n := len(list.List) + list.More
 	what := fmt.Sprintf("%d mistakes", n)
 	if n == 1 {

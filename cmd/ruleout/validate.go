@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -39,7 +40,7 @@ func (c *validateCmd) Run(u *ui) error {
 		s, err := loadScenario(file, c.Set)
 		if err != nil {
 			bad++
-			var list *scenario.Errors
+			var list *document.Errors
 			if errors.As(err, &list) {
 				u.mistakes(list, int(problem.Usage))
 			} else {

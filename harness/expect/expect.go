@@ -80,7 +80,7 @@ func Parse(name string, data []byte, set []string) (*scenario.Scenario, error) {
 // node is a part of an expression with what is needed to check its units.
 type node struct {
 	eval    func(lookup func(string) (float64, bool)) (float64, error)
-	unit    unit
+	unit    dimension
 	at, end int
 	logic   bool // a condition: 1 or 0
 	zero    bool // the literal 0, which goes with every unit
@@ -89,35 +89,35 @@ type node struct {
 	count   string
 }
 
-// unit is a product of powers of seconds, bytes and bits.
-type unit struct{ s, byte, bit int }
+// dimension is a product of powers of seconds, bytes and bits.
+type dimension struct{ s, byte, bit int }
 
-func (u unit) String() string {
+func (u dimension) String() string {
 	switch u {
-	case unit{}:
+	case dimension{}:
 		return "a plain number"
-	case unit{s: 1}:
+	case dimension{s: 1}:
 		return "a duration"
-	case unit{s: -1}:
+	case dimension{s: -1}:
 		return "a frequency"
-	case unit{byte: 1}:
+	case dimension{byte: 1}:
 		return "a size"
-	case unit{bit: 1, s: -1}:
+	case dimension{bit: 1, s: -1}:
 		return "a rate"
 	}
 	return fmt.Sprintf("s^%d·B^%d·bit^%d", u.s, u.byte, u.bit)
 }
 
 // example of a literal with the unit, for hints.
-func (u unit) example(number string) string {
+func (u dimension) example(number string) string {
 	switch u {
-	case unit{s: 1}:
+	case dimension{s: 1}:
 		return "such as " + number + "ms or " + number + "s"
-	case unit{s: -1}:
+	case dimension{s: -1}:
 		return "such as " + number + "/s"
-	case unit{byte: 1}:
+	case dimension{byte: 1}:
 		return "such as " + number + "kB or " + number + "MiB"
-	case unit{bit: 1, s: -1}:
+	case dimension{bit: 1, s: -1}:
 		return "such as " + number + "mbit"
 	}
 	return ""

@@ -133,7 +133,7 @@ func (p *parser) comparison() (*node, *Error) {
 		return nil, &Error{next.at, next.end - next.at, "a second comparison", `join two with and, as in "1s < x and x < 2s"`}
 	}
 	holds := comparisons[t.text]
-	return binary(a, b, unit{}, true, func(x, y float64) (float64, error) {
+	return binary(a, b, dimension{}, true, func(x, y float64) (float64, error) {
 		if holds(x, y) {
 			return 1, nil
 		}
@@ -186,10 +186,10 @@ func (p *parser) product() (*node, *Error) {
 		}
 		u, v := a.unit, b.unit
 		if t.text == "*" {
-			a = binary(a, b, unit{u.s + v.s, u.byte + v.byte, u.bit + v.bit}, false, func(x, y float64) (float64, error) { return x * y, nil })
+			a = binary(a, b, dimension{u.s + v.s, u.byte + v.byte, u.bit + v.bit}, false, func(x, y float64) (float64, error) { return x * y, nil })
 			continue
 		}
-		a = binary(a, b, unit{u.s - v.s, u.byte - v.byte, u.bit - v.bit}, false, func(x, y float64) (float64, error) {
+		a = binary(a, b, dimension{u.s - v.s, u.byte - v.byte, u.bit - v.bit}, false, func(x, y float64) (float64, error) {
 			if y == 0 {
 				return 0, errors.New("division by zero")
 			}
@@ -246,7 +246,7 @@ func (p *parser) primary() (*node, *Error) {
 			return nil, &Error{t.at, t.end - t.at, msg, hint}
 		}
 		n := &node{at: t.at, end: t.end, unit: metricUnits[m.Unit], eval: variable(t.text)}
-		if n.unit == (unit{}) && !m.Share {
+		if n.unit == (dimension{}) && !m.Share {
 			n.count = t.text
 		}
 		return n, nil
@@ -254,7 +254,7 @@ func (p *parser) primary() (*node, *Error) {
 	return nil, unexpected(t, "a metric, a number or a parenthesis")
 }
 
-func binary(a, b *node, u unit, logic bool, f func(x, y float64) (float64, error)) *node {
+func binary(a, b *node, u dimension, logic bool, f func(x, y float64) (float64, error)) *node {
 	return &node{at: a.at, end: b.end, unit: u, logic: logic, eval: func(lookup func(string) (float64, bool)) (float64, error) {
 		x, err := a.eval(lookup)
 		if err != nil {

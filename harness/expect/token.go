@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ruleout/ruleout/harness/metric"
-	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/unit"
 )
 
 // longest expectation in bytes. It bounds the depth of the parser, too.
@@ -80,41 +80,41 @@ func literal(t token) (*node, *Error) {
 		}
 		n.eval, n.number, n.zero = constant(f), true, f == 0
 	case suffix == "%":
-		v, err := scenario.ParseShare(t.text)
+		v, err := unit.ParseShare(t.text)
 		if err != nil {
 			return fail(err)
 		}
 		n.eval, n.percent = constant(float64(v)), true
 	case suffix[0] == '/':
-		v, err := scenario.ParseFrequency(t.text)
+		v, err := unit.ParseFrequency(t.text)
 		if err != nil {
 			return fail(err)
 		}
-		n.eval, n.unit = constant(float64(v)), unit{s: -1}
+		n.eval, n.unit = constant(float64(v)), dimension{s: -1}
 	case strings.HasSuffix(suffix, "bit"):
-		v, err := scenario.ParseRate(t.text)
+		v, err := unit.ParseRate(t.text)
 		if err != nil {
 			return fail(err)
 		}
-		n.eval, n.unit = constant(float64(v)), unit{bit: 1, s: -1}
+		n.eval, n.unit = constant(float64(v)), dimension{bit: 1, s: -1}
 	case strings.HasSuffix(suffix, "B"):
-		v, err := scenario.ParseSize(t.text)
+		v, err := unit.ParseSize(t.text)
 		if err != nil {
 			return fail(err)
 		}
-		n.eval, n.unit = constant(float64(v)), unit{byte: 1}
+		n.eval, n.unit = constant(float64(v)), dimension{byte: 1}
 	default:
-		v, err := scenario.ParseDuration(t.text)
+		v, err := unit.ParseDuration(t.text)
 		if err != nil {
 			return fail(err)
 		}
-		n.eval, n.unit = constant(float64(v)/1e9), unit{s: 1}
+		n.eval, n.unit = constant(float64(v)/1e9), dimension{s: 1}
 	}
 	return n, nil
 }
 
 // units of the catalogue.
-var metricUnits = map[string]unit{
+var metricUnits = map[string]dimension{
 	metric.One:       {},
 	metric.Seconds:   {s: 1},
 	metric.Bytes:     {byte: 1},

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/unit"
 )
 
 // action checks that a fault does one thing, and that the thing can be done.
@@ -134,7 +136,7 @@ func (s *Segment) TCPFlags() (flags byte, err error) {
 	for _, name := range strings.Split(s.Flags, "+") {
 		i := slices.Index(flagNames, name)
 		if i < 0 {
-			return 0, &slip{fmt.Sprintf("unknown flag %s in %s", quote(name), quote(s.Flags)), "flags, joined by +: " + strings.Join(flagNames, ", ")}
+			return 0, &unit.Slip{Msg: fmt.Sprintf("unknown flag %s in %s", quote(name), quote(s.Flags)), Say: "flags, joined by +: " + strings.Join(flagNames, ", ")}
 		}
 		flags |= 1 << i
 	}
@@ -150,7 +152,7 @@ func (v *validation) inject(path string, in *Inject) {
 	for i := range in.Segments {
 		s, at := &in.Segments[i], fmt.Sprintf("%s.segments[%d]", path, i)
 		if _, err := s.TCPFlags(); err != nil {
-			v.fail(at+".flags", err.Error(), err.(*slip).hint)
+			v.fail(at+".flags", err.Error(), err.(*unit.Slip).Hint())
 		}
 		if flow != nil && s.To != flow.From && s.To != flow.To {
 			v.fail(at+".to", fmt.Sprintf("%s is not an end of the flow %s", quote(s.To), in.Flow), fmt.Sprintf("to is the end that receives the segment: %s or %s", flow.From, flow.To))

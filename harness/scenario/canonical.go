@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 
+	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
 )
 
@@ -43,8 +44,8 @@ func (s *Scenario) Canonical() ([]byte, error) {
 // for positions: mistakes name the path of the value.
 func FromCanonical(data []byte) (*Scenario, error) {
 	const where = "canonical scenario"
-	if len(data) > 4*mostBytes {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: larger than %v", where, Size(4*mostBytes)), "")
+	if len(data) > 4*document.MostBytes {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: larger than %v", where, Size(4*document.MostBytes)), "")
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -57,9 +58,9 @@ func FromCanonical(data []byte) (*Scenario, error) {
 	}
 	complete(reflect.ValueOf(s).Elem())
 	s.fill()
-	d := newDecoder(nil)
+	d := document.Bare(document.Format{Noun: where})
 	s.validate(d, nil)
-	if err := d.errs.err(); err != nil {
+	if err := d.Err(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -74,10 +75,10 @@ func complete(v reflect.Value) {
 			complete(v.Elem())
 		}
 	case reflect.Struct:
-		for _, f := range fieldsOf(v.Type()) {
-			x := v.Field(f.index)
-			if x.Kind() == reflect.Pointer && x.IsNil() && f.fallback != "" {
-				f.setDefault(x)
+		for _, f := range document.FieldsOf(v.Type()) {
+			x := v.Field(f.Index)
+			if x.Kind() == reflect.Pointer && x.IsNil() && f.Default != "" {
+				f.SetDefault(x)
 			}
 			complete(x)
 		}

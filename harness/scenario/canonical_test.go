@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 	"pgregory.net/rapid"
 
+	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
 )
 
@@ -171,14 +172,9 @@ func drawScenario(t *rapid.T) (*Scenario, *yaml.Node) {
 	add("expect", rapid.SliceOfN(rapid.StringMatching(`[ -~]{0,10}[a-z<>&]`), 0, 3).Draw(t, "expect"))
 	add("load", []any{})
 
-	source := newText("x.yaml", []byte(small), 0)
-	root, e := read(source, []byte(small))
-	require.Nil(t, e)
-	edited := &tree{main: source, root: root, from: map[*yaml.Node]*text{}}
-	for i, arg := range set {
-		require.Nil(t, edited.set(arg, i+1), arg)
-	}
-	return parse(t, small, set...), root
+	d, whole := document.Read(format, "x.yaml", []byte(small), set, new(Scenario))
+	require.True(t, whole)
+	return parse(t, small, set...), d.Root()
 }
 
 // shuffle reorders the keys of every mapping.
@@ -220,7 +216,7 @@ func TestFromCanonicalRefuses(t *testing.T) {
 	many := bytes.Replace(good, []byte(`"links":[`), []byte(`"links":[`+strings.Repeat(`{},`, 30_000)), 1)
 	_, err = FromCanonical(many)
 	require.ErrorContains(t, err, "canonical scenario: links: links has 30001 items, and 500 is the most")
-	_, err = FromCanonical(make([]byte, 4*mostBytes+1))
+	_, err = FromCanonical(make([]byte, 4*document.MostBytes+1))
 	require.ErrorContains(t, err, "larger than")
 }
 

@@ -10,9 +10,7 @@
 // turns it into JSON that depends on its meaning only, [FromCanonical] reads that back,
 // and [Scenario.Hash] names it.
 //
-// Only a small part of YAML is accepted: one document of at most 256 KiB, nested at
-// most 32 deep, without anchors, aliases, merge keys and tags. Aliases are refused, not
-// bounded: without them nothing in a file can grow when it is read.
+// Package document reads the YAML and knows where everything stands; package unit has the numbers with units.
 //
 // The trap: a zero can mean "absent". Where a key has no default in the reference,
 // such as rate and queue of a link and for of a fault, a zero in the Go value stands

@@ -119,7 +119,7 @@ func (v *validation) whole(path string, f *Fault) {
 	if f.From != "" {
 		v.fail(path+".from", kind+" has no from", why)
 	}
-	if v.d.keys[path+".select"] != nil {
+	if v.d.Written(path + ".select") {
 		v.fail(path+".select", kind+" selects no packets", why)
 	}
 	if f.Do.Inject != nil {

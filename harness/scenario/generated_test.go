@@ -16,6 +16,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
+
+	"github.com/ruleout/ruleout/harness/document"
+	"github.com/ruleout/ruleout/harness/unit"
 )
 
 var update = flag.Bool("update", false, "write the generated files instead of comparing them")
@@ -45,26 +48,6 @@ func TestGeneratedReference(t *testing.T) {
 	upToDate(t, "../../docs/reference/scenario.md", makeReference(t))
 }
 
-// patterns of the quantities, as [quantity] reads them.
-var patterns = map[reflect.Type]*quantity{
-	reflect.TypeFor[Duration](): durations, reflect.TypeFor[Rate](): rates, reflect.TypeFor[Size](): sizes,
-	reflect.TypeFor[Frequency](): frequencies, reflect.TypeFor[Share](): shares, reflect.TypeFor[Speed](): speeds,
-}
-
-func pattern(q *quantity) string {
-	var units []string
-	for _, u := range q.units {
-		if units = append(units, u.name); u.name == "us" {
-			units = append(units, "µs")
-		}
-	}
-	one := `[0-9]+(\.[0-9]+)?(` + strings.Join(units, "|") + `)`
-	if q.compound {
-		return "^(" + one + ")+$"
-	}
-	return "^" + one + "$"
-}
-
 func comments(t *testing.T) *invopop.Reflector {
 	r := &invopop.Reflector{FieldNameTag: "yaml", Anonymous: true, ExpandedStruct: true}
 	require.NoError(t, r.AddGoComments("github.com/ruleout/ruleout/harness/scenario", ".", invopop.WithFullComment()))
@@ -82,8 +65,8 @@ func comments(t *testing.T) *invopop.Reflector {
 func makeSchema(t *testing.T) []byte {
 	r := comments(t)
 	r.Mapper = func(t reflect.Type) *invopop.Schema {
-		if q, ok := patterns[t]; ok {
-			return &invopop.Schema{Type: "string", Pattern: pattern(q)}
+		if q, ok := unit.Of(t); ok {
+			return &invopop.Schema{Type: "string", Pattern: q.Pattern}
 		}
 		if t == reflect.TypeFor[map[string]string]() {
 			return &invopop.Schema{Type: "object", AdditionalProperties: anyOf(&invopop.Schema{Type: "string"}, &invopop.Schema{Type: "integer"})}
@@ -115,39 +98,41 @@ func anyOf(list ...*invopop.Schema) *invopop.Schema { return &invopop.Schema{Any
 
 // tighten adds what the tags know to a type's schema.
 func tighten(s *invopop.Schema, typ reflect.Type) {
-	for _, f := range fieldsOf(typ) {
-		p, _ := s.Properties.Get(f.name)
+	for _, f := range document.FieldsOf(typ) {
+		p, _ := s.Properties.Get(f.Name)
 		switch {
 		case p.Ref != "": // a mapping may be empty, which YAML calls null
 			ref := &invopop.Schema{Ref: p.Ref}
 			p.Ref, p.AnyOf = "", []*invopop.Schema{ref, {Type: "null"}}
 		case p.AdditionalProperties != nil && p.AdditionalProperties.Ref != "":
 			p.AdditionalProperties = anyOf(p.AdditionalProperties, &invopop.Schema{Type: "null"})
-		case f.off != "":
-			p.AnyOf = []*invopop.Schema{{Type: "string", Pattern: p.Pattern}, {Const: f.off}}
+		case f.Off != "":
+			p.AnyOf = []*invopop.Schema{{Type: "string", Pattern: p.Pattern}, {Const: f.Off}}
 			p.Type, p.Pattern = "", ""
 		}
-		if most := uint64(f.most); f.typ.Kind() == reflect.Slice {
+		if most := uint64(f.Most); f.Type.Kind() == reflect.Slice {
 			p.MaxItems = &most
 		} else if most > 0 {
 			p.MaxProperties = &most
 		}
-		for _, e := range f.enum {
+		for _, e := range f.Enum {
 			p.Enum = append(p.Enum, e)
 		}
-		if f.typ.Kind() == reflect.Int && patterns[f.typ] == nil {
-			p.Minimum, p.Maximum = json.Number(f.low), json.Number(f.high) // omitted when empty
-		} else if b := f.bounds(); b != "" {
+		if f.Type.Kind() == reflect.Int && !isQuantity(f.Type) {
+			p.Minimum, p.Maximum = json.Number(f.Low), json.Number(f.High) // omitted when empty
+		} else if b := f.Bounds(); b != "" {
 			p.Description += " Range: " + b + "."
 		}
-		if f.fallback != "" {
-			p.Default = f.fallback
+		if f.Default != "" {
+			p.Default = f.Default
 			if p.Type == "integer" {
-				p.Default = json.Number(f.fallback)
+				p.Default = json.Number(f.Default)
 			}
 		}
 	}
 }
+
+func isQuantity(t reflect.Type) bool { _, ok := unit.Of(t); return ok }
 
 // sections of the reference, in order.
 var sections = []reflect.Type{
@@ -196,26 +181,26 @@ Every quantity carries its unit, with no blank between.
 `)
 	for _, typ := range sections {
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n| key | value | default | range | meaning |\n|---|---|---|---|---|\n", places[typ.Name()], comment(r, typ, ""))
-		for _, f := range fieldsOf(typ) {
-			fallback := f.fallback
-			if f.required {
+		for _, f := range document.FieldsOf(typ) {
+			fallback := f.Default
+			if f.Required {
 				fallback = "required"
 			}
-			if f.typ.Kind() == reflect.Bool {
+			if f.Type.Kind() == reflect.Bool {
 				fallback = "false"
 			}
-			limits := f.bounds()
-			if len(f.enum) > 0 {
-				limits = strings.Join(f.enum, ", ")
+			limits := f.Bounds()
+			if len(f.Enum) > 0 {
+				limits = strings.Join(f.Enum, ", ")
 			}
-			if f.most > 0 {
-				limits = fmt.Sprintf("%d items at most", f.most)
+			if f.Most > 0 {
+				limits = fmt.Sprintf("%d items at most", f.Most)
 			}
-			if f.off != "" {
-				limits += ", or " + f.off
+			if f.Off != "" {
+				limits += ", or " + f.Off
 			}
-			text := strings.ReplaceAll(comment(r, typ, typ.Field(f.index).Name), "|", `\|`)
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", f.name, valueKind(f.typ), fallback, limits, text)
+			text := strings.ReplaceAll(comment(r, typ, typ.Field(f.Index).Name), "|", `\|`)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", f.Name, valueKind(f.Type), fallback, limits, text)
 		}
 		b.WriteString("\n")
 	}
@@ -232,10 +217,10 @@ func comment(r *invopop.Reflector, typ reflect.Type, name string) string {
 }
 
 func valueKind(t reflect.Type) string {
+	q, isQuantity := unit.Of(t)
 	switch {
-	case patterns[t] != nil:
-		_, what, _ := strings.Cut(patterns[t].what, " ")
-		return what
+	case isQuantity:
+		return q.What
 	case t.Kind() == reflect.Int:
 		return "whole number"
 	case t.Kind() == reflect.Bool:
@@ -256,8 +241,8 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	r := comments(t)
 	for _, typ := range sections {
 		require.NotEmpty(t, comment(r, typ, ""), typ.Name())
-		for _, f := range fieldsOf(typ) {
-			require.NotEmpty(t, comment(r, typ, typ.Field(f.index).Name), "%s of %s", f.name, typ.Name())
+		for _, f := range document.FieldsOf(typ) {
+			require.NotEmpty(t, comment(r, typ, typ.Field(f.Index).Name), "%s of %s", f.Name, typ.Name())
 		}
 	}
 }
@@ -265,14 +250,14 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 // Defaults and bounds are texts in tags: a wrong one would panic at run time only.
 func TestTagsParse(t *testing.T) {
 	for _, typ := range sections {
-		for _, f := range fieldsOf(typ) {
-			for _, text := range append(slices.Clone(f.enum), f.fallback, f.low, f.high) {
+		for _, f := range document.FieldsOf(typ) {
+			for _, text := range append(slices.Clone(f.Enum), f.Default, f.Low, f.High) {
 				if text != "" {
-					require.NotPanics(t, func() { f.parse(text) })
+					require.NotPanics(t, func() { f.Parse(text) })
 				}
 			}
-			if f.fallback != "" {
-				require.Empty(t, f.outside(f.parse(f.fallback)), "default of %s", f.name)
+			if f.Default != "" {
+				require.Empty(t, f.Outside(f.Parse(f.Default)), "default of %s", f.Name)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
 )
 
@@ -41,7 +42,7 @@ func TestInvalid(t *testing.T) {
 			s, err := Load(file, nil)
 			require.Nil(t, s)
 			require.Equal(t, problem.Usage, problem.KindOf(err))
-			var list *Errors
+			var list *document.Errors
 			require.ErrorAs(t, err, &list)
 			got := map[int]string{}
 			for _, e := range list.List {
@@ -92,7 +93,7 @@ scenarios/x.yaml:12:24: no node "wbe"
 
 func TestHintForAHostInTheWay(t *testing.T) {
 	_, err := Load("testdata/invalid/load-no-path-a-host-between.yaml", nil)
-	var list *Errors
+	var list *document.Errors
 	require.ErrorAs(t, err, &list)
 	require.Equal(t, "make edge a router, with the key role", list.List[0].Hint)
 }
@@ -108,9 +109,9 @@ func TestLongLinesAreCut(t *testing.T) {
 
 func TestManyMistakesAreCounted(t *testing.T) {
 	_, err := Parse("x.yaml", []byte("version: 1\n"+strings.Repeat("? {}\n: 1\n", 1000)), nil)
-	var list *Errors
+	var list *document.Errors
 	require.ErrorAs(t, err, &list)
-	require.Len(t, list.List, mostErrors)
+	require.Len(t, list.List, document.MostErrors)
 	require.Positive(t, list.More)
 	require.Less(t, len(err.Error()), 10_000)
 }
@@ -129,6 +130,6 @@ func TestEmptyFile(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	_, err := Parse("x.yaml", []byte("#"+strings.Repeat("x", mostBytes)), nil)
+	_, err := Parse("x.yaml", []byte("#"+strings.Repeat("x", document.MostBytes)), nil)
 	require.ErrorContains(t, err, "larger than 256KiB")
 }

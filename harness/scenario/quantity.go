@@ -1,238 +1,42 @@
 package scenario
 
-import (
-	"fmt"
-	"math"
-	"math/big"
-	"slices"
-	"strconv"
-	"strings"
-	"unicode/utf8"
+import "github.com/ruleout/ruleout/harness/unit"
 
-	"github.com/ruleout/ruleout/harness/spelling"
+// Quantities of a scenario, which a file writes with their units.
+type (
+	// Duration is a span of time in nanoseconds. In a file: 20ms, 800us, 1m30s.
+	Duration = unit.Duration
+	// Rate is in bits a second. In a file: 100mbit, 1gbit, 64kbit, 10bit.
+	Rate = unit.Rate
+	// Size is in bytes. In a file: 24kB (1000), 24KiB (1024), 1MB, 512B.
+	Size = unit.Size
+	// Frequency is in events a second. In a file: 40/s, 90/m.
+	Frequency = unit.Frequency
+	// Share is a proportion, 0 to 1. In a file: 10%, 0.5%.
+	Share = unit.Share
+	// Speed is that of the emulated CPU in million instructions a second. In a file: 500mips.
+	Speed = unit.Speed
 )
 
-// longestQuantity bounds the text of a quantity: no sensible one is longer, and
-// arbitrary precision costs time.
-const longestQuantity = 40
+// Wants says what an expectation is, for messages.
+func (Expectation) Wants() string { return "a condition, such as http.errors == 0" }
 
-type unit struct {
-	name  string
-	worth int64 // in base units
+// Shorthands are the kinds of actions that may stand for the whole mapping.
+func (Action) Shorthands() []string { return shorthands }
+
+// Example shows how an action is written.
+func (Action) Example() string { return `"do: drop", or a mapping such as "do: {duplicate: 3}"` }
+
+// Names of a fault in a --set path.
+func (Fault) Names(word func(key string, i int) string) []string { return []string{word("name", -1)} }
+
+// Names of a load in a --set path: client-web.
+func (Traffic) Names(word func(key string, i int) string) []string {
+	return []string{word("from", -1) + "-" + word("to", -1)}
 }
 
-// quantity is a kind of number with units.
-type quantity struct {
-	what     string // with its article
-	example  string
-	fewer    string // another example, for the hint on a missing unit
-	units    []unit
-	slips    map[string]string // spelling that is refused → what to write
-	compound bool              // several units may follow one another, as in 1m30s
+// Names of a link in a --set path: client-edge and edge-client.
+func (Link) Names(word func(key string, i int) string) []string {
+	a, b := word("between", 0), word("between", 1)
+	return []string{a + "-" + b, b + "-" + a}
 }
-
-var (
-	durations   = &quantity{what: "a duration", example: "s", fewer: "ms", units: durationUnits, slips: durationSlips, compound: true}
-	rates       = &quantity{what: "a rate", example: "mbit", fewer: "kbit", units: rateUnits, slips: rateSlips}
-	sizes       = &quantity{what: "a size", example: "kB", fewer: "B", units: sizeUnits, slips: sizeSlips}
-	frequencies = &quantity{what: "a frequency", example: "/s", fewer: "/m", units: frequencyUnits, slips: frequencySlips}
-	shares      = &quantity{what: "a share", example: "%", units: shareUnits}
-	speeds      = &quantity{what: "a speed", example: "mips", units: speedUnits}
-)
-
-// slip is an error in the spelling of a quantity, with what to write instead.
-type slip struct{ msg, hint string }
-
-func (s *slip) Error() string { return s.msg }
-
-// Hint returns what to write instead.
-func (s *slip) Hint() string { return s.hint }
-
-// parse reads a whole number of base units that fits an int64.
-func (q *quantity) parse(text string) (int64, error) {
-	r, err := q.rat(text)
-	switch {
-	case err != nil:
-		return 0, err
-	case !r.IsInt():
-		return 0, &slip{fmt.Sprintf("%s is not a whole number of %s", clip(text), q.units[0].name), ""}
-	case !r.Num().IsInt64():
-		return 0, &slip{fmt.Sprintf("%s is too large", clip(text)), ""}
-	}
-	return r.Num().Int64(), nil
-}
-
-// rat reads an exact number of base units, zero or more.
-func (q *quantity) rat(text string) (*big.Rat, error) {
-	if len(text) > longestQuantity {
-		return nil, &slip{fmt.Sprintf("%s is too long for %s", clip(text), q.what), ""}
-	}
-	rest, sum, last := text, new(big.Rat), int64(math.MaxInt64)
-	if strings.HasPrefix(rest, "-") && len(rest) > 1 && isDigit(rest[1]) {
-		return nil, &slip{fmt.Sprintf("%s is negative; %s is zero or more", text, q.what), ""}
-	}
-	for first := true; first || rest != ""; first = false {
-		number := rest[:decimal(rest)]
-		if number == "" {
-			return nil, &slip{fmt.Sprintf("%s is not %s", quote(text), q.what), "write a number and a unit, such as " + q.such("20")}
-		}
-		rest = rest[len(number):]
-		name := rest
-		if q.compound {
-			name = rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }))]
-		}
-		rest = rest[len(name):]
-		worth, err := q.unit(text, number, name)
-		if err != nil {
-			return nil, err
-		}
-		if worth >= last {
-			return nil, &slip{fmt.Sprintf("%s is not %s: its units must fall, as in 1m30s", quote(text), q.what), ""}
-		}
-		last = worth
-		r, ok := new(big.Rat).SetString(number)
-		if !ok {
-			return nil, &slip{fmt.Sprintf("%s is not a number", quote(number)), ""}
-		}
-		sum.Add(sum, r.Mul(r, ratOf(worth)))
-	}
-	return sum, nil
-}
-
-// unit finds what the unit called name, that follows number in text, is worth.
-func (q *quantity) unit(text, number, name string) (int64, error) {
-	if name == "µs" || name == "μs" { // the micro sign and the Greek letter
-		name = "us"
-	}
-	names := make([]string, len(q.units))
-	for i, u := range q.units {
-		if u.name == name {
-			return u.worth, nil
-		}
-		names[i] = u.name
-	}
-	if name == "" {
-		return 0, &slip{fmt.Sprintf("%s needs a unit, such as %s", quote(text), q.such(number)), ""}
-	}
-	if trimmed := strings.TrimSpace(name); slices.Contains(names, trimmed) {
-		return 0, &slip{fmt.Sprintf("%s has a blank before its unit", quote(text)), "write " + number + trimmed}
-	}
-	msg := fmt.Sprintf("unknown unit %s in %s", quote(name), quote(text))
-	if say, ok := q.slips[name]; ok {
-		return 0, &slip{msg, "write " + say}
-	}
-	hint := "units of " + q.what + ": " + strings.Join(names, ", ")
-	if near := spelling.Nearest(name, names); near != "" {
-		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
-	}
-	return 0, &slip{msg, hint}
-}
-
-// such returns number with one or two units of q.
-func (q *quantity) such(number string) string {
-	if q.fewer == "" {
-		return number + q.example
-	}
-	return number + q.example + " or " + number + q.fewer
-}
-
-// spell returns the shortest exact text for n base units whose number is 1 or more.
-func (q *quantity) spell(n int64) string {
-	if n == 0 {
-		return "0" + q.zero()
-	}
-	best := ""
-	for _, u := range q.units {
-		if n/u.worth == 0 {
-			break
-		}
-		text, exact := ratText(big.NewRat(n, u.worth))
-		if !exact || n%u.worth != 0 && !decimalWorth(u.worth) {
-			continue // 90m is a spelling, 1.5h is one for minutes nobody wants to work out
-		}
-		if text += u.name; best == "" || len(text) <= len(best) {
-			best = text
-		}
-	}
-	return best
-}
-
-// decimalWorth reports whether n is a power of ten.
-func decimalWorth(n int64) bool {
-	for n%10 == 0 {
-		n /= 10
-	}
-	return n == 1
-}
-
-// zero is the unit in which nothing is written.
-func (q *quantity) zero() string {
-	if q == durations {
-		return "s"
-	}
-	return q.units[0].name
-}
-
-// ratText writes r, which is 0 or more, as a decimal fraction if that ends after at most 12 places.
-func ratText(r *big.Rat) (text string, exact bool) {
-	places, exact := r.FloatPrec()
-	if !exact || places > 12 {
-		return "", false
-	}
-	return r.FloatString(places), true
-}
-
-// spellFloat writes f×times in decimal digits followed by a unit, with the fewest
-// significant digits for which reads is true: 0.07×100 is 7, and not 7.000000000000001.
-func spellFloat(f float64, times int64, unit string, reads func(text string) bool) string {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return strconv.FormatFloat(f, 'g', -1, 64)
-	}
-	exact := new(big.Float).SetPrec(200).SetFloat64(f) // 53 bits and those of times fit
-	exact.Mul(exact, new(big.Float).SetInt64(times))
-	for digits := 1; digits <= 20; digits++ {
-		r, _ := new(big.Rat).SetString(exact.Text('e', digits-1))
-		places, _ := r.FloatPrec() // exact: a decimal fraction
-		if text := r.FloatString(places) + unit; reads(text) {
-			return text
-		}
-	}
-	return exact.Text('g', 20) + unit // too small for anybody to have written it
-}
-
-func ratOf(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }
-
-// decimal returns the length of the decimal number at the start of text: digits, and
-// perhaps a point with digits on both sides of it.
-func decimal(text string) int {
-	i := digits(text)
-	if i == 0 || i == len(text) || text[i] != '.' {
-		return i
-	}
-	if n := digits(text[i+1:]); n > 0 {
-		return i + 1 + n
-	}
-	return i
-}
-
-func digits(text string) int {
-	i := 0
-	for i < len(text) && isDigit(text[i]) {
-		i++
-	}
-	return i
-}
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-// clip shortens text that is shown in a message to a length that people read.
-func clip(text string) string {
-	const most = 60
-	if utf8.RuneCountInString(text) <= most {
-		return text
-	}
-	return string([]rune(text)[:most]) + "…"
-}
-
-// quote quotes text for a message.
-func quote(text string) string { return strconv.Quote(clip(text)) }

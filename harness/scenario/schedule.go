@@ -117,7 +117,7 @@ func (v *validation) phase(path, name string) {
 		return
 	}
 	for _, key := range []string{".at", ".for"} {
-		if v.d.values[path+key] != nil {
+		if v.d.Written(path + key) {
 			v.fail(path+key, "both a phase and "+key[1:], "the phase says when; leave one of them out")
 		}
 	}

@@ -2,28 +2,26 @@ package scenario
 
 import (
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
-	"github.com/ruleout/ruleout/harness/spelling"
+	"github.com/ruleout/ruleout/harness/document"
+	"github.com/ruleout/ruleout/harness/unit"
 )
 
 // validation checks what a scenario means, once it is decoded.
 type validation struct {
 	*Scenario
-	d *decoder
+	d *document.Document
 }
 
-func (s *Scenario) validate(d *decoder, checks []Check) {
+func (s *Scenario) validate(d *document.Document, checks []Check) {
 	v := &validation{Scenario: s, d: d}
-	if !v.counts() {
-		return // what follows would take long
+	if !d.Counts(s) {
+		return
 	}
-	v.bounds(reflect.ValueOf(s).Elem(), "")
+	d.Bounds(s)
 	v.names()
 	v.services()
 	v.links()
@@ -32,129 +30,21 @@ func (s *Scenario) validate(d *decoder, checks []Check) {
 	v.loads()
 	v.faults()
 	for _, check := range checks {
-		check(s, v.report)
+		check(s, d.Report)
 	}
 }
 
-// fail reports a mistake at path, unless something was said about that value already.
-func (v *validation) fail(path, msg, hint string) {
-	v.report(Mistake{Path: path, Msg: msg, Hint: hint})
-}
+// What validation says and asks all the time, in short.
+func (v *validation) fail(path, msg, hint string)    { v.d.Fail(path, msg, hint) }
+func (v *validation) failKey(path, msg, hint string) { v.d.FailKey(path, msg, hint) }
+func (v *validation) sound(path string) bool         { return v.d.Sound(path) }
 
-func (v *validation) report(m Mistake) {
-	for p := m.Path; p != ""; p = parent(p) {
-		if v.d.bad[p] {
-			return
-		}
-	}
-	v.d.bad[m.Path] = true
-	if v.d.tree == nil {
-		v.d.errs.add(&Error{File: "canonical scenario", Msg: m.Path + ": " + m.Msg, Hint: m.Hint})
-		return
-	}
-	n, literal := v.node(m.Path)
-	if literal && m.Length > 0 {
-		v.d.errs.add(v.d.tree.errorIn(n, m.Offset, m.Length, m.Msg, m.Hint))
-		return
-	}
-	v.d.errs.add(v.d.tree.errorAt(n, m.Msg, m.Hint))
-}
-
-// node finds what to underline for path: a single value itself, the key of anything
-// larger, or that of what is around it where there is no such value in the file.
-func (v *validation) node(path string) (n *yaml.Node, literal bool) {
-	for p := path; p != ""; p = parent(p) {
-		if n := v.d.values[p]; n != nil && (n.Kind == yaml.ScalarNode && !isNull(n) || v.d.keys[p] == nil) {
-			return n, p == path
-		}
-		if n := v.d.keys[p]; n != nil {
-			return n, false
-		}
-	}
-	return v.d.tree.root, false
-}
-
-// sound reports whether nothing at or below path was found wrong so far.
-func (v *validation) sound(path string) bool {
-	for bad := range v.d.bad {
-		if bad == path || strings.HasPrefix(bad, path) && strings.ContainsRune(".[", rune(bad[len(path)])) {
-			return false
-		}
-	}
-	return true
-}
-
-// parent of links[0].delay is links[0], and of that links.
-func parent(path string) string {
-	if i := strings.LastIndexAny(path, ".["); i >= 0 {
-		return path[:i]
-	}
-	return ""
-}
-
-// counts checks that no list is too long. Of a file the decoder has done that.
-func (v *validation) counts() bool {
-	ok := true
-	for _, f := range fieldsOf(reflect.TypeFor[Scenario]()) {
-		if f.most == 0 {
-			continue
-		}
-		if msg := f.tooMany(reflect.ValueOf(v.Scenario).Elem().Field(f.index).Len()); msg != "" {
-			v.fail(f.name, msg, "")
-			ok = false
-		}
-	}
-	return ok
-}
-
-// bounds checks every value that was written against its field's min, max and enum.
-func (v *validation) bounds(x reflect.Value, path string) {
-	switch x.Kind() {
-	case reflect.Pointer:
-		if !x.IsNil() {
-			v.bounds(x.Elem(), path)
-		}
-	case reflect.Slice:
-		for i := range x.Len() {
-			v.bounds(x.Index(i), fmt.Sprintf("%s[%d]", path, i))
-		}
-	case reflect.Map:
-		if x.Type().Elem().Kind() == reflect.Pointer {
-			for _, key := range x.MapKeys() {
-				v.bounds(x.MapIndex(key), join(path, key.String()))
-			}
-		}
-	case reflect.Struct:
-		for _, f := range fieldsOf(x.Type()) {
-			v.bound(x.Field(f.index), join(path, f.name), f)
-		}
-	}
-}
-
-func (v *validation) bound(x reflect.Value, path string, f field) {
-	if x.Kind() == reflect.Pointer {
-		if x.IsNil() {
-			return
-		}
-		x = x.Elem()
-	}
-	if f.low == "" && f.high == "" && len(f.enum) == 0 {
-		v.bounds(x, path)
-		return
-	}
-	if x.IsZero() && (f.off != "" || f.fallback == "" && !f.required && v.d.values[path] == nil) {
-		return // off, or never written
-	}
-	if msg := f.outside(x); msg != "" {
-		hint := ""
-		if len(f.enum) > 0 {
-			if near := spelling.Nearest(fmt.Sprint(x.Interface()), f.enum); near != "" {
-				hint = fmt.Sprintf("did you mean %q?", near)
-			}
-		}
-		v.fail(path, msg, hint)
-	}
-}
+var (
+	quote        = unit.Quote
+	join         = document.Join
+	nearHint     = document.NearHint
+	alternatives = document.Alternatives
+)
 
 var (
 	scenarioName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
@@ -202,17 +92,6 @@ func (v *validation) names() {
 			v.fail("timeline", fmt.Sprintf("%v is longer than the run, which measures for %v", *v.Timeline, v.Duration), `write "timeline: off" to record none`)
 		}
 	}
-}
-
-// failKey reports a mistake in the key at path rather than in its value.
-func (v *validation) failKey(path, msg, hint string) {
-	if key := v.d.keys[path]; key != nil {
-		if !v.d.bad[path] {
-			v.d.fail(path, key, msg, hint)
-		}
-		return
-	}
-	v.fail(path, msg, hint)
 }
 
 func (v *validation) sysctl(path, key, value string) {

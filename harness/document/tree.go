@@ -1,4 +1,4 @@
-package scenario
+package document
 
 import (
 	"bytes"
@@ -11,29 +11,32 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ruleout/ruleout/harness/unit"
 )
 
 const (
-	// mostBytes of a file. The YAML parser needs up to 230 times the size of a hostile
+	// MostBytes of a file. The YAML parser needs up to 230 times the size of a hostile
 	// file in memory (measured: {a,a,a,…}), so this bounds it to 60 MB.
-	mostBytes = 256 << 10
-	// mostDepth of nested lists and mappings. A scenario has 6.
+	MostBytes = 256 << 10
+	// mostDepth of nested lists and mappings. A scenario has 8.
 	mostDepth = 32
 )
 
 // text is something that was parsed: the file, or a --set argument.
 type text struct {
-	name  string
-	lines []string
-	order int // the file is 0, --set arguments follow
+	format Format
+	name   string
+	lines  []string
+	order  int // the file is 0, --set arguments follow
 }
 
-func newText(name string, data []byte, order int) *text {
+func newText(format Format, name string, data []byte, order int) *text {
 	lines := strings.Split(string(data), "\n")
 	for i := range lines {
 		lines[i] = strings.TrimSuffix(lines[i], "\r")
 	}
-	return &text{name: name, lines: lines, order: order}
+	return &text{format: format, name: name, lines: lines, order: order}
 }
 
 // errorAt makes an error at a line and column, both from 1.
@@ -46,10 +49,9 @@ func (t *text) errorAt(line, col, width int, msg, hint string) *Error {
 	return e
 }
 
-const (
-	noAlias  = "aliases are not allowed in a scenario"
-	writeOut = "write the value out where it is used"
-)
+const writeOut = "write the value out where it is used"
+
+func (t *text) noAlias() string { return "aliases are not allowed in a " + t.format.Noun }
 
 // tree is a parsed file with the --set arguments worked in.
 type tree struct {
@@ -100,11 +102,11 @@ func width(n *yaml.Node) int {
 }
 
 // read parses one YAML document into a node. It accepts a small part of YAML: one
-// document, no anchors, aliases, merge keys or tags. That is all a scenario needs, and
+// document, no anchors, aliases, merge keys or tags. That is all a file needs, and
 // nothing in it can mean more than stands there, or grow when it is read.
 func read(t *text, data []byte) (*yaml.Node, *Error) {
-	if len(data) > mostBytes {
-		return nil, t.errorAt(1, 1, 1, fmt.Sprintf("larger than %v", Size(mostBytes)), "a scenario is a page or two of YAML")
+	if len(data) > MostBytes {
+		return nil, t.errorAt(1, 1, 1, fmt.Sprintf("larger than %v", unit.Size(MostBytes)), "a "+t.format.Noun+" is a page or two of YAML")
 	}
 	if e := t.checkText(); e != nil {
 		return nil, e
@@ -118,7 +120,7 @@ func read(t *text, data []byte) (*yaml.Node, *Error) {
 	}
 	var next yaml.Node
 	if err := dec.Decode(&next); err == nil {
-		return nil, t.errorAt(next.Line, next.Column, 1, "a second document", "one file holds one scenario")
+		return nil, t.errorAt(next.Line, next.Column, 1, "a second document", "one file holds one "+t.format.Noun)
 	} else if !errors.Is(err, io.EOF) {
 		return nil, t.syntaxError(err)
 	}
@@ -152,11 +154,11 @@ func (t *text) checkNode(n *yaml.Node, depth int) *Error {
 	case depth > mostDepth:
 		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("nested more than %d deep", mostDepth), "")
 	case n.Kind == yaml.AliasNode:
-		return t.errorAt(n.Line, n.Column, width(n)+1, noAlias, writeOut)
+		return t.errorAt(n.Line, n.Column, width(n)+1, t.noAlias(), writeOut)
 	case n.Anchor != "":
-		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("anchors such as &%s are not allowed in a scenario", clip(n.Anchor)), writeOut)
+		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("anchors such as &%s are not allowed in a %s", unit.Clip(n.Anchor), t.format.Noun), writeOut)
 	case n.Style&yaml.TaggedStyle != 0:
-		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("tags such as %s are not allowed in a scenario", clip(n.Tag)), "leave the tag out")
+		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("tags such as %s are not allowed in a %s", unit.Clip(n.Tag), t.format.Noun), "leave the tag out")
 	}
 	for _, c := range n.Content {
 		if e := t.checkNode(c, depth+1); e != nil {
@@ -178,7 +180,7 @@ func (t *text) syntaxError(err error) *Error {
 	if m := yamlAnchor.FindStringSubmatch(msg); m != nil {
 		for i, l := range t.lines {
 			if at := strings.Index(l, "*"+m[1]); at >= 0 {
-				return t.errorAt(i+1, utf8.RuneCountInString(l[:at])+1, utf8.RuneCountInString(m[1])+1, noAlias, writeOut)
+				return t.errorAt(i+1, utf8.RuneCountInString(l[:at])+1, utf8.RuneCountInString(m[1])+1, t.noAlias(), writeOut)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package scenario
+package document
 
 import (
 	"cmp"
@@ -11,7 +11,7 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 )
 
-// Error is one mistake in a scenario file or in a --set argument.
+// Error is one mistake in a file or in a --set argument.
 type Error struct {
 	// File as it was named, or "--set" and the argument.
 	File string
@@ -87,15 +87,15 @@ func excerpt(line string, col, width int) (shown, before string, under int) {
 	return shown, before, max(1, min(width, to-at))
 }
 
-// Errors is everything that is wrong with a scenario, in the order of the text.
+// Errors is everything that is wrong with a file, in the order of the text.
 type Errors struct {
 	List []*Error
 	// More is how many further mistakes were found and left out.
 	More int
 }
 
-// mostErrors that are reported at once; a file with more of them is not a scenario.
-const mostErrors = 20
+// MostErrors is how many mistakes are reported at once; a file with more of them is something else.
+const MostErrors = 20
 
 // Error returns all of them, one after the other.
 func (e *Errors) Error() string {
@@ -128,7 +128,7 @@ func (e *Errors) add(one *Error) {
 
 // full reports whether there is room for no more: ten times what is shown, since the
 // first in the text need not be the first to be found.
-func (e *Errors) full() bool { return len(e.List) >= 10*mostErrors }
+func (e *Errors) full() bool { return len(e.List) >= 10*MostErrors }
 
 // err sorts the list and returns it as an error of kind [problem.Usage], or nil when it is empty.
 func (e *Errors) err() error {
@@ -141,8 +141,8 @@ func (e *Errors) err() error {
 	e.List = slices.CompactFunc(e.List, func(a, b *Error) bool {
 		return a.order == b.order && a.Line == b.Line && a.Col == b.Col && a.Msg == b.Msg
 	})
-	if n := len(e.List); n > mostErrors {
-		e.List, e.More = e.List[:mostErrors], e.More+n-mostErrors
+	if n := len(e.List); n > MostErrors {
+		e.List, e.More = e.List[:MostErrors], e.More+n-MostErrors
 	}
 	return problem.Wrap(problem.Usage, e, "")
 }

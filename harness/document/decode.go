@@ -1,4 +1,4 @@
-package scenario
+package document
 
 import (
 	"fmt"
@@ -10,33 +10,20 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ruleout/ruleout/harness/spelling"
+	"github.com/ruleout/ruleout/harness/unit"
 )
 
 // longestKey in bytes. Sysctls with an interface's name in them are the longest that make sense.
 const longestKey = 128
 
-// decoder turns a tree into a Scenario. It goes on after a mistake, so that one
-// run shows them all, and remembers where everything was.
-type decoder struct {
-	tree   *tree
-	errs   Errors
-	values map[string]*yaml.Node // path → value
-	keys   map[string]*yaml.Node // path → key
-	bad    map[string]bool       // paths about which something was said already
-}
-
-func newDecoder(t *tree) *decoder {
-	return &decoder{tree: t, values: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}, bad: map[string]bool{}}
-}
-
 // fail reports a mistake in the value at path, underlining n.
-func (d *decoder) fail(path string, n *yaml.Node, msg, hint string) {
+func (d *Document) fail(path string, n *yaml.Node, msg, hint string) {
 	d.bad[path] = true
 	d.errs.add(d.tree.errorAt(n, msg, hint))
 }
 
 // value decodes n into v, for which f (perhaps nil) is the struct field.
-func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, f *field) {
+func (d *Document) value(n *yaml.Node, v reflect.Value, path string, f *Field) {
 	d.values[path] = n
 	t := v.Type()
 	if t.Kind() == reflect.Pointer {
@@ -61,9 +48,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, f *field) {
 }
 
 // scalar decodes a single value.
-func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, read func(*yaml.Node, reflect.Value) error, want string, f *field) {
+func (d *Document) scalar(n *yaml.Node, v reflect.Value, path string, read func(*yaml.Node, reflect.Value) error, want string, f *Field) {
 	if n.Kind != yaml.ScalarNode {
-		d.fail(path, n, fmt.Sprintf("%s is %s, not %s", last(path), want, kind(n)), "")
+		d.fail(path, n, fmt.Sprintf("%s is %s, not %s", d.last(path), want, kind(n)), "")
 		return
 	}
 	if isNull(n) {
@@ -71,10 +58,10 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, read func(*
 		if key := d.keys[path]; key != nil && n.Value == "" && d.tree.text(key) == d.tree.text(n) {
 			at = key
 		}
-		d.fail(path, at, fmt.Sprintf("%s needs a value: %s", last(path), want), "")
+		d.fail(path, at, fmt.Sprintf("%s needs a value: %s", d.last(path), want), "")
 		return
 	}
-	if f != nil && f.off != "" && n.Value == f.off {
+	if f != nil && f.Off != "" && n.Value == f.Off {
 		v.SetZero()
 		return
 	}
@@ -88,49 +75,50 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, read func(*
 }
 
 // structure decodes a mapping with fixed keys.
-func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
+func (d *Document) structure(n *yaml.Node, v reflect.Value, path string) {
 	t := v.Type()
-	if t == reflect.TypeFor[Action]() && n.Kind == yaml.ScalarNode && slices.Contains(shorthands, n.Value) {
+	words := shorthands(t)
+	if n.Kind == yaml.ScalarNode && slices.Contains(words, n.Value) {
 		n = shorthand(n)
 	}
-	fields := fieldsOf(t)
+	fields := FieldsOf(t)
 	if isNull(n) {
 		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	}
 	if n.Kind != yaml.MappingNode {
 		hint := "keys: " + strings.Join(names(fields), ", ")
-		if t == reflect.TypeFor[Action]() {
-			hint = `write "do: drop", or a mapping such as "do: {duplicate: 3}"; ` + hint
+		if e, ok := reflect.Zero(t).Interface().(Exampler); ok {
+			hint = "write " + e.Example() + "; " + hint
 		}
-		d.fail(path, n, fmt.Sprintf("%s is a mapping, not %s", last(path), kind(n)), hint)
+		d.fail(path, n, fmt.Sprintf("%s is a mapping, not %s", d.last(path), kind(n)), hint)
 		return
 	}
 	seen := d.pairs(n, path, func(key string, kn, vn *yaml.Node) {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == key })
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == key })
 		if i < 0 {
 			d.unknownKey(path, key, kn, fields)
 			return
 		}
 		f := fields[i]
-		d.value(vn, v.Field(f.index), join(path, key), &f)
+		d.value(vn, v.Field(f.Index), Join(path, key), &f)
 	})
 	for _, f := range fields {
 		switch {
-		case seen[f.name]:
-		case f.required:
+		case seen[f.Name]:
+		case f.Required:
 			at := n
 			if key := d.keys[path]; key != nil && path != "" {
 				at = key
 			}
-			d.fail(join(path, f.name), at, fmt.Sprintf("missing key %q%s", f.name, in(path)), wantHint(f))
+			d.fail(Join(path, f.Name), at, fmt.Sprintf("missing key %q%s", f.Name, d.in(path)), wantHint(f))
 		default:
-			f.setDefault(v.Field(f.index))
+			f.SetDefault(v.Field(f.Index))
 		}
 	}
 }
 
 // pairs calls f for every key of a mapping but repeated ones, and returns the keys.
-func (d *decoder) pairs(n *yaml.Node, path string, f func(key string, kn, vn *yaml.Node)) map[string]bool {
+func (d *Document) pairs(n *yaml.Node, path string, f func(key string, kn, vn *yaml.Node)) map[string]bool {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		kn, vn := n.Content[i], n.Content[i+1]
@@ -140,13 +128,13 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key string, kn, vn *ya
 		}
 		key := kn.Value
 		if len(key) > longestKey { // paths are kept for every value below: a long key would multiply
-			d.fail(path, kn, fmt.Sprintf("key %s is too long", quote(key)), fmt.Sprintf("keys have %d characters at most", longestKey))
+			d.fail(path, kn, fmt.Sprintf("key %s is too long", unit.Quote(key)), fmt.Sprintf("keys have %d characters at most", longestKey))
 			continue
 		}
-		p := join(path, key)
+		p := Join(path, key)
 		if seen[key] {
 			first := d.keys[p]
-			d.fail(p, kn, fmt.Sprintf("duplicate key %s", quote(key)), fmt.Sprintf("it stands in line %d already", first.Line))
+			d.fail(p, kn, fmt.Sprintf("duplicate key %s", unit.Quote(key)), fmt.Sprintf("it stands in line %d already", first.Line))
 			continue
 		}
 		seen[key], d.keys[p] = true, kn
@@ -156,31 +144,31 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key string, kn, vn *ya
 }
 
 // unknownKey reports a key that does not exist, and what was perhaps meant.
-func (d *decoder) unknownKey(path, key string, at *yaml.Node, fields []field) {
+func (d *Document) unknownKey(path, key string, at *yaml.Node, fields []Field) {
 	if d.errs.full() { // looking for the nearest name takes time, and nobody would see it
 		d.errs.More++
 		return
 	}
 	msg, hint := unknownKey(key, fields)
-	d.fail(join(path, key), at, msg, hint)
+	d.fail(Join(path, key), at, msg, hint)
 }
 
-func unknownKey(key string, fields []field) (msg, hint string) {
+func unknownKey(key string, fields []Field) (msg, hint string) {
 	valid := names(fields)
 	hint = "valid keys: " + strings.Join(valid, ", ")
 	if near := spelling.Nearest(key, valid); near != "" {
 		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 	}
-	return fmt.Sprintf("unknown key %s", quote(key)), hint
+	return fmt.Sprintf("unknown key %s", unit.Quote(key)), hint
 }
 
 // mapping decodes a mapping with free keys: nodes and sysctls.
-func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, f *field) {
+func (d *Document) mapping(n *yaml.Node, v reflect.Value, path string, f *Field) {
 	if isNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		d.fail(path, n, fmt.Sprintf("%s is a mapping, not %s", last(path), kind(n)), "")
+		d.fail(path, n, fmt.Sprintf("%s is a mapping, not %s", d.last(path), kind(n)), "")
 		return
 	}
 	if msg := f.tooMany(len(n.Content) / 2); msg != "" {
@@ -191,23 +179,23 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, f *field) 
 	v.Set(reflect.MakeMap(t))
 	d.pairs(n, path, func(key string, kn, vn *yaml.Node) {
 		elem := reflect.New(t.Elem()).Elem()
-		d.value(vn, elem, join(path, key), nil)
+		d.value(vn, elem, Join(path, key), nil)
 		v.SetMapIndex(reflect.ValueOf(key), elem)
 	})
 }
 
 // list decodes a sequence into a slice or an array.
-func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, f *field) {
+func (d *Document) list(n *yaml.Node, v reflect.Value, path string, f *Field) {
 	array := v.Kind() == reflect.Array
 	if isNull(n) && !array {
 		return
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.fail(path, n, fmt.Sprintf("%s is a list, not %s", last(path), kind(n)), "")
+		d.fail(path, n, fmt.Sprintf("%s is a list, not %s", d.last(path), kind(n)), "")
 		return
 	}
 	if array && len(n.Content) != v.Len() {
-		d.fail(path, n, fmt.Sprintf("%s names two nodes, not %d", last(path), len(n.Content)), "such as [client, web]")
+		d.fail(path, n, fmt.Sprintf("%s names two nodes, not %d", d.last(path), len(n.Content)), "such as [client, web]")
 		return
 	}
 	if msg := f.tooMany(len(n.Content)); msg != "" {
@@ -220,6 +208,19 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, f *field) {
 	for i, c := range n.Content {
 		d.value(c, v.Index(i), fmt.Sprintf("%s[%d]", path, i), nil)
 	}
+}
+
+// A Shortener is a mapping with keys that may stand alone for the whole of it, set to true: "do: drop".
+type Shortener interface{ Shorthands() []string }
+
+// An Exampler is a mapping that can show how it is written.
+type Exampler interface{ Example() string }
+
+func shorthands(t reflect.Type) []string {
+	if s, ok := reflect.Zero(t).Interface().(Shortener); ok {
+		return s.Shorthands()
+	}
+	return nil
 }
 
 // shorthand is {drop: true} for the scalar drop, and so on.
@@ -239,11 +240,11 @@ func kind(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	}
-	return quote(n.Value)
+	return unit.Quote(n.Value)
 }
 
-// join appends a key to a path: nodes.web.service.
-func join(path, key string) string {
+// Join appends a key to a path: nodes.web.service.
+func Join(path, key string) string {
 	if path == "" {
 		return key
 	}
@@ -251,9 +252,9 @@ func join(path, key string) string {
 }
 
 // last names the value at path in a message: the last key of it.
-func last(path string) string {
+func (d *Document) last(path string) string {
 	if path == "" {
-		return "a scenario"
+		return "a " + d.format.Noun
 	}
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	if strings.HasSuffix(name, "]") {
@@ -262,13 +263,13 @@ func last(path string) string {
 			return fmt.Sprintf("item %d of %s", i+1, list)
 		}
 	}
-	return clip(name)
+	return unit.Clip(name)
 }
 
 // in says where a key is missing.
-func in(path string) string {
+func (d *Document) in(path string) string {
 	if path == "" {
 		return ""
 	}
-	return " in " + last(path)
+	return " in " + d.last(path)
 }

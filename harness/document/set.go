@@ -1,4 +1,4 @@
-package scenario
+package document
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ruleout/ruleout/harness/spelling"
+	"github.com/ruleout/ruleout/harness/unit"
 )
 
 // step is one part of a --set path.
@@ -28,10 +29,10 @@ type edit struct {
 
 // set works path=value into the tree, before it is decoded: what comes out is treated
 // as if it had been written in the file, except that mistakes are shown in the argument.
-func (t *tree) set(arg string, order int) *Error {
-	e := &edit{tree: t, arg: arg, text: newText("--set "+clip(arg), []byte(arg), order)}
-	if len(arg) > mostBytes/16 {
-		return e.fail(0, 1, "longer than "+Size(mostBytes/16).String(), "")
+func (t *tree) set(arg string, order int, into reflect.Type) *Error {
+	e := &edit{tree: t, arg: arg, text: newText(t.main.format, "--set "+unit.Clip(arg), []byte(arg), order)}
+	if len(arg) > MostBytes/16 {
+		return e.fail(0, 1, "longer than "+unit.Size(MostBytes/16).String(), "")
 	}
 	path, value, ok := strings.Cut(arg, "=")
 	if !ok {
@@ -48,7 +49,7 @@ func (t *tree) set(arg string, order int) *Error {
 	if err != nil {
 		return err
 	}
-	return e.walk(t.root, reflect.TypeFor[Scenario](), steps, v)
+	return e.walk(t.root, into, steps, v)
 }
 
 // fail makes an error that underlines length bytes of the argument from offset.
@@ -61,7 +62,7 @@ func (e *edit) failStep(s step, msg, hint string) *Error { return e.fail(s.at, l
 
 // value parses the right-hand side, which begins at offset of the argument, as YAML.
 func (e *edit) value(value string, offset int) (*yaml.Node, *Error) {
-	right := newText(e.text.name, []byte(value), e.text.order)
+	right := newText(e.text.format, e.text.name, []byte(value), e.text.order)
 	n, err := read(right, []byte(value))
 	col := utf8.RuneCountInString(e.arg[:offset])
 	if err != nil {
@@ -140,17 +141,17 @@ func (e *edit) walk(n *yaml.Node, t reflect.Type, steps []step, v *yaml.Node) *E
 			rest = nil
 		}
 	default:
-		fields := fieldsOf(t)
+		fields := FieldsOf(t)
 		for _, f := range fields {
-			if f.name == s.name {
-				next = f.typ
+			if f.Name == s.name {
+				next = f.Type
 			}
 		}
 		if next == nil {
 			msg, hint := unknownKey(s.name, fields)
 			return e.failStep(s, msg, hint)
 		}
-		if t == reflect.TypeFor[Action]() && n.Kind == yaml.ScalarNode && slices.Contains(shorthands, n.Value) {
+		if n.Kind == yaml.ScalarNode && slices.Contains(shorthands(t), n.Value) {
 			from := e.tree.text(n)
 			*n = *shorthand(n)
 			for _, c := range n.Content {
@@ -182,7 +183,7 @@ func (e *edit) enter(n *yaml.Node, t, next reflect.Type, s step, rest []step, v 
 		return nil
 	}
 	if t.Kind() == reflect.Map && len(rest) > 0 {
-		return e.failStep(s, fmt.Sprintf("no node %s", quote(s.name)), nearHint(s.name, have))
+		return e.failStep(s, fmt.Sprintf("no %s %s", singular(t.Elem()), unit.Quote(s.name)), NearHint(s.name, have))
 	}
 	col := utf8.RuneCountInString(e.arg[:s.at]) + 1
 	key := &yaml.Node{Kind: yaml.ScalarNode, Value: s.name, Line: 1, Column: col}
@@ -202,8 +203,7 @@ func (e *edit) enter(n *yaml.Node, t, next reflect.Type, s step, rest []step, v 
 	return nil
 }
 
-// index finds the item of a list that s names: by number, or a link and a load by its
-// two ends (client-edge), a fault by its name.
+// index finds the item of a list that s names: by number, or by a name that it has, see [Namer].
 func (e *edit) index(n *yaml.Node, elem reflect.Type, s step) (int, *Error) {
 	if i, err := strconv.Atoi(s.name); err == nil {
 		if i >= 0 && i < len(n.Content) {
@@ -219,20 +219,30 @@ func (e *edit) index(n *yaml.Node, elem reflect.Type, s step) (int, *Error) {
 				continue
 			}
 			if found >= 0 {
-				return 0, e.failStep(s, fmt.Sprintf("%s could be item %d and item %d", quote(s.name), found, i), "use the number in brackets, counted from 0")
+				return 0, e.failStep(s, fmt.Sprintf("%s could be item %d and item %d", unit.Quote(s.name), found, i), "use the number in brackets, counted from 0")
 			}
 			found = i
 		}
 	}
 	if found < 0 {
-		return 0, e.failStep(s, fmt.Sprintf("no item %s", quote(s.name)), nearHint(s.name, have))
+		return 0, e.failStep(s, fmt.Sprintf("no item %s", unit.Quote(s.name)), NearHint(s.name, have))
 	}
 	return found, nil
 }
 
+// A Namer is an item of a list that has names in a path. word returns the text of a key of the
+// item, or of the item i of the list that is there.
+type Namer interface {
+	Names(word func(key string, i int) string) []string
+}
+
 // itemNames returns what an item of a list may be called in a path.
 func itemNames(item *yaml.Node, elem reflect.Type) []string {
-	word := func(key string, i int) string {
+	namer, ok := reflect.Zero(elem).Interface().(Namer)
+	if !ok || item.Kind != yaml.MappingNode {
+		return nil
+	}
+	return namer.Names(func(key string, i int) string {
 		for k := 0; k+1 < len(item.Content); k += 2 {
 			n := item.Content[k+1]
 			switch {
@@ -244,24 +254,19 @@ func itemNames(item *yaml.Node, elem reflect.Type) []string {
 			}
 		}
 		return ""
-	}
-	if item.Kind != yaml.MappingNode {
-		return nil
-	}
-	switch elem {
-	case reflect.TypeFor[Fault]():
-		return []string{word("name", -1)}
-	case reflect.TypeFor[Traffic]():
-		return []string{word("from", -1) + "-" + word("to", -1)}
-	case reflect.TypeFor[Link]():
-		a, b := word("between", 0), word("between", 1)
-		return []string{a + "-" + b, b + "-" + a}
-	}
-	return nil
+	})
 }
 
-// nearHint proposes one of the names there are.
-func nearHint(name string, have []string) string {
+// singular names the values of a mapping in a message, by their type.
+func singular(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return strings.ToLower(t.Name())
+}
+
+// NearHint proposes one of the names there are.
+func NearHint(name string, have []string) string {
 	if len(have) == 0 {
 		return ""
 	}
@@ -279,7 +284,7 @@ func nearHint(name string, have []string) string {
 func clipList(list []string) string {
 	short := make([]string, len(list))
 	for i, s := range list {
-		short[i] = clip(s)
+		short[i] = unit.Clip(s)
 	}
 	return strings.Join(short, ", ")
 }

@@ -1,4 +1,9 @@
-package scenario
+package unit
+
+import (
+	"reflect"
+	"strings"
+)
 
 // Duration is a span of time in nanoseconds. In a file: 20ms, 800us, 1m30s.
 type Duration int64
@@ -20,13 +25,13 @@ type Speed int
 
 // Units of each quantity, by how many base units they are worth.
 var (
-	durationUnits = []unit{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}
-	rateUnits     = []unit{{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}}
-	sizeUnits     = []unit{{"B", 1}, {"kB", 1e3}, {"KiB", 1 << 10}, {"MB", 1e6}, {"MiB", 1 << 20}, {"GB", 1e9}, {"GiB", 1 << 30}}
+	durationUnits = []scale{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}
+	rateUnits     = []scale{{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}}
+	sizeUnits     = []scale{{"B", 1}, {"kB", 1e3}, {"KiB", 1 << 10}, {"MB", 1e6}, {"MiB", 1 << 20}, {"GB", 1e9}, {"GiB", 1 << 30}}
 	// The base of a frequency is an event an hour, so that all of these are whole.
-	frequencyUnits = []unit{{"/s", 3600}, {"/m", 60}, {"/h", 1}}
-	shareUnits     = []unit{{"%", 1}}
-	speedUnits     = []unit{{"mips", 1}}
+	frequencyUnits = []scale{{"/s", 3600}, {"/m", 60}, {"/h", 1}}
+	shareUnits     = []scale{{"%", 1}}
+	speedUnits     = []scale{{"mips", 1}}
 )
 
 // Spellings that are refused, and why. A person who writes one of them means something;
@@ -47,6 +52,41 @@ var (
 	}
 	frequencySlips = map[string]string{"/sec": "/s", "/second": "/s", "/min": "/m", "/minute": "/m", "/hour": "/h", "rps": "/s", "Hz": "/s", "hz": "/s"}
 )
+
+// Kind describes a kind of quantity, for schemas and references.
+type Kind struct {
+	// What it is called: duration.
+	What string
+	// Pattern is a regular expression for how it is spelt, in the dialect of JSON Schema.
+	Pattern string
+}
+
+// Of returns the kind of one of the types of this package.
+func Of(t reflect.Type) (Kind, bool) {
+	k, ok := map[reflect.Type]*kind{
+		reflect.TypeFor[Duration](): durations, reflect.TypeFor[Rate](): rates, reflect.TypeFor[Size](): sizes,
+		reflect.TypeFor[Frequency](): frequencies, reflect.TypeFor[Share](): shares, reflect.TypeFor[Speed](): speeds,
+	}[t]
+	if !ok {
+		return Kind{}, false
+	}
+	_, what, _ := strings.Cut(k.what, " ")
+	return Kind{What: what, Pattern: k.pattern()}, true
+}
+
+func (k *kind) pattern() string {
+	var units []string
+	for _, u := range k.units {
+		if units = append(units, u.name); u.name == "us" {
+			units = append(units, "µs")
+		}
+	}
+	one := `[0-9]+(\.[0-9]+)?(` + strings.Join(units, "|") + `)`
+	if k.compound {
+		return "^(" + one + ")+$"
+	}
+	return "^" + one + "$"
+}
 
 // ParseDuration reads a duration: a decimal number with the unit ns, us (or µs), ms, s, m
 // or h, or several of falling unit, as in 1m30s. It must be a whole number of nanoseconds.
