@@ -59,6 +59,24 @@ func (c *Conn) Add(index int, handle, parent uint32, q Qdisc) error {
 	if _, err := c.execute(request(index, handle, parent, &q), 0); err != nil {
 		return fmt.Errorf("add netem: %w", err)
 	}
+	return c.verify(index, handle, &q)
+}
+
+// Change tells a netem that is there something else, reads it back and compares. What q leaves out stays
+// as it is in the kernel, the Table too; loss models and slots begin anew. Packets that the qdisc holds
+// keep the times that they have got.
+func (c *Conn) Change(index int, handle, parent uint32, q Qdisc) error {
+	if err := q.check(); err != nil {
+		return fmt.Errorf("change netem: %w", err)
+	}
+	if _, err := c.execute(message(0, index, handle, parent, &q), 0); err != nil {
+		return fmt.Errorf("change netem: %w", err)
+	}
+	return c.verify(index, handle, &q)
+}
+
+// verify reads a netem back and compares it with what was asked for.
+func (c *Conn) verify(index int, handle uint32, q *Qdisc) error {
 	list, err := c.List()
 	if err != nil {
 		return fmt.Errorf("read netem back: %w", err)
@@ -70,7 +88,7 @@ func (c *Conn) Add(index int, handle, parent uint32, q Qdisc) error {
 		if s.Netem == nil {
 			return fmt.Errorf("read netem back: found a %s", s.Kind)
 		}
-		if err := compare(&q, s.Netem); err != nil {
+		if err := compare(q, s.Netem); err != nil {
 			return fmt.Errorf("read netem back: %w", err)
 		}
 		return nil

@@ -15,7 +15,8 @@
 // Traps of the kernel's that callers must know:
 //   - Limit counts packets that are held for any reason, delay included. Beyond it
 //     netem drops, and says so only in its drop counter.
-//   - Jitter reorders packets, since each gets a time of its own.
+//   - Jitter reorders packets, since each gets a time of its own. With a Rate as well, it does not: a packet
+//     is sent after the last one that waits, however short its own delay.
 //   - Reorder without latency does nothing; reordered packets skip latency and rate.
 //   - A copy made by Duplicate re-enters at the device's root qdisc. Kernels from
 //     about 6.12.34 and 6.15.4 refuse a duplicating netem beside another netem on one device.

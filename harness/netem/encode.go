@@ -16,6 +16,7 @@ const (
 	attrCorrelation = 1
 	attrReorder     = 3
 	attrCorrupt     = 4
+	attrDelayTable  = 2
 	attrLoss        = 5
 	attrRate        = 6
 	attrECN         = 7
@@ -49,6 +50,10 @@ func (q *Qdisc) check() error {
 		return fmt.Errorf("jitter of %v is beyond the kernel's %v", q.Jitter, time.Duration(math.MaxInt32))
 	case q.Rate != nil && q.Rate.BytesPerSecond == 0:
 		return errors.New("rate 0")
+	case q.Table != nil && (len(q.Table) == 0 || len(q.Table) > mostValues):
+		return fmt.Errorf("a distribution of %d values, want 1 to %d", len(q.Table), mostValues)
+	case q.Table != nil && q.Jitter == 0:
+		return errors.New("a distribution without jitter")
 	case q.Model != nil && q.Loss != 0:
 		return errors.New("loss and a loss model exclude each other")
 	}
@@ -110,12 +115,23 @@ func (q *Qdisc) options() *nl.RtAttr {
 	if q.Seed != nil {
 		o.AddRtAttr(attrSeed, u64(*q.Seed))
 	}
+	if q.Table != nil {
+		b := make([]byte, 0, 2*len(q.Table))
+		for _, v := range q.Table {
+			b = order.AppendUint16(b, uint16(v))
+		}
+		o.AddRtAttr(attrDelayTable, b)
+	}
 	return o
 }
 
 // request is the whole message that adds q to the device with this index.
 func request(index int, handle, parent uint32, q *Qdisc) *nl.NetlinkRequest {
-	r := nl.NewNetlinkRequest(unix.RTM_NEWQDISC, unix.NLM_F_ACK|unix.NLM_F_EXCL|unix.NLM_F_CREATE)
+	return message(unix.NLM_F_EXCL|unix.NLM_F_CREATE, index, handle, parent, q)
+}
+
+func message(flags, index int, handle, parent uint32, q *Qdisc) *nl.NetlinkRequest {
+	r := nl.NewNetlinkRequest(unix.RTM_NEWQDISC, unix.NLM_F_ACK|flags)
 	r.AddData(&nl.TcMsg{Family: unix.AF_UNSPEC, Ifindex: int32(index), Handle: handle, Parent: parent})
 	r.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("netem")))
 	r.AddData(q.options())

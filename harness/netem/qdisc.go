@@ -10,9 +10,12 @@ import (
 type Qdisc struct {
 	// Latency is added to each packet; nanosecond resolution, 0 to 292 years.
 	Latency time.Duration
-	// Jitter varies Latency uniformly by up to so much either way; at most 2.1 s
+	// Jitter varies Latency uniformly by up to so much either way, or as Table says; at most 2.1 s
 	// (the kernel caps it at the largest 32-bit integer of nanoseconds).
 	Jitter time.Duration
+	// Table is the distribution of the delay; nil is uniform. The kernel does not tell which table it
+	// has, so it alone is not read back.
+	Table Table
 	// Limit is the most packets held at once; at least 1.
 	Limit uint32
 	// Loss, Duplicate and Corrupt are shares of all packets. Reorder is the share of
@@ -62,8 +65,8 @@ type Rate struct {
 }
 
 // Slot releases packets in bursts: slots are MinDelay to MaxDelay apart and carry at
-// most MaxPackets and MaxBytes (0: no bound). Delay and Jitter need a distribution
-// table, which this package does not send.
+// most MaxPackets and MaxBytes (0: no bound). DistDelay and DistJitter need a distribution
+// table of slots, which this package does not send.
 type Slot struct {
 	MinDelay, MaxDelay    time.Duration
 	MaxPackets, MaxBytes  int32
