@@ -7,6 +7,10 @@ SCENARIOS ?= $(wildcard scenarios/*.yaml)
 RUNS      ?= 20
 JOBS      ?= 2
 
+# Series of kernels that results are compared on, with the suites that have them where apt
+# is set up for none that does.
+SERIES    ?= 5.10=bullseye-security,bullseye 6.1=bookworm-security,bookworm 6.12=bookworm-backports,trixie 7=sid,forky
+
 # The program is also the guest's first process, so it has to be static; and two
 # clones of the repository have to build the same bytes, whatever their paths.
 export CGO_ENABLED := 0
@@ -14,13 +18,16 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test test-scenario soak bench lint generate clean help go
+.PHONY: build setup kernels test test-scenario soak bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
 
 setup: build ## get what is missing: QEMU and a kernel
 	@bin/ruleout setup $(if $(KERNEL),--kernel $(KERNEL))
+
+kernels: setup ## get a kernel of each series that is not in the store: SERIES=…
+	@failed=0; for s in $(SERIES); do bin/ruleout setup --kernel $${s%%=*} --suite $${s#*=} || failed=$$?; done; exit $$failed
 
 test: setup ## set up, and run all tests, those that boot kernels included
 	go test -count=1 -p 1 -timeout 20m ./...

@@ -84,8 +84,9 @@ func (u *ui) check(c doctor.Check) {
 }
 
 type setupCmd struct {
-	Kernel string `help:"Kernel that has to be there, such as 6.12; without it any will do." placeholder:"NAME"`
-	DryRun bool   `help:"Say what would be done, and do nothing."`
+	Kernel string   `help:"Kernel that has to be there, such as 6.12; without it any will do." placeholder:"NAME"`
+	Suite  []string `help:"Suites of the distribution to look for the kernel in if apt is set up for none that has it; the first that has it counts." placeholder:"SUITE"`
+	DryRun bool     `help:"Say what would be done, and do nothing."`
 }
 
 func (*setupCmd) Help() string {
@@ -94,10 +95,11 @@ func (*setupCmd) Help() string {
 Examples:
 
   ruleout setup
-  ruleout setup --kernel 6.12`
+  ruleout setup --kernel 6.12
+  ruleout setup --kernel 6.12 --suite bookworm-backports,trixie`
 }
 
 // Run carries the command out.
 func (c *setupCmd) Run(ctx context.Context, u *ui) error {
-	return doctor.Mend(ctx, doctor.MendOptions{Kernel: c.Kernel, DryRun: c.DryRun, Say: &progress{u: u}})
+	return doctor.Mend(ctx, doctor.MendOptions{Kernel: c.Kernel, Suites: c.Suite, DryRun: c.DryRun, Say: &progress{u: u}})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/ruleout/ruleout/harness/kernel"
@@ -104,15 +105,19 @@ func (c *kernelListCmd) Run(u *ui) error {
 
 type kernelPullCmd struct {
 	Pattern string `arg:"" optional:"" help:"Series, release or package; without it the distribution's own kernel." placeholder:"KERNEL"`
+	Suite   string `help:"Suite of the distribution to get it from, such as bookworm-backports; without it those that apt is set up for." placeholder:"SUITE"`
 }
 
 func (*kernelPullCmd) Help() string {
 	return `The package comes through apt, which verifies its signature. The newest that fits is taken. Nothing is installed.
 
+With --suite, apt looks where the machine's sources point to, but into another suite, with lists of its own that are gone afterwards. The machine's apt is not touched, and the kernel does not become the default.
+
 Examples:
 
   ruleout kernel pull
   ruleout kernel pull 6.1
+  ruleout kernel pull 5.10 --suite bullseye-security
   ruleout kernel pull linux-image-6.1.0-56-rt-amd64`
 }
 
@@ -122,7 +127,13 @@ func (c *kernelPullCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	k, err := store.Pull(ctx, c.Pattern, &progress{u: u})
+	pull := store.Pull
+	if c.Suite != "" {
+		pull = func(ctx context.Context, pattern string, progress io.Writer) (*kernel.Kernel, error) {
+			return store.PullFrom(ctx, c.Suite, pattern, progress)
+		}
+	}
+	k, err := pull(ctx, c.Pattern, &progress{u: u})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ var (
 type MendOptions struct {
 	// Kernel that has to be in the store, as [kernel.Store.Pull] understands it. Empty means any.
 	Kernel string
+	// Suites of the distribution in which the kernel is looked for, in this order, if it is not
+	// in those that apt is set up for.
+	Suites []string
 	// DryRun says what would be done, and does nothing.
 	DryRun bool
 	// Say is told what is going to be done, and what the tools print. It may be nil.
@@ -96,7 +99,33 @@ func mendKernel(ctx context.Context, o MendOptions) error {
 	if o.DryRun {
 		return nil
 	}
-	if _, err = store.Pull(ctx, o.Kernel, o.Say); err == nil || ctx.Err() != nil {
+	if err = pull(ctx, store, o); err == nil || ctx.Err() != nil {
+		return err
+	}
+	errs := []error{err}
+	for _, suite := range o.Suites {
+		fmt.Fprintf(o.Say, "it is not there; trying: ruleout kernel pull %s --suite %s\n", o.Kernel, suite)
+		if _, err := store.PullFrom(ctx, suite, o.Kernel, o.Say); err == nil || ctx.Err() != nil {
+			return err
+		} else {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == 1 {
+		return err
+	}
+	var texts []string
+	for _, err := range errs {
+		texts = append(texts, err.Error())
+	}
+	return problem.Wrap(problem.Machine, fmt.Errorf("get kernel %s: it is nowhere here: %s", o.Kernel, strings.Join(texts, "; ")),
+		"fetch its packages from where your distribution has them, and import them: ruleout kernel add FILES; see docs/guides/kernels.md")
+}
+
+// pull gets a kernel from where apt is set up for, with fresh lists if need be.
+func pull(ctx context.Context, store *kernel.Store, o MendOptions) error {
+	_, err := store.Pull(ctx, o.Kernel, o.Say)
+	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	as, denied := privileged(ctx)

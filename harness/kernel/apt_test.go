@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,9 +27,18 @@ type repository struct {
 	work string
 }
 
-// newRepository serves packages over HTTP to the apt of this process and its children.
+// newRepository serves packages over HTTP to the apt of this process and its children, as
+// something that is no distribution.
 func newRepository(t *testing.T, packages ...pkg) *repository {
-	for _, tool := range []string{"apt-get", "apt-cache"} {
+	r := newServer(t)
+	r.sources(t, "deb [trusted=yes] "+r.url+" ./\n")
+	require.NoError(t, os.WriteFile(filepath.Join(r.root, "Packages"), r.index(t, packages...), 0o644))
+	return r
+}
+
+// newServer serves nothing yet.
+func newServer(t *testing.T) *repository {
+	for _, tool := range []string{"apt-get", "apt-cache", "apt-config"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("no %s on this machine; TestPullWithoutApt runs", tool)
 		}
@@ -55,10 +66,29 @@ Acquire::http::Proxy "DIRECT";
 Acquire::Retries "0";
 APT::Sandbox::User "root";
 `, r.work)
-	require.NoError(t, os.WriteFile(filepath.Join(r.work, "apt.conf"), []byte(conf), 0o644))
+	r.configure(t, conf)
 	require.NoError(t, os.WriteFile(filepath.Join(r.work, "status"), nil, 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(r.work, "sources.list"), []byte("deb [trusted=yes] "+r.url+" ./\n"), 0o644))
 	t.Setenv("APT_CONFIG", filepath.Join(r.work, "apt.conf"))
+	return r
+}
+
+// configure adds to apt's configuration.
+func (r *repository) configure(t *testing.T, conf string) {
+	file := filepath.Join(r.work, "apt.conf")
+	old, err := os.ReadFile(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(t, err)
+	}
+	require.NoError(t, os.WriteFile(file, append(old, conf...), 0o644))
+}
+
+// sources replaces apt's sources.
+func (r *repository) sources(t *testing.T, lines string) {
+	require.NoError(t, os.WriteFile(filepath.Join(r.work, "sources.list"), []byte(lines), 0o644))
+}
+
+// index puts packages where they are served, and returns the list of them.
+func (r *repository) index(t *testing.T, packages ...pkg) []byte {
 	var index bytes.Buffer
 	for _, p := range packages {
 		data := p.bytes()
@@ -66,8 +96,7 @@ APT::Sandbox::User "root";
 		require.NoError(t, os.WriteFile(filepath.Join(r.root, name), data, 0o644))
 		fmt.Fprintf(&index, "%sFilename: ./%s\nSize: %d\nSHA256: %x\n\n", p.control(), name, len(data), sha256.Sum256(data))
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(r.root, "Packages"), index.Bytes(), 0o644))
-	return r
+	return index.Bytes()
 }
 
 func (r *repository) update(t *testing.T) {
@@ -217,7 +246,7 @@ func TestPullWithoutANetwork(t *testing.T) {
 	r := newRepository(t, debian()...)
 	r.update(t)
 	// Port 1 of the loopback refuses connections.
-	require.NoError(t, os.WriteFile(filepath.Join(r.work, "apt.conf"), append(read(t, filepath.Join(r.work, "apt.conf")), `Acquire::http::Proxy "http://127.0.0.1:1";`...), 0o644))
+	r.configure(t, `Acquire::http::Proxy "http://127.0.0.1:1";`)
 	s := newStore(t)
 	_, err := s.Pull(context.Background(), "", nil)
 	require.Contains(t, problem.HintOf(err), "check the network", "%v", err)

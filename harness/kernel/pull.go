@@ -127,7 +127,7 @@ func (a *apt) resolve(ctx context.Context, pattern string) ([]candidate, error) 
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, problem.Wrap(problem.Machine, errors.New("pull a kernel: apt knows no kernel packages"), updateHint)
+		return nil, problem.Wrap(problem.Machine, errors.New("pull a kernel: apt knows no kernel packages"+a.where()), a.listHint())
 	}
 	var wanted []string
 	switch {
@@ -151,11 +151,10 @@ func (a *apt) resolve(ctx context.Context, pattern string) ([]candidate, error) 
 		}
 	}
 	if pattern == "" {
-		return nil, problem.Wrap(problem.Machine, errors.New("pull the distribution's kernel: apt has none of "+strings.Join(wanted, ", ")),
-			updateHint+"; or name a package: ruleout kernel pull linux-image-…")
+		return nil, problem.Wrap(problem.Machine, errors.New("pull the distribution's kernel: apt has none of "+strings.Join(wanted, ", ")+a.where()),
+			a.listHint()+"; or name a package: ruleout kernel pull linux-image-…")
 	}
-	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: apt has no package %s%s", pattern, didYouMean(pattern, all)),
-		"to see what there is: apt-cache pkgnames linux-image-; if it should be there: sudo apt-get update")
+	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: apt has no package %s%s%s", pattern, a.where(), didYouMean(pattern, all)), a.otherHint("PACKAGE"))
 }
 
 // series returns the image packages of a series or release, the best first.
@@ -180,8 +179,24 @@ func (a *apt) series(ctx context.Context, all []string, pattern string) ([]strin
 	if k := choose(kernels, pattern); k != nil {
 		return []string{"linux-image-" + k.Release}, nil
 	}
-	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull kernel %s: apt has no such kernel, but %s", pattern, seriesOf(kernels)),
-		"if the distribution has it: sudo apt-get update; for another release's kernels see docs/guides/kernels.md")
+	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull kernel %s: apt has no such kernel%s, but %s", pattern, a.where(), seriesOf(kernels)), a.otherHint(pattern))
+}
+
+// where says which lists a message is about.
+func (a *apt) where() string {
+	if a.suite == "" {
+		return ""
+	}
+	return " in " + a.suite
+}
+
+// otherHint is where else a kernel may be.
+func (a *apt) otherHint(what string) string {
+	const elsewhere = "docs/guides/kernels.md says which suites have others"
+	if a.suite != "" {
+		return elsewhere
+	}
+	return "if the distribution has it: sudo apt-get update; if another suite has it: ruleout kernel pull " + what + " --suite SUITE; " + elsewhere
 }
 
 // seriesOf lists the series of kernels for a message: 6.1 and 6.12.
@@ -216,7 +231,7 @@ func (a *apt) parts(ctx context.Context, p candidate) ([]candidate, error) {
 		}
 		q, ok := next[name]
 		if !ok {
-			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.name, name), updateHint)
+			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.name, name), a.listHint())
 		}
 		p = q
 	}
@@ -247,7 +262,7 @@ func (a *apt) complete(ctx context.Context, image candidate, release string) ([]
 				continue
 			}
 			if !ok {
-				return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", image.name, name), updateHint)
+				return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", image.name, name), a.listHint())
 			}
 			packages = append(packages, p)
 			queue = append(queue, p.depends...)
