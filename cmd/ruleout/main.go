@@ -23,6 +23,7 @@ import (
 // cli is the command line.
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
+	Plan     planCmd     `cmd:"" help:"Say what a run of a scenario would do, without running it."`
 	Replay   replayCmd   `cmd:"" help:"Make a recorded run again and compare it to the bit."`
 	Validate validateCmd `cmd:"" help:"Check scenario files without running them."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`

@@ -101,3 +101,16 @@ func Exact(s string) string {
 	}
 	return number + " " + unit
 }
+
+// Rate formats bits a second: 1.50 Mbit/s.
+func Rate(v float64) string {
+	for _, u := range []struct {
+		from, scale float64
+		unit        string
+	}{{999.5e6, 1e9, "Gbit/s"}, {999.5e3, 1e6, "Mbit/s"}, {999.5, 1e3, "kbit/s"}} {
+		if math.Abs(v) >= u.from {
+			return Digits(v/u.scale) + " " + u.unit
+		}
+	}
+	return Digits(v) + " bit/s"
+}

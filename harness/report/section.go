@@ -19,6 +19,7 @@ type section struct {
 	left   int // columns that are text and so stand to the left; the rest are numbers
 	rows   [][]string
 	note   string // a line below the table, or empty
+	most   []int  // widths above which the cells of a column are broken into lines, see fit; 0 for none
 }
 
 // sections makes a record's tables, in reading order. Empty ones are left out.

@@ -163,6 +163,9 @@ func fill(t table.Writer, sec section, paint func(string) string) {
 			align = text.AlignLeft
 		}
 		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
+		if i < len(sec.most) {
+			configs[i].WidthMax, configs[i].WidthMaxEnforcer = sec.most[i], text.WrapSoft
+		}
 	}
 	t.SetColumnConfigs(configs)
 	t.AppendHeader(cells(sec.header, func(s string) string { return s }))

@@ -1,6 +1,10 @@
 package run
 
-import "time"
+import (
+	"time"
+
+	"github.com/ruleout/ruleout/harness/plan"
+)
 
 // Event is something that happened in a run, told while it happens.
 type Event struct {
@@ -14,14 +18,21 @@ type Event struct {
 	Text string `json:"text"`
 }
 
-// Kinds of events, in the order in which a run goes through them.
+// Kinds of events, in the order in which a run goes through them. Those between [Start] and
+// [Drain] are planned: they are the moments of the run's plan, and are told when their time comes.
 const (
 	Build    = "build"
 	Start    = "start"
-	Warmup   = "warmup"
-	Measure  = "measure"
-	FaultOn  = "fault-on"
-	FaultOff = "fault-off"
+	Warmup   = plan.Warmup
+	Measure  = plan.Measure
+	PhaseOn  = plan.PhaseOn
+	FaultOn  = plan.FaultOn
+	RampOn   = plan.RampOn
+	Inject   = plan.Inject
+	RampOff  = plan.RampOff
+	FaultOff = plan.FaultOff
+	PhaseOff = plan.PhaseOff
+	Repeats  = plan.Repeats
 	Drain    = "drain"
 	Done     = "done"
 )

@@ -1,11 +1,10 @@
 package run
 
 import (
-	"fmt"
-	"sort"
 	"sync"
 	"time"
 
+	"github.com/ruleout/ruleout/harness/plan"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -44,11 +43,11 @@ func (t *teller) follow(begin time.Duration, s *scenario.Scenario) {
 	t.mu.Lock()
 	t.begin = begin
 	t.mu.Unlock()
-	plan := planned(s)
+	events := planned(s)
 	t.done.Add(1)
 	go func() {
 		defer t.done.Done()
-		for _, e := range plan {
+		for _, e := range events {
 			timer := time.NewTimer(begin + e.At - monotonic())
 			select {
 			case <-timer.C:
@@ -71,18 +70,10 @@ func (t *teller) close() {
 
 // planned lists what a scenario says will happen, in order of time.
 func planned(s *scenario.Scenario) []Event {
-	duration := time.Duration(s.Duration)
-	plan := []Event{
-		{At: -time.Duration(s.Warmup), Kind: Warmup, Text: fmt.Sprintf("load begins; measuring in %s", s.Warmup)},
-		{At: 0, Kind: Measure, Text: fmt.Sprintf("measuring for %s", s.Duration)},
+	moments := plan.Moments(s)
+	events := make([]Event, len(moments))
+	for i, m := range moments {
+		events[i] = Event(m)
 	}
-	for _, f := range s.Faults {
-		at := time.Duration(f.At)
-		plan = append(plan, Event{At: at, Kind: FaultOn, Text: f.Name})
-		if end := at + time.Duration(f.For); f.For != 0 && end < duration {
-			plan = append(plan, Event{At: end, Kind: FaultOff, Text: f.Name})
-		}
-	}
-	sort.SliceStable(plan, func(i, j int) bool { return plan[i].At < plan[j].At })
-	return plan
+	return events
 }

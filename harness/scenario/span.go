@@ -35,6 +35,18 @@ func (f *Fault) Spans(duration Duration, most int) (list []Span, more bool) {
 	return list, false
 }
 
+// Repetitions is how many spans there are in a measured window of this length.
+func (f *Fault) Repetitions(duration Duration) int64 {
+	if f.Every == 0 {
+		return 1
+	}
+	n := int64((duration - f.At + f.Every - 1) / f.Every) // that begin within the window
+	if f.Times > 0 {
+		n = min(n, int64(f.Times))
+	}
+	return max(n, 1)
+}
+
 // manySpans is how many repetitions of a fault are compared with those of others.
 const manySpans = 1000
 

@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"math"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// Cost is an estimate of what a run takes in the vm backend. It knows the load and nothing of what faults add to it.
+type Cost struct {
+	Virtual   float64 `json:"virtual"`    // s of the run's own time, the building and the draining included
+	Busy      float64 `json:"busy"`       // s of it in which the emulated CPU is not idle
+	WallLeast float64 `json:"wall_least"` // s on a machine with a core to spare
+	WallMost  float64 `json:"wall_most"`  // s
+}
+
+// What a run costs, measured: see docs/architecture/plan.md for the figures and the commands.
+const (
+	// overhead is virtual time before the warm-up and after the window.
+	overhead = 0.7
+	// perPacket is emulated CPU time for a packet on one link, ends included, at 500 mips.
+	perPacket = 25e-6
+	// perSecond is the share of the CPU that the harness and the kernel's ticks take of an idle second at 500 mips.
+	perSecond = 0.005
+	// startLeast and startMost are wall times of a run that does nothing, its template being there or not.
+	startLeast, startMost = 1.0, 6.0
+	// busyLeast and busyMost are wall times of a busy second of the guest at 500 mips.
+	busyLeast, busyMost = 2.0, 4.0
+	// segment is the payload of a full segment with timestamps at an MTU of 1500.
+	segment = 1448
+)
+
+// cost estimates, from requests, their CPU and the packets that they take.
+func (p *Plan) cost(s *scenario.Scenario) Cost {
+	slower := 500 / float64(s.Machine.Speed) // emulated time of an instruction, against 500 mips
+	packets, cpu := 0., 0.
+	for i := range s.Load {
+		node := s.Nodes[s.Load[i].To]
+		if node == nil || node.Service == nil || node.Service.PHP == nil {
+			continue
+		}
+		n := float64(p.Load[i].Requests)
+		php := node.Service.PHP
+		hops := float64(distance(s, s.Load[i].From, s.Load[i].To))
+		connect := 7. // SYN, SYN-ACK, ACK and two times FIN and ACK
+		if s.Load[i].HTTP.Keepalive {
+			connect = 0
+		}
+		packets += n * hops * (connect + exchange(size(php.Request.Response)))
+		if php.Request.CPU != nil {
+			cpu += n * seconds(*php.Request.CPU)
+		}
+		if q := float64(php.Request.Queries); q > 0 && php.Database != "" {
+			connect := 7.
+			if php.Persistent {
+				connect = 0
+			}
+			row := 0.
+			if db := s.Nodes[php.Database]; db != nil && db.Service != nil && db.Service.SQL != nil {
+				row = size(db.Service.SQL.Row)
+			}
+			packets += n * float64(distance(s, s.Load[i].To, php.Database)) * (connect + q*exchange(row))
+		}
+	}
+	virtual := p.Warmup + p.Duration + overhead
+	busy := cpu + packets*perPacket*slower + virtual*perSecond*slower
+	busy = math.Min(busy, virtual)
+	return Cost{
+		Virtual: round(virtual), Busy: round(busy),
+		WallLeast: coarse(startLeast + busy*busyLeast/slower), WallMost: coarse(startMost + busy*busyMost/slower),
+	}
+}
+
+// exchange is the number of packets of a question and its answer: segments, and an ACK for every second of them.
+func exchange(answer float64) float64 {
+	return 2 + math.Ceil(answer/segment)*1.5
+}
+
+func size(s *scenario.Size) float64 {
+	if s == nil {
+		return 0
+	}
+	return float64(*s)
+}
+
+// distance is the number of links on a shortest way, 0 when there is none.
+func distance(s *scenario.Scenario, from, to string) int {
+	steps := map[string]int{from: 0}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		for i := range s.Links {
+			a, b := s.Links[i].Between[0], s.Links[i].Between[1]
+			if b == queue[0] {
+				a, b = b, a
+			}
+			if _, seen := steps[b]; a == queue[0] && !seen {
+				steps[b] = steps[a] + 1
+				queue = append(queue, b)
+			}
+		}
+	}
+	return steps[to]
+}
+
+func round(v float64) float64 { return math.Round(v*100) / 100 }
+
+// coarse rounds to what a guess is worth: tenths below ten seconds, whole seconds above.
+func coarse(v float64) float64 {
+	if v < 10 {
+		return math.Round(v*10) / 10
+	}
+	return math.Round(v)
+}

@@ -1,0 +1,191 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/ruleout/ruleout/harness/plan"
+	"github.com/ruleout/ruleout/harness/quantity"
+)
+
+// PlanOptions of [Plan]. The zero value is plain text of 80 columns.
+type PlanOptions struct {
+	// Color marks titles.
+	Color bool
+	// ASCII draws the picture without block characters.
+	ASCII bool
+	// Width of a line; 0 stands for 80.
+	Width int
+}
+
+// Plan writes what a run would do, for a terminal.
+func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
+	if o.Width == 0 {
+		o.Width = 80
+	}
+	p := &printer{w: w, color: o.Color}
+	p.line("%s  seed %d", p.paint(text.Bold, pl.Scenario), pl.Seed)
+	for _, l := range wrap(pl.About, o.Width) {
+		p.line("%s", l)
+	}
+	for _, sec := range []section{planNodes(pl), planLinks(pl), planLoad(pl), planFaults(pl), planRamps(pl)} {
+		if len(sec.rows) == 0 {
+			continue
+		}
+		p.line("")
+		p.line("%s", p.paint(text.Bold, sec.title))
+		sec.fit(o.Width - 2)
+		p.table(sec)
+		for _, note := range lines(sec.note) {
+			p.line("  %s", p.paint(text.Faint, note))
+		}
+	}
+	p.line("")
+	p.line("%s", p.paint(text.Bold, "Timeline"))
+	for _, l := range pl.Picture(plan.Canvas{Width: o.Width - 2, ASCII: o.ASCII}) {
+		p.line("  %s", l)
+	}
+	p.line("")
+	for _, m := range pl.Moments {
+		p.line("  %+9.3f  %-9s  %s", m.At, m.Kind, m.Text)
+	}
+	p.line("  %+9.3f  %-9s  %s", pl.Duration, "end", "of the measured window; the last requests are waited for")
+	if len(pl.Expect) > 0 {
+		p.line("")
+		p.line("%s", p.paint(text.Bold, "Expected"))
+		for _, e := range pl.Expect {
+			p.line("  %s", e)
+		}
+	}
+	p.line("")
+	for _, l := range wrap(PlanCost(pl), o.Width) {
+		p.line("%s", l)
+	}
+	return p.err
+}
+
+// PlanCost says what a run is estimated to cost.
+func PlanCost(pl *plan.Plan) string {
+	c := pl.Cost
+	return fmt.Sprintf("estimate: %s of virtual time, for about %s of which the guest's CPU is busy: %s to %s of wall time on an idle core. What faults add (retransmissions, a loop of ACKs) is not in it.",
+		quantity.Seconds(c.Virtual), quantity.Seconds(c.Busy), quantity.Exact(quantity.Seconds(c.WallLeast)), quantity.Exact(quantity.Seconds(c.WallMost)))
+}
+
+func planNodes(pl *plan.Plan) section {
+	sec := section{title: "Nodes", left: 2, header: []string{"node", "does"}}
+	for _, n := range pl.Nodes {
+		does := n.Does
+		if does == "" {
+			does = none
+		}
+		sec.rows = append(sec.rows, []string{n.Name, does})
+	}
+	return sec
+}
+
+func planLinks(pl *plan.Plan) section {
+	sec := section{title: "Links", left: 1, header: []string{"link", "delay one way", "rate", "queue", "MTU"}}
+	for _, l := range pl.Links {
+		rate, queue := none, none
+		if l.Rate > 0 {
+			rate = quantity.Exact(quantity.Rate(float64(l.Rate)))
+		}
+		if l.Queue > 0 {
+			queue = quantity.Plural(int64(l.Queue), "packet")
+		}
+		sec.rows = append(sec.rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue, quantity.Count(int64(l.MTU))})
+	}
+	return sec
+}
+
+func planLoad(pl *plan.Plan) section {
+	sec := section{title: "Load", left: 1, header: []string{"what", "from", "to", "requests", "of them measured"}}
+	for _, l := range pl.Load {
+		sec.rows = append(sec.rows, []string{
+			l.Does, moment(l.Begin), moment(l.End), quantity.Count(l.Requests), quantity.Count(l.Measured),
+		})
+	}
+	return sec
+}
+
+// moment writes a time of the run's own clock.
+func moment(at float64) string { return plan.TickText(at) + " s" }
+
+func planFaults(pl *plan.Plan) section {
+	sec := section{title: "Faults", left: 4, header: []string{"fault", "link", "does", "when"}}
+	for _, f := range pl.Faults {
+		sec.rows = append(sec.rows, []string{f.Name, f.Link[0] + " – " + f.Link[1], f.Does, f.When})
+		for _, s := range f.Forge {
+			sec.note = join(sec.note, f.Name+": "+s)
+		}
+	}
+	return sec
+}
+
+// planRamps lists the values of ramps, a row each.
+func planRamps(pl *plan.Plan) section {
+	sec := section{title: "Ramps", left: 2, header: []string{"fault", "value, from how long after its beginning"}}
+	for _, f := range pl.Faults {
+		var steps []string
+		for _, s := range f.Ramp {
+			steps = append(steps, fmt.Sprintf("%s (%s)", s.Value, quantity.Exact(quantity.Seconds(s.After))))
+		}
+		if len(steps) > 0 {
+			sec.rows = append(sec.rows, []string{f.Name, strings.Join(steps, ", ")})
+		}
+	}
+	return sec
+}
+
+// leastColumn is what [section.fit] leaves of a column of text.
+const leastColumn = 18
+
+// fit makes columns of text narrower, the widest first, until the table is no wider than width.
+func (s *section) fit(width int) {
+	widths := make([]int, len(s.header))
+	total := 2 * (len(s.header) - 1)
+	for i := range s.header {
+		widths[i] = text.RuneWidthWithoutEscSequences(s.header[i])
+		for _, row := range s.rows {
+			widths[i] = max(widths[i], text.RuneWidthWithoutEscSequences(row[i]))
+		}
+		total += widths[i]
+	}
+	s.most = make([]int, s.left)
+	for total > width {
+		widest := 0
+		for i := range s.left {
+			if widths[i] > widths[widest] {
+				widest = i
+			}
+		}
+		if s.left == 0 || widths[widest] <= leastColumn {
+			return
+		}
+		widths[widest]--
+		total--
+		s.most[widest] = widths[widest]
+	}
+}
+
+// wrap breaks a text into lines.
+func wrap(s string, width int) []string {
+	var out []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		if line != "" && text.RuneWidthWithoutEscSequences(line)+1+text.RuneWidthWithoutEscSequences(word) > width {
+			out, line = append(out, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line == "" {
+		return out
+	}
+	return append(out, line)
+}
