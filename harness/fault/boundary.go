@@ -13,6 +13,9 @@ type boundary struct {
 	next int
 	// entrance heeds the gate.
 	entrance bool
+	// tap captures what comes by, at the two ends of the path; numbered says that packets have numbers.
+	tap      tap
+	numbered bool
 }
 
 // program returns a direct-action program for the ingress side of clsact.
@@ -22,16 +25,25 @@ type boundary struct {
 // namespace a veth leaves the mark alone (skb_scrub_packet with xnet false).
 func (b boundary) program(s *state) (*ebpf.Program, error) {
 	var a assembler
-	a.add(asm.Mov.Reg(asm.R6, asm.R1))
+	a.add(asm.Mov.Reg(ctx, asm.R1))
 	if b.entrance {
 		a.control(asm.R0, s, gate)
 		a.add(asm.JNE.Imm(asm.R0, 0, "closed"))
 	}
 	a.count(s, b.count)
-	if b.next == 0 {
+	if b.entrance && b.tap.on() {
+		a.number(s, b.count)
+	}
+	a.tap(b.tap, s, nil)
+	switch {
+	case b.next == 0:
 		a.verdict(verdictOK)
-	} else {
-		a.set(asm.R6, skbMark, 0)
+	case !b.numbered:
+		a.set(ctx, skbMark, 0)
+	case !b.entrance:
+		a.unmark()
+	}
+	if b.next != 0 {
 		a.add(asm.Mov.Imm(asm.R1, int32(b.next)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
 	}
 	if b.entrance {

@@ -34,6 +34,11 @@ func newLab(t *testing.T, link string, faults ...string) *lab {
 
 func buildLab(t *testing.T, link string, faults ...string) *lab {
 	t.Helper()
+	return buildCapturingLab(t, Capture{}, link, faults...)
+}
+
+func buildCapturingLab(t *testing.T, c Capture, link string, faults ...string) *lab {
+	t.Helper()
 	text := "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {}}\nlinks:\n  - {between: [a, b]" + link + "}\n"
 	if len(faults) > 0 {
 		text += "faults:\n"
@@ -48,7 +53,7 @@ func buildLab(t *testing.T, link string, faults ...string) *lab {
 	n, err := topology.Build(ctx, s)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })
-	w, err := Install(ctx, n, s)
+	w, err := InstallCapturing(ctx, n, s, c)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
 	return &lab{w, n, w.plan}

@@ -18,6 +18,8 @@ type plan struct {
 	// places tell for each fault which paths and stages it is: one for each direction in which
 	// it acts, in the order of the paths.
 	places [][]role
+	// rings are one for each link, if packets are captured.
+	rings []*ring
 }
 
 // path is one direction of a link.
@@ -30,6 +32,8 @@ type path struct {
 	last *netem.Qdisc
 	// first is the counter of the first boundary; each stage adds one behind it, and the far node a last one.
 	first slot
+	// sent and received capture packets at the two ends.
+	sent, received tap
 }
 
 // stage is a place on a path where packets are touched: one veth pair.

@@ -31,6 +31,8 @@ type selector struct {
 	flow   *scenario.Flow
 	// when is when the fault acts.
 	when schedule
+	// tap captures what is chosen.
+	tap tap
 }
 
 // schedule is when a fault acts, relative to the start of the measured window, and how its value
@@ -123,7 +125,11 @@ const noPrealloc = 1
 // match jumps to "pass" for packets that are not of the class or not in the window, and
 // counts the others. It leaves the flow on the stack if a draw is to follow.
 func (s selector) match(a *assembler, st *state) {
-	a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, 0, "pass"))
+	a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word))
+	if s.tap.on() {
+		a.add(asm.And.Imm(asm.R0, cloneMark)) // the other bits are the packet's number
+	}
+	a.add(asm.JNE.Imm(asm.R0, 0, "pass"))
 	a.control(asm.R0, st, s.orders+startWord)
 	a.add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
 	a.add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word))
@@ -201,13 +207,19 @@ func asInt64(u uint64) int64 { return int64(u) }
 // by which no netem copies them again. A clone is a packet like any other.
 func (s selector) act(a *assembler, st *state) {
 	a.count(st, s.chosen)
+	a.tap(s.tap, st, nil)
 	if s.clones == 0 {
 		if s.bands > 0 {
 			a.set(ctx, skbPriority, actingBand)
 		}
 		return
 	}
-	a.set(ctx, skbMark, cloneMark) // clones come by here again: they are to pass
+	// Clones come by here again: they are to pass.
+	if s.tap.on() {
+		a.add(asm.LoadMem(asm.R1, ctx, skbMark, asm.Word), asm.Or.Imm(asm.R1, cloneMark), asm.StoreMem(ctx, skbMark, asm.R1, asm.Word))
+	} else {
+		a.set(ctx, skbMark, cloneMark)
+	}
 	for range s.clones {
 		a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
 	}

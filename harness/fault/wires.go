@@ -49,11 +49,17 @@ type place struct {
 //
 // Errors are of kind [problem.Machine] where the kernel lacks something or a right is
 // missing, and of kind [problem.Usage] where a fault has no place.
-func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario) (_ *Wires, err error) {
+func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario) (*Wires, error) {
+	return InstallCapturing(ctx, n, s, Capture{})
+}
+
+// InstallCapturing is [Install] with packets captured from now on, see [Wires.Captured].
+func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scenario, c Capture) (_ *Wires, err error) {
 	p, err := newPlan(s)
 	if err != nil {
 		return nil, err
 	}
+	p.addTaps(s, c)
 	if len(n.Links()) != len(s.Links) {
 		return nil, fmt.Errorf("the network has %d links, the scenario %d", len(n.Links()), len(s.Links))
 	}
@@ -71,6 +77,12 @@ func Install(ctx context.Context, n *topology.Network, s *scenario.Scenario) (_ 
 		return nil, err
 	}
 	w.undo.Push(w.state.Close)
+	for _, r := range p.rings {
+		if err := r.open(); err != nil {
+			return nil, bpfError(err)
+		}
+		w.undo.Push(r.Close)
+	}
 	for _, l := range w.links {
 		if err := w.open(l); err != nil {
 			return nil, err
@@ -140,7 +152,7 @@ func (w *Wires) build(i int) error {
 		}
 		w.devices[device{p.link, next, rootHandle}] = place{role{i, -1}, 0}
 	}
-	arrival := boundary{count: p.boundary(p.boundaries() - 1)}
+	arrival := boundary{count: p.boundary(p.boundaries() - 1), tap: p.received}
 	if err := w.stand(wire, arrival, to.Node, to.Device, to.Index); err != nil {
 		return err
 	}
@@ -156,7 +168,7 @@ func (w *Wires) build(i int) error {
 		for band, handle := range handles {
 			w.devices[device{p.link, pair.in.Index, handle}] = place{role{i, j}, band}
 		}
-		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
+		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next, numbered: p.sent.on()}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
 			return err
 		}
 		if err := wire.up(pair); err != nil {
@@ -164,7 +176,7 @@ func (w *Wires) build(i int) error {
 		}
 		next = pair.in.Index
 	}
-	entrance := boundary{count: p.boundary(0), next: next, entrance: true}
+	entrance := boundary{count: p.boundary(0), next: next, entrance: true, tap: p.sent, numbered: p.sent.on()}
 	return w.stand(wire, entrance, link.Wire, from.WireDevice, from.WireIndex)
 }
 

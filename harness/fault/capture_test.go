@@ -1,0 +1,157 @@
+package fault
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/capture"
+)
+
+// events reads the ring of the lab's link.
+func (l *lab) events(t *testing.T) (list []capture.Event, wire capture.Wire) {
+	t.Helper()
+	taken, rings, err := l.Captured(1)
+	require.NoError(t, err)
+	require.Len(t, rings, 1)
+	require.EqualValues(t, 1, taken.Begin)
+	require.NoError(t, rings[0].Content(func(b []byte) error {
+		r := capture.NewReader(bytes.NewReader(b))
+		for {
+			e, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			require.NoError(t, err)
+			e.Data = bytes.Clone(e.Data)
+			list = append(list, e)
+		}
+	}))
+	return list, taken.Wires[0]
+}
+
+// seenAt are the events of a point.
+func seenAt(list []capture.Event, point int) (out []capture.Event) {
+	for _, e := range list {
+		if e.Point == point {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func ids(list []capture.Event) (out []uint32) {
+	for _, e := range list {
+		out = append(out, e.ID)
+	}
+	return out
+}
+
+const (
+	sentByA, receivedByB, firstFault, secondFault = 0, 1, 2, 3 // points
+)
+
+func TestEveryPacketIsCapturedAtEveryPoint(t *testing.T) {
+	const n = 500
+	l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 20}, ", delay: 1ms",
+		"name: dup, from: a, do: {duplicate: 2}, select: {chance: 20%}",
+		"name: loss, from: a, do: {drop: true}, select: {chance: 30%}")
+	require.NoError(t, l.Arm(monotonic(t), labSeed))
+	d := l.datagrams(t, false)
+	d.send(t, n)
+	r, because := l.receipts(t)
+	require.Empty(t, because)
+	list, wire := l.events(t)
+	require.Equal(t, []int64{n, r[1].Out, r[0].Chosen, r[1].Chosen, 0, 0}, wire.Seen)
+	require.Equal(t, []int64{0, 0, 0, 0, 0, 0}, wire.Lost)
+
+	sent := seenAt(list, sentByA)
+	require.Len(t, sent, n)
+	for i, e := range sent {
+		require.EqualValues(t, i+1, e.ID)
+		require.Equal(t, 14+20+8+4, e.Length)
+		udp := gopacket.NewPacket(e.Data, layers.LayerTypeEthernet, gopacket.Default).Layer(layers.LayerTypeUDP).(*layers.UDP)
+		require.Equal(t, []byte{0, 0, byte(i >> 8), byte(i)}, udp.Payload)
+	}
+	// The second fault sees copies as packets of their own, with the number of the original.
+	var dup []uint32
+	for i := range n {
+		if decide("dup", .2).chosen(d.flow, uint64(i)) {
+			dup = append(dup, uint32(i+1))
+		}
+	}
+	require.Equal(t, dup, ids(seenAt(list, firstFault)))
+	behind, _ := copied(upTo(n), d.flow, decide("dup", .2), 2)
+	var lost []uint32
+	for i, number := range behind {
+		if decide("loss", .3).chosen(d.flow, uint64(i)) {
+			lost = append(lost, uint32(number+1))
+		}
+	}
+	require.Equal(t, lost, ids(seenAt(list, secondFault)))
+
+	received := seenAt(list, receivedByB)
+	arrived := d.received(t)
+	require.Len(t, received, len(arrived))
+	for i, e := range received {
+		require.EqualValues(t, arrived[i], int(e.Data[44])<<8|int(e.Data[45]))
+	}
+	for i := 1; i < len(list); i++ {
+		require.GreaterOrEqual(t, list[i].Time, list[i-1].Time)
+	}
+}
+
+func TestASnapLengthCutsPackets(t *testing.T) {
+	for _, c := range []struct{ snap, kept, small int }{{64, 64, 46}, {600, 600, 46}, {capture.Whole, 1514, 46}} {
+		l := buildCapturingLab(t, Capture{Snap: c.snap, Memory: 1 << 20}, "", "name: all, from: b, do: watch")
+		require.NoError(t, l.Arm(monotonic(t), labSeed))
+		l.transfer(t, 30_000, false)
+		_, because := l.receipts(t)
+		require.Empty(t, because)
+		list, _ := l.events(t)
+		full := 0
+		for _, e := range list {
+			require.Len(t, e.Data, min(e.Length, c.kept))
+			if e.Length == 1514 {
+				full++
+			}
+		}
+		require.Greater(t, full, 30)
+	}
+}
+
+// A ring that is full keeps the first packets, without a gap, and counts the others at their points.
+func TestAFullRingKeepsTheFirstPackets(t *testing.T) {
+	const n = 3000
+	l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 10}, "", "name: some, from: a, do: watch, select: {chance: 10%}")
+	require.NoError(t, l.Arm(monotonic(t), labSeed))
+	d := l.datagrams(t, false)
+	d.send(t, n)
+	_, because := l.receipts(t)
+	require.Empty(t, because)
+	require.Len(t, d.received(t), n, "the packets themselves do not mind")
+	list, wire := l.events(t)
+	require.EqualValues(t, minRing, wire.Room)
+	sent := seenAt(list, sentByA)
+	for i, e := range sent {
+		require.EqualValues(t, i+1, e.ID)
+	}
+	require.EqualValues(t, n-len(sent), wire.Lost[sentByA])
+	require.EqualValues(t, n-len(seenAt(list, receivedByB)), wire.Lost[receivedByB])
+	require.Equal(t, wire.Seen[firstFault], wire.Lost[firstFault]+int64(len(seenAt(list, firstFault))))
+	require.Greater(t, len(sent), 200)
+	require.Positive(t, wire.Lost[firstFault])
+}
+
+func TestNothingIsCapturedUnasked(t *testing.T) {
+	l := newLab(t, "", "name: all, from: b, do: watch")
+	taken, rings, err := l.Captured(0)
+	require.NoError(t, err)
+	require.Nil(t, taken)
+	require.Empty(t, rings)
+}
