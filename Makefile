@@ -42,7 +42,8 @@ bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/topology
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 
-lint: go ## golangci-lint and actionlint, as Go tools
+lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go tools
+	go mod tidy -diff
 	go tool -modfile=$(LINT)/golangci-lint/go.mod golangci-lint run
 	go tool -modfile=$(LINT)/actionlint/go.mod actionlint
 
