@@ -6,6 +6,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -118,7 +119,7 @@ func (r *replayed) print(u *ui) {
 	case r.Equal:
 		u.printf("the same to the bit, although the provenance differs:\n")
 	default:
-		u.printf("the replay differs in %d fields\n", len(r.Differences))
+		u.printf("the replay differs in %s\n", quantity.Plural(int64(len(r.Differences)), "field"))
 		r.printFirst(u)
 		if !r.SameKey {
 			u.printf("\nthe provenance differs, so it need not repeat:\n")

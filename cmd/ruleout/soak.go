@@ -8,6 +8,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/soak"
 )
@@ -111,7 +112,7 @@ func printSoak(u *ui, results []*soak.Result) error {
 	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "scenario\tkernel\tQEMU\tequal\trate\truns/s\tdigest\tother seed")
 	for _, r := range results {
-		other := fmt.Sprintf("differs in %d fields", r.OtherSeedDiffers)
+		other := "differs in " + quantity.Plural(int64(r.OtherSeedDiffers), "field")
 		if r.OtherSeedDiffers == 0 {
 			other = "THE SAME"
 		}
@@ -123,11 +124,11 @@ func printSoak(u *ui, results []*soak.Result) error {
 	}
 	for _, r := range results {
 		if r.Failed > 0 {
-			u.printf("\n%s on %s: %d runs gave no record; the first: %s\n", r.Scenario, r.Kernel, r.Failed, r.Failure)
+			u.printf("\n%s on %s: %s gave no record; the first: %s\n", r.Scenario, r.Kernel, quantity.Plural(int64(r.Failed), "run"), r.Failure)
 		}
 		for i, d := range r.Differences {
 			if i == 0 {
-				u.printf("\n%s on %s: the first run that differs does so in %d fields:\n", r.Scenario, r.Kernel, len(r.Differences))
+				u.printf("\n%s on %s: the first run that differs does so in %s:\n", r.Scenario, r.Kernel, quantity.Plural(int64(len(r.Differences)), "field"))
 			}
 			if i == 5 {
 				u.printf("  …\n")

@@ -30,6 +30,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/run"
 )
 
@@ -164,11 +165,7 @@ func (u *ui) fail(ctx context.Context, err error) int {
 
 // mistakes tells what is wrong with a file: each mistake by itself, then how many there were.
 func (u *ui) mistakes(list *document.Errors, code int) {
-	n := len(list.List) + list.More
-	what := fmt.Sprintf("%d mistakes", n)
-	if n == 1 {
-		what = "1 mistake"
-	}
+	what := quantity.Plural(int64(len(list.List)+list.More), "mistake")
 	if len(list.List) > 0 {
 		what += " in " + list.List[0].File
 	}

@@ -73,7 +73,7 @@ func Outcome(r *result.Record) (word, why string) {
 	}
 	switch {
 	case failed > 0:
-		return OutcomeFailed, fmt.Sprintf("%d of %d expectations failed", failed, len(r.Expect))
+		return OutcomeFailed, fmt.Sprintf("%d of %s failed", failed, quantity.Plural(int64(len(r.Expect)), "expectation"))
 	case len(r.Expect) == 0:
 		return OutcomeMet, "nothing was expected"
 	case len(r.Expect) == 1:

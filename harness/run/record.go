@@ -8,6 +8,7 @@ import (
 	"github.com/ruleout/ruleout/harness/expect"
 	"github.com/ruleout/ruleout/harness/load"
 	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -76,7 +77,7 @@ func behind(s *scenario.Scenario, results []load.Result) []string {
 				i, l.From, late.Round(time.Microsecond), l.HTTP.Late))
 		}
 		if r.Abandoned > 0 {
-			reasons = append(reasons, fmt.Sprintf("load[%d] from %s gave up %d requests whose fate was open", i, l.From, r.Abandoned))
+			reasons = append(reasons, fmt.Sprintf("load[%d] from %s gave up %s whose fate was open", i, l.From, quantity.Plural(r.Abandoned, "request")))
 		}
 	}
 	return reasons

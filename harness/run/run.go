@@ -14,6 +14,7 @@ import (
 	"github.com/ruleout/ruleout/harness/load"
 	"github.com/ruleout/ruleout/harness/probe"
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/topology"
@@ -125,7 +126,8 @@ func (r *Prepared) Close() error {
 // build makes the network and the wires.
 func (r *Prepared) build(ctx context.Context) error {
 	s := r.scenario
-	r.teller.tell(Build, fmt.Sprintf("%d nodes, %d links, %d faults", len(s.Nodes), len(s.Links), len(s.Faults)))
+	r.teller.tell(Build, fmt.Sprintf("%s, %s, %s",
+		quantity.Plural(int64(len(s.Nodes)), "node"), quantity.Plural(int64(len(s.Links)), "link"), quantity.Plural(int64(len(s.Faults)), "fault")))
 	network, err := topology.Build(ctx, s)
 	if err != nil {
 		return fmt.Errorf("build network: %w", err)

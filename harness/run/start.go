@@ -11,6 +11,7 @@ import (
 	"github.com/ruleout/ruleout/harness/cgroup"
 	"github.com/ruleout/ruleout/harness/load"
 	"github.com/ruleout/ruleout/harness/probe"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/service"
 	"github.com/ruleout/ruleout/harness/topology"
 )
@@ -27,7 +28,8 @@ func (r *Prepared) start(ctx context.Context) error {
 			return err
 		}
 	}
-	r.teller.tell(Start, fmt.Sprintf("%d services and %d generators are ready", len(r.programs.services), len(r.programs.loads)))
+	r.teller.tell(Start, fmt.Sprintf("%s and %s are ready",
+		quantity.Plural(int64(len(r.programs.services)), "service"), quantity.Plural(int64(len(r.programs.loads)), "generator")))
 	return r.openProbe(groups)
 }
 
