@@ -35,6 +35,7 @@ var machine = []Metric{
 	{"machine.load1", One, Lower, "the kernel's one-minute load average at the end of the window", false},
 	{"machine.runqueue.mean", One, Lower, "mean number of runnable tasks", false},
 	{"machine.runqueue.max", One, Lower, "most runnable tasks at once", false},
+	{"machine.recorder.late", Seconds, Lower, "how late the recorder took its first or its last reading, whichever was later; over 1 % of the window makes the run invalid", false},
 	{"machine.recorder.cpu", One, Neither, "share of the machine's CPU time that the recording itself took, its BPF programs apart", true},
 }
 

@@ -59,6 +59,7 @@ func (r *recorder) machineMetrics(first, last *sample, put func(string, float64)
 	put("machine.runqueue.mean", float64(last.queue-first.queue)/window)
 	put("machine.runqueue.max", float64(r.queueMax))
 	put("machine.recorder.cpu", float64(r.own)/whole)
+	put("machine.recorder.late", float64(r.late)/1e9)
 }
 
 // busy is the share of the machine's CPU time between two samples that was not idle.

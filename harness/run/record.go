@@ -8,6 +8,7 @@ import (
 	"github.com/ruleout/ruleout/harness/expect"
 	"github.com/ruleout/ruleout/harness/load"
 	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/probe"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -38,6 +39,7 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 		return nil, err
 	}
 	r.invalid = append(r.invalid, behind(s, r.traffic)...)
+	r.invalid = append(r.invalid, outOfStep(r.seen, window)...)
 	rec.InvalidBecause = append([]string{}, r.invalid...)
 	rec.Valid = len(r.invalid) == 0
 	rec.Expect = evaluate(s, rec)
@@ -81,6 +83,17 @@ func behind(s *scenario.Scenario, results []load.Result) []string {
 		}
 	}
 	return reasons
+}
+
+// outOfStep says whether the recorder's window is too far from the one in which the load and the
+// faults acted: over a hundredth of it. So much of a counter may then be of something else.
+func outOfStep(seen *probe.Result, window time.Duration) []string {
+	bound := window / 100
+	if seen.Late <= bound {
+		return nil
+	}
+	return []string{fmt.Sprintf("the recorder was %s late at an end of the measured window, the bound is 1 %% of that, %s",
+		seen.Late.Round(time.Microsecond), bound)}
 }
 
 func faultMetrics(receipts []result.Receipt) map[string]float64 {

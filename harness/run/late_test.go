@@ -1,0 +1,67 @@
+package run_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/run"
+)
+
+// hog keeps the CPU for a while from all that has no higher real-time priority, the recorder and
+// the generators among it.
+func hog(t *testing.T, d time.Duration) {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and dies with its priority
+		err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 90}, 0)
+		for began := time.Now(); time.Since(began) < d; {
+		}
+		done <- err
+	}()
+	t.Cleanup(func() { require.NoError(t, <-done) })
+}
+
+func TestARecorderThatIsLateMakesTheRunInvalid(t *testing.T) {
+	// The window is 2 s, so that 20 ms are too much.
+	for _, c := range []struct {
+		name   string
+		before time.Duration // the window at which the CPU is taken away
+		hogged time.Duration
+		least  float64 // that the recorder is late, s; at most it is twice that and 10 ms
+		late   bool
+	}{
+		{"at the beginning", 20 * time.Millisecond, 60 * time.Millisecond, 0.03, true},
+		{"a little", 20 * time.Millisecond, 30 * time.Millisecond, 0.005, false},
+		{"in the middle", -500 * time.Millisecond, 60 * time.Millisecond, 0, false},
+		{"at the end", -1980 * time.Millisecond, 60 * time.Millisecond, 0.03, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := parse(t, small)
+			rec, err := run.Run(t.Context(), canonical(t, s), seed, func(e run.Event) {
+				if e.Kind == run.Warmup {
+					go func() {
+						time.Sleep(-e.At - c.before)
+						hog(t, c.hogged)
+					}()
+				}
+			})
+			require.NoError(t, err)
+			late := rec.Metrics["machine.recorder.late"].Value
+			require.GreaterOrEqual(t, late, c.least)
+			require.Less(t, late, 2*c.least+0.01)
+			reasons := strings.Join(rec.InvalidBecause, "\n")
+			if !c.late {
+				require.NotContains(t, reasons, "the recorder")
+				return
+			}
+			require.False(t, rec.Valid)
+			require.Contains(t, reasons, "the recorder was ")
+			require.Contains(t, reasons, " late at an end of the measured window, the bound is 1 % of that, 20ms")
+		})
+	}
+}
