@@ -16,6 +16,8 @@ type boundary struct {
 	// tap captures what comes by, at the two ends of the path; numbered says that packets have numbers.
 	tap      tap
 	numbered bool
+	// forged counts, for themselves too, packets that were forged in the stage before; nil where there are none.
+	forged *slot
 }
 
 // program returns a direct-action program for the ingress side of clsact.
@@ -31,6 +33,12 @@ func (b boundary) program(s *state) (*ebpf.Program, error) {
 		a.add(asm.JNE.Imm(asm.R0, 0, "closed"))
 	}
 	a.count(s, b.count)
+	if b.forged != nil {
+		a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, forgedMark, "counted"))
+		a.count(s, *b.forged)
+		a.set(ctx, skbMark, 0) // from here on a packet like any other; it has no number
+		a.label("counted")
+	}
 	if b.entrance && b.tap.on() {
 		a.number(s, b.count)
 	}

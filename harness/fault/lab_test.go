@@ -46,6 +46,12 @@ func buildCapturingLab(t *testing.T, c Capture, link string, faults ...string) *
 	for _, f := range faults {
 		text += "  - {link: [a, b], " + f + "}\n"
 	}
+	return installLab(t, text)
+}
+
+// installLab builds any scenario with a link.
+func installLab(t *testing.T, text string) *lab {
+	t.Helper()
 	s, err := scenario.Parse("lab.yaml", []byte(text), nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -45,6 +45,10 @@ type stage struct {
 	netems []netem.Qdisc
 	// choose is meaningless for the link's own queue, which takes all packets.
 	choose selector
+	// forged counts what was forged into the stage, or is nil where nothing is.
+	forged *slot
+	// track says that a tracker stands in the selector's place.
+	track bool
 }
 
 func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
@@ -152,7 +156,11 @@ func newStage(s *scenario.Scenario, j int) (stage, error) {
 	if err := c.check(); err != nil {
 		return stage{}, err
 	}
-	return stage{fault: j, netems: netems, choose: c}, nil
+	st := stage{fault: j, netems: netems, choose: c, track: f.Do.Inject != nil}
+	if st.track {
+		st.forged = new(slot)
+	}
+	return st, nil
 }
 
 // addLink appends what the link itself does. A queue of a stated length in front of a
@@ -185,6 +193,9 @@ func (p *plan) place(d *path) {
 	for i := range d.stages {
 		if s := &d.stages[i]; s.fault >= 0 {
 			s.choose.matched, s.choose.chosen, s.choose.overflow = next(), next(), next()
+			if s.forged != nil {
+				*s.forged = next()
+			}
 		}
 	}
 }

@@ -15,6 +15,9 @@ import (
 // Call it when the traffic has ended. Packets that a node sends later are discarded and
 // not counted, so that the accounts balance even if two nodes never stop talking.
 func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error) {
+	if err := w.stopInjectors(); err != nil {
+		return nil, nil, err
+	}
 	s, err := w.drain(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -46,6 +49,10 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 	r.Name = f.Name
 	say := func(format string, a ...any) {
 		because = append(because, "fault "+f.Name+": "+fmt.Sprintf(format, a...))
+	}
+	if in := w.injectors[i]; in != nil {
+		r = w.injection(in, w.plan.places[i], s, say)
+		return r, because
 	}
 	for _, at := range w.plan.places[i] {
 		part := w.part(f, at, s, say)

@@ -24,8 +24,10 @@ type Wires struct {
 	state   *state
 	wires   []*wire // one for each link
 	devices map[device]place
-	backlog int64 // what the machine had lost there before
-	undo    undo.Stack
+	// injectors are those of the faults that inject, by the fault's index; nil for the others.
+	injectors []*injector
+	backlog   int64 // what the machine had lost there before
+	undo      undo.Stack
 }
 
 // device is how the kernel names a qdisc: link, device index and handle.
@@ -63,7 +65,7 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 	if len(n.Links()) != len(s.Links) {
 		return nil, fmt.Errorf("the network has %d links, the scenario %d", len(n.Links()), len(s.Links))
 	}
-	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]place{}}
+	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]place{}, injectors: make([]*injector, len(s.Faults))}
 	built := false
 	defer func() { // deferred, so that a panic undoes too
 		if !built {
@@ -88,6 +90,9 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 			return nil, err
 		}
 	}
+	if err := w.prepareInjectors(n, s); err != nil {
+		return nil, err
+	}
 	for i := range p.paths {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
@@ -96,6 +101,7 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
 		}
 	}
+	w.undo.Push(w.stopInjectors) // before their sockets are closed
 	built = true
 	return w, nil
 }
@@ -165,10 +171,15 @@ func (w *Wires) build(i int) error {
 		if err != nil {
 			return err
 		}
+		if p.stages[j].track {
+			if err := w.track(i, j, pair); err != nil {
+				return err
+			}
+		}
 		for band, handle := range handles {
 			w.devices[device{p.link, pair.in.Index, handle}] = place{role{i, j}, band}
 		}
-		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next, numbered: p.sent.on()}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
+		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next, numbered: p.sent.on(), forged: p.stages[j].forged}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
 			return err
 		}
 		if err := wire.up(pair); err != nil {
@@ -207,6 +218,9 @@ func (w *Wires) fill(wire *wire, s *stage, p *pair) (handles []uint32, err error
 		}
 		handles = append(handles, handle)
 	}
+	if s.track {
+		return nil, nil
+	}
 	choose := s.choose
 	choose.device = p.in.Index
 	program, flows, err := choose.program(w.state)
@@ -232,7 +246,18 @@ func (w *Wires) Arm(start int64, seed uint64) error {
 		}
 		w.state.orders[i] = orders{uint64(from), until, faultKey(seed, f.Name)}
 	}
-	return w.state.tell()
+	if err := w.state.tell(); err != nil {
+		return err
+	}
+	for _, in := range w.injectors {
+		if in == nil {
+			continue
+		}
+		if err := in.arm(start); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close takes the wires away again, newest part first; links are cut then. Call it

@@ -63,6 +63,22 @@ type Receipt struct {
 	Overlimits int64 `json:"overlimits"`
 	// Interval is the 99.9 % binomial interval for Chosen, given Matched and the chance; empty when chance is 100 %.
 	Interval []int64 `json:"interval,omitempty"`
+	// Messages counts the ICMP messages that told senders of packets that were too long, as they arrived behind the fault.
+	Messages int64 `json:"messages,omitempty"`
+	// Forged names the segments that an injection made up: the first 1000 different ones.
+	Forged []Forged `json:"forged,omitempty"`
+}
+
+// Forged is a TCP segment that no TCP has sent.
+type Forged struct {
+	At      float64 `json:"at"`   // s after the start of the measured window
+	From    string  `json:"from"` // address and port that it seems to come from
+	To      string  `json:"to"`   // address and port that it goes to
+	Seq     uint32  `json:"seq"`  // as in the header
+	Ack     uint32  `json:"ack"`
+	Flags   string  `json:"flags"`   // such as psh+ack
+	Payload int     `json:"payload"` // bytes
+	Count   int     `json:"count"`   // how many of them, one right behind the other
 }
 
 // Load is how the generators kept to their plan, summed over all of them.

@@ -1,0 +1,217 @@
+package fault
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/topology"
+)
+
+// forgedMark is put on packets that were forged. Selectors and trackers let marked packets pass, and the boundary
+// behind the stage counts them for themselves before it takes the mark off.
+// The lowest bit is that of copies, to which selectors do the same; no wire numbers so many packets that the other is used.
+const forgedMark = 1<<30 | cloneMark
+
+// injector carries out one fault that injects segments: when its time comes it reads what the trackers have written
+// down, and sends the segments out on the devices where the trackers stand.
+type injector struct {
+	fault    *scenario.Fault
+	flow     *scenario.Flow
+	from, to []netip.Addr // of the flow's ends
+	times    []scenario.Span
+	table    *ebpf.Map
+	doors    [2]*door // by the side of the link from which packets come
+
+	alarm   *os.File
+	stopped atomic.Bool
+	done    chan struct{}
+	// What it did; to be read once done is closed.
+	rounds          int
+	matched, chosen int64
+	sent            [2]int64 // by side
+	forged          []result.Forged
+	trouble         []string
+	failed          error
+}
+
+// mostForged is how many different forged segments a receipt lists.
+const mostForged = 1000
+
+// newInjector prepares fault i. The caller closes its table.
+func newInjector(n *topology.Network, s *scenario.Scenario, i int) (*injector, error) {
+	f := &s.Faults[i]
+	in := &injector{fault: f, flow: s.Flows[f.Do.Inject.Flow]}
+	if in.flow == nil {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: no flow %s", f.Name, f.Do.Inject.Flow), "")
+	}
+	in.from, in.to = addresses(n, in.flow.From), addresses(n, in.flow.To)
+	in.times, _ = f.Spans(s.Duration, mostRounds)
+	var err error
+	in.table, err = newTable()
+	return in, bpfError(err)
+}
+
+// mostRounds is how often one fault may inject; scenarios have fewer repetitions than that.
+const mostRounds = 1 << 20
+
+// addresses are all those of a node.
+func addresses(n *topology.Network, name string) (list []netip.Addr) {
+	for _, e := range n.Node(name).Ends() {
+		for _, p := range []netip.Prefix{e.Addr4, e.Addr6} {
+			if p.IsValid() {
+				list = append(list, p.Addr())
+			}
+		}
+	}
+	return list
+}
+
+// door is where forged packets enter a path: a device of the wire.
+type door struct {
+	fd     int
+	device unix.SockaddrLinklayer
+}
+
+// openDoor opens one on the device with this index; the calling thread is in its namespace.
+func openDoor(index int) (*door, error) {
+	// Protocol 0 receives nothing.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		if errors.Is(err, unix.EAFNOSUPPORT) {
+			err = unix.EOPNOTSUPP
+		}
+		return nil, missing(fmt.Errorf("open packet socket: %w", err), "packet sockets", "af_packet")
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, forgedMark); err != nil {
+		return nil, errors.Join(missing(fmt.Errorf("mark forged packets: %w", err), "", ""), unix.Close(fd))
+	}
+	return &door{fd: fd, device: unix.SockaddrLinklayer{Ifindex: index}}, nil
+}
+
+func (d *door) send(frame []byte) error {
+	d.device.Protocol = binary.NativeEndian.Uint16(frame[12:])
+	return unix.Sendto(d.fd, frame, 0, &d.device)
+}
+
+func (d *door) Close() error { return unix.Close(d.fd) }
+
+// arm sets the alarm for all times to come. start is that of the measured window, on CLOCK_MONOTONIC.
+func (in *injector) arm(start int64) error {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("create timer: %w", err)
+	}
+	in.alarm, in.done = os.NewFile(uintptr(fd), "timer"), make(chan struct{})
+	go func() {
+		defer close(in.done)
+		for _, t := range in.times {
+			if err := in.wait(start + int64(t.From)); err != nil {
+				if !in.stopped.Load() { // or else the timer was closed
+					in.failed = err
+				}
+				return
+			}
+			if err := in.inject(start, time.Duration(t.From)); err != nil {
+				in.failed = err
+				return
+			}
+			in.rounds++
+		}
+	}()
+	return nil
+}
+
+// wait waits for a time in ns of CLOCK_MONOTONIC. (Go's own timers may be 1 ms late.) It fails when
+// the alarm is closed.
+func (in *injector) wait(at int64) error {
+	raw, err := in.alarm.SyscallConn() // holds on to the descriptor, which stop may close meanwhile
+	if err == nil {
+		var refused error
+		err = raw.Control(func(fd uintptr) {
+			when := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // a time of 0 would stop the timer
+			refused = unix.TimerfdSettime(int(fd), unix.TFD_TIMER_ABSTIME, &when, nil)
+		})
+		err = errors.Join(err, refused)
+	}
+	if err != nil {
+		return fmt.Errorf("set timer: %w", err)
+	}
+	if _, err := in.alarm.Read(make([]byte, 8)); err != nil {
+		return fmt.Errorf("wait for timer: %w", err)
+	}
+	return nil
+}
+
+// inject carries out one round: forges all segments from what is known now, then sends them.
+func (in *injector) inject(start int64, planned time.Duration) error {
+	open, err := readConnections(in.table, in.from, in.to, in.flow.Port)
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 {
+		in.trouble = append(in.trouble, fmt.Sprintf("the flow %s had no open connection at %v", in.fault.Do.Inject.Flow, planned))
+	}
+	in.matched += int64(len(open))
+	open = open[:min(len(open), in.fault.Do.Inject.Connections)]
+	in.chosen += int64(len(open))
+	for i := range open {
+		c := &open[i]
+		for _, s := range in.fault.Do.Inject.Segments {
+			d := 0 // towards the end that accepted the connection
+			if s.To == in.flow.From {
+				d = 1
+			}
+			flags, err := s.TCPFlags()
+			if err != nil {
+				return err
+			}
+			g := c.segment(d, s.Seq, s.Ack, flags, int(s.Payload))
+			frame := g.Frame()
+			at := now() - start
+			for range s.Count {
+				if err := in.doors[c[d].side].send(frame); err != nil {
+					return fmt.Errorf("send a forged segment to %s: %w", g.To, err)
+				}
+				in.sent[c[d].side]++
+			}
+			if len(in.forged) < mostForged {
+				in.forged = append(in.forged, result.Forged{
+					At: time.Duration(at).Seconds(), From: g.From.String(), To: g.To.String(),
+					Seq: g.Seq, Ack: g.Ack, Flags: s.Flags, Payload: g.Payload, Count: s.Count,
+				})
+			}
+		}
+	}
+	return nil
+}
+
+// stop ends the injector; what is planned for later is not done.
+func (in *injector) stop() error {
+	if in.alarm == nil {
+		return nil
+	}
+	if in.stopped.Swap(true) {
+		return nil
+	}
+	err := in.alarm.Close()
+	<-in.done
+	return errors.Join(err, in.failed)
+}
+
+// now reads CLOCK_MONOTONIC in ns.
+func now() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail on Linux
+	return ts.Nano()
+}

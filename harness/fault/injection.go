@@ -1,0 +1,104 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/topology"
+)
+
+// prepareInjectors makes the injectors of a scenario, without their doors.
+func (w *Wires) prepareInjectors(n *topology.Network, s *scenario.Scenario) error {
+	for i := range s.Faults {
+		if s.Faults[i].Do.Inject == nil {
+			continue
+		}
+		in, err := newInjector(n, s, i)
+		if err != nil {
+			return err
+		}
+		w.undo.Push(in.table.Close)
+		w.injectors[i] = in
+	}
+	return nil
+}
+
+// stopInjectors ends what is still to come.
+func (w *Wires) stopInjectors() error {
+	var errs []error
+	for _, in := range w.injectors {
+		if in == nil {
+			continue
+		}
+		if err := in.stop(); err != nil {
+			errs = append(errs, fmt.Errorf("fault %s: %w", in.fault.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// track gives a stage its tracker and its door.
+func (w *Wires) track(path, stage int, p *pair) error {
+	d := &w.plan.paths[path]
+	s, link, wire := &d.stages[stage], w.links[d.link], w.wires[d.link]
+	in := w.injectors[s.fault]
+	t := tracker{
+		table: in.table, port: in.flow.Port, side: d.from,
+		opened: s.choose.matched, closed: s.choose.chosen, overflow: s.choose.overflow,
+	}
+	program, err := t.program(w.state)
+	if err != nil {
+		return bpfError(err)
+	}
+	w.undo.Push(program.Close)
+	if err := wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program); err != nil {
+		return err
+	}
+	err = link.Wire.Do(func() (err error) {
+		in.doors[d.from], err = openDoor(p.in.Index)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open wire %s: %w", wire.name, err)
+	}
+	w.undo.Push(in.doors[d.from].Close)
+	return nil
+}
+
+// injection is the receipt of a fault that injects, in both directions together. What was sent is what the injector
+// says; what was delivered is what the boundaries behind it counted.
+func (w *Wires) injection(in *injector, places []role, s snapshot, say func(string, ...any)) result.Receipt {
+	r := result.Receipt{Name: in.fault.Name, Matched: in.matched, Chosen: in.chosen, Forged: in.forged}
+	var sent, opened, closed, overflow int64
+	for _, at := range places {
+		p := &w.plan.paths[at.path]
+		stage := &p.stages[at.stage]
+		before, behind := s.counters.at(p.boundary(at.stage)), s.counters.at(p.boundary(at.stage+1))
+		r.In += before
+		r.Out += behind
+		r.Delivered += s.counters.at(*stage.forged)
+		sent += in.sent[p.from]
+		opened += s.counters.at(stage.choose.matched)
+		closed += s.counters.at(stage.choose.chosen)
+		overflow += s.counters.at(stage.choose.overflow)
+		if n := before + in.sent[p.from] - behind; n != 0 {
+			r.UnexplainedLoss += n
+			say("%s of %d on %s, for no reason that was asked for", lost(n), before, p)
+		}
+	}
+	for _, t := range in.trouble {
+		say("%s: the link has seen %d connections opened and %d closed on its port", t, opened, closed)
+	}
+	if in.rounds < len(in.times) {
+		say("it injected %d times, %d were asked for", in.rounds, len(in.times))
+	}
+	if r.Delivered != sent {
+		say("delivered %d forged segments, %d were sent", r.Delivered, sent)
+	}
+	if overflow > 0 {
+		say("more than %d open connections: %d were not tracked", mostTracked/2, overflow)
+	}
+	return r
+}
