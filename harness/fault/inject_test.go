@@ -20,7 +20,7 @@ func injectionLab(t *testing.T, timestamps bool, inject string) *lab {
 	t.Helper()
 	stamps := map[bool]string{false: "0", true: "1"}[timestamps]
 	node := "{sysctls: {net.ipv4.tcp_timestamps: " + stamps + "}}"
-	return installLab(t, "version: 1\nname: lab\nduration: 10s\nnodes: {a: "+node+", b: "+node+"}\n"+
+	return installLab(t, Capture{}, "version: 1\nname: lab\nduration: 10s\nnodes: {a: "+node+", b: "+node+"}\n"+
 		"links: [{between: [a, b], delay: 1ms}]\nflows: {conn: {from: a, to: b}}\n"+
 		"faults: [{name: forge, link: [a, b], do: {inject: {flow: conn, "+inject+"}}}]\n")
 }
@@ -185,7 +185,7 @@ func TestTwoForgedSegmentsStartALoopAndTheGateEndsIt(t *testing.T) {
 	for limit, looping := range map[string]bool{"0": true, "500": false} {
 		t.Run("tcp_invalid_ratelimit "+limit, func(t *testing.T) {
 			node := "{sysctls: {net.ipv4.tcp_invalid_ratelimit: " + limit + "}}"
-			l := installLab(t, "version: 1\nname: lab\nduration: 10s\nnodes: {a: "+node+", b: "+node+"}\n"+
+			l := installLab(t, Capture{}, "version: 1\nname: lab\nduration: 10s\nnodes: {a: "+node+", b: "+node+"}\n"+
 				"links: [{between: [a, b], delay: 1ms}]\nflows: {conn: {from: a, to: b}}\n"+
 				"faults: [{name: forge, link: [a, b], do: {inject: {flow: conn, segments: [{to: b, payload: 1B}, {to: a, payload: 1B}]}}}]\n")
 			l.connect(t, false).talk(t, 5)

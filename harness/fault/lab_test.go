@@ -46,11 +46,11 @@ func buildCapturingLab(t *testing.T, c Capture, link string, faults ...string) *
 	for _, f := range faults {
 		text += "  - {link: [a, b], " + f + "}\n"
 	}
-	return installLab(t, text)
+	return installLab(t, c, text)
 }
 
 // installLab builds any scenario with a link.
-func installLab(t *testing.T, text string) *lab {
+func installLab(t *testing.T, c Capture, text string) *lab {
 	t.Helper()
 	s, err := scenario.Parse("lab.yaml", []byte(text), nil)
 	require.NoError(t, err)
