@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/problem"
@@ -95,9 +96,10 @@ func compare(recorded, again *result.Record) *replayed {
 	p, q := recorded.Provenance, again.Provenance
 	for _, f := range []struct{ name, a, b string }{
 		{"tool", p.Tool, q.Tool}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig},
-		{"qemu", p.QEMU, q.QEMU}, {"machine", p.Machine, q.Machine},
+		{"qemu", p.QEMU, q.QEMU}, {"machine", board(p.Machine), board(q.Machine)},
+		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
 	} {
-		if f.a != f.b {
+		if f.a != f.b && f.a != "" { // which records of early builds lack
 			r.Provenance = append(r.Provenance, difference{Field: f.name, Recorded: f.a, Replayed: f.b})
 		}
 	}
@@ -109,6 +111,12 @@ func compare(recorded, again *result.Record) *replayed {
 		r.Differences = append(r.Differences, one)
 	}
 	return r
+}
+
+// board is the machine without the beginning of its template's hash, which early builds put there.
+func board(machine string) string {
+	board, _, _ := strings.Cut(machine, ", template ")
+	return board
 }
 
 func (r *replayed) print(u *ui) {

@@ -3,7 +3,6 @@ package backend
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/result"
@@ -40,13 +39,15 @@ func limits(s *scenario.Scenario) (virtual, wall time.Duration) {
 }
 
 // provenance says what a run came from.
-func (v *VM) provenance(t *vm.Template) result.Provenance {
+func (v *VM) provenance(t, prepared *vm.Template) result.Provenance {
 	return result.Provenance{
 		Tool:         v.tool,
 		Kernel:       v.kernel.Release,
 		KernelConfig: v.kernel.ConfigHash,
 		QEMU:         v.qemu.Version,
-		Machine:      fmt.Sprintf("%s, template %s", t.Machine(), result.Short(t.Hash())),
+		Machine:      string(t.Machine()),
+		Template:     t.Hash(),
+		Prepared:     prepared.Hash(),
 		Key:          t.Key(),
 	}
 }

@@ -206,5 +206,5 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	record.Time.Wall = time.Since(began).Seconds()
-	return record, errors.Join(err, seal(record, req, NameVM, v.provenance(t)))
+	return record, errors.Join(err, seal(record, req, NameVM, v.provenance(t, prepared)))
 }

@@ -78,7 +78,13 @@ func TestRunsOfOnePreparedScenarioAreEqualUnderLoad(t *testing.T) {
 	other, _ := runWith(2)
 	require.NotEqual(t, first.Load.Planned, other.Load.Planned, "arrivals are drawn from the seed")
 	require.NotEqual(t, first.Digest, other.Digest)
-	require.Equal(t, first.Provenance.Key, other.Provenance.Key)
+	require.Equal(t, first.Provenance, other.Provenance, "of the same prepared machine")
+
+	base, err := v.Template(t.Context(), s, nil)
+	require.NoError(t, err)
+	require.Equal(t, base.Hash(), first.Provenance.Template)
+	require.Regexp(t, "^sha256:[0-9a-f]{64}$", first.Provenance.Prepared)
+	require.NotEqual(t, first.Provenance.Template, first.Provenance.Prepared)
 }
 
 // burn keeps all CPUs busy until it is stopped.

@@ -72,8 +72,10 @@ func Outcome(r *result.Record) (word, why string) {
 		}
 	}
 	switch {
+	case failed > 0 && len(r.Expect) == 1:
+		return OutcomeFailed, "the one expectation failed"
 	case failed > 0:
-		return OutcomeFailed, fmt.Sprintf("%d of %s failed", failed, quantity.Plural(int64(len(r.Expect)), "expectation"))
+		return OutcomeFailed, fmt.Sprintf("%d of %d expectations failed", failed, len(r.Expect))
 	case len(r.Expect) == 0:
 		return OutcomeMet, "nothing was expected"
 	case len(r.Expect) == 1:

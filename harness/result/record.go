@@ -43,8 +43,13 @@ type Provenance struct {
 	Kernel       string `json:"kernel"`        // release, such as 6.1.0-55-cloud-amd64
 	KernelConfig string `json:"kernel_config"` // sha256:… of the config
 	QEMU         string `json:"qemu,omitempty"`
-	Machine      string `json:"machine"`
-	Key          string `json:"key"` // sha256:… of all that determines the outcome
+	Machine      string `json:"machine"` // the emulated board, or the host
+	// Template and Prepared are "sha256:…" of memory and devices of the machine that was booted, and of
+	// the one in which the scenario was built and started. Equal keys have equal ones: if they
+	// differ, the run was another one before it began. Records of early builds lack them.
+	Template string `json:"template,omitempty"`
+	Prepared string `json:"prepared,omitempty"`
+	Key      string `json:"key"` // sha256:… of all that determines the outcome
 }
 
 // Receipt is what a fault actually did, counted by something other than what acted.

@@ -62,6 +62,7 @@ func TestDigestLeavesOutTheHost(t *testing.T) {
 	base := made(t).Digest
 	r := made(t)
 	r.Time.Wall, r.Provenance.QEMU, r.Provenance.Key, r.Backend = 99, "10.0.0", "sha256:22", "host"
+	r.Provenance.Template, r.Provenance.Prepared = "sha256:33", "sha256:44"
 	r.Scenario.Set = map[string]string{"seed": "1"}
 	seal(t, r)
 	require.Equal(t, base, r.Digest)
@@ -94,6 +95,17 @@ func TestSaveAndRead(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no temporary file stays behind")
+}
+
+// A field that is added to the record must be left out where it has no value, or no
+// record that was kept has the digest any more that it was kept with.
+func TestReadARecordOfAnEarlyBuild(t *testing.T) {
+	r, err := result.Read("testdata/early.json")
+	require.NoError(t, err)
+	require.Equal(t, "tiny-3-f11bc21e6378.json", result.FileName(r))
+	require.Equal(t, "microvm, template 2e6bcec06738", r.Provenance.Machine)
+	require.Empty(t, r.Provenance.Template)
+	require.EqualValues(t, 184, r.Faults[0].Chosen)
 }
 
 func TestReadRefuses(t *testing.T) {
