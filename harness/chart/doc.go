@@ -10,5 +10,4 @@
 // A series of any length is drawn with a bounded number of points. Where samples are closer than
 // columns, each column gets a stroke from its least to its highest sample, so that a peak of
 // one sample in a hundred thousand is as high as it was.
-//
 package chart

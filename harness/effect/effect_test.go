@@ -1,0 +1,131 @@
+package effect_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/effect"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// world is a run of 10 s, sampled every second, in which web's softirq was as given.
+func world(t *testing.T, faults string, softirq []float64) []effect.Comparison {
+	t.Helper()
+	s, err := scenario.Parse("x.yaml", []byte(`
+version: 1
+name: x
+duration: 10s
+timeline: 1s
+nodes: {client: {}, web: {service: {php: {}}}}
+links: [{between: [client, web]}]
+flows: {pages: {from: client, to: web}}
+load:
+  - {from: client, to: web, http: {rate: 1/s}}
+`+faults), nil)
+	require.NoError(t, err)
+	return effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1, Series: map[string][]float64{
+		"web.cpu.softirq": softirq, "machine.cpu.softirq": softirq,
+	}}}, s)
+}
+
+// at returns the value in a window; NaN when there is no such window.
+func at(c *effect.Comparison, series, window string) float64 {
+	for _, ch := range c.Changes {
+		if ch.Series != series {
+			continue
+		}
+		for i, w := range c.Windows {
+			if w.Name == window {
+				return float64(ch.Values[i])
+			}
+		}
+	}
+	return math.NaN()
+}
+
+var steps = []float64{.0, .1, .2, .3, .4, .5, .6, .7, .8, .9}
+
+func TestWindows(t *testing.T) {
+	none := math.NaN()
+	for _, c := range []struct {
+		name, faults                   string
+		before, during, between, after float64
+	}{
+		{"in the middle", "faults: [{name: f, link: [client, web], at: 3s, for: 4s, do: drop}]", 0.1, 0.45, none, 0.8},
+		{"to the end", "faults: [{name: f, link: [client, web], at: 3s, do: drop}]", 0.1, 0.6, none, none},
+		{"samples in which it goes on or off belong to neither side", "faults: [{name: f, link: [client, web], at: 2600ms, for: 4s, do: drop}]", 0.05, 0.45, none, 0.8},
+		{"again and again", "faults: [{name: f, link: [client, web], at: 2s, for: 1s, every: 3s, times: 2, do: drop}]", 0.05, 0.35, 0.35, 0.75},
+		{"shorter than a sample", "faults: [{name: f, link: [client, web], at: 5200ms, for: 10ms, do: drop}]", 0.2, 0.5, none, 0.75},
+		{"an injection takes no time", "faults: [{name: f, link: [client, web], at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.15, none, none, 0.7},
+		{"another one acts before", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop}, {name: g, link: [client, web], at: 0s, for: 4s, do: corrupt}]", none, 0.45, none, 0.75},
+		{"another one acts all the time", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, do: corrupt}]", 0.15, 0.45, none, 0.75},
+		{"an injection has gone before", "faults: [{name: f, link: [client, web], at: 6s, for: 2s, do: drop}, {name: i, link: [client, web], at: 2s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.05, 0.65, none, none},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			list := world(t, c.faults, steps)
+			require.NotEmpty(t, list)
+			f := list[0]
+			require.Equal(t, []string{"f"}, f.Names)
+			for window, want := range map[string]float64{effect.Before: c.before, effect.During: c.during, effect.Between: c.between, effect.After: c.after} {
+				got := at(&f, "web.cpu.softirq", window)
+				if math.IsNaN(want) {
+					require.True(t, math.IsNaN(got), "%s: %v", window, got)
+					continue
+				}
+				require.InDelta(t, want, got, 1e-9, window)
+			}
+		})
+	}
+}
+
+func TestNothingToCompareWith(t *testing.T) {
+	require.Empty(t, world(t, "faults: [{name: f, link: [client, web], do: drop}]", steps), "all the time")
+	require.Empty(t, world(t, "", steps))
+	require.Empty(t, world(t, "faults: [{name: f, link: [client, web], at: 3s, do: watch}]", steps), "it does nothing")
+	require.Empty(t, world(t, "faults: [{name: f, link: [client, web], at: 3s, do: drop}]", nil), "no timeline")
+}
+
+func TestFaultsOfTheSameTimesAreOne(t *testing.T) {
+	list := world(t, "faults: [{name: f, link: [client, web], at: 3s, for: 1s, do: corrupt}, {name: g, link: [client, web], at: 3s, for: 1s, do: drop}]", steps)
+	require.Len(t, list, 1)
+	require.Equal(t, []string{"f", "g"}, list[0].Names)
+}
+
+func TestTheLargestChangeComesFirst(t *testing.T) {
+	s, err := scenario.Parse("x.yaml", []byte(`
+version: 1
+name: x
+duration: 4s
+nodes: {client: {}, web: {service: {php: {}}}}
+links: [{between: [client, web]}]
+load: [{from: client, to: web, http: {rate: 1/s}}]
+faults: [{name: f, link: [client, web], at: 2s, do: drop}]
+`), nil)
+	require.NoError(t, err)
+	list := effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1, Series: map[string][]float64{
+		"web.cpu.softirq": {0.02, 0.02, 0.97, 0.97}, "web.cpu.total": {0.2, 0.2, 0.99, 0.99}, "web.tcp.retrans": {0, 0, 0, 0},
+		"http.completed": {10, 0, 5, 0}, "http.latency.max": {0.1, 0, 2, 0}, "http.latency.p99": {0.1, 0, 2, 0},
+	}}}, s)
+	require.Len(t, list, 1)
+	changes := list[0].Changes
+	require.Equal(t, "web.cpu.softirq", changes[0].Series, "%+v", changes)
+	require.True(t, changes[0].Notable())
+	require.InDelta(t, 48.5, changes[0].Factor, 1e-9)
+	require.Equal(t, "2.0 %", changes[0].String(0))
+	require.Equal(t, "97.0 %", changes[0].String(1))
+	last := changes[len(changes)-1]
+	require.Equal(t, "web.tcp.retrans", last.Series)
+	require.False(t, last.Notable())
+	require.InDelta(t, 0.1, at(&list[0], "http.latency.p99", effect.Before), 1e-9, "an interval without an answer has no latency")
+	require.InDelta(t, 5, at(&list[0], "http.completed", effect.Before), 1e-9)
+}
+
+func TestAValueThatIsNotThereIsNull(t *testing.T) {
+	b, err := json.Marshal([]effect.Value{1.5, effect.Value(math.NaN())})
+	require.NoError(t, err)
+	require.JSONEq(t, `[1.5, null]`, string(b))
+}
