@@ -75,6 +75,8 @@ func (c *Change) String(i int) string {
 		return quantity.Share(v)
 	case c.Unit == "s":
 		return quantity.Seconds(v)
+	case c.Unit == "1/s" && v == 0:
+		return "0/s"
 	case c.Unit == "1/s":
 		return quantity.Digits(v) + "/s"
 	case v == math.Trunc(v):

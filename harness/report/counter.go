@@ -29,7 +29,7 @@ var settings = map[string]bool{"Tcp.RtoAlgorithm": true, "Tcp.RtoMin": true, "Tc
 // counters shows the kernel's counters that moved, a row each and a column for each
 // node on which one of them did. Without AllCounters only those of TCP and of
 // listening sockets, the telling ones first, and at most [mostCounters].
-func counters(r *result.Record, o Options) section {
+func counters(r *result.Record, o Options) Section {
 	moved := make(map[string]bool)
 	for _, c := range r.Counters {
 		for name, n := range c {
@@ -55,9 +55,9 @@ func counters(r *result.Record, o Options) section {
 		names = names[:mostCounters]
 	}
 
-	sec := section{title: "TCP counters that moved", left: 1, header: []string{"counter"}}
+	sec := Section{ID: "counters", Title: "TCP counters that moved", Left: 1, Header: []string{"counter"}}
 	if o.AllCounters {
-		sec.title = "Counters that moved"
+		sec.Title = "Counters that moved"
 	}
 	var columns []string
 	for _, node := range nodeNames(r) {
@@ -68,7 +68,7 @@ func counters(r *result.Record, o Options) section {
 			}
 		}
 	}
-	sec.header = append(sec.header, columns...)
+	sec.Header = append(sec.Header, columns...)
 	for _, name := range names {
 		row := []string{name}
 		for _, node := range columns {
@@ -78,10 +78,10 @@ func counters(r *result.Record, o Options) section {
 				row = append(row, none)
 			}
 		}
-		sec.rows = append(sec.rows, row)
+		sec.Rows = append(sec.Rows, row)
 	}
 	if rest := len(moved) - len(names); rest > 0 {
-		sec.note = fmt.Sprintf("%d more moved: --all-counters shows them", rest)
+		sec.Note = fmt.Sprintf("%d more moved: --all-counters shows them", rest)
 	}
 	return sec
 }

@@ -23,14 +23,14 @@ func Markdown(w io.Writer, r *result.Record, o Options) error {
 			p.line("- %s", reason)
 		}
 	}
-	for _, sec := range sections(r, o) {
+	for _, sec := range Sections(r, o) {
 		p.line("")
-		p.line("### %s", sec.title)
+		p.line("### %s", sec.Title)
 		p.line("")
 		t := table.NewWriter()
 		fill(t, sec, func(cell string) string { return cell })
 		p.line("%s", t.RenderMarkdown())
-		for _, note := range lines(sec.note) {
+		for _, note := range lines(sec.Note) {
 			p.line("")
 			p.line("%s", note)
 		}

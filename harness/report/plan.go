@@ -31,15 +31,15 @@ func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
 	for _, l := range wrap(pl.About, o.Width) {
 		p.line("%s", l)
 	}
-	for _, sec := range []section{planNodes(pl), planLinks(pl), planLoad(pl), planFaults(pl), planRamps(pl)} {
-		if len(sec.rows) == 0 {
+	for _, sec := range []Section{planNodes(pl), planLinks(pl), planLoad(pl), planFaults(pl), planRamps(pl)} {
+		if len(sec.Rows) == 0 {
 			continue
 		}
 		p.line("")
-		p.line("%s", p.paint(text.Bold, sec.title))
+		p.line("%s", p.paint(text.Bold, sec.Title))
 		sec.fit(o.Width - 2)
 		p.table(sec)
-		for _, note := range lines(sec.note) {
+		for _, note := range lines(sec.Note) {
 			p.line("  %s", p.paint(text.Faint, note))
 		}
 	}
@@ -74,20 +74,20 @@ func PlanCost(pl *plan.Plan) string {
 		quantity.Seconds(c.Virtual), quantity.Seconds(c.Busy), quantity.Exact(quantity.Seconds(c.WallLeast)), quantity.Exact(quantity.Seconds(c.WallMost)))
 }
 
-func planNodes(pl *plan.Plan) section {
-	sec := section{title: "Nodes", left: 2, header: []string{"node", "does"}}
+func planNodes(pl *plan.Plan) Section {
+	sec := Section{Title: "Nodes", Left: 2, Header: []string{"node", "does"}}
 	for _, n := range pl.Nodes {
 		does := n.Does
 		if does == "" {
 			does = none
 		}
-		sec.rows = append(sec.rows, []string{n.Name, does})
+		sec.Rows = append(sec.Rows, []string{n.Name, does})
 	}
 	return sec
 }
 
-func planLinks(pl *plan.Plan) section {
-	sec := section{title: "Links", left: 1, header: []string{"link", "delay one way", "rate", "queue", "MTU"}}
+func planLinks(pl *plan.Plan) Section {
+	sec := Section{Title: "Links", Left: 1, Header: []string{"link", "delay one way", "rate", "queue", "MTU"}}
 	for _, l := range pl.Links {
 		rate, queue := none, none
 		if l.Rate > 0 {
@@ -96,15 +96,15 @@ func planLinks(pl *plan.Plan) section {
 		if l.Queue > 0 {
 			queue = quantity.Plural(int64(l.Queue), "packet")
 		}
-		sec.rows = append(sec.rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue, quantity.Count(int64(l.MTU))})
+		sec.Rows = append(sec.Rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue, quantity.Count(int64(l.MTU))})
 	}
 	return sec
 }
 
-func planLoad(pl *plan.Plan) section {
-	sec := section{title: "Load", left: 1, header: []string{"what", "from", "to", "requests", "of them measured"}}
+func planLoad(pl *plan.Plan) Section {
+	sec := Section{Title: "Load", Left: 1, Header: []string{"what", "from", "to", "requests", "of them measured"}}
 	for _, l := range pl.Load {
-		sec.rows = append(sec.rows, []string{
+		sec.Rows = append(sec.Rows, []string{
 			l.Does, moment(l.Begin), moment(l.End), quantity.Count(l.Requests), quantity.Count(l.Measured),
 		})
 	}
@@ -114,55 +114,55 @@ func planLoad(pl *plan.Plan) section {
 // moment writes a time of the run's own clock.
 func moment(at float64) string { return plan.TickText(at) + " s" }
 
-func planFaults(pl *plan.Plan) section {
-	sec := section{title: "Faults", left: 4, header: []string{"fault", "link", "does", "when"}}
+func planFaults(pl *plan.Plan) Section {
+	sec := Section{Title: "Faults", Left: 4, Header: []string{"fault", "link", "does", "when"}}
 	for _, f := range pl.Faults {
-		sec.rows = append(sec.rows, []string{f.Name, f.Link[0] + " – " + f.Link[1], f.Does, f.When})
+		sec.Rows = append(sec.Rows, []string{f.Name, f.Link[0] + " – " + f.Link[1], f.Does, f.When})
 		for _, s := range f.Forge {
-			sec.note = join(sec.note, f.Name+": "+s)
+			sec.Note = join(sec.Note, f.Name+": "+s)
 		}
 	}
 	return sec
 }
 
 // planRamps lists the values of ramps, a row each.
-func planRamps(pl *plan.Plan) section {
-	sec := section{title: "Ramps", left: 2, header: []string{"fault", "value, from how long after its beginning"}}
+func planRamps(pl *plan.Plan) Section {
+	sec := Section{Title: "Ramps", Left: 2, Header: []string{"fault", "value, from how long after its beginning"}}
 	for _, f := range pl.Faults {
 		var steps []string
 		for _, s := range f.Ramp {
 			steps = append(steps, fmt.Sprintf("%s (%s)", s.Value, quantity.Exact(quantity.Seconds(s.After))))
 		}
 		if len(steps) > 0 {
-			sec.rows = append(sec.rows, []string{f.Name, strings.Join(steps, ", ")})
+			sec.Rows = append(sec.Rows, []string{f.Name, strings.Join(steps, ", ")})
 		}
 	}
 	return sec
 }
 
-// leastColumn is what [section.fit] leaves of a column of text.
+// leastColumn is what [Section.fit] leaves of a column of text.
 const leastColumn = 18
 
 // fit makes columns of text narrower, the widest first, until the table is no wider than width.
-func (s *section) fit(width int) {
-	widths := make([]int, len(s.header))
-	total := 2 * (len(s.header) - 1)
-	for i := range s.header {
-		widths[i] = text.RuneWidthWithoutEscSequences(s.header[i])
-		for _, row := range s.rows {
+func (s *Section) fit(width int) {
+	widths := make([]int, len(s.Header))
+	total := 2 * (len(s.Header) - 1)
+	for i := range s.Header {
+		widths[i] = text.RuneWidthWithoutEscSequences(s.Header[i])
+		for _, row := range s.Rows {
 			widths[i] = max(widths[i], text.RuneWidthWithoutEscSequences(row[i]))
 		}
 		total += widths[i]
 	}
-	s.most = make([]int, s.left)
+	s.most = make([]int, s.Left)
 	for total > width {
 		widest := 0
-		for i := range s.left {
+		for i := range s.Left {
 			if widths[i] > widths[widest] {
 				widest = i
 			}
 		}
-		if s.left == 0 || widths[widest] <= leastColumn {
+		if s.Left == 0 || widths[widest] <= leastColumn {
 			return
 		}
 		widths[widest]--

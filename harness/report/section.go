@@ -12,49 +12,76 @@ import (
 	"github.com/ruleout/ruleout/harness/wording"
 )
 
-// section is one table of a report.
-type section struct {
-	title  string
-	header []string
-	left   int // columns that are text and so stand to the left; the rest are numbers
-	rows   [][]string
-	note   string // a line below the table, or empty
-	most   []int  // widths above which the cells of a column are broken into lines, see fit; 0 for none
+// Section is one table of a report.
+type Section struct {
+	// ID names the table to programs: faults, load, latency, nodes, counters, changes or expect.
+	ID     string
+	Title  string
+	Header []string
+	Left   int // columns that are text and so stand to the left; the rest are numbers
+	Rows   [][]string
+	Note   string // lines below the table, or empty
+
+	most []int // widths above which the cells of a column are broken into lines, see fit; 0 for none
 }
 
-// sections makes a record's tables, in reading order. Empty ones are left out.
-func sections(r *result.Record, o Options) []section {
+// Sections makes a record's tables, in reading order. Empty ones are left out.
+func Sections(r *result.Record, o Options) []Section {
 	s, err := scenario.FromCanonical(r.Scenario.Canonical)
 	if err != nil {
 		s = nil // a record is still worth reading without the words for its faults
 	}
-	var out []section
-	for _, sec := range []section{
-		faults(r, s), load(r), latency(r), nodes(r), counters(r, o), expectations(r),
-	} {
-		if len(sec.rows) > 0 {
+	var out []Section
+	list := append([]Section{faults(r, s)}, Changes(r, s)...)
+	for _, sec := range append(list, load(r), latency(r), nodes(r), counters(r, o), expectations(r)) {
+		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}
 	}
 	return out
 }
 
-func faults(r *result.Record, s *scenario.Scenario) section {
-	sec := section{title: "Faults, as received", left: 2,
-		header: []string{"fault", "does", "matched", "chosen", "delivered", "lost otherwise"}}
+func faults(r *result.Record, s *scenario.Scenario) Section {
+	sec := Section{ID: "faults", Title: "Faults, as received", Left: 2,
+		Header: []string{"fault", "does", "matched", "chosen", "delivered", "lost otherwise"}}
 	for _, f := range r.Faults {
-		sec.rows = append(sec.rows, []string{
+		sec.Rows = append(sec.Rows, []string{
 			f.Name, does(f.Name, s), quantity.Count(f.Matched), quantity.Count(f.Chosen), quantity.Count(f.Delivered), quantity.Count(f.UnexplainedLoss),
 		})
 		if len(f.Interval) == 2 {
-			sec.note = join(sec.note, fmt.Sprintf("%s: %s to %s chosen are within chance (99.9 %%)",
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s to %s chosen are within chance (99.9 %%)",
 				f.Name, quantity.Count(f.Interval[0]), quantity.Count(f.Interval[1])))
 		}
 		if f.Overlimits > 0 {
-			sec.note = join(sec.note, fmt.Sprintf("%s: its queue had no room for %s packets", f.Name, quantity.Count(f.Overlimits)))
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue had no room for %s", f.Name, quantity.Plural(f.Overlimits, "packet")))
+		}
+		if f.Messages > 0 {
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: senders were told by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
+		}
+		for i, segment := range f.Forged {
+			if i == mostForged {
+				sec.Note = join(sec.Note, fmt.Sprintf("%s: and %s more", f.Name, quantity.Count(int64(len(f.Forged)-i))))
+				break
+			}
+			sec.Note = join(sec.Note, f.Name+": "+Forged(segment))
 		}
 	}
 	return sec
+}
+
+// mostForged is how many forged segments of a fault are listed.
+const mostForged = 10
+
+// Forged says which segment was made up: at 3.1 s, from 10.0.0.1:80 to 10.0.0.2:40000: ACK, seq 5, ack 7.
+func Forged(s result.Forged) string {
+	out := fmt.Sprintf("at %s, from %s to %s: %s, seq %d, ack %d", quantity.Exact(fmt.Sprintf("%.6f", s.At))+" s", s.From, s.To, strings.ToUpper(s.Flags), s.Seq, s.Ack)
+	if s.Payload > 0 {
+		out += fmt.Sprintf(", %s of payload", quantity.Bytes(float64(s.Payload)))
+	}
+	if s.Count > 1 {
+		out += fmt.Sprintf(", %s times", quantity.Count(int64(s.Count)))
+	}
+	return out
 }
 
 // does puts what a fault of the scenario does into words.
@@ -70,13 +97,13 @@ func does(name string, s *scenario.Scenario) string {
 	return none
 }
 
-func load(r *result.Record) section {
+func load(r *result.Record) Section {
 	l := r.Load
-	sec := section{title: "Load", header: []string{"planned", "sent", "completed", "errors", "throughput", "late p99", "late max"}}
+	sec := Section{ID: "load", Title: "Load", Header: []string{"planned", "sent", "completed", "errors", "throughput", "late p99", "late max"}}
 	if l.Planned == 0 {
 		return sec
 	}
-	sec.rows = [][]string{{
+	sec.Rows = [][]string{{
 		quantity.Count(l.Planned), quantity.Count(l.Sent), quantity.Count(l.Completed), quantity.Count(l.Errors),
 		value(r, "http.throughput"), quantity.Seconds(float64(l.LateP99) / 1e9), quantity.Seconds(float64(l.LateMax) / 1e9),
 	}}
@@ -88,13 +115,13 @@ func load(r *result.Record) section {
 	}
 	sort.Strings(kinds)
 	if len(kinds) > 0 {
-		sec.note = "errors: " + strings.Join(kinds, ", ")
+		sec.Note = "errors: " + strings.Join(kinds, ", ")
 	}
 	return sec
 }
 
-func latency(r *result.Record) section {
-	sec := section{title: "Latency from the planned time", left: 1}
+func latency(r *result.Record) Section {
+	sec := Section{ID: "latency", Title: "Latency from the planned time", Left: 1}
 	for _, row := range []struct{ name, prefix string }{{"answer", "http.latency."}, {"connect", "http.connect."}} {
 		cells := []string{row.name}
 		found := false
@@ -104,10 +131,10 @@ func latency(r *result.Record) section {
 			cells = append(cells, v)
 		}
 		if found {
-			sec.rows = append(sec.rows, cells)
+			sec.Rows = append(sec.Rows, cells)
 		}
 	}
-	sec.header = []string{"", "mean", "p50", "p90", "p99", "p99.9", "max"}
+	sec.Header = []string{"", "mean", "p50", "p90", "p99", "p99.9", "max"}
 	return sec
 }
 
@@ -118,11 +145,11 @@ var nodeColumns = []struct{ title, metric string }{
 	{"CPU pressure", "pressure.cpu"}, {"memory", "memory.peak"}, {"accept queue", "accept_queue.max"},
 }
 
-func nodes(r *result.Record) section {
+func nodes(r *result.Record) Section {
 	names := append(nodeNames(r), "machine")
-	sec := section{title: "Node load", left: 1, header: []string{"node"}}
+	sec := Section{ID: "nodes", Title: "Node load", Left: 1, Header: []string{"node"}}
 	for _, name := range names {
-		sec.rows = append(sec.rows, []string{name})
+		sec.Rows = append(sec.Rows, []string{name})
 	}
 	for _, c := range nodeColumns {
 		column := make([]string, len(names))
@@ -134,13 +161,13 @@ func nodes(r *result.Record) section {
 		if !found {
 			continue
 		}
-		sec.header = append(sec.header, c.title)
+		sec.Header = append(sec.Header, c.title)
 		for i := range names {
-			sec.rows[i] = append(sec.rows[i], column[i])
+			sec.Rows[i] = append(sec.Rows[i], column[i])
 		}
 	}
-	if len(sec.header) == 1 {
-		sec.rows = nil
+	if len(sec.Header) == 1 {
+		sec.Rows = nil
 	}
 	return sec
 }
@@ -166,8 +193,8 @@ func nodeNames(r *result.Record) []string {
 	return names
 }
 
-func expectations(r *result.Record) section {
-	sec := section{title: "Expectations", left: 2, header: []string{"", "expected", "was"}}
+func expectations(r *result.Record) Section {
+	sec := Section{ID: "expect", Title: "Expectations", Left: 2, Header: []string{"", "expected", "was"}}
 	for _, e := range r.Expect {
 		mark, was := "✗", none
 		if e.OK {
@@ -176,9 +203,9 @@ func expectations(r *result.Record) section {
 		if e.Error == "" {
 			was = expected(r, e)
 		} else {
-			sec.note = join(sec.note, e.Expr+": "+e.Error)
+			sec.Note = join(sec.Note, e.Expr+": "+e.Error)
 		}
-		sec.rows = append(sec.rows, []string{mark, e.Expr, was})
+		sec.Rows = append(sec.Rows, []string{mark, e.Expr, was})
 	}
 	return sec
 }

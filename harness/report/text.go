@@ -28,11 +28,11 @@ type Options struct {
 func Text(w io.Writer, r *result.Record, o Options) error {
 	p := &printer{w: w, color: o.Color}
 	p.line("%s  %s", p.paint(text.Bold, r.Scenario.Name), strings.Join(identity(r), "  "))
-	for _, sec := range sections(r, o) {
+	for _, sec := range Sections(r, o) {
 		p.line("")
-		p.line("%s", p.paint(text.Bold, sec.title))
+		p.line("%s", p.paint(text.Bold, sec.Title))
 		p.table(sec)
-		for _, note := range lines(sec.note) {
+		for _, note := range lines(sec.Note) {
 			p.line("  %s", p.paint(text.Faint, note))
 		}
 	}
@@ -135,7 +135,7 @@ func (p *printer) paint(c text.Color, s string) string {
 	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
 }
 
-func (p *printer) table(sec section) {
+func (p *printer) table(sec Section) {
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Box = table.BoxStyle{PaddingRight: "  "}
@@ -157,11 +157,11 @@ func (p *printer) table(sec section) {
 }
 
 // fill puts a section into a table; paint may colour a cell.
-func fill(t table.Writer, sec section, paint func(string) string) {
-	configs := make([]table.ColumnConfig, len(sec.header))
+func fill(t table.Writer, sec Section, paint func(string) string) {
+	configs := make([]table.ColumnConfig, len(sec.Header))
 	for i := range configs {
 		align := text.AlignRight
-		if i < sec.left {
+		if i < sec.Left {
 			align = text.AlignLeft
 		}
 		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
@@ -170,8 +170,8 @@ func fill(t table.Writer, sec section, paint func(string) string) {
 		}
 	}
 	t.SetColumnConfigs(configs)
-	t.AppendHeader(cells(sec.header, func(s string) string { return s }))
-	for _, row := range sec.rows {
+	t.AppendHeader(cells(sec.Header, func(s string) string { return s }))
+	for _, row := range sec.Rows {
 		t.AppendRow(cells(row, paint))
 	}
 }

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/effect"
+	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+const (
+	// mostChanges is how many rows a table of changes has.
+	mostChanges = 8
+	// mostComparisons is how many such tables there are.
+	mostComparisons = 4
+)
+
+// Changes makes a table for each group of faults: what the main figures were before, during and after. Those that
+// moved by less than half are left out, and so are tables without any. Without a scenario or a timeline there are none.
+func Changes(r *result.Record, s *scenario.Scenario) []Section {
+	if s == nil {
+		return nil
+	}
+	var out []Section
+	for _, c := range effect.Of(r, s) {
+		sec := Section{ID: "changes", Title: ChangesTitle(&c), Left: 1, Header: []string{""}}
+		for _, w := range c.Windows {
+			sec.Header = append(sec.Header, windowTitle(&c, w))
+		}
+		for i := range c.Changes {
+			change := &c.Changes[i]
+			if !change.Notable() || len(sec.Rows) == mostChanges {
+				break
+			}
+			row := []string{change.Label}
+			for j := range c.Windows {
+				row = append(row, change.String(j))
+			}
+			sec.Rows = append(sec.Rows, row)
+		}
+		if len(sec.Rows) == 0 {
+			continue
+		}
+		if out = append(out, sec); len(out) == mostComparisons {
+			break
+		}
+	}
+	return out
+}
+
+// ChangesTitle says what a comparison is about: What moved while dup-acks acted.
+func ChangesTitle(c *effect.Comparison) string {
+	names := quantity.List(c.Names)
+	switch c.Kind {
+	case effect.Injection:
+		return "What moved after " + names
+	case effect.Load:
+		return "What moved during the load " + names
+	}
+	return "What moved while " + names + " acted"
+}
+
+func windowTitle(c *effect.Comparison, w effect.Window) string {
+	return fmt.Sprintf("%s (%s)", w.Name, quantity.Exact(quantity.Seconds(w.Seconds)))
+}
+
+// Headlines says the largest changes of a run in a sentence each, at most so many, the largest first.
+func Headlines(list []effect.Comparison, most int) []string {
+	var out []string
+	for n := 0; len(out) < most; n++ {
+		found := false
+		for i := range list {
+			c := &list[i]
+			if n >= len(c.Changes) || !c.Changes[n].Notable() {
+				continue
+			}
+			found = true
+			if len(out) < most {
+				out = append(out, headline(c, &c.Changes[n]))
+			}
+		}
+		if !found {
+			break
+		}
+	}
+	return out
+}
+
+// headline says one change: web: CPU in softirq: 2 % before, 97 % while dup-acks acted, 3 % after.
+func headline(c *effect.Comparison, change *effect.Change) string {
+	names := quantity.List(c.Names)
+	var parts []string
+	for i, w := range c.Windows {
+		v := change.String(i)
+		if v == none {
+			continue
+		}
+		switch {
+		case w.Name == effect.During && c.Kind == effect.Load:
+			parts = append(parts, v+" during the load "+names)
+		case w.Name == effect.During && len(c.Names) == 1:
+			parts = append(parts, v+" while "+names+" acted")
+		case w.Name == effect.During:
+			parts = append(parts, v+" while "+names+" acted together")
+		case w.Name == effect.After && c.Kind == effect.Injection:
+			parts = append(parts, v+" after "+names)
+		case w.Name == effect.Between:
+			parts = append(parts, v+" in between")
+		default:
+			parts = append(parts, v+" "+w.Name)
+		}
+	}
+	return fmt.Sprintf("%s: %s", change.Label, strings.Join(parts, ", "))
+}
