@@ -18,6 +18,9 @@ type Comparison struct {
 	Names []string `json:"names"`
 	// Kind is fault, injection or load.
 	Kind string `json:"kind"`
+	// Also names others that acted in half of the samples during which this did, or more. What moved may be
+	// their doing as well.
+	Also []string `json:"also,omitempty"`
 	// Windows are in order of time; which of them there are depends on when it acted.
 	Windows []Window `json:"windows"`
 	// Changes come with the largest first.
@@ -110,10 +113,36 @@ func Of(r *result.Record, s *scenario.Scenario) []Comparison {
 		c := Comparison{Names: a.names, Kind: a.kind, Windows: g.windows(a, calm)}
 		if len(c.Windows) >= 2 {
 			c.Changes = g.changes(r, c.Windows, a.once)
+			c.Also = also(a, actors, c.Windows)
 			list = append(list, c)
 		}
 	}
 	return list
+}
+
+// also finds the others that act while a does (for an injection, after it).
+func also(a *actor, actors []*actor, windows []Window) (names []string) {
+	for _, b := range actors {
+		if a == b || b.always {
+			continue
+		}
+		both, all := 0, 0
+		for _, w := range windows {
+			if w.Name != During && (!a.once || w.Name == Before) {
+				continue
+			}
+			all += len(w.samples)
+			for _, i := range w.samples {
+				if b.disturbs(i) {
+					both++
+				}
+			}
+		}
+		if all > 0 && 2*both >= all {
+			names = append(names, b.names...)
+		}
+	}
+	return names
 }
 
 // actors of a scenario, faults first.

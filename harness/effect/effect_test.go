@@ -95,6 +95,13 @@ func TestFaultsOfTheSameTimesAreOne(t *testing.T) {
 	require.Equal(t, []string{"f", "g"}, list[0].Names)
 }
 
+func TestOthersThatActAtTheSameTimeAreNamed(t *testing.T) {
+	list := world(t, "faults: [{name: long, link: [client, web], at: 2s, for: 6s, do: corrupt}, {name: short, link: [client, web], at: 4s, for: 2s, do: drop}]", steps)
+	require.Len(t, list, 2)
+	require.Empty(t, list[0].Also, "short acts in a third of it")
+	require.Equal(t, []string{"long"}, list[1].Also)
+}
+
 func TestTheLargestChangeComesFirst(t *testing.T) {
 	s, err := scenario.Parse("x.yaml", []byte(`
 version: 1

@@ -53,13 +53,17 @@ func Changes(r *result.Record, s *scenario.Scenario) []Section {
 // ChangesTitle says what a comparison is about: What moved while dup-acks acted.
 func ChangesTitle(c *effect.Comparison) string {
 	names := quantity.List(c.Names)
+	title := "What moved while " + names + " acted"
 	switch c.Kind {
 	case effect.Injection:
-		return "What moved after " + names
+		title = "What moved after " + names
 	case effect.Load:
-		return "What moved during the load " + names
+		title = "What moved during the load " + names
 	}
-	return "What moved while " + names + " acted"
+	if len(c.Also) > 0 {
+		title += ", as did " + quantity.List(c.Also)
+	}
+	return title
 }
 
 func windowTitle(c *effect.Comparison, w effect.Window) string {
@@ -112,5 +116,9 @@ func headline(c *effect.Comparison, change *effect.Change) string {
 			parts = append(parts, v+" "+w.Name)
 		}
 	}
-	return fmt.Sprintf("%s: %s", change.Label, strings.Join(parts, ", "))
+	out := fmt.Sprintf("%s: %s", change.Label, strings.Join(parts, ", "))
+	if len(c.Also) > 0 {
+		out += fmt.Sprintf(" (%s acted too)", quantity.List(c.Also))
+	}
+	return out
 }

@@ -35,6 +35,11 @@ What moved while dup-acks acted
   web: CPU in all              2.0 %         97.0 %        2.0 %
   web: CPU in softirq          2.0 %         97.0 %        2.0 %
 
+What moved while outage acted, as did dup-acks
+                       before (10 s)  during (1 s)  after (7 s)
+  web: CPU in all              2.0 %        97.0 %        2.0 %
+  web: CPU in softirq          2.0 %        97.0 %        2.0 %
+
 Load
 `, "and no table for the others, during which nothing moved")
 }
