@@ -162,6 +162,12 @@ func (l *lab) receipts(t *testing.T) ([]result.Receipt, []string) {
 	return r, because
 }
 
+// newDecision is that of a fault with a chance and nothing else.
+func newDecision(seed uint64, fault string, chance float64) decision {
+	share := scenario.Share(chance)
+	return decision{faultKey(seed, fault), newDraws(&scenario.Fault{Select: scenario.Select{Chance: &share}}, 0)}
+}
+
 // decide is the Go twin of a fault of the lab.
 func decide(name string, chance float64) decision { return newDecision(labSeed, name, chance) }
 

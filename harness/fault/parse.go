@@ -16,8 +16,10 @@ const (
 
 // IP protocol numbers, and IPv6 extension headers.
 const (
+	protoICMP        = 1
 	protoTCP         = 6
 	protoUDP         = 17
+	protoICMPv6      = 58
 	protoHopByHop    = 0
 	protoRouting     = 43
 	protoFragment    = 44
@@ -28,46 +30,89 @@ const (
 // kind once, destination options twice.
 const maxExtensions = 6
 
-// parse writes the flow of the packet to the stack and goes on if it is of the class;
-// for others it jumps to "pass". The class any takes every frame whose Ethernet type is
-// IPv4's or IPv6's; what cannot be parsed has a flow of zeros there, and is no pure ACK.
-func (s selector) parse(a *assembler) {
-	malformed := "parsed"
-	if s.class == scenario.PureACK {
-		malformed = "pass"
+// wantsPorts reports whether packets without ports cannot match.
+func (s selector) wantsPorts() bool {
+	return s.choose.Port > 0 || s.choose.FromPort > 0 || s.choose.ToPort > 0 || s.named != nil && s.named.port > 0
+}
+
+// parses reports whether it is not enough to see the Ethernet type.
+func (s selector) parses() bool {
+	return s.class != scenario.AnyPacket || !s.draws.all() || s.wantsPorts() || s.named != nil || s.choose.Longer > 0
+}
+
+// sorts reports whether chosen packets are counted by kind: those of the class any, if they are parsed anyway.
+func (s selector) sorts() bool { return s.class == scenario.AnyPacket && s.parses() }
+
+// malformed is where packets go whose headers are not whole. The class any takes every frame whose Ethernet type
+// is IPv4's or IPv6's, if nothing else is asked for; what cannot be parsed has a flow of zeros there.
+func (s selector) malformed() string {
+	if s.class == scenario.AnyPacket && !s.wantsPorts() && s.named == nil {
+		return "parsed"
 	}
-	if !s.draws.always {
+	return "pass"
+}
+
+// fragment is where fragments go.
+func (s selector) fragment() string {
+	switch {
+	case s.class != scenario.AnyPacket && s.class != scenario.Fragment || s.wantsPorts():
+		return "pass"
+	case s.named != nil:
+		return "piece"
+	}
+	return "parsed"
+}
+
+// versions tells which of the two can match.
+func (s selector) versions() (v4, v6 bool) {
+	v4, v6 = s.choose.Family != scenario.IPv6, s.choose.Family != scenario.IPv4
+	return v4 && s.named.has(4), v6 && s.named.has(6)
+}
+
+// parse goes on at "parsed" if the packet is of the class and has the ports and addresses asked for; for
+// others it jumps to "pass". It writes the packet's flow, kind and length to the stack, as far as they are needed.
+func (s selector) parse(a *assembler) {
+	if s.keeps() {
 		a.add(asm.Mov.Imm(asm.R1, 0))
 		for i := int16(0); i < flowSize; i += 8 {
 			a.add(asm.StoreMem(asm.RFP, stackFlow+i, asm.R1, asm.DWord))
 		}
 	}
-	a.add(asm.JEq.Imm(asm.R0, etherIPv6, "ipv6"), asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
-	s.parseIPv4(a, malformed)
-	a.label("ipv6")
-	s.parseIPv6(a, malformed)
-
-	// offset, rest and proto now describe the transport header of an unfragmented packet.
-	a.label("transport")
-	if s.class == scenario.PureACK {
-		a.add(asm.JNE.Imm(proto, protoTCP, "pass"))
-	} else {
-		a.add(asm.JEq.Imm(proto, protoTCP, "ports"), asm.JNE.Imm(proto, protoUDP, malformed))
+	if s.sorts() {
+		a.add(asm.Mov.Imm(asm.R3, kindOther), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord))
 	}
-	a.label("ports")
-	if !s.draws.always {
-		a.header(4, flowPorts, malformed)
+	if s.choose.Longer > 0 {
+		a.add(asm.Mov.Imm(asm.R3, 0), asm.StoreMem(asm.RFP, stackLength, asm.R3, asm.DWord))
 	}
-	if s.class == scenario.PureACK {
-		s.parsePureACK(a)
+	a.add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word))
+	v4, v6 := s.versions()
+	switch {
+	case !s.parses() && v4 && v6:
+		a.add(asm.JEq.Imm(asm.R0, etherIPv4, "parsed"), asm.JNE.Imm(asm.R0, etherIPv6, "pass"))
+	case v4 && v6:
+		a.add(asm.JEq.Imm(asm.R0, etherIPv6, "ipv6"), asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
+	case v4:
+		a.add(asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
+	case v6:
+		a.add(asm.JNE.Imm(asm.R0, etherIPv6, "pass"))
+	}
+	if s.parses() {
+		if v4 {
+			s.parseIPv4(a, v6)
+		}
+		if v6 {
+			a.label("ipv6")
+			s.parseIPv6(a)
+		}
+		s.parseTransport(a)
 	}
 	a.label("parsed")
 }
 
 // header copies so many bytes from offset to the stack, or jumps to malformed, with the
 // target zeroed, when the frame ends before. It loses R0 to R5.
-func (a *assembler) header(size int32, to int32, malformed string) {
-	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, to),
+func (a *assembler) header(size int32, malformed string) {
+	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackHeader),
 		asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, malformed))
 }
 
@@ -81,7 +126,7 @@ func toHost(r asm.Register) asm.Instruction { return asm.HostTo(asm.BE, r, asm.H
 
 // identify copies addresses of so many bytes each and the protocol into the flow.
 func (s selector) identify(a *assembler, source, target int16, size asm.Size, words int16, version int64) {
-	if s.draws.always {
+	if !s.keeps() {
 		return // nobody asks
 	}
 	for i := int16(0); i < words; i++ {
@@ -93,28 +138,61 @@ func (s selector) identify(a *assembler, source, target int16, size asm.Size, wo
 	a.add(asm.StoreImm(asm.RFP, flowVersion, version, asm.Byte))
 }
 
+// protocol writes the protocol into the flow.
+func (s selector) protocol(a *assembler) {
+	if s.keeps() {
+		a.add(asm.StoreMem(asm.RFP, flowProto, proto, asm.Byte))
+	}
+}
+
 // parseIPv4 ends at "transport", RFC 791.
-func (s selector) parseIPv4(a *assembler, malformed string) {
+func (s selector) parseIPv4(a *assembler, more bool) {
+	malformed := s.malformed()
 	a.add(asm.Mov.Imm(offset, etherHeader))
-	a.header(20, stackHeader, malformed)
+	a.header(20, malformed)
 	a.add(at(asm.R1, 0, asm.Byte), asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 4), asm.JNE.Imm(asm.R2, 4, malformed))
 	a.add(asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, malformed))
 	a.add(asm.Add.Reg(offset, asm.R1))
-	a.add(at(rest, 2, asm.Half), toHost(rest), asm.JLT.Reg(rest, asm.R1, malformed), asm.Sub.Reg(rest, asm.R1))
-	a.add(at(proto, 9, asm.Byte))
+	a.add(at(rest, 2, asm.Half), toHost(rest), asm.JLT.Reg(rest, asm.R1, malformed))
+	if s.choose.Longer > 0 {
+		a.add(asm.StoreMem(asm.RFP, stackLength, rest, asm.DWord))
+	}
+	a.add(asm.Sub.Reg(rest, asm.R1), at(proto, 9, asm.Byte))
 	s.identify(a, 12, 16, asm.Word, 1, 4)
+	s.named.direct4(a)
 	// More fragments, or an offset: what follows is not a whole transport header and payload.
-	a.add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x3fff), asm.JNE.Imm(asm.R1, 0, malformed))
-	a.add(asm.Ja.Label("transport"))
+	a.add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x3fff), asm.JNE.Imm(asm.R1, 0, s.fragment()))
+	s.finishIP(a, protoICMP, 8, more)
+}
+
+// finishIP ends the header of a packet that is no fragment. ICMP of this version has this number, and a header of this size.
+func (s selector) finishIP(a *assembler, icmp, size int32, more bool) {
+	switch {
+	case s.class == scenario.Fragment:
+		a.add(asm.Ja.Label("pass"))
+	case s.class == scenario.ICMPPacket:
+		a.add(asm.JNE.Imm(proto, icmp, "pass"), asm.JLT.Imm(rest, size, "pass"))
+		a.header(size, "pass")
+		if more {
+			a.add(asm.Ja.Label("parsed"))
+		}
+	case more:
+		a.add(asm.Ja.Label("transport"))
+	}
 }
 
 // parseIPv6 goes through the extension headers and ends at "transport", RFC 8200.
-func (s selector) parseIPv6(a *assembler, malformed string) {
+func (s selector) parseIPv6(a *assembler) {
+	malformed := s.malformed()
 	a.add(asm.Mov.Imm(offset, etherHeader))
-	a.header(40, stackHeader, malformed)
+	a.header(40, malformed)
 	a.add(at(asm.R1, 0, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.JNE.Imm(asm.R1, 6, malformed))
 	a.add(at(rest, 4, asm.Half), toHost(rest), at(proto, 6, asm.Byte))
+	if s.choose.Longer > 0 {
+		a.add(asm.Mov.Reg(asm.R1, rest), asm.Add.Imm(asm.R1, 40), asm.StoreMem(asm.RFP, stackLength, asm.R1, asm.DWord))
+	}
 	s.identify(a, 8, 24, asm.DWord, 2, 6)
+	s.named.direct6(a)
 	a.add(asm.Add.Imm(offset, 40))
 	for i := range maxExtensions {
 		fragment, skip, next := fmt.Sprint("fragment", i), fmt.Sprint("skip", i), fmt.Sprint("next", i)
@@ -125,14 +203,17 @@ func (s selector) parseIPv6(a *assembler, malformed string) {
 		a.add(asm.JNE.Imm(proto, protoRouting, "transport6"))
 
 		a.label(skip) // next header, length in 8 bytes beyond the first 8
-		a.header(2, stackHeader, malformed)
+		a.header(2, malformed)
 		a.add(at(proto, 0, asm.Byte), at(asm.R1, 1, asm.Byte), asm.Add.Imm(asm.R1, 1), asm.LSh.Imm(asm.R1, 3), asm.Ja.Label(next))
 
 		a.label(fragment) // next header, reserved, 13 bits of offset, 2 reserved, more fragments
-		a.header(4, stackHeader, malformed)
+		a.header(8, malformed)
 		a.add(at(proto, 0, asm.Byte))
 		s.protocol(a)
-		a.add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0xfff9), asm.JNE.Imm(asm.R1, 0, malformed))
+		if s.class == scenario.Fragment {
+			a.add(asm.JLT.Imm(rest, 8, "pass"))
+		}
+		a.add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0xfff9), asm.JNE.Imm(asm.R1, 0, s.fragment()))
 		a.add(asm.Mov.Imm(asm.R1, 8))
 
 		a.label(next)
@@ -140,23 +221,5 @@ func (s selector) parseIPv6(a *assembler, malformed string) {
 	}
 	a.label("transport6")
 	s.protocol(a)
-}
-
-// protocol writes the protocol into the flow.
-func (s selector) protocol(a *assembler) {
-	if !s.draws.always {
-		a.add(asm.StoreMem(asm.RFP, flowProto, proto, asm.Byte))
-	}
-}
-
-// parsePureACK jumps to "pass" unless the TCP segment at offset has ACK and none of
-// SYN, FIN and RST, and ends with its header, RFC 9293. Length alone would not do: SACK
-// blocks make an ACK long; nor would the whole byte of flags: ECN uses two of them.
-func (s selector) parsePureACK(a *assembler) {
-	const flagsThatMatter, ack = 0x17, 0x10
-	a.header(20, stackHeader, "pass")
-	a.add(at(asm.R1, 12, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, "pass"))
-	a.add(asm.JNE.Reg(rest, asm.R1, "pass"))
-	a.add(asm.Add.Reg(offset, asm.R1), asm.LoadMem(asm.R2, ctx, skbLength, asm.Word), asm.JGT.Reg(offset, asm.R2, "pass")) // cut short
-	a.add(at(asm.R1, 13, asm.Byte), asm.And.Imm(asm.R1, flagsThatMatter), asm.JNE.Imm(asm.R1, ack, "pass"))
+	s.finishIP(a, protoICMPv6, 4, false)
 }

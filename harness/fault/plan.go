@@ -94,7 +94,7 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 				if !d.carries(f) {
 					continue
 				}
-				st, err := newStage(s, j)
+				st, err := newStage(s, j, side)
 				if err != nil {
 					return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: %w", f.Name, err), "")
 				}
@@ -130,32 +130,18 @@ func nowhere(f *scenario.Fault) error {
 	return fmt.Errorf("fault %s: no link between %s and %s with %s at one end", f.Name, f.Link[0], f.Link[1], f.From)
 }
 
-// newStage is the stage of fault j on one of its paths; on the other it is the same, apart
-// from its counters.
-func newStage(s *scenario.Scenario, j int) (stage, error) {
+// newStage is the stage of fault j for packets from one side of the link. It has no counters yet.
+func newStage(s *scenario.Scenario, j, side int) (stage, error) {
 	f := &s.Faults[j]
 	netems, clones, err := action(f)
 	if err != nil {
 		return stage{}, err
 	}
-	chance := 1.
-	if f.Select.Chance != nil {
-		chance = float64(*f.Select.Chance)
-	}
-	class := f.Select.Packets
-	if class == "" {
-		class = scenario.AnyPacket
-	}
-	c := selector{
-		class: class, draws: newDraws(chance), orders: ordersAt(j), clones: clones, bands: len(netems),
-		choose: f.Select, flow: s.Flows[f.Select.Flow],
-		when: schedule{
-			at: time.Duration(f.At), length: time.Duration(f.For), every: time.Duration(f.Every), times: f.Times, ramp: f.Ramp,
-		},
-	}
-	if err := c.check(); err != nil {
+	c, err := newSelector(s, j, side)
+	if err != nil {
 		return stage{}, err
 	}
+	c.clones, c.bands = clones, len(netems)
 	st := stage{fault: j, netems: netems, choose: c, track: f.Do.Inject != nil}
 	if st.track {
 		st.forged = new(slot)
@@ -192,7 +178,7 @@ func (p *plan) place(d *path) {
 	}
 	for i := range d.stages {
 		if s := &d.stages[i]; s.fault >= 0 {
-			s.choose.matched, s.choose.chosen, s.choose.overflow = next(), next(), next()
+			s.choose.tally = newTally(next)
 			if s.forged != nil {
 				*s.forged = next()
 			}

@@ -82,9 +82,16 @@ func TestFaultsFindTheirPathAndNoCounterIsSharedByTwo(t *testing.T) {
 		}
 		for _, s := range d.stages {
 			if s.fault >= 0 {
-				take(s.choose.matched)
-				take(s.choose.chosen)
-				take(s.choose.overflow)
+				c := s.choose
+				for _, one := range []slot{c.matched, c.chosen, c.overflow, c.hits} {
+					take(one)
+				}
+				for i := range slot(kinds) {
+					take(c.kinds + 8*i)
+				}
+				for i := range slot(mostTimes) {
+					take(c.times + 8*i)
+				}
 			}
 		}
 	}

@@ -104,7 +104,7 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ..
 	default:
 		r.Delivered = int64(q.Packets)
 	}
-	if stage.choose.draws.always && r.Chosen != r.Matched {
+	if stage.choose.draws.all() && r.Chosen != r.Matched {
 		say("chose %d of %d packets, all were to be", r.Chosen, r.Matched)
 	}
 	if r.Delivered != a.delivered {

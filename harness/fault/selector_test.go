@@ -28,13 +28,20 @@ type bench struct {
 
 func newBench(t *testing.T, class scenario.Packets, d decision) *bench {
 	t.Helper()
+	b := newBenchOf(t, selector{class: class, draws: d.draws, bands: 1})
+	b.arm(t, newOrders(0, d.key))
+	return b
+}
+
+func newBenchOf(t *testing.T, s selector) *bench {
+	t.Helper()
 	require.NoError(t, rlimit.RemoveMemlock())
-	st, err := newState(1, 3)
+	st, err := newState(1, tallyWords)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	st.orders[0] = orders{0, never, d.key}
-	require.NoError(t, st.tell())
-	s := selector{class: class, draws: d.draws, orders: ordersAt(0), matched: 0, chosen: 8, overflow: 16, bands: 1}
+	words := 0
+	s.orders, s.tally = ordersAt(0), newTally(func() slot { words++; return slot(8 * (words - 1)) })
+	require.Equal(t, tallyWords, words)
 	p, flows, err := s.program(st)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -44,6 +51,12 @@ func newBench(t *testing.T, class scenario.Packets, d decision) *bench {
 		}
 	})
 	return &bench{p, st, s}
+}
+
+func (b *bench) arm(t *testing.T, o orders) {
+	t.Helper()
+	b.state.orders[0] = o
+	require.NoError(t, b.state.tell())
 }
 
 // run returns whether the frame was matched and whether it was given to netem.
@@ -69,7 +82,7 @@ func TestSelectorKnowsItsClass(t *testing.T) {
 	for _, d := range []decision{always, half} {
 		anyPacket, pureACK := newBench(t, scenario.AnyPacket, d), newBench(t, scenario.PureACK, d)
 		for _, p := range packets(t) {
-			t.Run(fmt.Sprintf("%s, always %t", p.name, d.always), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, always %t", p.name, d.all()), func(t *testing.T) {
 				matched, _ := anyPacket.run(t, p.frame)
 				require.Equal(t, p.ip, matched, "any")
 				matched, _ = pureACK.run(t, p.frame)
@@ -230,9 +243,8 @@ func TestHashIsTheDocumentedOne(t *testing.T) {
 func TestNothingIsChosenOutsideTheWindow(t *testing.T) {
 	b := newBench(t, scenario.AnyPacket, half)
 	f := frame(t, ether(layers.EthernetTypeIPv4), ipv4(layers.IPProtocolTCP), tcp("A"))
-	for name, o := range map[string]orders{"not armed": {start: never}, "over": {0, 1, 1}, "yet to come": {never - 1, never, 1}, "empty": {0, 0, 1}} {
-		b.state.orders[0] = o
-		require.NoError(t, b.state.tell())
+	for name, start := range map[string]uint64{"not armed": never, "yet to come": never - 1} {
+		b.arm(t, newOrders(start, 1))
 		matched, chosen := b.run(t, f)
 		require.False(t, matched, name)
 		require.False(t, chosen, name)

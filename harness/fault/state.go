@@ -26,18 +26,30 @@ type slot uint32
 // gate is the control word that lets packets onto the wires while it is 0.
 const gate slot = 0
 
-// orders are what a fault's selector is told, in so many control words: its window, a span of time, start
-// included and end not, in ns of CLOCK_MONOTONIC, which is what bpf_ktime_get_ns
-// reads; and the key of its decisions.
-type orders struct{ start, end, key uint64 }
+// orders are what a fault's selectors are told when it is armed, in so many control words: when it begins, in ns of
+// CLOCK_MONOTONIC, which is what bpf_ktime_get_ns reads; the key of its decisions; and what the key makes of
+// all packets of a direction of the link, see linkFlow.
+type orders struct {
+	start, key uint64
+	link       [2]uint64
+}
 
-const ordersSize = 3 * 8
+// newOrders are those of a fault that begins at this time.
+func newOrders(start, key uint64) orders {
+	o := orders{start: start, key: key}
+	for i := range o.link {
+		o.link[i] = startOf(key, linkFlow(byte(i+1)))
+	}
+	return o
+}
+
+const ordersSize = 4 * 8
 
 // Offsets of a fault's orders from the first control word of them.
 const (
 	startWord = 8 * iota
-	endWord
 	keyWord
+	linkWord // two of them
 )
 
 // ordersAt returns the first control word of fault i's orders.
@@ -79,7 +91,7 @@ func (s *state) tell() error {
 	}
 	b := binary.LittleEndian.AppendUint64(nil, gate)
 	for _, o := range s.orders {
-		for _, word := range []uint64{o.start, o.end, o.key} {
+		for _, word := range []uint64{o.start, o.key, o.link[0], o.link[1]} {
 			b = binary.LittleEndian.AppendUint64(b, word)
 		}
 	}

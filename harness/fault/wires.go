@@ -239,12 +239,7 @@ func (w *Wires) fill(wire *wire, s *stage, p *pair) (handles []uint32, err error
 // is that of all decisions; they begin with the first packet after this.
 func (w *Wires) Arm(start int64, seed uint64) error {
 	for i, f := range w.faults {
-		from := max(start+int64(f.At), 0)
-		until := never
-		if f.For > 0 {
-			until = uint64(from + int64(f.For))
-		}
-		w.state.orders[i] = orders{uint64(from), until, faultKey(seed, f.Name)}
+		w.state.orders[i] = newOrders(uint64(max(start+int64(f.At), 0)), faultKey(seed, f.Name))
 	}
 	if err := w.state.tell(); err != nil {
 		return err

@@ -1,0 +1,156 @@
+package fault
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// What the table holds of a flow: the state of its generator before the first packet, how many of its packets
+// matched, and for dup-ack its last pure ACK.
+const (
+	entryStart  = 8 * iota
+	entryCount  // of packets that matched
+	entryNumber // sequence and acknowledgement number, 4 bytes each, as in the header
+	entryWindow // window, as in the header, and 1<<16 once there was one
+	entrySize
+)
+
+// draw registers: they take over those of the parser.
+const (
+	entry   = asm.R9 // the flow's place in the table, or the greatest output that hits
+	origin  = asm.R7 // state of the generator
+	ordinal = asm.R8 // of the packet, from 1
+)
+
+// keeps reports whether the selector needs a table of flows.
+func (s selector) keeps() bool {
+	return s.class == scenario.DupACK || !s.draws.all() && s.draws.link == 0
+}
+
+// newFlows makes the table.
+func newFlows() (*ebpf.Map, error) {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{
+		Name: "flows", Type: ebpf.Hash, KeySize: flowSize, ValueSize: entrySize, MaxEntries: maxFlows, Flags: noPrealloc,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create flow table: %w", err)
+	}
+	return m, nil
+}
+
+// noPrealloc is BPF_F_NO_PREALLOC: elements are allocated as flows appear.
+const noPrealloc = 1
+
+// find leaves the flow's place in the table in entry, or jumps to full when there is no room for it.
+func (s selector) find(a *assembler, st *state, flows *ebpf.Map, full string) {
+	lookup := func() {
+		a.add(asm.LoadMapPtr(asm.R1, flows.FD()), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackFlow), asm.FnMapLookupElem.Call())
+	}
+	lookup()
+	a.add(asm.JNE.Imm(asm.R0, 0, "known"))
+
+	// The flow's first packet: fold its 40 bytes into the fault's key.
+	a.control(asm.R0, st, s.orders+keyWord)
+	for i := int16(0); i < flowSize; i += 8 {
+		a.add(asm.LoadMem(asm.R1, asm.RFP, stackFlow+i, asm.DWord), asm.Xor.Reg(asm.R0, asm.R1))
+		a.mix()
+	}
+	a.add(asm.StoreMem(asm.RFP, stackEntry+entryStart, asm.R0, asm.DWord), asm.Mov.Imm(asm.R1, 0))
+	for i := int16(entryCount); i < entrySize; i += 8 {
+		a.add(asm.StoreMem(asm.RFP, stackEntry+i, asm.R1, asm.DWord))
+	}
+	a.add(asm.LoadMapPtr(asm.R1, flows.FD()),
+		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackFlow),
+		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackEntry),
+		asm.Mov.Imm(asm.R4, 1), // BPF_NOEXIST: another CPU may have been first
+		asm.FnMapUpdateElem.Call())
+	lookup()
+	a.add(asm.JEq.Imm(asm.R0, 0, full))
+	a.label("known")
+	a.add(asm.Mov.Reg(entry, asm.R0))
+}
+
+// draw jumps to "pass" unless the packet, which has matched, is chosen by decision.
+func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
+	d := s.draws
+	switch {
+	case d.all():
+		return
+	case d.link > 0: // the counter is the ordinal
+		a.control(origin, st, s.orders+linkWord+slot(8*(d.link-1)))
+		a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(s.matched)), asm.LoadMem(ordinal, asm.R1, 0, asm.DWord))
+	default:
+		if s.class != scenario.DupACK {
+			s.find(a, st, flows, "full")
+		}
+		a.add(asm.LoadMem(origin, entry, entryStart, asm.DWord), asm.LoadMem(ordinal, entry, entryCount, asm.DWord))
+		a.add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, entry), asm.Add.Imm(asm.R0, entryCount), asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))
+		a.add(asm.Add.Imm(ordinal, 1))
+		if s.class != scenario.DupACK {
+			a.add(asm.Ja.Label("ordinal"))
+			a.label("full") // one flow for all that have no place
+			a.count(st, s.overflow)
+			a.add(asm.LoadMapValue(ordinal, st.counters.FD(), uint32(s.overflow)), asm.LoadMem(ordinal, ordinal, 0, asm.DWord))
+			a.control(origin, st, s.orders+keyWord)
+		}
+	}
+	a.label("ordinal")
+	if d.limits != nil {
+		s.when.limit(a, entry, d.limits)
+	}
+	bursts := max(d.burst, 1)
+	for back := range bursts {
+		miss := fmt.Sprint("miss", back)
+		if back == bursts-1 {
+			miss = "pass"
+		}
+		s.hit(a, miss)
+		if back == 0 && bursts > 1 {
+			a.count(st, s.hits)
+		}
+		if back < bursts-1 {
+			a.add(asm.Ja.Label("chosen"))
+			a.label(miss)
+			a.add(asm.Sub.Imm(ordinal, 1), asm.JEq.Imm(ordinal, 0, "pass"))
+		}
+	}
+	a.label("chosen")
+}
+
+// hit jumps to miss unless the packet with this ordinal hits by itself.
+func (s selector) hit(a *assembler, miss string) {
+	d := s.draws
+	if d.nth > 0 {
+		a.add(asm.JNE.Imm(ordinal, int32(d.nth), miss))
+	}
+	if d.every > 0 {
+		a.add(asm.Mov.Reg(asm.R0, ordinal), asm.Mod.Imm(asm.R0, int32(d.every)), asm.JNE.Imm(asm.R0, 0, miss))
+	}
+	if d.first > 0 {
+		a.add(asm.JGT.Imm(ordinal, int32(d.first), miss))
+	}
+	if d.limits != nil {
+		a.add(asm.LoadImm(asm.R0, asInt64(golden), asm.DWord), asm.Mul.Reg(asm.R0, ordinal), asm.Add.Reg(asm.R0, origin))
+		a.mix()
+		a.add(asm.JGT.Reg(asm.R0, entry, miss))
+	}
+}
+
+// mix applies [mix] to R0, by way of R1.
+func (a *assembler) mix() {
+	for _, round := range []struct {
+		shift int32
+		times uint64
+	}{{30, mixA}, {27, mixB}, {31, 1}} {
+		a.add(asm.Mov.Reg(asm.R1, asm.R0), asm.RSh.Imm(asm.R1, round.shift), asm.Xor.Reg(asm.R0, asm.R1))
+		if round.times != 1 {
+			a.add(asm.LoadImm(asm.R1, int64(round.times), asm.DWord), asm.Mul.Reg(asm.R0, asm.R1))
+		}
+	}
+}
+
+func asInt64(u uint64) int64 { return int64(u) }

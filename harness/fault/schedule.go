@@ -1,0 +1,98 @@
+package fault
+
+import (
+	"math"
+	"time"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// schedule is when a fault acts, relative to the start of the measured window, and how its value
+// changes meanwhile. Length 0 is without end, every 0 is once, times 0 is for ever.
+//
+// It is built into the selector; only the moment of its beginning is told when the faults are
+// armed. [scenario.Fault.Active] and [scenario.Ramp.Step] are its twins in Go.
+type schedule struct {
+	at, length, every time.Duration
+	times             int
+	ramp              *scenario.Ramp
+}
+
+func newSchedule(f *scenario.Fault) schedule {
+	return schedule{time.Duration(f.At), time.Duration(f.For), time.Duration(f.Every), f.Times, f.Ramp}
+}
+
+// steps is how many values the fault has in turn.
+func (s schedule) steps() int {
+	if s.ramp == nil {
+		return 1
+	}
+	return s.ramp.Steps
+}
+
+// program jumps to "pass" unless the fault acts now. It leaves on the stack how long ago the fault began
+// (stackSince), in ns, and the step of the ramp (stackStep) if there is one. It loses R0 to R5.
+func (s schedule) program(a *assembler, st *state, orders slot) {
+	a.add(asm.FnKtimeGetNs.Call())
+	a.control(asm.R1, st, orders+startWord)
+	a.add(asm.JLT.Reg(asm.R0, asm.R1, "pass"), asm.Sub.Reg(asm.R0, asm.R1), asm.StoreMem(asm.RFP, stackSince, asm.R0, asm.DWord))
+	if s.every > 0 {
+		a.add(asm.Mov.Reg(asm.R1, asm.R0), asm.LoadImm(asm.R2, int64(s.every), asm.DWord), asm.Div.Reg(asm.R1, asm.R2))
+		if s.times > 0 {
+			a.add(asm.JGE.Imm(asm.R1, int32(s.times), "pass"))
+		}
+		a.add(asm.Mul.Reg(asm.R1, asm.R2), asm.Sub.Reg(asm.R0, asm.R1))
+	}
+	if s.length > 0 {
+		a.add(asm.LoadImm(asm.R1, int64(s.length), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "pass"))
+	}
+	if s.ramp == nil {
+		return
+	}
+	last := int32(s.ramp.Steps - 1)
+	a.add(asm.Mov.Imm(asm.R2, last), asm.LoadImm(asm.R1, int64(s.ramp.Over), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "step"))
+	a.add(asm.Mul.Reg(asm.R0, asm.R2), asm.Div.Reg(asm.R0, asm.R1), asm.Mov.Reg(asm.R2, asm.R0))
+	a.label("step")
+	a.add(asm.StoreMem(asm.RFP, stackStep, asm.R2, asm.DWord))
+}
+
+// limit loads the greatest output of the hash that is a hit at this step into dst, by way of R1.
+func (s schedule) limit(a *assembler, dst asm.Register, limits []uint64) {
+	if len(limits) == 1 {
+		a.add(asm.LoadImm(dst, int64(limits[0]), asm.DWord))
+		return
+	}
+	a.add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord))
+	for k, limit := range limits {
+		a.add(asm.LoadImm(dst, int64(limit), asm.DWord))
+		if k < len(limits)-1 {
+			a.add(asm.JEq.Imm(asm.R1, int32(k), "limit"))
+		}
+	}
+	a.label("limit")
+}
+
+// limits are the greatest outputs of the hash that are hits, by step: nil if all are, always.
+func (s schedule) limits(chance scenario.Share) []uint64 {
+	if s.ramp == nil || s.ramp.Chance == nil {
+		if chance >= 1 {
+			return nil
+		}
+		return []uint64{limit(float64(chance))}
+	}
+	list := make([]uint64, s.ramp.Steps)
+	for k := range list {
+		list[k] = limit(float64(s.ramp.ChanceAt(chance, k)))
+	}
+	return list
+}
+
+// limit is chance × 2^64, less 1: the outputs up to it are so large a part of all.
+func limit(chance float64) uint64 {
+	if chance >= 1 {
+		return math.MaxUint64
+	}
+	return max(uint64(math.Ldexp(chance, 64)), 1) - 1
+}
