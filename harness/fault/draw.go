@@ -99,6 +99,9 @@ func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
 		}
 	}
 	a.label("ordinal")
+	if s.tap.on() {
+		a.add(asm.StoreMem(asm.RFP, stackOrdinal, ordinal, asm.DWord))
+	}
 	if d.limits != nil {
 		s.when.limit(a, entry, d.limits)
 	}

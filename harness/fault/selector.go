@@ -82,6 +82,7 @@ const (
 	stackKind      = stackStep - 8           // of the packet
 	stackLength    = stackKind - 8           // of the packet, with its IP header
 	stackDirection = stackLength - 8         // within the named connections
+	stackOrdinal   = stackDirection - 8      // of the packet, for a tap
 	flowSource     = stackFlow               // offsets within the flow
 	flowTarget     = stackFlow + 16
 	flowPorts      = stackFlow + 32
@@ -159,7 +160,11 @@ func (s selector) match(a *assembler, st *state, flows *ebpf.Map) {
 // by which no netem copies them again. A clone is a packet like any other.
 func (s selector) act(a *assembler, st *state) {
 	s.note(a, st, s.sorts())
-	a.tap(s.tap, st, nil)
+	var number func(asm.Register)
+	if !s.draws.all() {
+		number = func(dst asm.Register) { a.add(asm.LoadMem(dst, asm.RFP, stackOrdinal, asm.DWord)) }
+	}
+	a.tap(s.tap, st, number)
 	switch {
 	case s.clones > 0:
 		// Clones come by here again: they are to pass.
