@@ -12,18 +12,19 @@ import (
 // What the table holds of a flow: the state of its generator before the first packet, how many of its packets
 // matched, and for dup-ack its last pure ACK.
 const (
-	entryStart  = 8 * iota
-	entryCount  // of packets that matched
-	entryNumber // sequence and acknowledgement number, 4 bytes each, as in the header
-	entryWindow // window, as in the header, and 1<<16 once there was one
-	entrySize
+	memoryStart  = 8 * iota
+	memoryCount  // of packets that matched
+	memoryNumber // sequence and acknowledgement number, 4 bytes each, as in the header
+	memoryWindow // window, as in the header, and 1<<16 once there was one
+	memorySize
 )
 
 // draw registers: they take over those of the parser.
 const (
-	entry   = asm.R9 // the flow's place in the table, or the greatest output that hits
-	origin  = asm.R7 // state of the generator
-	ordinal = asm.R8 // of the packet, from 1
+	memory   = asm.R9 // the flow's place in the table
+	greatest = asm.R9 // output that hits, once the place is of no more use
+	origin   = asm.R7 // state of the generator
+	ordinal  = asm.R8 // of the packet, from 1
 )
 
 // keeps reports whether the selector needs a table of flows.
@@ -34,7 +35,7 @@ func (s selector) keeps() bool {
 // newFlows makes the table.
 func newFlows() (*ebpf.Map, error) {
 	m, err := ebpf.NewMap(&ebpf.MapSpec{
-		Name: "flows", Type: ebpf.Hash, KeySize: flowSize, ValueSize: entrySize, MaxEntries: maxFlows, Flags: noPrealloc,
+		Name: "flows", Type: ebpf.Hash, KeySize: flowSize, ValueSize: memorySize, MaxEntries: maxFlows, Flags: noPrealloc,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create flow table: %w", err)
@@ -45,7 +46,7 @@ func newFlows() (*ebpf.Map, error) {
 // noPrealloc is BPF_F_NO_PREALLOC: elements are allocated as flows appear.
 const noPrealloc = 1
 
-// find leaves the flow's place in the table in entry, or jumps to full when there is no room for it.
+// find leaves the flow's place in the table in memory, or jumps to full when there is no room for it.
 func (s selector) find(a *assembler, st *state, flows *ebpf.Map, full string) {
 	lookup := func() {
 		a.add(asm.LoadMapPtr(asm.R1, flows.FD()), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackFlow), asm.FnMapLookupElem.Call())
@@ -59,19 +60,17 @@ func (s selector) find(a *assembler, st *state, flows *ebpf.Map, full string) {
 		a.add(asm.LoadMem(asm.R1, asm.RFP, stackFlow+i, asm.DWord), asm.Xor.Reg(asm.R0, asm.R1))
 		a.mix()
 	}
-	a.add(asm.StoreMem(asm.RFP, stackEntry+entryStart, asm.R0, asm.DWord), asm.Mov.Imm(asm.R1, 0))
-	for i := int16(entryCount); i < entrySize; i += 8 {
-		a.add(asm.StoreMem(asm.RFP, stackEntry+i, asm.R1, asm.DWord))
-	}
+	a.add(asm.StoreMem(asm.RFP, stackMemory+memoryStart, asm.R0, asm.DWord))
+	a.zero(stackMemory+memoryCount, memorySize-memoryCount)
 	a.add(asm.LoadMapPtr(asm.R1, flows.FD()),
 		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackFlow),
-		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackEntry),
+		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackMemory),
 		asm.Mov.Imm(asm.R4, 1), // BPF_NOEXIST: another CPU may have been first
 		asm.FnMapUpdateElem.Call())
 	lookup()
 	a.add(asm.JEq.Imm(asm.R0, 0, full))
 	a.label("known")
-	a.add(asm.Mov.Reg(entry, asm.R0))
+	a.add(asm.Mov.Reg(memory, asm.R0))
 }
 
 // draw jumps to "pass" unless the packet, which has matched, is chosen by decision.
@@ -87,8 +86,8 @@ func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
 		if s.class != scenario.DupACK {
 			s.find(a, st, flows, "full")
 		}
-		a.add(asm.LoadMem(origin, entry, entryStart, asm.DWord), asm.LoadMem(ordinal, entry, entryCount, asm.DWord))
-		a.add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, entry), asm.Add.Imm(asm.R0, entryCount), asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))
+		a.add(asm.LoadMem(origin, memory, memoryStart, asm.DWord), asm.LoadMem(ordinal, memory, memoryCount, asm.DWord))
+		a.add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, memory), asm.Add.Imm(asm.R0, memoryCount), asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))
 		a.add(asm.Add.Imm(ordinal, 1))
 		if s.class != scenario.DupACK {
 			a.add(asm.Ja.Label("ordinal"))
@@ -103,7 +102,7 @@ func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
 		a.add(asm.StoreMem(asm.RFP, stackOrdinal, ordinal, asm.DWord))
 	}
 	if d.limits != nil {
-		s.when.limit(a, entry, d.limits)
+		s.when.limit(a, greatest, d.limits)
 	}
 	bursts := max(d.burst, 1)
 	for back := range bursts {
@@ -139,7 +138,7 @@ func (s selector) hit(a *assembler, miss string) {
 	if d.limits != nil {
 		a.add(asm.LoadImm(asm.R0, asInt64(golden), asm.DWord), asm.Mul.Reg(asm.R0, ordinal), asm.Add.Reg(asm.R0, origin))
 		a.mix()
-		a.add(asm.JGT.Reg(asm.R0, entry, miss))
+		a.add(asm.JGT.Reg(asm.R0, greatest, miss))
 	}
 }
 

@@ -43,6 +43,9 @@ func (s selector) parses() bool {
 // sorts reports whether chosen packets are counted by kind: those of the class any, if they are parsed anyway.
 func (s selector) sorts() bool { return s.class == scenario.AnyPacket && s.parses() }
 
+// identifies reports whether the flow is wanted on the stack.
+func (s selector) identifies() bool { return s.track || s.keeps() }
+
 // malformed is where packets go whose headers are not whole. The class any takes every frame whose Ethernet type
 // is IPv4's or IPv6's, if nothing else is asked for; what cannot be parsed has a flow of zeros there.
 func (s selector) malformed() string {
@@ -72,11 +75,8 @@ func (s selector) versions() (v4, v6 bool) {
 // parse goes on at "parsed" if the packet is of the class and has the ports and addresses asked for; for
 // others it jumps to "pass". It writes the packet's flow, kind and length to the stack, as far as they are needed.
 func (s selector) parse(a *assembler) {
-	if s.keeps() {
-		a.add(asm.Mov.Imm(asm.R1, 0))
-		for i := int16(0); i < flowSize; i += 8 {
-			a.add(asm.StoreMem(asm.RFP, stackFlow+i, asm.R1, asm.DWord))
-		}
+	if s.identifies() {
+		a.zero(stackFlow, flowSize)
 	}
 	if s.sorts() {
 		a.add(asm.Mov.Imm(asm.R3, kindOther), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord))
@@ -126,7 +126,7 @@ func toHost(r asm.Register) asm.Instruction { return asm.HostTo(asm.BE, r, asm.H
 
 // identify copies addresses of so many bytes each and the protocol into the flow.
 func (s selector) identify(a *assembler, source, target int16, size asm.Size, words int16, version int64) {
-	if !s.keeps() {
+	if !s.identifies() {
 		return // nobody asks
 	}
 	for i := int16(0); i < words; i++ {
@@ -140,7 +140,7 @@ func (s selector) identify(a *assembler, source, target int16, size asm.Size, wo
 
 // protocol writes the protocol into the flow.
 func (s selector) protocol(a *assembler) {
-	if s.keeps() {
+	if s.identifies() {
 		a.add(asm.StoreMem(asm.RFP, flowProto, proto, asm.Byte))
 	}
 }

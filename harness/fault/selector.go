@@ -31,6 +31,8 @@ type selector struct {
 	// bands is how many acting bands there are: one for each step of a ramp of what is done, one
 	// without a ramp, none if netem has nothing to do. Step n has the class actingBand + n.
 	bands int
+	// track is for those who only want the parser: the flow is left on the stack.
+	track bool
 	// tap captures what is chosen.
 	tap tap
 }
@@ -74,16 +76,16 @@ const actingBand = 0x10002
 
 // The selector's stack.
 const (
-	stackFlow      = -flowSize               // the flow
-	stackHeader    = stackFlow - 40          // the header that is looked at: 40 bytes
-	stackEntry     = stackHeader - entrySize // a flow's place in the table before its first packet
-	stackSince     = stackEntry - 8          // ns since the fault began
-	stackStep      = stackSince - 8          // of the ramp
-	stackKind      = stackStep - 8           // of the packet
-	stackLength    = stackKind - 8           // of the packet, with its IP header
-	stackDirection = stackLength - 8         // within the named connections
-	stackOrdinal   = stackDirection - 8      // of the packet, for a tap
-	flowSource     = stackFlow               // offsets within the flow
+	stackFlow      = -flowSize                // the flow
+	stackHeader    = stackFlow - 40           // the header that is looked at: 40 bytes
+	stackMemory    = stackHeader - memorySize // a flow's place in the table before its first packet
+	stackSince     = stackMemory - 8          // ns since the fault began
+	stackStep      = stackSince - 8           // of the ramp
+	stackKind      = stackStep - 8            // of the packet
+	stackLength    = stackKind - 8            // of the packet, with its IP header
+	stackDirection = stackLength - 8          // within the named connections
+	stackOrdinal   = stackDirection - 8       // of the packet, for a tap
+	flowSource     = stackFlow                // offsets within the flow
 	flowTarget     = stackFlow + 16
 	flowPorts      = stackFlow + 32
 	flowProto      = stackFlow + 36

@@ -59,14 +59,12 @@ const (
 	stackEntry = stackBack - entrySize  // a new entry
 )
 
-// Flags in the TCP header, and where they are.
+// Offsets in the TCP header.
 const (
-	tcpOffset              = 12
-	tcpFlags               = 13
-	flagFIN, flagSYN       = 0x01, 0x02
-	flagRST, flagACK       = 0x04, 0x10
-	tcpSeq, tcpAck         = 4, 8
-	shortestTCP      int32 = 20
+	tcpOffset            = 12
+	tcpFlags             = 13
+	tcpSeq, tcpAck       = 4, 8
+	shortestTCP    int32 = 20
 )
 
 // program returns the tracker as a direct-action program.
@@ -92,25 +90,9 @@ func (t tracker) program(st *state) (*ebpf.Program, error) {
 
 // parse jumps to "pass" for what is no whole TCP segment of the port.
 func (t tracker) parse(a *assembler) {
-	s := selector{class: scenario.TCPPacket}
-	a.zero(stackFlow, flowSize)
-	a.add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word))
-	a.add(asm.JEq.Imm(asm.R0, etherIPv6, "ipv6"), asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
-	s.parseIPv4(a, "pass")
-	a.label("ipv6")
-	s.parseIPv6(a, "pass")
-	a.label("transport")
-	a.add(asm.JNE.Imm(proto, protoTCP, "pass"))
-	a.header(4, flowPorts, "pass")
-	if t.port != 0 {
-		port := int32(t.port>>8 | t.port&0xff<<8) // as it lies in memory
-		a.add(asm.LoadMem(asm.R1, asm.RFP, flowPorts, asm.Half), asm.JEq.Imm(asm.R1, port, "port"))
-		a.add(asm.LoadMem(asm.R1, asm.RFP, flowPorts+2, asm.Half), asm.JNE.Imm(asm.R1, port, "pass"))
-		a.label("port")
-	}
-	a.header(shortestTCP, stackHeader, "pass")
+	selector{class: scenario.TCPPacket, choose: scenario.Select{Port: t.port}, track: true}.parse(a)
 	a.add(at(proto, tcpOffset, asm.Byte), asm.RSh.Imm(proto, 4), asm.LSh.Imm(proto, 2))
-	a.add(asm.JLT.Imm(proto, shortestTCP, "pass"), asm.JGT.Reg(proto, rest, "pass"))
+	a.add(asm.JLT.Imm(proto, shortestTCP, "pass"))                                                                                                    // the parser has seen to it; the verifier has forgotten
 	a.add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.Mov.Reg(asm.R2, offset), asm.Add.Reg(asm.R2, rest), asm.JGT.Reg(asm.R2, asm.R1, "pass")) // cut short
 	a.add(asm.Sub.Reg(rest, proto))
 }

@@ -102,7 +102,7 @@ func (s selector) matchFlags(a *assembler) {
 
 // matchPorts jumps to "pass" unless the ports are those asked for, and writes them into the flow.
 func (s selector) matchPorts(a *assembler) {
-	if s.keeps() {
+	if s.identifies() {
 		a.add(at(asm.R1, 0, asm.Word), asm.StoreMem(asm.RFP, flowPorts, asm.R1, asm.Word))
 	}
 	if !s.wantsPorts() {
@@ -141,7 +141,7 @@ func (s selector) matchLength(a *assembler) {
 func (s selector) matchDupACK(a *assembler) {
 	a.add(at(asm.R1, 4, asm.Word), at(asm.R2, 8, asm.Word), asm.LSh.Imm(asm.R2, 32), asm.Or.Reg(asm.R1, asm.R2))
 	a.add(at(asm.R3, 14, asm.Half), asm.Or.Imm(asm.R3, 1<<16))
-	a.add(asm.LoadMem(asm.R4, entry, entryNumber, asm.DWord), asm.LoadMem(asm.R5, entry, entryWindow, asm.DWord))
-	a.add(asm.StoreMem(entry, entryNumber, asm.R1, asm.DWord), asm.StoreMem(entry, entryWindow, asm.R3, asm.DWord))
+	a.add(asm.LoadMem(asm.R4, memory, memoryNumber, asm.DWord), asm.LoadMem(asm.R5, memory, memoryWindow, asm.DWord))
+	a.add(asm.StoreMem(memory, memoryNumber, asm.R1, asm.DWord), asm.StoreMem(memory, memoryWindow, asm.R3, asm.DWord))
 	a.add(asm.JNE.Reg(asm.R1, asm.R4, "pass"), asm.JNE.Reg(asm.R3, asm.R5, "pass"))
 }
