@@ -23,6 +23,7 @@ type conn struct {
 	request    int32 // index in the plan, or none
 	state      state
 	reused     bool  // has carried a request before
+	spoken     bool  // the server sent something that nobody asked for
 	began      int64 // when connect(2) was called
 	low        int   // bytes that make it readable
 	response   response
@@ -30,9 +31,13 @@ type conn struct {
 
 // carry finds a connection for a request; it tells whether there was one. The request may fail on it at once.
 func (g *generator) carry(i int32, now int64) bool {
-	if n := len(g.idle); n > 0 {
+	for n := len(g.idle); n > 0; n-- {
 		slot := g.idle[n-1]
 		g.idle = g.idle[:n-1]
+		if g.conns[slot].spoken {
+			g.drop(slot)
+			continue
+		}
 		g.conns[slot].reused = true
 		g.assign(slot, i)
 		g.ask(slot, now)
@@ -70,7 +75,7 @@ func (g *generator) connect(i int32, now int64) {
 	}
 	g.open++
 	c := &g.conns[slot]
-	c.fd, c.state, c.reused, c.began, c.low = fd, connecting, false, now, 1
+	c.fd, c.state, c.reused, c.spoken, c.began, c.low = fd, connecting, false, false, now, 1
 	c.generation++
 	c.response.reset()
 	g.assign(slot, i)
@@ -151,8 +156,12 @@ func (g *generator) handle(e socket.Event) {
 	switch c.state {
 	case active:
 		g.read(e.Key.Slot, e.Flags&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0, now)
-	case idle: // the server ended it, or speaks out of turn
-		g.unlink(e.Key.Slot)
+	case idle:
+		if e.Flags&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0 {
+			c.spoken = true // found out when it would be used again, as libcurl does
+			return
+		}
+		g.unlink(e.Key.Slot) // the server ended it
 		g.drop(e.Key.Slot)
 	}
 }

@@ -173,7 +173,7 @@ func (g *generator) loop(ctx context.Context) error {
 		now := g.dispatchDue(g.now())
 		g.expireDue(now)
 		g.serveWaiting(now)
-		if g.next == len(g.plan) && g.inFlight == 0 {
+		if g.next == len(g.plan) && g.inFlight == 0 && !g.lingers(now) {
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -194,12 +194,20 @@ func (g *generator) loop(ctx context.Context) error {
 	}
 }
 
+// lingers reports whether nothing but kept-alive connections is left, which stay open to the end of the window.
+func (g *generator) lingers(now int64) bool {
+	return g.next == len(g.plan) && g.inFlight == 0 && g.open > 0 && now < int64(g.config.Duration)
+}
+
 // never is later than any alarm.
 const never = math.MaxInt64
 
-// arm sets the alarm to the next arrival or timeout, unless it rings before that anyway.
+// arm sets the alarm to the next arrival or timeout, or to the end, unless it rings before that anyway.
 func (g *generator) arm() error {
 	at := int64(never)
+	if g.lingers(math.MinInt64) {
+		at = int64(g.config.Duration)
+	}
 	if g.next < len(g.plan) {
 		at = g.plan[g.next]
 	}

@@ -281,6 +281,42 @@ func TestStaleKeptAliveConnectionIsReplacedOnce(t *testing.T) {
 	require.Positive(t, r.Retried)
 }
 
+// What a server says when nobody has asked is noticed when the connection would be used again.
+func TestAConnectionOnWhichTheServerSpeaksOutOfTurnIsNotUsedAgain(t *testing.T) {
+	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		for head(r) {
+			_, _ = io.WriteString(c, ok)
+			time.Sleep(100 * time.Microsecond) // a segment of its own
+			_, _ = io.WriteString(c, "\x00")
+		}
+	})
+	c := config(to)
+	c.Keepalive = true
+	c.Schedule.Rate = 200
+	r := generate(t, c)
+	require.Equal(t, int64(10), r.Completed, "%v", r.ByClass)
+	require.Equal(t, int64(20), r.Connects)
+	require.Zero(t, r.Retried)
+}
+
+func TestKeptAliveConnectionsStayOpenToTheEndOfTheWindow(t *testing.T) {
+	var open time.Duration
+	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		if head(r) {
+			_, _ = io.WriteString(c, ok)
+			answered := time.Now()
+			head(r)
+			open = time.Since(answered)
+		}
+	})
+	c := config(to)
+	c.Keepalive = true
+	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: -39 * time.Millisecond} // one
+	r := generate(t, c)
+	require.Equal(t, int64(1), r.Connects)
+	require.Greater(t, open, 60*time.Millisecond)
+}
+
 func TestRequestsThatFindNoConnectionTimeOutUnsent(t *testing.T) {
 	c := config(server(t, func(c *net.TCPConn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }))
 	c.Connections, c.Timeout = 1, 20*time.Millisecond
