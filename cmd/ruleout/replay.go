@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/capture"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
@@ -14,6 +17,9 @@ import (
 
 type replayCmd struct {
 	Record string `arg:"" help:"Record of a run." placeholder:"RECORD" complete:"json"`
+
+	pcapFlags `embed:""`
+
 	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
@@ -22,11 +28,14 @@ func (*replayCmd) Help() string {
 
 A run is a function of scenario, seed and what the provenance key names: build of ruleout, kernel, QEMU and machine. If the key is another one, the replay still takes place, and what differs is named.
 
+To capture packets takes CPU time, so a run with --pcap has a key of its own. A record that was made so is replayed so, with and without --pcap. With --pcap, one that was not is replayed as it was made and compared, and then run once more to capture; in what that run differs is told, and does not count.
+
 Exit status: 0 the digests are equal, 4 they differ (the first moment of the timeline and the first field that differ are named), 2 the file is not a record, 3 this machine cannot do it, 130 interrupted.
 
 Examples:
 
   ruleout replay results/runs/dup-ack-1-0123456789ab.json
+  ruleout replay record.json --pcap captures
   ruleout replay record.json --format json | jq .differences`
 }
 
@@ -38,6 +47,15 @@ type replayed struct {
 	SameKey     bool         `json:"same_key"`
 	Provenance  []difference `json:"provenance"`  // what differs in it
 	Differences []difference `json:"differences"` // what differs in the record, timelines first
+	// Captured is the run whose packets were captured, if the record was made without.
+	Captured *capturedRun `json:"captured,omitempty"`
+}
+
+// capturedRun is how a run that was made once more, to capture packets, differs from the record.
+type capturedRun struct {
+	Snaplen     int          `json:"snaplen"`
+	Digest      string       `json:"digest"`
+	Differences []difference `json:"differences"`
 }
 
 type difference struct {
@@ -68,11 +86,15 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) error {
 	if recorded.Backend == backend.NameVM {
 		request.Kernel = recorded.Provenance.Kernel
 	}
-	again, err := backend.Run(ctx, request)
+	spool, err := c.open(cmp.Or(recorded.Provenance.Capture, capture.DefaultSnap))
 	if err != nil {
 		return err
 	}
-	r := compare(recorded, again)
+	defer spool.Close()
+	r, err := c.replay(ctx, u, recorded, request, spool)
+	if err != nil {
+		return err
+	}
 	if c.Format == formatJSON {
 		if err := u.json(r); err != nil {
 			return err
@@ -84,6 +106,32 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) error {
 		return status(problem.Invalid)
 	}
 	return nil
+}
+
+// replay makes the run again, as it was made, and once more if it is to be captured in another way.
+func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, request backend.Request, spool *capture.Spool) (*replayed, error) {
+	as := recorded.Provenance.Capture
+	once := spool != nil && spool.Snap() == as
+	switch {
+	case once:
+		request.Capture = spool
+	case as > 0:
+		request.Capture = capture.Discard(as)
+	}
+	again, err := backend.Run(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	r := compare(recorded, again)
+	if spool != nil && !once {
+		u.note("once more, to capture packets")
+		request.Capture = spool
+		if again, err = backend.Run(ctx, request); err != nil {
+			return nil, err
+		}
+		r.Captured = &capturedRun{spool.Snap(), again.Digest, compare(recorded, again).Differences}
+	}
+	return r, writeCaptures(ctx, u, spool, request.Scenario, again)
 }
 
 // compare lists in what two records of a run differ.
@@ -98,6 +146,7 @@ func compare(recorded, again *result.Record) *replayed {
 		{"tool", p.Tool, q.Tool}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig},
 		{"qemu", p.QEMU, q.QEMU}, {"machine", board(p.Machine), board(q.Machine)},
 		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
+		{"capture", strconv.Itoa(p.Capture), strconv.Itoa(q.Capture)},
 	} {
 		if f.a != f.b && f.a != "" { // which records of early builds lack
 			r.Provenance = append(r.Provenance, difference{Field: f.name, Recorded: f.a, Replayed: f.b})
@@ -128,7 +177,7 @@ func (r *replayed) print(u *ui) {
 		u.printf("the same to the bit, although the provenance differs:\n")
 	default:
 		u.printf("the replay differs in %s\n", quantity.Plural(int64(len(r.Differences)), "field"))
-		r.printFirst(u)
+		printFirst(u, r.Differences)
 		if !r.SameKey {
 			u.printf("\nthe provenance differs, so it need not repeat:\n")
 		}
@@ -136,15 +185,25 @@ func (r *replayed) print(u *ui) {
 	for _, d := range r.Provenance {
 		u.printf("  %-13s  recorded %s\n  %-13s  replayed %s\n", d.Field, d.Recorded, "", d.Replayed)
 	}
+	c := r.Captured
+	switch {
+	case c == nil:
+	case len(c.Differences) == 0:
+		u.printf("\nthe run that was captured measured the same\n")
+	default:
+		u.printf("\nthe run that was captured is another one, since to capture takes CPU time: it differs in %s\n", quantity.Plural(int64(len(c.Differences)), "field"))
+		printFirst(u, c.Differences)
+		u.printf("  %-12s  %s\n", "digest", c.Digest)
+	}
 }
 
 // printFirst shows the first moment and the first field that differ.
-func (r *replayed) printFirst(u *ui) {
+func printFirst(u *ui, list []difference) {
 	shown := func(title string, d difference) {
 		u.printf("  %-12s  %s: recorded %s, replayed %s\n", title, d.Field, d.Recorded, d.Replayed)
 	}
 	timeline, field := false, false
-	for _, d := range r.Differences {
+	for _, d := range list {
 		switch {
 		case d.Moment != nil && !timeline:
 			timeline = true

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/capture"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/result"
@@ -21,6 +22,8 @@ type runCmd struct {
 	Format   string   `help:"Output: text or json (the record on standard output, events on standard error)." enum:"text,json" default:"text"`
 	Markdown bool     `help:"Write the tables as Markdown, for the summary of a CI job."`
 
+	pcapFlags `embed:""`
+
 	AllCounters bool `help:"Show every kernel counter that moved."`
 }
 
@@ -34,6 +37,7 @@ Examples:
   ruleout run scenarios/dup-ack.yaml
   ruleout run scenarios/dup-ack.yaml --seed 2 --kernel 6.1
   ruleout run scenarios/dup-ack.yaml --set 'faults[0].do.duplicate=1' --set timeline=0s
+  ruleout run scenarios/dup-ack.yaml --pcap captures && tshark -r captures/client--edge.pcapng
   ruleout run scenarios/calm.yaml --format json | jq .metrics`
 }
 
@@ -50,8 +54,13 @@ func (c *runCmd) Run(ctx context.Context, u *ui) error {
 	if err := result.CheckDir(c.Out); err != nil {
 		return err
 	}
+	spool, err := c.open(capture.DefaultSnap)
+	if err != nil {
+		return err
+	}
+	defer spool.Close()
 	record, err := backend.Run(ctx, backend.Request{
-		Scenario: s, Set: set, Seed: c.Seed, Backend: c.Backend, Kernel: c.Kernel, Events: u.event,
+		Scenario: s, Set: set, Seed: c.Seed, Backend: c.Backend, Kernel: c.Kernel, Capture: spool, Events: u.event,
 	})
 	if err != nil {
 		return err
@@ -61,6 +70,9 @@ func (c *runCmd) Run(ctx context.Context, u *ui) error {
 		return err
 	}
 	path = shorten(path)
+	if err := writeCaptures(ctx, u, spool, s, record); err != nil { // the record is safe, whatever becomes of these
+		return err
+	}
 	if c.Format == formatText {
 		fmt.Fprintln(u.err) // between what happened and what came of it
 	}

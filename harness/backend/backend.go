@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/capture"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/run"
@@ -29,6 +30,8 @@ type Request struct {
 	Seed     uint64
 	Backend  string // [NameVM], the default, or [NameHost]
 	Kernel   string // name of a kernel in the store; empty for the default one
+	// Capture gets the packets of all wires; nil captures none.
+	Capture *capture.Spool
 	// Events is told what happens while it happens, one event at a time. It may be nil.
 	Events func(run.Event)
 }
@@ -39,7 +42,7 @@ func Init() {
 	agent.Main()
 	if guest.IsInit() {
 		guest.Main(func(ctx context.Context, payload []byte, host guest.Host) int {
-			return run.Serve(ctx, payload, host, host.Freeze)
+			return run.Serve(ctx, payload, host)
 		}, run.Rehearse)
 	}
 }
@@ -64,6 +67,19 @@ func Run(ctx context.Context, req Request) (*result.Record, error) {
 		"the backends are vm and host")
 }
 
+// order is what is to be run for the request.
+func (r *Request) order() (run.Order, error) {
+	canonical, err := r.Scenario.Canonical()
+	if err != nil {
+		return run.Order{}, fmt.Errorf("encode scenario: %w", err)
+	}
+	o := run.Order{Scenario: canonical}
+	if r.Capture != nil {
+		o.Snap = r.Capture.Snap()
+	}
+	return o, nil
+}
+
 // seal checks that the record answers the request, and adds what only the caller of package run knows.
 func seal(record *result.Record, req Request, backend string, p result.Provenance) error {
 	if hash := req.Scenario.Hash(); record.Scenario.Hash != hash || record.Seed != req.Seed {
@@ -73,6 +89,11 @@ func seal(record *result.Record, req Request, backend string, p result.Provenanc
 	record.Scenario.Set = req.Set
 	record.Schema = result.Schema
 	record.Backend = backend
+	if req.Capture != nil {
+		// It takes CPU time, so it is part of what determines the outcome.
+		p.Capture = req.Capture.Snap()
+		p.Key = result.Sum(fmt.Appendf(nil, "%s\ncapture %d\n", p.Key, p.Capture))
+	}
 	record.Provenance = p
 	record.Run = result.RunID(p.Key, record.Scenario.Hash, record.Seed)
 	digest, err := record.ComputeDigest()

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,12 +50,12 @@ func OpenHost() (*Host, error) {
 
 // Run makes one run on this machine's kernel. One run at a time: they would disturb one another.
 func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
-	canonical, err := req.Scenario.Canonical()
+	order, err := req.order()
 	if err != nil {
-		return nil, fmt.Errorf("encode scenario: %w", err)
+		return nil, err
 	}
 	began := time.Now()
-	record, err := run.Run(ctx, canonical, req.Seed, req.Events)
+	record, err := carryOut(ctx, order, req)
 	if err != nil {
 		return nil, err
 	}
@@ -63,4 +64,36 @@ func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
 	// Real time has no key that determines the outcome; this one names the inputs.
 	p.Key = result.Sum([]byte(p.Tool + "\n" + p.Kernel + "\n" + p.Machine))
 	return record, seal(record, req, NameHost, p)
+}
+
+// carryOut makes the run, and hands over what it captured.
+func carryOut(ctx context.Context, order run.Order, req Request) (_ *result.Record, err error) {
+	p, err := run.Prepare(ctx, order, req.Events)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	record, err := p.Run(ctx, req.Seed)
+	if err != nil || req.Capture == nil {
+		return record, err
+	}
+	taken, rings, err := p.Captured()
+	if err != nil {
+		return nil, err
+	}
+	req.Capture.Take(taken)
+	for i, r := range rings {
+		to, err := req.Capture.Ring(i)
+		if err != nil {
+			return nil, err
+		}
+		err = r.Content(func(b []byte) error {
+			_, err := to.Write(b)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return record, nil
 }

@@ -143,19 +143,23 @@ func (v *VM) Prepare(ctx context.Context, s *scenario.Scenario, progress func(st
 	if err != nil {
 		return nil, err
 	}
-	return v.prepare(ctx, t, s)
+	return v.prepare(ctx, t, &Request{Scenario: s})
 }
 
-func (v *VM) prepare(ctx context.Context, t *vm.Template, s *scenario.Scenario) (*vm.Template, error) {
-	canonical, err := s.Canonical()
+func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request) (*vm.Template, error) {
+	order, err := req.order()
 	if err != nil {
-		return nil, fmt.Errorf("encode scenario: %w", err)
+		return nil, err
 	}
-	virtual, wall := limits(s)
-	prepared, err := t.Prepare(ctx, vm.Preparation{Payload: canonical, VirtualLimit: virtual, WallLimit: wall})
+	payload, err := order.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	virtual, wall := limits(req.Scenario)
+	prepared, err := t.Prepare(ctx, vm.Preparation{Payload: payload, VirtualLimit: virtual, WallLimit: wall})
 	if ended := (*vm.EndedError)(nil); errors.As(err, &ended) {
 		// The guest's own words say more, and whose fault it is.
-		if _, told := run.Receive(bytes.NewReader(ended.Output), nil); !errors.Is(told, run.ErrNoRecord) {
+		if _, _, told := run.Receive(bytes.NewReader(ended.Output), nil); !errors.Is(told, run.ErrNoRecord) {
 			return nil, told
 		}
 	}
@@ -173,7 +177,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	began := time.Now()
-	prepared, err := v.prepare(ctx, t, req.Scenario)
+	prepared, err := v.prepare(ctx, t, &req)
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +191,15 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	clone.Entropy = entropy(req.Seed)
 	clone.Output = writer
 	clone.VirtualLimit, clone.WallLimit = limits(req.Scenario)
+	if req.Capture != nil {
+		clone.Attachments = func(name string) (io.Writer, error) {
+			link, err := run.RingLink(name)
+			if err != nil {
+				return nil, err
+			}
+			return req.Capture.Ring(link)
+		}
+	}
 
 	// The stream is read beside the clone, so that events show while it runs; it
 	// ends when the clone does.
@@ -197,13 +210,16 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		done <- err
 	}()
 	// What was told while the template was prepared belongs to every run of it.
-	record, err := run.Receive(io.MultiReader(bytes.NewReader(prepared.Output()), reader), events)
+	record, taken, err := run.Receive(io.MultiReader(bytes.NewReader(prepared.Output()), reader), events)
 	_, _ = io.Copy(io.Discard, reader) // a clone must never wait for its reader
 	if cloneErr := <-done; cloneErr != nil {
 		return nil, cloneErr // says more than a stream that broke off
 	}
 	if err != nil {
 		return nil, err
+	}
+	if req.Capture != nil {
+		req.Capture.Take(taken)
 	}
 	record.Time.Wall = time.Since(began).Seconds()
 	return record, errors.Join(err, seal(record, req, NameVM, v.provenance(t, prepared)))

@@ -177,8 +177,11 @@ func fileNames(s *scenario.Scenario) []string {
 	return list
 }
 
-// Close frees what the spool holds.
+// Close frees what the spool holds. It may be nil.
 func (s *Spool) Close() error {
+	if s == nil {
+		return nil
+	}
 	var errs []error
 	for _, r := range s.raw {
 		if r.file != nil {

@@ -49,7 +49,9 @@ type Provenance struct {
 	// differ, the run was another one before it began. Records of early builds lack them.
 	Template string `json:"template,omitempty"`
 	Prepared string `json:"prepared,omitempty"`
-	Key      string `json:"key"` // sha256:… of all that determines the outcome
+	// Capture is how many bytes of each packet were captured, at most; 0 says that none were.
+	Capture int    `json:"capture,omitempty"`
+	Key     string `json:"key"` // sha256:… of all that determines the outcome
 }
 
 // Receipt is what a fault actually did, counted by something other than what acted.

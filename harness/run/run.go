@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/capture"
 	"github.com/ruleout/ruleout/harness/fault"
 	"github.com/ruleout/ruleout/harness/load"
 	"github.com/ruleout/ruleout/harness/probe"
@@ -28,12 +30,32 @@ const lead = 50 * time.Millisecond
 // Run carries out one run of a scenario, which is in its canonical form, and leaves
 // nothing behind. See [Prepare] and [Prepared.Run].
 func Run(ctx context.Context, canonical json.RawMessage, seed uint64, events func(Event)) (record *result.Record, err error) {
-	p, err := Prepare(ctx, canonical, events)
+	p, err := Prepare(ctx, Order{Scenario: canonical}, events)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	return p.Run(ctx, seed)
+}
+
+// Order is what is to be run, but for the seed.
+type Order struct {
+	// Scenario in its canonical form, see [scenario.Scenario.Canonical].
+	Scenario json.RawMessage `json:"scenario"`
+	// Snap is how many bytes of each packet are captured, at most; 0 captures none. It
+	// changes the run, since it takes CPU time.
+	Snap int `json:"snap,omitempty"`
+}
+
+// Marshal returns the order as JSON, with the scenario's text as it is.
+func (o Order) Marshal() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(o); err != nil {
+		return nil, fmt.Errorf("encode the order of a run: %w", err)
+	}
+	return b.Bytes(), nil
 }
 
 // Prepared is a scenario of which everything is built and started that does not depend
@@ -42,6 +64,7 @@ type Prepared struct {
 	canonical json.RawMessage
 	hash      string
 	scenario  *scenario.Scenario
+	snap      int
 	teller    *teller
 	undo      undo.Stack
 	born      time.Duration // when the preparation began, on CLOCK_MONOTONIC
@@ -58,19 +81,18 @@ type Prepared struct {
 	invalid  []string
 }
 
-// Prepare builds and starts what a scenario in its canonical form (see
-// [scenario.Scenario.Canonical]) consists of. Whoever gets no error closes what he got.
+// Prepare builds and starts what a scenario consists of. Whoever gets no error closes what he got.
 //
 // events is called from several goroutines, one at a time, until Close; it may be nil.
-func Prepare(ctx context.Context, canonical json.RawMessage, events func(Event)) (_ *Prepared, err error) {
-	s, err := scenario.FromCanonical(canonical)
+func Prepare(ctx context.Context, o Order, events func(Event)) (_ *Prepared, err error) {
+	s, err := scenario.FromCanonical(o.Scenario)
 	if err != nil {
 		return nil, err
 	}
 	if err := young(s); err != nil {
 		return nil, err
 	}
-	p := &Prepared{canonical: canonical, hash: s.Hash(), scenario: s, teller: newTeller(events), born: monotonic()}
+	p := &Prepared{canonical: o.Scenario, snap: o.Snap, hash: s.Hash(), scenario: s, teller: newTeller(events), born: monotonic()}
 	prepared := false
 	defer func() { // deferred, so that a panic undoes too
 		if !prepared {
@@ -117,6 +139,12 @@ func (r *Prepared) Run(ctx context.Context, seed uint64) (*result.Record, error)
 	return r.record(seed)
 }
 
+// Captured says what was captured in the run, which is over, and where it is: a ring for each link, that lives
+// until Close. It returns nil if the order was to capture nothing.
+func (r *Prepared) Captured() (*capture.Taken, []fault.Ring, error) {
+	return r.wires.Captured(r.begin.Nanoseconds())
+}
+
 // Close undoes everything that was made, whatever became of it.
 func (r *Prepared) Close() error {
 	r.teller.close()
@@ -134,7 +162,7 @@ func (r *Prepared) build(ctx context.Context) error {
 	}
 	r.network = network
 	r.undo.Push(network.Close)
-	wires, err := fault.Install(ctx, network, s)
+	wires, err := fault.InstallCapturing(ctx, network, s, fault.Capture{Snap: r.snap, Memory: capture.Memory(s)})
 	if err != nil {
 		return fmt.Errorf("install faults: %w", err)
 	}

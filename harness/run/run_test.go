@@ -132,7 +132,7 @@ func TestAFaultThatNeverActsMakesTheRunInvalid(t *testing.T) {
 
 func TestAPreparedScenarioIsClosedWithoutARun(t *testing.T) {
 	before := leftovers(t)
-	p, err := run.Prepare(t.Context(), canonical(t, parse(t, small)), nil)
+	p, err := run.Prepare(t.Context(), run.Order{Scenario: canonical(t, parse(t, small))}, nil)
 	require.NoError(t, err)
 	require.NotEqual(t, before, leftovers(t))
 	require.NoError(t, p.Close())

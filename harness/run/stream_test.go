@@ -12,39 +12,85 @@ import (
 	"github.com/ruleout/ruleout/harness/run"
 )
 
+// host is the other end of the stream.
+type host struct {
+	bytes.Buffer
+	freeze   func() ([]byte, error)
+	attached map[string]int64 // sizes
+}
+
+func (h *host) Freeze() ([]byte, error) { return h.freeze() }
+
+func (h *host) Attach(name string, _ int, _, size int64) error {
+	if h.attached == nil {
+		h.attached = map[string]int64{}
+	}
+	h.attached[name] = size
+	return nil
+}
+
+func order(t *testing.T, o run.Order) []byte {
+	t.Helper()
+	b, err := o.Marshal()
+	require.NoError(t, err)
+	return b
+}
+
+func TestStreamCarriesWhatWasCaptured(t *testing.T) {
+	stream := host{freeze: func() ([]byte, error) { return []byte(`{"seed": 5}`), nil }}
+	require.Zero(t, run.Serve(t.Context(), order(t, run.Order{Scenario: canonical(t, parse(t, small)), Snap: 64}), &stream))
+	rec, taken, err := run.Receive(&stream, nil)
+	require.NoError(t, err)
+	require.Len(t, taken.Wires, 2)
+	for i, w := range taken.Wires {
+		require.Positive(t, w.Size)
+		require.Equal(t, w.Size, stream.attached[run.RingName(i)])
+		link, err := run.RingLink(run.RingName(i))
+		require.NoError(t, err)
+		require.Equal(t, i, link)
+	}
+	copies := taken.Wires[0]
+	require.Equal(t, rec.Faults[0].In, copies.Seen[0], "sent by the client")
+	require.Equal(t, rec.Faults[0].Out, copies.Seen[1], "received by web")
+	require.Equal(t, rec.Faults[0].Chosen, copies.Seen[2])
+}
+
 func TestStreamCarriesEventsAndRecord(t *testing.T) {
-	var stream bytes.Buffer
+	var stream host
 	told := 0
-	require.Zero(t, run.Serve(t.Context(), canonical(t, parse(t, small)), &stream, func() ([]byte, error) {
+	stream.freeze = func() ([]byte, error) {
 		told = bytes.Count(stream.Bytes(), []byte{'\n'})
 		return []byte(`{"seed": 5}`), nil
-	}))
+	}
+	require.Zero(t, run.Serve(t.Context(), order(t, run.Order{Scenario: canonical(t, parse(t, small))}), &stream))
 	require.Equal(t, 2, told, "build and start are told before the freeze")
 	events := 0
-	rec, err := run.Receive(&stream, func(run.Event) { events++ })
+	rec, taken, err := run.Receive(&stream, func(run.Event) { events++ })
 	require.NoError(t, err)
+	require.Nil(t, taken)
+	require.Empty(t, stream.attached)
 	require.EqualValues(t, 5, rec.Seed)
 	require.Equal(t, 8, events)
 }
 
 func TestStreamCarriesErrorsWithTheirKind(t *testing.T) {
-	var stream bytes.Buffer
-	s := parse(t, small, `nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}`)
-	require.Zero(t, run.Serve(t.Context(), canonical(t, s), &stream, func() ([]byte, error) {
+	stream := host{freeze: func() ([]byte, error) {
 		require.Fail(t, "nothing that could be frozen")
 		return nil, nil
-	}))
-	_, err := run.Receive(&stream, nil)
+	}}
+	s := parse(t, small, `nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}`)
+	require.Zero(t, run.Serve(t.Context(), order(t, run.Order{Scenario: canonical(t, s)}), &stream))
+	_, _, err := run.Receive(&stream, nil)
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 	require.NotEmpty(t, problem.HintOf(err))
 }
 
 func TestStreamThatBreaksOffIsNoRecord(t *testing.T) {
 	for _, text := range []string{"", `{"event":{"kind":"build"}}`, `{"record":{"sch`} {
-		_, err := run.Receive(strings.NewReader(text), nil)
+		_, _, err := run.Receive(strings.NewReader(text), nil)
 		require.ErrorIs(t, err, run.ErrNoRecord, text)
 	}
-	_, err := run.Receive(strings.NewReader("oops"), nil)
+	_, _, err := run.Receive(strings.NewReader("oops"), nil)
 	require.Error(t, err)
 	require.False(t, errors.Is(err, run.ErrNoRecord))
 }
