@@ -36,11 +36,22 @@ func order(t *testing.T, o run.Order) []byte {
 	return b
 }
 
-func TestStreamCarriesWhatWasCaptured(t *testing.T) {
-	stream := host{freeze: func() ([]byte, error) { return []byte(`{"seed": 5}`), nil }}
+// One test for all that a whole run carries: what Serve has made stays, and a second run would trip over it.
+func TestStreamCarriesEventsAndRecordAndWhatWasCaptured(t *testing.T) {
+	var stream host
+	told := 0
+	stream.freeze = func() ([]byte, error) {
+		told = bytes.Count(stream.Bytes(), []byte{'\n'})
+		return []byte(`{"seed": 5}`), nil
+	}
 	require.Zero(t, run.Serve(t.Context(), order(t, run.Order{Scenario: canonical(t, parse(t, small)), Snap: 64}), &stream))
-	rec, taken, err := run.Receive(&stream, nil)
+	require.Equal(t, 2, told, "build and start are told before the freeze")
+	events := 0
+	rec, taken, err := run.Receive(&stream, func(run.Event) { events++ })
 	require.NoError(t, err)
+	require.EqualValues(t, 5, rec.Seed)
+	require.Equal(t, 8, events)
+
 	require.Len(t, taken.Wires, 2)
 	for i, w := range taken.Wires {
 		require.Positive(t, w.Size)
@@ -53,24 +64,6 @@ func TestStreamCarriesWhatWasCaptured(t *testing.T) {
 	require.Equal(t, rec.Faults[0].In, copies.Seen[0], "sent by the client")
 	require.Equal(t, rec.Faults[0].Out, copies.Seen[1], "received by web")
 	require.Equal(t, rec.Faults[0].Chosen, copies.Seen[2])
-}
-
-func TestStreamCarriesEventsAndRecord(t *testing.T) {
-	var stream host
-	told := 0
-	stream.freeze = func() ([]byte, error) {
-		told = bytes.Count(stream.Bytes(), []byte{'\n'})
-		return []byte(`{"seed": 5}`), nil
-	}
-	require.Zero(t, run.Serve(t.Context(), order(t, run.Order{Scenario: canonical(t, parse(t, small))}), &stream))
-	require.Equal(t, 2, told, "build and start are told before the freeze")
-	events := 0
-	rec, taken, err := run.Receive(&stream, func(run.Event) { events++ })
-	require.NoError(t, err)
-	require.Nil(t, taken)
-	require.Empty(t, stream.attached)
-	require.EqualValues(t, 5, rec.Seed)
-	require.Equal(t, 8, events)
 }
 
 func TestStreamCarriesErrorsWithTheirKind(t *testing.T) {
