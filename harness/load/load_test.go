@@ -286,7 +286,7 @@ func TestAConnectionOnWhichTheServerSpeaksOutOfTurnIsNotUsedAgain(t *testing.T) 
 	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
 		for head(r) {
 			_, _ = io.WriteString(c, ok)
-			time.Sleep(100 * time.Microsecond) // a segment of its own
+			time.Sleep(2 * time.Millisecond) // so that it is no part of the answer, unless the machine is very busy
 			_, _ = io.WriteString(c, "\x00")
 		}
 	})
@@ -294,27 +294,30 @@ func TestAConnectionOnWhichTheServerSpeaksOutOfTurnIsNotUsedAgain(t *testing.T) 
 	c.Keepalive = true
 	c.Schedule.Rate = 200
 	r := generate(t, c)
-	require.Equal(t, int64(10), r.Completed, "%v", r.ByClass)
+	require.Equal(t, r.Planned, r.Completed+r.ByClass[Malformed], "%v", r.ByClass)
+	require.Positive(t, r.Completed)
 	require.Equal(t, int64(20), r.Connects)
 	require.Zero(t, r.Retried)
 }
 
 func TestKeptAliveConnectionsStayOpenToTheEndOfTheWindow(t *testing.T) {
-	var open time.Duration
+	var closed atomic.Int64
 	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
 		if head(r) {
 			_, _ = io.WriteString(c, ok)
-			answered := time.Now()
 			head(r)
-			open = time.Since(answered)
+			closed.Store(agent.Now())
 		}
 	})
 	c := config(to)
 	c.Keepalive = true
 	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: -39 * time.Millisecond} // one
-	r := generate(t, c)
-	require.Equal(t, int64(1), r.Connects)
-	require.Greater(t, open, 60*time.Millisecond)
+	p := startLoad(t, c)
+	start := agent.Now() - int64(c.Schedule.From)
+	require.NoError(t, p.Begin(agent.Beginning{Start: start, Seed: 1}))
+	require.Equal(t, int64(1), result(t, p).Connects)
+	require.Eventually(t, func() bool { return closed.Load() != 0 }, time.Minute, time.Millisecond)
+	require.GreaterOrEqual(t, closed.Load(), start+int64(c.Duration))
 }
 
 func TestRequestsThatFindNoConnectionTimeOutUnsent(t *testing.T) {
