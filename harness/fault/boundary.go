@@ -18,6 +18,8 @@ type boundary struct {
 	numbered bool
 	// forged counts, for themselves too, packets that were forged in the stage before; nil where there are none.
 	forged *slot
+	// forgedTap captures these.
+	forgedTap tap
 }
 
 // program returns a direct-action program for the ingress side of clsact.
@@ -37,6 +39,7 @@ func (b boundary) program(s *state) (*ebpf.Program, error) {
 		a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, forgedMark, "counted"))
 		a.count(s, *b.forged)
 		a.set(ctx, skbMark, 0) // from here on a packet like any other; it has no number
+		a.tap(b.forgedTap, s, nil)
 		a.label("counted")
 	}
 	if b.entrance && b.tap.on() {

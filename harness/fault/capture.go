@@ -62,7 +62,7 @@ func (p *plan) addTaps(s *scenario.Scenario, c Capture) {
 		for i, point := range capture.Points(s, link) {
 			t := tap{ring: r, point: i, lost: next(), snap: snap}
 			d := &p.paths[2*link+point.Side]
-			var seen slot
+			seen := nothing
 			switch point.Kind {
 			case capture.Sent:
 				d.sent, seen = t, d.boundary(0)
@@ -71,13 +71,26 @@ func (p *plan) addTaps(s *scenario.Scenario, c Capture) {
 			case capture.Touched:
 				for j := range d.stages {
 					if st := &d.stages[j]; st.fault == point.Fault {
-						st.choose.tap, seen = t, st.choose.chosen
+						seen = st.watch(t)
 					}
 				}
 			}
 			r.taps = append(r.taps, tapped{t, seen})
 		}
 	}
+}
+
+// nothing is the counter of a point that no packet comes by: of a fault that acts on no packets.
+const nothing = ^slot(0)
+
+// watch gives the stage a tap for the packets that its fault touches, and returns their counter.
+func (s *stage) watch(t tap) (seen slot) {
+	if s.track { // it chooses none, it makes them
+		s.forgedTap = t
+		return *s.forged
+	}
+	s.choose.tap = t
+	return s.choose.chosen
 }
 
 // defaultMTU is a link's that names none.
@@ -135,7 +148,11 @@ func (w *Wires) Captured(begin int64) (*capture.Taken, []Ring, error) {
 		rings = append(rings, Ring{File: r.FD(), Offset: ringData(), Size: size})
 		wire := capture.Wire{Size: size, Room: r.room}
 		for _, t := range r.taps {
-			wire.Seen = append(wire.Seen, counted.at(t.seen))
+			seen := int64(0)
+			if t.seen != nothing {
+				seen = counted.at(t.seen)
+			}
+			wire.Seen = append(wire.Seen, seen)
 			wire.Lost = append(wire.Lost, counted.at(t.lost))
 		}
 		t.Wires = append(t.Wires, wire)

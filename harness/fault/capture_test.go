@@ -148,6 +148,31 @@ func TestAFullRingKeepsTheFirstPackets(t *testing.T) {
 	require.Positive(t, wire.Lost[firstFault])
 }
 
+// What was forged was sent by no node, and is captured where it was made up.
+func TestForgedSegmentsAreCaptured(t *testing.T) {
+	l := capturingInjectionLab(t, Capture{Snap: 128, Memory: 1 << 20}, true, "segments: [{to: b, flags: psh+ack, payload: 7B}, {to: a, payload: 100B, count: 2}]")
+	s := l.connect(t, false)
+	s.talk(t, 5)
+	l.inject(t)
+	r, because := l.receipts(t)
+	require.Empty(t, because)
+	list, wire := l.events(t)
+	require.Equal(t, r[0].In, wire.Seen[0]+wire.Seen[3])
+	require.Equal(t, r[0].Out, wire.Seen[1]+wire.Seen[4])
+	require.Equal(t, r[0].In+3, r[0].Out)
+	toB, toA := seenAt(list, firstFault), seenAt(list, 5)
+	require.Len(t, toB, 1)
+	require.Equal(t, 14+20+32+7, toB[0].Length)
+	require.Len(t, toA, 2)
+	for _, e := range toA {
+		require.Equal(t, 14+20+32+100, e.Length)
+		require.Len(t, e.Data, 128)
+	}
+	for _, e := range append(toA, toB...) {
+		require.Zero(t, e.ID, "nobody sent it")
+	}
+}
+
 func TestNothingIsCapturedUnasked(t *testing.T) {
 	l := newLab(t, "", "name: all, from: b, do: watch")
 	taken, rings, err := l.Captured(0)

@@ -18,9 +18,14 @@ import (
 // injectionLab is a lab whose one fault injects what is told into the flow from a to b.
 func injectionLab(t *testing.T, timestamps bool, inject string) *lab {
 	t.Helper()
+	return capturingInjectionLab(t, Capture{}, timestamps, inject)
+}
+
+func capturingInjectionLab(t *testing.T, c Capture, timestamps bool, inject string) *lab {
+	t.Helper()
 	stamps := map[bool]string{false: "0", true: "1"}[timestamps]
 	node := "{sysctls: {net.ipv4.tcp_timestamps: " + stamps + "}}"
-	return installLab(t, Capture{}, "version: 1\nname: lab\nduration: 10s\nnodes: {a: "+node+", b: "+node+"}\n"+
+	return installLab(t, c, "version: 1\nname: lab\nduration: 10s\nnodes: {a: "+node+", b: "+node+"}\n"+
 		"links: [{between: [a, b], delay: 1ms}]\nflows: {conn: {from: a, to: b}}\n"+
 		"faults: [{name: forge, link: [a, b], do: {inject: {flow: conn, "+inject+"}}}]\n")
 }

@@ -47,6 +47,8 @@ type stage struct {
 	choose selector
 	// forged counts what was forged into the stage, or is nil where nothing is.
 	forged *slot
+	// forgedTap captures that.
+	forgedTap tap
 	// track says that a tracker stands in the selector's place.
 	track bool
 }

@@ -179,7 +179,7 @@ func (w *Wires) build(i int) error {
 		for band, handle := range handles {
 			w.devices[device{p.link, pair.in.Index, handle}] = place{role{i, j}, band}
 		}
-		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next, numbered: p.sent.on(), forged: p.stages[j].forged}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
+		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next, numbered: p.sent.on(), forged: p.stages[j].forged, forgedTap: p.stages[j].forgedTap}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
 			return err
 		}
 		if err := wire.up(pair); err != nil {
