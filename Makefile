@@ -4,6 +4,7 @@ SCENARIO  ?= scenarios/dup-ack.yaml
 SEED      ?= 1
 KERNEL    ?=
 SCENARIOS ?= $(wildcard scenarios/*.yaml)
+CASES     ?= scenarios/validate
 RUNS      ?= 20
 JOBS      ?= 2
 
@@ -18,7 +19,7 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-scenario soak bench lint generate clean help go
+.PHONY: build setup kernels test test-scenario validate soak bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -34,6 +35,10 @@ test: setup ## set up, and run all tests, those that boot kernels included
 
 test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))
+
+validate: $(if $(KERNEL),setup,kernels) ## hold kernels against published results: CASES=… KERNEL=…
+	@bin/ruleout published $(CASES) -j $(JOBS) $(if $(KERNEL),--kernel $(KERNEL),$(foreach s,$(SERIES),--kernel $(firstword $(subst =, ,$(s))))) \
+		$(if $(KERNEL)$(filter-out scenarios/validate,$(CASES)),,--markdown docs/validation.md)
 
 soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))

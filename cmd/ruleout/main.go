@@ -39,6 +39,8 @@ type cli struct {
 
 	Soak  soakCmd  `cmd:"" hidden:"" help:"Repeat runs on a busy machine and compare their digests."`
 	Bench benchCmd `cmd:"" hidden:"" help:"Measure the harness itself."`
+
+	Published publishedCmd `cmd:"" hidden:"" help:"Hold runs against published results."`
 }
 
 const about = `ruleout runs a network scenario with a fault in it on a real kernel, in virtual time, and leaves a record that repeats to the bit.`

@@ -196,23 +196,25 @@ func nodeNames(r *result.Record) []string {
 func expectations(r *result.Record) Section {
 	sec := Section{ID: "expect", Title: "Expectations", Left: 2, Header: []string{"", "expected", "was"}}
 	for _, e := range r.Expect {
-		mark, was := "✗", none
+		mark := "✗"
 		if e.OK {
 			mark = "✓"
 		}
-		if e.Error == "" {
-			was = expected(r, e)
-		} else {
+		if e.Error != "" {
 			sec.Note = join(sec.Note, e.Expr+": "+e.Error)
 		}
-		sec.Rows = append(sec.Rows, []string{mark, e.Expr, was})
+		sec.Rows = append(sec.Rows, []string{mark, e.Expr, Expected(r, e)})
 	}
 	return sec
 }
 
-// expected formats the value of an expectation in the unit of the metric that it is
-// about. One that computes with several metrics has no unit of its own.
-func expected(r *result.Record, e result.Expectation) string {
+// Expected formats the value of an expectation in the unit of the metric that it is
+// about. One that computes with several metrics has no unit of its own, and one that
+// could not be evaluated no value.
+func Expected(r *result.Record, e result.Expectation) string {
+	if e.Error != "" {
+		return none
+	}
 	name := strings.TrimSpace(e.Expr)
 	if i := strings.IndexAny(name, "=!<>"); i >= 0 {
 		name = strings.TrimSpace(name[:i])

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/published"
+	"github.com/ruleout/ruleout/harness/result"
+)
+
+type publishedCmd struct {
+	Cases    []string `arg:"" name:"case" help:"Scenario files, and directories of them." placeholder:"CASE" complete:"yaml"`
+	Kernel   []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
+	Jobs     int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
+	Seed     uint64   `help:"Seed of the runs (default ${default})." default:"1" placeholder:"N"`
+	Out      string   `help:"Directory for the records." placeholder:"DIR" type:"path" complete:"dir"`
+	Markdown string   `help:"File for the table as a page." placeholder:"FILE" type:"path"`
+	Command  string   `help:"What the page says that makes it." default:"make validate" placeholder:"COMMAND"`
+	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
+}
+
+func (*publishedCmd) Help() string {
+	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each kernel.
+
+Exit status: 0 all kernels agree with all sources, 1 one does not, 4 a run is invalid or left no record.
+
+Examples:
+
+  ruleout published scenarios/validate --kernel 5.10 --kernel 6.1
+  ruleout published scenarios/validate/syn-retries.yaml`
+}
+
+// Run carries the command out.
+func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
+	cases, err := published.Load(c.Cases)
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := result.CheckDir(c.Out); err != nil {
+			return err
+		}
+	}
+	if c.Jobs < 1 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("-j %d: one run at a time is the least", c.Jobs), "")
+	}
+	var machines []published.Machine
+	for _, kernel := range orOne(c.Kernel) {
+		vm, err := backend.OpenVM(ctx, backend.VMOptions{Kernel: kernel})
+		if err != nil {
+			return err
+		}
+		machines = append(machines, published.Machine{Release: vm.Kernel().Release, Runner: vm})
+	}
+	done := 0
+	table, err := published.Run(ctx, cases, machines, published.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k published.Case, m published.Machine, o *published.Outcome) {
+		done++
+		wall := ""
+		if r := o.Record(); r != nil {
+			wall = fmt.Sprintf(", %.1f s", r.Time.Wall)
+		}
+		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, published.Short(m.Release), o.Verdict, wall)
+		c.keep(u, o.Record())
+	}})
+	if err != nil {
+		return err
+	}
+	if c.Format == formatJSON {
+		err = u.json(table)
+	} else {
+		err = table.Text(u.out)
+	}
+	if err == nil && c.Markdown != "" {
+		err = c.page(table)
+	}
+	if err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	switch n := table.Count(); {
+	case n[published.Invalid]+n[published.Failed] > 0:
+		return status(problem.Invalid)
+	case n[published.Disagrees] > 0:
+		return status(1)
+	}
+	return nil
+}
+
+// keep saves a record where they are kept.
+func (c *publishedCmd) keep(u *ui, r *result.Record) {
+	if c.Out == "" || r == nil {
+		return
+	}
+	if _, err := result.Save(c.Out, r); err != nil {
+		u.note("%v", err)
+	}
+}
+
+// page writes the table as a page, with links to the cases.
+func (c *publishedCmd) page(t *published.Table) error {
+	cases, err := filepath.Abs(filepath.Dir(t.Rows[0].File))
+	if err != nil {
+		return err
+	}
+	links, err := filepath.Rel(filepath.Dir(c.Markdown), cases)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := t.Markdown(&b, c.Command, filepath.ToSlash(links)); err != nil {
+		return err
+	}
+	return os.WriteFile(c.Markdown, b.Bytes(), 0o644)
+}

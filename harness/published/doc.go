@@ -1,0 +1,17 @@
+// Package published holds runs against results that others published: RFCs, the kernel's
+// own documentation and tests, papers.
+//
+// A [Case] is a scenario whose expectations are such a result; its key source says where they
+// come from. [Run] makes every case on every kernel and gives a [Table]: what was expected,
+// what each kernel measured, and whether they agree. A harness that agrees with the
+// literature where that is settled may be believed where it is not.
+//
+// Numbers in expectations come from the source and never from an earlier run: a
+// case that was fitted to its own output cannot fail. Where a kernel really does something else than
+// its source says, the scenario says so in its comment, with the commit.
+//
+// The trap: a kernel without what a case is about (see [scenario.Scenario.Since]) is left out of that
+// case and is shown as left out. It neither agrees nor disagrees.
+package published
+
+//go:generate go test -count=1 -run=^TestTables$ -update .
