@@ -1,8 +1,9 @@
 package load
 
 import (
-	"bytes"
 	"errors"
+
+	"github.com/ruleout/ruleout/harness/httphead"
 )
 
 // responseHeadLimit is the longest head of an answer.
@@ -19,7 +20,7 @@ type response struct {
 	began  bool  // a byte has come
 }
 
-const untilEnd = -1
+const untilEnd = httphead.Unknown
 
 const protocol = "HTTP/1."
 
@@ -27,8 +28,6 @@ func (r *response) reset() { *r = response{head: r.head[:0]} }
 
 var (
 	errNotHTTP  = errors.New("not an HTTP/1.1 response")
-	endOfHead   = []byte("\r\n\r\n")
-	endOfLine   = []byte("\r\n")
 	errTooLong  = errors.New("response head too long")
 	errTransfer = errors.New("transfer encoding not supported")
 )
@@ -46,8 +45,11 @@ func (r *response) feed(b []byte) (done bool, err error) {
 		if n := min(len(text), len(protocol)); string(text[:n]) != protocol[:n] {
 			return false, errNotHTTP
 		}
-		end := bytes.Index(text, endOfHead)
-		if end < 0 {
+		h, n, err := httphead.Read(text)
+		if err != nil {
+			return false, errNotHTTP
+		}
+		if n == 0 {
 			if len(text) > responseHeadLimit {
 				return false, errTooLong
 			}
@@ -56,10 +58,10 @@ func (r *response) feed(b []byte) (done bool, err error) {
 			}
 			return false, nil
 		}
-		if err := r.parse(text[:end+2]); err != nil {
+		if err := r.parse(&h); err != nil {
 			return false, err
 		}
-		b = text[end+4:]
+		b = text[n:]
 		r.head = r.head[:0]
 		if r.status >= 200 { // 1xx goes before the answer proper
 			r.inBody = true
@@ -80,84 +82,25 @@ func (r *response) feed(b []byte) (done bool, err error) {
 // end takes the end of the connection, and tells whether the answer is complete with that.
 func (r *response) end() bool { return r.inBody && r.length == untilEnd }
 
-// parse parses a head whose last line break is that of its last line.
-func (r *response) parse(head []byte) error {
-	line, rest, _ := bytes.Cut(head, endOfLine)
+// parse understands a head.
+func (r *response) parse(h *httphead.Head) error {
+	line := h.Line
 	// HTTP/1.x SSS reason
 	if len(line) < 12 || string(line[:len(protocol)]) != protocol || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
 		return errNotHTTP
 	}
-	r.status = 0
-	for _, c := range line[9:12] {
-		if c < '0' || c > '9' {
-			return errNotHTTP
-		}
-		r.status = 10*r.status + int(c-'0')
-	}
-	if r.status < 100 {
+	status, ok := httphead.Number(line[9:12])
+	if !ok || status < 100 {
 		return errNotHTTP
 	}
-	r.close = line[7] == '0'
-	r.length = untilEnd
-	for len(rest) > 0 {
-		line, rest, _ = bytes.Cut(rest, endOfLine)
-		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t") {
-			return errNotHTTP
-		}
-		value = bytes.Trim(value, " \t")
-		switch {
-		case is(name, "content-length"):
-			n, ok := parseLength(value)
-			if !ok || r.length != untilEnd && r.length != n {
-				return errNotHTTP
-			}
-			r.length = n
-		case is(name, "transfer-encoding"):
-			return errTransfer
-		case is(name, "connection"):
-			if is(value, "close") {
-				r.close = true
-			} else if is(value, "keep-alive") {
-				r.close = false
-			}
-		}
+	if h.Coded {
+		return errTransfer
 	}
+	r.status, r.length = int(status), h.Length
 	if r.status == 204 || r.status == 304 {
 		r.length = 0
 	}
-	if r.length == untilEnd {
-		r.close = true
-	}
+	old := line[7] == '0'
+	r.close = h.Close || old && !h.KeepAlive || r.length == untilEnd
 	return nil
-}
-
-func parseLength(b []byte) (int64, bool) {
-	if len(b) == 0 || len(b) > 18 {
-		return 0, false
-	}
-	var n int64
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + int64(c-'0')
-	}
-	return n, true
-}
-
-// is compares with a lower-case ASCII string, whatever the case of b.
-func is(b []byte, lower string) bool {
-	if len(b) != len(lower) {
-		return false
-	}
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -49,7 +49,8 @@ func TestParseRequest(t *testing.T) {
 		"signed length":               {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", 400, request{}},
 		"empty length":                {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", 400, request{}},
 		"overflowing length":          {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 400, request{}},
-		"two lengths":                 {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400, request{}},
+		"two lengths":                 {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, request{}},
+		"one length, twice":           {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 200, request{body: 1}},
 		"chunked":                     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 501, request{}},
 		"length and chunked smuggled": {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding : chunked\r\n\r\n", 400, request{}},
 	}
