@@ -1,0 +1,195 @@
+package archive
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+)
+
+// The index is a sequence of blocks: length of the body, CRC-32C of it, body. The first block is indexMagic. A
+// body begins with the names that this block is the first to use, each with the number that stands for it from then on
+// in this file, and then has one entry.
+const indexMagic = "ruleout index 1\n"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// names number strings in the order in which they come up, for writing.
+type names struct {
+	number map[string]uint64
+}
+
+// known are the strings of a file that is read, by their number.
+type known []string
+
+func block(body []byte) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, uint32(len(body)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(body, castagnoli))
+	return append(b, body...)
+}
+
+// largestBlock is far above what an entry takes: some thousand values.
+const largestBlock = 16 << 20
+
+// readBlock reads the next block into buf. The end of the file between two blocks is [io.EOF].
+func readBlock(r *bufio.Reader, buf []byte) ([]byte, error) {
+	var head [8]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	length := binary.LittleEndian.Uint32(head[:])
+	if length > largestBlock {
+		return nil, errDamaged
+	}
+	if cap(buf) < int(length) {
+		buf = make([]byte, length)
+	}
+	buf = buf[:length]
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if crc32.Checksum(buf, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
+		return nil, errDamaged
+	}
+	return buf, nil
+}
+
+// encode returns the block of an entry.
+func (n *names) encode(e *Entry) []byte {
+	var fresh []string
+	number := func(s string) uint64 {
+		i, ok := n.number[s]
+		if !ok {
+			i = uint64(len(n.number))
+			n.number[s] = i
+			fresh = append(fresh, s)
+		}
+		return i
+	}
+	text := func(b []byte, s string) []byte { return append(binary.AppendUvarint(b, uint64(len(s))), s...) }
+	var body []byte
+	body = text(body, e.Run)
+	body = text(body, e.Digest)
+	body = text(body, e.Because)
+	for _, s := range []string{e.Scenario, e.Kernel, e.Key} { // few different ones
+		body = binary.AppendUvarint(body, number(s))
+	}
+	valid := byte(0)
+	if e.Valid {
+		valid = 1
+	}
+	body = append(body, valid)
+	for _, v := range []uint64{e.Seed, uint64(e.offset), uint64(e.length), math.Float64bits(e.Virtual), math.Float64bits(e.Wall), uint64(len(e.Values))} {
+		body = binary.AppendUvarint(body, v)
+	}
+	for _, v := range e.Values {
+		body = binary.AppendUvarint(body, number(v.Name))
+		body = binary.LittleEndian.AppendUint64(body, math.Float64bits(v.Value))
+	}
+	head := binary.AppendUvarint(nil, uint64(len(fresh)))
+	for _, s := range fresh {
+		head = text(head, s)
+	}
+	return block(append(head, body...))
+}
+
+// decode reads what encode wrote. values is memory to use again.
+func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
+	bad := false
+	number := func() uint64 {
+		v, n := binary.Uvarint(body)
+		if n <= 0 {
+			bad = true
+			return 0
+		}
+		body = body[n:]
+		return v
+	}
+	text := func() string {
+		n := number()
+		if bad || n > uint64(len(body)) {
+			bad = true
+			return ""
+		}
+		s := string(body[:n])
+		body = body[n:]
+		return s
+	}
+	name := func() string {
+		i := number()
+		if bad || i >= uint64(len(*k)) {
+			bad = true
+			return ""
+		}
+		return (*k)[i]
+	}
+	for range number() {
+		if bad {
+			break
+		}
+		*k = append(*k, text())
+	}
+	e = Entry{Run: text(), Digest: text(), Because: text(), Scenario: name(), Kernel: name(), Key: name()}
+	if len(body) > 0 {
+		e.Valid, body = body[0] == 1, body[1:]
+	}
+	e.Seed, e.offset, e.length = number(), int64(number()), int64(number())
+	e.Virtual, e.Wall = math.Float64frombits(number()), math.Float64frombits(number())
+	n := number()
+	if bad || n > uint64(len(body)) {
+		return e, errDamaged
+	}
+	e.Values = values[:0]
+	for range n {
+		v := Value{Name: name()}
+		if bad || len(body) < 8 {
+			return e, errDamaged
+		}
+		v.Value = math.Float64frombits(binary.LittleEndian.Uint64(body))
+		body = body[8:]
+		e.Values = append(e.Values, v)
+	}
+	if bad || len(body) > 0 {
+		return e, errDamaged
+	}
+	return e, nil
+}
+
+// scanIndex calls f for each entry of an index that is read from r; the entry's values are valid only during the call. It returns
+// the length of what was sound, and an error that is nil at a clean end, errDamaged or [io.ErrUnexpectedEOF] at
+// an unclean one, or f's.
+func scanIndex(r io.Reader, k *known, f func(e *Entry) error) (sound int64, err error) {
+	br := bufio.NewReaderSize(r, 1<<18)
+	var buf []byte
+	var values []Value
+	for first := true; ; first = false {
+		body, err := readBlock(br, buf)
+		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return sound, nil
+		}
+		if err != nil {
+			return sound, err
+		}
+		buf = body
+		switch {
+		case first && string(body) != indexMagic:
+			return 0, errDamaged
+		case !first:
+			e, err := k.decode(body, values)
+			if err != nil {
+				return sound, err
+			}
+			values = e.Values
+			if err := f(&e); err != nil {
+				return sound, err
+			}
+		}
+		sound += int64(8 + len(body))
+	}
+}
+
+// String is for messages.
+func (e *Entry) String() string { return fmt.Sprintf("run %.19s, seed %d", e.Run, e.Seed) }
