@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -131,6 +132,8 @@ func variable(name string) func(func(string) (float64, bool)) (float64, error) {
 	return func(lookup func(string) (float64, bool)) (float64, error) {
 		v, ok := lookup(name)
 		switch {
+		case !ok && strings.HasPrefix(name, "fault."):
+			return 0, fmt.Errorf("%s %w: the fault chose fewer packets", name, errMissing)
 		case !ok:
 			return 0, fmt.Errorf("%s %w", name, errMissing)
 		case math.IsNaN(v):

@@ -102,15 +102,14 @@ func startOf(key uint64, f flow) uint64 {
 // is about the first step.
 func (d decision) chosen(f flow, n uint64) bool { return d.chosenAt(d.start(f), n+1, 0) }
 
-// hits says whether the packet with this ordinal, counted from 1, hits by itself.
-func (d draws) hits(start, ordinal uint64, step int) bool {
-	switch {
-	case d.nth > 0 && ordinal != d.nth, d.every > 0 && ordinal%d.every != 0, d.first > 0 && ordinal > d.first:
-		return false
-	case d.limits == nil:
-		return true
-	}
-	return mix(start+ordinal*golden) <= d.limits[min(step, len(d.limits)-1)]
+// eligible says whether the packet with this ordinal, counted from 1, may hit.
+func (d draws) eligible(ordinal uint64) bool {
+	return (d.nth == 0 || ordinal == d.nth) && (d.every == 0 || ordinal%d.every == 0) && (d.first == 0 || ordinal <= d.first)
+}
+
+// drawn says whether one that may hit does.
+func (d draws) drawn(start, ordinal uint64, step int) bool {
+	return d.limits == nil || mix(start+ordinal*golden) <= d.limits[min(step, len(d.limits)-1)]
 }
 
 // chosenAt says whether the packet with this ordinal is chosen: it hits, or one of the few before it does. (With
@@ -120,25 +119,35 @@ func (d draws) chosenAt(start, ordinal uint64, step int) bool {
 		if back >= ordinal {
 			return false
 		}
-		if d.hits(start, ordinal-back, step) {
+		if o := ordinal - back; d.eligible(o) && d.drawn(start, o, step) {
 			return true
 		}
 	}
 	return false
 }
 
-// count returns how many of the first n packets of a flow are chosen, and how many hit by themselves, at a step.
-func (d draws) count(start, n uint64, step int) (chosen, hits int64) {
+// counted is what becomes of so many packets of a flow.
+type counted struct {
+	chosen int64 // of all
+	trials int64 // packets with one of the ordinals that may hit
+	hits   int64 // of these, by themselves
+}
+
+// count works through the first n packets of a flow, all of them at one step.
+func (d draws) count(start, n uint64, step int) (c counted) {
 	left := 0 // of a burst
 	for ordinal := uint64(1); ordinal <= n; ordinal++ {
-		if d.hits(start, ordinal, step) {
-			hits++
-			left = max(d.burst, 1)
+		if d.eligible(ordinal) {
+			c.trials++
+			if d.drawn(start, ordinal, step) {
+				c.hits++
+				left = max(d.burst, 1)
+			}
 		}
 		if left > 0 {
 			left--
-			chosen++
+			c.chosen++
 		}
 	}
-	return chosen, hits
+	return c
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/cilium/ebpf"
+
 	"github.com/ruleout/ruleout/harness/netem"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -45,6 +47,8 @@ type stage struct {
 	netems []netem.Qdisc
 	// choose is meaningless for the link's own queue, which takes all packets.
 	choose selector
+	// flows is the selector's table once it is built, or nil.
+	flows *ebpf.Map
 	// forged counts what was forged into the stage, or is nil where nothing is.
 	forged *slot
 	// forgedTap captures that.

@@ -54,22 +54,27 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		r = w.injection(in, w.plan.places[i], s, say)
 		return r, because
 	}
+	var sum selection
 	for _, at := range w.plan.places[i] {
+		st := &w.plan.paths[at.path].stages[at.stage]
+		chosen, err := st.choose.selection(w.state.orders[i], s.counters, st.flows)
+		if err != nil {
+			say("%v", err)
+		}
+		if why := chosen.wrong(); why != "" && err == nil {
+			say("%s", why)
+		}
+		sum.add(chosen)
 		part := w.part(f, at, s, say)
-		r.Matched += part.Matched
-		r.Chosen += part.Chosen
 		r.Delivered += part.Delivered
 		r.UnexplainedLoss += part.UnexplainedLoss
 		r.In += part.In
 		r.Out += part.Out
 		r.Overlimits += part.Overlimits
 	}
-	if f.Select.Chance != nil && *f.Select.Chance < 1 {
-		lo, hi := binomialInterval(r.Matched, float64(*f.Select.Chance))
-		r.Interval = []int64{lo, hi}
-		if r.Matched > 0 && (r.Chosen < lo || r.Chosen > hi) {
-			say("chose %d of %d packets, outside the 99.9 %% interval of %d to %d", r.Chosen, r.Matched, lo, hi)
-		}
+	if places := w.plan.places[i]; len(places) > 0 {
+		choose := &w.plan.paths[places[0].path].stages[places[0].stage].choose
+		sum.fill(&r, choose.draws, choose.sorts())
 	}
 	switch {
 	case r.Matched == 0:
@@ -103,9 +108,6 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ..
 		r.Delivered = r.Chosen // nothing acts that could be asked
 	default:
 		r.Delivered = int64(q.Packets)
-	}
-	if stage.choose.draws.all() && r.Chosen != r.Matched {
-		say("chose %d of %d packets, all were to be", r.Chosen, r.Matched)
 	}
 	if r.Delivered != a.delivered {
 		say("delivered %d %s, %d were asked for", r.Delivered, a.what, a.delivered)

@@ -230,6 +230,7 @@ func (w *Wires) fill(wire *wire, s *stage, p *pair) (handles []uint32, err error
 	w.undo.Push(program.Close)
 	if flows != nil {
 		w.undo.Push(flows.Close)
+		s.flows = flows
 	}
 	return handles, wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program)
 }

@@ -63,4 +63,13 @@ var fault = []Metric{
 	{"chosen", One, Neither, "packets on which the fault acted", false},
 	{"delivered", One, Neither, "what came of it: extra copies, packets gone, or packets held back", false},
 	{"unexplained_loss", One, Lower, "packets that were lost although no fault asked for it", false},
+	{"time1", Seconds, Neither, "time of the first chosen packet, from the start of the measured window", false},
+	{"gap1", Seconds, Neither, "time from the first chosen packet to the second", false},
+	{"gap2", Seconds, Neither, "time from the second chosen packet to the third", false},
+	{"gap3", Seconds, Neither, "time from the third chosen packet to the fourth", false},
+	{"gap4", Seconds, Neither, "time from the fourth chosen packet to the fifth", false},
+	{"gap5", Seconds, Neither, "time from the fifth chosen packet to the sixth", false},
+	{"gap6", Seconds, Neither, "time from the sixth chosen packet to the seventh", false},
+	{"gap7", Seconds, Neither, "time from the seventh chosen packet to the eighth", false},
+	{"gap8", Seconds, Neither, "time from the eighth chosen packet to the ninth", false},
 }

@@ -68,8 +68,17 @@ type Receipt struct {
 	Out int64 `json:"out"`
 	// Overlimits counts packets that the fault's queue had no room for.
 	Overlimits int64 `json:"overlimits"`
-	// Interval is the 99.9 % binomial interval for Chosen, given Matched and the chance; empty when chance is 100 %.
+	// Hits counts, of a fault with bursts, the chosen packets whose own draw hit; the others follow one that did.
+	Hits int64 `json:"hits,omitempty"`
+	// Interval is the 99.9 % binomial interval for Chosen, or for Hits if there are bursts, given the chance. It is for
+	// information: that exactly the right packets were chosen is known from their hashes. Empty when
+	// the chance is 100 % or changes.
 	Interval []int64 `json:"interval,omitempty"`
+	// Kinds counts the chosen packets of the class any: pure-ack, data, syn (with or without ACK), tcp (the other segments) and
+	// other. Empty for faults that take all packets and so need not look at them.
+	Kinds map[string]int64 `json:"kinds,omitempty"`
+	// Times are those at which the first 32 packets were chosen, in s after the start of the measured window.
+	Times []float64 `json:"times,omitempty"`
 	// Messages counts the ICMP messages that told senders of packets that were too long, as they arrived behind the fault.
 	Messages int64 `json:"messages,omitempty"`
 	// Forged names the segments that an injection made up: the first 1000 different ones.

@@ -96,6 +96,9 @@ func outOfStep(seen *probe.Result, window time.Duration) []string {
 		seen.Late.Round(time.Microsecond), bound)}
 }
 
+// gaps is how many times between chosen packets are metrics.
+const gaps = 8
+
 func faultMetrics(receipts []result.Receipt) map[string]float64 {
 	m := make(map[string]float64)
 	for _, f := range receipts {
@@ -104,6 +107,15 @@ func faultMetrics(receipts []result.Receipt) map[string]float64 {
 		m[prefix+"chosen"] = float64(f.Chosen)
 		m[prefix+"delivered"] = float64(f.Delivered)
 		m[prefix+"unexplained_loss"] = float64(f.UnexplainedLoss)
+		for i, t := range f.Times {
+			switch {
+			case i == 0:
+				m[prefix+"time1"] = t
+			case i <= gaps:
+				// Of whole nanoseconds: a difference of floats would have digits that mean nothing.
+				m[prefix+fmt.Sprint("gap", i)] = math.Round((t-f.Times[i-1])*1e9) / 1e9
+			}
+		}
 	}
 	return m
 }
