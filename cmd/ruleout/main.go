@@ -25,6 +25,7 @@ type cli struct {
 	Run      runCmd      `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
 	Plan     planCmd     `cmd:"" help:"Say what a run of a scenario would do, without running it."`
 	Replay   replayCmd   `cmd:"" help:"Make a recorded run again and compare it to the bit."`
+	Report   reportCmd   `cmd:"" help:"Make a page, or tables, of records."`
 	Validate validateCmd `cmd:"" help:"Check scenario files without running them."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`
 	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can do, and how to mend what it cannot."`
@@ -99,11 +100,11 @@ func askedFormat(args []string) string {
 	return formatText
 }
 
-// format returns the --format flag of the command that was chosen.
+// format returns the form of messages that the --format flag of the command that was chosen asks for.
 func format(selected *kong.Context) string {
 	for _, f := range selected.Flags() {
 		if f.Name == "format" {
-			if s, ok := selected.FlagValue(f).(string); ok {
+			if s, ok := selected.FlagValue(f).(string); ok && s == formatJSON {
 				return s
 			}
 		}

@@ -58,8 +58,11 @@ type ui struct {
 // color says whether w may be given colours.
 func color(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return ok && terminal(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
+
+// terminal says whether somebody looks at it.
+func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // printf writes to standard output.
 func (u *ui) printf(format string, args ...any) { fmt.Fprintf(u.out, format, args...) }

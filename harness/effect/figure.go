@@ -32,7 +32,7 @@ var figures = []figure{
 	{"NODE.runqueue", "NODE: run queue", "tasks of the node that could run or did, in the mean", "1", false, 0.1, mean, false},
 	{"NODE.pressure.cpu", "NODE: waiting for CPU", "share of the time in which a task of the node waited for a CPU", "1", true, 0.02, mean, false},
 	{"NODE.tcp.retrans", "NODE: segments sent again", "TCP retransmissions of the node", "1/s", false, 1, perSecond, false},
-	{"NODE.accept_queue", "NODE: accept queue, the longest", "connections that waited for the application to take them", "1", false, 1, highest, false},
+	{"NODE.accept_queue", "NODE: accept queue, the longest", "connections that waited for the application to take them", "1", false, 3, highest, false},
 	{"NODE.sockets.established", "NODE: open connections", "TCP sockets in ESTABLISHED, in the mean", "1", false, 2, mean, false},
 }
 

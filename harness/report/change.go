@@ -92,7 +92,7 @@ func Headlines(list []effect.Comparison, most int) []string {
 	return out
 }
 
-// headline says one change: web: CPU in softirq: 2 % before, 97 % while dup-acks acted, 3 % after.
+// headline says one change: web, CPU in softirq: 2 % before, 97 % while dup-acks acted, 3 % after.
 func headline(c *effect.Comparison, change *effect.Change) string {
 	names := quantity.List(c.Names)
 	var parts []string
@@ -116,7 +116,7 @@ func headline(c *effect.Comparison, change *effect.Change) string {
 			parts = append(parts, v+" "+w.Name)
 		}
 	}
-	out := fmt.Sprintf("%s: %s", change.Label, strings.Join(parts, ", "))
+	out := fmt.Sprintf("%s: %s", strings.Replace(change.Label, ": ", ", ", 1), strings.Join(parts, ", "))
 	if len(c.Also) > 0 {
 		out += fmt.Sprintf(" (%s acted too)", quantity.List(c.Also))
 	}

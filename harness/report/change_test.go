@@ -50,7 +50,7 @@ func TestHeadlines(t *testing.T) {
 	s, err := scenario.FromCanonical(r.Scenario.Canonical)
 	require.NoError(t, err)
 	list := effect.Of(r, s)
-	require.Equal(t, []string{"web: CPU in all: 2.0 % before, 97.0 % while dup-acks acted, 2.0 % after"}, report.Headlines(list, 1))
+	require.Equal(t, []string{"web, CPU in all: 2.0 % before, 97.0 % while dup-acks acted, 2.0 % after"}, report.Headlines(list, 1))
 	for i := range list {
 		for j := range list[i].Changes {
 			require.Contains(t, []string{"web.cpu.softirq", "web.cpu.total", "http.completed"}, list[i].Changes[j].Series)

@@ -26,6 +26,9 @@ var everyday = map[string]bool{
 // settings of TCP that the kernel lists among its counters (RFC 4022). They never move.
 var settings = map[string]bool{"Tcp.RtoAlgorithm": true, "Tcp.RtoMin": true, "Tcp.RtoMax": true, "Tcp.MaxConn": true}
 
+// IsSetting tells a setting that the kernel lists among its counters from a counter.
+func IsSetting(counter string) bool { return settings[counter] }
+
 // counters shows the kernel's counters that moved, a row each and a column for each
 // node on which one of them did. Without AllCounters only those of TCP and of
 // listening sockets, the telling ones first, and at most [mostCounters].
@@ -60,7 +63,7 @@ func counters(r *result.Record, o Options) Section {
 		sec.Title = "Counters that moved"
 	}
 	var columns []string
-	for _, node := range nodeNames(r) {
+	for _, node := range Nodes(r) {
 		for _, name := range names {
 			if r.Counters[node][name] != 0 {
 				columns = append(columns, node)

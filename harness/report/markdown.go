@@ -16,7 +16,7 @@ func Markdown(w io.Writer, r *result.Record, o Options) error {
 	word, why := Outcome(r)
 	p.line("## %s: %s", r.Scenario.Name, word)
 	p.line("")
-	p.line("%s (%s)", sentence(why), strings.Join(identity(r), ", "))
+	p.line("%s (%s)", sentence(why), strings.Join(Identity(r), ", "))
 	if len(r.InvalidBecause) > 0 {
 		p.line("")
 		for _, reason := range r.InvalidBecause {
@@ -27,9 +27,7 @@ func Markdown(w io.Writer, r *result.Record, o Options) error {
 		p.line("")
 		p.line("### %s", sec.Title)
 		p.line("")
-		t := table.NewWriter()
-		fill(t, sec, func(cell string) string { return cell })
-		p.line("%s", t.RenderMarkdown())
+		p.markdown(sec)
 		for _, note := range lines(sec.Note) {
 			p.line("")
 			p.line("%s", note)
@@ -40,6 +38,13 @@ func Markdown(w io.Writer, r *result.Record, o Options) error {
 		p.line("- %s: %s", f[0], code(f[0], f[1]))
 	}
 	return p.err
+}
+
+// markdown writes the table of a section.
+func (p *printer) markdown(sec Section) {
+	t := table.NewWriter()
+	fill(t, sec, func(cell string) string { return cell })
+	p.line("%s", t.RenderMarkdown())
 }
 
 // sentence makes a sentence of words.

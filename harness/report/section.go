@@ -146,7 +146,7 @@ var nodeColumns = []struct{ title, metric string }{
 }
 
 func nodes(r *result.Record) Section {
-	names := append(nodeNames(r), "machine")
+	names := append(Nodes(r), "machine")
 	sec := Section{ID: "nodes", Title: "Node load", Left: 1, Header: []string{"node"}}
 	for _, name := range names {
 		sec.Rows = append(sec.Rows, []string{name})
@@ -172,8 +172,8 @@ func nodes(r *result.Record) Section {
 	return sec
 }
 
-// nodeNames finds the nodes of a record by their metrics and counters, sorted.
-func nodeNames(r *result.Record) []string {
+// Nodes finds the nodes of a record by their metrics and counters, sorted.
+func Nodes(r *result.Record) []string {
 	seen := make(map[string]bool)
 	for name := range r.Counters {
 		seen[name] = true

@@ -27,7 +27,7 @@ type Options struct {
 // Text writes the record's tables for a terminal.
 func Text(w io.Writer, r *result.Record, o Options) error {
 	p := &printer{w: w, color: o.Color}
-	p.line("%s  %s", p.paint(text.Bold, r.Scenario.Name), strings.Join(identity(r), "  "))
+	p.line("%s  %s", p.paint(text.Bold, r.Scenario.Name), strings.Join(Identity(r), "  "))
 	for _, sec := range Sections(r, o) {
 		p.line("")
 		p.line("%s", p.paint(text.Bold, sec.Title))
@@ -80,12 +80,14 @@ func Outcome(r *result.Record) (word, why string) {
 		return OutcomeMet, "nothing was expected"
 	case len(r.Expect) == 1:
 		return OutcomeMet, "the one expectation was met"
+	case len(r.Expect) == 2:
+		return OutcomeMet, "both expectations were met"
 	}
 	return OutcomeMet, fmt.Sprintf("all %d expectations were met", len(r.Expect))
 }
 
-// identity names what was run, besides the scenario.
-func identity(r *result.Record) []string {
+// Identity names what was run, besides the scenario.
+func Identity(r *result.Record) []string {
 	id := []string{fmt.Sprintf("seed %d", r.Seed), "kernel " + r.Provenance.Kernel}
 	if r.Provenance.QEMU != "" {
 		id = append(id, "QEMU "+r.Provenance.QEMU)
@@ -97,13 +99,8 @@ func identity(r *result.Record) []string {
 
 // footer is how the run can be found and made again.
 func footer(r *result.Record, o Options) [][2]string {
-	clock := "virtual"
-	if r.Backend == "host" {
-		clock = "real"
-	}
 	out := [][2]string{
-		{"time", fmt.Sprintf("%s measured, %s of %s time in all, %s of wall time",
-			quantity.Exact(quantity.Seconds(r.Time.Measured)), quantity.Seconds(r.Time.Virtual), clock, quantity.Seconds(r.Time.Wall))},
+		{"time", Times(r)},
 		{"digest", r.Digest},
 	}
 	if o.Path != "" {
@@ -113,6 +110,16 @@ func footer(r *result.Record, o Options) [][2]string {
 		out = append(out, [2]string{"replay", o.Replay})
 	}
 	return out
+}
+
+// Times says how long the run took, by its own clock and by ours.
+func Times(r *result.Record) string {
+	clock := "virtual"
+	if r.Backend == "host" {
+		clock = "real"
+	}
+	return fmt.Sprintf("%s measured, %s of %s time in all, %s of wall time",
+		quantity.Exact(quantity.Seconds(r.Time.Measured)), quantity.Seconds(r.Time.Virtual), clock, quantity.Seconds(r.Time.Wall))
 }
 
 // printer remembers the first error, so that the code above can read as a page does.

@@ -1,0 +1,103 @@
+package page
+
+import (
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/report"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/wording"
+)
+
+// proven is how one can tell that a fault acted.
+type proven struct {
+	Text   string
+	Forged []string // segments that were made up, and how many more there are
+}
+
+// mostForged is how many forged segments of a fault are listed.
+const mostForged = 50
+
+// proofs says for each fault what was asked for and what was counted.
+func proofs(r *result.Record, s *scenario.Scenario) []proven {
+	var out []proven
+	for i := range s.Faults {
+		f := &s.Faults[i]
+		for _, receipt := range r.Faults {
+			if receipt.Name == f.Name {
+				p := proven{Text: proof(f, receipt)}
+				for n, segment := range receipt.Forged {
+					if n == mostForged {
+						p.Forged = append(p.Forged, fmt.Sprintf("and %s more", quantity.Count(int64(len(receipt.Forged)-n))))
+						break
+					}
+					p.Forged = append(p.Forged, report.Forged(segment))
+				}
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func proof(f *scenario.Fault, c result.Receipt) string {
+	out := fmt.Sprintf("%s was to %s, %s. ", f.Name, wording.Fault(f), wording.When(f))
+	switch f.Do.Kind() {
+	case "inject":
+		n := int64(0)
+		for _, s := range c.Forged {
+			n += int64(s.Count)
+		}
+		out += fmt.Sprintf("%s left, of the kinds listed below.", quantity.Plural(n, "forged segment"))
+	case "down":
+		out += fmt.Sprintf("%s met the link while it was down.", quantity.Plural(c.Matched, "packet"))
+	default:
+		out += matched(f, c) + " " + delivered(f, c)
+	}
+	if c.UnexplainedLoss > 0 {
+		out += fmt.Sprintf(" %s got lost although no fault asked for it.", quantity.Plural(c.UnexplainedLoss, "packet"))
+	} else {
+		out += " Nothing else was lost on its way."
+	}
+	return out
+}
+
+// matched says how the packets were chosen, and whether chance explains how many.
+func matched(f *scenario.Fault, c result.Receipt) string {
+	out := fmt.Sprintf("While it was on, %s of that kind came along", quantity.Plural(c.Matched, "packet"))
+	if c.Chosen == c.Matched {
+		return out + ", and it acted on all of them."
+	}
+	out += fmt.Sprintf(", and it acted on %s", quantity.Count(c.Chosen))
+	if c.Matched > 0 {
+		out += fmt.Sprintf(", which is %s", quantity.Share(float64(c.Chosen)/float64(c.Matched)))
+	}
+	if len(c.Interval) == 2 && f.Select.Chance != nil {
+		out += fmt.Sprintf(" where %s was asked for: chance alone gives %s to %s in 999 of 1000 runs",
+			wording.Share(*f.Select.Chance), quantity.Count(c.Interval[0]), quantity.Count(c.Interval[1]))
+	}
+	return out + "."
+}
+
+// delivered says what the far end of the wire saw of it.
+func delivered(f *scenario.Fault, c result.Receipt) string {
+	n := c.Delivered
+	switch f.Do.Kind() {
+	case "watch":
+		return "It only watched them."
+	case "duplicate":
+		return fmt.Sprintf("The far end of the wire saw %s more than were sent.", quantity.Plural(n, "packet"))
+	case "drop", "loss":
+		return fmt.Sprintf("The far end of the wire missed %s.", quantity.Plural(n, "packet"))
+	case "corrupt":
+		return fmt.Sprintf("%s arrived damaged.", quantity.Plural(n, "packet"))
+	case "mtu":
+		told := ""
+		if c.Messages > 0 {
+			told = fmt.Sprintf(", and their senders were told by %s", quantity.Plural(c.Messages, "ICMP message"))
+		}
+		return fmt.Sprintf("%s did not get through%s.", quantity.Plural(n, "packet"), told)
+	}
+	return fmt.Sprintf("%s went through its queue and arrived.", quantity.Plural(n, "packet"))
+}

@@ -1,0 +1,72 @@
+package page
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/effect"
+	"github.com/ruleout/ruleout/harness/metric"
+	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/report"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/wording"
+)
+
+const (
+	// mostHeadlines is how many changes are said in a sentence.
+	mostHeadlines = 4
+	// mostFaults is how many faults are.
+	mostFaults = 3
+	// mostGlosses is how many counters that were expected to do something are explained.
+	mostGlosses = 3
+)
+
+// short says in a few sentences what was done and what there is to know about what came of it.
+func short(r *result.Record, s *scenario.Scenario, list []effect.Comparison) []string {
+	var out []string
+	for i := range s.Faults {
+		if i == mostFaults {
+			out = append(out, fmt.Sprintf("And %s, see below.", quantity.Plural(int64(len(s.Faults)-i), "more fault")))
+			break
+		}
+		out = append(out, fmt.Sprintf("The fault %s: %s, %s.", s.Faults[i].Name, wording.Fault(&s.Faults[i]), wording.When(&s.Faults[i])))
+	}
+	if l := r.Load; l.Planned > 0 {
+		sentence := fmt.Sprintf("Of %s, %s were answered", quantity.Plural(l.Planned, "request"), quantity.Count(l.Completed))
+		if l.Completed == l.Planned {
+			sentence = fmt.Sprintf("All %s were answered", quantity.Plural(l.Planned, "request"))
+		}
+		if p50, ok := r.Metrics["http.latency.p50"]; ok && l.Completed > 0 {
+			sentence += fmt.Sprintf(", half within %s and 99 %% within %s",
+				quantity.Seconds(p50.Value), quantity.Seconds(r.Metrics["http.latency.p99"].Value))
+		}
+		out = append(out, sentence+".")
+	}
+	for _, h := range report.Headlines(list, mostHeadlines) {
+		out = append(out, h+".")
+	}
+	return append(out, glossed(r)...)
+}
+
+// glossed explains counters that expectations name, if they moved: who wrote the scenario held them for telling.
+func glossed(r *result.Record) (out []string) {
+	seen := map[string]bool{}
+	for _, e := range r.Expect {
+		for _, word := range strings.FieldsFunc(e.Expr, func(c rune) bool { return strings.ContainsRune(" ()<>=!+-*/%&|,", c) && c != '-' }) {
+			for _, node := range slices.Sorted(maps.Keys(r.Counters)) {
+				counter, ok := strings.CutPrefix(word, node+".")
+				n := r.Counters[node][counter]
+				gloss, _ := metric.Gloss(counter)
+				if !ok || n == 0 || gloss == "" || seen[word] || len(out) == mostGlosses {
+					continue
+				}
+				seen[word] = true
+				out = append(out, fmt.Sprintf("On %s, %s counted %s: %s.", node, counter, quantity.Count(n), gloss))
+			}
+		}
+	}
+	return out
+}

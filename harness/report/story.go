@@ -1,0 +1,68 @@
+package report
+
+import (
+	"github.com/ruleout/ruleout/harness/effect"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/wording"
+)
+
+// Story is what a report says beyond the record, for programs: words for the faults, and what moved while they acted.
+type Story struct {
+	Record   string `json:"record,omitempty"` // file
+	Scenario string `json:"scenario"`
+	About    string `json:"about,omitempty"`
+	Seed     uint64 `json:"seed"`
+	Kernel   string `json:"kernel"`
+	Digest   string `json:"digest"`
+	// Outcome is one of the words of [Outcome], Because says why.
+	Outcome        string   `json:"outcome"`
+	Because        string   `json:"because"`
+	InvalidBecause []string `json:"invalid_because"`
+
+	Faults    []FaultStory         `json:"faults"`
+	Headlines []string             `json:"headlines"`
+	Changes   []effect.Comparison  `json:"changes"`
+	Expect    []result.Expectation `json:"expect"`
+}
+
+// FaultStory is a fault in words, and its receipt.
+type FaultStory struct {
+	Does    string         `json:"does,omitempty"`
+	When    string         `json:"when,omitempty"`
+	Receipt result.Receipt `json:"receipt"`
+}
+
+// mostHeadlines of a story.
+const mostHeadlines = 5
+
+// NewStory tells the story of a record.
+func NewStory(r *result.Record, path string) *Story {
+	t := &Story{
+		Record: path, Scenario: r.Scenario.Name, Seed: r.Seed, Kernel: r.Provenance.Kernel, Digest: r.Digest,
+		InvalidBecause: append([]string{}, r.InvalidBecause...), Expect: append([]result.Expectation{}, r.Expect...),
+		Faults: []FaultStory{}, Headlines: []string{}, Changes: []effect.Comparison{},
+	}
+	t.Outcome, t.Because = Outcome(r)
+	s, err := scenario.FromCanonical(r.Scenario.Canonical)
+	if err != nil {
+		s = nil
+	}
+	for _, receipt := range r.Faults {
+		f := FaultStory{Receipt: receipt}
+		if s != nil {
+			for i := range s.Faults {
+				if s.Faults[i].Name == receipt.Name {
+					f.Does, f.When = wording.Fault(&s.Faults[i]), wording.When(&s.Faults[i])
+				}
+			}
+		}
+		t.Faults = append(t.Faults, f)
+	}
+	if s != nil {
+		t.About = s.About
+		t.Changes = append(t.Changes, effect.Of(r, s)...)
+		t.Headlines = append(t.Headlines, Headlines(t.Changes, mostHeadlines)...)
+	}
+	return t
+}
