@@ -64,7 +64,7 @@ func JUnit(w io.Writer, r *result.Record) error {
 			c.Error = &junitMessage{Message: e.Error}
 			suite.Errors++
 		case !e.OK:
-			was := expected(r, e)
+			was := Expected(r, e)
 			c.Failure = &junitMessage{Message: "was " + was, Text: fmt.Sprintf("expected %s, was %s", e.Expr, was)}
 			suite.Failures++
 		}
