@@ -1,0 +1,144 @@
+package verdict
+
+import "math"
+
+// Evidence is how strongly the seeds so far speak, as e-values: 1 says nothing, 20 is what
+// a single hypothesis needs at an error of 5 %.
+type Evidence struct {
+	Confirm float64 `json:"confirm"`
+	RuleOut float64 `json:"rule_out"`
+}
+
+// Part is one of the e-values that evidence is made of. All parts towards a verdict have to
+// pass its bar, so that the smallest one counts; for Confirm in either direction it is the
+// mean of the two smallest.
+type Part struct {
+	Toward Outcome `json:"toward"`
+	// Name says what the e-value is evidence for.
+	Name string  `json:"name"`
+	E    float64 `json:"e"`
+}
+
+// side is what one direction of the metric needs. It sees differences that point its way,
+// in units of the margin.
+type side struct {
+	sign    float64
+	past    Share // seeds past the margin
+	against Share // seeds that go the other way
+	// rise bets on the mean's being above the margin, where seeds that go the other way
+	// count as unchanged; fall on its being below, where none counts for more than twice
+	// the margin.
+	rise, fall bets
+}
+
+func (s *side) add(x float64) {
+	s.past.Add(x > 1)
+	s.against.Add(x < 0)
+	s.rise.add(max(x, 0) - 1)
+	s.fall.add(1 - min(x, 2))
+}
+
+// Evidence returns what the seeds so far say. It may be asked after every seed.
+func (s *State) Evidence() Evidence { return s.project(1) }
+
+// project returns what scale times as many seeds like those so far would say.
+func (s *State) project(scale float64) Evidence {
+	lost := stretch(s.Lost(), scale)
+	if s.hypothesis.Kind == Mechanism {
+		return s.mechanism(stretchShare(s.moved, scale), lost)
+	}
+	m := Moments{stretch(s.diff.N, scale), s.diff.Mean, s.diff.M2 * scale}
+	e := Evidence{RuleOut: s.tail(scale)}
+	for i := range s.sides {
+		side := &s.sides[i]
+		up := min(side.above(m, s.delta), side.typical(scale, lost))
+		if s.rule.Against > 0 {
+			up = min(up, side.faithful(s.rule.Against, scale, lost))
+		}
+		e.Confirm += up / float64(len(s.sides))
+		e.RuleOut = min(e.RuleOut, side.below(m, s.delta), side.fall.evidence(scale, lost))
+	}
+	return e
+}
+
+// Parts returns the e-values that make up the evidence.
+func (s *State) Parts() []Part {
+	lost := s.Lost()
+	if s.hypothesis.Kind == Mechanism {
+		e := s.mechanism(s.moved, lost)
+		return []Part{{Confirmed, "share of seeds", e.Confirm}, {RuledOut, "share of seeds", e.RuleOut}}
+	}
+	parts := []Part{{RuledOut, "few seeds blow up", s.tail(1)}}
+	for i := range s.sides {
+		side := &s.sides[i]
+		way := "up: "
+		if side.sign < 0 {
+			way = "down: "
+		}
+		parts = append(parts,
+			Part{Confirmed, way + "mean past the margin", side.above(s.diff, s.delta)},
+			Part{Confirmed, way + "most seeds, or the clipped mean, past the margin", side.typical(1, lost)},
+			Part{RuledOut, way + "mean inside the margin", side.below(s.diff, s.delta)},
+			Part{RuledOut, way + "clipped mean inside the margin", side.fall.evidence(1, lost)})
+		if s.rule.Against > 0 {
+			parts = append(parts, Part{Confirmed, way + "few seeds go the other way", side.faithful(s.rule.Against, 1, lost)})
+		}
+	}
+	return parts
+}
+
+// above is e_up(δ) of the design, below e_down(δ).
+func (s *side) above(m Moments, delta float64) float64 { return s.turn(m).Above(delta) }
+func (s *side) below(m Moments, delta float64) float64 { return s.turn(m).Below(delta) }
+
+// turn returns the moments of the differences as the side sees them.
+func (s *side) turn(m Moments) Moments {
+	m.Mean *= s.sign
+	return m
+}
+
+// typical is exact evidence that most seeds are past the margin, or their clipped mean is:
+// the mean of two e-values is one against both being false.
+func (s *side) typical(scale float64, lost int) float64 {
+	past := stretchShare(s.past, scale)
+	past.N += lost
+	return (past.Above(0.5) + s.rise.evidence(scale, lost)) / 2
+}
+
+// faithful is exact evidence that few seeds go the other way.
+func (s *side) faithful(share, scale float64, lost int) float64 {
+	against := stretchShare(s.against, scale)
+	against.Yes += lost
+	against.N += lost
+	return against.Rarer(share)
+}
+
+// tail is e_tail: exact evidence that few seeds blow up.
+func (s *State) tail(scale float64) float64 {
+	beyond, lost := stretchShare(s.beyond, scale), stretch(s.Lost(), scale)
+	beyond.Yes += lost
+	beyond.N += lost
+	return beyond.Rarer(s.rule.Rare)
+}
+
+// mechanism returns the evidence about the share of seeds in which the counter moves, all
+// of which are exact. Lost seeds count against both verdicts.
+func (s *State) mechanism(moved Share, lost int) Evidence {
+	// Let yes be what the hypothesis says of a seed.
+	yes := moved.Yes
+	if s.hypothesis.Extent == None {
+		yes = moved.N - moved.Yes
+	}
+	n := moved.N + lost
+	no := n - yes
+	return Evidence{
+		Confirm: Share{no, n}.Rarer(s.rule.Rare),
+		RuleOut: Share{no - lost, n}.Above(s.rule.Rare),
+	}
+}
+
+func stretch(n int, scale float64) int { return int(math.Round(float64(n) * scale)) }
+
+func stretchShare(s Share, scale float64) Share {
+	return Share{stretch(s.Yes, scale), stretch(s.N, scale)}
+}

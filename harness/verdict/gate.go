@@ -1,0 +1,106 @@
+package verdict
+
+import "fmt"
+
+// Dose is the proof that the cause acted: a counter of its own, added up over the seeds.
+// Without it nothing is ruled out. Its zero value is a dose that nobody named.
+type Dose struct {
+	Counter string  `json:"counter"`
+	Base    float64 `json:"base"`
+	Treated float64 `json:"treated"`
+	// Given is the number of seeds, of Seeds, in which the counter shows the cause.
+	Given int `json:"given"`
+	Seeds int `json:"seeds"`
+}
+
+// Sighting says whether a control was seen.
+type Sighting string
+
+// Sightings. The empty one means that no control has been run.
+const (
+	Seen    Sighting = "seen"
+	Pending Sighting = "pending"
+	Missed  Sighting = "missed"
+)
+
+// Control is a known effect of twice the margin that the setting must be able to see, and
+// whether it did. Without it nothing is ruled out.
+type Control struct {
+	Name     string   `json:"name"`
+	Sighting Sighting `json:"sighting"`
+	// Seeds and E say how well it was seen.
+	Seeds int     `json:"seeds"`
+	E     float64 `json:"e"`
+}
+
+// ControlOf turns the verdict on the control's own effect, judged with the margin of the
+// hypotheses that it is to vouch for, into a control. While seeds are to come (not final),
+// an inconclusive one is pending; afterwards it was missed.
+func ControlOf(v Verdict, final bool) Control {
+	c := Control{Name: v.Hypothesis.Name, Sighting: Pending, Seeds: v.Seeds, E: v.Evidence.Confirm}
+	switch {
+	case v.Outcome == Confirmed:
+		c.Sighting = Seen
+	case v.Outcome == RuledOut || final:
+		c.Sighting = Missed
+	case v.Evidence.RuleOut >= v.Bars.RuleOut:
+		// The control of a control is not asked for.
+		c.Sighting = Missed
+	}
+	return c
+}
+
+// invalid returns why nothing can be concluded from the case.
+func (c Case) invalid() []Reason {
+	var rs []Reason
+	if c.Dose.Seeds > 0 && c.Dose.Given == 0 {
+		rs = append(rs, Reason{FaultDidNotAct, fmt.Sprintf("the fault never acted: %s moved in none of %s",
+			c.Dose.Counter, count(c.Dose.Seeds, "seed"))})
+	}
+	if c.Control.Sighting == Missed {
+		rs = append(rs, Reason{ControlMissed, fmt.Sprintf("the control %s was not seen in %s", c.Control.Name,
+			count(c.Control.Seeds, "seed"))})
+	}
+	s := c.State
+	lost, all := s.Lost(), s.N()+s.Lost()
+	if float64(lost) <= s.rule.Lost*float64(all) {
+		return rs
+	}
+	for i, n := range s.lost {
+		if n > 0 {
+			rs = append(rs, Reason{lossCode[losses[i]], fmt.Sprintf("%s in %d of %s", losses[i], n, count(all, "seed"))})
+		}
+	}
+	return rs
+}
+
+// unproven returns what is missing before anything could be ruled out, be the evidence as
+// strong as it may.
+func (c Case) unproven() []Reason {
+	var rs []Reason
+	switch d := c.Dose; {
+	case d.Counter == "" || d.Seeds == 0:
+		rs = append(rs, Reason{DoseUnknown, "no counter proves that the cause acted"})
+	case d.Given < d.Seeds:
+		rs = append(rs, Reason{DosePartial, fmt.Sprintf("the cause acted in %d of %s only: %s", d.Given,
+			count(d.Seeds, "seed"), d.Counter)})
+	}
+	switch c.Control.Sighting {
+	case Pending:
+		rs = append(rs, Reason{ControlPending, fmt.Sprintf("the control %s is not seen yet after %s", c.Control.Name,
+			count(c.Control.Seeds, "seed"))})
+	case "":
+		rs = append(rs, Reason{ControlNotRun, "no control shows that this setting can see such an effect"})
+	}
+	return rs
+}
+
+// baseless returns why an explanation has nothing to explain.
+func (c Case) baseless() []Reason {
+	s := c.State
+	if s.inPlace == nil || s.inPlace.Evidence().Confirm >= 1/s.rule.Alpha {
+		return nil
+	}
+	return []Reason{{NothingToExplain, "the effect that is to be explained is not confirmed itself: " +
+		s.inPlace.estimate().String()}}
+}

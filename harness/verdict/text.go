@@ -1,0 +1,138 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// String writes the verdict as one paragraph: the answer, the effect with its interval and
+// margin, what it rests on, and what it holds for.
+func (v Verdict) String() string {
+	parts := []string{v.claim()}
+	if v.Outcome != Invalid {
+		parts = append(parts, v.effect())
+		parts = append(parts, v.strength()...)
+		if v.Dose.Counter != "" && v.Dose.Seeds > 0 {
+			parts = append(parts, "dose: "+v.Dose.String())
+		}
+		if v.Control.Sighting == Seen {
+			parts = append(parts, "control seen: "+v.Control.Name)
+		}
+	}
+	for _, r := range v.Reasons {
+		parts = append(parts, r.Text)
+	}
+	if s := v.Scope.String(); s != "" {
+		parts = append(parts, "scope: "+s)
+	}
+	return strings.ToUpper(string(v.Outcome)) + "  " + strings.Join(parts, "; ")
+}
+
+// claim words the hypothesis.
+func (v Verdict) claim() string {
+	h := v.Hypothesis
+	switch h.Kind {
+	case Mechanism:
+		seeds := "every seed"
+		if h.Extent == None {
+			seeds = "no seed"
+		}
+		return fmt.Sprintf("%s: %s moves in %s", h.Name, h.Metric, seeds)
+	case Explains:
+		return fmt.Sprintf("%s: %s explains it", h.Name, h.Relieved)
+	}
+	if h.Direction == Either {
+		return fmt.Sprintf("%s: %s changes", h.Name, h.Metric)
+	}
+	return fmt.Sprintf("%s: %s %s", h.Name, h.Metric, h.Direction)
+}
+
+func (v Verdict) effect() string {
+	h := v.Hypothesis
+	if h.Kind == Mechanism {
+		return fmt.Sprintf("moved in %.0f %% of seeds [%.0f, %.0f]", v.Estimate.Value, v.Estimate.Lo, v.Estimate.Hi)
+	}
+	s := fmt.Sprintf("%s, margin %s", v.Estimate, h.margin(1))
+	if v.InPlace != nil {
+		s = fmt.Sprintf("of %s, %s remain when it is relieved; contrast %s", v.InPlace, v.Remaining, s)
+	}
+	return s
+}
+
+// margin writes a number of margins as people know it.
+func (h Hypothesis) margin(times float64) string {
+	if h.Scale != Ratio {
+		return strings.TrimSpace(fmt.Sprintf("%.3g %s", times*h.Margin, h.Unit))
+	}
+	sign := 1.0
+	if h.Direction == Down {
+		sign = -1
+	}
+	return fmt.Sprintf("%.3g %%", 100*math.Abs(math.Expm1(sign*times*h.delta())))
+}
+
+// strength says how many seeds speak, and how loudly.
+func (v Verdict) strength() []string {
+	pairs := count(v.Seeds, "pair")
+	h := v.Hypothesis
+	switch v.Outcome {
+	case Confirmed:
+		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, evalue(v.Evidence.Confirm), v.Bars.Confirm)}
+		if h.Kind != Mechanism {
+			s = append(s, fmt.Sprintf("%s went the other way (at most %.0f %% of seeds do)", none(v.Against.Yes), 100*v.Against.AtMost))
+		}
+		return s
+	case RuledOut:
+		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, evalue(v.Evidence.RuleOut), v.Bars.RuleOut)}
+		if h.Kind != Mechanism {
+			s = append(s, fmt.Sprintf("%s beyond twice the margin (at most %.1f %% of seeds are)", none(v.Beyond.Yes), 100*v.Beyond.AtMost))
+		}
+		return s
+	}
+	return []string{fmt.Sprintf("%s, e = %s for (bar %.0f) and %s against (bar %.0f)", pairs,
+		evalue(v.Evidence.Confirm), v.Bars.Confirm, evalue(v.Evidence.RuleOut), v.Bars.RuleOut)}
+}
+
+func none(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}
+
+// evalue writes an e-value with two significant digits, or as an integer, rounded down:
+// less may be claimed than was found, but not more.
+func evalue(e float64) string {
+	if e >= 1e6 {
+		return fmt.Sprintf("10^%.0f", math.Floor(math.Log10(e)))
+	}
+	unit := 1.0
+	if e > 0 && e < 10 {
+		unit = math.Pow10(int(math.Floor(math.Log10(e))) - 1)
+	}
+	return fmt.Sprintf("%.6g", math.Floor(e/unit+1e-9)*unit)
+}
+
+// String writes "pure ACKs ×1.10", or "RenoRecovery 0 → 412".
+func (d Dose) String() string {
+	if d.Base > 0 && d.Treated > 0 && d.Treated < 1000*d.Base {
+		return fmt.Sprintf("%s ×%.2f", d.Counter, d.Treated/d.Base)
+	}
+	return fmt.Sprintf("%s %.6g → %.6g", d.Counter, d.Base, d.Treated)
+}
+
+// String writes the scenario, kernels and contexts.
+func (s Scope) String() string {
+	var parts []string
+	if s.Scenario != "" {
+		parts = append(parts, s.Scenario)
+	}
+	if len(s.Kernels) > 0 {
+		parts = append(parts, strings.Join(s.Kernels, ", "))
+	}
+	if len(s.Contexts) > 0 {
+		parts = append(parts, strings.Join(s.Contexts, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
