@@ -80,14 +80,12 @@ func worlds() []world {
 	half := distuv.UnitNormal.Quantile(1 - 0.45/0.95)
 	lognormalMedian := (1 - math.Exp(0.5)) / math.Sqrt((math.E-1)*math.E)
 	return []world{
-		{"normal, s = 0.1", 0.1, normal, 0, false},
 		{"normal, s = 0.3", 0.3, normal, 0, false},
 		{"normal, s = 1", 1, normal, 0, false},
 		{"exponential, s = 0.3", 0.3, exponential, math.Ln2 - 1, false},
 		{"lognormal, s = 0.1", 0.1, lognormal, lognormalMedian, false},
 		{"lognormal, s = 1", 1, lognormal, lognormalMedian, false},
 		{"Student 3, s = 0.3", 0.3, student3, 0, false},
-		{"Student 3, s = 1", 1, student3, 0, false},
 		{"5 % blow up by 20", 0.3, blowUp(20, 0.3), half - 0.05*20/0.3, false},
 		{"5 % blow up by 5", 0.3, blowUp(5, 0.3), half - 0.05*5/0.3, false},
 		{"two values", 0.3, twoValues, -1. / 3, false},
@@ -173,7 +171,7 @@ func TestCalibration(t *testing.T) {
 			// What has to be true for the verdict to be false: see the package comment.
 			median := mean + w.sd*w.median
 			falseConfirm := median <= 1+1e-12 && mean <= 1
-			falseRuleOut := mean >= 1
+			falseRuleOut := mean >= 1 || median >= 1-1e-12
 			mark := func(rate float64, isFalse bool) string {
 				if isFalse {
 					return fmt.Sprintf("%.1f %% !", rate)

@@ -6,10 +6,12 @@
 // hypotheses at once. They choose no test. What may be trusted does not hang on the shape
 // of the data, and may be looked at after every pair:
 //
-//   - CONFIRMED: most seeds exceed the margin, and so does their mean.
-//   - RULED OUT: the mean stays inside the margin, with no seed counted beyond twice the
-//     margin; fewer than one seed in twenty is beyond; the dose was given; the control was
-//     seen. That nothing was found is never enough.
+//   - CONFIRMED: the mean exceeds the margin; and so do most seeds, or the mean with seeds
+//     that go the other way counted as unchanged.
+//   - RULED OUT: the mean stays inside the margin, and so do most seeds, and the mean with
+//     no seed counted outside of zero to twice the margin; fewer than one seed in twenty is
+//     beyond that; the dose was given; the control was seen. That nothing was found is
+//     never enough.
 //   - INCONCLUSIVE: neither; with the interval, and how many more seeds it would take.
 //   - INVALID: the fault did not act, the control was missed, or the runs were spoilt.
 //

@@ -22,20 +22,22 @@ type Part struct {
 // side is what one direction of the metric needs. It sees differences that point its way,
 // in units of the margin.
 type side struct {
-	sign    float64
-	past    Share // seeds past the margin
-	against Share // seeds that go the other way
-	// rise bets on the mean's being above the margin, where seeds that go the other way
-	// count as unchanged; fall on its being below, where none counts for more than twice
-	// the margin.
+	sign float64
+	// past counts the seeds past the margin, reach those at it as well, and against those
+	// that go the other way.
+	past, reach, against Share
+	// rise bets on the mean's being above the margin, fall on its being below. Seeds that
+	// go the other way count as unchanged in both, and none for more than twice the margin
+	// in fall.
 	rise, fall bets
 }
 
 func (s *side) add(x float64) {
 	s.past.Add(x > 1)
+	s.reach.Add(x >= 1)
 	s.against.Add(x < 0)
 	s.rise.add(max(x, 0) - 1)
-	s.fall.add(1 - min(x, 2))
+	s.fall.add(1 - min(max(x, 0), 2))
 }
 
 // Evidence returns what the seeds so far say. It may be asked after every seed.
@@ -56,7 +58,7 @@ func (s *State) project(scale float64) Evidence {
 			up = min(up, side.faithful(s.rule.Against, scale, lost))
 		}
 		e.Confirm += up / float64(len(s.sides))
-		e.RuleOut = min(e.RuleOut, side.below(m, s.delta), side.fall.evidence(scale, lost))
+		e.RuleOut = min(e.RuleOut, side.below(m, s.delta), side.inside(scale, lost), side.fall.evidence(scale, lost))
 	}
 	return e
 }
@@ -79,6 +81,7 @@ func (s *State) Parts() []Part {
 			Part{Confirmed, way + "mean past the margin", side.above(s.diff, s.delta)},
 			Part{Confirmed, way + "most seeds, or the clipped mean, past the margin", side.typical(1, lost)},
 			Part{RuledOut, way + "mean inside the margin", side.below(s.diff, s.delta)},
+			Part{RuledOut, way + "most seeds inside the margin", side.inside(1, lost)},
 			Part{RuledOut, way + "clipped mean inside the margin", side.fall.evidence(1, lost)})
 		if s.rule.Against > 0 {
 			parts = append(parts, Part{Confirmed, way + "few seeds go the other way", side.faithful(s.rule.Against, 1, lost)})
@@ -103,6 +106,14 @@ func (s *side) typical(scale float64, lost int) float64 {
 	past := stretchShare(s.past, scale)
 	past.N += lost
 	return (past.Above(0.5) + s.rise.evidence(scale, lost)) / 2
+}
+
+// inside is exact evidence that most seeds do not reach the margin.
+func (s *side) inside(scale float64, lost int) float64 {
+	reach := stretchShare(s.reach, scale)
+	reach.Yes += lost
+	reach.N += lost
+	return reach.Below(0.5)
 }
 
 // faithful is exact evidence that few seeds go the other way.

@@ -11,7 +11,7 @@ import (
 // TestGuards measures what each part of the evidence is for: a world in which the other
 // parts alone are wrong more often than 1/bar.
 func TestGuards(t *testing.T) {
-	const n = 20_000
+	const n = 10_000
 	tail := func(s *State) float64 { return s.tail(1) }
 	above := func(s *State) float64 { return s.sides[0].above(s.diff, 1) }
 	below := func(s *State) float64 { return s.sides[0].below(s.diff, 1) }
@@ -36,6 +36,18 @@ func TestGuards(t *testing.T) {
 					return 1.97
 				}
 				return 0.97
+			},
+			bar: 20, last: 200,
+			bare:  func(s *State) float64 { return min(below(s), tail(s)) },
+			whole: func(s *State) float64 { return s.Evidence().RuleOut },
+		},
+		{
+			name: "95 % of seeds past the margin, 5 % far below: ruled out by t-test and tail",
+			draw: func(r *rand.Rand) float64 {
+				if r.Float64() < 0.05 {
+					return -20
+				}
+				return 1.05
 			},
 			bar: 20, last: 200,
 			bare:  func(s *State) float64 { return min(below(s), tail(s)) },

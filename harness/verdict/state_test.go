@@ -138,7 +138,7 @@ func TestEvidenceIsThatOfTheFormulas(t *testing.T) {
 		got := differing(t, failures(direction), ds...).Evidence()
 
 		one := func(sign float64) (confirm, ruleOut float64, beyond int) {
-			var past int
+			var past, reach int
 			var xs []float64
 			rise, fall := [5]float64{1, 1, 1, 1, 1}, [5]float64{1, 1, 1, 1, 1}
 			var sum float64
@@ -149,12 +149,15 @@ func TestEvidenceIsThatOfTheFormulas(t *testing.T) {
 				if x > 1 {
 					past++
 				}
+				if x >= 1 {
+					reach++
+				}
 				if x > 2 {
 					beyond++
 				}
 				for i, stake := range []float64{.1, .3, .5, .7, .9} {
 					rise[i] *= 1 + stake*(max(x, 0)-1)
-					fall[i] *= 1 + stake*(1-min(x, 2))
+					fall[i] *= 1 + stake*(1-min(max(x, 0), 2))
 				}
 			}
 			mean := sum / float64(len(xs))
@@ -166,7 +169,7 @@ func TestEvidenceIsThatOfTheFormulas(t *testing.T) {
 				up = none
 			}
 			avg := func(v [5]float64) float64 { return (v[0] + v[1] + v[2] + v[3] + v[4]) / 5 }
-			return min(up, (Share{past, len(xs)}.Above(0.5)+avg(rise))/2), min(down, avg(fall)), beyond
+			return min(up, (Share{past, len(xs)}.Above(0.5)+avg(rise))/2), min(down, avg(fall), Share{reach, len(xs)}.Below(0.5)), beyond
 		}
 		tail := func(beyond int) float64 {
 			return math.Pow(0.1, float64(beyond)) * math.Pow(0.995/0.95, float64(len(ds)-beyond))

@@ -36,7 +36,7 @@ func TestString(t *testing.T) {
 				"none beyond twice the margin (at most 4.8 % of seeds are); dose: pure ACKs ×1.10; control seen: burn 10 %"},
 		{"inconclusive", Case{State: differing(t, cpu(Up), repeat(5, .02, .05, .08)...)},
 			"INCONCLUSIVE  dup-ack 10 %, sack 0: CPU per request up; +5.1 % [+2.7, +7.6], margin 5 %; " +
-				"15 pairs, e = 0.25 for (bar 20) and 0.25 against (bar 20); real, size unresolved; about 6018 more seeds would make it confirmed"},
+				"15 pairs, e = 0.25 for (bar 20) and 0.14 against (bar 20); real, size unresolved; about 6018 more seeds would make it confirmed"},
 		{"no seed", Case{State: newState(t, cpu(Up))},
 			"INCONCLUSIVE  dup-ack 10 %, sack 0: CPU per request up; ? % [-∞, ∞], margin 5 %; " +
 				"0 pairs, e = 1 for (bar 20) and 1 against (bar 20); no seed has been run"},
