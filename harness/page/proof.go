@@ -67,17 +67,36 @@ func proof(f *scenario.Fault, c result.Receipt) string {
 func matched(f *scenario.Fault, c result.Receipt) string {
 	out := fmt.Sprintf("While it was on, %s of that kind came along", quantity.Plural(c.Matched, "packet"))
 	if c.Chosen == c.Matched {
-		return out + ", and it acted on all of them."
+		return out + ", and it acted on all of them." + first(c)
 	}
 	out += fmt.Sprintf(", and it acted on %s", quantity.Count(c.Chosen))
-	if c.Matched > 0 {
-		out += fmt.Sprintf(", which is %s", quantity.Share(float64(c.Chosen)/float64(c.Matched)))
+	drawn := c.Chosen
+	if c.Hits > 0 { // with bursts, the others were taken along
+		drawn = c.Hits
+		out += fmt.Sprintf(", of which %s by the draw and the others in their wake", quantity.Count(drawn))
 	}
-	if len(c.Interval) == 2 && f.Select.Chance != nil {
-		out += fmt.Sprintf(" where %s was asked for: chance alone gives %s to %s in 999 of 1000 runs",
-			wording.Share(*f.Select.Chance), quantity.Count(c.Interval[0]), quantity.Count(c.Interval[1]))
+	if len(c.Interval) == 2 && f.Select.Chance != nil && c.Matched > 0 {
+		out += fmt.Sprintf(", which is %s where %s was asked for: chance alone gives %s to %s in 999 of 1000 runs",
+			quantity.Share(float64(drawn)/float64(c.Matched)), wording.Share(*f.Select.Chance), quantity.Count(c.Interval[0]), quantity.Count(c.Interval[1]))
 	}
-	return out + "."
+	return out + "." + first(c)
+}
+
+// first says when the first packets were chosen, and of which kinds all were.
+func first(c result.Receipt) (out string) {
+	if len(c.Times) > 0 {
+		out = fmt.Sprintf(" The first was at %.3f s.", c.Times[0])
+	}
+	var kinds []string
+	for _, k := range []struct{ key, one string }{{"pure-ack", "pure ACK"}, {"data", "data segment"}, {"syn", "SYN"}, {"tcp", "other TCP segment"}, {"other", "other packet"}} {
+		if n := c.Kinds[k.key]; n > 0 {
+			kinds = append(kinds, quantity.Plural(n, k.one))
+		}
+	}
+	if len(kinds) > 0 {
+		out += fmt.Sprintf(" Among them were %s.", quantity.List(kinds))
+	}
+	return out
 }
 
 // delivered says what the far end of the wire saw of it.

@@ -154,7 +154,7 @@ func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {
 	}
 	if f.Ramp != nil {
 		for i := range f.Ramp.Steps {
-			out.Ramp = append(out.Ramp, Step{seconds(f.Ramp.Over) * float64(i) / float64(f.Ramp.Steps-1), stepValue(f, i)})
+			out.Ramp = append(out.Ramp, Step{seconds(f.Ramp.Begins(i)), stepValue(f, i)})
 		}
 	}
 	if f.Do.Inject != nil {
@@ -165,25 +165,20 @@ func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {
 	return out
 }
 
-// between returns the value of step i, in equal steps from a to b.
-func between(a, b float64, i, steps int) float64 {
-	return a + (b-a)*float64(i)/float64(steps-1)
-}
-
 // stepValue is the value of a ramp's step in words, with the digits of a number that was computed.
 func stepValue(f *scenario.Fault, i int) string {
 	r := f.Ramp
 	switch {
 	case r.Chance != nil:
-		from := 1.
+		from := scenario.Share(1)
 		if f.Select.Chance != nil {
-			from = float64(*f.Select.Chance)
+			from = *f.Select.Chance
 		}
-		return quantity.Exact(quantity.Share(between(from, float64(*r.Chance), i, r.Steps)))
+		return quantity.Exact(quantity.Share(float64(r.ChanceAt(from, i))))
 	case r.Delay > 0:
-		return quantity.Exact(quantity.Seconds(between(seconds(f.Do.Delay), seconds(r.Delay), i, r.Steps)))
+		return quantity.Exact(quantity.Seconds(seconds(r.DelayAt(f.Do.Delay, i))))
 	default:
-		return quantity.Exact(quantity.Rate(between(float64(f.Do.Rate), float64(r.Rate), i, r.Steps)))
+		return quantity.Exact(quantity.Rate(float64(r.RateAt(f.Do.Rate, i))))
 	}
 }
 
@@ -209,3 +204,6 @@ func seconds(d scenario.Duration) float64 { return float64(d) / 1e9 }
 
 // String returns the two ends.
 func (l Link) String() string { return fmt.Sprintf("%s – %s", l.Between[0], l.Between[1]) }
+
+// Begins is when the step does, after the fault: 2.14 s.
+func (s Step) Begins() string { return quantity.Exact(quantity.Seconds(s.After)) }

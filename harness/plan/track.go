@@ -131,8 +131,7 @@ func rampHeight(f *scenario.Fault, after float64) float64 {
 		return 1
 	}
 	r := f.Ramp
-	step := math.Floor(after / seconds(r.Over) * float64(r.Steps-1))
-	level := min(max(step, 0), float64(r.Steps-1)) / float64(r.Steps-1)
+	level := float64(r.Step(scenario.Duration(after*1e9))) / float64(r.Steps-1)
 	if !rises(f) {
 		level = 1 - level
 	}

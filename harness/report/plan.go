@@ -131,7 +131,7 @@ func planRamps(pl *plan.Plan) Section {
 	for _, f := range pl.Faults {
 		var steps []string
 		for _, s := range f.Ramp {
-			steps = append(steps, fmt.Sprintf("%s (%s)", s.Value, quantity.Exact(quantity.Seconds(s.After))))
+			steps = append(steps, fmt.Sprintf("%s (%s)", s.Value, s.Begins()))
 		}
 		if len(steps) > 0 {
 			sec.Rows = append(sec.Rows, []string{f.Name, strings.Join(steps, ", ")})

@@ -49,8 +49,12 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 			f.Name, does(f.Name, s), quantity.Count(f.Matched), quantity.Count(f.Chosen), quantity.Count(f.Delivered), quantity.Count(f.UnexplainedLoss),
 		})
 		if len(f.Interval) == 2 {
-			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s to %s chosen are within chance (99.9 %%)",
-				f.Name, quantity.Count(f.Interval[0]), quantity.Count(f.Interval[1])))
+			what := "chosen"
+			if f.Hits > 0 {
+				what = "chosen by the draw, and not as part of a burst,"
+			}
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s to %s %s are within chance (99.9 %%)",
+				f.Name, quantity.Count(f.Interval[0]), quantity.Count(f.Interval[1]), what))
 		}
 		if f.Overlimits > 0 {
 			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue had no room for %s", f.Name, quantity.Plural(f.Overlimits, "packet")))
