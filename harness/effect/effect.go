@@ -211,21 +211,23 @@ func (g grid) changes(r *result.Record, windows []Window, once bool) []Change {
 // weigh compares what was during (after, for an injection) with what was when calm.
 func (c *Change) weigh(f figure, windows []Window, once bool) {
 	treated, calm := math.NaN(), math.NaN()
+	var a, b Window
 	for i, w := range windows {
 		v := float64(c.Values[i])
 		switch {
 		case w.Name == During || once && w.Name != Before:
 			if math.IsNaN(treated) {
-				treated = v
+				treated, a = v, w
 			}
 		case math.IsNaN(calm):
-			calm = v
+			calm, b = v, w
 		}
 	}
 	if math.IsNaN(treated) || math.IsNaN(calm) {
 		return
 	}
-	c.weight = math.Abs(math.Log((treated + f.floor) / (calm + f.floor)))
+	floor := f.noise(a, b)
+	c.weight = math.Abs(math.Log((treated + floor) / (calm + floor)))
 	if calm > 0 {
 		c.Factor = math.Round(treated/calm*100) / 100
 	}

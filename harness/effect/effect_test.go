@@ -115,7 +115,7 @@ faults: [{name: f, link: [client, web], at: 2s, do: drop}]
 	require.NoError(t, err)
 	list := effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1, Series: map[string][]float64{
 		"web.cpu.softirq": {0.02, 0.02, 0.97, 0.97}, "web.cpu.total": {0.2, 0.2, 0.99, 0.99}, "web.tcp.retrans": {0, 0, 0, 0},
-		"http.completed": {10, 0, 5, 0}, "http.latency.max": {0.1, 0, 2, 0}, "http.latency.p99": {0.1, 0, 2, 0},
+		"http.completed": {10, 0, 5, 0}, "http.latency.max": {0.1, 0, 0.2, 0}, "http.latency.p99": {0.1, 0, 0.2, 0},
 	}}}, s)
 	require.Len(t, list, 1)
 	changes := list[0].Changes
@@ -135,4 +135,14 @@ func TestAValueThatIsNotThereIsNull(t *testing.T) {
 	b, err := json.Marshal([]effect.Value{1.5, effect.Value(math.NaN())})
 	require.NoError(t, err)
 	require.JSONEq(t, `[1.5, null]`, string(b))
+}
+
+func TestOneSampleIsNotMuch(t *testing.T) {
+	f := func(softirq ...float64) bool {
+		list := world(t, "faults: [{name: f, link: [client, web], at: 5s, for: 1s, do: drop}]", append([]float64{0.02, 0.02, 0.02, 0.02, 0.02}, softirq...))
+		require.Len(t, list, 1)
+		return list[0].Changes[0].Notable()
+	}
+	require.False(t, f(0.06, 0.02, 0.02, 0.02, 0.02), "one sample at 6 % among those at 2 % is noise")
+	require.True(t, f(0.97, 0.02, 0.02, 0.02, 0.02))
 }

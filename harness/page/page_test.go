@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
+	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/page"
@@ -276,14 +277,22 @@ func TestALongTimeline(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, len(r.Timeline.Series), 30)
 	r.Timeline.Series["web.accept_queue"][77_777] = 9 // one sample
-	begin := time.Now()
+	begin := used(t)
 	text := write(t, r)
 	require.Less(t, len(text), 2_000_000, "bytes")
-	require.Less(t, time.Since(begin), 2*time.Second)
+	require.Less(t, used(t)-begin, 2*time.Second, "CPU time; others may keep the machine busy")
 	require.Contains(t, text, "at most 9<", "the peak is in the legend")
 	chart := regexp.MustCompile(`(?s)<b>Accept queue</b>.*?</figure>`).FindString(text)
 	require.NotEmpty(t, chart)
 	require.True(t, regexp.MustCompile(`class="line k1" d="[^"]*[V ]100[^0-9]`).MatchString(chart), "and in the curve: 9 of 10 is at 100 of 1000 from the top")
+}
+
+// used is the CPU time of this process.
+func used(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	require.NoError(t, unix.Getrusage(unix.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func TestShort(t *testing.T) {
