@@ -79,6 +79,7 @@ func (g *generator) connect(i int32, now int64) {
 	c.generation++
 	c.response.reset()
 	g.assign(slot, i)
+	g.bind(fd, i)
 	if errno = g.set(fd); errno == 0 {
 		errno = fd.Connect(&g.address)
 	}
@@ -88,6 +89,29 @@ func (g *generator) connect(i int32, now int64) {
 	if errno != 0 {
 		g.drop(slot)
 		g.fail(i, classify(errno), now)
+	}
+}
+
+// Source ports: the kernel's own range (net.ipv4.ip_local_port_range), in which services have none.
+const (
+	firstPort = 32768
+	ports     = 28232
+	// apart is between the first ports of two generators, and another is how far to go for the next try; both are
+	// primes, so that those that follow one another do not meet.
+	apart, another = 4001, 911
+	portTries      = 8
+)
+
+// bind gives the connection of a request a source port that follows from the request. The kernel would draw one, from
+// a stream that everything in the machine draws from: then a run and its twin with one setting changed would have other flows
+// from the second connection on, and their packets, of which faults choose by flow, another fate. If
+// all tries are in use the kernel draws after all.
+func (g *generator) bind(fd socket.FD, i int32) {
+	for try := range portTries {
+		port := firstPort + (int(i)+g.config.Index*apart+try*another)%ports
+		if fd.Bind(g.address.Family(), uint16(port)) == 0 {
+			return
+		}
 	}
 }
 

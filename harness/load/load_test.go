@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -200,6 +201,56 @@ func TestIPv6(t *testing.T) {
 	require.Equal(t, int64(planned), r.Completed)
 	l.Close()
 	<-served
+}
+
+// Two runs have the same flows as long as they make the same requests. A port that is in use costs that
+// request its own port, and no other request.
+func TestSourcePortsFollowFromTheRequests(t *testing.T) {
+	ports := func(c Config, l net.Listener) (list []int) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				list = append(list, c.RemoteAddr().(*net.TCPAddr).Port)
+				_ = c.(*net.TCPConn).SetLinger(0) // no TIME_WAIT in the way of the next
+				_ = c.Close()
+			}
+		}()
+		generate(t, c)
+		require.NoError(t, l.Close())
+		<-done
+		slices.Sort(list)
+		return list
+	}
+	listen := func(c *Config) net.Listener {
+		l, err := net.Listen("tcp", c.To.String())
+		require.NoError(t, err)
+		return l
+	}
+	c := config(address())
+	c.Index = 5
+	first := ports(c, listen(&c))
+	require.Len(t, first, 100)
+	near := 0 // other programs of this machine have some of the ports
+	for _, p := range first {
+		if p >= firstPort+5*apart && p < firstPort+5*apart+100 {
+			near++
+		}
+	}
+	require.Greater(t, near, 80)
+	require.Equal(t, first, ports(c, listen(&c)))
+
+	taken, err := net.Listen("tcp", fmt.Sprintf("0.0.0.0:%d", first[10]))
+	require.NoError(t, err)
+	defer taken.Close()
+	again := ports(c, listen(&c))
+	require.Len(t, again, 100)
+	require.NotContains(t, again, first[10])
+	require.Subset(t, again, slices.Delete(slices.Clone(first), 10, 11))
 }
 
 func TestErrorsAreClassified(t *testing.T) {

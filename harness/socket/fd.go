@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 	"unsafe"
@@ -30,6 +31,18 @@ func Stream(family int, blocking bool) (FD, Errno) {
 		return None, errno
 	}
 	return FD(fd), 0
+}
+
+// Bind gives the socket a port of its own family, at all addresses of the machine, before it connects. With the port
+// in use it returns EADDRINUSE.
+func (fd FD) Bind(family int, port uint16) Errno {
+	any := netip.IPv4Unspecified()
+	if family == unix.AF_INET6 {
+		any = netip.IPv6Unspecified()
+	}
+	at := NewAddress(netip.AddrPortFrom(any, port))
+	_, _, errno := syscall.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(at.pointer()), at.len)
+	return errno
 }
 
 // Connect connects. On a blocking socket the wait is bounded by [FD.SetSendTimeout]
