@@ -27,7 +27,7 @@ func Changes(r *result.Record, s *scenario.Scenario) []Section {
 	for _, c := range effect.Of(r, s) {
 		sec := Section{ID: "changes", Title: ChangesTitle(&c), Left: 1, Header: []string{""}}
 		for _, w := range c.Windows {
-			sec.Header = append(sec.Header, windowTitle(&c, w))
+			sec.Header = append(sec.Header, windowTitle(w))
 		}
 		for i := range c.Changes {
 			change := &c.Changes[i]
@@ -66,7 +66,7 @@ func ChangesTitle(c *effect.Comparison) string {
 	return title
 }
 
-func windowTitle(c *effect.Comparison, w effect.Window) string {
+func windowTitle(w effect.Window) string {
 	return fmt.Sprintf("%s (%s)", w.Name, quantity.Exact(quantity.Seconds(w.Seconds)))
 }
 

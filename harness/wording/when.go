@@ -14,7 +14,7 @@ import (
 //	for 200 ms every 2 s, 5 times from 3 s on
 //	once, at 3 s
 func When(f *scenario.Fault) string {
-	out := ""
+	var out string
 	switch once := f.Do.Inject != nil; {
 	case once && f.Every > 0:
 		out = fmt.Sprintf("every %s, %s", Duration(f.Every), repeated(f))
