@@ -12,8 +12,8 @@ type picture struct {
 	Rows  []row
 	Bands []row // the faults again, as high as a chart
 	Ticks []tick
-	// Forging is whether there are moments at which segments are forged.
-	Forging bool
+	// Shaded is whether a fault acts for some time, Forging whether segments are forged at moments.
+	Shaded, Forging bool
 	Warm    int // width of the warm-up, of chart.Width
 }
 
@@ -59,6 +59,7 @@ func newPicture(p *plan.Plan, f chart.Frame) *picture {
 		if t.Kind == plan.FaultTrack || t.Kind == plan.InjectTrack {
 			r.Note = notes[t.Name]
 			pic.Bands = append(pic.Bands, r)
+			pic.Shaded = pic.Shaded || t.Kind == plan.FaultTrack
 			pic.Forging = pic.Forging || t.Kind == plan.InjectTrack
 		}
 		pic.Rows = append(pic.Rows, r)

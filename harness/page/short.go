@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	// mostFailed is how many expectations that were not met are named.
+	mostFailed = 5
 	// mostHeadlines is how many changes are said in a sentence.
 	mostHeadlines = 4
 	// mostFaults is how many faults are.
@@ -26,7 +28,7 @@ const (
 
 // short says in a few sentences what was done and what there is to know about what came of it.
 func short(r *result.Record, s *scenario.Scenario, list []effect.Comparison) []string {
-	var out []string
+	out := failed(r)
 	for i := range s.Faults {
 		if i == mostFaults {
 			out = append(out, fmt.Sprintf("And %s, see below.", quantity.Plural(int64(len(s.Faults)-i), "more fault")))
@@ -49,6 +51,22 @@ func short(r *result.Record, s *scenario.Scenario, list []effect.Comparison) []s
 		out = append(out, h+".")
 	}
 	return append(out, glossed(r)...)
+}
+
+// failed says which expectations were not met.
+func failed(r *result.Record) (out []string) {
+	for _, e := range r.Expect {
+		switch {
+		case e.OK:
+		case len(out) == mostFailed:
+			return append(out, "And more expectations failed, see below.")
+		case e.Error != "":
+			out = append(out, fmt.Sprintf("Expected %s: %s.", e.Expr, e.Error))
+		default:
+			out = append(out, fmt.Sprintf("Expected %s, and it was %s.", e.Expr, report.Expected(r, e)))
+		}
+	}
+	return out
 }
 
 // glossed explains counters that expectations name, if they moved: who wrote the scenario held them for telling.
