@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"time"
 
@@ -26,12 +28,28 @@ const (
 	lockFile     = "lock"
 )
 
-// Identity says what an archive is of, so that records of another campaign do not get in.
+// Identity says what an archive is of, so that records of another campaign, build or kernel do not get in, and so that it can be
+// judged by itself.
 type Identity struct {
 	// Format of the archive's files, which is 1.
 	Format int `json:"format"`
 	// Campaign is its name.
 	Campaign string `json:"campaign"`
+	// Tool is the version and hash of the build that makes the runs. Runs of two builds are not to be compared.
+	Tool string `json:"tool"`
+	// Kernels are the releases behind the names that the campaign uses; an empty name is the default one.
+	Kernels map[string]string `json:"kernels"`
+	// Source is the campaign's file and that of its scenario, as they were when the last sweep began.
+	Source Source `json:"source"`
+}
+
+// Source is the text of a campaign.
+type Source struct {
+	File         string   `json:"file"`
+	Text         string   `json:"text"`
+	Set          []string `json:"set,omitempty"`
+	ScenarioFile string   `json:"scenario_file"`
+	ScenarioText string   `json:"scenario_text"`
 }
 
 // format of the files that this package writes.
@@ -139,15 +157,7 @@ func identify(dir string, id Identity) error {
 	path := filepath.Join(dir, identityFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		b, err := json.Marshal(id)
-		if err != nil {
-			return fmt.Errorf("encode identity: %w", err)
-		}
-		tmp := path + ".tmp"
-		if err := errors.Join(os.WriteFile(tmp, append(b, '\n'), 0o644), os.Rename(tmp, path)); err != nil {
-			return machine(fmt.Errorf("write archive: %w", errors.Join(err, ignoreMissing(os.Remove(tmp)))))
-		}
-		return nil
+		return id.write(path)
 	}
 	if err != nil {
 		return machine(fmt.Errorf("open archive: %w", err))
@@ -159,8 +169,36 @@ func identify(dir string, id Identity) error {
 	switch {
 	case have.Format != format:
 		return problem.Wrap(problem.Usage, fmt.Errorf("archive %s has format %d, and this ruleout writes format %d", dir, have.Format, format), "")
-	case have.Campaign != id.Campaign && id.Campaign != "":
+	case have.Campaign != id.Campaign:
 		return problem.Wrap(problem.Usage, fmt.Errorf("archive %s is of the campaign %s, not of %s", dir, have.Campaign, id.Campaign), "give another place with --out DIR")
+	case have.Tool != id.Tool:
+		return problem.Wrap(problem.Usage, fmt.Errorf("archive %s has runs of another build of ruleout", dir), "they are not to be compared with those of this one: give another place with --out DIR")
+	}
+	merged := maps.Clone(id.Kernels)
+	for name, release := range have.Kernels {
+		if now, ok := id.Kernels[name]; ok && now != release {
+			return problem.Wrap(problem.Usage, fmt.Errorf("archive %s has runs on kernel %s, and %q is %s now", dir, release, name, now), "name kernels in full in the campaign, or give another place with --out DIR")
+		}
+		if merged == nil {
+			merged = map[string]string{}
+		}
+		merged[name] = release
+	}
+	if id.Kernels = merged; reflect.DeepEqual(have, id) {
+		return nil
+	}
+	return id.write(path)
+}
+
+// write puts the identity into a file that appears whole or not at all.
+func (id Identity) write(path string) error {
+	b, err := json.MarshalIndent(id, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode identity: %w", err)
+	}
+	tmp := path + ".tmp"
+	if err := errors.Join(os.WriteFile(tmp, append(b, '\n'), 0o644), os.Rename(tmp, path)); err != nil {
+		return machine(fmt.Errorf("write archive: %w", errors.Join(err, ignoreMissing(os.Remove(tmp)))))
 	}
 	return nil
 }

@@ -84,3 +84,12 @@ func near(name string, have []string, lead string) string {
 	}
 	return hint
 }
+
+// Metric finds a metric or counter by its name, among what a run of the scenario can yield. The error is an [*Error].
+func Metric(name string, s *scenario.Scenario) (metric.Metric, error) {
+	m, msg, hint := newNames(s).find(name)
+	if msg != "" {
+		return m, &Error{Length: len(name), Msg: msg, Hint: hint}
+	}
+	return m, nil
+}
