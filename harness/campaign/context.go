@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/ruleout/ruleout/harness/design"
 	"github.com/ruleout/ruleout/harness/unit"
 )
 
@@ -37,11 +38,7 @@ func (f *Factor) at(x float64) level {
 	r := f.Range
 	from, spell, _ := readEnd(r.From) // checked before
 	to, _, _ := readEnd(r.To)
-	v := from + x*(to-from)
-	if r.Scale == "log" {
-		v = math.Exp(math.Log(from) + x*(math.Log(to)-math.Log(from)))
-	}
-	text := spell(v)
+	text := spell(design.Range{Lo: from, Hi: to, Log: r.Scale == "log"}.At(x))
 	return level{label: text, set: map[string]string{f.Set: text}}
 }
 
