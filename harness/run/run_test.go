@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/capture"
 	"github.com/ruleout/ruleout/harness/cgroup"
 	"github.com/ruleout/ruleout/harness/expect"
 	"github.com/ruleout/ruleout/harness/problem"
@@ -177,8 +178,16 @@ func TestABrokenServiceLeavesNothing(t *testing.T) {
 // The host backend is the same code on the machine's own kernel; here that machine is the guest.
 func TestHostBackendGivesTheSameKindOfRecord(t *testing.T) {
 	s := parse(t, small)
-	rec, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 9, Backend: backend.NameHost})
+	spool, err := capture.Open(t.TempDir(), capture.DefaultSnap)
 	require.NoError(t, err)
+	defer spool.Close()
+	rec, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 9, Backend: backend.NameHost, Capture: spool})
+	require.NoError(t, err)
+	files, err := spool.Write(t.Context(), s, capture.Origin{Run: rec.Run})
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	require.Greater(t, files[0].Packets, rec.Faults[0].In)
+	require.Equal(t, capture.DefaultSnap, rec.Provenance.Capture)
 	require.True(t, rec.Valid, rec.InvalidBecause)
 	require.Equal(t, backend.NameHost, rec.Backend)
 	require.Equal(t, s.Hash(), rec.Scenario.Hash)
