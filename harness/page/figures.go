@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/chart"
+	"github.com/ruleout/ruleout/harness/effect"
 	"github.com/ruleout/ruleout/harness/plan"
 	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -16,6 +18,7 @@ import (
 // figure is one chart.
 type figure struct {
 	Title, Unit  string
+	Events       []string // what moved in it while a fault acted
 	Areas, Lines []curve
 	Y            []tick
 }
@@ -33,8 +36,11 @@ type unit func(float64) string
 func shares(v float64) string { return quantity.Share(v) }
 
 func counts(v float64) string {
-	if v == math.Trunc(v) {
+	switch {
+	case v == math.Trunc(v):
 		return quantity.Count(int64(v))
+	case math.Abs(v) >= 99.95:
+		return quantity.Digits(v)
 	}
 	return quantity.Level(v)
 }
@@ -45,20 +51,46 @@ type drawing struct {
 	frame chart.Frame
 	out   []figure
 	quiet []string
+	// events are what moved in a series, in words.
+	events map[string]string
+}
+
+// mostEvents is how many events are said at one chart.
+const mostEvents = 3
+
+// newEvents says for each series that moved what it did, around the first thing to act for which it is so.
+func newEvents(list []effect.Comparison) map[string]string {
+	events := map[string]string{}
+	for i := range list {
+		for j := range list[i].Changes {
+			c := &list[i].Changes[j]
+			if _, said := events[c.Series]; !said && c.Notable() {
+				events[c.Series] = report.Around(&list[i], c)
+			}
+		}
+	}
+	return events
+}
+
+// say adds the events of a series to a chart.
+func (d *drawing) say(f *figure, name, series string) {
+	if event, ok := d.events[series]; ok && len(f.Events) < mostEvents {
+		f.Events = append(f.Events, name+": "+event)
+	}
 }
 
 // quietCPU is the share of a CPU below which a node's chart would be an empty box; the two busiest are always drawn.
 const quietCPU = 0.05
 
 // draw makes the picture and the charts.
-func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan) {
+func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list []effect.Comparison) {
 	frame := chart.Frame{From: p.Begin(), To: p.Begin() + p.Length()}
 	v.Picture = newPicture(p, frame)
 	if len(r.Timeline.Series) == 0 {
 		v.NoCharts = "No timeline was recorded (timeline: off in the scenario), so there is nothing to draw."
 		return
 	}
-	d := &drawing{r: r, frame: frame}
+	d := &drawing{r: r, frame: frame, events: newEvents(list)}
 	d.answers()
 	d.cpu(s)
 	for _, c := range []struct {
@@ -103,13 +135,13 @@ func (d *drawing) answers() {
 		return s
 	}
 	worst, p99 := where("http.latency.max"), where("http.latency.p99")
-	times := []named{{"slowest answer in the interval", worst}}
+	times := []named{{"slowest answer in the interval", "http.latency.max", worst}}
 	if !slices.EqualFunc(worst.Values, p99.Values, func(a, b float64) bool { return a == b || a != a && b != b }) {
-		times = append(times, named{"99 % of answers were faster", p99})
+		times = append(times, named{"99 % of answers were faster", "http.latency.p99", p99})
 	}
 	d.lines("Time to answer", "from the planned time to the last byte", quantity.Seconds, times)
-	d.lines("Answers and errors", "a second", counts, d.moved([]named{{"answered", d.rate("http.completed")}, {"errors", d.rate("http.errors")}}))
-	d.lines("Requests on their way", "sent and not answered yet", counts, d.moved([]named{{"in flight", d.series("http.in_flight")}}))
+	d.lines("Answers and errors", "a second", counts, d.moved([]named{{"answered", "http.completed", d.rate("http.completed")}, {"errors", "http.errors", d.rate("http.errors")}}))
+	d.lines("Requests on their way", "sent and not answered yet", counts, d.moved([]named{{"in flight", "http.in_flight", d.series("http.in_flight")}}))
 }
 
 // rate makes a series of events a second of events in an interval.
@@ -122,10 +154,10 @@ func (d *drawing) rate(name string) chart.Series {
 	return s
 }
 
-// named is a series with the name that it has in the legend.
+// named is a series with the name that it has in the legend, and that in the record.
 type named struct {
-	name string
-	s    chart.Series
+	name, series string
+	s            chart.Series
 }
 
 // moved leaves out series that are the same all the time, zero mostly.
@@ -163,6 +195,7 @@ func (d *drawing) lines(title, about string, format unit, list []named) {
 	top := f.scale(highest, format)
 	for i, n := range list {
 		f.Lines = append(f.Lines, curve{i + 1, n.name, summary(n.s.Values, format), n.s.Line(d.frame, top)})
+		d.say(&f, n.name, n.series)
 	}
 	d.out = append(d.out, f)
 }

@@ -50,10 +50,12 @@ func (d *drawing) cpu(s *scenario.Scenario) {
 		}
 		// The outline has the peaks that the means of a long run have not.
 		f.Lines = []curve{{0, "", "", total.Line(d.frame, scale)}}
+		d.say(&f, "softirq", node+".cpu.softirq")
+		d.say(&f, "in all", node+".cpu.total")
 		d.out = append(d.out, f)
 	}
 	if total := d.series("machine.cpu.total"); chart.Highest(total.Values) > 0.9 {
-		d.lines("CPU of the whole machine", "share of it that was not idle, the harness included", shares, []named{{"busy", total}})
+		d.lines("CPU of the whole machine", "share of it that was not idle, the harness included", shares, []named{{"busy", "machine.cpu.total", total}})
 	}
 }
 
@@ -62,7 +64,7 @@ func (d *drawing) nodes(s *scenario.Scenario, series, title, about string, perSe
 	var list []named
 	for _, node := range slices.Sorted(maps.Keys(s.Nodes)) {
 		name := node + "." + series
-		n := named{node, d.series(name)}
+		n := named{node, name, d.series(name)}
 		if perSecond {
 			n.s = d.rate(name)
 		}

@@ -14,7 +14,7 @@ type picture struct {
 	Ticks []tick
 	// Shaded is whether a fault acts for some time, Forging whether segments are forged at moments.
 	Shaded, Forging bool
-	Warm    int // width of the warm-up, of chart.Width
+	Warm            int // width of the warm-up, of chart.Width
 }
 
 // row is something over time. Faint is where it acted for less than half of a column.

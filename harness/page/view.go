@@ -101,7 +101,7 @@ func newView(r *result.Record, o report.Options) *view {
 		v.Comparisons = append(v.Comparisons, newComparison(&list[i]))
 	}
 	v.Proofs = proofs(r, s)
-	v.draw(r, s, p)
+	v.draw(r, s, p, list)
 	v.Words = words(r, s)
 	return v
 }

@@ -94,6 +94,11 @@ func Headlines(list []effect.Comparison, most int) []string {
 
 // headline says one change: web, CPU in softirq: 2 % before, 97 % while dup-acks acted, 3 % after.
 func headline(c *effect.Comparison, change *effect.Change) string {
+	return strings.Replace(change.Label, ": ", ", ", 1) + ": " + Around(c, change)
+}
+
+// Around says the values of a change: 2 % before, 97 % while dup-acks acted, 3 % after.
+func Around(c *effect.Comparison, change *effect.Change) string {
 	names := quantity.List(c.Names)
 	var parts []string
 	for i, w := range c.Windows {
@@ -116,7 +121,7 @@ func headline(c *effect.Comparison, change *effect.Change) string {
 			parts = append(parts, v+" "+w.Name)
 		}
 	}
-	out := fmt.Sprintf("%s: %s", strings.Replace(change.Label, ": ", ", ", 1), strings.Join(parts, ", "))
+	out := strings.Join(parts, ", ")
 	if len(c.Also) > 0 {
 		out += fmt.Sprintf(" (%s acted too)", quantity.List(c.Also))
 	}
