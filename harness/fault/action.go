@@ -17,7 +17,7 @@ func action(f *scenario.Fault) (netems []netem.Qdisc, clones int, err error) {
 	}
 	one := func(q netem.Qdisc) ([]netem.Qdisc, int, error) { return []netem.Qdisc{q}, 0, nil }
 	switch kind := a.Kind(); kind {
-	case "watch", "inject":
+	case "watch", "inject", "mtu":
 		return nil, 0, nil
 	case "drop":
 		return one(netem.Qdisc{Loss: netem.All, Limit: slack})

@@ -51,10 +51,9 @@ func newOneWay(key flow, value []byte) oneWay {
 // connection is both directions: from the end that opened it, and from the other.
 type connection [2]oneWay
 
-// readConnections lists the connections of a table that are open, in the order in which their first SYN passed: those
-// from one of the addresses to one of the others, and to the port unless it is 0. A connection is open when
+// readConnections lists those of the named connections that are open, in the order in which their first SYN passed. A connection is open when
 // both SYNs have passed, and one acknowledgement of the end that opened it.
-func readConnections(table *ebpf.Map, from, to []netip.Addr, port int) ([]connection, error) {
+func readConnections(table *ebpf.Map, named *connections) ([]connection, error) {
 	entries, err := readEntries(table)
 	if err != nil {
 		return nil, err
@@ -67,7 +66,8 @@ func readConnections(table *ebpf.Map, from, to []netip.Addr, port int) ([]connec
 	for _, h := range entries {
 		back, ok := byEnds[[2]netip.AddrPort{h.to, h.from}]
 		opener := back.first > h.first
-		if !ok || !opener || !h.acks || !slices.Contains(from, h.from.Addr()) || !slices.Contains(to, h.to.Addr()) || port != 0 && int(h.to.Port()) != port {
+		if !ok || !opener || !h.acks || !slices.Contains(named.from, h.from.Addr()) || !slices.Contains(named.to, h.to.Addr()) ||
+			named.port != 0 && int(h.to.Port()) != named.port {
 			continue
 		}
 		list = append(list, connection{h, back})

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/topology"
 )
 
 // forgedMark is put on packets that were forged. Selectors and trackers let marked packets pass, and the boundary
@@ -26,12 +24,12 @@ const forgedMark = 1<<30 | cloneMark
 // injector carries out one fault that injects segments: when its time comes it reads what the trackers have written
 // down, and sends the segments out on the devices where the trackers stand.
 type injector struct {
-	fault    *scenario.Fault
-	flow     *scenario.Flow
-	from, to []netip.Addr // of the flow's ends
-	times    []scenario.Span
-	table    *ebpf.Map
-	doors    [2]*door // by the side of the link from which packets come
+	fault *scenario.Fault
+	flow  *scenario.Flow
+	named *connections // the flow's
+	times []scenario.Span
+	table *ebpf.Map
+	doors [2]*door // by the side of the link from which packets come
 
 	alarm   *os.File
 	stopped atomic.Bool
@@ -49,33 +47,20 @@ type injector struct {
 const mostForged = 1000
 
 // newInjector prepares fault i. The caller closes its table.
-func newInjector(n *topology.Network, s *scenario.Scenario, i int) (*injector, error) {
+func newInjector(s *scenario.Scenario, i int) (*injector, error) {
 	f := &s.Faults[i]
 	in := &injector{fault: f, flow: s.Flows[f.Do.Inject.Flow]}
-	if in.flow == nil {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: no flow %s", f.Name, f.Do.Inject.Flow), "")
-	}
-	in.from, in.to = addresses(n, in.flow.From), addresses(n, in.flow.To)
-	in.times, _ = f.Spans(s.Duration, mostRounds)
 	var err error
+	if in.named, err = newConnections(s, f.Do.Inject.Flow); err != nil {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: %w", f.Name, err), "")
+	}
+	in.times, _ = f.Spans(s.Duration, mostRounds)
 	in.table, err = newTable()
 	return in, bpfError(err)
 }
 
 // mostRounds is how often one fault may inject; scenarios have fewer repetitions than that.
 const mostRounds = 1 << 20
-
-// addresses are all those of a node.
-func addresses(n *topology.Network, name string) (list []netip.Addr) {
-	for _, e := range n.Node(name).Ends() {
-		for _, p := range []netip.Prefix{e.Addr4, e.Addr6} {
-			if p.IsValid() {
-				list = append(list, p.Addr())
-			}
-		}
-	}
-	return list
-}
 
 // door is where forged packets enter a path: a device of the wire.
 type door struct {
@@ -155,7 +140,7 @@ func (in *injector) wait(at int64) error {
 
 // inject carries out one round: forges all segments from what is known now, then sends them.
 func (in *injector) inject(start int64, planned time.Duration) error {
-	open, err := readConnections(in.table, in.from, in.to, in.flow.Port)
+	open, err := readConnections(in.table, in.named)
 	if err != nil {
 		return err
 	}

@@ -6,16 +6,15 @@ import (
 
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/topology"
 )
 
 // prepareInjectors makes the injectors of a scenario, without their doors.
-func (w *Wires) prepareInjectors(n *topology.Network, s *scenario.Scenario) error {
+func (w *Wires) prepareInjectors(s *scenario.Scenario) error {
 	for i := range s.Faults {
 		if s.Faults[i].Do.Inject == nil {
 			continue
 		}
-		in, err := newInjector(n, s, i)
+		in, err := newInjector(s, i)
 		if err != nil {
 			return err
 		}

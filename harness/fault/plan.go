@@ -53,8 +53,9 @@ type stage struct {
 	forged *slot
 	// forgedTap captures that.
 	forgedTap tap
-	// track says that a tracker stands in the selector's place.
-	track bool
+	// track says that a tracker stands in the selector's place, and back that nothing does: it is
+	// only for the messages about packets of the other direction.
+	track, back bool
 }
 
 func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
@@ -104,6 +105,7 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 				if err != nil {
 					return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: %w", f.Name, err), "")
 				}
+				st.back = f.From != "" && f.From != d.names[0]
 				p.places[j] = append(p.places[j], role{len(p.paths), len(d.stages)})
 				d.stages = append(d.stages, st)
 			}
@@ -120,12 +122,12 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 	return p, nil
 }
 
-// carries reports whether the fault acts on this direction.
+// carries reports whether the fault acts on this direction, or its messages go this way.
 func (p *path) carries(f *scenario.Fault) bool {
 	if f.Link != p.names && f.Link != [2]string{p.names[1], p.names[0]} {
 		return false
 	}
-	return f.From == "" || f.From == p.names[0]
+	return f.From == "" || f.From == p.names[0] || f.Do.MTU > 0 && !f.Do.Silent
 }
 
 // nowhere says that a fault has no place.
@@ -149,7 +151,10 @@ func newStage(s *scenario.Scenario, j, side int) (stage, error) {
 	}
 	c.clones, c.bands = clones, len(netems)
 	st := stage{fault: j, netems: netems, choose: c, track: f.Do.Inject != nil}
-	if st.track {
+	if f.Do.MTU > 0 {
+		st.choose.mtu = &mtu{limit: f.Do.MTU, silent: f.Do.Silent}
+	}
+	if st.track || f.Do.MTU > 0 {
 		st.forged = new(slot)
 	}
 	return st, nil
@@ -187,6 +192,9 @@ func (p *plan) place(d *path) {
 			s.choose.tally = newTally(next)
 			if s.forged != nil {
 				*s.forged = next()
+			}
+			if m := s.choose.mtu; m != nil {
+				m.messages, m.mute = next(), next()
 			}
 		}
 	}

@@ -54,6 +54,10 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		r = w.injection(in, w.plan.places[i], s, say)
 		return r, because
 	}
+	if f.Do.MTU > 0 {
+		r = w.narrowing(f, w.plan.places[i], s, say)
+		return r, because
+	}
 	var sum selection
 	for _, at := range w.plan.places[i] {
 		st := &w.plan.paths[at.path].stages[at.stage]

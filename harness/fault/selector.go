@@ -31,6 +31,8 @@ type selector struct {
 	// bands is how many acting bands there are: one for each step of a ramp of what is done, one
 	// without a ramp, none if netem has nothing to do. Step n has the class actingBand + n.
 	bands int
+	// mtu is for those who refuse packets that are too long; nil for the others.
+	mtu *mtu
 	// track is for those who only want the parser: the flow is left on the stack.
 	track bool
 	// tap captures what is chosen.
@@ -161,6 +163,9 @@ func (s selector) match(a *assembler, st *state, flows *ebpf.Map) {
 // and 7.2.13) its copies carry a flag for as long as they live, through veths and routers,
 // by which no netem copies them again. A clone is a packet like any other.
 func (s selector) act(a *assembler, st *state) {
+	if s.mtu != nil {
+		s.mtu.longer(a)
+	}
 	s.note(a, st, s.sorts())
 	var number func(asm.Register)
 	if !s.draws.all() {
@@ -168,6 +173,8 @@ func (s selector) act(a *assembler, st *state) {
 	}
 	a.tap(s.tap, st, number)
 	switch {
+	case s.mtu != nil:
+		s.mtu.refuse(a, st)
 	case s.clones > 0:
 		// Clones come by here again: they are to pass.
 		if s.tap.on() {

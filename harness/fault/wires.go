@@ -26,8 +26,10 @@ type Wires struct {
 	devices map[device]place
 	// injectors are those of the faults that inject, by the fault's index; nil for the others.
 	injectors []*injector
-	backlog   int64 // what the machine had lost there before
-	undo      undo.Stack
+	// ways are the devices by which messages about packets that are too long go out.
+	ways    map[role]int
+	backlog int64 // what the machine had lost there before
+	undo    undo.Stack
 }
 
 // device is how the kernel names a qdisc: link, device index and handle.
@@ -65,7 +67,7 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 	if len(n.Links()) != len(s.Links) {
 		return nil, fmt.Errorf("the network has %d links, the scenario %d", len(n.Links()), len(s.Links))
 	}
-	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]place{}, injectors: make([]*injector, len(s.Faults))}
+	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]place{}, injectors: make([]*injector, len(s.Faults)), ways: map[role]int{}}
 	built := false
 	defer func() { // deferred, so that a panic undoes too
 		if !built {
@@ -90,7 +92,7 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 			return nil, err
 		}
 	}
-	if err := w.prepareInjectors(n, s); err != nil {
+	if err := w.prepareInjectors(s); err != nil {
 		return nil, err
 	}
 	for i := range p.paths {
@@ -100,6 +102,9 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 		if err := w.build(i); err != nil {
 			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
 		}
+	}
+	if err := w.connectMTUs(); err != nil {
+		return nil, err
 	}
 	w.undo.Push(w.stopInjectors) // before their sockets are closed
 	built = true
@@ -167,6 +172,9 @@ func (w *Wires) build(i int) error {
 		if err != nil {
 			return err
 		}
+		if err := w.prepareMTU(role{i, j}, to, pair); err != nil {
+			return err
+		}
 		handles, err := w.fill(wire, &p.stages[j], pair)
 		if err != nil {
 			return err
@@ -218,7 +226,7 @@ func (w *Wires) fill(wire *wire, s *stage, p *pair) (handles []uint32, err error
 		}
 		handles = append(handles, handle)
 	}
-	if s.track {
+	if s.track || s.back {
 		return nil, nil
 	}
 	choose := s.choose

@@ -1,0 +1,217 @@
+package fault
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"net/netip"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+)
+
+// mtu is what a selector does instead of handing packets to netem: it drops those that are too long, and turns
+// them into the message that tells their sender.
+//
+// All of it happens in the one program, so a message leaves at the moment of the loss and none is
+// forgotten: what is left of the packet is cut to the part that is quoted, gets the message's headers in front, and goes out
+// by the stage of the same fault in the other direction.
+type mtu struct {
+	// limit is the longest that passes, in bytes with the IP header.
+	limit  int
+	silent bool
+	// far4 and far6 are the addresses of the link's far end, from which messages come.
+	far4, far6 netip.Addr
+	// back holds the index of the device by which messages go out.
+	back *ebpf.Map
+	// messages counts those that went out, mute packets for which there must be none (RFC 1122, 3.2.2; RFC 4443, 2.4):
+	// errors of ICMP, and fragments of IPv4 that are not the first.
+	messages, mute slot
+}
+
+// newBack makes the map for the device that is not known yet.
+func newBack() (*ebpf.Map, error) {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "back", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
+	if err != nil {
+		return nil, fmt.Errorf("create map back: %w", err)
+	}
+	return m, nil
+}
+
+// Stack of the message, below the selector's: its headers with 2 bytes in front, which puts all of their fields
+// where the verifier wants them, and a piece of the packet that is quoted.
+const (
+	stackMessage = stackOrdinal - 64
+	stackPiece   = stackMessage - piece
+	messageEther = stackMessage + 2
+	messageIP    = messageEther + etherHeader
+	messageICMP4 = messageIP + 20
+	messageICMP6 = messageIP + 40
+	icmpLength   = 8
+	// piece is how many bytes of a quote are summed at once.
+	piece = 192
+	// The stack has 512 bytes.
+	_ = uint(512 + stackPiece)
+)
+
+const (
+	// As much is quoted as a message may carry that everybody takes: 576 bytes in all (RFC 1812, 4.3.2.3) and 1280 (RFC 4443, 2.4).
+	quote4, quote6 = 576 - 20 - icmpLength, 1280 - 40 - icmpLength
+	// Of a packet that is shorter, this much: the longest IPv4 header and 8 bytes, which is the least (RFC 792).
+	shortQuote = 68
+)
+
+// longer jumps to "pass" for packets that fit, and for IPv4 packets that may be fragmented.
+func (m *mtu) longer(a *assembler) {
+	a.add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "long6"))
+	a.header(20, "pass")
+	a.add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.JLE.Imm(asm.R1, int32(m.limit), "pass"))
+	a.add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x4000), asm.JEq.Imm(asm.R1, 0, "pass"))
+	a.add(asm.Ja.Label("too-long"))
+	a.label("long6")
+	a.header(40, "pass")
+	a.add(at(asm.R1, 4, asm.Half), toHost(asm.R1), asm.Add.Imm(asm.R1, 40), asm.JLE.Imm(asm.R1, int32(m.limit), "pass"))
+	a.label("too-long")
+}
+
+// refuse ends the program for a packet that is too long.
+func (m *mtu) refuse(a *assembler, st *state) {
+	if m.silent {
+		a.verdict(verdictShot)
+		return
+	}
+	a.add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "refuse6"))
+
+	a.header(20, "broken")
+	a.add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x1fff), asm.JNE.Imm(asm.R1, 0, "mute"))
+	a.add(at(asm.R1, 9, asm.Byte), asm.JNE.Imm(asm.R1, protoICMP, "tell4"))
+	a.add(at(asm.R1, 0, asm.Byte), asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.Add.Reg(offset, asm.R1))
+	a.header(4, "broken")
+	a.add(at(asm.R1, 0, asm.Byte))
+	for _, kind := range []int32{3, 4, 5, 11, 12} { // unreachable, quench, redirect, time, parameter
+		a.add(asm.JEq.Imm(asm.R1, kind, "mute"))
+	}
+	a.label("tell4")
+	a.add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote4, "short4"))
+	m.message4(a, st, quote4)
+	a.label("short4")
+	m.message4(a, st, shortQuote)
+
+	a.label("refuse6")
+	if !m.far6.IsValid() { // no IPv6 on this link
+		a.add(asm.Ja.Label("mute"))
+	}
+	a.header(40, "broken")
+	a.add(at(asm.R1, 6, asm.Byte), asm.JNE.Imm(asm.R1, protoICMPv6, "tell6"))
+	a.add(asm.Add.Imm(offset, 40))
+	a.header(4, "broken")
+	a.add(at(asm.R1, 0, asm.Byte), asm.JLT.Imm(asm.R1, 128, "mute")) // below are errors
+	a.label("tell6")
+	a.add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote6, "short6"))
+	m.message6(a, st, quote6)
+	a.label("short6")
+	m.message6(a, st, shortQuote)
+
+	a.label("mute")
+	a.count(st, m.mute)
+	a.label("broken")
+	a.verdict(verdictShot)
+}
+
+// ether writes the Ethernet header of an answer.
+func (m *mtu) ether(a *assembler, version int64) {
+	a.add(asm.Mov.Imm(offset, 0))
+	a.header(etherHeader, "broken")
+	for i := int16(0); i < 6; i += 2 {
+		a.add(at(asm.R1, 6+i, asm.Half), asm.StoreMem(asm.RFP, messageEther+i, asm.R1, asm.Half))
+		a.add(at(asm.R1, i, asm.Half), asm.StoreMem(asm.RFP, messageEther+6+i, asm.R1, asm.Half))
+	}
+	a.add(asm.StoreImm(asm.RFP, messageEther+12, version, asm.Half))
+	a.add(asm.Mov.Imm(offset, etherHeader))
+}
+
+// message4 is ICMP's "fragmentation needed and DF set", with the MTU of RFC 1191.
+func (m *mtu) message4(a *assembler, st *state, quote int32) {
+	m.ether(a, etherIPv4)
+	a.header(20, "broken")
+	a.zero(messageIP, 32)
+	a.add(asm.StoreImm(asm.RFP, messageIP, 0x45, asm.Byte), asm.StoreImm(asm.RFP, messageIP+1, 0xc0, asm.Byte)) // internetwork control: RFC 1812, 4.3.2.5
+	a.add(asm.StoreImm(asm.RFP, messageIP+2, int64(bits.ReverseBytes16(uint16(20+icmpLength+quote))), asm.Half))
+	a.add(asm.StoreImm(asm.RFP, messageIP+8, 64, asm.Byte), asm.StoreImm(asm.RFP, messageIP+9, protoICMP, asm.Byte))
+	a.add(asm.Mov.Imm(asm.R1, int32(binary.LittleEndian.Uint32(m.far4.AsSlice()))), asm.StoreMem(asm.RFP, messageIP+12, asm.R1, asm.Word))
+	a.add(at(asm.R1, 12, asm.Word), asm.StoreMem(asm.RFP, messageIP+16, asm.R1, asm.Word))
+	a.sum(messageIP, 20, 0)
+	a.storeSum(messageIP + 10)
+	a.add(asm.StoreImm(asm.RFP, messageICMP4, 3, asm.Byte), asm.StoreImm(asm.RFP, messageICMP4+1, 4, asm.Byte))
+	a.add(asm.StoreImm(asm.RFP, messageICMP4+6, int64(bits.ReverseBytes16(uint16(m.limit))), asm.Half))
+	a.sum(messageICMP4, icmpLength, 0)
+	a.sumQuote(quote)
+	a.storeSum(messageICMP4 + 2)
+	m.answer(a, st, quote, 20+icmpLength)
+}
+
+// message6 is ICMPv6's "packet too big", RFC 4443, 3.2.
+func (m *mtu) message6(a *assembler, st *state, quote int32) {
+	m.ether(a, etherIPv6)
+	a.header(40, "broken")
+	a.zero(messageIP, 48)
+	a.add(asm.StoreImm(asm.RFP, messageIP, 0x60, asm.Byte))
+	a.add(asm.StoreImm(asm.RFP, messageIP+4, int64(bits.ReverseBytes16(uint16(icmpLength+quote))), asm.Half))
+	a.add(asm.StoreImm(asm.RFP, messageIP+6, protoICMPv6, asm.Byte), asm.StoreImm(asm.RFP, messageIP+7, 64, asm.Byte))
+	for i := int16(0); i < 16; i += 8 {
+		a.add(asm.LoadImm(asm.R1, int64(binary.LittleEndian.Uint64(m.far6.AsSlice()[i:])), asm.DWord), asm.StoreMem(asm.RFP, messageIP+8+i, asm.R1, asm.DWord))
+		a.add(at(asm.R1, 8+i, asm.DWord), asm.StoreMem(asm.RFP, messageIP+24+i, asm.R1, asm.DWord))
+	}
+	a.add(asm.StoreImm(asm.RFP, messageICMP6, 2, asm.Byte))
+	a.add(asm.StoreImm(asm.RFP, messageICMP6+4, int64(bits.ReverseBytes32(uint32(m.limit))), asm.Word))
+	// The pseudo header of RFC 8200, 8.1: the addresses, and two words that are known.
+	known := uint64(bits.ReverseBytes32(uint32(icmpLength+quote))) + uint64(bits.ReverseBytes32(protoICMPv6))
+	a.sum(messageIP+8, 32, uint32(known>>32+known&0xffffffff))
+	a.sumMore(messageICMP6, icmpLength)
+	a.sumQuote(quote)
+	a.storeSum(messageICMP6 + 2)
+	m.answer(a, st, quote, 40+icmpLength)
+}
+
+// sum adds up bytes of the stack, a multiple of 4, and a seed, as RFC 1071 does, into R9.
+func (a *assembler) sum(from int32, size int32, seed uint32) {
+	a.add(asm.Mov.Imm(asm.R9, int32(seed)))
+	a.sumMore(from, size)
+}
+
+// sumMore adds further ones.
+func (a *assembler) sumMore(from int32, size int32) {
+	a.add(asm.Mov.Imm(asm.R1, 0), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, from), asm.Mov.Imm(asm.R4, size),
+		asm.Mov.Reg(asm.R5, asm.R9), asm.FnCsumDiff.Call(), asm.Mov.Reg(asm.R9, asm.R0))
+}
+
+// sumQuote adds the part of the packet that is quoted.
+func (a *assembler) sumQuote(quote int32) {
+	for done := int32(0); done < quote; done += piece {
+		size := min(piece, quote-done)
+		a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+done), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackPiece),
+			asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+		a.sumMore(stackPiece, size)
+	}
+}
+
+// storeSum stores the checksum of what was added up.
+func (a *assembler) storeSum(to int16) {
+	a.add(asm.Mov.Reg32(asm.R1, asm.R9))
+	for range 2 {
+		a.add(asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 16), asm.And.Imm(asm.R1, 0xffff), asm.Add.Reg(asm.R1, asm.R2))
+	}
+	a.add(asm.Xor.Imm(asm.R1, 0xffff), asm.StoreMem(asm.RFP, to, asm.R1, asm.Half))
+}
+
+// answer makes the packet the message whose headers are on the stack, sends it back and ends the program.
+func (m *mtu) answer(a *assembler, st *state, quote, headers int32) {
+	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+quote), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeTail.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, headers), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeHead.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, messageEther),
+		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+	a.set(ctx, skbMark, forgedMark)
+	a.set(ctx, skbPriority, 0)
+	a.count(st, m.messages)
+	a.add(asm.LoadMapValue(asm.R1, m.back.FD(), 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
+}
