@@ -294,6 +294,31 @@ func (l *lab) counters(t *testing.T, node string) map[string]int64 {
 	return all
 }
 
+// A path of two ways, one of which is narrow: only what takes that one is lost.
+func TestNarrowForSomePackets(t *testing.T) {
+	l := newLab(t, "", "name: narrow, from: a, select: {chance: 50%}, do: {mtu: 1000}")
+	d := l.datagrams(t, false)
+	require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)) // DF, whatever was heard
+	const n = 200
+	for i := range n {
+		_, err := unix.Write(d.from, make([]byte, []int{100, 1200}[i%2]))
+		if err != unix.EMSGSIZE { // the error that the message before left
+			require.NoError(t, err)
+			continue
+		}
+		_, err = unix.Write(d.from, make([]byte, []int{100, 1200}[i%2]))
+		require.NoError(t, err)
+	}
+	r, because := l.receipts(t)
+	require.Empty(t, because)
+	require.EqualValues(t, n, r[0].Matched)
+	require.Greater(t, r[0].Chosen, int64(20))
+	require.Less(t, r[0].Chosen, int64(80))
+	require.Equal(t, r[0].Chosen, r[0].Messages)
+	require.Empty(t, r[0].Interval)
+	require.Len(t, r[0].Times, min(int(r[0].Chosen), mostTimes))
+}
+
 // Both directions at once: messages of one are not mistaken for packets of the other.
 func TestNarrowInBothDirections(t *testing.T) {
 	for _, ipv6 := range []bool{false, true} {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/ruleout/ruleout/harness/result"
-	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/topology"
 )
 
@@ -50,24 +49,34 @@ func (w *Wires) connectMTUs() error {
 
 // narrowing is the receipt of a fault that refuses what is too long. Behind a stage there is what came in, less what was lost,
 // and the messages about packets of the other direction; the boundary counts these for themselves.
-func (w *Wires) narrowing(f *scenario.Fault, places []role, s snapshot, say func(string, ...any)) result.Receipt {
+func (w *Wires) narrowing(fault int, places []role, s snapshot, say func(string, ...any)) result.Receipt {
+	f := &w.faults[fault]
 	r := result.Receipt{Name: f.Name}
 	var sent, mute int64
+	var sum selection
 	for _, at := range places {
 		p := &w.plan.paths[at.path]
 		stage := &p.stages[at.stage]
 		before, behind := s.counters.at(p.boundary(at.stage)), s.counters.at(p.boundary(at.stage+1))
-		told, chosen := s.counters.at(*stage.forged), s.counters.at(stage.choose.chosen)
+		var part selection
+		if !stage.back {
+			var err error
+			if part, err = stage.choose.selection(w.state.orders[fault], s.counters, stage.flows); err != nil {
+				say("%v", err)
+			} else if part.chosen > part.most { // fewer are right: only those that are too long
+				say("chose %d of %d packets, at most %d were to be", part.chosen, part.matched, part.most)
+			}
+			sum.add(part)
+		}
+		told := s.counters.at(*stage.forged)
 		gone := before + told - behind
 		r.In += before
 		r.Out += behind
-		r.Matched += s.counters.at(stage.choose.matched)
-		r.Chosen += chosen
 		r.Delivered += gone
 		r.Messages += told
 		sent += s.counters.at(stage.choose.mtu.messages)
 		mute += s.counters.at(stage.choose.mtu.mute)
-		if n := gone - chosen; n != 0 {
+		if n := gone - part.chosen; n != 0 {
 			r.UnexplainedLoss += n
 			say("%s of %d on %s, for no reason that was asked for", lost(n), before, p)
 		}
@@ -75,6 +84,8 @@ func (w *Wires) narrowing(f *scenario.Fault, places []role, s snapshot, say func
 			say("more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
 		}
 	}
+	first := &w.plan.paths[places[0].path].stages[places[0].stage].choose
+	sum.fill(&r, draws{}, first.sorts()) // no interval: chance is not all that chooses
 	switch {
 	case r.Matched == 0:
 		say("the fault never acted: 0 of %d packets matched", r.In)

@@ -55,7 +55,7 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		return r, because
 	}
 	if f.Do.MTU > 0 {
-		r = w.narrowing(f, w.plan.places[i], s, say)
+		r = w.narrowing(i, w.plan.places[i], s, say)
 		return r, because
 	}
 	var sum selection
