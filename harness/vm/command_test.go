@@ -18,7 +18,7 @@ func TestArguments(t *testing.T) {
 	}{
 		{"template", Config{Machine: MicroVM, Shift: 1}, plan{ram: "/t/ram", initramfs: "/t/initramfs", image: "/k/vmlinux"}, `
 -nodefaults -no-user-config -nographic -no-reboot
--M microvm,memory-backend=mem -cpu qemu64,+arat -smp 1
+-M microvm,memory-backend=mem -cpu qemu64,+arat,-cx16 -smp 1
 -m 384M -object memory-backend-file,id=mem,size=384M,mem-path=/t/ram,share=on
 -accel tcg,thread=single -icount shift=1,sleep=off -rtc base=2026-01-01,clock=vm
 -chardev file,id=console,path=/proc/self/fd/5 -serial chardev:console
@@ -30,7 +30,7 @@ func TestArguments(t *testing.T) {
 -kernel /k/vmlinux -initrd /t/initramfs -append ` + strings.ReplaceAll(appended, " ", "\x00")},
 		{"clone", Config{Machine: Q35, Shift: 3, Memory: 1 << 30}, plan{incoming: true, ram: "/proc/self/fd/8"}, `
 -nodefaults -no-user-config -nographic -no-reboot
--M q35,memory-backend=mem,hpet=off -cpu qemu64,+arat -smp 1
+-M q35,memory-backend=mem,hpet=off -cpu qemu64,+arat,-cx16 -smp 1
 -m 1024M -object memory-backend-file,id=mem,size=1024M,mem-path=/proc/self/fd/8,share=off
 -accel tcg,thread=single -icount shift=3,sleep=off,rr=record,rrfile=/dev/null -rtc base=2026-01-01,clock=vm
 -chardev file,id=console,path=/proc/self/fd/5 -serial chardev:console
