@@ -8,36 +8,151 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// action returns the netems that do what a fault does, one for each step of its ramp, or
-// the number of copies to be made. For watch there is neither.
-func action(f *scenario.Fault) (netems []netem.Qdisc, clones int, err error) {
+// deed is what is done to chosen packets: by netems, one for each step of a ramp, or by the
+// selector itself. For watch it is nothing.
+type deed struct {
+	netems []netem.Qdisc
+	// clones is how many copies the selector makes.
+	clones int
+	// corrupt has the selector flip a bit.
+	corrupt bool
+}
+
+// newDeed is what a fault does. Faults of a link as a whole have no deed, see [outage].
+func newDeed(f *scenario.Fault) (deed, error) {
 	a := &f.Do
-	if f.Ramp != nil && f.Ramp.Chance == nil {
-		return nil, 0, fmt.Errorf("a ramp of what it does cannot be done yet")
-	}
-	one := func(q netem.Qdisc) ([]netem.Qdisc, int, error) { return []netem.Qdisc{q}, 0, nil }
 	switch kind := a.Kind(); kind {
 	case "watch", "inject", "mtu":
-		return nil, 0, nil
-	case "drop":
-		return one(netem.Qdisc{Loss: netem.All, Limit: slack})
-	case "delay":
-		if a.InOrder || a.Distribution != "" && a.Distribution != scenario.Uniform {
-			return nil, 0, fmt.Errorf("a distribution of jitter, and jitter in order, cannot be done yet")
-		}
-		return one(netem.Qdisc{
-			Latency: time.Duration(a.Delay), Jitter: time.Duration(a.Jitter), Limit: room(time.Duration(a.Delay+a.Jitter), 0),
-		})
-	case "reorder":
-		return one(netem.Qdisc{Latency: time.Duration(a.Reorder), Limit: room(time.Duration(a.Reorder), 0)})
+		return deed{}, nil
 	case "duplicate":
-		return nil, a.Duplicate, nil
-	case "rate":
-		if a.Overhead != 0 || a.Cell != nil {
-			return nil, 0, fmt.Errorf("the overhead of a rate cannot be done yet")
+		return deed{clones: a.Duplicate}, nil
+	case "corrupt":
+		return deed{corrupt: true}, nil
+	case "drop", "delays", "delay", "reorder", "rate", "slot", "loss":
+		var d deed
+		for _, step := range steps(f) {
+			q, err := emulate(&step)
+			if err != nil {
+				return d, err
+			}
+			d.netems = append(d.netems, q)
 		}
-		return one(netem.Qdisc{Rate: bottleneck(a.Rate), Limit: 10 * slack})
+		return d, nil
 	default:
-		return nil, 0, fmt.Errorf("no action, or more than one, or one that cannot be done yet: %q", kind)
+		return deed{}, fmt.Errorf("no action, or more than one, or one that cannot be done yet: %q", kind)
+	}
+}
+
+// steps are the actions of a fault: one for each value of a ramp of delay or rate, or one.
+func steps(f *scenario.Fault) []scenario.Action {
+	r := f.Ramp
+	if r == nil || r.Delay == 0 && r.Rate == 0 {
+		return []scenario.Action{f.Do}
+	}
+	list := make([]scenario.Action, r.Steps)
+	for i := range list {
+		share := float64(i) / float64(r.Steps-1)
+		list[i] = f.Do
+		if r.Delay > 0 {
+			list[i].Delay += scenario.Duration(share * float64(r.Delay-f.Do.Delay))
+		} else {
+			list[i].Rate += scenario.Rate(share * float64(r.Rate-f.Do.Rate))
+		}
+	}
+	return list
+}
+
+// unhindered is a rate at which a packet takes no time at all: 2^62 bytes a second.
+//
+// It is what keeps packets in order. With a rate, netem takes for now the time at which the
+// last packet that waits will go, and takes off the delay what that one has still to
+// wait, but goes no lower than 0 (netem_enqueue, since Linux 3.9). So a packet goes after all those before
+// it, and no later than its own delay says if they are gone by then. The advice of old, a pfifo
+// inside the netem, has not worked since Linux 3.13: the queue in front of it is sorted by time.
+const unhindered = 1 << 62
+
+// emulate is the netem that does one action.
+func emulate(a *scenario.Action) (netem.Qdisc, error) {
+	q := netem.Qdisc{Limit: slack}
+	switch {
+	case a.Drop:
+		q.Loss = netem.All
+	case a.Delay > 0:
+		q.Latency, q.Jitter = time.Duration(a.Delay), time.Duration(a.Jitter)
+		if q.Table = table(a.Distribution); q.Table != nil {
+			// The tables' means and standard deviations are not what they are said to be.
+			q.Jitter = time.Duration(float64(a.Jitter) / q.Table.Deviation())
+			q.Latency = q.Table.WithMean(time.Duration(a.Delay), q.Jitter)
+		}
+		q.Limit = room(q.Longest(), 0)
+	case a.Delays != nil:
+		list := make([]time.Duration, len(a.Delays))
+		for i, d := range a.Delays {
+			list[i] = time.Duration(d)
+		}
+		q.Latency, q.Jitter, q.Table = netem.Empirical(list)
+		q.Limit = room(q.Longest(), 0)
+	case a.Reorder > 0:
+		q.Latency = time.Duration(a.Reorder)
+		q.Limit = room(q.Latency, 0)
+	case a.Rate > 0:
+		q.Rate, q.Limit = bottleneck(a.Rate), 10*slack
+		q.Rate.PacketOverhead = int32(a.Overhead)
+		if c := a.Cell; c != nil {
+			q.Rate.CellSize, q.Rate.CellOverhead = uint32(c.Size), int32(c.Overhead)
+		}
+	case a.Slot != nil:
+		s := a.Slot
+		q.Limit = 10 * slack
+		q.Slot = &netem.Slot{
+			MinDelay: time.Duration(s.Min), MaxDelay: time.Duration(max(s.Max, s.Min)),
+			MaxPackets: int32(s.Packets), MaxBytes: int32(s.Bytes),
+		}
+	case a.Loss != nil:
+		q.Loss, q.Model = lossModel(a.Loss)
+	}
+	if a.InOrder {
+		q.Rate = &netem.Rate{BytesPerSecond: unhindered}
+	}
+	return q, nil
+}
+
+// table of a jitter; nil for the uniform one.
+func table(d scenario.Distribution) netem.Table {
+	switch d {
+	case scenario.Normal:
+		return netem.Normal()
+	case scenario.Pareto:
+		return netem.Pareto()
+	case scenario.ParetoNormal:
+		return netem.ParetoNormal()
+	}
+	return nil
+}
+
+// lossModel is one of the two: a share of independent losses, or a model with memory.
+func lossModel(l *scenario.Loss) (netem.Share, netem.LossModel) {
+	share := func(p scenario.Share) netem.Share { return netem.ShareOf(float64(p)) }
+	or := func(p *scenario.Share, otherwise netem.Share) netem.Share {
+		if p == nil {
+			return otherwise
+		}
+		return share(*p)
+	}
+	switch {
+	case l.Random != nil:
+		return share(*l.Random), nil
+	case l.GEModel != nil:
+		m := l.GEModel
+		return 0, netem.GilbertElliott{ToBad: share(m.P), ToGood: share(m.R), LossBad: or(m.Bad, netem.All), LossGood: share(m.Good)}
+	default:
+		s := l.State
+		m := netem.FourState{P13: share(s.P13), P32: share(s.P32), P14: share(s.P14), P23: or(s.P23, netem.All)}
+		m.P31 = or(s.P31, netem.All-m.P13)
+		// What leaves a state adds up to 100 % at the most. The kernel adds 32-bit numbers, where
+		// one more, by rounding, is 0.
+		m.P14 = min(m.P14, netem.All-m.P13)
+		m.P32 = min(m.P32, netem.All-m.P31)
+		return 0, m
 	}
 }

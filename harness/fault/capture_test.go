@@ -61,7 +61,7 @@ func TestEveryPacketIsCapturedAtEveryPoint(t *testing.T) {
 	l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 20}, ", delay: 1ms",
 		"name: dup, from: a, do: {duplicate: 2}, select: {chance: 20%}",
 		"name: loss, from: a, do: {drop: true}, select: {chance: 30%}")
-	require.NoError(t, l.Arm(monotonic(t), labSeed))
+	require.NoError(t, l.Arm(clock(t), labSeed))
 	d := l.datagrams(t, false)
 	d.send(t, n)
 	r, because := l.receipts(t)
@@ -109,7 +109,7 @@ func TestEveryPacketIsCapturedAtEveryPoint(t *testing.T) {
 func TestASnapLengthCutsPackets(t *testing.T) {
 	for _, c := range []struct{ snap, kept, small int }{{64, 64, 46}, {600, 600, 46}, {capture.Whole, 1514, 46}} {
 		l := buildCapturingLab(t, Capture{Snap: c.snap, Memory: 1 << 20}, "", "name: all, from: b, do: watch")
-		require.NoError(t, l.Arm(monotonic(t), labSeed))
+		require.NoError(t, l.Arm(clock(t), labSeed))
 		l.transfer(t, 30_000, false)
 		_, because := l.receipts(t)
 		require.Empty(t, because)
@@ -129,7 +129,7 @@ func TestASnapLengthCutsPackets(t *testing.T) {
 func TestAFullRingKeepsTheFirstPackets(t *testing.T) {
 	const n = 3000
 	l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 10}, "", "name: some, from: a, do: watch, select: {chance: 10%}")
-	require.NoError(t, l.Arm(monotonic(t), labSeed))
+	require.NoError(t, l.Arm(clock(t), labSeed))
 	d := l.datagrams(t, false)
 	d.send(t, n)
 	_, because := l.receipts(t)

@@ -74,6 +74,9 @@ const (
 // the longest delay, or when a slow rate has let its queue go. A network that holds
 // packets and lets none go for longer than that is returned as it is.
 func (w *Wires) drain(ctx context.Context) (snapshot, error) {
+	if err := w.stopOutages(); err != nil {
+		return snapshot{}, err
+	}
 	w.state.closed = true
 	if err := w.state.tell(); err != nil {
 		return snapshot{}, err
@@ -127,7 +130,10 @@ func holds(q *netem.Qdisc) time.Duration {
 	if q == nil {
 		return 0
 	}
-	d := q.Latency + q.Jitter
+	d := q.Longest()
+	if q.Slot != nil {
+		d += q.Slot.MaxDelay
+	}
 	if q.Rate != nil {
 		d += time.Duration(float64(largest) / float64(q.Rate.BytesPerSecond) * float64(time.Second))
 	}

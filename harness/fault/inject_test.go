@@ -127,7 +127,7 @@ func numbers(t *testing.T, c *net.TCPConn) (next, expected uint32) {
 // inject arms the lab and waits until its one injector is through.
 func (l *lab) inject(t *testing.T) {
 	t.Helper()
-	require.NoError(t, l.Arm(monotonic(t), labSeed))
+	require.NoError(t, l.Arm(clock(t), labSeed))
 	<-l.injectors[0].done
 	require.NoError(t, l.injectors[0].failed)
 }
@@ -280,7 +280,7 @@ func TestInjectIntoAClosedFlowIsInvalid(t *testing.T) {
 func TestAnInjectionThatDidNotComeIsMissed(t *testing.T) {
 	l := injectionLab(t, true, "segments: [{to: b}]")
 	l.connect(t, false)
-	require.NoError(t, l.Arm(monotonic(t)+int64(time.Hour), labSeed))
+	require.NoError(t, l.Arm(clock(t)+int64(time.Hour), labSeed))
 	_, because := l.receipts(t)
 	require.Equal(t, []string{"fault forge: it injected 0 times, 1 were asked for"}, because)
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -28,7 +29,7 @@ const labSeed = 7
 func newLab(t *testing.T, link string, faults ...string) *lab {
 	t.Helper()
 	l := buildLab(t, link, faults...)
-	require.NoError(t, l.Arm(monotonic(t), labSeed))
+	require.NoError(t, l.Arm(clock(t), labSeed))
 	return l
 }
 
@@ -65,11 +66,24 @@ func installLab(t *testing.T, c Capture, text string) *lab {
 	return &lab{w, n, w.plan}
 }
 
-func monotonic(t *testing.T) int64 {
+func clock(t *testing.T) int64 {
 	t.Helper()
-	var ts unix.Timespec
-	require.NoError(t, unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts))
-	return ts.Nano()
+	now, err := monotonic()
+	require.NoError(t, err)
+	return now
+}
+
+// await sleeps until a time, in ns of CLOCK_MONOTONIC. In the guest that costs nothing.
+func await(t *testing.T, at int64) {
+	t.Helper()
+	until := unix.NsecToTimespec(at)
+	for {
+		err := unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &until, nil)
+		if err != unix.EINTR {
+			require.NoError(t, err)
+			return
+		}
+	}
 }
 
 // datagrams is a UDP socket on each node, that of a connected to that of b.
@@ -155,6 +169,30 @@ func (d *datagrams) received(t *testing.T) (list []int) {
 	}
 }
 
+// stamps returns when the datagrams that have come were received, by the kernel, in ns.
+func (d *datagrams) stamps(t *testing.T) (list []int64) {
+	t.Helper()
+	buffer, control := make([]byte, 64), make([]byte, 128)
+	for {
+		_, size, _, _, err := unix.Recvmsg(d.to, buffer, control, 0)
+		if err == unix.EAGAIN {
+			return list
+		}
+		require.NoError(t, err)
+		list = append(list, stamp(t, control[:size]))
+	}
+}
+
+// stamp is the time in a message of the kind SCM_TIMESTAMPNS.
+func stamp(t *testing.T, control []byte) int64 {
+	t.Helper()
+	messages, err := unix.ParseSocketControlMessage(control)
+	require.NoError(t, err)
+	require.Len(t, messages, 1)
+	at := *(*unix.Timespec)(unsafe.Pointer(&messages[0].Data[0]))
+	return at.Nano()
+}
+
 func (l *lab) receipts(t *testing.T) ([]result.Receipt, []string) {
 	t.Helper()
 	r, because, err := l.Receipts(context.Background())
@@ -207,6 +245,6 @@ func upTo(n int) []int {
 
 // counts drops the fields that say more than how many packets there were; they have tests of their own.
 func counts(r result.Receipt) result.Receipt {
-	r.Interval, r.Kinds, r.Times = nil, nil, nil
+	r.Interval, r.Kinds, r.Times, r.DeliveredInterval = nil, nil, nil, nil
 	return r
 }

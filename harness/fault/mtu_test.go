@@ -215,7 +215,7 @@ func TestPathMTUDiscovery(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, IPv6 %t", name, ipv6), func(t *testing.T) {
 				l := installLab(t, Capture{}, "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {sysctls: {net.ipv4.tcp_mtu_probing: "+c.probing+"}}}\n"+
 					"links: [{between: [a, b], delay: 1ms}]\nfaults: [{name: narrow, link: [a, b], from: b, do: "+c.do+"}]\n")
-				require.NoError(t, l.Arm(monotonic(t), labSeed))
+				require.NoError(t, l.Arm(clock(t), labSeed))
 				s := l.connect(t, ipv6)
 				sent := make(chan error, 1)
 				go func() {

@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -22,6 +23,8 @@ type plan struct {
 	places [][]role
 	// rings are one for each link, if packets are captured.
 	rings []*ring
+	// outages are the faults that take a link down. They have no places.
+	outages []struct{ fault, link int }
 }
 
 // path is one direction of a link.
@@ -42,8 +45,7 @@ type path struct {
 type stage struct {
 	// fault is the index of the fault in the scenario, or -1 for the link's own queue.
 	fault int
-	// netems act on the chosen packets, one for each step of a ramp; there are none for duplicate,
-	// which the selector does itself, and for watch, which does nothing.
+	// netems act on the chosen packets, see [deed].
 	netems []netem.Qdisc
 	// choose is meaningless for the link's own queue, which takes all packets.
 	choose selector
@@ -94,6 +96,11 @@ func bottleneck(r scenario.Rate) *netem.Rate {
 func newPlan(s *scenario.Scenario) (*plan, error) {
 	p := &plan{places: make([][]role, len(s.Faults))}
 	for i, l := range s.Links {
+		for j := range s.Faults {
+			if f := &s.Faults[j]; f.Do.Down && on(f, l.Between) {
+				p.outages = append(p.outages, struct{ fault, link int }{j, i})
+			}
+		}
 		for side := range 2 {
 			d := path{link: i, from: side, to: 1 - side, names: [2]string{l.Between[side], l.Between[1-side]}}
 			for j := range s.Faults {
@@ -115,16 +122,22 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 		}
 	}
 	for j, places := range p.places {
-		if f := &s.Faults[j]; len(places) == 0 {
+		down := slices.ContainsFunc(p.outages, func(o struct{ fault, link int }) bool { return o.fault == j })
+		if f := &s.Faults[j]; len(places) == 0 && !down {
 			return nil, problem.Wrap(problem.Usage, nowhere(f), "")
 		}
 	}
 	return p, nil
 }
 
-// carries reports whether the fault acts on this direction, or its messages go this way.
+// on reports whether a fault is on the link between these.
+func on(f *scenario.Fault, between [2]string) bool {
+	return f.Link == between || f.Link == [2]string{between[1], between[0]}
+}
+
+// carries reports whether the fault acts on packets of this direction, or its messages go this way.
 func (p *path) carries(f *scenario.Fault) bool {
-	if f.Link != p.names && f.Link != [2]string{p.names[1], p.names[0]} {
+	if f.Do.Down || !on(f, p.names) {
 		return false
 	}
 	return f.From == "" || f.From == p.names[0] || f.Do.MTU > 0 && !f.Do.Silent
@@ -141,7 +154,7 @@ func nowhere(f *scenario.Fault) error {
 // newStage is the stage of fault j for packets from one side of the link. It has no counters yet.
 func newStage(s *scenario.Scenario, j, side int) (stage, error) {
 	f := &s.Faults[j]
-	netems, clones, err := action(f)
+	d, err := newDeed(f)
 	if err != nil {
 		return stage{}, err
 	}
@@ -149,8 +162,8 @@ func newStage(s *scenario.Scenario, j, side int) (stage, error) {
 	if err != nil {
 		return stage{}, err
 	}
-	c.clones, c.bands = clones, len(netems)
-	st := stage{fault: j, netems: netems, choose: c, track: f.Do.Inject != nil}
+	c.clones, c.corrupt, c.bands, c.side = d.clones, d.corrupt, len(d.netems), side
+	st := stage{fault: j, netems: d.netems, choose: c, track: f.Do.Inject != nil}
 	if f.Do.MTU > 0 {
 		st.choose.mtu = &mtu{limit: f.Do.MTU, silent: f.Do.Silent}
 	}
@@ -195,6 +208,9 @@ func (p *plan) place(d *path) {
 			}
 			if m := s.choose.mtu; m != nil {
 				m.messages, m.mute = next(), next()
+			}
+			if s.choose.corrupt {
+				s.choose.flipped = next()
 			}
 		}
 	}

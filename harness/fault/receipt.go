@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ruleout/ruleout/harness/netem"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -26,7 +27,13 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error
 	var because []string
 	for i := range w.faults {
 		var r []string
-		receipts[i], r = w.receipt(i, s)
+		if o := w.outageOf(i); o != nil {
+			if receipts[i], r, err = w.outageReceipt(o, s); err != nil {
+				return nil, nil, err
+			}
+		} else {
+			receipts[i], r = w.receipt(i, s)
+		}
 		because = append(because, r...)
 	}
 	for i := range w.plan.paths {
@@ -59,6 +66,7 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		return r, because
 	}
 	var sum selection
+	var trains []int64
 	for _, at := range w.plan.places[i] {
 		st := &w.plan.paths[at.path].stages[at.stage]
 		chosen, err := st.choose.selection(w.state.orders[i], s.counters, st.flows)
@@ -75,18 +83,46 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		r.In += part.In
 		r.Out += part.Out
 		r.Overlimits += part.Overlimits
+		trains = append(trains, part.Chosen)
 	}
 	if places := w.plan.places[i]; len(places) > 0 {
 		choose := &w.plan.paths[places[0].path].stages[places[0].stage].choose
 		sum.fill(&r, choose.draws, choose.sorts())
+	}
+	if lo, hi, ok := losses(f.Do.Loss, trains); ok {
+		r.DeliveredInterval = []int64{lo, hi}
+		if r.Delivered < lo || r.Delivered > hi {
+			say("its model lost %d of %d packets, outside the 99.9 %% interval of %d to %d", r.Delivered, r.Chosen, lo, hi)
+		}
 	}
 	switch {
 	case r.Matched == 0:
 		say("the fault never acted: 0 of %d packets matched", r.In)
 	case r.Chosen == 0:
 		say("the fault never acted: none of %d packets that matched was chosen", r.Matched)
+	case r.Delivered == 0 && f.Do.Loss != nil:
+		say("the fault never acted: its model lost none of %d packets", r.Chosen)
 	}
 	return r, because
+}
+
+// losses is the interval of the number of packets that a model of netem's loses, given those that it got in each
+// direction.
+func losses(l *scenario.Loss, trains []int64) (lo, hi int64, ok bool) {
+	if l == nil {
+		return 0, 0, false
+	}
+	share, model := lossModel(l)
+	if model != nil {
+		lo, hi = newChain(model).interval(trains...)
+		return lo, hi, true
+	}
+	var sum int64
+	for _, n := range trains {
+		sum += n
+	}
+	lo, hi = binomialInterval(sum, float64(share)/float64(netem.All))
+	return lo, hi, true
 }
 
 // part is the receipt of a fault in one direction.
@@ -99,22 +135,24 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ..
 		In:      s.counters.at(p.boundary(at.stage)),
 		Out:     s.counters.at(p.boundary(at.stage + 1)),
 	}
-	a := account(f.Do, r.Chosen)
+	a := account(f.Do, r.Chosen, q)
 	r.UnexplainedLoss = r.In + a.copies - a.drops - r.Out
 	r.Overlimits = int64(q.Drops) + int64(q.Overlimits) // what the netem dropped for want of room
 	switch {
-	case f.Do.Drop:
+	case f.Do.Drop, f.Do.Loss != nil:
 		r.Delivered = r.In - r.Out
 		r.Overlimits = int64(q.Overlimits) // its drops are what was asked for
 	case f.Do.Duplicate > 0:
 		r.Delivered = r.Out - r.In
+	case f.Do.Corrupt:
+		r.Delivered = s.counters.at(stage.choose.flipped)
 	case f.Do.Watch:
 		r.Delivered = r.Chosen // nothing acts that could be asked
 	default:
 		r.Delivered = int64(q.Packets)
 	}
 	if r.Delivered != a.delivered {
-		say("delivered %d %s, %d were asked for", r.Delivered, a.what, a.delivered)
+		say("delivered %d %s on %s, %d were asked for", r.Delivered, a.what, p, a.delivered)
 	}
 	if r.UnexplainedLoss != 0 {
 		say("%s of %d on %s, for no reason that was asked for", lost(r.UnexplainedLoss), r.In, p)
@@ -137,13 +175,22 @@ type expected struct {
 	what                     string
 }
 
-func account(a scenario.Action, chosen int64) expected {
+// account is what a direction of a fault has to show, by the number of chosen packets and, for
+// losses by netem's own models, by what the netem says that it dropped. Those who count the packets before and behind
+// know neither.
+func account(a scenario.Action, chosen int64, q netem.Stats) expected {
 	switch {
 	case a.Drop:
 		return expected{drops: chosen, delivered: chosen, what: "packets lost"}
+	case a.Loss != nil:
+		return expected{drops: int64(q.Drops), delivered: int64(q.Drops), what: "packets lost"}
 	case a.Duplicate > 0:
 		n := chosen * int64(a.Duplicate)
 		return expected{copies: n, delivered: n, what: "extra copies"}
+	case a.Corrupt:
+		return expected{delivered: chosen, what: "packets with a bit flipped"}
+	case a.Watch:
+		return expected{delivered: chosen, what: "packets seen"}
 	default:
 		return expected{delivered: chosen, what: "packets through its queue"}
 	}
@@ -169,6 +216,9 @@ func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
 			n -= drops
 		} else if drops > 0 {
 			because = append(because, fmt.Sprintf("link %s: the queue of %d packets overflowed: %d dropped", p, limit, drops))
+		}
+		if n > 0 && r.stage < 0 && w.down(p.link) {
+			n = 0 // the outage's receipt has them
 		}
 		if n != 0 {
 			because = append(because, fmt.Sprintf("link %s: %s %s, for no reason that was asked for", p, lost(n), part))

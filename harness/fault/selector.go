@@ -28,6 +28,11 @@ type selector struct {
 	// clones is how many copies of a chosen packet the program sends ahead of it, through
 	// the device with this index. With 0 of them, it gives the packet to netem.
 	clones, device int
+	// corrupt has the program flip a bit, and flipped is the counter of those that are. side is the end of
+	// the link, 0 or 1, that the packets come from.
+	corrupt bool
+	flipped slot
+	side    int
 	// bands is how many acting bands there are: one for each step of a ramp of what is done, one
 	// without a ramp, none if netem has nothing to do. Step n has the class actingBand + n.
 	bands int
@@ -175,6 +180,8 @@ func (s selector) act(a *assembler, st *state) {
 	switch {
 	case s.mtu != nil:
 		s.mtu.refuse(a, st)
+	case s.corrupt:
+		s.flip(a, st)
 	case s.clones > 0:
 		// Clones come by here again: they are to pass.
 		if s.tap.on() {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -64,11 +63,7 @@ func (d *datagrams) delays(t *testing.T, n int) (list []time.Duration) {
 		require.NoError(t, err)
 		_, size, _, _, err := unix.Recvmsg(d.to, buffer, control, 0)
 		require.NoError(t, err)
-		messages, err := unix.ParseSocketControlMessage(control[:size])
-		require.NoError(t, err)
-		require.Len(t, messages, 1)
-		stamp := *(*unix.Timespec)(unsafe.Pointer(&messages[0].Data[0])) // SCM_TIMESTAMPNS
-		list = append(list, time.Duration(stamp.Nano()-sent.Nano()))
+		list = append(list, time.Duration(stamp(t, control[:size])-sent.Nano()))
 	}
 	slices.Sort(list)
 	return list

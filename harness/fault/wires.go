@@ -26,10 +26,14 @@ type Wires struct {
 	devices map[device]place
 	// injectors are those of the faults that inject, by the fault's index; nil for the others.
 	injectors []*injector
+	outages   []*outage
 	// ways are the devices by which messages about packets that are too long go out.
 	ways    map[role]int
 	backlog int64 // what the machine had lost there before
-	undo    undo.Stack
+	start   int64 // of the measured window, in ns of CLOCK_MONOTONIC
+	// stopping and stopped are the times between which the actors of outages were stopped.
+	stopping, stopped int64
+	undo              undo.Stack
 }
 
 // device is how the kernel names a qdisc: link, device index and handle.
@@ -107,6 +111,10 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 		return nil, err
 	}
 	w.undo.Push(w.stopInjectors) // before their sockets are closed
+	for _, at := range p.outages {
+		w.outages = append(w.outages, &outage{fault: at.fault, link: at.link})
+	}
+	w.undo.Push(w.mend)
 	built = true
 	return w, nil
 }
@@ -250,8 +258,17 @@ func (w *Wires) Arm(start int64, seed uint64) error {
 	for i, f := range w.faults {
 		w.state.orders[i] = newOrders(uint64(max(start+int64(f.At), 0)), faultKey(seed, f.Name))
 	}
+	if err := w.seedNetems(seed); err != nil {
+		return err
+	}
 	if err := w.state.tell(); err != nil {
 		return err
+	}
+	w.start = start
+	for _, o := range w.outages {
+		if err := o.begin(w.links[o.link], &w.faults[o.fault], start); err != nil {
+			return fmt.Errorf("fault %s: %w", w.faults[o.fault].Name, err)
+		}
 	}
 	for _, in := range w.injectors {
 		if in == nil {

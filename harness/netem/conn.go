@@ -62,9 +62,9 @@ func (c *Conn) Add(index int, handle, parent uint32, q Qdisc) error {
 	return c.verify(index, handle, &q)
 }
 
-// Change tells a netem that is there something else, reads it back and compares. What q leaves out stays
-// as it is in the kernel, the Table too; loss models and slots begin anew. Packets that the qdisc holds
-// keep the times that they have got.
+// Change tells a netem that is there something else. What q leaves out stays as it is in the kernel,
+// the Table too; loss models and slots begin anew. Packets that the qdisc holds keep the times that they
+// have got. The caller reads it back, see [Stats.Verify].
 func (c *Conn) Change(index int, handle, parent uint32, q Qdisc) error {
 	if err := q.check(); err != nil {
 		return fmt.Errorf("change netem: %w", err)
@@ -72,7 +72,7 @@ func (c *Conn) Change(index int, handle, parent uint32, q Qdisc) error {
 	if _, err := c.execute(message(0, index, handle, parent, &q), 0); err != nil {
 		return fmt.Errorf("change netem: %w", err)
 	}
-	return c.verify(index, handle, &q)
+	return nil
 }
 
 // verify reads a netem back and compares it with what was asked for.
@@ -85,13 +85,7 @@ func (c *Conn) verify(index int, handle uint32, q *Qdisc) error {
 		if s.Index != index || s.Handle != handle {
 			continue
 		}
-		if s.Netem == nil {
-			return fmt.Errorf("read netem back: found a %s", s.Kind)
-		}
-		if err := compare(q, s.Netem); err != nil {
-			return fmt.Errorf("read netem back: %w", err)
-		}
-		return nil
+		return s.Verify(q)
 	}
 	return fmt.Errorf("read netem back: no qdisc %x:%x on the device", handle>>16, handle&0xffff)
 }
@@ -110,6 +104,17 @@ type Stats struct {
 	Drops, Overlimits, Requeues uint32
 	// Waiting and Backlog are what it holds now, in packets and in bytes.
 	Waiting, Backlog uint32
+}
+
+// Verify compares a qdisc, as it was read back, with what it was told.
+func (s *Stats) Verify(asked *Qdisc) error {
+	if s.Netem == nil {
+		return fmt.Errorf("read netem back: found a %s", s.Kind)
+	}
+	if err := compare(asked, s.Netem); err != nil {
+		return fmt.Errorf("read netem back: %w", err)
+	}
+	return nil
 }
 
 // List returns all visible qdiscs of the namespace in the kernel's order.

@@ -35,7 +35,14 @@ type Qdisc struct {
 	// ECN marks packets instead of dropping them, where they allow it.
 	ECN bool
 	// Seed of the random stream that the qdisc draws from (Linux 6.6 and later); nil lets the kernel choose.
+	// It has no say in which bit Corrupt flips and when a Slot begins.
 	Seed *uint64
+}
+
+// Random reports whether the qdisc draws random numbers from the stream that Seed begins.
+func (q *Qdisc) Random() bool {
+	draws := func(s Share) bool { return s > 0 && s < All }
+	return q.Jitter > 0 || draws(q.Loss) || q.Model != nil || draws(q.Duplicate) || draws(q.Corrupt) || draws(q.Reorder)
 }
 
 // Share is a proportion in 1/4294967295ths, as the kernel has it; [All] is 100 %.

@@ -60,7 +60,8 @@ type Receipt struct {
 	Matched int64  `json:"matched"` // packets of the class, while the fault was on
 	Chosen  int64  `json:"chosen"`  // packets on which the fault acted
 	// Delivered is what the far end of the wire saw: extra copies for duplicate; packets
-	// gone for drop; packets that went through the fault's queue for delay, reorder and rate.
+	// gone for drop and loss; packets that went through the fault's queue for delay, delays, reorder, rate and
+	// slot; packets with a bit flipped for corrupt; carriers lost for down.
 	Delivered       int64 `json:"delivered"`
 	UnexplainedLoss int64 `json:"unexplained_loss"` // packets that no fault asked to lose
 	// In and Out are all packets counted before and behind the fault over the whole run.
@@ -79,6 +80,8 @@ type Receipt struct {
 	Kinds map[string]int64 `json:"kinds,omitempty"`
 	// Times are those at which the first 32 packets were chosen, in s after the start of the measured window.
 	Times []float64 `json:"times,omitempty"`
+	// DeliveredInterval is the 99.9 % interval for Delivered of a loss model of netem's, given Chosen.
+	DeliveredInterval []int64 `json:"delivered_interval,omitempty"`
 	// Messages counts the ICMP messages that told senders of packets that were too long, as they arrived behind the fault.
 	Messages int64 `json:"messages,omitempty"`
 	// Forged names the segments that an injection made up: the first 1000 different ones.

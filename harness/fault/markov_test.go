@@ -1,0 +1,104 @@
+package fault
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/netem"
+)
+
+// exact is the distribution of losses among the first n packets, by adding up all ways.
+func (c chain) exact(n int64) []float64 {
+	now := make([][]float64, len(c))
+	for i := range now {
+		now[i] = make([]float64, n+1)
+	}
+	now[0][0] = 1
+	for t := range n {
+		next := make([][]float64, len(c))
+		for i := range next {
+			next[i] = make([]float64, n+1)
+		}
+		for i, moves := range c {
+			for _, m := range moves {
+				for k := range t + 1 {
+					v := now[i][k] * m.probability
+					next[m.to][k] += v * (1 - m.lost)
+					next[m.to][k+1] += v * m.lost
+				}
+			}
+		}
+		now = next
+	}
+	sum := make([]float64, n+1)
+	for _, row := range now {
+		for k, v := range row {
+			sum[k] += v
+		}
+	}
+	return sum
+}
+
+// exactInterval is what interval bounds.
+func (c chain) exactInterval(n int64) (lo, hi int64) {
+	d := c.exact(n)
+	for sum := 0.; ; lo++ {
+		if sum += d[lo]; sum > outside/2 {
+			break
+		}
+	}
+	hi = n
+	for sum := 0.; ; hi-- {
+		if sum += d[hi]; sum > outside/2 {
+			break
+		}
+	}
+	return lo, hi
+}
+
+var models = map[string]netem.LossModel{
+	"gemodel":                 netem.GilbertElliott{ToBad: netem.ShareOf(.02), ToGood: netem.ShareOf(.25), LossBad: netem.All},
+	"gemodel, lossy good":     netem.GilbertElliott{ToBad: netem.ShareOf(.05), ToGood: netem.ShareOf(.1), LossBad: netem.ShareOf(.5), LossGood: netem.ShareOf(.01)},
+	"gemodel, long bursts":    netem.GilbertElliott{ToBad: netem.ShareOf(.001), ToGood: netem.ShareOf(.01), LossBad: netem.All},
+	"state":                   netem.FourState{P13: netem.ShareOf(.02), P31: netem.ShareOf(.3), P32: netem.ShareOf(.2), P23: netem.ShareOf(.6), P14: netem.ShareOf(.01)},
+	"state, independent loss": netem.FourState{P13: netem.ShareOf(.05), P31: netem.ShareOf(.95), P23: netem.All},
+}
+
+func TestTheBoundOfAModelHoldsTheExactInterval(t *testing.T) {
+	for name, m := range models {
+		for _, n := range []int64{1, 2, 10, 100, 1500} {
+			t.Run(fmt.Sprintf("%s, %d packets", name, n), func(t *testing.T) {
+				c := newChain(m)
+				exactLo, exactHi := c.exactInterval(n)
+				lo, hi := c.interval(n)
+				require.LessOrEqual(t, lo, exactLo)
+				require.GreaterOrEqual(t, hi, exactHi)
+				require.LessOrEqual(t, float64(hi-lo), 1.4*float64(exactHi-exactLo)+4, "%d to %d, exactly %d to %d", lo, hi, exactLo, exactHi)
+			})
+		}
+	}
+}
+
+// Independent losses are binomial, and p and 1-p of the state model are that.
+func TestAModelWithoutMemoryIsBinomial(t *testing.T) {
+	lo, hi := binomialInterval(1500, .05)
+	exactLo, exactHi := newChain(models["state, independent loss"]).exactInterval(1500)
+	require.Equal(t, []int64{lo, hi}, []int64{exactLo, exactHi})
+}
+
+func TestTheBoundOfTwoTrains(t *testing.T) {
+	c := newChain(models["gemodel"])
+	lo, hi := c.interval(700, 800)
+	oneLo, oneHi := c.interval(1500)
+	require.InDelta(t, oneLo, lo, 5)
+	require.InDelta(t, oneHi, hi, 5)
+	lo, hi = c.interval(1e9)
+	require.Less(t, float64(lo), 1e9*.02/.27)
+	require.Greater(t, float64(hi), 1e9*.02/.27)
+	require.Less(t, float64(hi-lo), 1e6)
+	lo, hi = c.interval(0, 0)
+	require.Zero(t, lo)
+	require.Zero(t, hi)
+}
