@@ -88,7 +88,8 @@ func (c *Change) String(i int) string {
 	return quantity.Level(v)
 }
 
-// Of compares the windows of a record around each of its faults and of its loads that have times of their own.
+// Of compares the windows of a record around each of its faults, and of its loads that have times of their own beside
+// one that has not.
 // Faults that act at the same times are compared together. It returns nothing for a record without a timeline.
 func Of(r *result.Record, s *scenario.Scenario) []Comparison {
 	g := grid{interval: r.Timeline.Interval}
@@ -165,10 +166,11 @@ func (g grid) actors(s *scenario.Scenario) []*actor {
 		}
 		list = append(list, a)
 	}
+	usual := slices.ContainsFunc(s.Load, func(t scenario.Traffic) bool { return t.HTTP != nil && t.HTTP.At == nil })
 	for i := range s.Load {
 		h := s.Load[i].HTTP
-		if h == nil || h.At == nil {
-			continue
+		if h == nil || h.At == nil || !usual {
+			continue // without a usual load, there is nothing that this one could change
 		}
 		span := scenario.Span{From: *h.At, To: *h.At + h.For}
 		list = append(list, &actor{names: []string{s.Load[i].From + " → " + s.Load[i].To}, kind: Load, spans: []scenario.Span{span}})

@@ -89,6 +89,19 @@ func TestNothingToCompareWith(t *testing.T) {
 	require.Empty(t, world(t, "faults: [{name: f, link: [client, web], at: 3s, do: drop}]", nil), "no timeline")
 }
 
+func TestALoadIsComparedWithTheUsualOne(t *testing.T) {
+	require.Empty(t, world(t, "", steps))
+	list := world(t, "  - {from: client, to: web, http: {rate: 9/s, at: 3s, for: 2s}}", steps)
+	require.Len(t, list, 1)
+	require.Equal(t, effect.Load, list[0].Kind)
+	require.InDelta(t, 0.35, at(&list[0], "web.cpu.softirq", effect.During), 1e-9)
+
+	s, err := scenario.Parse("x.yaml", []byte(`{version: 1, name: x, duration: 10s, nodes: {client: {}, web: {service: {php: {}}}}, links: [{between: [client, web]}],
+load: [{from: client, to: web, http: {rate: 9/s, at: 3s, for: 2s}}]}`), nil)
+	require.NoError(t, err)
+	require.Empty(t, effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1, Series: map[string][]float64{"web.cpu.softirq": steps}}}, s), "there is no other")
+}
+
 func TestFaultsOfTheSameTimesAreOne(t *testing.T) {
 	list := world(t, "faults: [{name: f, link: [client, web], at: 3s, for: 1s, do: corrupt}, {name: g, link: [client, web], at: 3s, for: 1s, do: drop}]", steps)
 	require.Len(t, list, 1)
