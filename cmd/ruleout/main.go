@@ -25,6 +25,9 @@ type cli struct {
 	Run      runCmd      `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
 	Plan     planCmd     `cmd:"" help:"Say what a run of a scenario would do, without running it."`
 	Replay   replayCmd   `cmd:"" help:"Make a recorded run again and compare it to the bit."`
+	Sweep    sweepCmd    `cmd:"" help:"Test the hypotheses of a campaign, and judge them."`
+	Verdict  verdictCmd  `cmd:"" help:"Judge the records of a sweep again, without running anything."`
+	Results  resultsCmd  `cmd:"" help:"The records of sweeps."`
 	Report   reportCmd   `cmd:"" help:"Make a page, or tables, of records."`
 	Validate validateCmd `cmd:"" help:"Check scenario files without running them."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`

@@ -166,28 +166,38 @@ func identify(dir string, id Identity) error {
 	if err := unmarshalIdentity(b, &have); err != nil {
 		return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), "this is not an archive of ruleout, or it is damaged")
 	}
-	switch {
-	case have.Format != format:
-		return problem.Wrap(problem.Usage, fmt.Errorf("archive %s has format %d, and this ruleout writes format %d", dir, have.Format, format), "")
-	case have.Campaign != id.Campaign:
-		return problem.Wrap(problem.Usage, fmt.Errorf("archive %s is of the campaign %s, not of %s", dir, have.Campaign, id.Campaign), "give another place with --out DIR")
-	case have.Tool != id.Tool:
-		return problem.Wrap(problem.Usage, fmt.Errorf("archive %s has runs of another build of ruleout", dir), "they are not to be compared with those of this one: give another place with --out DIR")
+	merged, err := have.with(id, dir)
+	if err != nil || reflect.DeepEqual(have, merged) {
+		return err
 	}
-	merged := maps.Clone(id.Kernels)
+	return merged.write(path)
+}
+
+// with returns the identity of an archive to which records of another origin are to be added, or why they do not go together.
+func (have Identity) with(id Identity, dir string) (Identity, error) {
+	refuse := func(format string, args ...any) (Identity, error) {
+		return have, problem.Wrap(problem.Usage, fmt.Errorf("archive "+dir+" "+format, args...), "what differs in that is not to be compared: give another place with --out DIR")
+	}
+	switch {
+	case have.Format != format || id.Format != format:
+		return refuse("has format %d, and this ruleout writes format %d", have.Format, format)
+	case have.Campaign != id.Campaign:
+		return refuse("is of the campaign %s, not of %s", have.Campaign, id.Campaign)
+	case have.Tool != id.Tool:
+		return refuse("has runs of another build of ruleout")
+	}
+	merged := map[string]string{}
+	maps.Copy(merged, id.Kernels)
 	for name, release := range have.Kernels {
 		if now, ok := id.Kernels[name]; ok && now != release {
-			return problem.Wrap(problem.Usage, fmt.Errorf("archive %s has runs on kernel %s, and %q is %s now", dir, release, name, now), "name kernels in full in the campaign, or give another place with --out DIR")
-		}
-		if merged == nil {
-			merged = map[string]string{}
+			return refuse("has runs on kernel %s, and %q is %s now", release, name, now)
 		}
 		merged[name] = release
 	}
-	if id.Kernels = merged; reflect.DeepEqual(have, id) {
-		return nil
+	if id.Kernels = merged; len(merged) == 0 {
+		id.Kernels = nil // as it is read back
 	}
-	return id.write(path)
+	return id, nil
 }
 
 // write puts the identity into a file that appears whole or not at all.

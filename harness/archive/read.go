@@ -137,8 +137,8 @@ func (a *Archive) Merge(dir string) (added int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if from.Identity.Campaign != into.Campaign {
-		return 0, problem.Wrap(problem.Usage, fmt.Errorf("archive %s is of the campaign %s, not of %s", dir, from.Identity.Campaign, into.Campaign), "only shards of one campaign can be merged")
+	if _, err := into.with(from.Identity, dir); err != nil {
+		return 0, err
 	}
 	err = from.Entries(func(e *Entry) error {
 		if a.Has(e.Run) {

@@ -104,9 +104,9 @@ func seal(record *result.Record, req Request, backend string, p result.Provenanc
 	return nil
 }
 
-// tool names this build: the version, and the hash of the program's file, which
+// Tool names this build: the version, and the hash of the program's file, which
 // is what runs in the guest.
-func tool() (string, error) {
+func Tool() (string, error) {
 	sum, err := hashFile("/proc/self/exe")
 	if err != nil {
 		return "", fmt.Errorf("hash this program: %w", err)

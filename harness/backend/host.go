@@ -36,7 +36,7 @@ func OpenHost() (*Host, error) {
 	}
 	h := new(Host)
 	var err error
-	if h.tool, err = tool(); err != nil {
+	if h.tool, err = Tool(); err != nil {
 		return nil, err
 	}
 	var u unix.Utsname

@@ -67,7 +67,7 @@ func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
 	if v.qemu, err = vm.ChooseQEMU(ctx, o.QEMU); err != nil {
 		return nil, err
 	}
-	if v.tool, err = tool(); err != nil {
+	if v.tool, err = Tool(); err != nil {
 		return nil, err
 	}
 	offsets, err := offsetsOf(v.kernel)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
@@ -111,7 +112,9 @@ func (p *Plan) Kernels() []string {
 
 // Summary says in a line how large the plan is.
 func (p *Plan) Summary() string {
-	return fmt.Sprintf("%d hypotheses in %d contexts: %d cases on %d arms, %d controls", len(p.entries()), len(p.Contexts), len(p.Cases), len(p.Arms), len(p.Controls))
+	plural := func(n int, noun string) string { return quantity.Plural(int64(n), noun) }
+	return fmt.Sprintf("%s in %s: %s on %s, %s", plural(len(p.entries()), "hypothesis"), plural(len(p.Contexts), "context"),
+		plural(len(p.Cases), "case"), plural(len(p.Arms), "arm"), plural(len(p.Controls), "control"))
 }
 
 func (p *Plan) entries() []string {

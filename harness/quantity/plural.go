@@ -10,6 +10,8 @@ func Noun(n int64, noun string) string {
 	switch {
 	case n == 1:
 		return noun
+	case strings.HasSuffix(noun, "sis"):
+		return noun[:len(noun)-2] + "es"
 	case strings.HasSuffix(noun, "s") || strings.HasSuffix(noun, "x") || strings.HasSuffix(noun, "ch"):
 		return noun + "es"
 	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ay") && !strings.HasSuffix(noun, "ey") && !strings.HasSuffix(noun, "oy"):

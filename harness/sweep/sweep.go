@@ -210,6 +210,13 @@ func (s *sweep) take(ctx context.Context, worker int) (judge.Need, bool) {
 		if len(s.queue) > 0 {
 			n := s.queue[0]
 			s.queue = s.queue[1:]
+			// When there is less to do than there are workers, they share an arm.
+			if share := (len(n.Seeds) + s.spare()) / (s.spare() + 1); share < len(n.Seeds) {
+				rest := n
+				n.Seeds, rest.Seeds = n.Seeds[:share], n.Seeds[share:]
+				s.queue = append([]judge.Need{rest}, s.queue...)
+				s.idle.Broadcast()
+			}
 			n.Seeds = s.still(n)
 			if len(n.Seeds) == 0 {
 				continue
@@ -229,6 +236,9 @@ func (s *sweep) take(ctx context.Context, worker int) (judge.Need, bool) {
 		s.idle.Wait() // what the others are running may bring more
 	}
 }
+
+// spare is how many workers would have nothing to do if each need in the queue took one.
+func (s *sweep) spare() int { return max(0, len(s.running)-s.busy-1-len(s.queue)) }
 
 func (s *sweep) isFlying(arm int, seed uint64) bool { return s.flying[flight{arm, seed}] }
 

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/result"
+)
+
+type resultsCmd struct {
+	List   resultsListCmd   `cmd:"" help:"List the records of a sweep."`
+	Show   resultsShowCmd   `cmd:"" help:"Print one record, or keep it as a file that can be replayed."`
+	Export resultsExportCmd `cmd:"" help:"Write metrics of all records as CSV, or in the Go benchmark format that benchstat reads."`
+	Merge  resultsMergeCmd  `cmd:"" help:"Merge the records of shards."`
+}
+
+type resultsListCmd struct {
+	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Metric  []string `help:"Show this metric or counter too; may be given again." placeholder:"NAME"`
+	Seed    uint64   `help:"Only records with this seed." placeholder:"N"`
+	Invalid bool     `help:"Only records of invalid runs, with the reason."`
+	Format  string   `help:"Output: text or json, which is JSON Lines." enum:"text,json" default:"text"`
+}
+
+func (*resultsListCmd) Help() string {
+	return `Examples:
+
+  ruleout results list results/runs/sweep-incident-small --metric http.latency.p99
+  ruleout results list results/runs/sweep-incident-small --invalid`
+}
+
+// listedRun is a record in a list.
+type listedRun struct {
+	Run      string             `json:"run"`
+	Digest   string             `json:"digest"`
+	Scenario string             `json:"scenario_hash"`
+	Kernel   string             `json:"kernel"`
+	Seed     uint64             `json:"seed"`
+	Valid    bool               `json:"valid"`
+	Because  string             `json:"because,omitempty"`
+	Metrics  map[string]float64 `json:"metrics,omitempty"`
+}
+
+// Run carries the command out.
+func (c *resultsListCmd) Run(_ context.Context, u *ui) (err error) {
+	r, err := archive.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
+	if c.Format == formatText {
+		fmt.Fprintln(w, strings.Join(append([]string{"run", "scenario", "kernel", "seed", "valid"}, c.Metric...), "\t"))
+	}
+	enc := encoder(u.out)
+	err = r.Entries(func(e *archive.Entry) error {
+		if c.Seed != 0 && e.Seed != c.Seed || c.Invalid && e.Valid {
+			return nil
+		}
+		if c.Format == formatJSON {
+			l := listedRun{Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Seed: e.Seed, Valid: e.Valid, Because: e.Because, Metrics: map[string]float64{}}
+			for _, name := range c.Metric {
+				if v, ok := e.Value(name); ok {
+					l.Metrics[name] = v
+				}
+			}
+			return enc.Encode(l)
+		}
+		valid := "yes"
+		if !e.Valid {
+			valid = "no: " + e.Because
+		}
+		row := []string{result.Short(e.Run), result.Short(e.Scenario), e.Kernel, strconv.FormatUint(e.Seed, 10), valid}
+		for _, name := range c.Metric {
+			row = append(row, cell(e, name))
+		}
+		_, err := fmt.Fprintln(w, strings.Join(row, "\t"))
+		return err
+	})
+	return errors.Join(err, w.Flush())
+}
+
+// cell is a value in a table, and a dash where there is none.
+func cell(e *archive.Entry, name string) string {
+	if v, ok := e.Value(name); ok {
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	}
+	return "–"
+}
+
+type resultsShowCmd struct {
+	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Record  string `arg:"" name:"run" help:"The first digits of a run or digest, as results list and verdicts show them." placeholder:"RUN"`
+	Save    string `help:"Keep it as a file in this directory, for ruleout replay and ruleout report." placeholder:"DIR" type:"path" complete:"dir"`
+}
+
+func (*resultsShowCmd) Help() string {
+	return `Examples:
+
+  ruleout results show results/runs/sweep-incident-small 15f044282240
+  ruleout replay "$(ruleout results show results/runs/sweep-incident-small 15f044282240 --save /tmp)"`
+}
+
+// Run carries the command out.
+func (c *resultsShowCmd) Run(_ context.Context, u *ui) (err error) {
+	r, err := archive.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	record, err := r.Find(c.Record)
+	if err != nil {
+		return err
+	}
+	if c.Save == "" {
+		return u.json(record)
+	}
+	if err := result.CheckDir(c.Save); err != nil {
+		return err
+	}
+	path, err := result.Save(c.Save, record)
+	if err == nil {
+		u.printf("%s\n", path)
+	}
+	return err
+}
+
+type resultsExportCmd struct {
+	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Metric  []string `help:"Metric or counter; may be given again. Without it, all that any record has." placeholder:"NAME"`
+	As      string   `help:"csv or bench, the Go benchmark format." enum:"csv,bench" default:"csv"`
+}
+
+func (*resultsExportCmd) Help() string {
+	return `Values are in base units: seconds, bytes, shares of 1. Invalid runs are left out of bench, and have valid = false in csv.
+
+Examples:
+
+  ruleout results export results/runs/sweep-incident-small --metric http.latency.p99 > p99.csv
+  ruleout results export results/runs/sweep-incident-small --as bench > all.txt && benchstat -row .name all.txt`
+}
+
+// Run carries the command out.
+func (c *resultsExportCmd) Run(_ context.Context, u *ui) (err error) {
+	r, err := archive.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	names := c.Metric
+	if len(names) == 0 {
+		if names, err = allNames(r); err != nil {
+			return err
+		}
+	}
+	if c.As == "bench" {
+		return exportBench(u, r, names)
+	}
+	w := csv.NewWriter(u.out)
+	if err := w.Write(append([]string{"run", "digest", "scenario", "kernel", "seed", "valid"}, names...)); err != nil {
+		return err
+	}
+	err = r.Entries(func(e *archive.Entry) error {
+		row := []string{e.Run, e.Digest, e.Scenario, e.Kernel, strconv.FormatUint(e.Seed, 10), strconv.FormatBool(e.Valid)}
+		for _, name := range names {
+			text := ""
+			if v, ok := e.Value(name); ok {
+				text = strconv.FormatFloat(v, 'g', -1, 64)
+			}
+			row = append(row, text)
+		}
+		return w.Write(row)
+	})
+	w.Flush()
+	return errors.Join(err, w.Error())
+}
+
+// allNames lists what any record has a value of.
+func allNames(r *archive.Reader) ([]string, error) {
+	seen := map[string]bool{}
+	err := r.Entries(func(e *archive.Entry) error {
+		for _, v := range e.Values {
+			seen[v.Name] = true
+		}
+		return nil
+	})
+	names := make([]string, 0, len(seen))
+	for name := range seen {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// exportBench writes a result line a run, https://go.dev/design/14313-benchmark-format.
+func exportBench(u *ui, r *archive.Reader, names []string) error {
+	kernel := ""
+	return r.Entries(func(e *archive.Entry) error {
+		if !e.Valid {
+			return nil
+		}
+		if e.Kernel != kernel {
+			kernel = e.Kernel
+			u.printf("kernel: %s\n", kernel)
+		}
+		u.printf("BenchmarkRun/scenario=%s 1", result.Short(e.Scenario))
+		for _, name := range names {
+			if v, ok := e.Value(name); ok {
+				u.printf(" %s %s", strconv.FormatFloat(v, 'g', -1, 64), name)
+			}
+		}
+		u.printf("\n")
+		return nil
+	})
+}
+
+type resultsMergeCmd struct {
+	Into   string   `help:"Directory of the merged records; one of the shards, or a new one." required:"" placeholder:"DIR" type:"path" complete:"dir"`
+	Shards []string `arg:"" name:"shard" help:"Directories that were --out of the shards." placeholder:"SHARD" complete:"dir"`
+}
+
+func (*resultsMergeCmd) Help() string {
+	return `Each run gets in once. The shards have to be of one campaign, one build and the same kernels.
+
+Examples:
+
+  ruleout results merge --into whole part1 part2 part3 && ruleout verdict whole`
+}
+
+// Run carries the command out.
+func (c *resultsMergeCmd) Run(_ context.Context, u *ui) (err error) {
+	var a *archive.Archive
+	for _, dir := range c.Shards {
+		r, err := archive.Read(dir)
+		if err != nil {
+			return errors.Join(err, a.Close())
+		}
+		id := r.Identity
+		if err := r.Close(); err != nil {
+			return errors.Join(err, a.Close())
+		}
+		if a == nil {
+			if a, err = archive.Open(c.Into, id); err != nil {
+				return err
+			}
+			for _, d := range a.Damages {
+				u.note("%s: %v", c.Into, d)
+			}
+		}
+		if filepath.Clean(dir) == filepath.Clean(c.Into) {
+			continue
+		}
+		added, err := a.Merge(dir)
+		if err != nil {
+			return errors.Join(problem.Wrap(problem.KindOf(err), fmt.Errorf("merge %s: %w", dir, err), problem.HintOf(err)), a.Close())
+		}
+		u.note("%s: %s new", dir, quantity.Plural(int64(added), "record"))
+	}
+	u.printf("%s in %s\n", quantity.Plural(int64(a.Len()), "record"), c.Into)
+	return a.Close()
+}

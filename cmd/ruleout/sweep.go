@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/document"
+	"github.com/ruleout/ruleout/harness/findings"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/sweep"
+)
+
+type sweepCmd struct {
+	Campaign string        `arg:"" help:"Campaign file." placeholder:"CAMPAIGN" complete:"yaml"`
+	Out      string        `help:"Directory of the records (default results/runs/sweep-NAME). A sweep goes on where the last one with it stopped." placeholder:"DIR" type:"path" complete:"dir"`
+	Set      []string      `help:"Change a value of the campaign; may be given again." sep:"none" placeholder:"PATH=VALUE"`
+	Jobs     int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
+	Budget   time.Duration `help:"Begin no run after so long; overrides the campaign's." placeholder:"DURATION"`
+	Shard    string        `help:"Make only part I of N of the runs, to be merged with ruleout results merge." placeholder:"I/N"`
+	All      bool          `help:"Show every case, also those that are ruled out."`
+	Format   string        `help:"Output: text or json, which is JSON Lines: a verdict a line, and then the summary." enum:"text,json" default:"text"`
+}
+
+func (*sweepCmd) Help() string {
+	return `Runs what the hypotheses of a campaign need, until each of them is decided, and judges. Progress goes to standard error.
+Interrupted, or killed, it goes on where it stopped when it is called again.
+
+Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 the campaign is wrong, 3 this machine cannot do it,
+4 a run broke or the budget was too small for a verdict that was expected, 130 interrupted.
+
+Examples:
+
+  ruleout plan scenarios/incident/small.yaml
+  ruleout sweep scenarios/incident/small.yaml
+  ruleout sweep scenarios/incident/small.yaml --budget 10m -j 4
+  ruleout sweep big.yaml --shard 1/3 --out part1`
+}
+
+// Run carries the command out.
+func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
+	plan, source, err := loadCampaign(c.Campaign, c.Set)
+	if err != nil {
+		return err
+	}
+	shard, shards, err := parseShard(c.Shard)
+	if err != nil {
+		return err
+	}
+	if c.Out == "" {
+		c.Out = filepath.Join("results", "runs", "sweep-"+plan.Campaign.Name)
+	}
+	fleet, err := sweep.OpenFleet(ctx, plan.Kernels())
+	if err != nil {
+		return err
+	}
+	tool, err := backend.Tool()
+	if err != nil {
+		return err
+	}
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: tool, Kernels: fleet.Releases(), Source: source})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	for _, d := range a.Damages {
+		u.note("%s: %v", c.Out, d)
+	}
+	u.note("%s", plan.Summary())
+	if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
+		return err
+	}
+	budget := c.Budget
+	if budget == 0 {
+		budget = time.Duration(plan.Campaign.Budget)
+	}
+	teller := &sweepTeller{u: u, began: time.Now()}
+	r, err := sweep.Run(ctx, sweep.Options{
+		Plan: plan, Archive: a, Runner: fleet, Kernels: fleet.Releases(), Workers: orElse(c.Jobs, runtime.NumCPU()),
+		Budget: budget, Shard: shard, Shards: shards, Tell: teller.tell,
+	})
+	teller.end()
+	if r != nil {
+		for _, b := range r.Breaks {
+			u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
+		}
+	}
+	if err != nil {
+		if r != nil {
+			u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), c.Out)
+		}
+		return err
+	}
+	if shards > 1 {
+		u.note("shard %d of %d is done: ruleout results merge --into DIR %s …", shard, shards, c.Out)
+		return nil
+	}
+	f := findings.Of(plan, r.Bench, !r.OverBudget)
+	if err := printFindings(u, f, c.Format, c.All); err != nil {
+		return err
+	}
+	u.note("%s kept in %s: ruleout verdict %s judges again", quantity.Plural(int64(a.Len()), "record"), c.Out, c.Out)
+	switch {
+	case len(r.Breaks) > 0:
+		return status(problem.Invalid)
+	case !f.AsExpected():
+		return status(1)
+	}
+	return nil
+}
+
+// loadCampaign reads a campaign and what it is made of.
+func loadCampaign(path string, set []string) (*campaign.Plan, archive.Source, error) {
+	source := archive.Source{File: path, Set: set}
+	text, err := document.Open(campaign.Format, path)
+	if err != nil {
+		return nil, source, err
+	}
+	source.Text = string(text)
+	plan, err := campaign.Parse(path, text, set, func(name string) (string, []byte, error) {
+		file := name
+		if !filepath.IsAbs(name) {
+			file = filepath.Join(filepath.Dir(path), name)
+		}
+		b, err := document.Open(document.Format{Noun: "scenario"}, file)
+		source.ScenarioFile, source.ScenarioText = file, string(b)
+		return file, b, err
+	})
+	return plan, source, err
+}
+
+func orElse(n, otherwise int) int {
+	if n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+// parseShard reads I/N; nothing is 0 of 0.
+func parseShard(text string) (shard, shards int, err error) {
+	if text == "" {
+		return 0, 0, nil
+	}
+	i, n, ok := strings.Cut(text, "/")
+	shard, errI := strconv.Atoi(i)
+	shards, errN := strconv.Atoi(n)
+	if !ok || errI != nil || errN != nil || shard < 1 || shards < 1 || shard > shards {
+		return 0, 0, problem.Wrap(problem.Usage, fmt.Errorf("--shard %s: not a part", text), "write I/N, such as 1/3 for the first of three")
+	}
+	return shard, shards, nil
+}
+
+// printFindings writes the verdicts to standard output.
+func printFindings(u *ui, f *findings.Findings, format string, all bool) error {
+	if format == formatJSON {
+		enc := encoder(u.out)
+		for _, v := range f.Verdicts {
+			if err := enc.Encode(v); err != nil {
+				return err
+			}
+		}
+		f.Verdicts = nil
+		return enc.Encode(map[string]any{"summary": f})
+	}
+	return f.Text(u.out, outputWidth(u), all)
+}
+
+// outputWidth is that of the terminal, or what fits a mail.
+func outputWidth(u *ui) int {
+	if f, ok := u.out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return min(width, 160)
+		}
+	}
+	return 120
+}
+
+// sweepTeller tells how a sweep goes on: a line now and then, so that a log of it reads well.
+type sweepTeller struct {
+	u     *ui
+	began time.Time
+	last  time.Time
+	state sweep.State
+}
+
+// every is how long there is nothing new in a log.
+const every = 10 * time.Second
+
+func (t *sweepTeller) tell(s sweep.State) {
+	t.state = s
+	if now := time.Now(); now.Sub(t.last) >= every {
+		t.last = now
+		t.line()
+	}
+}
+
+func (t *sweepTeller) end() {
+	if t.state.Made > 0 {
+		t.line()
+	}
+}
+
+func (t *sweepTeller) line() {
+	s := t.state
+	text := fmt.Sprintf("%d of %d cases decided, %s", s.Decided, s.Cases, quantity.Plural(int64(s.Runs), "run"))
+	if s.Rate > 0 {
+		text += fmt.Sprintf(" (%.2f a second)", s.Rate)
+	}
+	if s.Remaining > 0 {
+		text += fmt.Sprintf(", at most about %d to go", s.Remaining)
+		if s.Left > 0 {
+			text += fmt.Sprintf(" (%s)", s.Left.Round(time.Second))
+		}
+	}
+	if s.Broken > 0 {
+		text += fmt.Sprintf(", %d broke", s.Broken)
+	}
+	t.u.note("%7s  %s", time.Since(t.began).Round(time.Second), text)
+}

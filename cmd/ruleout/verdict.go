@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/findings"
+	"github.com/ruleout/ruleout/harness/judge"
+	"github.com/ruleout/ruleout/harness/sweep"
+)
+
+type verdictCmd struct {
+	Results  string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Campaign string   `help:"Judge by this campaign file instead of the one that the sweep ran." placeholder:"CAMPAIGN" type:"path" complete:"yaml"`
+	Set      []string `help:"Change a value of the campaign; may be given again." sep:"none" placeholder:"PATH=VALUE"`
+	All      bool     `help:"Show every case, also those that are ruled out."`
+	Format   string   `help:"Output: text or json, which is JSON Lines." enum:"text,json" default:"text"`
+}
+
+func (*verdictCmd) Help() string {
+	return `Judges the records of a sweep again, without running anything: after merging shards, with another margin, or
+while the sweep goes on.
+
+Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 these are no results.
+
+Examples:
+
+  ruleout verdict results/runs/sweep-incident-small
+  ruleout verdict results/runs/sweep-incident-small --set false-discovery=1%`
+}
+
+// Run carries the command out.
+func (c *verdictCmd) Run(_ context.Context, u *ui) error {
+	plan, bench, err := judgeAgain(c.Results, c.Campaign, c.Set)
+	if err != nil {
+		return err
+	}
+	f := findings.Of(plan, bench, len(bench.Needs(func(int, uint64) bool { return false })) == 0)
+	if err := printFindings(u, f, c.Format, c.All); err != nil {
+		return err
+	}
+	if !f.AsExpected() {
+		return status(1)
+	}
+	return nil
+}
+
+// judgeAgain makes a bench of what an archive has.
+func judgeAgain(dir, file string, set []string) (_ *campaign.Plan, _ *judge.Bench, err error) {
+	r, err := archive.Read(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var plan *campaign.Plan
+	if file != "" {
+		plan, _, err = loadCampaign(file, set)
+	} else {
+		from := r.Identity.Source
+		plan, err = campaign.Parse(from.File, []byte(from.Text), append(append([]string(nil), from.Set...), set...), func(string) (string, []byte, error) {
+			return from.ScenarioFile, []byte(from.ScenarioText), nil
+		})
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	bench, err := judge.New(plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	return plan, bench, sweep.Fill(bench, plan, r.Identity.Kernels, r.Entries)
+}
