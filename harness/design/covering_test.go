@@ -196,6 +196,7 @@ func TestCoveringBeginsWithTheMost(t *testing.T) {
 	rows, err := s.Covering(2, 1)
 	require.NoError(t, err)
 	half := float64(len(seen(rows[:len(rows)/2], 2))) / float64(tuplesOf(s, 2))
+	t.Logf("half of the rows cover %.0f %%", 100*half)
 	assert.Greater(t, half, 0.75)
 }
 

@@ -110,6 +110,37 @@ func TestAgainst(t *testing.T) {
 	assert.InDelta(t, 65, clean.seeds, 0.5)
 }
 
+// TestBlowUpsAreConfirmed shows why a sign test is not all that is asked beside the
+// t-test: a cause that does nothing to 70 % of the seeds, and much to the rest, is a cause.
+func TestBlowUpsAreConfirmed(t *testing.T) {
+	const n = 500
+	r := rand.New(rand.NewPCG(13, 1))
+	var signs, whole int
+	for range n {
+		s := newState(t, failures(Up))
+		var bySign, confirmed bool
+		for s.N() < giveUp {
+			x := 0.3 * r.NormFloat64()
+			if r.Float64() < 0.3 {
+				x += 10
+			}
+			s.Add(Pair{0, x})
+			side := &s.sides[0]
+			bySign = bySign || min(side.above(s.diff, 1), side.past.Above(0.5)) >= 20
+			confirmed = confirmed || s.Evidence().Confirm >= 20
+		}
+		if bySign {
+			signs++
+		}
+		if confirmed {
+			whole++
+		}
+	}
+	t.Logf("confirmed within %d seeds: %.0f %%; with signs alone: %.1f %%", giveUp, 100*float64(whole)/n, 100*float64(signs)/n)
+	assert.Zero(t, signs)
+	assert.Greater(t, whole, n*9/10)
+}
+
 // TestPrice measures how many seeds a verdict takes, and what the guards add to the t-test.
 func TestPrice(t *testing.T) {
 	const n = 200
