@@ -31,11 +31,7 @@ func newDeed(f *scenario.Fault) (deed, error) {
 	case "drop", "delays", "delay", "reorder", "rate", "slot", "loss":
 		var d deed
 		for _, step := range steps(f) {
-			q, err := emulate(&step)
-			if err != nil {
-				return d, err
-			}
-			d.netems = append(d.netems, q)
+			d.netems = append(d.netems, emulate(&step))
 		}
 		return d, nil
 	default:
@@ -51,12 +47,10 @@ func steps(f *scenario.Fault) []scenario.Action {
 	}
 	list := make([]scenario.Action, r.Steps)
 	for i := range list {
-		share := float64(i) / float64(r.Steps-1)
-		list[i] = f.Do
-		if r.Delay > 0 {
-			list[i].Delay += scenario.Duration(share * float64(r.Delay-f.Do.Delay))
+		if list[i] = f.Do; r.Delay > 0 {
+			list[i].Delay = r.DelayAt(f.Do.Delay, i)
 		} else {
-			list[i].Rate += scenario.Rate(share * float64(r.Rate-f.Do.Rate))
+			list[i].Rate = r.RateAt(f.Do.Rate, i)
 		}
 	}
 	return list
@@ -72,7 +66,7 @@ func steps(f *scenario.Fault) []scenario.Action {
 const unhindered = 1 << 62
 
 // emulate is the netem that does one action.
-func emulate(a *scenario.Action) (netem.Qdisc, error) {
+func emulate(a *scenario.Action) netem.Qdisc {
 	q := netem.Qdisc{Limit: slack}
 	switch {
 	case a.Drop:
@@ -114,7 +108,7 @@ func emulate(a *scenario.Action) (netem.Qdisc, error) {
 	if a.InOrder {
 		q.Rate = &netem.Rate{BytesPerSecond: unhindered}
 	}
-	return q, nil
+	return q
 }
 
 // table of a jitter; nil for the uniform one.

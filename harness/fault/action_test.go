@@ -248,3 +248,37 @@ func TestLossModelsLoseTheirShare(t *testing.T) {
 		})
 	}
 }
+
+// A ramp has a netem for each of its values, and the selector says which of them is to have a packet.
+func TestARampGoesThroughItsValuesInTurn(t *testing.T) {
+	for _, c := range []struct {
+		fault string
+		want  []time.Duration // by tenth of the time that it takes
+	}{
+		{"do: {delay: 10ms}, ramp: {over: 900ms, delay: 100ms, steps: 10}", []time.Duration{10 * ms1, 20 * ms1, 30 * ms1, 40 * ms1, 50 * ms1, 60 * ms1, 70 * ms1, 80 * ms1, 90 * ms1, 100 * ms1, 100 * ms1}},
+		{"do: {delay: 90ms}, ramp: {over: 500ms, delay: 10ms, steps: 2}", []time.Duration{90 * ms1, 90 * ms1, 90 * ms1, 90 * ms1, 90 * ms1, 10 * ms1, 10 * ms1}},
+		// A datagram of 4 bytes is a frame of 46: 1 ms at 368 kbit/s.
+		{"do: {rate: 368kbit}, ramp: {over: 200ms, rate: 36.8kbit, steps: 3}", []time.Duration{ms1, 46 * 8 * time.Second / 202400, 10 * ms1, 10 * ms1}},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			l := buildLab(t, "", "name: ramp, from: a, "+c.fault)
+			d := l.datagrams(t, false)
+			start := clock(t) + int64(20*time.Millisecond)
+			require.NoError(t, l.Arm(start, labSeed))
+			var got []time.Duration
+			for i := range c.want {
+				await(t, start+int64(i)*100e6+1e6)
+				got = append(got, d.delays(t, 1)...)
+			}
+			r, because := l.receipts(t)
+			require.Empty(t, because)
+			n := int64(len(c.want))
+			require.Equal(t, result.Receipt{Name: "ramp", Matched: n, Chosen: n, Delivered: n, In: n, Out: n}, counts(r[0]))
+			for i, want := range c.want {
+				require.InDelta(t, float64(want), float64(got[i]), .01*float64(want)+100e3, "value %d", i)
+			}
+		})
+	}
+}
+
+const ms1 = time.Millisecond

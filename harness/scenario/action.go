@@ -14,7 +14,8 @@ type Action struct {
 	Jitter Duration `yaml:"jitter,omitempty" json:"jitter,omitempty" min:"1us" max:"2s"`
 	// Distribution of the jitter; the tables are those of iproute2. Without it, uniform.
 	Distribution Distribution `yaml:"distribution,omitempty" json:"distribution,omitempty" enum:"uniform,normal,pareto,paretonormal"`
-	// Delays is a distribution of your own: so many delays, all equally likely, with what lies between neighbours.
+	// Delays is a distribution of your own: each packet gets one of these delays, all equally likely. One that is written twice is twice
+	// as likely.
 	Delays []Duration `yaml:"delays,omitempty" json:"delays,omitempty" most:"4096"`
 	// InOrder keeps packets with jitter or delays in order: one waits for those before it.
 	InOrder bool `yaml:"in-order,omitempty" json:"in-order,omitempty"`
@@ -72,7 +73,7 @@ type Slot struct {
 	Max Duration `yaml:"max,omitempty" json:"max,omitempty" min:"1us" max:"10s"`
 	// Packets that one slot carries at the most. Without it, no bound.
 	Packets int `yaml:"packets,omitempty" json:"packets,omitempty" min:"1" max:"1000000"`
-	// Bytes that one slot carries at the most. Without it, no bound.
+	// Bytes that one slot carries at the most, the packet that reaches them included. Without it, no bound.
 	Bytes Size `yaml:"bytes,omitempty" json:"bytes,omitempty" min:"64B" max:"1GB"`
 }
 

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -50,9 +49,7 @@ func (v *validation) action(path string, a *Action, link *Link) {
 	case "delays":
 		v.delays(path+".delays", a.Delays)
 	case "slot":
-		if a.Slot.Max > 0 && a.Slot.Max < a.Slot.Min {
-			v.fail(path+".slot.max", fmt.Sprintf("at most %v between slots, but at least %v", a.Slot.Max, a.Slot.Min), "")
-		}
+		v.slot(path+".slot", a.Slot)
 	case "loss":
 		v.loss(path+".loss", a.Loss)
 	case "mtu":
@@ -68,6 +65,8 @@ func (v *validation) delay(path string, a *Action) {
 	switch {
 	case a.Jitter > a.Delay:
 		v.fail(path+".jitter", fmt.Sprintf("a jitter of %v is more than the delay of %v", a.Jitter, a.Delay), "a packet cannot leave before it came")
+	case a.Jitter > mostJitter && (a.Distribution == Pareto || a.Distribution == ParetoNormal):
+		v.fail(path+".jitter", fmt.Sprintf("a standard deviation of %v; with the distribution %s, netem can hold %v", a.Jitter, a.Distribution, Duration(mostJitter)), "")
 	case a.Jitter == 0 && a.Distribution != "":
 		v.fail(path+".distribution", "a distribution of no jitter", "add the key jitter, its standard deviation")
 	case a.Jitter == 0 && a.InOrder:
@@ -75,23 +74,42 @@ func (v *validation) delay(path string, a *Action) {
 	}
 }
 
-// mostSpread is the standard deviation that netem can hold: its jitter is a 32-bit number of nanoseconds.
-const mostSpread = 2e9
+// widest is the span of delays that netem's table can hold: its values are 16 bits, and what they are multiplied by is
+// 31 bits of nanoseconds.
+const widest = 17e9
 
 func (v *validation) delays(path string, list []Duration) {
-	sum, squares := 0., 0.
+	if len(list) < 2 {
+		v.fail(path, "a distribution of fewer than two delays", "for one, write do: {delay: …}")
+		return
+	}
 	for i, d := range list {
 		if at := fmt.Sprintf("%s[%d]", path, i); d < 0 || d > 60e9 {
 			v.fail(at, fmt.Sprintf("delays are 0s to 1m, not %v", d), "")
 			return
 		}
-		sum += float64(d)
-		squares += float64(d) * float64(d)
 	}
-	if n := float64(len(list)); n < 2 {
-		v.fail(path, "a distribution of fewer than two delays", "for one, write do: {delay: …}")
-	} else if spread := math.Sqrt(max(squares/n-sum/n*sum/n, 0)); spread > mostSpread || spread < 64 {
-		v.fail(path, fmt.Sprintf("the standard deviation of these delays is %v; netem can hold 64ns to 2s", Duration(spread)), "")
+	switch least, most := slices.Min(list), slices.Max(list); {
+	case least == most:
+		v.fail(path, fmt.Sprintf("all of these delays are %v", least), fmt.Sprintf("write do: {delay: %v}", least))
+	case most-least > widest:
+		v.fail(path, fmt.Sprintf("these delays are up to %v apart; netem can hold %v", most-least, Duration(widest)), "add the key delay with a fault of its own for what all have in common")
+	}
+}
+
+// mostJitter is what netem can hold, a 31-bit number of nanoseconds, times the standard deviation of iproute2's Pareto tables.
+const mostJitter = 1.75e9
+
+// mostSlotSpan is the greatest difference of two times between slots: the kernel multiplies it by a 32-bit random
+// number in 63 bits (get_slot_next in net/sched/sch_netem.c; widened in 2026).
+const mostSlotSpan = 1<<31 - 1
+
+func (v *validation) slot(path string, s *Slot) {
+	switch {
+	case s.Max > 0 && s.Max < s.Min:
+		v.fail(path+".max", fmt.Sprintf("at most %v between slots, but at least %v", s.Max, s.Min), "")
+	case s.Max-s.Min > mostSlotSpan:
+		v.fail(path+".max", fmt.Sprintf("%v to %v between slots; netem can tell up to %v apart", s.Min, s.Max, Duration(mostSlotSpan)), "")
 	}
 }
 
