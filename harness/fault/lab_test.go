@@ -33,12 +33,12 @@ func newLab(t *testing.T, link string, faults ...string) *lab {
 	return l
 }
 
-func buildLab(t *testing.T, link string, faults ...string) *lab {
+func buildLab(t testing.TB, link string, faults ...string) *lab {
 	t.Helper()
 	return buildCapturingLab(t, Capture{}, link, faults...)
 }
 
-func buildCapturingLab(t *testing.T, c Capture, link string, faults ...string) *lab {
+func buildCapturingLab(t testing.TB, c Capture, link string, faults ...string) *lab {
 	t.Helper()
 	text := "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {}}\nlinks:\n  - {between: [a, b]" + link + "}\n"
 	if len(faults) > 0 {
@@ -51,7 +51,7 @@ func buildCapturingLab(t *testing.T, c Capture, link string, faults ...string) *
 }
 
 // installLab builds any scenario with a link.
-func installLab(t *testing.T, c Capture, text string) *lab {
+func installLab(t testing.TB, c Capture, text string) *lab {
 	t.Helper()
 	s, err := scenario.Parse("lab.yaml", []byte(text), nil)
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func installLab(t *testing.T, c Capture, text string) *lab {
 	return &lab{w, n, w.plan}
 }
 
-func clock(t *testing.T) int64 {
+func clock(t testing.TB) int64 {
 	t.Helper()
 	now, err := monotonic()
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ type datagrams struct {
 	back     flow // as sent by b
 }
 
-func (l *lab) datagrams(t *testing.T, ipv6 bool) *datagrams {
+func (l *lab) datagrams(t testing.TB, ipv6 bool) *datagrams {
 	t.Helper()
 	d := &datagrams{}
 	open := func(node string, port uint16) (fd int, address unix.Sockaddr, raw []byte) {
