@@ -32,6 +32,7 @@ var figures = []figure{
 	{"NODE.cpu.total", "NODE: CPU in all", "share of one CPU that the node used, softirqs included, in the mean", metric.One, true, 0.02, mean, false},
 	{"NODE.runqueue", "NODE: run queue", "tasks of the node that could run or did, in the mean", metric.One, false, 0.1, mean, false},
 	{"NODE.pressure.cpu", "NODE: waiting for CPU", "share of the time in which a task of the node waited for a CPU", metric.One, true, 0.02, mean, false},
+	{"NODE.packets", "NODE: packets received", "packets that arrived at the node over its links", metric.PerSecond, false, 20, perSecond, false},
 	{"NODE.tcp.retrans", "NODE: segments sent again", "TCP retransmissions of the node", metric.PerSecond, false, 1, perSecond, false},
 	{"NODE.accept_queue", "NODE: accept queue, the longest", "connections that waited for the application to take them", metric.One, false, 3, highest, false},
 	{"NODE.sockets.established", "NODE: open connections", "TCP sockets in ESTABLISHED, in the mean", metric.One, false, 2, mean, false},

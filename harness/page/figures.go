@@ -99,6 +99,7 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 		format               unit
 		least                float64 // below which it is not worth a chart
 	}{
+		{"packets", "Packets received", "a second", true, counts, 0},
 		{"tcp.retrans", "Segments sent again", "a second", true, counts, 0},
 		{"runqueue", "Run queue", "tasks that could run or did, in the mean", false, counts, 0.5},
 		{"accept_queue", "Accept queue", "connections that wait for the application to take them", false, counts, 0},

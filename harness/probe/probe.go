@@ -39,6 +39,9 @@ type Options struct {
 	Nodes []Target
 	// Interval of the timeline, 1ms or more; 0 records none.
 	Interval time.Duration
+	// Arrived says how many packets have arrived at each node so far, in the order of Nodes; nil
+	// records none. It is called at each sample, and has to be quick.
+	Arrived func(counts []int64) error
 	// Offsets of the kernel; nil: [LoadOffsets].
 	Offsets *Offsets
 }
@@ -119,6 +122,7 @@ func New(o Options) (_ *Probe, err error) {
 			return nil, fmt.Errorf("record node %s: %w", target.Name, err)
 		}
 		p.undo.Push(n.Close)
+		n.arrivals = o.Arrived != nil
 		p.nodes = append(p.nodes, n)
 		if err := n.baseline(p.tracer); err != nil {
 			return nil, fmt.Errorf("record node %s: %w", target.Name, err)

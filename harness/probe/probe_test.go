@@ -251,6 +251,15 @@ func TestRetransmissionsOfTheTimelineAreThoseOfTheCounter(t *testing.T) {
 	require.EqualValues(t, r.Counters["a"]["Tcp.RetransSegs"], sum)
 }
 
+func TestPacketsAreThoseThatArrivedInTheInterval(t *testing.T) {
+	k := newBench(t)
+	p := k.record(t, 100*time.Millisecond)
+	start(t, p, 300*time.Millisecond)
+	r := wait(t, p)
+	require.Equal(t, []float64{5, 5, 5}, r.Timeline["a.packets"])
+	require.Equal(t, []float64{0, 0, 0}, r.Timeline["b.packets"])
+}
+
 func TestEveryMetricOfTheCatalogueIsThere(t *testing.T) {
 	k := newBench(t)
 	p := k.record(t, 100*time.Millisecond)

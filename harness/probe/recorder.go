@@ -24,6 +24,7 @@ type reading struct {
 	sockets             [len(socketStates)]int64
 	accept              int64
 	retrans             int64
+	arrived             int64 // packets
 }
 
 // sample is what is read at one moment.
@@ -50,15 +51,16 @@ type recorder struct {
 	ticks     [2]ticks // at the ends
 	load1     int64    // of the machine, hundredths
 	pressures [2][][len(resources)]int64
-	queueMax  int64 // of the machine
-	own       int64 // CPU time of the recorder, ns
+	queueMax  int64   // of the machine
+	arrived   []int64 // of the sample being taken, by node
+	own       int64   // CPU time of the recorder, ns
 	late      int64
 }
 
 func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *recorder {
 	r := &recorder{
 		Probe: p, start: start, end: start + int64(duration), interval: int64(p.options.Interval),
-		began: make(chan struct{}), samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
+		arrived: make([]int64, len(p.nodes)), began: make(chan struct{}), samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
 	}
 	all := make([]reading, len(r.samples)*len(p.nodes))
 	for i := range r.samples {
@@ -277,11 +279,17 @@ func (r *recorder) exact() (*sample, error) {
 	t := r.tracer
 	s.at = monotonic()
 	s.softirqs, s.idle, s.queue = t.softirqs(), t.idle(s.at), t.runnable(0, s.at)
+	if r.options.Arrived != nil {
+		if err := r.options.Arrived(r.arrived); err != nil {
+			return nil, fmt.Errorf("count packets: %w", err)
+		}
+	}
 	for i, n := range r.nodes {
 		now := &s.nodes[i]
 		now.softirq, now.stolen = t.softirq(n.number)
 		now.queue = t.runnable(n.number, s.at)
 		now.retrans = t.record(n.number, recordRetrans)
+		now.arrived = r.arrived[i]
 		if n.cpu == nil {
 			continue
 		}

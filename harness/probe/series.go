@@ -69,6 +69,10 @@ var nodeSeries = []struct {
 		func(_ *recorder, _, b *reading, _ float64) float64 { return float64(b.accept) },
 	},
 	{
+		Series{"packets", "1", "packets that arrived at the node in the interval", false}, func(n *node) bool { return n.arrivals },
+		func(_ *recorder, a, b *reading, _ float64) float64 { return float64(b.arrived - a.arrived) },
+	},
+	{
 		Series{"tcp.retrans", "1", "segments retransmitted in the interval, SYN-ACKs apart", false}, nil,
 		func(_ *recorder, a, b *reading, _ float64) float64 { return float64(b.retrans - a.retrans) },
 	},

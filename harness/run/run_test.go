@@ -113,6 +113,13 @@ func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
 	require.Positive(t, rec.Counters["web"]["TcpExt.TCPPureAcks"], "the copies arrived")
 	require.Positive(t, rec.Metrics["web.cpu.total"].Value)
 	require.Len(t, rec.Timeline.Series["web.cpu.total"], 20)
+	for _, node := range []string{"client", "web"} {
+		arrived := 0.
+		for _, n := range rec.Timeline.Series[node+".packets"] {
+			arrived += n
+		}
+		require.InDelta(t, rec.Counters[node]["Ip.InReceives"]+rec.Counters[node]["Ip6.InReceives"], arrived, 3, "those on the wire at the ends apart")
+	}
 
 	require.Len(t, rec.Expect, 3)
 	require.True(t, rec.Expect[0].OK)

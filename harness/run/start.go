@@ -143,6 +143,11 @@ func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
 	for _, n := range r.network.Nodes() {
 		o.Nodes = append(o.Nodes, probe.Target{Name: n.Name, Do: n.Do, Inode: n.Inode(), Group: groups[n.Name]})
 	}
+	names := make([]string, len(o.Nodes))
+	for i, n := range o.Nodes {
+		names[i] = n.Name
+	}
+	o.Arrived = r.wires.Arrived(names)
 	p, err := probe.New(o)
 	if err != nil {
 		return fmt.Errorf("open recorder: %w", err)
