@@ -116,7 +116,7 @@ func (r *selection) wrong() string {
 // that hit, of those with a draw that counts.
 func (r *selection) fill(to *result.Receipt, d draws, sorts bool) {
 	to.Matched, to.Chosen = r.matched, r.chosen
-	if d.burst > 1 {
+	if d.burst > 1 && !d.all() {
 		to.Hits = r.hits
 	}
 	if len(d.limits) == 1 {
