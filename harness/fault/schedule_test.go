@@ -33,14 +33,14 @@ func TestTheKernelKeepsTheSchedule(t *testing.T) {
 			b := newBenchOf(t, s)
 			r, packet := newRunner(b.Program), aFrame(t)
 			r.priority(t, packet) // warm
-			start := monotonic(t) + 200_000
+			start := clock(t) + 200_000
 			b.arm(t, newOrders(uint64(start+int64(f.At)), 1))
 			var in, out, unknown int
 			var chosen []time.Duration
 			for after := int64(0); after < start+40_000_000; {
-				before := monotonic(t)
+				before := clock(t)
 				hit := r.priority(t, packet) == actingBand
-				after = monotonic(t)
+				after = clock(t)
 				if hit && len(chosen) < mostTimes {
 					c, err := b.state.read()
 					require.NoError(t, err)
@@ -88,7 +88,7 @@ func within(f *scenario.Fault, from, to int64) bool {
 func TestTheKernelClimbsTheRamp(t *testing.T) {
 	const unit = scenario.Duration(100 * time.Millisecond) // so long that a look takes a small part of it
 	const over = 14 * unit
-	time.Sleep(max(0, 4*time.Second-time.Duration(monotonic(t)))) // the machine's clock must reach back
+	time.Sleep(max(0, 4*time.Second-time.Duration(clock(t)))) // the machine's clock must reach back
 	for name, c := range map[string]struct {
 		from, to scenario.Share
 		every    scenario.Duration
@@ -115,7 +115,7 @@ func TestTheKernelClimbsTheRamp(t *testing.T) {
 			for _, units := range []float64{.5, 1.5, 3.9, 7, 13.5, 14.5, 18, 19.5, 20.5, 23, 38.5} {
 				since := scenario.Duration(units * float64(unit))
 				_, in, ok := f.Active(since)
-				b.arm(t, newOrders(uint64(monotonic(t)-int64(since)), d.key))
+				b.arm(t, newOrders(uint64(clock(t)-int64(since)), d.key))
 				step := f.Ramp.Step(in)
 				for range 300 {
 					got := r.priority(t, packet)

@@ -158,6 +158,12 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 	}
 	if s.Flow != "" {
 		v.crosses(path+".flow", s.Flow, f)
+		switch flow := v.Flows[s.Flow]; {
+		case s.Packets == ICMPPacket:
+			v.fail(path+".flow", "a flow is TCP and UDP: packets of the class icmp belong to none", "")
+		case s.Packets == Fragment && flow != nil && flow.Port > 0:
+			v.fail(path+".flow", "packets of the class fragment have no ports, and the flow "+s.Flow+" has one", "leave the flow's port out: then its fragments match by their addresses")
+		}
 	}
 	for _, p := range []struct {
 		key  string
@@ -183,7 +189,7 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 		v.fail(path+".nth", fmt.Sprintf("%d is not a multiple of %d: none would be chosen", s.Nth, s.Every), "")
 	case s.Every > 0 && s.First > 0 && s.First < s.Every:
 		v.fail(path+".first", fmt.Sprintf("none of the first %d is a multiple of %d: none would be chosen", s.First, s.Every), "")
-	case s.Burst > 0 && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Chance == nil || *s.Chance == 1):
+	case s.Burst > 0 && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Chance == nil || *s.Chance == 1) && (f.Ramp == nil || f.Ramp.Chance == nil):
 		v.fail(path+".burst", "burst, but every packet is chosen anyway", "it goes with chance, nth, every or first")
 	case s.Burst > 0 && s.Every > 0 && s.Burst >= s.Every:
 		v.fail(path+".burst", fmt.Sprintf("bursts of %d, one every %d packets, are all packets", s.Burst, s.Every), "")
