@@ -17,6 +17,7 @@ import (
 // view is all that a page shows.
 type view struct {
 	Name, About     string
+	Source          string // of what was expected
 	Outcome         outcome
 	Invalid         []string
 	Identity        []string
@@ -92,7 +93,7 @@ func newView(r *result.Record, o report.Options) *view {
 		v.NoCharts = "This build cannot read the scenario in the record, so what was done is not shown."
 		return v
 	}
-	v.About = s.About
+	v.About, v.Source = s.About, s.Source
 	p := plan.New(s, r.Seed)
 	v.done(s, p)
 	list := effect.Of(r, s)

@@ -17,6 +17,7 @@ type Plan struct {
 	Scenario string  `json:"scenario"`
 	Hash     string  `json:"hash"`
 	About    string  `json:"about,omitempty"`
+	Source   string  `json:"source,omitempty"`
 	Seed     uint64  `json:"seed"`
 	Warmup   float64 `json:"warmup"`   // s
 	Duration float64 `json:"duration"` // s
@@ -100,7 +101,7 @@ const mostSpans = 100
 // New makes the plan of a run.
 func New(s *scenario.Scenario, seed uint64) *Plan {
 	p := &Plan{
-		Scenario: s.Name, Hash: s.Hash(), About: s.About, Seed: seed,
+		Scenario: s.Name, Hash: s.Hash(), About: s.About, Source: s.Source, Seed: seed,
 		Warmup: seconds(s.Warmup), Duration: seconds(s.Duration),
 		Nodes: []Node{}, Links: []Link{}, Load: []Load{}, Phases: []Phase{}, Faults: []Fault{}, Expect: []string{},
 	}

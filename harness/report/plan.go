@@ -56,6 +56,9 @@ func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
 	if len(pl.Expect) > 0 {
 		p.line("")
 		p.line("%s", p.paint(text.Bold, "Expected"))
+		for _, l := range wrap(prefix("after ", pl.Source), o.Width-2) {
+			p.line("  %s", l)
+		}
 		for _, e := range pl.Expect {
 			p.line("  %s", e)
 		}

@@ -52,7 +52,7 @@ func php(p *scenario.PHP) string {
 }
 
 func sql(q *scenario.SQL) string {
-	out := fmt.Sprintf("SQL on port %d", q.Port)
+	out := fmt.Sprintf("SQL on port %d, backlog %s", q.Port, quantity.Count(int64(q.Backlog)))
 	if q.Latency != nil {
 		out += ": answers after " + Duration(*q.Latency)
 	}
@@ -99,6 +99,9 @@ func Load(t *scenario.Traffic) string {
 	if h.Keepalive {
 		connections = "connections kept alive"
 	}
+	if h.Probes {
+		connections += " and probed"
+	}
 	if h.Connections > 0 {
 		connections += fmt.Sprintf(", %s at most", quantity.Count(int64(h.Connections)))
 	}
@@ -106,7 +109,14 @@ func Load(t *scenario.Traffic) string {
 	if h.IPv6 {
 		family = " over IPv6"
 	}
-	return fmt.Sprintf("%s asks %s for %s%s, %s; %s; gives up after %s", t.From, t.To, per(h.Rate), family, arrivals, connections, Duration(h.Timeout))
+	how := ""
+	if h.Writes > 1 {
+		how += fmt.Sprintf("; each request in %d writes", h.Writes)
+	}
+	if h.NoDelay {
+		how += "; without Nagle's algorithm"
+	}
+	return fmt.Sprintf("%s asks %s for %s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), family, arrivals, connections, how, Duration(h.Timeout))
 }
 
 // per writes a frequency of pages: 15 pages a second.
