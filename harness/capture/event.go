@@ -21,6 +21,8 @@ type Event struct {
 	Length int
 	// Point is an index into the list of [Points].
 	Point int
+	// Forged says that the fault has made the packet up, and not found it.
+	Forged bool
 	// Data is the first bytes of the frame. It is valid until the next one is read.
 	Data []byte
 }
@@ -33,6 +35,7 @@ const (
 	LengthAt  = 20 // 4 bytes
 	PointAt   = 24 // 2 bytes
 	KeptAt    = 26 // 2 bytes: how much of Data there is
+	ForgedAt  = 28 // 4 bytes: 0 or 1
 	HeaderLen = 32
 )
 
@@ -95,6 +98,7 @@ func parse(b []byte) (Event, error) {
 		ID:      binary.LittleEndian.Uint32(b[IDAt:]),
 		Length:  int(binary.LittleEndian.Uint32(b[LengthAt:])),
 		Point:   int(binary.LittleEndian.Uint16(b[PointAt:])),
+		Forged:  b[ForgedAt] != 0,
 	}
 	kept := int(binary.LittleEndian.Uint16(b[KeptAt:]))
 	if kept > len(b)-HeaderLen || kept > e.Length {

@@ -81,7 +81,7 @@ func (f *wireFile) touches(ctx context.Context) (list []touch, kept []int64, err
 			return nil, nil, err
 		}
 		kept[e.Point]++
-		if p := &f.points[e.Point]; p.Kind == Touched && e.ID != 0 {
+		if p := &f.points[e.Point]; p.Kind == Touched && e.ID != 0 && !e.Forged {
 			list = append(list, touch{p.Side, e.ID, e.Point, e.Ordinal})
 		}
 	}
@@ -116,7 +116,7 @@ func (f *wireFile) write(ctx context.Context, to io.Writer) (int64, error) {
 		key := touch{side: side, id: id}
 		at, _ := slices.BinarySearchFunc(touched, key, touch.compare)
 		for ; at < len(touched) && touched[at].compare(key) == 0; at++ {
-			list = append(list, f.points[touched[at].point].comment(touched[at].ordinal))
+			list = append(list, f.points[touched[at].point].comment(touched[at].ordinal, false))
 		}
 		return list
 	}
@@ -141,7 +141,7 @@ func (f *wireFile) write(ctx context.Context, to io.Writer) (int64, error) {
 		case Sent:
 			o.Comments = comments(p.Side, e.ID)
 		case Touched:
-			o.Comments = []string{p.comment(e.Ordinal)}
+			o.Comments = []string{p.comment(e.Ordinal, e.Forged)}
 		case Received:
 		}
 		if e.ID != 0 {

@@ -42,12 +42,18 @@ func Points(s *scenario.Scenario, link int) []Point {
 		list = append(list, Point{Kind: Sent, Side: side, From: from, To: to}, Point{Kind: Received, Side: side, From: from, To: to})
 		for i := range s.Faults {
 			f := &s.Faults[i]
-			if (f.Link == ends || f.Link == [2]string{ends[1], ends[0]}) && (f.From == "" || f.From == from) {
+			if (f.Link == ends || f.Link == [2]string{ends[1], ends[0]}) && touches(f, from) {
 				list = append(list, Point{Kind: Touched, Side: side, From: from, To: to, Fault: i, fault: f})
 			}
 		}
 	}
 	return list
+}
+
+// touches reports whether a fault of a link touches packets that come from this end, or makes some up: messages about
+// packets that are too long go the other way.
+func touches(f *scenario.Fault, from string) bool {
+	return !f.Do.Down && (f.From == "" || f.From == from || f.Do.MTU > 0 && !f.Do.Silent)
 }
 
 // Name is that of the interface in the file.
@@ -70,13 +76,23 @@ func (p *Point) description() string {
 	case Received:
 		return "packets as they reach " + p.To
 	default:
-		return "packets that the fault touches, before it acts: " + wording.Fault(p.fault)
+		what := "packets that the fault touches, before it acts: "
+		if p.fault.Do.Inject != nil {
+			what = "packets that the fault makes up: "
+		}
+		return what + wording.Fault(p.fault)
 	}
 }
 
-// comment says what a fault does to a packet, the nth of its kind.
-func (p *Point) comment(ordinal uint64) string {
+// comment says what a fault does to a packet, the nth of its kind, or that it has made it up.
+func (p *Point) comment(ordinal uint64, forged bool) string {
 	f := p.fault
+	switch {
+	case forged && f.Do.MTU > 0:
+		return f.Name + ": tells the sender of a packet that was too long"
+	case forged:
+		return f.Name + ": forged"
+	}
 	text := f.Name + ": " + fate(&f.Do, f.Ramp != nil)
 	if ordinal == 0 {
 		return text
@@ -132,8 +148,6 @@ func fate(a *scenario.Action, ramp bool) string {
 			return fmt.Sprintf("longer than %d B, lost without a word", a.MTU)
 		}
 		return fmt.Sprintf("longer than %d B, lost, and its sender told", a.MTU)
-	case "inject":
-		return "forged"
 	}
 	return "touched"
 }

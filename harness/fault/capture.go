@@ -35,19 +35,19 @@ type ring struct {
 	taps []tapped
 }
 
-// tapped is a tap and the counter of what comes by it.
+// tapped is a tap and the counters of what comes by it, which are added.
 type tapped struct {
 	tap
-	seen slot
+	seen []slot
 }
 
 // minRing is the least size of a ring, in bytes.
 const minRing = 64 << 10
 
 // addTaps gives the plan rings and taps.
-func (p *plan) addTaps(s *scenario.Scenario, c Capture) {
+func (p *plan) addTaps(s *scenario.Scenario, c Capture) error {
 	if c.Snap <= 0 || len(s.Links) == 0 {
-		return
+		return nil
 	}
 	next := func() slot { p.counters++; return slot(8 * (p.counters - 1)) }
 	room := int64(minRing)
@@ -62,12 +62,12 @@ func (p *plan) addTaps(s *scenario.Scenario, c Capture) {
 		for i, point := range capture.Points(s, link) {
 			t := tap{ring: r, point: i, lost: next(), snap: snap}
 			d := &p.paths[2*link+point.Side]
-			seen := nothing
+			var seen []slot
 			switch point.Kind {
 			case capture.Sent:
-				d.sent, seen = t, d.boundary(0)
+				d.sent, seen = t, []slot{d.boundary(0)}
 			case capture.Received:
-				d.received, seen = t, d.boundary(d.boundaries()-1)
+				d.received, seen = t, []slot{d.boundary(d.boundaries() - 1)}
 			case capture.Touched:
 				for j := range d.stages {
 					if st := &d.stages[j]; st.fault == point.Fault {
@@ -78,19 +78,28 @@ func (p *plan) addTaps(s *scenario.Scenario, c Capture) {
 			r.taps = append(r.taps, tapped{t, seen})
 		}
 	}
+	for i := range p.paths {
+		for _, st := range p.paths[i].stages {
+			if st.fault >= 0 && !st.choose.tap.on() && !st.forgedTap.on() { // the plan and package capture disagree
+				return fmt.Errorf("fault %s has no point from %s at which it is captured", s.Faults[st.fault].Name, &p.paths[i])
+			}
+		}
+	}
+	return nil
 }
 
-// nothing is the counter of a point that no packet comes by: of a fault that acts on no packets.
-const nothing = ^slot(0)
-
-// watch gives the stage a tap for the packets that its fault touches, and returns their counter.
-func (s *stage) watch(t tap) (seen slot) {
-	if s.track { // it chooses none, it makes them
+// watch gives the stage a tap for the packets that its fault touches or makes up, and returns their counters.
+func (s *stage) watch(t tap) (seen []slot) {
+	if s.forged != nil {
 		s.forgedTap = t
-		return *s.forged
+		s.forgedTap.forged = true
+		seen = append(seen, *s.forged)
 	}
-	s.choose.tap = t
-	return s.choose.chosen
+	if !s.track { // a tracker counts other things there
+		s.choose.tap = t
+		seen = append(seen, s.choose.chosen)
+	}
+	return seen
 }
 
 // defaultMTU is a link's that names none.
@@ -149,8 +158,8 @@ func (w *Wires) Captured(begin int64) (*capture.Taken, []Ring, error) {
 		wire := capture.Wire{Size: size, Room: r.room}
 		for _, t := range r.taps {
 			seen := int64(0)
-			if t.seen != nothing {
-				seen = counted.at(t.seen)
+			for _, c := range t.seen {
+				seen += counted.at(c)
 			}
 			wire.Seen = append(wire.Seen, seen)
 			wire.Lost = append(wire.Lost, counted.at(t.lost))

@@ -19,8 +19,9 @@ import (
 // lab is two hosts, a and b, a link between them and the faults on it.
 type lab struct {
 	*Wires
-	network *topology.Network
-	plan    *plan
+	network  *topology.Network
+	plan     *plan
+	scenario *scenario.Scenario
 }
 
 const labSeed = 7
@@ -63,7 +64,7 @@ func installLab(t testing.TB, c Capture, text string) *lab {
 	w, err := InstallCapturing(ctx, n, s, c)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	return &lab{w, n, w.plan}
+	return &lab{w, n, w.plan, s}
 }
 
 func clock(t testing.TB) int64 {

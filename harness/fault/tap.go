@@ -22,6 +22,8 @@ type tap struct {
 	lost slot
 	// snap is the most bytes that are kept of a packet.
 	snap int
+	// forged says that packets were made up there.
+	forged bool
 }
 
 // on reports whether packets are captured.
@@ -63,7 +65,11 @@ func (a *assembler) tap(t tap, st *state, ordinal func(dst asm.Register)) {
 	a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.RSh.Imm(asm.R0, 1), asm.StoreMem(record, capture.IDAt, asm.R0, asm.Word))
 	a.add(asm.StoreMem(record, capture.LengthAt, length, asm.Word))
 	a.add(asm.Mov.Imm(asm.R0, int32(t.point)), asm.StoreMem(record, capture.PointAt, asm.R0, asm.Half), asm.StoreMem(record, capture.KeptAt, kept, asm.Half))
-	a.add(asm.Mov.Imm(asm.R0, 0), asm.StoreMem(record, capture.HeaderLen-4, asm.R0, asm.Word))
+	forged := int32(0)
+	if t.forged {
+		forged = 1
+	}
+	a.add(asm.Mov.Imm(asm.R0, forged), asm.StoreMem(record, capture.ForgedAt, asm.R0, asm.Word))
 	a.add(asm.JLT.Imm(kept, 1, "submit")) // tells the verifier that it is not 0
 	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, record), asm.Add.Imm(asm.R3, capture.HeaderLen), asm.Mov.Reg(asm.R4, kept))
 	a.add(asm.FnSkbLoadBytes.Call()) // cannot fail: so long is the packet at least

@@ -67,7 +67,9 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 	if err != nil {
 		return nil, err
 	}
-	p.addTaps(s, c)
+	if err := p.addTaps(s, c); err != nil {
+		return nil, err
+	}
 	if len(n.Links()) != len(s.Links) {
 		return nil, fmt.Errorf("the network has %d links, the scenario %d", len(n.Links()), len(s.Links))
 	}
