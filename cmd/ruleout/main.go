@@ -28,6 +28,7 @@ type cli struct {
 	Sweep    sweepCmd    `cmd:"" help:"Test the hypotheses of a campaign, and judge them."`
 	Verdict  verdictCmd  `cmd:"" help:"Judge the records of a sweep again, without running anything."`
 	Results  resultsCmd  `cmd:"" help:"The records of sweeps."`
+	Diff     diffCmd     `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
 	Report   reportCmd   `cmd:"" help:"Make a page, or tables, of records."`
 	Validate validateCmd `cmd:"" help:"Check scenario files without running them."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`

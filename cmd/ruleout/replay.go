@@ -122,20 +122,20 @@ func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, 
 	if err != nil {
 		return nil, err
 	}
-	r := compare(recorded, again)
+	r := compareRecords(recorded, again)
 	if spool != nil && !once {
 		u.note("once more, to capture packets")
 		request.Capture = spool
 		if again, err = backend.Run(ctx, request); err != nil {
 			return nil, err
 		}
-		r.Captured = &capturedRun{spool.Snap(), again.Digest, compare(recorded, again).Differences}
+		r.Captured = &capturedRun{spool.Snap(), again.Digest, compareRecords(recorded, again).Differences}
 	}
 	return r, writeCaptures(ctx, u, spool, request.Scenario, again)
 }
 
-// compare lists in what two records of a run differ.
-func compare(recorded, again *result.Record) *replayed {
+// compareRecords lists in what two records of a run differ.
+func compareRecords(recorded, again *result.Record) *replayed {
 	r := &replayed{
 		Equal: recorded.Digest == again.Digest, Recorded: recorded.Digest, Replayed: again.Digest,
 		SameKey:    recorded.Provenance.Key == again.Provenance.Key,

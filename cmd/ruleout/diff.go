@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/compare"
+	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/sweep"
+	"github.com/ruleout/ruleout/harness/unit"
+)
+
+type diffCmd struct {
+	A         string   `arg:"" help:"Directory of a sweep, a kernel in the store, or a profile (a .yaml file with kernel, set and sysctls)." placeholder:"A"`
+	B         string   `arg:"" help:"The other one." placeholder:"B"`
+	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml"`
+	Seeds     int      `help:"Seeds of each scenario (default ${default})." default:"20" placeholder:"N"`
+	Margin    string   `help:"The smallest change that matters (default ${default})." default:"5%" placeholder:"SHARE"`
+	Out       string   `help:"Directory of the records that are made (default results/runs/diff-A-B); what is there is not run again." placeholder:"DIR" type:"path" complete:"dir"`
+	Jobs      int      `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
+	All       bool     `help:"Show every setting and number that differs."`
+	Format    string   `help:"Output: text, json or markdown." enum:"text,json,markdown" default:"text"`
+}
+
+func (*diffCmd) Help() string {
+	return `Compares two sets of results, or runs the same scenarios with the same seeds on two kernels or under two profiles and compares those.
+Every metric and counter is compared over pairs of runs, with an interval; the share of false changes is kept below 5 %.
+
+Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong; 4 the same build, kernel, scenario and seed gave two
+different results.
+
+Examples:
+
+  ruleout diff 6.1 6.12 scenarios/dup-ack.yaml scenarios/loss.yaml
+  ruleout diff today.yaml hardened.yaml scenarios/*.yaml --seeds 30
+  ruleout diff results/runs/sweep-monday results/runs/sweep-tuesday`
+}
+
+// Run carries the command out.
+func (c *diffCmd) Run(ctx context.Context, u *ui) error {
+	margin, err := unit.ParseShare(c.Margin)
+	if err != nil || margin <= 0 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("--margin %s: not a share above zero", c.Margin), "such as 5%")
+	}
+	var sides [2]compare.Side
+	var settings []compare.Setting
+	switch stored := [2]bool{archive.Is(c.A), archive.Is(c.B)}; {
+	case stored[0] && stored[1]:
+		sides, err = c.stored()
+	case stored[0] || stored[1]:
+		return problem.Wrap(problem.Usage, errors.New("stored results can be compared with stored results only"), "run a sweep of the same campaign for the other side")
+	case len(c.Scenarios) == 0:
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are no directories of sweeps, and there are no scenarios to run on them", c.A, c.B), "name scenario files behind them")
+	default:
+		sides, settings, err = c.make(ctx, u)
+	}
+	if err != nil {
+		return err
+	}
+	found, err := compare.Compare(sides[0], sides[1], compare.Options{Margin: float64(margin)})
+	if err != nil {
+		return err
+	}
+	found.Settings = append(settings, found.Settings...)
+	if found.Pairs == 0 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("no run of %s has a partner in %s", c.A, c.B), "pairs have the same scenario and seed: sweep one campaign on both sides")
+	}
+	if c.Format == formatJSON {
+		err = u.json(found)
+	} else {
+		err = found.Text(u.out, c.Format == "markdown", c.All)
+	}
+	if err == nil && len(found.Alarms) > 0 {
+		err = status(problem.Invalid)
+	}
+	return err
+}
+
+func (c *diffCmd) stored() (sides [2]compare.Side, err error) {
+	for i, dir := range []string{c.A, c.B} {
+		r, err := archive.Read(dir)
+		if err != nil {
+			return sides, err
+		}
+		if sides[i], err = compare.Stored(dir, r); err != nil {
+			return sides, errors.Join(err, r.Close())
+		}
+		if err := r.Close(); err != nil {
+			return sides, err
+		}
+	}
+	return sides, nil
+}
+
+// make runs the scenarios on both sides.
+func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, err error) {
+	var profiles [2]*compare.Profile
+	for i, arg := range []string{c.A, c.B} {
+		if profiles[i], err = profileOf(arg); err != nil {
+			return sides, nil, err
+		}
+	}
+	fleet, err := sweep.OpenFleet(ctx, []string{profiles[0].Kernel, profiles[1].Kernel})
+	if err != nil {
+		return sides, nil, err
+	}
+	jobs, err := c.jobs(profiles, fleet.Releases())
+	if err != nil {
+		return sides, nil, err
+	}
+	if settings, err = differences(profiles); err != nil {
+		return sides, nil, err
+	}
+	tool, err := backend.Tool()
+	if err != nil {
+		return sides, nil, err
+	}
+	if c.Out == "" {
+		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
+	}
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: "diff", Tool: tool, Kernels: fleet.Releases()})
+	if err != nil {
+		return sides, nil, err
+	}
+	last := time.Now()
+	sides, err = compare.Make(ctx, jobs, 1, c.Seeds, orElse(c.Jobs, runtime.NumCPU()), a, fleet, func(done, all int) {
+		if now := time.Now(); now.Sub(last) >= every || done == all {
+			last = now
+			u.note("%d of %d runs", done, all)
+		}
+	})
+	sides[0].Name, sides[1].Name = profiles[0].Name, profiles[1].Name
+	return sides, settings, errors.Join(err, a.Close())
+}
+
+func fileName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '/' || r == ' ' {
+			return '-'
+		}
+		return r
+	}, s)
+}
+
+// profileOf reads a side: a file, or the name of a kernel.
+func profileOf(arg string) (*compare.Profile, error) {
+	if strings.HasSuffix(arg, ".yaml") || strings.HasSuffix(arg, ".yml") {
+		return compare.LoadProfile(arg)
+	}
+	if info, err := os.Stat(arg); err == nil && info.IsDir() {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s is not an archive of a sweep", arg), "give the directory that was --out of ruleout sweep, a kernel or a profile")
+	}
+	return &compare.Profile{Name: arg, Kernel: arg}, nil
+}
+
+// jobs lists each scenario on both sides, the two one behind the other.
+func (c *diffCmd) jobs(profiles [2]*compare.Profile, releases map[string]string) ([]compare.Job, error) {
+	var jobs []compare.Job
+	for _, file := range c.Scenarios {
+		plain, err := loadScenario(file, nil)
+		if err != nil {
+			return nil, err
+		}
+		var hosts []string
+		for name, n := range plain.Nodes {
+			if n.Role != scenario.Router {
+				hosts = append(hosts, name)
+			}
+		}
+		slices.Sort(hosts)
+		for side, p := range profiles {
+			set := p.Settings(hosts)
+			s, err := loadScenario(file, set)
+			if err != nil {
+				return nil, err
+			}
+			values := map[string]string{}
+			for _, one := range set {
+				path, value, _ := strings.Cut(one, "=")
+				values[path] = value
+			}
+			jobs = append(jobs, compare.Job{
+				Side: side, Scenario: plain.Name, Release: releases[p.Kernel],
+				Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: p.Kernel, Set: values},
+			})
+		}
+	}
+	return jobs, nil
+}
+
+// differences lists how the two sides are set differently.
+func differences(profiles [2]*compare.Profile) ([]compare.Setting, error) {
+	list := compare.Profiles(profiles[0], profiles[1])
+	if profiles[0].Kernel == profiles[1].Kernel {
+		return list, nil
+	}
+	store, err := kernel.OpenDefault()
+	if err != nil {
+		return nil, err
+	}
+	var kernels [2]*kernel.Kernel
+	for i, p := range profiles {
+		if p.Kernel == "" {
+			kernels[i], err = store.Default()
+		} else {
+			kernels[i], err = store.Get(p.Kernel)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	more, err := compare.Kernels(kernels[0], kernels[1])
+	return append(list, more...), err
+}
