@@ -1,6 +1,8 @@
 package page
 
 import (
+	"slices"
+
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -11,24 +13,45 @@ type term struct {
 	used       func(r *result.Record, s *scenario.Scenario) bool
 }
 
+// knowledge is what one has to know to understand a fault.
+var knowledge = []struct {
+	text string
+	of   func(f *scenario.Fault) bool
+}{
+	{"A pure ACK is a TCP segment that acknowledges data and carries none. A receiver sends one for every second segment or so.", ofClass(scenario.PureACK, scenario.DupACK)},
+	{"A duplicate ACK equals the one before it. To a sender it means that something arrived, but not what was due: three of them count as a loss (RFC 5681). A sender that uses SACK looks at what the ACK reports instead, and is not misled by copies.", func(f *scenario.Fault) bool {
+		return ofClass(scenario.DupACK)(f) || f.Do.Duplicate > 0 && ofClass(scenario.PureACK, scenario.AnyPacket, scenario.TCPPacket)(f)
+	}},
+	{"The segments are forged: neither end sent them, but they look as if one had. A TCP that gets a segment which does not fit into its window answers with an ACK (RFC 9293, section 3.10.7.4). When the two ends no longer agree on where they are in the conversation, the ACK of each does not fit the window of the other and is answered by another ACK, and so on without end: an ACK loop, which carries nothing and costs both ends the CPU time of every packet. Linux since 4.0 sends at most one such ACK in the time that tcp_invalid_ratelimit says, 500 ms unless set otherwise; 0 takes the brake off.", func(f *scenario.Fault) bool { return f.Do.Inject != nil }},
+	{"SYN and SYN-ACK are the first two segments of a connection. One that is lost is sent again after a second, then after two more, and so on.", ofClass(scenario.SYN, scenario.SYNACK)},
+	{"Nobody is told that the packets vanish. Only timeouts notice.", func(f *scenario.Fault) bool {
+		all := f.Select.Chance == nil || *f.Select.Chance == 1
+		return f.Do.Silent || f.Do.Drop && all && ofClass(scenario.AnyPacket, "")(f)
+	}},
+	{"Real networks lose packets in bursts. Gilbert's and Elliott's model has a good state and a bad one: p and r are the chances of going from one to the other at each packet, 1-h and 1-k those of loss in the bad and in the good one.", func(f *scenario.Fault) bool { return f.Do.Loss != nil && f.Do.Loss.GEModel != nil }},
+	{"Both nodes notice at once that the link has no carrier, as when a cable is pulled.", func(f *scenario.Fault) bool { return f.Do.Down }},
+}
+
+// know says what one has to know to understand a fault, but for what has been told.
+func know(f *scenario.Fault, told map[string]bool) (list []string) {
+	for _, k := range knowledge {
+		if k.of(f) && !told[k.text] {
+			told[k.text] = true
+			list = append(list, k.text)
+		}
+	}
+	return list
+}
+
+// ofClass says whether a fault chooses packets of a class.
+func ofClass(classes ...scenario.Packets) func(*scenario.Fault) bool {
+	return func(f *scenario.Fault) bool {
+		return f.Do.Inject == nil && !f.Do.Down && slices.Contains(classes, f.Select.Packets)
+	}
+}
+
 // terms in the order in which the page uses them.
 var terms = []term{
-	{"pure ACK", "A TCP segment that acknowledges data and carries none. A receiver sends one for every second segment or so.", class(scenario.PureACK, scenario.DupACK)},
-	{"duplicate ACK", "An ACK equal to the one before it. To a sender it means that something arrived, but not what was due: three of them count as a loss (RFC 5681). A sender that uses SACK looks at what the ACK reports instead, and is not misled by copies.", func(r *result.Record, s *scenario.Scenario) bool {
-		return class(scenario.DupACK)(r, s) || action("duplicate")(r, s) && class(scenario.PureACK, scenario.AnyPacket, scenario.TCPPacket)(r, s)
-	}},
-	{"forged segment, ACK loop", "A segment that neither end sent, made up to look as if one had. A TCP that gets a segment which does not fit into its window answers with an ACK (RFC 9293, section 3.10.7.4). When two ends no longer agree on where they are in the conversation, each one's ACK does not fit the other's window, is answered by another ACK, and so on without end: an ACK loop, which carries nothing and costs both ends the CPU time of every packet. Linux since 4.0 sends at most one such ACK in tcp_invalid_ratelimit, 500 ms unless set otherwise; 0 takes the brake off.", action("inject")},
-	{"SYN, SYN-ACK", "The first two segments of a connection. One that is lost is sent again after a second, then after two more, and so on.", class(scenario.SYN, scenario.SYNACK)},
-	{"partition, black hole", "Packets vanish and nobody is told. Only timeouts notice.", func(r *result.Record, s *scenario.Scenario) bool {
-		for i := range s.Faults {
-			d := &s.Faults[i].Do
-			if d.Silent || d.Drop && s.Faults[i].Select.Packets == scenario.AnyPacket && s.Faults[i].Select.Chance != nil && *s.Faults[i].Select.Chance == 1 {
-				return true
-			}
-		}
-		return false
-	}},
-	{"loss models", "Real networks lose packets in bursts. Gilbert's and Elliott's model has a good state and a bad one; p and r are the chances of going from one to the other at each packet, 1-h and 1-k those of loss in the bad and in the good one.", action("loss")},
 	{"softirq", "The part of the kernel that handles packets. Its time belongs to no program: a node can be at its limit while every program on it looks idle.", always},
 	{"run queue", "Tasks that could run or do. More than there are CPUs means that some wait.", always},
 	{"accept queue", "Connections that are established and wait for the application to take them. When it is full, the kernel drops what comes, and clients try again a second later.", func(r *result.Record, _ *scenario.Scenario) bool {
@@ -56,32 +79,6 @@ var terms = []term{
 func always(*result.Record, *scenario.Scenario) bool { return true }
 
 func hasFaults(_ *result.Record, s *scenario.Scenario) bool { return len(s.Faults) > 0 }
-
-// class says whether a fault is about packets of a class.
-func class(classes ...scenario.Packets) func(*result.Record, *scenario.Scenario) bool {
-	return func(_ *result.Record, s *scenario.Scenario) bool {
-		for i := range s.Faults {
-			for _, c := range classes {
-				if s.Faults[i].Select.Packets == c && s.Faults[i].Do.Inject == nil && !s.Faults[i].Do.Down {
-					return true
-				}
-			}
-		}
-		return false
-	}
-}
-
-// action says whether a fault does something.
-func action(kind string) func(*result.Record, *scenario.Scenario) bool {
-	return func(_ *result.Record, s *scenario.Scenario) bool {
-		for i := range s.Faults {
-			if s.Faults[i].Do.Kind() == kind {
-				return true
-			}
-		}
-		return false
-	}
-}
 
 // words are the terms that the page of a record uses.
 func words(r *result.Record, s *scenario.Scenario) (list [][2]string) {

@@ -48,7 +48,13 @@ type done struct {
 	Links  []link
 	Nodes  []plan.Node
 	Load   []string
-	Faults []plan.Fault
+	Faults []did
+}
+
+// did is a fault, with what one has to know to understand it.
+type did struct {
+	plan.Fault
+	Know []string
 }
 
 // link is a link with the faults on it.
@@ -114,7 +120,10 @@ func (v *view) outcome(r *result.Record) {
 }
 
 func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
-	d := &done{Faults: p.Faults}
+	d, told := &done{}, map[string]bool{}
+	for i, f := range p.Faults {
+		d.Faults = append(d.Faults, did{f, know(&s.Faults[i], told)})
+	}
 	for i := range s.Links {
 		l := &s.Links[i]
 		out := link{A: l.Between[0], B: l.Between[1], Does: wording.Link(l)}
@@ -130,10 +139,10 @@ func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
 			d.Nodes = append(d.Nodes, n)
 		}
 	}
-	for i, l := range p.Load {
-		when := wording.Span(scenario.Span{From: 0, To: scenario.Forever})
-		if h := s.Load[i].HTTP; h != nil && h.At != nil {
-			when = wording.Span(scenario.Span{From: *h.At, To: *h.At + h.For})
+	for _, l := range p.Load {
+		when := fmt.Sprintf("from %s s to %s s", plan.TickText(l.Begin), plan.TickText(l.End))
+		if l.Begin == p.Begin() && l.End == p.Duration {
+			when = "all the time"
 		}
 		d.Load = append(d.Load, fmt.Sprintf("%s, %s: %s in the measured window", l.Does, when, quantity.Plural(l.Measured, "request")))
 	}

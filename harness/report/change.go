@@ -73,6 +73,7 @@ func windowTitle(w effect.Window) string {
 // Headlines says the largest changes of a run in a sentence each, at most so many, the largest first.
 func Headlines(list []effect.Comparison, most int) []string {
 	var out []string
+	said := map[string]bool{} // nodes whose CPU time has been
 	for n := 0; len(out) < most; n++ {
 		found := false
 		for i := range list {
@@ -81,6 +82,13 @@ func Headlines(list []effect.Comparison, most int) []string {
 				continue
 			}
 			found = true
+			// Softirqs are part of all CPU time: what moved one moved the other.
+			if node, _, cpu := strings.Cut(c.Changes[n].Series, ".cpu."); cpu {
+				if said[node] {
+					continue
+				}
+				said[node] = true
+			}
 			if len(out) < most {
 				out = append(out, headline(c, &c.Changes[n]))
 			}
