@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
@@ -113,6 +114,9 @@ func (c *Comparison) rows(b *strings.Builder, markdown, all bool) {
 
 // value writes a mean in the unit of its metric.
 func (r *Row) value(v float64) string {
+	if m, ok := metric.Lookup(r.Metric); ok && m.Share {
+		return quantity.Share(v)
+	}
 	switch r.Unit {
 	case "s":
 		return quantity.Seconds(v)
