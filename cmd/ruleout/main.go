@@ -30,8 +30,8 @@ type cli struct {
 	Results  resultsCmd  `cmd:"" help:"The records of sweeps."`
 	Diff     diffCmd     `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
 	Report   reportCmd   `cmd:"" help:"Make a page, or tables, of records."`
-	Validate validateCmd `cmd:"" help:"Check scenario files without running them."`
-	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`
+	Validate validateCmd `cmd:"" help:"Check scenario and campaign files without running them."`
+	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario or campaign files."`
 	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can do, and how to mend what it cannot."`
 	Setup    setupCmd    `cmd:"" help:"Get what is missing: QEMU and a kernel."`
 	Kernel   kernelCmd   `cmd:"" help:"The kernels that scenarios run on."`

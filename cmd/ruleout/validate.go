@@ -3,13 +3,14 @@ package main
 import (
 	"errors"
 
+	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 type validateCmd struct {
-	Files  []string `arg:"" name:"file" help:"Scenario files." placeholder:"FILE" complete:"yaml"`
+	Files  []string `arg:"" name:"file" help:"Scenario and campaign files." placeholder:"FILE" complete:"yaml"`
 	Set    []string `help:"Change a value of every file before it is checked; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
@@ -17,11 +18,13 @@ type validateCmd struct {
 func (*validateCmd) Help() string {
 	return `Every mistake is shown where it is, with the line, what was expected and the nearest valid name. The hash is that of the scenario's meaning: order of keys, comments and the spelling of units do not change it.
 
+A file that has hypotheses is a campaign. It is expanded, so that a mistake in a setting which shows only together with another one is found; ruleout plan says what it comes to.
+
 Exit status: 0 all files are good, 2 one has a mistake or cannot be read.
 
 Examples:
 
-  ruleout validate scenarios/*.yaml
+  ruleout validate scenarios/*.yaml scenarios/incident/*.yaml
   ruleout validate my.yaml --set duration=5s`
 }
 
@@ -29,7 +32,30 @@ Examples:
 type checked struct {
 	File string `json:"file"`
 	Name string `json:"name"`
-	Hash string `json:"hash"`
+	// Hash of a scenario; Campaign says what a campaign comes to.
+	Hash     string         `json:"hash,omitempty"`
+	Campaign *campaign.Size `json:"campaign,omitempty"`
+}
+
+// check reads a file of either kind.
+func (c *validateCmd) check(file string) (checked, error) {
+	text, err := document.Open(document.Format{Noun: "scenario or campaign"}, file)
+	if err != nil {
+		return checked{}, err
+	}
+	if campaign.Is(text) {
+		p, _, err := loadCampaign(file, c.Set)
+		if err != nil {
+			return checked{}, err
+		}
+		size := p.Size()
+		return checked{File: file, Name: p.Campaign.Name, Campaign: &size}, nil
+	}
+	s, err := loadScenario(file, c.Set)
+	if err != nil {
+		return checked{}, err
+	}
+	return checked{File: file, Name: s.Name, Hash: s.Hash()}, nil
 }
 
 // Run carries the command out. All files are checked, whatever is wrong with the first.
@@ -37,7 +63,7 @@ func (c *validateCmd) Run(u *ui) error {
 	good := []checked{}
 	bad := 0
 	for _, file := range c.Files {
-		s, err := loadScenario(file, c.Set)
+		one, err := c.check(file)
 		if err != nil {
 			bad++
 			var list *document.Errors
@@ -48,7 +74,7 @@ func (c *validateCmd) Run(u *ui) error {
 			}
 			continue
 		}
-		good = append(good, checked{File: file, Name: s.Name, Hash: s.Hash()})
+		good = append(good, one)
 	}
 	if c.Format == formatJSON {
 		if err := u.json(good); err != nil {
@@ -56,7 +82,11 @@ func (c *validateCmd) Run(u *ui) error {
 		}
 	} else {
 		for _, g := range good {
-			u.printf("%s: ok, %s %s\n", g.File, g.Name, g.Hash)
+			what := g.Hash
+			if g.Campaign != nil {
+				what = "is a campaign: " + g.Campaign.String()
+			}
+			u.printf("%s: ok, %s %s\n", g.File, g.Name, what)
 		}
 	}
 	if bad > 0 {
@@ -65,19 +95,26 @@ func (c *validateCmd) Run(u *ui) error {
 	return nil
 }
 
-type schemaCmd struct{}
+type schemaCmd struct {
+	Of string `arg:"" optional:"" help:"scenario (the default) or campaign." enum:"scenario,campaign" default:"scenario" placeholder:"KIND"`
+}
 
 func (*schemaCmd) Help() string {
-	return `Editors that know YAML language servers complete and check scenario files with it.
+	return `Editors that know YAML language servers complete and check scenario and campaign files with it.
 
 Examples:
 
-  ruleout schema > scenario.schema.json`
+  ruleout schema > scenario.schema.json
+  ruleout schema campaign > campaign.schema.json`
 }
 
 // Run carries the command out.
-func (*schemaCmd) Run(u *ui) error {
-	schema, err := scenario.Schema()
+func (c *schemaCmd) Run(u *ui) error {
+	of := scenario.Schema
+	if c.Of == "campaign" {
+		of = campaign.Schema
+	}
+	schema, err := of()
 	if err != nil {
 		return err
 	}

@@ -110,21 +110,39 @@ func (p *Plan) Kernels() []string {
 	return list
 }
 
-// Summary says in a line how large the plan is.
-func (p *Plan) Summary() string {
-	plural := func(n int, noun string) string { return quantity.Plural(int64(n), noun) }
-	return fmt.Sprintf("%s in %s: %s on %s, %s", plural(len(p.entries()), "hypothesis"), plural(len(p.Contexts), "context"),
-		plural(len(p.Cases), "case"), plural(len(p.Arms), "arm"), plural(len(p.Controls), "control"))
+// Size is how large a plan is.
+type Size struct {
+	// Hypotheses after expansion; Cases are these in all their contexts, with the placebos.
+	Hypotheses int `json:"hypotheses"`
+	Contexts   int `json:"contexts"`
+	Cases      int `json:"cases"`
+	Placebos   int `json:"placebos"` // of the cases
+	Arms       int `json:"arms"`
+	Controls   int `json:"controls"`
 }
 
-func (p *Plan) entries() []string {
-	var list []string
+// Size counts what is in the plan.
+func (p *Plan) Size() Size {
+	s := Size{Contexts: len(p.Contexts), Cases: len(p.Cases), Arms: len(p.Arms), Controls: len(p.Controls)}
 	seen := map[string]bool{}
-	for _, c := range p.Cases {
-		if !seen[c.Entry] && !c.Placebo() {
+	for i := range p.Cases {
+		switch c := &p.Cases[i]; {
+		case c.Placebo():
+			s.Placebos++
+		case !seen[c.Entry]:
 			seen[c.Entry] = true
-			list = append(list, c.Entry)
+			s.Hypotheses++
 		}
 	}
-	return list
+	return s
 }
+
+// String says it in a line.
+func (s Size) String() string {
+	plural := func(n int, noun string) string { return quantity.Plural(int64(n), noun) }
+	return fmt.Sprintf("%s in %s: %s on %s, %s", plural(s.Hypotheses, "hypothesis"), plural(s.Contexts, "context"),
+		plural(s.Cases, "case"), plural(s.Arms, "arm"), plural(s.Controls, "control"))
+}
+
+// Summary says in a line how large the plan is.
+func (p *Plan) Summary() string { return p.Size().String() }
