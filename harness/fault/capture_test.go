@@ -184,39 +184,37 @@ func TestEveryActionIsCaptured(t *testing.T) {
 		"rate": "{rate: 10mbit}", "slot": "{slot: {min: 1ms}}", "loss": "{loss: {random: 50%}}",
 		"mtu": "{mtu: 100}", "mtu, silent": "{mtu: 100, silent: true}",
 	} {
-		for _, selected := range []string{"{chance: 50%}", "{chance: 50%, burst: 2, per: link}", "{packets: udp}"} {
-			for _, from := range []string{"", "from: a, "} {
-				t.Run(name+", "+from+selected, func(t *testing.T) {
-					l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 20}, "", "name: fault, "+from+"select: "+selected+", do: "+do)
-					require.NoError(t, l.Arm(clock(t), labSeed))
-					d := l.datagrams(t, false)
-					require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)) // DF, and nothing learnt
-					for range 50 {
-						if _, err := unix.Write(d.from, make([]byte, 200)); err != unix.EMSGSIZE { // the news of the one before
-							require.NoError(t, err)
-						}
+		for _, c := range []struct{ from, selected string }{{"", "{chance: 50%}"}, {"from: a, ", "{packets: udp}"}} {
+			t.Run(name+", "+c.from+c.selected, func(t *testing.T) {
+				l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 20}, "", "name: fault, "+c.from+"select: "+c.selected+", do: "+do)
+				require.NoError(t, l.Arm(clock(t), labSeed))
+				d := l.datagrams(t, false)
+				require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)) // DF, and nothing learnt
+				for range 50 {
+					if _, err := unix.Write(d.from, make([]byte, 200)); err != unix.EMSGSIZE { // the news of the one before
+						require.NoError(t, err)
 					}
-					r, _ := l.receipts(t) // the other direction may have nothing to act on
-					list, wire := l.events(t)
-					require.Positive(t, r[0].Chosen)
-					var touched int64
-					for i, point := range capture.Points(l.scenario, 0) {
-						require.EqualValues(t, wire.Seen[i], len(seenAt(list, i)), point.Name())
-						if point.Kind == capture.Touched {
-							touched += wire.Seen[i]
-						}
+				}
+				r, _ := l.receipts(t) // the other direction may have nothing to act on
+				list, wire := l.events(t)
+				require.Positive(t, r[0].Chosen)
+				var touched int64
+				for i, point := range capture.Points(l.scenario, 0) {
+					require.EqualValues(t, wire.Seen[i], len(seenAt(list, i)), point.Name())
+					if point.Kind == capture.Touched {
+						touched += wire.Seen[i]
 					}
-					require.Equal(t, r[0].Chosen+r[0].Messages, touched)
-					forged := 0
-					for _, e := range list {
-						if e.Forged {
-							forged++
-							require.Zero(t, e.ID)
-						}
+				}
+				require.Equal(t, r[0].Chosen+r[0].Messages, touched)
+				forged := 0
+				for _, e := range list {
+					if e.Forged {
+						forged++
+						require.Zero(t, e.ID)
 					}
-					require.EqualValues(t, r[0].Messages, forged)
-				})
-			}
+				}
+				require.EqualValues(t, r[0].Messages, forged)
+			})
 		}
 	}
 }
