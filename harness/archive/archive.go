@@ -201,8 +201,8 @@ func (have Identity) with(id Identity, dir string) (Identity, error) {
 }
 
 // write puts the identity into a file that appears whole or not at all.
-func (id Identity) write(path string) error {
-	b, err := json.MarshalIndent(id, "", " ")
+func (have Identity) write(path string) error {
+	b, err := json.MarshalIndent(have, "", " ")
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}

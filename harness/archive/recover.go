@@ -46,12 +46,13 @@ func (a *Archive) readIndex(size int64) (last Entry, err error) {
 		last = *e
 		return nil
 	})
-	if errors.Is(err, errDamaged) {
+	switch {
+	case errors.Is(err, errDamaged):
 		a.reset() // all of it is made again, from the records
 		sound, last = 0, Entry{}
-	} else if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return last, machine(fmt.Errorf("read index: %w", err))
-	} else {
+	default:
 		for i, s := range k {
 			a.names.number[s] = uint64(i)
 		}

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,10 +67,10 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 
 // hintOf returns what an error says should be written instead.
 func hintOf(err error) string {
-	switch e := err.(type) {
-	case *unit.Slip:
-		return e.Say
-	case *expect.Error:
+	if slip := (*unit.Slip)(nil); errors.As(err, &slip) {
+		return slip.Say
+	}
+	if e := (*expect.Error)(nil); errors.As(err, &e) {
 		return e.Hint
 	}
 	return ""

@@ -179,11 +179,11 @@ func TestLosses(t *testing.T) {
 		for _, n := range needs {
 			for _, seed := range n.Seeds {
 				e := world(p, n.Arm, seed)
-				switch {
-				case n.Arm == p.Cases[0].Treated:
+				switch n.Arm {
+				case p.Cases[0].Treated:
 					e.Valid, e.Because = false, "fault acks: the fault never acted: 0 of 100 packets matched"
 					b.Add(n.Arm, seed, e)
-				case n.Arm == p.Cases[1].Treated:
+				case p.Cases[1].Treated:
 					b.Break(n.Arm, seed)
 				default:
 					b.Add(n.Arm, seed, e)

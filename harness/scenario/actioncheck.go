@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/ruleout/ruleout/harness/unit"
 )
 
 // action checks that a fault does one thing, and that the thing can be done.
@@ -154,7 +152,7 @@ func (s *Segment) TCPFlags() (flags byte, err error) {
 	for _, name := range strings.Split(s.Flags, "+") {
 		i := slices.Index(flagNames, name)
 		if i < 0 {
-			return 0, &unit.Slip{Msg: fmt.Sprintf("unknown flag %s in %s", quote(name), quote(s.Flags)), Say: "flags, joined by +: " + strings.Join(flagNames, ", ")}
+			return 0, fmt.Errorf("unknown flag %s in %s", quote(name), quote(s.Flags))
 		}
 		flags |= 1 << i
 	}
@@ -170,7 +168,7 @@ func (v *validation) inject(path string, in *Inject) {
 	for i := range in.Segments {
 		s, at := &in.Segments[i], fmt.Sprintf("%s.segments[%d]", path, i)
 		if _, err := s.TCPFlags(); err != nil {
-			v.fail(at+".flags", err.Error(), err.(*unit.Slip).Hint())
+			v.fail(at+".flags", err.Error(), "flags, joined by +: "+strings.Join(flagNames, ", "))
 		}
 		if flow != nil && s.To != flow.From && s.To != flow.To {
 			v.fail(at+".to", fmt.Sprintf("%s is not an end of the flow %s", quote(s.To), in.Flow), fmt.Sprintf("to is the end that receives the segment: %s or %s", flow.From, flow.To))
