@@ -45,22 +45,23 @@ func proof(f *scenario.Fault, c result.Receipt) string {
 	out := fmt.Sprintf("%s was to %s, %s. ", f.Name, wording.Fault(f), wording.When(f))
 	switch f.Do.Kind() {
 	case "inject":
-		n := int64(0)
-		for _, s := range c.Forged {
-			n += int64(s.Count)
-		}
-		out += fmt.Sprintf("%s left, of the kinds listed below.", quantity.Plural(n, "forged segment"))
+		out += fmt.Sprintf("%s entered the link, into %s of %s that it had seen open.", quantity.Plural(c.Delivered, "forged segment"),
+			quantity.Plural(c.Chosen, "connection"), quantity.Count(c.Matched))
+		return out + lost(c)
 	case "down":
-		out += fmt.Sprintf("%s met the link while it was down.", quantity.Plural(c.Matched, "packet"))
+		out += fmt.Sprintf("It went down %s; both nodes’ kernels noticed %s.", quantity.Plural(c.Chosen, "time"), quantity.Count(c.Delivered))
 	default:
 		out += matched(f, c) + " " + delivered(f, c)
 	}
-	if c.UnexplainedLoss > 0 {
-		out += fmt.Sprintf(" %s got lost although no fault asked for it.", quantity.Plural(c.UnexplainedLoss, "packet"))
-	} else {
-		out += " Nothing else was lost on its way."
+	return out + lost(c)
+}
+
+// lost says whether something disappeared that no fault asked for.
+func lost(c result.Receipt) string {
+	if c.UnexplainedLoss == 0 {
+		return " Nothing else was lost on its way."
 	}
-	return out
+	return fmt.Sprintf(" %s got lost although no fault asked for it.", quantity.Plural(c.UnexplainedLoss, "packet"))
 }
 
 // matched says how the packets were chosen, and whether chance explains how many.
@@ -107,7 +108,13 @@ func delivered(f *scenario.Fault, c result.Receipt) string {
 		return "It only watched them."
 	case "duplicate":
 		return fmt.Sprintf("The far end of the wire saw %s more than were sent.", quantity.Plural(n, "packet"))
-	case "drop", "loss":
+	case "loss":
+		out := fmt.Sprintf("The far end of the wire missed %s", quantity.Plural(n, "packet"))
+		if len(c.DeliveredInterval) == 2 {
+			out += fmt.Sprintf(", where the model gives %s to %s in 999 of 1000 runs", quantity.Count(c.DeliveredInterval[0]), quantity.Count(c.DeliveredInterval[1]))
+		}
+		return out + "."
+	case "drop":
 		return fmt.Sprintf("The far end of the wire missed %s.", quantity.Plural(n, "packet"))
 	case "corrupt":
 		return fmt.Sprintf("%s arrived damaged.", quantity.Plural(n, "packet"))

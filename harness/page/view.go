@@ -104,7 +104,7 @@ func newView(r *result.Record, o report.Options) *view {
 	v.done(s, p)
 	list := effect.Of(r, s)
 	v.Short = short(r, s, list)
-	for i := range list {
+	for i := range list[:min(len(list), mostComparisons)] {
 		v.Comparisons = append(v.Comparisons, newComparison(&list[i]))
 	}
 	v.Proofs = proofs(r, s)
@@ -168,6 +168,9 @@ type change struct {
 func (c comparison) Length(w effect.Window) string {
 	return quantity.Exact(quantity.Seconds(w.Seconds))
 }
+
+// mostComparisons is how many tables of what moved there are.
+const mostComparisons = 6
 
 // mostChanges is how many figures a table has, besides those of the clients.
 const mostChanges = 12

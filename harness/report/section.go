@@ -56,6 +56,10 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s to %s %s are within chance (99.9 %%)",
 				f.Name, quantity.Count(f.Interval[0]), quantity.Count(f.Interval[1]), what))
 		}
+		if len(f.DeliveredInterval) == 2 {
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s to %s delivered are within its loss model's chance (99.9 %%)",
+				f.Name, quantity.Count(f.DeliveredInterval[0]), quantity.Count(f.DeliveredInterval[1])))
+		}
 		if f.Overlimits > 0 {
 			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue had no room for %s", f.Name, quantity.Plural(f.Overlimits, "packet")))
 		}
