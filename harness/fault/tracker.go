@@ -27,7 +27,7 @@ type tracker struct {
 }
 
 // mostTracked is how many directions of open connections one table holds.
-const mostTracked = 1 << 16
+const mostTracked = 1 << 14
 
 // newTable makes the table that the trackers of both directions share.
 func newTable() (*ebpf.Map, error) {
