@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/forge"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -162,6 +163,10 @@ func (in *injector) inject(start int64, planned time.Duration) error {
 				return err
 			}
 			g := c.segment(d, s.Seq, s.Ack, flags, int(s.Payload))
+			if why := disguise(g, &s); why != "" {
+				in.trouble = append(in.trouble, why)
+				continue
+			}
 			frame := g.Frame()
 			at := now() - start
 			for range s.Count {
@@ -179,6 +184,21 @@ func (in *injector) inject(start int64, planned time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// disguise gives a segment what the scenario says of its window and its age. It says why it cannot.
+func disguise(g *forge.Segment, s *scenario.Segment) string {
+	if s.Window != nil {
+		g.Window = uint16(*s.Window)
+	}
+	if s.Age == 0 {
+		return ""
+	}
+	if g.Timestamps == nil {
+		return fmt.Sprintf("no segment from %s to %s can be %v old: the connection has no timestamps", g.From, g.To, s.Age)
+	}
+	g.Timestamps.Value -= uint32(time.Duration(s.Age) / time.Millisecond) // which is what Linux counts them in
+	return ""
 }
 
 // stop ends the injector; what is planned for later is not done.

@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/forge"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // injectionLab is a lab whose one fault injects what is told into the flow from a to b.
@@ -283,4 +285,35 @@ func TestAnInjectionThatDidNotComeIsMissed(t *testing.T) {
 	require.NoError(t, l.Arm(clock(t)+int64(time.Hour), labSeed))
 	_, because := l.receipts(t)
 	require.Equal(t, []string{"fault forge: it injected 0 times, 1 were asked for"}, because)
+}
+
+// A segment whose timestamp is old is refused (PAWS, RFC 7323, 5), and a connection without timestamps cannot have one.
+func TestForgedSegmentsOfAnAge(t *testing.T) {
+	for _, timestamps := range []bool{true, false} {
+		l := injectionLab(t, timestamps, "segments: [{to: b, payload: 1B, age: 10s}]")
+		s := l.connect(t, false)
+		s.talk(t, 5)
+		_, before := numbers(t, s.b)
+		l.inject(t)
+		_, after := numbers(t, s.b)
+		require.Equal(t, before, after)
+		in := l.injectors[0]
+		if timestamps {
+			require.Empty(t, in.trouble)
+			require.Len(t, in.forged, 1)
+		} else {
+			require.Empty(t, in.forged)
+			require.Len(t, in.trouble, 1)
+			require.Contains(t, in.trouble[0], "can be 10s old: the connection has no timestamps")
+		}
+	}
+}
+
+func TestDisguise(t *testing.T) {
+	zero := 0
+	g := &forge.Segment{Window: 501, Timestamps: &forge.Timestamps{Value: 5, Echo: 7}}
+	require.Empty(t, disguise(g, &scenario.Segment{}))
+	require.Equal(t, &forge.Segment{Window: 501, Timestamps: &forge.Timestamps{Value: 5, Echo: 7}}, g)
+	require.Empty(t, disguise(g, &scenario.Segment{Window: &zero, Age: 10_000_000}))
+	require.Equal(t, &forge.Segment{Timestamps: &forge.Timestamps{Value: 0xffff_fffb, Echo: 7}}, g, "timestamps wrap")
 }

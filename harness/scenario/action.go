@@ -137,6 +137,10 @@ type Segment struct {
 	Ack int `yaml:"ack,omitempty" json:"ack,omitempty" min:"-2147483647" max:"2147483647"`
 	// Payload is the number of bytes that it carries, all of them zeros.
 	Payload Size `yaml:"payload,omitempty" json:"payload,omitempty" min:"1B" max:"1400B"`
+	// Window that it offers, as it stands in the header, not scaled. Without it, that of the segment before it from the same end.
+	Window *int `yaml:"window,omitempty" json:"window,omitempty" min:"0" max:"65535"`
+	// Age makes its timestamp older than that of the segment before it from the same end. The connection has to have timestamps.
+	Age Duration `yaml:"age,omitempty" json:"age,omitempty" min:"1ms" max:"24h"`
 	// Count is how often it is sent, one right behind the other.
 	Count int `yaml:"count,omitempty" json:"count" default:"1" min:"1" max:"1000"`
 }

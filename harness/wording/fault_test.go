@@ -140,6 +140,8 @@ func TestForgedSegments(t *testing.T) {
 		{"to web: ACK, seq what web expects next, ack all that web has sent", scenario.Segment{To: "web"}},
 		{"to web: PSH+ACK with 100 B of payload, seq 1,000,000 ahead of what web expects next, ack 5 behind all that web has sent, 3 times",
 			scenario.Segment{To: "web", Flags: "psh+ack", Payload: 100, Seq: 1_000_000, Ack: -5, Count: 3}},
+		{"to web: ACK, seq what web expects next, ack all that web has sent, window 0, 10 s old",
+			scenario.Segment{To: "web", Window: new(int), Age: 10_000_000_000}},
 	} {
 		require.Equal(t, c.want, wording.Segment(&c.segment))
 	}

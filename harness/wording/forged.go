@@ -34,6 +34,12 @@ func Segment(s *scenario.Segment) string {
 	}
 	fmt.Fprintf(&b, ", seq %s", relative(s.Seq, "what "+s.To+" expects next"))
 	fmt.Fprintf(&b, ", ack %s", relative(s.Ack, "all that "+s.To+" has sent"))
+	if s.Window != nil {
+		fmt.Fprintf(&b, ", window %s", quantity.Count(int64(*s.Window)))
+	}
+	if s.Age > 0 {
+		fmt.Fprintf(&b, ", %s old", Duration(s.Age))
+	}
 	if s.Count > 1 {
 		fmt.Fprintf(&b, ", %s times", quantity.Count(int64(s.Count)))
 	}
