@@ -10,7 +10,7 @@
 // case that was fitted to its own output cannot fail. Where a kernel really does something else than
 // its source says, the scenario says so in its comment, with the commit.
 //
-// The trap: a kernel without what a case is about (see [scenario.Scenario.Since]) is left out of that
+// The trap: a kernel without what a case is about (see [scenario.Scenario.Unfit]) is left out of that
 // case and is shown as left out. It neither agrees nor disagrees.
 package published
 

@@ -71,8 +71,8 @@ func Run(ctx context.Context, cases []Case, machines []Machine, o Options) (*Tab
 }
 
 func attempt(ctx context.Context, c Case, m Machine, seed uint64) *Outcome {
-	if c.Scenario.Old(m.Release) {
-		return &Outcome{Verdict: LeftOut, Because: "since " + c.Scenario.Since}
+	if why := c.Scenario.Unfit(m.Release); why != "" {
+		return &Outcome{Verdict: LeftOut, Because: why}
 	}
 	record, err := m.Runner.Run(ctx, backend.Request{Scenario: c.Scenario, Seed: seed})
 	if err != nil {

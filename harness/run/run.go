@@ -89,7 +89,7 @@ func Prepare(ctx context.Context, o Order, events func(Event)) (_ *Prepared, err
 	if err != nil {
 		return nil, err
 	}
-	if err := young(s); err != nil {
+	if err := fit(s); err != nil {
 		return nil, err
 	}
 	p := &Prepared{canonical: o.Scenario, snap: o.Snap, hash: s.Hash(), scenario: s, teller: newTeller(events), born: monotonic()}
@@ -109,14 +109,15 @@ func Prepare(ctx context.Context, o Order, events func(Event)) (_ *Prepared, err
 	return p, nil
 }
 
-// young refuses a kernel that is older than the scenario.
-func young(s *scenario.Scenario) error {
+// fit refuses a kernel on which the scenario has no meaning.
+func fit(s *scenario.Scenario) error {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		return fmt.Errorf("read the kernel's release: %w", err)
 	}
-	if release := unix.ByteSliceToString(u.Release[:]); s.Old(release) {
-		return problem.Wrap(problem.Machine, fmt.Errorf("%s needs Linux %s, and this is %s", s.Name, s.Since, release),
+	release := unix.ByteSliceToString(u.Release[:])
+	if why := s.Unfit(release); why != "" {
+		return problem.Wrap(problem.Machine, fmt.Errorf("run %s on %s: %s", s.Name, release, why),
 			"choose another kernel with --kernel; ruleout kernel list shows them")
 	}
 	return nil

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -9,13 +10,22 @@ import (
 // releaseName is the part of a kernel's release that says what it can do.
 var releaseName = regexp.MustCompile(`^[0-9]{1,3}\.[0-9]{1,3}$`)
 
-// Old reports whether a kernel, by its release (such as 6.1.0-48-cloud-amd64), is too old for the scenario, by [Scenario.Since].
-func (s *Scenario) Old(release string) bool {
-	if s.Since == "" {
-		return false
+// Unfit says why a scenario has no meaning on a kernel of this release (such as 6.1.0-48-cloud-amd64), by
+// [Scenario.Since] and [Scenario.Until]; it is empty if it has one.
+func (s *Scenario) Unfit(release string) string {
+	switch {
+	case s.Since != "" && older(release, s.Since):
+		return "it has a meaning since Linux " + s.Since
+	case s.Until != "" && older(s.Until, release):
+		return "it has a meaning until Linux " + s.Until
 	}
-	have, want := version(release), version(s.Since)
-	return have[0] < want[0] || have[0] == want[0] && have[1] < want[1]
+	return ""
+}
+
+// older compares two releases, by their first two numbers.
+func older(a, b string) bool {
+	x, y := version(a), version(b)
+	return slices.Compare(x[:], y[:]) < 0
 }
 
 // version takes the first two numbers of a release.

@@ -6,22 +6,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOld(t *testing.T) {
+func TestUnfit(t *testing.T) {
 	for _, c := range []struct {
-		since, release string
-		old            bool
+		since, until, release, want string
 	}{
-		{"", "2.6.32", false},
-		{"6.5", "5.10.0-46-cloud-amd64", true},
-		{"6.5", "6.1.0-48-cloud-amd64", true},
-		{"6.5", "6.4.16", true},
-		{"6.5", "6.5.0", false},
-		{"6.5", "6.12.95+deb12-cloud-amd64", false},
-		{"6.10", "6.5.0", true},
-		{"6.5", "7.2-rc1", false},
+		{"", "", "2.6.32", ""},
+		{"6.5", "", "5.10.0-46-cloud-amd64", "it has a meaning since Linux 6.5"},
+		{"6.5", "", "6.1.0-48-cloud-amd64", "it has a meaning since Linux 6.5"},
+		{"6.5", "", "6.4.16", "it has a meaning since Linux 6.5"},
+		{"6.5", "", "6.5.0", ""},
+		{"6.5", "", "6.12.95+deb12-cloud-amd64", ""},
+		{"6.10", "", "6.5.0", "it has a meaning since Linux 6.10"},
+		{"6.5", "", "7.2-rc1", ""},
+		{"", "6.16", "6.16.12-amd64", ""},
+		{"", "6.16", "6.17.0-amd64", "it has a meaning until Linux 6.16"},
+		{"5.10", "6.16", "7.2.13+deb14-amd64", "it has a meaning until Linux 6.16"},
 	} {
-		s := Scenario{Since: c.since}
-		require.Equal(t, c.old, s.Old(c.release), "%s on %s", c.since, c.release)
+		s := Scenario{Since: c.since, Until: c.until}
+		require.Equal(t, c.want, s.Unfit(c.release), "%s to %s on %s", c.since, c.until, c.release)
 	}
 }
 
@@ -29,6 +31,7 @@ func TestSourceIsNotPartOfTheHash(t *testing.T) {
 	want := parse(t, small).Hash()
 	require.Equal(t, want, parse(t, small, "source=RFC 5681").Hash())
 	require.NotEqual(t, want, parse(t, small, "since=6.5").Hash())
+	require.NotEqual(t, want, parse(t, small, "until=6.5").Hash())
 }
 
 func TestHowARequestIsWrittenIsPartOfTheHash(t *testing.T) {

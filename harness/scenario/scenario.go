@@ -21,6 +21,8 @@ type Scenario struct {
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
 	// Since is the first kernel release on which the scenario has a meaning, such as 6.5. Older ones are refused.
 	Since string `yaml:"since,omitempty" json:"since,omitempty"`
+	// Until is the last kernel release on which the scenario has a meaning. Newer ones are refused.
+	Until string `yaml:"until,omitempty" json:"until,omitempty"`
 	// Machine is the emulated computer; it has a meaning in the vm backend only.
 	Machine Machine `yaml:"machine,omitempty" json:"machine"`
 	// Warmup is how long the load runs before anything is measured.

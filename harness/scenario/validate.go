@@ -62,8 +62,13 @@ func (v *validation) names() {
 	if !scenarioName.MatchString(v.Name) {
 		v.fail("name", fmt.Sprintf("%s is not a scenario's name", quote(v.Name)), "up to 64 letters, digits and dashes, a letter or digit first")
 	}
-	if v.Since != "" && !releaseName.MatchString(v.Since) {
-		v.fail("since", fmt.Sprintf("%s is not a kernel release", quote(v.Since)), "two numbers, such as 6.5")
+	for _, bound := range []struct{ path, release string }{{"since", v.Since}, {"until", v.Until}} {
+		if bound.release != "" && !releaseName.MatchString(bound.release) {
+			v.fail(bound.path, fmt.Sprintf("%s is not a kernel release", quote(bound.release)), "two numbers, such as 6.5")
+		}
+	}
+	if v.Since != "" && v.Until != "" && v.sound("since") && v.sound("until") && older(v.Until, v.Since) {
+		v.fail("until", fmt.Sprintf("no kernel is both since %s and until %s", v.Since, v.Until), "")
 	}
 	if len(v.Nodes) == 0 {
 		v.fail("nodes", "no nodes", "a scenario has one node at least")
