@@ -9,6 +9,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/kernel"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/truth"
 )
 
 type kernelCmd struct {
@@ -33,7 +34,7 @@ type kernelListCmd struct {
 }
 
 func (*kernelListCmd) Help() string {
-	return `The star marks the kernel that runs use when --kernel names none.
+	return `The star marks the kernel that runs use when --kernel names none. Under netem is a fingerprint of what the kernel's network emulator does, known once a run was made on it: kernels with the same one do the same faults.
 
 Examples:
 
@@ -54,6 +55,10 @@ type listed struct {
 	Size       int64    `json:"size"`
 	Default    bool     `json:"default"`
 	Lacks      []string `json:"lacks"` // what scenarios may need and this kernel has not
+	// Netem is the fingerprint of what the kernel's netem does, and Truths are its answers by name; both are
+	// known once a run was made on it.
+	Netem  string            `json:"netem,omitempty"`
+	Truths map[string]string `json:"truths,omitempty"`
 }
 
 // Run carries the command out.
@@ -85,22 +90,36 @@ func (c *kernelListCmd) Run(u *ui) error {
 		for _, f := range lacks {
 			l.Lacks = append(l.Lacks, f.Name)
 		}
+		if r, err := truth.Load(k.Dir); err == nil { // otherwise it was not asked yet
+			l.Netem, l.Truths = r.Fingerprint, map[string]string{}
+			for _, a := range r.Answers {
+				l.Truths[a.Name] = a.Answer
+			}
+		}
 		list = append(list, l)
 	}
 	if c.Format == formatJSON {
 		return u.json(list)
 	}
 	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "  kernel\tflavour\tpackage version\tconfig\tmodules\tsize\tlacks")
+	fmt.Fprintln(w, "  kernel\tflavour\tpackage version\tconfig\tmodules\tsize\tnetem\tlacks")
 	for _, l := range list {
 		mark := " "
 		if l.Default {
 			mark = "*"
 		}
-		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%d\t%d MB\t%s\n",
-			mark, l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), l.Modules, l.Size/1e6, words(l.Lacks))
+		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%d\t%d MB\t%s\t%s\n",
+			mark, l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), l.Modules, l.Size/1e6, fingerprint(l.Netem), words(l.Lacks))
 	}
 	return w.Flush()
+}
+
+// fingerprint is how one is shown in a table.
+func fingerprint(netem string) string {
+	if netem == "" {
+		return "–"
+	}
+	return result.Short(netem)
 }
 
 type kernelPullCmd struct {

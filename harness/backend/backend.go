@@ -11,6 +11,7 @@ import (
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/truth"
 	"github.com/ruleout/ruleout/harness/vm/guest"
 )
 
@@ -42,6 +43,9 @@ func Init() {
 	agent.Main()
 	if guest.IsInit() {
 		guest.Main(func(ctx context.Context, payload []byte, host guest.Host) int {
+			if string(payload) == truth.Payload {
+				return truth.Serve(host)
+			}
 			return run.Serve(ctx, payload, host)
 		}, run.Rehearse)
 	}

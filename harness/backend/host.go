@@ -13,6 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/truth"
 )
 
 // Host makes runs on the machine's own kernel, in real time.
@@ -20,6 +21,7 @@ type Host struct {
 	tool    string
 	release string
 	machine string
+	truths  *truth.Report
 }
 
 // OpenHost makes sure that this machine can do what a run asks of it, by trying, before anything is built.
@@ -44,12 +46,18 @@ func OpenHost() (*Host, error) {
 		return nil, fmt.Errorf("read the kernel's name: %w", err)
 	}
 	h.release = unix.ByteSliceToString(u.Release[:])
+	if h.truths, err = truth.Ask(); err != nil {
+		return nil, fmt.Errorf("host backend: %w", err)
+	}
 	h.machine = fmt.Sprintf("host %s %s", unix.ByteSliceToString(u.Machine[:]), unix.ByteSliceToString(u.Version[:]))
 	return h, nil
 }
 
 // Run makes one run on this machine's kernel. One run at a time: they would disturb one another.
 func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
+	if err := h.truths.Check(req.Scenario); err != nil {
+		return nil, err
+	}
 	order, err := req.order()
 	if err != nil {
 		return nil, err
@@ -60,7 +68,7 @@ func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	record.Time.Wall = time.Since(began).Seconds()
-	p := result.Provenance{Tool: h.tool, Kernel: h.release, Machine: h.machine}
+	p := result.Provenance{Tool: h.tool, Kernel: h.release, Netem: h.truths.Fingerprint, Machine: h.machine}
 	// Real time has no key that determines the outcome; this one names the inputs.
 	p.Key = result.Sum([]byte(p.Tool + "\n" + p.Kernel + "\n" + p.Machine))
 	return record, seal(record, req, NameHost, p)

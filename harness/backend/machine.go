@@ -7,6 +7,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/truth"
 	"github.com/ruleout/ruleout/harness/vm"
 	"github.com/ruleout/ruleout/harness/vm/frame"
 )
@@ -39,11 +40,12 @@ func limits(s *scenario.Scenario) (virtual, wall time.Duration) {
 }
 
 // provenance says what a run came from.
-func (v *VM) provenance(t, prepared *vm.Template) result.Provenance {
+func (v *VM) provenance(t, prepared *vm.Template, truths *truth.Report) result.Provenance {
 	return result.Provenance{
 		Tool:         v.tool,
 		Kernel:       v.kernel.Release,
 		KernelConfig: v.kernel.ConfigHash,
+		Netem:        truths.Fingerprint,
 		QEMU:         v.qemu.Version,
 		Machine:      string(t.Machine()),
 		Template:     t.Hash(),

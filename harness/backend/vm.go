@@ -19,6 +19,7 @@ import (
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/truth"
 	"github.com/ruleout/ruleout/harness/vm"
 )
 
@@ -37,6 +38,7 @@ type VM struct {
 
 	mu        sync.Mutex
 	templates map[machine]*vm.Template
+	truths    *truth.Report // once known
 }
 
 // machine is what a scenario says of the emulated computer.
@@ -176,6 +178,13 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	truths, err := v.Truths(ctx, t, func(text string) { events(run.Event{Kind: run.Build, Text: text}) })
+	if err != nil {
+		return nil, err
+	}
+	if err := truths.Check(req.Scenario); err != nil {
+		return nil, err
+	}
 	began := time.Now()
 	prepared, err := v.prepare(ctx, t, &req)
 	if err != nil {
@@ -222,5 +231,5 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		req.Capture.Take(taken)
 	}
 	record.Time.Wall = time.Since(began).Seconds()
-	return record, errors.Join(err, seal(record, req, NameVM, v.provenance(t, prepared)))
+	return record, errors.Join(err, seal(record, req, NameVM, v.provenance(t, prepared, truths)))
 }

@@ -42,8 +42,11 @@ type Provenance struct {
 	Tool         string `json:"tool"`          // version and hash of the harness build
 	Kernel       string `json:"kernel"`        // release, such as 6.1.0-55-cloud-amd64
 	KernelConfig string `json:"kernel_config"` // sha256:… of the config
-	QEMU         string `json:"qemu,omitempty"`
-	Machine      string `json:"machine"` // the emulated board, or the host
+	// Netem is the fingerprint of the kernel's netem (package truth): where it is another one, the faults are others
+	// too. Records of early builds lack it.
+	Netem   string `json:"netem,omitempty"`
+	QEMU    string `json:"qemu,omitempty"`
+	Machine string `json:"machine"` // the emulated board, or the host
 	// Template and Prepared are "sha256:…" of memory and devices of the machine that was booted, and of
 	// the one in which the scenario was built and started. Equal keys have equal ones: if they
 	// differ, the run was another one before it began. Records of early builds lack them.
