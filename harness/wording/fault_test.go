@@ -80,10 +80,13 @@ func TestEveryKeyIsSaid(t *testing.T) {
 			visit(reflect.ValueOf(part), seen)
 		}
 	}
+	for _, c := range forged {
+		visit(reflect.ValueOf(c.segment), seen)
+	}
 	missing := map[string]bool{}
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[scenario.Select](), reflect.TypeFor[scenario.Action](), reflect.TypeFor[scenario.Ramp](), reflect.TypeFor[scenario.Cell](),
-		reflect.TypeFor[scenario.Slot](), reflect.TypeFor[scenario.Loss](), reflect.TypeFor[scenario.GEModel](), reflect.TypeFor[scenario.StateModel](), reflect.TypeFor[scenario.Inject](),
+		reflect.TypeFor[scenario.Slot](), reflect.TypeFor[scenario.Loss](), reflect.TypeFor[scenario.GEModel](), reflect.TypeFor[scenario.StateModel](), reflect.TypeFor[scenario.Inject](), reflect.TypeFor[scenario.Segment](),
 	} {
 		for i := range typ.NumField() {
 			if name := typ.Name() + "." + typ.Field(i).Name; !seen[name] {
@@ -132,17 +135,20 @@ func TestEveryClassHasAName(t *testing.T) {
 	}
 }
 
+// forged are segments and what is said of them.
+var forged = []struct {
+	want    string
+	segment scenario.Segment
+}{
+	{"to web: ACK, seq what web expects next, ack all that web has sent", scenario.Segment{To: "web"}},
+	{"to web: PSH+ACK with 100 B of payload, seq 1,000,000 ahead of what web expects next, ack 5 behind all that web has sent, 3 times",
+		scenario.Segment{To: "web", Flags: "psh+ack", Payload: 100, Seq: 1_000_000, Ack: -5, Count: 3}},
+	{"to web: ACK, seq what web expects next, ack all that web has sent, window 0, 10 s old",
+		scenario.Segment{To: "web", Window: new(int), Age: 10_000_000_000}},
+}
+
 func TestForgedSegments(t *testing.T) {
-	for _, c := range []struct {
-		want    string
-		segment scenario.Segment
-	}{
-		{"to web: ACK, seq what web expects next, ack all that web has sent", scenario.Segment{To: "web"}},
-		{"to web: PSH+ACK with 100 B of payload, seq 1,000,000 ahead of what web expects next, ack 5 behind all that web has sent, 3 times",
-			scenario.Segment{To: "web", Flags: "psh+ack", Payload: 100, Seq: 1_000_000, Ack: -5, Count: 3}},
-		{"to web: ACK, seq what web expects next, ack all that web has sent, window 0, 10 s old",
-			scenario.Segment{To: "web", Window: new(int), Age: 10_000_000_000}},
-	} {
+	for _, c := range forged {
 		require.Equal(t, c.want, wording.Segment(&c.segment))
 	}
 }
