@@ -19,7 +19,7 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-scenario validate soak bench lint generate clean help go
+.PHONY: build setup kernels test test-scenario validate validate-broken soak bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -39,6 +39,9 @@ test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERN
 validate: $(if $(KERNEL),setup,kernels) ## hold kernels against published results: CASES=… KERNEL=…
 	@bin/ruleout published $(CASES) -j $(JOBS) $(if $(KERNEL),--kernel $(KERNEL),$(foreach s,$(SERIES),--kernel $(firstword $(subst =, ,$(s))))) \
 		$(if $(KERNEL)$(filter-out scenarios/validate,$(CASES)),,--markdown docs/validation.md)
+
+validate-broken: setup ## break each published case, to show that it can fail: CASES=… KERNEL=…
+	@bin/ruleout published $(CASES) --break scenarios/validate/broken.txt -j $(JOBS) $(if $(KERNEL),--kernel $(KERNEL))
 
 soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))

@@ -18,6 +18,7 @@ type publishedCmd struct {
 	Kernel   []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
 	Jobs     int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
 	Seed     uint64   `help:"Seed of the runs (default ${default})." default:"1" placeholder:"N"`
+	Break    string   `help:"File with a change for each case that must make it fail." placeholder:"FILE" type:"path"`
 	Out      string   `help:"Directory for the records." placeholder:"DIR" type:"path" complete:"dir"`
 	Markdown string   `help:"File for the table as a page." placeholder:"FILE" type:"path"`
 	Command  string   `help:"What the page says that makes it." default:"make validate" placeholder:"COMMAND"`
@@ -27,12 +28,15 @@ type publishedCmd struct {
 func (*publishedCmd) Help() string {
 	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each kernel.
 
-Exit status: 0 all kernels agree with all sources, 1 one does not, 4 a run is invalid or left no record.
+With --break every case is changed so that it must fail, to show that it can.
+
+Exit status: 0 all kernels agree with all sources, 1 one does not, 4 a run is invalid or left no record. With --break: 0 every case failed, 1 one agreed all the same.
 
 Examples:
 
   ruleout published scenarios/validate --kernel 5.10 --kernel 6.1
-  ruleout published scenarios/validate/syn-retries.yaml`
+  ruleout published scenarios/validate/syn-retries.yaml
+  ruleout published scenarios/validate --break scenarios/validate/broken.txt`
 }
 
 // Run carries the command out.
@@ -40,6 +44,11 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 	cases, err := published.Load(c.Cases)
 	if err != nil {
 		return err
+	}
+	if c.Break != "" {
+		if cases, err = published.Break(c.Break, cases); err != nil {
+			return err
+		}
 	}
 	if c.Out != "" {
 		if err := result.CheckDir(c.Out); err != nil {
@@ -80,6 +89,16 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 	}
 	if err != nil {
 		return fmt.Errorf("write the table: %w", err)
+	}
+	if c.Break != "" {
+		missed := table.Missed()
+		for _, m := range missed {
+			u.note("agreed although it was broken: %s", m)
+		}
+		if len(missed) > 0 {
+			return status(1)
+		}
+		return nil
 	}
 	switch n := table.Count(); {
 	case n[published.Invalid]+n[published.Failed] > 0:

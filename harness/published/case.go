@@ -19,6 +19,8 @@ type Case struct {
 	// Differs is what the file's comment says of kernels that do otherwise than the source: its paragraph that
 	// begins with "Where kernels differ".
 	Differs string
+	// Change is what was changed so that the case must fail, see [Break].
+	Change string
 }
 
 // Load reads cases: files, and the scenarios in directories, in the order of their names.

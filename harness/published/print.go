@@ -69,7 +69,8 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- Generated: run %s -->\n\n# Validation against published results\n\n", command)
 	fmt.Fprintf(&b, "Every case is a scenario in [scenarios/validate](%s). What is expected comes from the source named, not from an earlier\n"+
-		"run; its comment tells how it is measured, and why where a kernel differs. `%s` makes all of this again.\n\n", links, command)
+		"run; its comment tells how it is measured, and why where a kernel differs. `%s` makes all of this again.\n"+
+		"That a case can fail is shown by `make validate-broken`, which changes each of them as [broken.txt](%s/broken.txt) says.\n\n", links, command, links)
 	fmt.Fprintf(&b, "**%s.** Seed %d. A figure is the left-hand side of what is expected; ✗ marks one that differs, – a kernel on\n"+
 		"which the case has no meaning.\n\n| kernel | release |\n|---|---|\n", t.Summary(), t.Seed)
 	for _, k := range t.Kernels {

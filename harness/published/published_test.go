@@ -171,6 +171,45 @@ func TestShort(t *testing.T) {
 	}
 }
 
+func TestBreak(t *testing.T) {
+	const expect = "expect: [web.Tcp.RetransSegs == 3]\n"
+	dir := write(t, map[string]string{
+		"a.yaml": head + "a\nsource: RFC 1" + body + expect, "b.yaml": head + "b\nsource: RFC 1" + body + expect,
+		"good.txt": "# a comment\n\na: duration=2s\nb: duration=3s\n", "half.txt": "a: duration=2s\n", "odd.txt": "c: duration=2s\n", "wrong.txt": "a: duration=2\nb: duration=3s\n",
+	})
+	cases, err := published.Load([]string{dir})
+	require.NoError(t, err)
+	broken, err := published.Break(filepath.Join(dir, "good.txt"), cases)
+	require.NoError(t, err)
+	require.Len(t, broken, 2)
+	require.Equal(t, "duration=2s", broken[0].Change)
+	require.NotEqual(t, cases[0].Scenario.Hash(), broken[0].Scenario.Hash())
+	for file, want := range map[string]string{"half.txt": "nothing breaks the case b", "odd.txt": ":1: no case and change", "wrong.txt": ":1: ", "none.txt": "no such file"} {
+		_, err := published.Break(filepath.Join(dir, file), cases)
+		require.ErrorContains(t, err, want)
+		require.Equal(t, problem.Usage, problem.KindOf(err))
+	}
+
+	// One fails, as it must; the other agrees with anything.
+	table, err := published.Run(t.Context(), broken, []published.Machine{{Release: "6.1.0", Runner: world(func(name string) (*result.Record, error) {
+		if name == "a" {
+			return met(4), nil
+		}
+		return met(3), nil
+	})}}, published.Options{Jobs: 1})
+	require.NoError(t, err)
+	require.Equal(t, []string{"b on 6.1, with duration=3s"}, table.Missed())
+}
+
+// Each case of this repository has something that breaks it.
+func TestEveryCaseCanBeBroken(t *testing.T) {
+	cases, err := published.Load([]string{"../../scenarios/validate"})
+	require.NoError(t, err)
+	broken, err := published.Break("../../scenarios/validate/broken.txt", cases)
+	require.NoError(t, err)
+	require.Len(t, broken, len(cases))
+}
+
 // The cases of this repository can be read, and each of them says something.
 func TestTheCasesOfThisRepository(t *testing.T) {
 	cases, err := published.Load([]string{"../../scenarios/validate"})

@@ -1,6 +1,7 @@
 package published
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/report"
@@ -50,6 +51,7 @@ type Row struct {
 	File     string     `json:"file"`
 	About    string     `json:"about"`
 	Source   string     `json:"source"`
+	Change   string     `json:"change,omitempty"`  // what was changed so that the case must fail
 	Differs  string     `json:"differs,omitempty"` // what the case says of kernels that do otherwise
 	Expected []string   `json:"expected"`          // the expectations as they are written
 	Outcomes []*Outcome `json:"outcomes"`          // one for each kernel
@@ -68,7 +70,7 @@ func newTable(cases []Case, machines []Machine, seed uint64) *Table {
 		t.Kernels = append(t.Kernels, m.Release)
 	}
 	for _, c := range cases {
-		row := &Row{Name: c.Scenario.Name, File: c.File, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source), Differs: c.Differs, Outcomes: make([]*Outcome, len(machines))}
+		row := &Row{Name: c.Scenario.Name, File: c.File, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source), Differs: c.Differs, Change: c.Change, Outcomes: make([]*Outcome, len(machines))}
 		for _, e := range c.Scenario.Expect {
 			row.Expected = append(row.Expected, string(e))
 		}
@@ -113,4 +115,16 @@ func (t *Table) Count() map[Verdict]int {
 		n[r.Verdict()]++
 	}
 	return n
+}
+
+// Missed lists the cases that agreed with their sources on some kernel although they were broken.
+func (t *Table) Missed() (names []string) {
+	for _, r := range t.Rows {
+		for i, o := range r.Outcomes {
+			if r.Change != "" && o.Verdict == Agrees {
+				names = append(names, fmt.Sprintf("%s on %s, with %s", r.Name, Short(t.Kernels[i]), r.Change))
+			}
+		}
+	}
+	return names
 }
