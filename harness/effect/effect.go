@@ -112,7 +112,7 @@ func Of(r *result.Record, s *scenario.Scenario) []Comparison {
 	for _, a := range actors {
 		calm := func(i int) bool { return busy[i] == 0 || busy[i] == 1 && a.disturbs(i) }
 		c := Comparison{Names: a.names, Kind: a.kind, Windows: g.windows(a, calm)}
-		if len(c.Windows) >= 2 {
+		if len(c.Windows) >= 2 && (a.kind != Load || !a.usual) {
 			c.Changes = g.changes(r, c.Windows, a.once)
 			c.Also = also(a, actors, c.Windows)
 			list = append(list, c)
@@ -124,7 +124,7 @@ func Of(r *result.Record, s *scenario.Scenario) []Comparison {
 // also finds the others that act while a does (for an injection, after it).
 func also(a *actor, actors []*actor, windows []Window) (names []string) {
 	for _, b := range actors {
-		if a == b || b.always {
+		if a == b || b.usual {
 			continue
 		}
 		both, all := 0, 0

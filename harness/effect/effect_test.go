@@ -63,6 +63,8 @@ func TestWindows(t *testing.T) {
 		{"an injection takes no time", "faults: [{name: f, link: [client, web], at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.15, none, none, 0.7},
 		{"another one acts before", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop}, {name: g, link: [client, web], at: 0s, for: 4s, do: corrupt}]", none, 0.45, none, 0.75},
 		{"another one acts all the time", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, do: corrupt}]", 0.15, 0.45, none, 0.75},
+		{"another one acts most of the time", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: 1s, do: corrupt}]", 0.2, 0.45, none, 0.75},
+		{"a load ends before the run", "  - {from: client, to: web, http: {rate: 1/s, at: 0s, for: 9s}}\nfaults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop}]", 0.15, 0.45, none, 0.7},
 		{"an injection has gone before", "faults: [{name: f, link: [client, web], at: 6s, for: 2s, do: drop}, {name: i, link: [client, web], at: 2s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.05, 0.65, none, none},
 	} {
 		t.Run(c.name, func(t *testing.T) {

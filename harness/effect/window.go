@@ -63,28 +63,36 @@ type actor struct {
 	once  bool      // an injection: it acts at a moment, and what it does may go on
 	cover []float64 // of each sample, the share in which it acts
 	first int       // sample in which it acts
-	// always: it acts in all samples, and so is part of the circumstances of all else.
-	always bool
+	// usual: it acts in nine samples of ten, and so is part of the circumstances of all else.
+	usual bool
 }
 
 // place works out in which samples the actor acts.
 func (g grid) place(a *actor) {
 	a.cover = g.cover(a.spans)
-	a.first, a.always = g.n, true
+	a.first = g.n
+	on := 0
 	for i, c := range a.cover {
 		if c > 0 {
 			a.first = min(a.first, i)
 		}
-		a.always = a.always && c >= 0.5
+		if c >= 0.5 {
+			on++
+		}
 	}
+	a.usual = !a.once && 10*on >= 9*g.n
 }
 
-// disturbs says whether a sample is not calm because of it. What an injection has set off may go on to the end.
+// disturbs says whether a sample is not calm because of it: because it acts, or, if it acts most of the time, because it does
+// not. What an injection has set off may go on to the end.
 func (a *actor) disturbs(i int) bool {
 	if a.once {
 		return i >= a.first
 	}
-	return !a.always && a.cover[i] > 0
+	if a.usual {
+		return a.cover[i] < 0.5
+	}
+	return a.cover[i] > 0
 }
 
 // windows sorts the samples around an actor; calm says in which of them nobody else acts.

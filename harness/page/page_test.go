@@ -49,6 +49,7 @@ faults:
   - {name: dup-acks, link: [client, web], from: client, select: {packets: pure-ack, chance: 10%}, do: {duplicate: 3}, phase: storm}
   - {name: flap, link: [client, web], at: 22s, for: 100ms, every: 2s, do: down}
   - {name: late, link: [client, web], from: web, at: 25s, do: {delay: 1ms}, ramp: {over: 4s, delay: 20ms}}
+  - {name: seen, link: [web, db], from: web, select: {packets: dup-ack}, do: watch, at: 12s}
   - {name: loop, link: [web, db], at: 12s, do: {inject: {flow: idle, segments: [{to: web, seq: 1000000}, {to: db, seq: 1000000}]}}}
 `
 
@@ -68,6 +69,7 @@ func made(t *testing.T, samples int) *result.Record {
 			{Name: "dup-acks", Matched: 4121, Chosen: 410, Delivered: 1230, Interval: []int64{348, 477}},
 			{Name: "flap", Matched: 4, Chosen: 4, Delivered: 4},
 			{Name: "late", Matched: 90, Chosen: 90, Delivered: 90},
+			{Name: "seen", Matched: 26_437, Chosen: 26_437, Delivered: 26_437},
 			{Name: "loop", Matched: 3, Chosen: 1, Delivered: 2, Forged: []result.Forged{
 				{At: 12, From: "10.0.1.2:3306", To: "10.0.1.1:40000", Seq: 1_000_001, Ack: 1, Flags: "ack", Count: 1},
 				{At: 12, From: "10.0.1.1:40000", To: "10.0.1.2:3306", Seq: 1_000_001, Ack: 1, Flags: "ack", Count: 1},
@@ -224,7 +226,7 @@ func TestHostileTextIsText(t *testing.T) {
 	r.Provenance = result.Provenance{Tool: evil, Kernel: evil, KernelConfig: evil, QEMU: evil, Machine: evil, Key: evil}
 	r.Digest, r.Run, r.Backend = evil, evil, evil
 	r.Faults = append(r.Faults, result.Receipt{Name: evil})
-	r.Faults[3].Forged[0].From = evil
+	r.Faults[4].Forged[0].From = evil
 	r.Expect = []result.Expectation{{Expr: evil, Error: evil}}
 	r.Counters[evil] = map[string]int64{evil: 5}
 	r.Metrics[evil+".cpu.user"] = result.Metric{Value: 1, Unit: evil}
@@ -303,6 +305,7 @@ func TestShort(t *testing.T) {
 		"On web, TcpExt.TCPRenoRecovery counted 412: times that three duplicate ACKs made a sender without SACK believe in a loss and slow down.",
 		"4,121 packets of that kind came along, and it acted on 410, which is 9.9 % where 10 % was asked for: chance alone gives 348 to 477 in 999 of 1000 runs.",
 		"2 forged segments entered the link, into 1 connection of 3 that it had seen open. Nothing else was lost on its way.",
+		"seen counted 26,437: duplicate ACKs from web, from 12 s to the end.",
 		"It went down 4 times; both nodes’ kernels noticed 4.",
 		"at 12 s, from 10.0.1.2:3306 to 10.0.1.1:40000: ACK, seq 1000001, ack 1",
 		"ACK loop",

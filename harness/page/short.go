@@ -20,7 +20,9 @@ const (
 	mostFailed = 5
 	// mostHeadlines is how many changes are said in a sentence.
 	mostHeadlines = 4
-	// mostFaults is how many faults are.
+	// mostWatched is how many faults that only count are.
+	mostWatched = 3
+	// mostFaults is how many others are.
 	mostFaults = 3
 	// mostGlosses is how many counters that were expected to do something are explained.
 	mostGlosses = 3
@@ -29,13 +31,20 @@ const (
 // short says in a few sentences what was done and what there is to know about what came of it.
 func short(r *result.Record, s *scenario.Scenario, list []effect.Comparison) []string {
 	out := failed(r)
+	n := 0
 	for i := range s.Faults {
-		if i == mostFaults {
-			out = append(out, fmt.Sprintf("And %s, see below.", quantity.Plural(int64(len(s.Faults)-i), "more fault")))
-			break
+		f := &s.Faults[i]
+		if f.Do.Watch {
+			continue
 		}
-		out = append(out, fmt.Sprintf("The fault %s: %s, %s.", s.Faults[i].Name, wording.Fault(&s.Faults[i]), wording.When(&s.Faults[i])))
+		if n++; n <= mostFaults {
+			out = append(out, fmt.Sprintf("The fault %s: %s, %s.", f.Name, wording.Fault(f), wording.When(f)))
+		}
 	}
+	if n > mostFaults {
+		out = append(out, fmt.Sprintf("And %s, see below.", quantity.Plural(int64(n-mostFaults), "more fault")))
+	}
+	out = append(out, watched(r, s)...)
 	if l := r.Load; l.Planned > 0 {
 		sentence := fmt.Sprintf("Of %s, %s were answered", quantity.Plural(l.Planned, "request"), quantity.Count(l.Completed))
 		if l.Completed == l.Planned {
@@ -64,6 +73,20 @@ func failed(r *result.Record) (out []string) {
 			out = append(out, fmt.Sprintf("Expected %s: %s.", e.Expr, e.Error))
 		default:
 			out = append(out, fmt.Sprintf("Expected %s, and it was %s.", e.Expr, report.Expected(r, e)))
+		}
+	}
+	return out
+}
+
+// watched says what faults counted that do nothing else.
+func watched(r *result.Record, s *scenario.Scenario) (out []string) {
+	for i := range s.Faults {
+		f := &s.Faults[i]
+		for _, receipt := range r.Faults {
+			if f.Do.Watch && receipt.Name == f.Name && len(out) < mostWatched {
+				what := strings.TrimPrefix(wording.Fault(f), "watch ")
+				out = append(out, fmt.Sprintf("%s counted %s: %s, %s.", f.Name, quantity.Count(receipt.Chosen), what, wording.When(f)))
+			}
 		}
 	}
 	return out

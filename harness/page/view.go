@@ -178,8 +178,7 @@ const mostChanges = 12
 func newComparison(c *effect.Comparison) comparison {
 	out := comparison{Title: report.ChangesTitle(c), Windows: c.Windows}
 	var rest []string
-	for i := range c.Changes {
-		ch := &c.Changes[i]
+	for i, ch := range report.Ordered(c) {
 		row := change{Label: ch.Label, About: ch.About, Notable: ch.Notable()}
 		for j := range c.Windows {
 			row.Cells = append(row.Cells, ch.String(j))

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/effect"
@@ -12,7 +13,7 @@ import (
 
 const (
 	// mostChanges is how many rows a table of changes has.
-	mostChanges = 8
+	mostChanges = 10
 	// mostComparisons is how many such tables there are.
 	mostComparisons = 4
 )
@@ -29,10 +30,9 @@ func Changes(r *result.Record, s *scenario.Scenario) []Section {
 		for _, w := range c.Windows {
 			sec.Header = append(sec.Header, windowTitle(w))
 		}
-		for i := range c.Changes {
-			change := &c.Changes[i]
+		for _, change := range Ordered(&c) {
 			if !change.Notable() || len(sec.Rows) == mostChanges {
-				break
+				continue
 			}
 			row := []string{change.Label}
 			for j := range c.Windows {
@@ -49,6 +49,26 @@ func Changes(r *result.Record, s *scenario.Scenario) []Section {
 	}
 	return out
 }
+
+// Ordered returns the changes as a table has them: what the clients felt, then the rest, each with the largest first.
+func Ordered(c *effect.Comparison) (list []*effect.Change) {
+	for i := range c.Changes {
+		list = append(list, &c.Changes[i])
+	}
+	slices.SortStableFunc(list, func(a, b *effect.Change) int {
+		switch x, y := felt(a), felt(b); {
+		case x && !y:
+			return -1
+		case y && !x:
+			return 1
+		}
+		return 0
+	})
+	return list
+}
+
+// felt says whether a change is one that clients notice.
+func felt(c *effect.Change) bool { return strings.HasPrefix(c.Series, "http.") }
 
 // ChangesTitle says what a comparison is about: What moved while dup-acks acted.
 func ChangesTitle(c *effect.Comparison) string {
@@ -70,34 +90,42 @@ func windowTitle(w effect.Window) string {
 	return fmt.Sprintf("%s (%s)", w.Name, quantity.Exact(quantity.Seconds(w.Seconds)))
 }
 
-// Headlines says the largest changes of a run in a sentence each, at most so many, the largest first.
+// Headlines says the largest changes of a run in a sentence each, at most so many: those of nodes, the largest first,
+// and then the largest that clients felt.
 func Headlines(list []effect.Comparison, most int) []string {
-	var out []string
-	said := map[string]bool{} // nodes whose CPU time has been
-	for n := 0; len(out) < most; n++ {
-		found := false
-		for i := range list {
-			c := &list[i]
-			if n >= len(c.Changes) || !c.Changes[n].Notable() {
-				continue
+	var clients, out []string
+	for n := 0; len(clients) == 0; n++ {
+		if !forNth(list, n, func(c *effect.Comparison, change *effect.Change) {
+			if felt(change) && len(clients) == 0 {
+				clients = append(clients, headline(c, change))
 			}
-			found = true
-			// Softirqs are part of all CPU time: what moved one moved the other.
-			if node, _, cpu := strings.Cut(c.Changes[n].Series, ".cpu."); cpu {
-				if said[node] {
-					continue
-				}
-				said[node] = true
-			}
-			if len(out) < most {
-				out = append(out, headline(c, &c.Changes[n]))
-			}
-		}
-		if !found {
+		}) {
 			break
 		}
 	}
-	return out
+	said := map[string]bool{} // nodes whose CPU time has been
+	for n := 0; forNth(list, n, func(c *effect.Comparison, change *effect.Change) {
+		node, _, cpu := strings.Cut(change.Series, ".cpu.")
+		// Softirqs are part of all CPU time: what moved one moved the other.
+		if len(out)+len(clients) >= most || felt(change) || cpu && said[node] {
+			return
+		}
+		said[node] = said[node] || cpu
+		out = append(out, headline(c, change))
+	}); n++ {
+	}
+	return append(out, clients...)
+}
+
+// forNth calls f with the nth change of each comparison that has one which is notable, and says whether there was one.
+func forNth(list []effect.Comparison, n int, f func(*effect.Comparison, *effect.Change)) (found bool) {
+	for i := range list {
+		if c := &list[i]; n < len(c.Changes) && c.Changes[n].Notable() {
+			found = true
+			f(c, &c.Changes[n])
+		}
+	}
+	return found
 }
 
 // headline says one change: web, CPU in softirq: 2 % before, 97 % while dup-acks acted, 3 % after.
