@@ -46,9 +46,10 @@ const (
 
 func newPicture(p *plan.Plan, f chart.Frame) *picture {
 	pic := &picture{Warm: f.X(0)}
-	notes := map[string]string{}
+	notes, watches := map[string]string{}, map[string]bool{}
 	for _, fault := range p.Faults {
 		notes[fault.Name] = fault.Does + ", " + fault.When
+		watches[fault.Name] = fault.Watches
 	}
 	loads := p.Tracks(loadColumns)
 	for i, t := range p.Tracks(columns) {
@@ -58,6 +59,11 @@ func newPicture(p *plan.Plan, f chart.Frame) *picture {
 		r := newRow(t)
 		if t.Kind == plan.FaultTrack || t.Kind == plan.InjectTrack {
 			r.Note = notes[t.Name]
+			if watches[t.Name] { // it changes nothing, so nothing in the charts is its doing
+				r.Kind = "watch"
+				pic.Rows = append(pic.Rows, r)
+				continue
+			}
 			pic.Bands = append(pic.Bands, r)
 			pic.Shaded = pic.Shaded || t.Kind == plan.FaultTrack
 			pic.Forging = pic.Forging || t.Kind == plan.InjectTrack

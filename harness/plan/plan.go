@@ -78,6 +78,8 @@ type Fault struct {
 	Spans []Phase   `json:"spans"`          // the first of them; names are empty
 	Ramp  []Step    `json:"ramp,omitempty"` // of each repetition, relative to its beginning
 	Forge []string  `json:"forge,omitempty"`
+	// Watches is whether it only counts.
+	Watches bool `json:"watches,omitempty"`
 
 	fault *scenario.Fault
 }
@@ -147,7 +149,7 @@ func (p *Plan) loads(s *scenario.Scenario, seed uint64) {
 func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {
 	out := Fault{
 		Name: f.Name, Link: f.Link, From: f.From, Does: wording.Fault(f), When: wording.When(f),
-		Times: f.Repetitions(s.Duration), fault: f,
+		Times: f.Repetitions(s.Duration), Watches: f.Do.Watch, fault: f,
 	}
 	spans, _ := f.Spans(s.Duration, mostSpans)
 	for _, span := range spans {
