@@ -30,7 +30,7 @@ var questions = []Question{
 	{"duplicate-refused", "a duplicating netem is refused beside another netem on one device",
 		"ec8e0e3d7ade (6.16): net/sched: Restrict conditions for adding duplicating netems to qdisc tree; taken back by eda0b7f203bb (7.1)", askDuplicate},
 	{"in-order", "jitter with a rate keeps packets in order",
-		"5080f39e8c72 (4.15), a13d31047126 (3.8): netem: rate extension", askOrder},
+		"5080f39e8c72 (4.12): netem: apply correct delay when rate throttling", askOrder},
 	{"loss-models", "the models gemodel and state lose packets as they are said to",
 		"661b79725fea (2.6.39): netem: revised correlated loss generator", askModels},
 	{"limit-drops", "packets beyond the limit are counted as drops, and only as those",
