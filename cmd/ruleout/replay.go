@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ type difference struct {
 }
 
 // Run carries the command out.
-func (c *replayCmd) Run(ctx context.Context, u *ui) error {
+func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 	recorded, err := result.Read(c.Record)
 	if err != nil {
 		return err
@@ -90,7 +91,7 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	defer spool.Close()
+	defer func() { err = errors.Join(err, spool.Close()) }()
 	r, err := c.replay(ctx, u, recorded, request, spool)
 	if err != nil {
 		return err

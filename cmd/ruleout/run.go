@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -42,7 +43,7 @@ Examples:
 }
 
 // Run carries the command out.
-func (c *runCmd) Run(ctx context.Context, u *ui) error {
+func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 	s, err := loadScenario(c.Scenario, c.Set)
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func (c *runCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	defer spool.Close()
+	defer func() { err = errors.Join(err, spool.Close()) }()
 	record, err := backend.Run(ctx, backend.Request{
 		Scenario: s, Set: set, Seed: c.Seed, Backend: c.Backend, Kernel: c.Kernel, Capture: spool, Events: u.event,
 	})
@@ -70,9 +71,7 @@ func (c *runCmd) Run(ctx context.Context, u *ui) error {
 		return err
 	}
 	path = shorten(path)
-	if err := writeCaptures(ctx, u, spool, s, record); err != nil { // the record is safe, whatever becomes of these
-		return err
-	}
+	uncaptured := writeCaptures(ctx, u, spool, s, record) // the record is safe and is told, whatever becomes of these
 	if c.Format == formatText {
 		fmt.Fprintln(u.err) // between what happened and what came of it
 	}
@@ -90,6 +89,9 @@ func (c *runCmd) Run(ctx context.Context, u *ui) error {
 	}
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
+	}
+	if uncaptured != nil {
+		return uncaptured
 	}
 	return ending(record)
 }

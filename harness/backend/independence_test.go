@@ -138,7 +138,6 @@ func TestASecondFaultChangesNoDecisionOfTheFirst(t *testing.T) {
 			same, chosen, later, laterChosen := 0, 0, 0, 0
 			for name, a := range alone {
 				b := both[name]
-				n := 0 // of the flow's data segments
 				for i := range min(len(a), len(b)) {
 					if a[i].at < differ {
 						require.Equal(t, a[i].content, b[i].content)
@@ -150,7 +149,7 @@ func TestASecondFaultChangesNoDecisionOfTheFirst(t *testing.T) {
 					}
 				}
 				da, db := only(a), only(b)
-				for n = range min(len(da), len(db)) {
+				for n := range min(len(da), len(db)) {
 					require.Equal(t, da[n].chosen, db[n].chosen, "%s, data segment %d", name, n)
 					if da[n].at >= differ {
 						later++

@@ -47,9 +47,8 @@ const (
 	verdictShot = 2
 )
 
-// set stores a number in a field of the context, by way of R1. The context must be in
-// ctx, which must not be R1. (6.1's verifier refuses immediate stores there.)
-func (a *assembler) set(ctx asm.Register, field int16, value int32) {
+// set stores a number in a field of the context, by way of R1. (6.1's verifier refuses immediate stores there.)
+func (a *assembler) set(field int16, value int32) {
 	a.add(asm.Mov.Imm(asm.R1, value), asm.StoreMem(ctx, field, asm.R1, asm.Word))
 }
 

@@ -38,7 +38,7 @@ func (b boundary) program(s *state) (*ebpf.Program, error) {
 	if b.forged != nil {
 		a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, forgedMark, "counted"))
 		a.count(s, *b.forged)
-		a.set(ctx, skbMark, 0) // from here on a packet like any other; it has no number
+		a.set(skbMark, 0) // from here on a packet like any other; it has no number
 		a.tap(b.forgedTap, s, nil)
 		a.label("counted")
 	}
@@ -50,7 +50,7 @@ func (b boundary) program(s *state) (*ebpf.Program, error) {
 	case b.next == 0:
 		a.verdict(verdictOK)
 	case !b.numbered:
-		a.set(ctx, skbMark, 0)
+		a.set(skbMark, 0)
 	case !b.entrance:
 		a.unmark()
 	}

@@ -210,8 +210,8 @@ func (m *mtu) answer(a *assembler, st *state, quote, headers int32) {
 	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, headers), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeHead.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, messageEther),
 		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
-	a.set(ctx, skbMark, forgedMark)
-	a.set(ctx, skbPriority, 0)
+	a.set(skbMark, forgedMark)
+	a.set(skbPriority, 0)
 	a.count(st, m.messages)
 	a.add(asm.LoadMapValue(asm.R1, m.back.FD(), 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
 }

@@ -187,7 +187,7 @@ func (s selector) act(a *assembler, st *state) {
 		if s.tap.on() {
 			a.add(asm.LoadMem(asm.R1, ctx, skbMark, asm.Word), asm.Or.Imm(asm.R1, cloneMark), asm.StoreMem(ctx, skbMark, asm.R1, asm.Word))
 		} else {
-			a.set(ctx, skbMark, cloneMark)
+			a.set(skbMark, cloneMark)
 		}
 		for range s.clones {
 			a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
@@ -195,6 +195,6 @@ func (s selector) act(a *assembler, st *state) {
 	case s.bands > 1:
 		a.add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord), asm.Add.Imm(asm.R1, actingBand), asm.StoreMem(ctx, skbPriority, asm.R1, asm.Word))
 	case s.bands == 1:
-		a.set(ctx, skbPriority, actingBand)
+		a.set(skbPriority, actingBand)
 	}
 }
