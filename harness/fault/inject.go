@@ -4,8 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"sync/atomic"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -32,11 +32,12 @@ type injector struct {
 	table *ebpf.Map
 	doors [2]*door // by the side of the link from which packets come
 
-	alarm   *os.File
-	stopped atomic.Bool
-	done    chan struct{}
+	// stop ends the injector, once it is armed; what is planned for later is not done.
+	stop func() error
+	done chan struct{}
 	// What it did; to be read once done is closed.
 	rounds          int
+	late            time.Duration // the most, of the first segment of a round
 	matched, chosen int64
 	sent            [2]int64 // by side
 	forged          []result.Forged
@@ -94,47 +95,36 @@ func (d *door) Close() error { return unix.Close(d.fd) }
 
 // arm sets the alarm for all times to come. start is that of the measured window, on CLOCK_MONOTONIC.
 func (in *injector) arm(start int64) error {
-	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	a, err := newAlarm()
 	if err != nil {
-		return fmt.Errorf("create timer: %w", err)
+		return err
 	}
-	in.alarm, in.done = os.NewFile(uintptr(fd), "timer"), make(chan struct{})
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) // see outage.begin
+	in.done = make(chan struct{})
 	go func() {
 		defer close(in.done)
-		for _, t := range in.times {
-			if err := in.wait(start + int64(t.From)); err != nil {
-				if !in.stopped.Load() { // or else the timer was closed
-					in.failed = err
-				}
-				return
-			}
-			if err := in.inject(start, time.Duration(t.From)); err != nil {
-				in.failed = err
-				return
-			}
-			in.rounds++
-		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		in.failed = in.act(a, start)
 	}()
+	in.stop = sync.OnceValue(func() error {
+		err := a.cancel()
+		<-in.done
+		return errors.Join(err, a.Close(), in.failed)
+	})
 	return nil
 }
 
-// wait waits for a time in ns of CLOCK_MONOTONIC. (Go's own timers may be 1 ms late.) It fails when
-// the alarm is closed.
-func (in *injector) wait(at int64) error {
-	raw, err := in.alarm.SyscallConn() // holds on to the descriptor, which stop may close meanwhile
-	if err == nil {
-		var refused error
-		err = raw.Control(func(fd uintptr) {
-			when := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // a time of 0 would stop the timer
-			refused = unix.TimerfdSettime(int(fd), unix.TFD_TIMER_ABSTIME, &when, nil)
-		})
-		err = errors.Join(err, refused)
-	}
-	if err != nil {
-		return fmt.Errorf("set timer: %w", err)
-	}
-	if _, err := in.alarm.Read(make([]byte, 8)); err != nil {
-		return fmt.Errorf("wait for timer: %w", err)
+// act injects at all times to come, until the alarm is cancelled.
+func (in *injector) act(a *alarm, start int64) error {
+	for _, t := range in.times {
+		if rang, err := a.await(start + int64(t.From)); err != nil || !rang {
+			return err
+		}
+		if err := in.inject(start, time.Duration(t.From)); err != nil {
+			return err
+		}
+		in.rounds++
 	}
 	return nil
 }
@@ -151,6 +141,7 @@ func (in *injector) inject(start int64, planned time.Duration) error {
 	in.matched += int64(len(open))
 	open = open[:min(len(open), in.fault.Do.Inject.Connections)]
 	in.chosen += int64(len(open))
+	first := true
 	for i := range open {
 		c := &open[i]
 		for _, s := range in.fault.Do.Inject.Segments {
@@ -168,7 +159,14 @@ func (in *injector) inject(start int64, planned time.Duration) error {
 				continue
 			}
 			frame := g.Frame()
-			at := now() - start
+			now, err := monotonic()
+			if err != nil {
+				return err
+			}
+			at := time.Duration(now - start)
+			if first {
+				in.late, first = max(in.late, at-planned), false
+			}
 			for range s.Count {
 				if err := in.doors[c[d].side].send(frame); err != nil {
 					return fmt.Errorf("send a forged segment to %s: %w", g.To, err)
@@ -177,7 +175,7 @@ func (in *injector) inject(start int64, planned time.Duration) error {
 			}
 			if len(in.forged) < mostForged {
 				in.forged = append(in.forged, result.Forged{
-					At: time.Duration(at).Seconds(), From: g.From.String(), To: g.To.String(),
+					At: at.Seconds(), From: g.From.String(), To: g.To.String(),
 					Seq: g.Seq, Ack: g.Ack, Flags: s.Flags, Payload: g.Payload, Count: s.Count,
 				})
 			}
@@ -199,24 +197,4 @@ func disguise(g *forge.Segment, s *scenario.Segment) string {
 	}
 	g.Timestamps.Value -= uint32(time.Duration(s.Age) / time.Millisecond) // which is what Linux counts them in
 	return ""
-}
-
-// stop ends the injector; what is planned for later is not done.
-func (in *injector) stop() error {
-	if in.alarm == nil {
-		return nil
-	}
-	if in.stopped.Swap(true) {
-		return nil
-	}
-	err := in.alarm.Close()
-	<-in.done
-	return errors.Join(err, in.failed)
-}
-
-// now reads CLOCK_MONOTONIC in ns.
-func now() int64 {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail on Linux
-	return ts.Nano()
 }

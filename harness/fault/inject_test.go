@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"syscall"
 	"testing"
 	"time"
@@ -37,19 +36,10 @@ type sockets struct{ a, b *net.TCPConn }
 
 func (l *lab) connect(t *testing.T, ipv6 bool) sockets {
 	t.Helper()
-	a, b := l.network.Node("a"), l.network.Node("b")
-	address := b.Addr4()
-	if ipv6 {
-		address = b.Addr6()
-	}
-	var listener net.Listener
-	require.NoError(t, b.Do(func() (err error) {
-		listener, err = net.Listen("tcp", netip.AddrPortFrom(address, 80).String())
-		return err
-	}))
+	listener, _ := l.listen(t, ipv6)
 	defer listener.Close()
 	var s sockets
-	require.NoError(t, a.Do(func() error {
+	require.NoError(t, l.network.Node("a").Do(func() error {
 		c, err := net.Dial("tcp", listener.Addr().String())
 		if err == nil {
 			s.a = c.(*net.TCPConn)

@@ -28,7 +28,7 @@ func (w *Wires) prepareInjectors(s *scenario.Scenario) error {
 func (w *Wires) stopInjectors() error {
 	var errs []error
 	for _, in := range w.injectors {
-		if in == nil {
+		if in == nil || in.stop == nil {
 			continue
 		}
 		if err := in.stop(); err != nil {
@@ -92,6 +92,9 @@ func (w *Wires) injection(in *injector, places []role, s snapshot, say func(stri
 	}
 	if in.rounds < len(in.times) {
 		say("it injected %d times, %d were asked for", in.rounds, len(in.times))
+	}
+	if in.late > latest {
+		say("its segments went out %v late, %v is the most", in.late, latest)
 	}
 	if r.Delivered != sent {
 		say("delivered %d forged segments, %d were sent", r.Delivered, sent)

@@ -12,20 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// transfer sends so many bytes over TCP from b to a and returns when a has them and both
-// ends are closed.
-func (l *lab) transfer(t *testing.T, size int, ipv6 bool) {
+// listen opens a socket on port 80 of b.
+func (l *lab) listen(t *testing.T, ipv6 bool) (listener net.Listener, address netip.Addr) {
 	t.Helper()
-	a, b := l.network.Node("a"), l.network.Node("b")
-	address := b.Addr4()
+	b := l.network.Node("b")
+	address = b.Addr4()
 	if ipv6 {
 		address = b.Addr6()
 	}
-	var listener net.Listener
 	require.NoError(t, b.Do(func() (err error) {
 		listener, err = net.Listen("tcp", netip.AddrPortFrom(address, 80).String())
 		return err
 	}))
+	return listener, address
+}
+
+// transfer sends so many bytes over TCP from b to a and returns when a has them and both
+// ends are closed.
+func (l *lab) transfer(t *testing.T, size int, ipv6 bool) {
+	t.Helper()
+	a := l.network.Node("a")
+	listener, address := l.listen(t, ipv6)
 	defer listener.Close()
 	sent := make(chan error, 1)
 	go func() {
