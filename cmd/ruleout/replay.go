@@ -17,7 +17,8 @@ import (
 )
 
 type replayCmd struct {
-	Record string `arg:"" help:"Record of a run." placeholder:"RECORD" complete:"json"`
+	Record string `arg:"" help:"Record of a run, or with --from the first digits of a run." placeholder:"RECORD" complete:"json"`
+	From   string `help:"Directory of the sweep that the run is of." placeholder:"DIR" complete:"dir"`
 
 	pcapFlags `embed:""`
 
@@ -36,6 +37,7 @@ Exit status: 0 the digests are equal, 4 they differ (the first moment of the tim
 Examples:
 
   ruleout replay results/runs/dup-ack-1-0123456789ab.json
+  ruleout replay --from results/runs/sweep-incident-small 15f044282240
   ruleout replay record.json --pcap captures
   ruleout replay record.json --format json | jq .differences`
 }
@@ -68,7 +70,11 @@ type difference struct {
 
 // Run carries the command out.
 func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
-	recorded, err := result.Read(c.Record)
+	read := result.Read
+	if c.From != "" {
+		read = func(run string) (*result.Record, error) { return recordOf(c.From, run) }
+	}
+	recorded, err := read(c.Record)
 	if err != nil {
 		return err
 	}
@@ -145,7 +151,7 @@ func compareRecords(recorded, again *result.Record) *replayed {
 	p, q := recorded.Provenance, again.Provenance
 	for _, f := range []struct{ name, a, b string }{
 		{"tool", p.Tool, q.Tool}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig},
-		{"qemu", p.QEMU, q.QEMU}, {"machine", board(p.Machine), board(q.Machine)},
+		{"qemu", p.QEMU, q.QEMU}, {"machine", machineBoard(p.Machine), machineBoard(q.Machine)},
 		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
 		{"capture", strconv.Itoa(p.Capture), strconv.Itoa(q.Capture)},
 	} {
@@ -163,8 +169,8 @@ func compareRecords(recorded, again *result.Record) *replayed {
 	return r
 }
 
-// board is the machine without the beginning of its template's hash, which early builds put there.
-func board(machine string) string {
+// machineBoard is the machine without the beginning of its template's hash, which early builds put there.
+func machineBoard(machine string) string {
 	board, _, _ := strings.Cut(machine, ", template ")
 	return board
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/page"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/report"
@@ -21,17 +23,20 @@ const (
 )
 
 type reportCmd struct {
-	Records []string `arg:"" name:"record" help:"Records of runs, or directories of them." placeholder:"RECORD" complete:"json"`
+	Records []string `arg:"" name:"record" help:"Records of runs, directories of them, or the directory of a sweep." placeholder:"RECORD" complete:"json"`
 	Out     string   `short:"o" help:"File to write, standard output without it. HTML of several records: the directory for their pages and an index." placeholder:"FILE" type:"path" complete:"dir"`
 	Format  string   `help:"html (a page that needs nothing else), markdown, junit, json or text (default ${default})." enum:"html,markdown,junit,json,text" default:"html"`
 
-	AllCounters bool `help:"In Markdown and text, show every kernel counter that moved; HTML always does."`
+	Of          string `name:"run" help:"Report on this run of the sweep in RECORD, by its first digits." placeholder:"RUN"`
+	AllCounters bool   `help:"In Markdown and text, show every kernel counter that moved; HTML always does."`
 }
 
 func (*reportCmd) Help() string {
 	return `The page of a run shows what was done in words and as a picture over time, what moved while each fault acted, charts of what clients and nodes went through, the proof that the faults acted, the kernel's counters with what they mean, and the command that replays it. It is one file without scripts that loads nothing, and it prints.
 
 Of several records, or a directory, HTML is a page for each and an index.html; Markdown and text are a table; JUnit is a suite for each, with a case for each expectation (all are skipped in an invalid run); JSON is a line for each.
+
+Of the directory that was --out of a sweep, HTML is a page for the campaign: verdicts with their intervals, families, contexts, controls, what was not covered, and the pairs behind each hypothesis. With many pairs, these have pages of their own, and -o is their directory. Markdown stays below the size limit of a job summary; JUnit has a case for each hypothesis in each context: as expected passes, not as expected fails, inconclusive and invalid are skipped with the reason.
 
 JSON has what a report says beyond the record: the faults in words, and the main figures before, during and after.
 
@@ -42,12 +47,17 @@ Examples:
   ruleout report results/runs/dup-ack-1-0123456789ab.json -o dup-ack.html
   ruleout report results/runs -o pages
   ruleout report results/runs --format junit -o junit.xml
-  ruleout report results/runs --format markdown >> "$GITHUB_STEP_SUMMARY"`
+  ruleout report results/runs --format markdown >> "$GITHUB_STEP_SUMMARY"
+  ruleout report results/runs/sweep-incident-small -o incident.html
+  ruleout report results/runs/sweep-incident-small --run 15f044282240 -o run.html`
 }
 
 // Run carries the command out.
 func (c *reportCmd) Run(u *ui) error {
-	files, several, err := recordFiles(c.Records)
+	if len(c.Records) == 1 && archive.Is(c.Records[0]) && c.Of == "" {
+		return c.campaign(u, c.Records[0])
+	}
+	files, several, err := c.files()
 	if err != nil {
 		return err
 	}
@@ -55,14 +65,18 @@ func (c *reportCmd) Run(u *ui) error {
 		return c.pages(u, files)
 	}
 	if c.Out == "" {
-		if f, ok := u.out.(*os.File); ok && c.Format == formatHTML && terminal(f) {
-			return problem.Wrap(problem.Usage, fmt.Errorf("a page of HTML is not for a terminal"), "give a file with -o FILE")
+		if err := c.notForTerminal(u); err != nil {
+			return err
 		}
 		return c.write(u.out, files, several, color(u.out))
 	}
 	path := c.Out
 	if info, err := os.Stat(path); err == nil && info.IsDir() && c.Format == formatHTML {
-		path = filepath.Join(path, pageName(files[0]))
+		name := pageName(files[0])
+		if c.Of != "" {
+			name = pageName(c.Of)
+		}
+		path = filepath.Join(path, name)
 	}
 	if err := writeWhole(path, func(w io.Writer) error { return c.write(w, files, several, false) }); err != nil {
 		return err
@@ -80,12 +94,12 @@ func (c *reportCmd) write(w io.Writer, files []string, several, color bool) erro
 	}
 	var entries []report.Entry
 	for _, file := range files {
-		r, err := result.Read(file)
+		r, err := c.read(file)
 		if err != nil {
 			return err
 		}
-		path := shorten(file)
-		o := report.Options{Color: color, AllCounters: c.AllCounters, Path: path, Replay: "ruleout replay " + quote(path)}
+		o := c.options(file)
+		o.Color, o.AllCounters = color, c.AllCounters
 		switch {
 		case c.Format == formatJUnit:
 			err = report.JUnit(w, r)
@@ -94,7 +108,7 @@ func (c *reportCmd) write(w io.Writer, files []string, several, color bool) erro
 			if !several {
 				enc.SetIndent("", " ")
 			}
-			err = enc.Encode(report.NewStory(r, path))
+			err = enc.Encode(report.NewStory(r, o.Path))
 		case several:
 			entries = append(entries, report.NewEntry(r))
 		case c.Format == formatMarkdown:
@@ -140,9 +154,8 @@ func (c *reportCmd) pages(u *ui, files []string) error {
 			name = fmt.Sprintf("%s-%d.html", strings.TrimSuffix(pageName(file), ".html"), n)
 		}
 		taken[name] = true
-		path := shorten(file)
 		err = writeWhole(filepath.Join(c.Out, name), func(w io.Writer) error {
-			return page.Write(w, r, report.Options{Path: path, Replay: "ruleout replay " + quote(path)})
+			return page.Write(w, r, c.options(file))
 		})
 		if err != nil {
 			return err
@@ -155,6 +168,44 @@ func (c *reportCmd) pages(u *ui, files []string) error {
 	}
 	u.note("wrote %s and %d pages", shorten(index), len(entries))
 	return nil
+}
+
+// files lists what is reported on: records, or the directory of a sweep when a run of it was asked for.
+func (c *reportCmd) files() (files []string, several bool, err error) {
+	if c.Of == "" {
+		return recordFiles(c.Records)
+	}
+	if len(c.Records) > 1 {
+		return nil, false, problem.Wrap(problem.Usage, fmt.Errorf("--run %s is of one sweep, not of %d", c.Of, len(c.Records)), "give the directory that was --out of the sweep")
+	}
+	return c.Records, false, nil
+}
+
+// read reads a record, which is in the archive of a sweep when a run of it was asked for.
+func (c *reportCmd) read(file string) (*result.Record, error) {
+	if c.Of == "" {
+		return result.Read(file)
+	}
+	return recordOf(file, c.Of)
+}
+
+// options say where a record is, and how its run is made again.
+func (c *reportCmd) options(file string) report.Options {
+	path := shorten(file)
+	if c.Of != "" {
+		return report.Options{Path: path + ", run " + c.Of, Replay: fmt.Sprintf("ruleout replay --from %s %s", quote(path), c.Of)}
+	}
+	return report.Options{Path: path, Replay: "ruleout replay " + quote(path)}
+}
+
+// recordOf reads a run's record from the archive of a sweep.
+func recordOf(dir, run string) (_ *result.Record, err error) {
+	r, err := archive.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return r.Find(run)
 }
 
 // pageName is the name of the page of a record's file.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -165,17 +166,26 @@ func parseShard(text string) (shard, shards int, err error) {
 // printFindings writes the verdicts to standard output.
 func printFindings(u *ui, f *findings.Findings, format string, all bool) error {
 	if format == formatJSON {
-		enc := encoder(u.out)
-		for _, v := range f.Verdicts {
-			if err := enc.Encode(v); err != nil {
-				return err
-			}
-		}
-		f.Verdicts = nil
-		return enc.Encode(map[string]any{"summary": f})
+		return writeVerdicts(u.out, f)
 	}
 	return f.Text(u.out, outputWidth(u), all)
 }
+
+// writeVerdicts writes JSON Lines: a verdict a line, and then the summary.
+func writeVerdicts(w io.Writer, f *findings.Findings) error {
+	enc := encoder(w)
+	for _, v := range f.Verdicts {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+	}
+	summary := *f
+	summary.Verdicts = nil
+	return enc.Encode(map[string]any{"summary": summary})
+}
+
+// plainWidth fits a mail.
+const plainWidth = 120
 
 // outputWidth is that of the terminal, or what fits a mail.
 func outputWidth(u *ui) int {
@@ -184,7 +194,7 @@ func outputWidth(u *ui) int {
 			return min(width, 160)
 		}
 	}
-	return 120
+	return plainWidth
 }
 
 // sweepTeller tells how a sweep goes on: a line now and then, so that a log of it reads well.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
@@ -37,7 +38,7 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	f := findings.Of(plan, bench, len(bench.Needs(func(int, uint64) bool { return false })) == 0)
+	f := findings.Of(plan, bench, finished(bench))
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
@@ -58,17 +59,35 @@ func judgeAgain(dir, file string, set []string) (_ *campaign.Plan, _ *judge.Benc
 	if file != "" {
 		plan, _, err = loadCampaign(file, set)
 	} else {
-		from := r.Identity.Source
-		plan, err = campaign.Parse(from.File, []byte(from.Text), append(append([]string(nil), from.Set...), set...), func(string) (string, []byte, error) {
-			return from.ScenarioFile, []byte(from.ScenarioText), nil
-		})
+		plan, err = planOf(r, set...)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
+	bench, err := fill(plan, r, nil)
+	return plan, bench, err
+}
+
+// planOf is the plan of the campaign that an archive is of, with further settings.
+func planOf(r *archive.Reader, set ...string) (*campaign.Plan, error) {
+	from := r.Identity.Source
+	return campaign.Parse(from.File, []byte(from.Text), slices.Concat(from.Set, set), func(string) (string, []byte, error) {
+		return from.ScenarioFile, []byte(from.ScenarioText), nil
+	})
+}
+
+// fill makes a bench of the records in an archive. each, unless nil, sees all of them.
+func fill(plan *campaign.Plan, r *archive.Reader, each func(*archive.Entry)) (*judge.Bench, error) {
 	bench, err := judge.New(plan)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return plan, bench, sweep.Fill(bench, plan, r.Identity.Kernels, r.Entries)
+	return bench, sweep.Fill(bench, plan, r.Identity.Kernels, func(add func(*archive.Entry) error) error {
+		return r.Entries(func(e *archive.Entry) error {
+			if each != nil {
+				each(e)
+			}
+			return add(e)
+		})
+	})
 }

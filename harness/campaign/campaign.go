@@ -111,7 +111,7 @@ type Hypothesis struct {
 	// Kind is effect (the cause changes the metric by the margin at least), mechanism (a counter moves in every
 	// seed, or in none) or explains (the effect is gone when something is relieved).
 	Kind verdict.Kind `yaml:"kind,omitempty" default:"effect" enum:"effect,mechanism,explains"`
-	// Family groups hypotheses in reports. Without it, the name before expansion.
+	// Family groups hypotheses in reports. Without it, the name before expansion, with … for its words.
 	Family string `yaml:"family,omitempty"`
 	// Base has settings for both arms.
 	Base map[string]string `yaml:"base,omitempty" most:"100"`

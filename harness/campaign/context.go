@@ -26,7 +26,7 @@ func (f *Factor) levels() []level {
 		list = append(list, level{label: k, kernel: k})
 	}
 	if len(f.Settings) > 0 {
-		for _, name := range f.labels() {
+		for _, name := range f.Labels() {
 			list = append(list, level{label: name, set: f.Settings[name]})
 		}
 	}

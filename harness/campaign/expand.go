@@ -85,7 +85,7 @@ func (e *expansion) add(path string, h *Hypothesis, w words, at point) {
 		TreatedRelieved: None, BaseRelieved: None, Control: None, Priority: h.Priority, Expected: outcomes[h.Expect],
 	}
 	if c.Family == "" {
-		c.Family = h.Name
+		c.Family = word.ReplaceAllString(h.Name, "…")
 	}
 	if c.Base = e.arm(where("base"), base, at.kernel, h.Priority); c.Base == None {
 		return

@@ -153,7 +153,7 @@ func (v *validation) factors() {
 				v.FailKey(document.Join(path, name), fmt.Sprintf("no factor %s", unit.Quote(name)), document.NearHint(name, slices.Sorted(maps.Keys(seen))))
 				continue
 			}
-			if labels := v.Factors[at].labels(); v.Factors[at].Range != nil {
+			if labels := v.Factors[at].Labels(); v.Factors[at].Range != nil {
 				v.FailKey(document.Join(path, name), fmt.Sprintf("%s is a range: its values are drawn", name), "an exception can be about values only")
 			} else if !slices.Contains(labels, one[name]) {
 				v.Fail(document.Join(path, name), fmt.Sprintf("%s has no value %s", name, unit.Quote(one[name])), document.NearHint(one[name], labels))
@@ -171,8 +171,8 @@ func (v *validation) distinct(path string, list []string) {
 	}
 }
 
-// labels of a factor's values.
-func (f *Factor) labels() []string {
+// Labels of a factor's values; none for a range.
+func (f *Factor) Labels() []string {
 	switch {
 	case len(f.Values) > 0:
 		return f.Values

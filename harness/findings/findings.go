@@ -2,7 +2,9 @@ package findings
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge"
@@ -21,6 +23,8 @@ type Findings struct {
 	Runs       int `json:"runs"`
 	// FalseDiscovery is the share of false verdicts among the confirmed, and among the ruled out, that is promised at most.
 	FalseDiscovery float64 `json:"false_discovery"`
+	// Scope is what all verdicts hold for: scenario, kernels and seeds.
+	Scope string `json:"scope"`
 	// Counts of cases by their verdicts.
 	Counts map[verdict.Outcome]int `json:"counts"`
 	// Controls that were seen, of those that had to be.
@@ -29,9 +33,11 @@ type Findings struct {
 	// Placebos that were wrongly confirmed, of those planted.
 	PlacebosConfirmed int `json:"placebos_confirmed"`
 	Placebos          int `json:"placebos"`
+	// Undecided counts the cases that have neither had enough nor all their seeds: the sweep ended before.
+	Undecided int `json:"undecided"`
 	// Unexpected counts the cases whose verdict is not the one that the campaign's file expects.
 	Unexpected int             `json:"unexpected"`
-	Verdicts   []judge.Verdict `json:"verdicts"`
+	Verdicts   []judge.Verdict `json:"verdicts,omitempty"`
 	Entries    []Entry         `json:"-"`
 }
 
@@ -51,9 +57,10 @@ func Of(p *campaign.Plan, b *judge.Bench, final bool) *Findings {
 		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms), Runs: b.Progress().Runs,
 		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: b.Verdicts(final), Controls: len(p.Controls),
 	}
+	f.Scope = scope(p)
 	seen := make([]bool, len(p.Controls))
 	at := map[string]int{}
-	for _, v := range f.Verdicts {
+	for i, v := range f.Verdicts {
 		if v.Case.Placebo() {
 			f.Placebos++
 			if v.Outcome == verdict.Confirmed {
@@ -63,20 +70,23 @@ func Of(p *campaign.Plan, b *judge.Bench, final bool) *Findings {
 		}
 		f.Cases++
 		f.Counts[v.Outcome]++
+		if !b.Decided(i) {
+			f.Undecided++
+		}
 		if !v.AsExpected {
 			f.Unexpected++
 		}
 		if v.Case.Control != campaign.None && v.Control.Sighting == verdict.Seen {
 			seen[v.Case.Control] = true
 		}
-		i, ok := at[v.Entry]
+		n, ok := at[v.Entry]
 		if !ok {
-			i = len(f.Entries)
-			at[v.Entry] = i
+			n = len(f.Entries)
+			at[v.Entry] = n
 			f.Entries = append(f.Entries, Entry{Name: v.Entry, Family: v.Family, Counts: map[verdict.Outcome]int{}})
 		}
-		f.Entries[i].Counts[v.Outcome]++
-		f.Entries[i].Verdicts = append(f.Entries[i].Verdicts, v)
+		f.Entries[n].Counts[v.Outcome]++
+		f.Entries[n].Verdicts = append(f.Entries[n].Verdicts, v)
 	}
 	for _, s := range seen {
 		if s {
@@ -88,6 +98,31 @@ func Of(p *campaign.Plan, b *judge.Bench, final bool) *Findings {
 	}
 	f.Hypotheses = len(f.Entries)
 	return f
+}
+
+// scope says in a line what the plan's verdicts are about.
+func scope(p *campaign.Plan) string {
+	parts := []string{"scenario " + p.Arms[0].Scenario.Name}
+	var kernels []string
+	for _, k := range p.Kernels() {
+		if k != "" {
+			kernels = append(kernels, k)
+		}
+	}
+	if len(kernels) > 0 {
+		parts = append(parts, "kernels "+strings.Join(kernels, ", "))
+	}
+	for i := range p.Campaign.Factors {
+		f := &p.Campaign.Factors[i]
+		if r := f.Range; r != nil {
+			parts = append(parts, fmt.Sprintf("%s from %s to %s", f.Name, r.From, r.To))
+		} else if labels := f.Labels(); len(f.Kernels) == 0 {
+			parts = append(parts, f.Name+" "+strings.Join(labels, ", "))
+		}
+	}
+	s := p.Campaign.Seeds
+	parts = append(parts, fmt.Sprintf("seeds %d to %d at the most", s.First, s.First+s.Most-1))
+	return strings.Join(parts, "; ")
 }
 
 func (e *Entry) outcome() verdict.Outcome {
@@ -106,8 +141,8 @@ func (e *Entry) outcome() verdict.Outcome {
 // order of outcomes: what somebody acts on comes first.
 var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive, verdict.Invalid}
 
-// with returns the verdicts of an outcome, the largest effects first.
-func (f *Findings) with(o verdict.Outcome) (list []judge.Verdict) {
+// With returns the verdicts of an outcome, placebos apart, the largest effects first.
+func (f *Findings) With(o verdict.Outcome) (list []judge.Verdict) {
 	for _, v := range f.Verdicts {
 		if v.Outcome == o && !v.Case.Placebo() {
 			list = append(list, v)
@@ -119,14 +154,11 @@ func (f *Findings) with(o verdict.Outcome) (list []judge.Verdict) {
 
 // size of an effect in margins.
 func size(v judge.Verdict) float64 {
-	if v.Hypothesis.Kind == verdict.Mechanism {
+	if v.Hypothesis.Kind == verdict.Mechanism || v.Seeds == 0 {
 		return 0
 	}
-	margin := v.Hypothesis.Margin
-	if v.Hypothesis.Scale == verdict.Ratio {
-		margin *= 100 // estimates are in per cent
-	}
-	return max(v.Estimate.Value, -v.Estimate.Value) / margin
+	m := v.Hypothesis.Margins(v.Estimate.Value)
+	return max(m, -m)
 }
 
 // AsExpected reports whether all verdicts are those that the file expects.

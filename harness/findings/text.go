@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ruleout/ruleout/harness/judge"
 	"github.com/ruleout/ruleout/harness/quantity"
@@ -13,23 +14,20 @@ import (
 // few is how many cases of an outcome are shown when not all are asked for.
 const few = 12
 
-// Text writes the findings for a terminal of this width. all shows every case.
+// Text writes the findings for a terminal of this width. all shows every case, also those that are ruled out.
 func (f *Findings) Text(w io.Writer, width int, all bool) error {
-	p := &printer{w: w, width: max(width, 60)}
-	p.line("%s", f.Heading())
-	p.line("%s", f.Tally())
+	p := &printer{w: w, width: max(width, 60), figures: figuresAt(max(width, 60))}
+	p.fold("", f.Heading(), 0)
+	p.fold("", f.Tally(), 0)
 	for _, o := range order {
 		p.outcome(f, o, all)
 	}
-	if f.Unexpected > 0 {
+	p.scope(f)
+	if f.Undecided > 0 {
 		p.line("")
-		p.line("not as expected:")
-		for _, v := range f.Verdicts {
-			if !v.AsExpected {
-				p.line("  %s: %s, expected %s", v.Case.Name, v.Outcome, v.Expected)
-			}
-		}
+		p.line("%s undecided: the sweep ended before they had their seeds, and goes on when it is called again", quantity.Plural(int64(f.Undecided), "case"))
 	}
+	p.unexpected(f)
 	return p.err
 }
 
@@ -57,22 +55,34 @@ func (f *Findings) Tally() string {
 	return strings.Join(parts, "   ")
 }
 
+// label is how wide the column of verdicts is.
+const label = len("INCONCLUSIVE ")
+
 type printer struct {
-	w     io.Writer
-	width int
-	err   error
+	w              io.Writer
+	width, figures int // figures is the column in which effects stand
+	err            error
+}
+
+// figuresAt leaves names what effects do not need. It is 0 where the two do not fit beside each other.
+func figuresAt(width int) int {
+	if width < 100 {
+		return 0
+	}
+	return width - 46
 }
 
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		_, p.err = fmt.Fprintln(p.w, strings.TrimRight(fmt.Sprintf(format, args...), " "))
 	}
 }
 
-// outcome writes the cases with one verdict: all, or the first few of them; what is ruled out by hypothesis.
+// outcome writes the cases with one verdict, hypothesis by hypothesis: all, or the first few of them; what is ruled out in
+// a line for each hypothesis.
 func (p *printer) outcome(f *Findings, o verdict.Outcome, all bool) {
-	list := f.with(o)
-	if len(list) == 0 {
+	list, idle := seeded(f.With(o))
+	if len(list)+idle == 0 {
 		return
 	}
 	p.line("")
@@ -80,84 +90,199 @@ func (p *printer) outcome(f *Findings, o verdict.Outcome, all bool) {
 		p.ruledOut(f)
 		return
 	}
-	shown := list
-	if !all && len(list) > few {
-		shown = list[:few]
-	}
-	for _, v := range shown {
-		p.verdict(v)
-	}
-	if n := len(list) - len(shown); n > 0 {
-		p.line("%s %d more: --all shows them", indent, n)
-	}
-}
-
-const indent = "             "
-
-// verdict writes a case: its outcome and claim, then what it rests on, folded.
-func (p *printer) verdict(v judge.Verdict) {
-	text := v.Verdict.String()
-	head, rest, _ := strings.Cut(text, "  ")
-	p.fold(fmt.Sprintf("%-13s", head), rest)
-}
-
-// fold writes text with a label before its first line and blanks before the others. It breaks behind semicolons where
-// it can, and at blanks.
-func (p *printer) fold(label, text string) {
-	room := p.width - len(label)
-	for text != "" {
-		cut := len(text)
-		if cut > room {
-			cut = strings.LastIndex(text[:room], "; ") + 1
-			if cut < room/3 {
-				cut = strings.LastIndex(text[:room], " ")
-			}
-			if cut <= 0 {
-				cut = room
-			}
+	shown := 0
+	for _, group := range byEntry(list) {
+		if shown += len(group); !all && shown > few && shown > len(group) {
+			shown -= len(group)
+			break
 		}
-		p.line("%s%s", label, strings.TrimSpace(text[:cut]))
-		text = strings.TrimSpace(text[cut:])
-		label = strings.Repeat(" ", len(label))
+		p.group(group)
 	}
+	if n := len(list) - shown; n > 0 {
+		p.line("%*s%d more: --all shows them", label, "", n)
+	}
+	if idle > 0 {
+		p.line("%-*s%s had no seed yet", label, strings.ToUpper(string(o)), have(idle, "case"))
+	}
+}
+
+// seeded leaves out of what is inconclusive the cases that have not been looked at.
+func seeded(list []judge.Verdict) (with []judge.Verdict, idle int) {
+	for _, v := range list {
+		if v.Outcome == verdict.Inconclusive && v.Seeds+v.Lost == 0 {
+			idle++
+			continue
+		}
+		with = append(with, v)
+	}
+	return with, idle
+}
+
+func have(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " has"
+	}
+	return quantity.Plural(int64(n), noun) + " have"
+}
+
+// byEntry puts the contexts of a hypothesis together, in the order of their firsts.
+func byEntry(list []judge.Verdict) (groups [][]judge.Verdict) {
+	at := map[string]int{}
+	for _, v := range list {
+		i, ok := at[v.Entry]
+		if !ok {
+			i = len(groups)
+			at[v.Entry] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], v)
+	}
+	return groups
+}
+
+// group writes a hypothesis in the contexts in which it has one verdict: what is claimed, how large the effect is, and below that
+// what it rests on, which is written once where it is the same.
+func (p *printer) group(list []judge.Verdict) {
+	claim := list[0].Verdict
+	claim.Hypothesis.Name = list[0].Entry
+	word := strings.ToUpper(string(list[0].Outcome))
+	if len(list[0].Context) == 0 {
+		p.row(word, claim.Claim(), figure(list[0]))
+		p.basis(list[0])
+		return
+	}
+	p.row(word, claim.Claim(), "")
+	for i, v := range list {
+		p.row("", v.Context.String(), figure(v))
+		if i == len(list)-1 || basis(v) != basis(list[i+1]) {
+			p.basis(v)
+		}
+	}
+}
+
+// figure is the effect of a case that has one.
+func figure(v judge.Verdict) string {
+	if v.Outcome == verdict.Invalid || v.Seeds == 0 {
+		return ""
+	}
+	return v.Effect()
+}
+
+func basis(v judge.Verdict) string { return strings.Join(v.Basis(), "; ") }
+
+func (p *printer) basis(v judge.Verdict) {
+	const deeper = label + 2
+	p.fold(strings.Repeat(" ", deeper), basis(v), deeper)
+}
+
+// row writes a label, a claim, and a figure in its column; where they do not fit beside each other the figure comes below.
+func (p *printer) row(word, claim, figure string) {
+	head := fmt.Sprintf("%-*s", label, word)
+	room := p.figures - label - 2
+	beside := figure != "" && p.figures > 0 && utf8.RuneCountInString(figure) <= p.width-p.figures && utf8.RuneCountInString(claim) <= 2*room
+	if !beside {
+		p.fold(head, claim, label)
+		if figure != "" {
+			p.fold(strings.Repeat(" ", label+2), figure, label+2)
+		}
+		return
+	}
+	lines := fold(claim, room)
+	for i, l := range lines {
+		if i == len(lines)-1 {
+			l += strings.Repeat(" ", room-utf8.RuneCountInString(l)+2) + figure
+		}
+		p.line("%s%s", head, l)
+		head = strings.Repeat(" ", label)
+	}
+}
+
+// fold writes text with head before its first line and an indent before the others.
+func (p *printer) fold(head, text string, indent int) {
+	for _, l := range fold(text, p.width-len(head)) {
+		p.line("%s%s", head, l)
+		head = strings.Repeat(" ", indent)
+	}
+}
+
+// fold breaks text into lines of so many characters: behind semicolons where it can, otherwise at blanks, and in the midst of what is
+// too long without them. There is one line at the least.
+func fold(text string, room int) []string {
+	var lines []string
+	runes := []rune(text)
+	for len(runes) > room {
+		cut := lastIndex(runes[:room+1], func(i int) bool { return runes[i] == ' ' && i > 0 && runes[i-1] == ';' })
+		if cut < room*2/3 {
+			cut = lastIndex(runes[:room+1], func(i int) bool { return runes[i] == ' ' })
+		}
+		if cut <= 0 {
+			cut = room
+		}
+		lines = append(lines, strings.TrimRight(string(runes[:cut]), " "))
+		runes = []rune(strings.TrimLeft(string(runes[cut:]), " "))
+	}
+	return append(lines, string(runes))
+}
+
+func lastIndex(runes []rune, is func(i int) bool) int {
+	for i := len(runes) - 1; i >= 0; i-- {
+		if is(i) {
+			return i
+		}
+	}
+	return -1
 }
 
 // ruledOut sums up what is ruled out, a line for each hypothesis.
 func (p *printer) ruledOut(f *Findings) {
-	for _, e := range f.Entries {
-		n := e.Counts[verdict.RuledOut]
-		if n == 0 {
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		if e.Counts[verdict.RuledOut] == 0 {
 			continue
 		}
-		where := ""
-		switch {
-		case len(e.Verdicts) == 1:
-		case n == len(e.Verdicts):
-			where = fmt.Sprintf("in all %d contexts", n)
-		default:
-			where = fmt.Sprintf("in %d of %d contexts", n, len(e.Verdicts))
+		s := e.summary()
+		name := e.Name
+		if s.where != "" {
+			name += ", " + s.where
 		}
-		least, most, widest := 0, 0, 0.
+		p.row("RULED OUT", name, s.figure)
+		p.fold(strings.Repeat(" ", label+2), s.basis, label+2)
+	}
+}
+
+// unexpected lists the hypotheses with verdicts that the file does not expect.
+func (p *printer) unexpected(f *Findings) {
+	if f.Unexpected == 0 {
+		return
+	}
+	p.line("")
+	p.line("not as expected:")
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		counts := map[verdict.Outcome]int{}
 		for _, v := range e.Verdicts {
-			if v.Outcome != verdict.RuledOut {
+			if !v.AsExpected {
+				counts[v.Outcome]++
+			}
+		}
+		for _, o := range order {
+			if counts[o] == 0 {
 				continue
 			}
-			if least == 0 || v.Seeds < least {
-				least = v.Seeds
+			where := ""
+			if len(e.Verdicts) > 1 {
+				where = fmt.Sprintf(" in %d of %d contexts", counts[o], len(e.Verdicts))
 			}
-			most = max(most, v.Seeds)
-			if s := size(v); s > widest {
-				widest = s
-			}
+			p.fold("  ", fmt.Sprintf("%s: %s%s, expected %s", e.Name, o, where, e.Verdicts[0].Expected), 4)
 		}
-		seeds := fmt.Sprint(least)
-		if most > least {
-			seeds += fmt.Sprintf(" to %d", most)
-		}
-		line := e.Name
-		if where != "" {
-			line += ", " + where
-		}
-		p.fold("RULED OUT    ", fmt.Sprintf("%s; %s pairs; largest effect seen %.2g of the margin", line, seeds, widest))
 	}
+}
+
+// scope says once what all verdicts hold for.
+func (p *printer) scope(f *Findings) {
+	if len(f.Verdicts) == 0 || f.Scope == "" {
+		return
+	}
+	p.line("")
+	p.fold("scope: ", f.Scope, len("scope: "))
 }

@@ -236,3 +236,64 @@ func TestNeeds(t *testing.T) {
 		}
 	}
 }
+
+// What a verdict rests on can be shown pair by pair, and the verdict follows from the pairs.
+func TestPairs(t *testing.T) {
+	p := newPlan(t)
+	b, err := New(p)
+	require.NoError(t, err)
+	finish(t, b, p, nil)
+	for i, v := range b.Verdicts(true) {
+		c := &p.Cases[i]
+		state, err := verdict.NewState(c.Hypothesis, RuleOf(p).Rule)
+		require.NoError(t, err)
+		pairs := b.Pairs(i)
+		require.NotEmpty(t, pairs)
+		for n, pair := range pairs {
+			require.Empty(t, pair.Loss)
+			switch {
+			case c.Placebo():
+				require.Equal(t, pair.Seed+1, pair.Treated)
+				require.Equal(t, uint64(1+2*n), pair.Seed)
+			default:
+				require.Equal(t, pair.Seed, pair.Treated)
+			}
+			if c.Kind == verdict.Explains {
+				state.AddContrast(pair.Pair, *pair.Relieved)
+			} else {
+				require.Nil(t, pair.Relieved)
+				state.Add(pair.Pair)
+			}
+		}
+		require.Equal(t, v.Seeds, len(pairs))
+		require.Equal(t, v.Evidence, state.Evidence(), c.Name)
+	}
+}
+
+func TestPairsThatAreLost(t *testing.T) {
+	p := newPlan(t)
+	b, err := New(p)
+	require.NoError(t, err)
+	c := &p.Cases[0]
+	for seed := uint64(1); seed <= 4; seed++ {
+		b.Add(c.Base, seed, world(p, c.Base, seed))
+		if seed == 2 {
+			b.Break(c.Treated, seed)
+			continue
+		}
+		e := world(p, c.Treated, seed)
+		if seed == 3 {
+			e.Values = e.Values[:2] // nobody measured the latency
+		}
+		b.Add(c.Treated, seed, e)
+	}
+	var losses []verdict.Loss
+	for _, pair := range b.Pairs(0) {
+		losses = append(losses, pair.Loss)
+	}
+	require.Equal(t, []verdict.Loss{"", verdict.Broken, verdict.NotMeasured, ""}, losses)
+	sightings := b.Sightings(false)
+	require.Len(t, sightings, len(p.Controls))
+	require.Equal(t, verdict.Pending, sightings[0].Sighting)
+	require.True(t, sightings[0].Asked)
+}

@@ -146,12 +146,7 @@ type Verdict struct {
 
 // Verdicts judges all cases, in the order of the plan. final says that no further run is to come: what is not seen by then was missed.
 func (b *Bench) Verdicts(final bool) []Verdict {
-	controls := make([]verdict.Control, len(b.plan.Controls))
-	for i := range controls {
-		h := &b.hearings[len(b.plan.Cases)+i]
-		b.hear(h)
-		controls[i] = verdict.ControlOf(verdict.Judge(verdict.Case{State: h.state}), final && h.state.N() > 0 || h.done)
-	}
+	controls := b.Sightings(final)
 	// Placebos have a campaign of their own: among the others they would move the bar.
 	var real, placebos []verdict.Case
 	for i := range b.plan.Cases {
@@ -159,7 +154,7 @@ func (b *Bench) Verdicts(final bool) []Verdict {
 		b.hear(h)
 		c := verdict.Case{State: h.state, Dose: h.dose, Scope: b.scope(h)}
 		if h.Case.Control != campaign.None {
-			c.Control = controls[h.Case.Control]
+			c.Control = controls[h.Case.Control].Control
 		}
 		if h.Placebo() {
 			placebos = append(placebos, c)

@@ -14,16 +14,17 @@ import (
 //go:embed page.html index.html style.css
 var files embed.FS
 
-// pages are the templates, with the style in both.
-var pages = func() *template.Template {
+// Style is the style sheet of all pages, for packages that make others.
+func Style() template.CSS {
 	style, err := files.ReadFile("style.css")
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	return template.Must(template.New("").Funcs(template.FuncMap{
-		"style": func() template.CSS { return template.CSS(style) },
-	}).ParseFS(files, "page.html", "index.html"))
-}()
+	return template.CSS(style)
+}
+
+// pages are the templates, with the style in both.
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"style": Style}).ParseFS(files, "page.html", "index.html"))
 
 // Write writes the page of a run.
 func Write(w io.Writer, r *result.Record, o report.Options) error {

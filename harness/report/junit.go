@@ -9,7 +9,23 @@ import (
 	"github.com/ruleout/ruleout/harness/result"
 )
 
-// The parts of a JUnit file, as CI systems read it. A run is a suite, an expectation a case.
+// Suite is a group of test results, as CI systems read them.
+type Suite struct {
+	Name       string
+	Seconds    float64 // that it took; 0 where nobody measured
+	Properties [][2]string
+	Cases      []TestCase
+}
+
+// TestCase is a result: a pass unless one of Failure, Error and Skipped says why not.
+type TestCase struct {
+	Class, Name             string
+	Failure, Error, Skipped string
+	// Output is what there is to know besides.
+	Output string
+}
+
+// The parts of a JUnit file.
 type (
 	junitSuite struct {
 		XMLName    xml.Name        `xml:"testsuite"`
@@ -32,6 +48,7 @@ type (
 		Failure *junitMessage `xml:"failure"`
 		Error   *junitMessage `xml:"error"`
 		Skipped *junitMessage `xml:"skipped"`
+		Output  string        `xml:"system-out,omitempty"`
 	}
 	junitMessage struct {
 		Message string `xml:"message,attr"`
@@ -39,14 +56,42 @@ type (
 	}
 )
 
+// Write writes the suite, which belongs between [JUnitBegin] and [JUnitEnd].
+func (s *Suite) Write(w io.Writer) error {
+	out := junitSuite{Name: s.Name, Tests: len(s.Cases), Time: fmt.Sprintf("%.3f", s.Seconds)}
+	for _, p := range s.Properties {
+		out.Properties = append(out.Properties, junitProperty{p[0], p[1]})
+	}
+	for _, c := range s.Cases {
+		one := junitCase{Class: c.Class, Name: c.Name, Output: c.Output}
+		switch {
+		case c.Skipped != "":
+			one.Skipped = &junitMessage{Message: c.Skipped}
+			out.Skipped++
+		case c.Error != "":
+			one.Error = &junitMessage{Message: c.Error}
+			out.Errors++
+		case c.Failure != "":
+			one.Failure = &junitMessage{Message: c.Failure, Text: fmt.Sprintf("%s: %s", c.Name, c.Failure)}
+			out.Failures++
+		}
+		out.Cases = append(out.Cases, one)
+	}
+	b, err := xml.MarshalIndent(out, " ", " ")
+	if err != nil {
+		return fmt.Errorf("encode test results: %w", err)
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
 // JUnit writes test results for a CI system: suites, one after the other, between [JUnitBegin] and [JUnitEnd]. An expectation that
 // was not met is a failure, one that could not be evaluated an error. In an invalid run all are skipped, with the
 // reasons: it shows nothing either way. A run that expects nothing has one case, that it is valid.
 func JUnit(w io.Writer, r *result.Record) error {
-	suite := junitSuite{
-		Name: strings.Join(append([]string{r.Scenario.Name}, Identity(r)...), " "),
-		Time: fmt.Sprintf("%.3f", r.Time.Wall),
-		Properties: []junitProperty{
+	suite := Suite{
+		Name: strings.Join(append([]string{r.Scenario.Name}, Identity(r)...), " "), Seconds: r.Time.Wall,
+		Properties: [][2]string{
 			{"seed", fmt.Sprint(r.Seed)}, {"kernel", r.Provenance.Kernel}, {"backend", r.Backend}, {"digest", r.Digest}, {"scenario", r.Scenario.Hash},
 		},
 	}
@@ -55,28 +100,18 @@ func JUnit(w io.Writer, r *result.Record) error {
 		list = []result.Expectation{{Expr: "the run is valid", OK: true}}
 	}
 	for _, e := range list {
-		c := junitCase{Class: "ruleout." + r.Scenario.Name, Name: e.Expr}
+		c := TestCase{Class: "ruleout." + r.Scenario.Name, Name: e.Expr}
 		switch {
 		case !r.Valid:
-			c.Skipped = &junitMessage{Message: "invalid run: " + strings.Join(r.InvalidBecause, "; ")}
-			suite.Skipped++
+			c.Skipped = "invalid run: " + strings.Join(r.InvalidBecause, "; ")
 		case e.Error != "":
-			c.Error = &junitMessage{Message: e.Error}
-			suite.Errors++
+			c.Error = e.Error
 		case !e.OK:
-			was := Expected(r, e)
-			c.Failure = &junitMessage{Message: "was " + was, Text: fmt.Sprintf("expected %s, was %s", e.Expr, was)}
-			suite.Failures++
+			c.Failure = "was " + Expected(r, e)
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
-	suite.Tests = len(suite.Cases)
-	b, err := xml.MarshalIndent(suite, " ", " ")
-	if err != nil {
-		return fmt.Errorf("encode test results: %w", err)
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	return suite.Write(w)
 }
 
 // What goes before and behind the suites of a JUnit file.

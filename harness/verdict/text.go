@@ -9,9 +9,22 @@ import (
 // String writes the verdict as one paragraph: the answer, the effect with its interval and
 // margin, what it rests on, and what it holds for.
 func (v Verdict) String() string {
-	parts := []string{v.claim()}
+	parts := []string{v.Claim()}
 	if v.Outcome != Invalid {
-		parts = append(parts, v.effect())
+		parts = append(parts, v.Effect())
+	}
+	parts = append(parts, v.Basis()...)
+	if s := v.Scope.String(); s != "" {
+		parts = append(parts, "scope: "+s)
+	}
+	return strings.ToUpper(string(v.Outcome)) + "  " + strings.Join(parts, "; ")
+}
+
+// Basis lists what the verdict rests on, a clause each: pairs and evidence, dose, control, and the reasons why it is not a
+// better one.
+func (v Verdict) Basis() []string {
+	var parts []string
+	if v.Outcome != Invalid {
 		parts = append(parts, v.strength()...)
 		if v.Dose.Counter != "" && v.Dose.Seeds > 0 {
 			parts = append(parts, "dose: "+v.Dose.String())
@@ -23,14 +36,11 @@ func (v Verdict) String() string {
 	for _, r := range v.Reasons {
 		parts = append(parts, r.Text)
 	}
-	if s := v.Scope.String(); s != "" {
-		parts = append(parts, "scope: "+s)
-	}
-	return strings.ToUpper(string(v.Outcome)) + "  " + strings.Join(parts, "; ")
+	return parts
 }
 
-// claim words the hypothesis.
-func (v Verdict) claim() string {
+// Claim words the hypothesis.
+func (v Verdict) Claim() string {
 	h := v.Hypothesis
 	switch h.Kind {
 	case Mechanism:
@@ -48,7 +58,8 @@ func (v Verdict) claim() string {
 	return fmt.Sprintf("%s: %s %s", h.Name, h.Metric, h.Direction)
 }
 
-func (v Verdict) effect() string {
+// Effect writes the estimate with its interval and the margin; for Explains, what of which effect remains.
+func (v Verdict) Effect() string {
 	h := v.Hypothesis
 	if h.Kind == Mechanism {
 		return fmt.Sprintf("moved in %.0f %% of seeds [%.0f, %.0f]", v.Estimate.Value, v.Estimate.Lo, v.Estimate.Hi)
@@ -59,6 +70,9 @@ func (v Verdict) effect() string {
 	}
 	return s
 }
+
+// MarginText writes the margin with its unit.
+func (h Hypothesis) MarginText() string { return h.margin(1) }
 
 // margin writes a number of margins as people know it.
 func (h Hypothesis) margin(times float64) string {
@@ -78,20 +92,20 @@ func (v Verdict) strength() []string {
 	h := v.Hypothesis
 	switch v.Outcome {
 	case Confirmed:
-		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, evalue(v.Evidence.Confirm), v.Bars.Confirm)}
+		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, EValue(v.Evidence.Confirm), v.Bars.Confirm)}
 		if h.Kind != Mechanism {
 			s = append(s, fmt.Sprintf("%s went the other way (at most %.0f %% of seeds do)", none(v.Against.Yes), 100*v.Against.AtMost))
 		}
 		return s
 	case RuledOut:
-		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, evalue(v.Evidence.RuleOut), v.Bars.RuleOut)}
+		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, EValue(v.Evidence.RuleOut), v.Bars.RuleOut)}
 		if h.Kind != Mechanism {
 			s = append(s, fmt.Sprintf("%s beyond twice the margin (at most %.1f %% of seeds are)", none(v.Beyond.Yes), 100*v.Beyond.AtMost))
 		}
 		return s
 	}
 	return []string{fmt.Sprintf("%s, e = %s for (bar %.0f) and %s against (bar %.0f)", pairs,
-		evalue(v.Evidence.Confirm), v.Bars.Confirm, evalue(v.Evidence.RuleOut), v.Bars.RuleOut)}
+		EValue(v.Evidence.Confirm), v.Bars.Confirm, EValue(v.Evidence.RuleOut), v.Bars.RuleOut)}
 }
 
 func none(n int) string {
@@ -101,9 +115,9 @@ func none(n int) string {
 	return fmt.Sprint(n)
 }
 
-// evalue writes an e-value with two significant digits, or as an integer, rounded down:
+// EValue writes an e-value with two significant digits, or as an integer, rounded down:
 // less may be claimed than was found, but not more.
-func evalue(e float64) string {
+func EValue(e float64) string {
 	if e >= 1e6 {
 		return fmt.Sprintf("10^%.0f", math.Floor(math.Log10(e)))
 	}
