@@ -94,7 +94,7 @@ func TestExpand(t *testing.T) {
 	require.Equal(t, "1 copies, http.latency.p99 (sack 0, kernel 5.10, path far)", first.Name)
 	require.Equal(t, verdict.Ratio, first.Scale)
 	require.InDelta(t, 0.05, first.Margin, 1e-12)
-	require.Equal(t, "{n} copies, {what}", first.Family)
+	require.Equal(t, "… copies, …", first.Family)
 	require.Equal(t, map[string]string{"faults.acks.do": "{duplicate: 1}", "nodes.web.sysctls.net.ipv4.tcp_sack": "0", "links[0].delay": "40ms"}, p.Arms[first.Treated].Set)
 	require.Equal(t, 1, p.Arms[first.Treated].Scenario.Faults[0].Do.Duplicate)
 	require.True(t, p.Arms[first.Base].Scenario.Faults[0].Do.Watch)
