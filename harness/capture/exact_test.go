@@ -101,7 +101,9 @@ func check(t *testing.T, seen map[string][]sighting, chance string) map[scenario
 		for _, c := range classes {
 			lots[c] = newLot(seed, name(c, chance), share)
 		}
+		sent := map[uint64][]byte{}
 		for _, p := range seen[way+" sent"] {
+			sent[p.id] = p.data
 			d := j.look(p.data)
 			for _, c := range classes {
 				if !d.is[c] {
@@ -118,10 +120,13 @@ func check(t *testing.T, seen map[string][]sighting, chance string) map[scenario
 		}
 		for _, c := range classes {
 			touched := seen[way+" fault "+name(c, chance)]
-			require.Len(t, touched, len(want[c]), "%s, %s", way, c)
-			for i, p := range touched {
-				if p.id != want[c][i] {
-					require.FailNow(t, "a mistake", "%s, %s: packet %d was touched, and %d should have been: %x", way, c, p.id, want[c][i], p.data)
+			for i := range max(len(touched), len(want[c])) {
+				switch {
+				case i >= len(touched):
+					require.FailNow(t, "a mistake", "%s, %s: packet %d should have been touched: %x", way, c, want[c][i], sent[want[c][i]])
+				case i >= len(want[c]) || touched[i].id != want[c][i]:
+					require.FailNow(t, "a mistake", "%s, %s, the %dth: packet %d was touched, of %d that should have been %v: %x",
+						way, c, i+1, touched[i].id, len(want[c]), want[c][i:min(i+1, len(want[c]))], touched[i].data)
 				}
 			}
 		}
