@@ -19,7 +19,7 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-scenario validate validate-broken soak bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-scenario validate validate-broken soak bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -32,6 +32,10 @@ kernels: setup ## get a kernel of each series that is not in the store: SERIES=�
 
 test: setup ## set up, and run all tests, those that boot kernels included
 	go test -count=1 -p 1 -timeout 20m ./...
+
+test-kernels: kernels ## run the tests of faults on each kernel: SERIES=…
+	@for s in $(SERIES); do RULEOUT_KERNEL=$${s%%=*} go test -count=1 -timeout 40m ./harness/fault ./harness/truth || exit; done
+	RULEOUT_TEST_KERNELS=all go test -count=1 -timeout 40m -run TestEveryAction ./harness/backend
 
 test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))

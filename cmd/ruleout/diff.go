@@ -120,9 +120,6 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if err != nil {
 		return sides, nil, err
 	}
-	if settings, err = differences(profiles); err != nil {
-		return sides, nil, err
-	}
 	tool, err := backend.Tool()
 	if err != nil {
 		return sides, nil, err
@@ -142,7 +139,11 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 		}
 	})
 	sides[0].Name, sides[1].Name = profiles[0].Name, profiles[1].Name
-	return sides, settings, errors.Join(err, a.Close())
+	if err := errors.Join(err, a.Close()); err != nil {
+		return sides, nil, err
+	}
+	settings, err = differences(profiles) // now that each kernel was asked about its netem
+	return sides, settings, err
 }
 
 func fileName(s string) string {

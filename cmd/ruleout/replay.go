@@ -150,7 +150,7 @@ func compareRecords(recorded, again *result.Record) *replayed {
 	}
 	p, q := recorded.Provenance, again.Provenance
 	for _, f := range []struct{ name, a, b string }{
-		{"tool", p.Tool, q.Tool}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig},
+		{"tool", p.Tool, q.Tool}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig}, {"netem", p.Netem, q.Netem},
 		{"qemu", p.QEMU, q.QEMU}, {"machine", machineBoard(p.Machine), machineBoard(q.Machine)},
 		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
 		{"capture", strconv.Itoa(p.Capture), strconv.Itoa(q.Capture)},

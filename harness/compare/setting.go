@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/truth"
 )
 
 // Settings lists what differs between two mappings, by name; what one of them lacks is empty.
@@ -28,7 +30,8 @@ func merge(a, b map[string]string) map[string]string {
 	return m
 }
 
-// Kernels lists how two kernels differ: release, package, and the options of their configurations, of which those about the network
+// Kernels lists how two kernels differ: release, package, what their netem does (see package truth; a kernel that was not asked
+// yet has nothing there), and the options of their configurations, of which those about the network
 // come first. An option that is not set is "n".
 func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
 	x, err := options(a)
@@ -39,7 +42,7 @@ func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := Settings(map[string]string{"kernel": a.Release, "package": a.Package}, map[string]string{"kernel": b.Release, "package": b.Package})
+	list := Settings(identity(a), identity(b))
 	changed := Settings(x, y)
 	for i := range changed {
 		for _, v := range []*string{&changed[i].A, &changed[i].B} {
@@ -50,6 +53,18 @@ func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
 	}
 	slices.SortStableFunc(changed, func(a, b Setting) int { return weight(a.Name) - weight(b.Name) })
 	return append(list, changed...), nil
+}
+
+// identity is what a kernel is called and what its faults are.
+func identity(k *kernel.Kernel) map[string]string {
+	m := map[string]string{"kernel": k.Release, "package": k.Package}
+	if r, err := truth.Load(k.Dir); err == nil {
+		m["netem"] = result.Short(r.Fingerprint)
+		for _, a := range r.Answers {
+			m["netem "+a.Name] = a.Answer
+		}
+	}
+	return m
 }
 
 func options(k *kernel.Kernel) (map[string]string, error) {
