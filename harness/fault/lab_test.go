@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -192,6 +193,19 @@ func stamp(t *testing.T, control []byte) int64 {
 	require.Len(t, messages, 1)
 	at := *(*unix.Timespec)(unsafe.Pointer(&messages[0].Data[0]))
 	return at.Nano()
+}
+
+// settle returns when no packet has moved for a while.
+func (l *lab) settle(t *testing.T) {
+	t.Helper()
+	for last, same := counters(nil), 0; same < still; same++ {
+		s, err := l.snapshot()
+		require.NoError(t, err)
+		if !slices.Equal(s.counters, last) || s.waiting() > 0 {
+			last, same = s.counters, 0
+		}
+		await(t, clock(t)+int64(poll))
+	}
 }
 
 func (l *lab) receipts(t *testing.T) ([]result.Receipt, []string) {

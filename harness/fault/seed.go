@@ -41,12 +41,17 @@ func (w *Wires) seedNetems(seed uint64) error {
 			if st.fault < 0 || !q.Random() {
 				continue
 			}
+			q.Table = nil // the table stays as it is
 			if s.Netem.Seed == nil {
 				shared = true
+				// Loss models begin anew here too.
+				if err := wire.conn.Change(s.Index, s.Handle, s.Parent, q); err != nil {
+					return fmt.Errorf("begin netem anew: %s: %w", &w.plan.paths[at.path], err)
+				}
 				continue
 			}
 			own := netemSeed(seed, w.faults[st.fault].Name, w.plan.paths[at.path].from, at.band)
-			q.Seed, q.Table, seeds[d] = &own, nil, own // the table stays as it is
+			q.Seed, seeds[d] = &own, own
 			if err := wire.conn.Change(s.Index, s.Handle, s.Parent, q); err != nil {
 				return fmt.Errorf("seed netem: %s: %w", &w.plan.paths[at.path], err)
 			}
