@@ -23,7 +23,7 @@ import (
 // cli is the command line.
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
-	Plan     planCmd     `cmd:"" help:"Say what a run of a scenario would do, without running it."`
+	Plan     planCmd     `cmd:"" help:"Say what a run of a scenario would do, or a campaign cost, without running it."`
 	Replay   replayCmd   `cmd:"" help:"Make a recorded run again and compare it to the bit."`
 	Sweep    sweepCmd    `cmd:"" help:"Test the hypotheses of a campaign, and judge them."`
 	Verdict  verdictCmd  `cmd:"" help:"Judge the records of a sweep again, without running anything."`

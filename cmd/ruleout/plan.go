@@ -1,40 +1,56 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
+	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/plan"
 	"github.com/ruleout/ruleout/harness/report"
 )
 
 type planCmd struct {
-	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml"`
+	Scenario string   `arg:"" name:"file" help:"Scenario or campaign file." placeholder:"FILE" complete:"yaml"`
 	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
-	Set      []string `help:"Change a value of the scenario; may be given again." sep:"none" placeholder:"PATH=VALUE"`
-	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
+	Set      []string `help:"Change a value of the file; may be given again." sep:"none" placeholder:"PATH=VALUE"`
+
+	Measure bool          `help:"Of a campaign: make a few runs for each kernel and machine, to predict how long it takes."`
+	From    string        `help:"Of a campaign: predict from the records of this sweep (default results/runs/sweep-NAME, where it is there)." placeholder:"DIR" complete:"dir"`
+	Jobs    int           `short:"j" help:"Of a campaign: runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
+	Budget  time.Duration `help:"Of a campaign: its budget, instead of the file's." placeholder:"DURATION"`
+
+	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*planCmd) Help() string {
-	return `Nothing is run. The plan shows the network, every request that the seed makes the load send, phases, faults with the times at which they act, the steps of ramps, a picture of all that over the run's own time, and an estimate of what the run will cost.
+	return `Nothing is run. The plan of a scenario shows the network, every request that the seed makes the load send, phases, faults with the times at which they act, the steps of ramps, a picture of all that over the run's own time, and an estimate of what the run will cost.
+
+Of a campaign, the plan says how many hypotheses, contexts, arms and runs there are, how long they take, and what cannot come to a verdict with the seeds and the budget that it has. The time is predicted from run times that were measured, by an earlier sweep or with --measure; without any it is estimated, and says so.
 
 The picture is as wide as the terminal, 80 columns in a pipe, and is drawn with block characters where the locale has UTF-8.
 
-Exit status: 0 the scenario is good, 2 a mistake in the command line or the file.
+Exit status: 0 the file is good, 2 a mistake in the command line or the file.
 
 Examples:
 
   ruleout plan scenarios/dup-ack.yaml
   ruleout plan scenarios/dup-ack.yaml --seed 2 --set 'faults.dup-acks.for=2s'
-  ruleout plan scenarios/backlog.yaml --format json | jq .estimate`
+  ruleout plan scenarios/backlog.yaml --format json | jq .estimate
+  ruleout plan scenarios/incident/small.yaml --measure`
 }
 
 // Run carries the command out.
-func (c *planCmd) Run(u *ui) error {
+func (c *planCmd) Run(ctx context.Context, u *ui) error {
+	if text, err := document.Open(document.Format{Noun: "scenario or campaign"}, c.Scenario); err == nil && campaign.Is(text) {
+		return c.forecast(ctx, u)
+	}
 	s, err := loadScenario(c.Scenario, c.Set)
 	if err != nil {
 		return err

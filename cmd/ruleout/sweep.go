@@ -61,7 +61,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	if c.Out == "" {
-		c.Out = filepath.Join("results", "runs", "sweep-"+plan.Campaign.Name)
+		c.Out = sweepDir(plan)
 	}
 	fleet, err := sweep.OpenFleet(ctx, plan.Kernels())
 	if err != nil {
@@ -80,6 +80,9 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		u.note("%s: %v", c.Out, d)
 	}
 	u.note("%s", plan.Summary())
+	if err := warnings(u, plan, orElse(c.Jobs, runtime.NumCPU()), c.Budget); err != nil {
+		return err
+	}
 	if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
 		return err
 	}

@@ -83,26 +83,6 @@ func (b *Bench) Only(mine func(c *campaign.Case) bool) {
 	}
 }
 
-// Remaining estimates how many runs are still to come, if everything that is not decided will be ruled out.
-func (b *Bench) Remaining() int {
-	target := min(b.seeds, max(b.plan.Campaign.Seeds.Least, SeedsToRuleOut(b.rule.RuleOut)))
-	want := make([]int, len(b.arms))
-	for i := range b.hearings {
-		h := &b.hearings[i]
-		if b.hear(h); h.done || h.aside || h.control && !b.asked(i) {
-			continue
-		}
-		for _, a := range h.Arms() {
-			want[a] = max(want[a], target)
-		}
-	}
-	sum := 0
-	for a, n := range want {
-		sum += max(0, n-b.arms[a].count)
-	}
-	return sum
-}
-
 // Progress counts cases by how they stand.
 type Progress struct {
 	Cases, Decided int

@@ -1,0 +1,83 @@
+package judge
+
+import (
+	"math"
+
+	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/verdict"
+)
+
+// Remaining estimates how many runs are still to come: the sum of [Bench.Ahead].
+func (b *Bench) Remaining() int {
+	sum := 0
+	for _, n := range b.Ahead() {
+		sum += n
+	}
+	return sum
+}
+
+// Ahead estimates how many runs of each arm are still to come, if every case that is not decided turns out as its file
+// expects, and innocent where nothing is expected.
+func (b *Bench) Ahead() []int {
+	want := make([]int, len(b.arms))
+	for i := range b.hearings {
+		h := &b.hearings[i]
+		if b.hear(h); h.done || h.aside || h.control && !b.asked(i) {
+			continue
+		}
+		target := b.likely(h)
+		for _, a := range h.Arms() {
+			want[a] = max(want[a], target)
+		}
+	}
+	for a := range want {
+		want[a] = max(0, want[a]-b.arms[a].count)
+	}
+	return want
+}
+
+// likely is how many seeds a case that is not decided will have had in the end.
+func (b *Bench) likely(h *hearing) int {
+	n := SeedsToRuleOut(b.rule.RuleOut)
+	switch {
+	case h.control:
+		n = SeedsToConfirm(h.Hypothesis, b.rule.Control)
+	case h.Placebo():
+		n *= 2 // a pair is two seeds
+	case h.Expected == verdict.Inconclusive:
+		n = b.seeds
+	case h.Kind == verdict.Mechanism:
+		n = SeedsToRuleOut(b.rule.Confirm) // the share of seeds is bounded from either side by the same bet
+	case h.Expected == verdict.Confirmed:
+		n = SeedsToConfirm(h.Hypothesis, b.rule.Confirm)
+	}
+	end := 0
+	for end < min(n, b.seeds) || end <= h.next && end < b.seeds {
+		end = b.end(end)
+	}
+	return end
+}
+
+// Bounds returns the fewest and the most runs that the plan can take: a case may stop after its first block, or have
+// all seeds.
+func Bounds(p *campaign.Plan) (least, most int) {
+	return len(p.Arms) * min(p.Campaign.Seeds.Least, p.Campaign.Seeds.Most), len(p.Arms) * p.Campaign.Seeds.Most
+}
+
+// SeedsToConfirm is how many seeds it takes at least to confirm an effect of three times the margin in which seeds hardly
+// differ; 0 when no number below a thousand does.
+func SeedsToConfirm(h verdict.Hypothesis, bar float64) int {
+	h.Kind, h.Direction, h.Relieved = verdict.Effect, verdict.Up, ""
+	h.Scale, h.Margin = verdict.Difference, 1
+	s, err := verdict.NewState(h, verdict.Rule{})
+	if err != nil {
+		return 0
+	}
+	for n := 1; n < 1000; n++ {
+		s.Add(verdict.Pair{Treated: 3 + 0.3*math.Pow(-1, float64(n))})
+		if s.Evidence().Confirm >= bar {
+			return n
+		}
+	}
+	return 0
+}
