@@ -44,7 +44,6 @@ Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 the cam
 
 Examples:
 
-  ruleout plan scenarios/incident/small.yaml
   ruleout sweep scenarios/incident/small.yaml
   ruleout sweep scenarios/incident/small.yaml --budget 10m -j 4
   ruleout sweep big.yaml --shard 1/3 --out part1`
