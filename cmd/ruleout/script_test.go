@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/kernel"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
@@ -67,6 +68,7 @@ func TestScripts(t *testing.T) {
 			"nothing-left": nothingLeft,
 			"tmpfs":        tmpfs,
 			"forge":        forge,
+			"first-run":    firstRun,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -75,6 +77,24 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %s", cond)
 		},
 	})
+}
+
+// firstRun sets RUN to the digits of the first run in the archive of a sweep:
+//
+//	first-run results/runs/sweep-x
+func firstRun(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: first-run DIR")
+	}
+	r, err := archive.Read(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer r.Close()
+	ts.Check(r.Entries(func(e *archive.Entry) error {
+		if ts.Getenv("RUN") == "" {
+			ts.Setenv("RUN", result.Short(e.Run))
+		}
+		return nil
+	}))
 }
 
 // exits runs a command and checks its exit status:

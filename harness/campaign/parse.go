@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/expect"
@@ -255,16 +256,29 @@ func (v *validation) scenarioWith(s settings, path string) *scenario.Scenario {
 	}
 	got, err := expect.Parse(v.file, v.text, s)
 	if err != nil {
-		var list *document.Errors
-		msg, hint := err.Error(), ""
-		if errors.As(err, &list) {
-			msg, hint = list.List[0].Msg, list.List[0].Hint
-			if list.List[0].Line == 0 {
-				msg = list.List[0].File + ": " + msg
-			}
-		}
-		v.Fail(path, msg, hint)
+		v.failSetting(path, err)
 	}
 	v.parsed[key] = got
 	return got
+}
+
+// failSetting reports a mistake that a setting makes in the scenario: at the setting, if it is among those at path.
+func (v *validation) failSetting(path string, err error) {
+	var list *document.Errors
+	if !errors.As(err, &list) {
+		v.Fail(path, err.Error(), "")
+		return
+	}
+	first := list.List[0]
+	name, _, _ := strings.Cut(strings.TrimPrefix(first.File, "--set "), "=")
+	switch at := document.Join(path, name); {
+	case first.Line != 0:
+		v.Fail(path, first.Msg, first.Hint)
+	case !v.Written(at):
+		v.Fail(path, first.File+": "+first.Msg, first.Hint)
+	case strings.HasPrefix(first.Msg, "unknown key") || strings.HasPrefix(first.Msg, "no "):
+		v.FailKey(at, first.Msg, first.Hint)
+	default:
+		v.Fail(at, first.Msg, first.Hint)
+	}
 }
