@@ -266,6 +266,6 @@ func (c *resultsMergeCmd) Run(_ context.Context, u *ui) (err error) {
 		}
 		u.note("%s: %s new", dir, quantity.Plural(int64(added), "record"))
 	}
-	u.printf("%s in %s\n", quantity.Plural(int64(a.Len()), "record"), c.Into)
+	u.printf("%s in %s\n", quantity.Plural(int64(a.Len()), "record"), shorten(c.Into))
 	return a.Close()
 }

@@ -102,19 +102,19 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	if err != nil {
 		if r != nil {
-			u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), c.Out)
+			u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		}
 		return err
 	}
 	if shards > 1 {
-		u.note("shard %d of %d is done: ruleout results merge --into DIR %s …", shard, shards, c.Out)
+		u.note("shard %d of %d is done: ruleout results merge --into DIR %s …", shard, shards, quote(shorten(c.Out)))
 		return nil
 	}
 	f := findings.Of(plan, r.Bench, !r.OverBudget)
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
-	u.note("%s kept in %s: ruleout verdict %s judges again", quantity.Plural(int64(a.Len()), "record"), c.Out, c.Out)
+	u.note("%s kept in %s: ruleout verdict %s judges again", quantity.Plural(int64(a.Len()), "record"), shorten(c.Out), quote(shorten(c.Out)))
 	switch {
 	case len(r.Breaks) > 0:
 		return status(problem.Invalid)
