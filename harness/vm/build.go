@@ -24,80 +24,89 @@ func (e *BootError) Error() string { return "the guest did not boot: " + e.Err.E
 // Unwrap returns what happened instead.
 func (e *BootError) Unwrap() error { return e.Err }
 
-// build makes a template in a temporary directory beside final and renames it when it is
-// complete. Nothing stays behind when it fails.
-func build(ctx context.Context, c Config, key, final string, progress func(string)) (err error) {
+// build makes a template beside final and renames it when it is complete. Nothing stays
+// behind when it fails.
+func build(ctx context.Context, c Config, key, final string, progress func(string)) error {
 	began := time.Now()
 	progress(fmt.Sprintf("booting kernel %s on %s (%v), once for this build", c.Kernel.Name, c.Machine, c.QEMU))
-	if err := checkSpace(c.Dir, c.memory()); err != nil {
-		return err
-	}
-	work, err := newWorkDir(c.Dir)
-	if err != nil {
-		return storeError(err)
-	}
-	defer work.remove()
-
-	initramfs, err := os.Create(work.path("initramfs"))
-	if err != nil {
-		return storeError(err)
-	}
-	err = errors.Join(writeInitramfs(initramfs, &c), initramfs.Close())
-	if err != nil {
-		return storeError(err)
-	}
-	ram, err := os.OpenFile(work.path(ramFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return storeError(err)
-	}
-	defer ram.Close()
-	if err := ram.Truncate(int64(c.memory())); err != nil {
-		return storeError(err)
-	}
-	state, err := os.OpenFile(work.path(stateFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return storeError(err)
-	}
-	defer state.Close()
-
-	m := meta{Key: key, QEMU: c.QEMU.Version, Machine: c.Machine, Kernel: c.Kernel.Release, Memory: c.memory()}
-	if err := boot(ctx, &c, work, state, &m); err != nil {
-		return err
-	}
-	saved, err := settleState(state, c.Shift, &m, progress)
+	f, err := c.settled(ctx, func(ctx context.Context) (*frozen, error) { return bootFrozen(ctx, &c, key) }, progress)
 	if err != nil {
 		return err
 	}
-	if err := clearLeaked(ram); err != nil {
-		return storeError(err)
-	}
-	if m.Hash, err = hashMachine(ram, saved); err != nil {
+	defer f.discard()
+	m := &f.meta
+	if err := checkInstructions(m.Instructions, progress); err != nil {
 		return err
 	}
 	m.Build = time.Since(began).Seconds()
-	if err := errors.Join(ram.Sync(), state.Sync(), writeMeta(work, &m), os.Remove(work.path("initramfs"))); err != nil {
+	if err := errors.Join(f.ram.Sync(), f.state.Sync(), writeMeta(f.work, m)); err != nil {
 		return storeError(err)
 	}
 	progress(fmt.Sprintf("frozen after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
-	if err := work.publish(final); err != nil {
+	if err := f.work.publish(final); err != nil {
 		return storeError(err)
 	}
 	return storeError(prune(c.Dir, keepBytes, keepTime))
 }
 
-// settleState takes what depends on the host out of a saved state, counts its instructions, and returns it.
-func settleState(state *os.File, shift int, m *meta, progress func(string)) ([]byte, error) {
-	saved, err := io.ReadAll(io.NewSectionReader(state, 0, math.MaxInt64))
+// settled makes a machine that every other one of its key is equal to, or just one if nobody minds.
+func (c *Config) settled(ctx context.Context, make func(context.Context) (*frozen, error), progress func(string)) (*frozen, error) {
+	if c.Once {
+		if err := checkSpace(c.Dir, c.memory()); err != nil {
+			return nil, err
+		}
+		return make(ctx)
+	}
+	if err := checkSpace(c.Dir, 2*c.memory()); err != nil {
+		return nil, err
+	}
+	return agree(ctx, make, progress)
+}
+
+// bootFrozen boots a machine and freezes it.
+func bootFrozen(ctx context.Context, c *Config, key string) (_ *frozen, err error) {
+	f, err := newFrozen(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.discard()
+		}
+	}()
+	f.meta = meta{Key: key, QEMU: c.QEMU.Version, Machine: c.Machine, Kernel: c.Kernel.Release, Memory: c.memory()}
+	initramfs, err := os.Create(f.work.path("initramfs"))
 	if err != nil {
 		return nil, storeError(err)
 	}
-	if m.Instructions, err = normalise(saved, shift); err != nil {
-		return nil, err
-	}
-	if _, err := state.WriteAt(saved, 0); err != nil {
+	err = errors.Join(writeInitramfs(initramfs, c), initramfs.Close(), f.ram.Truncate(int64(c.memory())))
+	if err != nil {
 		return nil, storeError(err)
 	}
-	return saved, checkInstructions(m.Instructions, progress)
+	if err := boot(ctx, c, f.work, f.state, &f.meta); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(clearLeaked(f.ram), os.Remove(f.work.path("initramfs"))); err != nil {
+		return nil, storeError(err)
+	}
+	return f, f.settle(c.Shift)
+}
+
+// settle takes what depends on the host out of a saved state, counts its instructions and
+// hashes the machine.
+func (f *frozen) settle(shift int) error {
+	saved, err := io.ReadAll(io.NewSectionReader(f.state, 0, math.MaxInt64))
+	if err != nil {
+		return storeError(err)
+	}
+	if f.meta.Instructions, err = normalise(saved, shift); err != nil {
+		return err
+	}
+	if _, err := f.state.WriteAt(saved, 0); err != nil {
+		return storeError(err)
+	}
+	f.meta.Hash, err = hashMachine(f.ram, saved)
+	return err
 }
 
 func writeMeta(work *workDir, m *meta) error {

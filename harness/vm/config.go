@@ -35,6 +35,9 @@ type Config struct {
 	Modules []string
 	// Files are put into the guest's root directory, by absolute path.
 	Files map[string][]byte
+	// Once has templates made once each, where otherwise a second one shows that they repeat. It
+	// is for those who compare nothing across machines, and no part of the key.
+	Once bool
 	// Dir holds the templates. Empty means "templates" in the user's cache directory.
 	Dir string
 }

@@ -5,7 +5,7 @@
 // # Life cycle
 //
 //   - [OpenTemplate] boots a kernel with a static binary as its init, once for each
-//     [Config.Key]. Package guest, in that binary, sets the machine up and then stops it
+//     [Config.Key] (and once more, to see that it repeats). Package guest, in that binary, sets the machine up and then stops it
 //     (it writes to pvpanic's port). What is left is a [Template]: a memory file and a few
 //     kilobytes of device state, in the user's cache directory.
 //   - [Template.Command] makes a [Clone], which is used as an exec.Cmd is. It maps the
@@ -25,5 +25,6 @@
 // CPU idle before the instructions of its last slice are accounted, and moves the clock too
 // far, in one run of a hundred. Clones therefore run in record mode, for the lock that it
 // takes around a slice; the recording itself goes to /dev/null. And nobody speaks to QEMU
-// while a clone runs. docs/architecture/vm.md has the measurements.
+// while a clone runs. A machine that is to be saved cannot record, and so is made until
+// two are equal. docs/architecture/vm.md has the measurements.
 package vm

@@ -48,7 +48,7 @@ func (e *EndedError) Error() string {
 }
 
 // Prepare returns the template that a preparation makes of this one, and makes it if it is not in the
-// cache: it runs in a clone that writes to a copy of the memory file. Two processes that ask at the
+// cache: it runs in a clone that writes to a copy of the memory file, twice unless [Config.Once]. Two processes that ask at the
 // same time make it once. The oldest ones beyond [maxPrepared] are removed.
 //
 // The caller closes it. The errors are those of [Clone.Wait], and [EndedError].
@@ -95,42 +95,42 @@ func (t *Template) Prepare(ctx context.Context, p Preparation) (*Template, error
 // power cut the template is of another boot, and is made again.
 func (t *Template) prepare(ctx context.Context, p Preparation, final string, m *meta) error {
 	began := time.Now()
-	if err := checkSpace(t.config.Dir, t.config.memory()); err != nil {
-		return err
-	}
-	work, err := newWorkDir(t.config.Dir)
+	f, err := t.config.settled(ctx, func(ctx context.Context) (*frozen, error) { return t.prepareFrozen(ctx, p, m) }, func(string) {})
 	if err != nil {
-		return storeError(err)
-	}
-	defer work.remove()
-	ram, err := os.OpenFile(work.path(ramFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return storeError(err)
-	}
-	defer ram.Close()
-	if err := copySparse(ram, t.ram); err != nil {
-		return storeError(err)
-	}
-	state, err := os.OpenFile(work.path(stateFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return storeError(err)
-	}
-	defer state.Close()
-	if m.Prepared.Output, err = t.carryOut(ctx, p, ram, state); err != nil {
 		return classify(err)
 	}
-	saved, err := settleState(state, t.config.Shift, m, func(string) {})
-	if err != nil {
+	defer f.discard()
+	if err := checkInstructions(f.meta.Instructions, func(string) {}); err != nil {
 		return err
 	}
-	if m.Hash, err = hashMachine(ram, saved); err != nil {
-		return err
-	}
-	m.Build = time.Since(began).Seconds()
-	if err := writeMeta(work, m); err != nil {
+	f.meta.Build = time.Since(began).Seconds()
+	if err := writeMeta(f.work, &f.meta); err != nil {
 		return storeError(err)
 	}
-	return storeError(work.publish(final))
+	return storeError(f.work.publish(final))
+}
+
+// prepareFrozen carries the preparation out in a clone, and freezes it.
+func (t *Template) prepareFrozen(ctx context.Context, p Preparation, m *meta) (_ *frozen, err error) {
+	f, err := newFrozen(t.config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.discard()
+		}
+	}()
+	own := *m.Prepared
+	f.meta = *m
+	f.meta.Prepared = &own
+	if err := copySparse(f.ram, t.ram); err != nil {
+		return nil, storeError(err)
+	}
+	if own.Output, err = t.carryOut(ctx, p, f.ram, f.state); err != nil {
+		return nil, err
+	}
+	return f, f.settle(t.config.Shift)
 }
 
 // carryOut runs the guest to its freeze, and returns what the guest function has written.
@@ -240,11 +240,13 @@ func copySparse(to, from *os.File) error {
 }
 
 // Output is what the guest function wrote while the template was prepared.
-func (t *Template) Output() []byte {
-	if t.meta.Prepared == nil {
+func (t *Template) Output() []byte { return t.meta.output() }
+
+func (m *meta) output() []byte {
+	if m.Prepared == nil {
 		return nil
 	}
-	return t.meta.Prepared.Output
+	return m.Prepared.Output
 }
 
 // bootID names the host's present boot.

@@ -47,7 +47,7 @@ func TestPreparedTemplate(t *testing.T) {
 	base, err := vm.OpenTemplate(t.Context(), c, nil)
 	require.NoError(t, err)
 	defer base.Close()
-	preparation := vm.Preparation{Payload: job{Do: "prepare", Size: 10}.payload(), WallLimit: time.Minute}
+	preparation := vm.Preparation{Payload: job{Do: "prepare", Size: 10}.payload(), WallLimit: 5 * time.Minute}
 	prepare := func(p vm.Preparation) *vm.Template {
 		made, err := base.Prepare(t.Context(), p)
 		require.NoError(t, err)
