@@ -17,7 +17,7 @@ import (
 type view struct {
 	Name, About, Title string
 	Heading, Scope     string
-	Confidence         string // of intervals, in per cent
+	Confidence         string    // of intervals, in per cent
 	Tallies            []tallied // of cases
 	Shown              []tallied // of hypotheses, to filter by
 	Short              []string

@@ -161,7 +161,8 @@ func TestSchemaRefuses(t *testing.T) {
 	} {
 		text := good + more + "\n"
 		if strings.HasPrefix(more, "hypotheses") {
-			text = good[:strings.Index(good, "hypotheses")] + more + "\n"
+			before, _, _ := strings.Cut(good, "hypotheses")
+			text = before + more + "\n"
 		}
 		require.Error(t, v.YAML([]byte(text)), what)
 	}

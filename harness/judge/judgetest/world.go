@@ -134,7 +134,7 @@ func Finish(t testing.TB, p *campaign.Plan, b *judge.Bench, most int) {
 
 // Many is a campaign of so many hypotheses in six contexts.
 func Many(hypotheses int) string {
-	text := Campaign[:strings.Index(Campaign, "hypotheses:")]
+	text, _, _ := strings.Cut(Campaign, "hypotheses:")
 	text = strings.Replace(text, "values: [10, 20]", "values: [10, 20, 30]", 1)
 	text = strings.Replace(text, "most: 200", "most: 100", 1)
 	var b strings.Builder
