@@ -52,6 +52,7 @@ soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/topology
+	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/fault
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 
 lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go tools
