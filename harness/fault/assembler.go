@@ -13,7 +13,6 @@ import (
 type assembler struct {
 	instructions asm.Instructions
 	symbol       string // of the next instruction
-	headers      int    // that have been read, to tell their labels apart
 }
 
 func (a *assembler) add(list ...asm.Instruction) {
@@ -39,8 +38,6 @@ const (
 	skbMark     = 8
 	skbProtocol = 16
 	skbPriority = 32
-	skbData     = 76 // an address, and that of its end
-	skbDataEnd  = 80
 )
 
 // Verdicts of a direct-action program, include/uapi/linux/pkt_cls.h. TC_ACT_REDIRECT is

@@ -3,20 +3,9 @@ package fault
 import (
 	"fmt"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/ruleout/ruleout/harness/scenario"
-)
-
-// What the table holds of a flow: the state of its generator before the first packet, how many of its packets
-// matched, and for dup-ack its last pure ACK.
-const (
-	memoryStart  = 8 * iota
-	memoryCount  // of packets that matched
-	memoryNumber // sequence and acknowledgement number, 4 bytes each, as in the header
-	memoryWindow // window, as in the header, and 1<<16 once there was one
-	memorySize
 )
 
 // draw registers: they take over those of the parser.
@@ -32,49 +21,8 @@ func (s selector) keeps() bool {
 	return s.class == scenario.DupACK || !s.draws.all() && s.draws.link == 0
 }
 
-// newFlows makes the table.
-func newFlows() (*ebpf.Map, error) {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{
-		Name: "flows", Type: ebpf.Hash, KeySize: flowSize, ValueSize: memorySize, MaxEntries: maxFlows, Flags: noPrealloc,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("create flow table: %w", err)
-	}
-	return m, nil
-}
-
-// noPrealloc is BPF_F_NO_PREALLOC: elements are allocated as flows appear.
-const noPrealloc = 1
-
-// find leaves the flow's place in the table in memory, or jumps to full when there is no room for it.
-func (s selector) find(a *assembler, st *state, flows *ebpf.Map, full string) {
-	lookup := func() {
-		a.add(asm.LoadMapPtr(asm.R1, flows.FD()), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackFlow), asm.FnMapLookupElem.Call())
-	}
-	lookup()
-	a.add(asm.JNE.Imm(asm.R0, 0, "known"))
-
-	// The flow's first packet: fold its 40 bytes into the fault's key.
-	a.control(asm.R0, st, s.orders+keyWord)
-	for i := int16(0); i < flowSize; i += 8 {
-		a.add(asm.LoadMem(asm.R1, asm.RFP, stackFlow+i, asm.DWord), asm.Xor.Reg(asm.R0, asm.R1))
-		a.mix()
-	}
-	a.add(asm.StoreMem(asm.RFP, stackMemory+memoryStart, asm.R0, asm.DWord))
-	a.zero(stackMemory+memoryCount, memorySize-memoryCount)
-	a.add(asm.LoadMapPtr(asm.R1, flows.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackFlow),
-		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackMemory),
-		asm.Mov.Imm(asm.R4, 1), // BPF_NOEXIST: another CPU may have been first
-		asm.FnMapUpdateElem.Call())
-	lookup()
-	a.add(asm.JEq.Imm(asm.R0, 0, full))
-	a.label("known")
-	a.add(asm.Mov.Reg(memory, asm.R0))
-}
-
 // draw jumps to "pass" unless the packet, which has matched, is chosen by decision.
-func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
+func (s selector) draw(a *assembler, st *state, flows *flowTable) {
 	d := s.draws
 	switch {
 	case d.all():
@@ -84,7 +32,7 @@ func (s selector) draw(a *assembler, st *state, flows *ebpf.Map) {
 		a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(s.matched)), asm.LoadMem(ordinal, asm.R1, 0, asm.DWord))
 	default:
 		if s.class != scenario.DupACK {
-			s.find(a, st, flows, "full")
+			flows.find(a, st, s.orders, "full")
 		}
 		a.add(asm.LoadMem(origin, memory, memoryStart, asm.DWord), asm.LoadMem(ordinal, memory, memoryCount, asm.DWord))
 		a.add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, memory), asm.Add.Imm(asm.R0, memoryCount), asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/ruleout/ruleout/harness/netem"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -50,7 +48,7 @@ type stage struct {
 	// choose is meaningless for the link's own queue, which takes all packets.
 	choose selector
 	// flows is the selector's table once it is built, or nil.
-	flows *ebpf.Map
+	flows *flowTable
 	// forged counts what was forged into the stage, or is nil where nothing is.
 	forged *slot
 	// forgedTap captures that.

@@ -80,6 +80,7 @@ func TestBurstsOfChance(t *testing.T) {
 
 // A fault that comes and goes loses what is sent while it acts, to the microsecond.
 func TestAFaultComesAndGoes(t *testing.T) {
+	awaitQuiet(t)
 	l := buildLab(t, "", "name: loss, from: a, do: drop, at: 10ms, for: 4ms, every: 10ms, times: 3")
 	start := clock(t) + 5_000_000
 	require.NoError(t, l.Arm(start, labSeed))

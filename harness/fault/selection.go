@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -28,7 +26,7 @@ type selection struct {
 // selection reads what the selector of a stage did in one direction, from its counters and its table of
 // flows, and works out by the decisions' Go twin what it had to do: what matters is not that a count is
 // likely but that it is right.
-func (s selector) selection(o orders, c counters, table *ebpf.Map) (selection, error) {
+func (s selector) selection(o orders, c counters, flows *flowTable) (selection, error) {
 	r := selection{
 		matched: c.at(s.matched), chosen: c.at(s.chosen), hits: c.at(s.hits), overflow: c.at(s.overflow),
 		times: s.timesOf(c, s.when.at), kinds: s.byKind(c),
@@ -46,19 +44,15 @@ func (s selector) selection(o orders, c counters, table *ebpf.Map) (selection, e
 		known = r.overflow
 		r.expect(s.draws, o.key, uint64(known)) // they share a generator
 	}
-	var f flow
-	var m [memorySize / 8]uint64
-	list := table.Iterate()
-	for list.Next(&f, &m) {
-		n := m[memoryCount/8]
+	err := flows.each(func(f flow, n uint64) {
 		r.expect(s.draws, startOf(o.key, f), n)
 		known += int64(n)
-	}
-	if err := list.Err(); err != nil {
-		return r, fmt.Errorf("read flow table: %w", err)
+	})
+	if err != nil {
+		return r, fmt.Errorf("read table of flows: %w", err)
 	}
 	if known != r.matched {
-		return r, fmt.Errorf("read flow table: it has %d packets, %d matched", known, r.matched)
+		return r, fmt.Errorf("read table of flows: it has %d packets, %d matched", known, r.matched)
 	}
 	return r, nil
 }

@@ -69,7 +69,7 @@ func newSelector(s *scenario.Scenario, j, side int) (selector, error) {
 }
 
 const (
-	// flows that one fault can tell apart. Packets of further ones share a flow; the
+	// flows of one IP version that one fault can tell apart. Packets of further ones share a flow; the
 	// receipt says how many those were.
 	maxFlows = 1 << 16
 	// cloneMark is put on copies, which come by the selector again. A wire has no other marks.
@@ -92,6 +92,7 @@ const (
 	stackLength    = stackKind - 8            // of the packet, with its IP header
 	stackDirection = stackLength - 8          // within the named connections
 	stackOrdinal   = stackDirection - 8       // of the packet, for a tap
+	stackKey       = stackOrdinal - shortSize // of the table
 	flowSource     = stackFlow                // offsets within the flow
 	flowTarget     = stackFlow + 16
 	flowPorts      = stackFlow + 32
@@ -110,9 +111,9 @@ const (
 // program returns the selector as a direct-action program for the egress side of
 // clsact, and the flow table that goes with it, or nil when it needs none. Packets on
 // which the fault is to act leave it with the priority of the acting band.
-func (s selector) program(st *state) (_ *ebpf.Program, flows *ebpf.Map, err error) {
+func (s selector) program(st *state) (_ *ebpf.Program, flows *flowTable, err error) {
 	if s.keeps() {
-		if flows, err = newFlows(); err != nil {
+		if flows, err = newFlowTable(); err != nil {
 			return nil, nil, err
 		}
 		defer func() {
@@ -139,7 +140,7 @@ func (s selector) program(st *state) (_ *ebpf.Program, flows *ebpf.Map, err erro
 
 // match jumps to "pass" for packets that do not match or come when the fault does not act, and
 // counts the others. It leaves the flow on the stack if it is needed.
-func (s selector) match(a *assembler, st *state, flows *ebpf.Map) {
+func (s selector) match(a *assembler, st *state, flows *flowTable) {
 	a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word))
 	if s.tap.on() {
 		a.add(asm.And.Imm(asm.R0, cloneMark)) // the other bits are the packet's number
@@ -149,7 +150,7 @@ func (s selector) match(a *assembler, st *state, flows *ebpf.Map) {
 	a.add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
 	if s.class == scenario.DupACK {
 		s.parse(a) // the last pure ACK is to be known whenever it came
-		s.find(a, st, flows, "lost")
+		flows.find(a, st, s.orders, "lost")
 		s.matchDupACK(a)
 		s.matchLength(a)
 		s.when.program(a, st, s.orders)

@@ -19,7 +19,7 @@ import (
 type bench struct {
 	*ebpf.Program
 	state *state
-	flows *ebpf.Map
+	flows *flowTable
 	selector
 }
 
