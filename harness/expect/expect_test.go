@@ -101,6 +101,7 @@ func TestEvalFails(t *testing.T) {
 		{"http.latency.max < 1s", "http.latency.max was not recorded"},
 		{"web.TcpExt.ACounterOfAnotherKernel == 0", "web.TcpExt.ACounterOfAnotherKernel was not recorded"},
 		{"web.TcpExt.TCPSackRecovery == 0", "web.TcpExt.TCPSackRecovery has no value"},
+		{"fault.dup-acks.gap3 < 1h", "fault.dup-acks.gap3 was not recorded: the fault chose fewer packets"},
 		{"http.planned / http.errors > 1", "division by zero"},
 		{"http.errors == 0 and http.latency.max < 1s", "http.latency.max was not recorded"},
 	} {
