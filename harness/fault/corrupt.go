@@ -31,10 +31,3 @@ func (s selector) flip(a *assembler, st *state) {
 		asm.Mov.Imm(asm.R4, 1), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "pass"))
 	a.count(st, s.flipped)
 }
-
-// flipOf is the Go twin: the bit, counted from the end of the Ethernet header, that is flipped in the
-// nth chosen packet, from 1, of a direction; length is that of the frame.
-func flipOf(key uint64, side int, n uint64, length int) (bit uint64) {
-	h := mix(mix(key ^ n*golden ^ uint64(1+side)))
-	return (h >> 32) * uint64(length-etherHeader) * 8 >> 32
-}

@@ -108,15 +108,15 @@ func askGap(b *bench) (string, error) {
 	return yes(len(got) == 1), err
 }
 
-func askDuplicate(b *bench) (string, error) {
+func askDuplicate(b *bench) (answer string, err error) {
 	if err := b.addBands(); err != nil {
 		return "", err
 	}
-	defer b.removeRoot()
+	defer func() { err = errors.Join(err, b.removeRoot()) }()
 	if err := b.conn.Add(b.near.Index, netem.Handle(2, 0), netem.Handle(1, 1), netem.Qdisc{Latency: 1, Limit: limit}); err != nil {
 		return "", err
 	}
-	err := b.conn.Add(b.near.Index, netem.Handle(3, 0), netem.Handle(1, 2), netem.Qdisc{Duplicate: netem.All, Limit: limit})
+	err = b.conn.Add(b.near.Index, netem.Handle(3, 0), netem.Handle(1, 2), netem.Qdisc{Duplicate: netem.All, Limit: limit})
 	if errors.Is(err, unix.EINVAL) {
 		return Yes, nil
 	}

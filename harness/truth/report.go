@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -104,8 +105,7 @@ func Save(dir string, r *Report) error {
 		err = os.Rename(f.Name(), filepath.Join(dir, file))
 	}
 	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("keep the report of a kernel: %w", err)
+		return fmt.Errorf("keep the report of a kernel: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }
