@@ -110,6 +110,30 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// Controls come with what they serve: all of them first would leave nothing judged when a sweep ends early.
+func TestControlsAreAsUrgentAsWhatTheyServe(t *testing.T) {
+	p, err := plan(t, suspicions, "hypotheses[0].priority=3", "placebos=0")
+	require.NoError(t, err)
+	for _, c := range p.Controls {
+		require.Equal(t, 3, c.Priority)
+	}
+	for _, c := range p.Cases {
+		require.Equal(t, c.Control != None, c.Priority == 3)
+	}
+	later := strings.Replace(suspicions, "  - name: copies move recoveries", `  - name: watching
+    priority: 2
+    cause: {faults.acks.select.chance: 20%}
+    metric: http.latency.p99
+    margin: 5%
+    control: burn
+  - name: copies move recoveries`, 1)
+	p, err = plan(t, later)
+	require.NoError(t, err)
+	for _, c := range p.Controls {
+		require.Equal(t, map[string]int{"http.latency.p99": 2, "http.latency.mean": 0}[c.Metric], c.Priority, "the most urgent of those that share it")
+	}
+}
+
 // The same file gives the same plan: a sweep that is resumed relies on it.
 func TestExpandIsRepeatable(t *testing.T) {
 	for _, cover := range []string{"all", "pairs"} {

@@ -166,18 +166,21 @@ func relieves(m map[string]string) string {
 	return strings.Join(list, ", ")
 }
 
-// control returns the index of the control for a case, which is made when it is the first that needs it.
+// control returns the index of the control for a case, which is made when it is the first that needs it. It is as
+// urgent as the most urgent case that it serves, and no more: controls that all come first leave nothing judged when a sweep ends early.
 func (e *expansion) control(h *Hypothesis, c *Case, at point, base settings) int {
 	from := e.Controls[h.Control]
 	key := fmt.Sprintf("%s|%s|%s|%v|%s|%d", h.Control, c.Metric, c.Scale, c.Margin, at.context, c.Base)
 	if i, ok := e.controls[key]; ok {
+		k := &e.plan.Controls[i]
+		k.Priority = max(k.Priority, h.Priority)
 		return i
 	}
 	path := document.Join("controls", h.Control)
 	calm := base.with(from.Base)
 	k := Case{
 		Entry: h.Control, Family: "controls", Context: at.context,
-		TreatedRelieved: None, BaseRelieved: None, Control: None, Priority: h.Priority + 1,
+		TreatedRelieved: None, BaseRelieved: None, Control: None, Priority: h.Priority,
 	}
 	k.Hypothesis = verdict.Hypothesis{
 		Name: h.Control, Kind: verdict.Effect, Metric: c.Metric, Direction: verdict.Either, Scale: c.Scale, Margin: c.Margin, Unit: c.Unit,

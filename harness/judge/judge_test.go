@@ -237,6 +237,24 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+// Past the first look, one innocent is ruled out before the next is gone on with, so that a sweep that ends early has ruled out some.
+func TestOneAfterTheOther(t *testing.T) {
+	p := newPlan(t)
+	b, err := New(p)
+	require.NoError(t, err)
+	watching, nobody := p.Cases[1].Treated, p.Cases[4].Treated
+	for !b.Decided(1) && !b.Decided(4) {
+		n := b.Needs(func(int, uint64) bool { return false })[0]
+		for _, seed := range n.Seeds {
+			b.Add(n.Arm, seed, world(p, n.Arm, seed))
+		}
+	}
+	first, second := b.arms[watching].count, b.arms[nobody].count
+	require.GreaterOrEqual(t, max(first, second), SeedsToRuleOut(b.rule.RuleOut))
+	require.LessOrEqual(t, min(first, second), Look+Block)
+	require.GreaterOrEqual(t, min(first, second), Look, "all were looked at before")
+}
+
 // What a verdict rests on can be shown pair by pair, and the verdict follows from the pairs.
 func TestPairs(t *testing.T) {
 	p := newPlan(t)

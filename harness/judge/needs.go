@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/ruleout/ruleout/harness/campaign"
@@ -16,12 +17,25 @@ type Need struct {
 	Seeds []uint64
 	// Priority is that of the most important case that waits for them, Waiting how many cases do.
 	Priority, Waiting int
-	// Least is how many seeds the case that has the fewest has so far: what has few comes first.
-	Least int
+	// Turn is the earliest among the turns of the cases that wait for them.
+	Turn int
 }
 
-// Needs lists what all cases that are not decided want for their next block, most urgent first: by priority, then those with
-// the fewest seeds, so that an early end leaves the most useful table, then those for which most cases wait. Seeds for which done
+// Look is how many seeds all cases get before any gets more: what is confirmed at all has mostly been by then.
+const Look = 32
+
+// turn says when a case that has so many seeds gets more, lower first. Up to Look, those with the fewest come first, so that each
+// suspicion is looked at and clear effects are found. Beyond, where it takes some 80 seeds to rule something out, those with the most do:
+// an early end then leaves some cases decided, instead of all of them half-way.
+func turn(seeds int) int {
+	if seeds < Look {
+		return seeds
+	}
+	return math.MaxInt - seeds
+}
+
+// Needs lists what all cases that are not decided want for their next block, most urgent first: by priority, then by turn,
+// then those for which most cases wait. Seeds for which done
 // returns true are left out: they are being run.
 func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need {
 	wanted := map[int]*Need{}
@@ -39,11 +53,11 @@ func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need {
 				}
 				n := wanted[a]
 				if n == nil {
-					n = &Need{Arm: a, Priority: h.Priority, Least: h.next}
+					n = &Need{Arm: a, Priority: h.Priority, Turn: turn(h.next)}
 					wanted[a], seeds[a] = n, map[int]bool{}
 				}
 				seeds[a][s] = true
-				n.Priority, n.Least = max(n.Priority, h.Priority), min(n.Least, h.next)
+				n.Priority, n.Turn = max(n.Priority, h.Priority), min(n.Turn, turn(h.next))
 			}
 			if n := wanted[a]; n != nil {
 				n.Waiting++
@@ -59,7 +73,7 @@ func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need {
 		list = append(list, *n)
 	}
 	slices.SortFunc(list, func(x, y Need) int {
-		return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(x.Least, y.Least), cmp.Compare(y.Waiting, x.Waiting), cmp.Compare(x.Arm, y.Arm))
+		return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(x.Turn, y.Turn), cmp.Compare(y.Waiting, x.Waiting), cmp.Compare(x.Arm, y.Arm))
 	})
 	return list
 }
