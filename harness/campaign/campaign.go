@@ -37,6 +37,8 @@ type Campaign struct {
 	Except []map[string]string `yaml:"except,omitempty" most:"1000"`
 	// Controls are known effects that each context must be able to see.
 	Controls map[string]*Control `yaml:"controls,omitempty" most:"100"`
+	// Measures are metrics with their margins, by name. A hypothesis without a metric of its own is tested by each of them.
+	Measures map[string]*Measure `yaml:"measures,omitempty" most:"100"`
 	// Placebos is how many hypotheses without a cause are planted in each hundred: their verdicts show the true rate of false ones.
 	Placebos int `yaml:"placebos,omitempty" default:"5" min:"0" max:"100"`
 	// Hypotheses to be tested.
@@ -100,6 +102,20 @@ type Control struct {
 	Base map[string]string `yaml:"base,omitempty" most:"100"`
 }
 
+// Measure is a metric by which many hypotheses are tested, with what belongs to it. It means what the same keys of a hypothesis do.
+type Measure struct {
+	// Metric that is compared.
+	Metric string `yaml:"metric"`
+	// Direction in which the metric is suspected to go.
+	Direction verdict.Direction `yaml:"direction,omitempty" default:"up" enum:"up,down,either"`
+	// Margin is the smallest change that matters.
+	Margin string `yaml:"margin"`
+	// Absolute takes a margin in per cent for points of a share, not for a share of the base.
+	Absolute bool `yaml:"absolute,omitempty"`
+	// Control is the name of the control that must be seen before anything is ruled out by this metric.
+	Control string `yaml:"control,omitempty"`
+}
+
 // Hypothesis is a suspicion, or many of one shape.
 type Hypothesis struct {
 	// Name of the hypothesis. Words in braces are replaced by each.
@@ -120,7 +136,10 @@ type Hypothesis struct {
 	// Relieved has the settings under which the effect should be gone; for explains only.
 	Relieved map[string]string `yaml:"relieved,omitempty" most:"100"`
 	// Metric that is compared, such as http.latency.p99; for mechanism a counter, such as web.TcpExt.TCPRenoRecovery.
-	Metric string `yaml:"metric"`
+	Metric string `yaml:"metric,omitempty"`
+	// Measures are names of the campaign's, each of which makes one hypothesis of this one. Without metric and measures, all of
+	// them do.
+	Measures []string `yaml:"measures,omitempty" most:"100"`
 	// Direction in which the metric is suspected to go.
 	Direction verdict.Direction `yaml:"direction,omitempty" default:"up" enum:"up,down,either"`
 	// Margin is the smallest change that matters: a share of the base, such as 5%, or an amount with the metric's unit,

@@ -134,6 +134,30 @@ func TestControlsAreAsUrgentAsWhatTheyServe(t *testing.T) {
 	}
 }
 
+// A hypothesis without a metric is one for each measure, on the same arms.
+func TestMeasures(t *testing.T) {
+	measured := strings.Replace(suspicions, "hypotheses:", `measures:
+  slow: {metric: http.latency.p99, margin: 20ms, control: burn}
+  lost: {metric: http.errors, margin: 1, direction: either}
+hypotheses:
+  - {name: "watching {share}", each: {share: [20%, 30%]}, cause: {faults.acks.select.chance: "{share}"}, dose: fault.acks.chosen}
+  - {name: one measure, family: acks, cause: {faults.acks.select.chance: 20%}, measures: [lost]}`, 1)
+	p, err := plan(t, measured, "factors=[]", "except=[]", "placebos=0")
+	require.NoError(t, err)
+	var names []string
+	for _, c := range p.Cases[:5] {
+		names = append(names, c.Family+"; "+c.Name)
+	}
+	require.Equal(t, []string{"watching …; watching 20%, by lost", "watching …; watching 20%, by slow", "watching …; watching 30%, by lost", "watching …; watching 30%, by slow",
+		"acks; one measure, by lost"}, names)
+	require.Equal(t, p.Cases[0].Arms(), p.Cases[1].Arms())
+	require.Equal(t, verdict.Either, p.Cases[0].Direction)
+	require.Equal(t, None, p.Cases[0].Control)
+	require.Equal(t, verdict.Difference, p.Cases[1].Scale)
+	require.InDelta(t, 0.02, p.Cases[1].Margin, 1e-12)
+	require.Equal(t, "http.latency.p99", p.Controls[p.Cases[1].Control].Metric)
+}
+
 // The same file gives the same plan: a sweep that is resumed relies on it.
 func TestExpandIsRepeatable(t *testing.T) {
 	for _, cover := range []string{"all", "pairs"} {

@@ -19,15 +19,17 @@ func (v *validation) expand() *Plan {
 	for i := range v.Hypotheses {
 		h, path := &v.Hypotheses[i], fmt.Sprintf("hypotheses[%d]", i)
 		for _, w := range combinations(h.Each) {
-			for _, at := range points {
-				if !v.Sound(path) {
-					break
+			for _, m := range v.measured(h, path) {
+				for _, at := range points {
+					if !v.Sound(path) || !v.Sound(m.at) {
+						break
+					}
+					if len(e.plan.Cases) >= mostCases {
+						v.Fail(path, fmt.Sprintf("more than %d cases", mostCases), "fewer factors, or cover: pairs")
+						return nil
+					}
+					e.add(path, &m, w, at)
 				}
-				if len(e.plan.Cases) >= mostCases {
-					v.Fail(path, fmt.Sprintf("more than %d cases", mostCases), "fewer factors, or cover: pairs")
-					return nil
-				}
-				e.add(path, h, w, at)
 			}
 		}
 	}
@@ -71,7 +73,7 @@ func (e *expansion) arm(path string, s settings, kernel string, priority int) in
 }
 
 // add makes one case.
-func (e *expansion) add(path string, h *Hypothesis, w words, at point) {
+func (e *expansion) add(path string, h *measured, w words, at point) {
 	base := settings(nil).with(e.Set).with(maps.Clone(at.settings.asMap())).with(w.inAll(h.Base))
 	cause, relieved := w.inAll(h.Cause), w.inAll(h.Relieved)
 	where := func(key string) string { // the mistake's place
@@ -131,7 +133,7 @@ var outcomes = map[string]verdict.Outcome{
 }
 
 // hypothesis says what is compared, in package verdict's terms.
-func (e *expansion) hypothesis(path string, h *Hypothesis, w words, at point, s *scenario.Scenario) (verdict.Hypothesis, bool) {
+func (e *expansion) hypothesis(path string, h *measured, w words, at point, s *scenario.Scenario) (verdict.Hypothesis, bool) {
 	name := w.in(h.Name)
 	if len(at.context) > 0 {
 		name += " (" + at.context.String() + ")"
@@ -139,7 +141,7 @@ func (e *expansion) hypothesis(path string, h *Hypothesis, w words, at point, s 
 	out := verdict.Hypothesis{Name: name, Kind: h.Kind, Metric: w.in(h.Metric), Direction: h.Direction, Extent: h.In, Relieved: relieves(w.inAll(h.Relieved))}
 	m, err := expect.Metric(out.Metric, s)
 	if err != nil {
-		e.Fail(path+".metric", err.Error(), hintOf(err))
+		e.Fail(h.at+".metric", err.Error(), hintOf(err))
 		return out, false
 	}
 	text := w.in(h.Margin)
@@ -147,7 +149,7 @@ func (e *expansion) hypothesis(path string, h *Hypothesis, w words, at point, s 
 		text = "1"
 	}
 	if err := setMargin(&out, text, m, h.Absolute); err != nil {
-		e.Fail(path+".margin", err.Error(), hintOf(err))
+		e.Fail(h.at+".margin", err.Error(), hintOf(err))
 		return out, false
 	}
 	if err := out.Check(); err != nil {
@@ -168,7 +170,7 @@ func relieves(m map[string]string) string {
 
 // control returns the index of the control for a case, which is made when it is the first that needs it. It is as
 // urgent as the most urgent case that it serves, and no more: controls that all come first leave nothing judged when a sweep ends early.
-func (e *expansion) control(h *Hypothesis, c *Case, at point, base settings) int {
+func (e *expansion) control(h *measured, c *Case, at point, base settings) int {
 	from := e.Controls[h.Control]
 	key := fmt.Sprintf("%s|%s|%s|%v|%s|%d", h.Control, c.Metric, c.Scale, c.Margin, at.context, c.Base)
 	if i, ok := e.controls[key]; ok {

@@ -39,7 +39,8 @@ var keys = reference.Format{
 	Noun: "campaign",
 	Sections: []reference.Section{
 		reference.SectionOf[Campaign]("the whole file"), reference.SectionOf[Seeds]("seeds"), reference.SectionOf[Factor]("factors[]"),
-		reference.SectionOf[Range]("factors[].range"), reference.SectionOf[Control]("controls.NAME"), reference.SectionOf[Hypothesis]("hypotheses[]"),
+		reference.SectionOf[Range]("factors[].range"), reference.SectionOf[Control]("controls.NAME"), reference.SectionOf[Measure]("measures.NAME"),
+		reference.SectionOf[Hypothesis]("hypotheses[]"),
 	},
 	Words: map[reflect.Type]string{
 		reflect.TypeFor[map[string]string](): "settings", reflect.TypeFor[[]string](): "list of values",
@@ -57,7 +58,7 @@ var keys = reference.Format{
 
 func TestGeneratedSchema(t *testing.T) {
 	made, err := keys.Schema(func(s *invopop.Schema) {
-		for typ, names := range map[string][]string{"Hypothesis": {"margin"}, "Range": {"from", "to"}} {
+		for typ, names := range map[string][]string{"Hypothesis": {"margin"}, "Measure": {"margin"}, "Range": {"from", "to"}} {
 			for _, name := range names { // quantities, and plain numbers for counts
 				p, ok := s.Definitions[typ].Properties.Get(name)
 				require.True(t, ok)

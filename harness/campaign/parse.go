@@ -49,6 +49,7 @@ func Parse(name string, data []byte, set []string, open func(name string) (file 
 	d.Bounds(c)
 	v.names()
 	v.factors()
+	v.measures()
 	v.hypotheses()
 	if err := d.Err(); err != nil {
 		return nil, err
@@ -199,9 +200,8 @@ func (v *validation) hypotheses() {
 		}
 		v.used(path, h)
 		v.kind(path, h)
-		if h.Control != "" && v.Controls[h.Control] == nil {
-			v.Fail(path+".control", fmt.Sprintf("no control %s", unit.Quote(h.Control)), document.NearHint(h.Control, slices.Sorted(maps.Keys(v.Controls))))
-		}
+		v.metric(path, h)
+		v.controlled(path, h.Control)
 	}
 }
 
@@ -243,7 +243,7 @@ func (v *validation) kind(path string, h *Hypothesis) {
 		v.Fail(path, "what explains needs the key relieved", "the settings under which the effect should be gone")
 	case !explains && len(h.Relieved) > 0:
 		v.Fail(path+".relieved", "relieved goes with kind: explains", "")
-	case !mechanism && h.Margin == "":
+	case !mechanism && h.Margin == "" && h.Metric != "":
 		v.Fail(path, "missing key \"margin\"", "the smallest change that matters: 5% of the base, or an amount such as 20ms")
 	}
 }
