@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
@@ -42,13 +43,7 @@ func (e *Entry) Value(name string) (float64, bool) {
 	if ok {
 		return e.Values[i].Value, true
 	}
-	return 0, isCounter(name)
-}
-
-// isCounter tells NODE.GROUP.NAME of a kernel counter from a metric: groups begin with a capital letter.
-func isCounter(name string) bool {
-	_, rest, _ := strings.Cut(name, ".")
-	return rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
+	return 0, metric.IsCounter(name)
 }
 
 // entryOf takes from a record what the index has.

@@ -36,24 +36,24 @@ func (f *Factor) levels() []level {
 // at returns the level at x of the range, 0 to 1.
 func (f *Factor) at(x float64) level {
 	r := f.Range
-	from, spell, _ := readEnd(r.From) // checked before
+	from, kind, _ := readEnd(r.From) // checked before
 	to, _, _ := readEnd(r.To)
-	text := spell(design.Range{Lo: from, Hi: to, Log: r.Scale == "log"}.At(x))
+	text := quantities[kind].spell(design.Range{Lo: from, Hi: to, Log: r.Scale == "log"}.At(x))
 	return level{label: text, set: map[string]string{f.Set: text}}
 }
 
 // check says what is wrong with a range.
 func (r *Range) check() error {
-	from, _, err := readEnd(r.From)
+	from, kind, err := readEnd(r.From)
 	if err != nil {
 		return err
 	}
-	to, _, err := readEnd(r.To)
+	to, other, err := readEnd(r.To)
 	switch {
 	case err != nil:
 		return err
-	case kindOf(r.From) != kindOf(r.To):
-		return fmt.Errorf("%s and %s are not of one kind", r.From, r.To)
+	case kind != other:
+		return fmt.Errorf("%s is %s and %s is %s: the ends of a range are of one kind", r.From, quantities[kind].name, r.To, quantities[other].name)
 	case from >= to:
 		return fmt.Errorf("the range from %s to %s is empty", r.From, r.To)
 	case r.Scale == "log" && from <= 0:
@@ -83,21 +83,12 @@ func read[T ~int64 | ~uint64 | ~float64](parse func(string) (T, error)) func(str
 	}
 }
 
-// readEnd reads an end of a range, and returns how its kind of quantity is spelt.
-func readEnd(text string) (float64, func(float64) string, error) {
-	for _, q := range quantities {
+// readEnd reads an end of a range, and returns which of the quantities it is.
+func readEnd(text string) (v float64, kind int, err error) {
+	for i, q := range quantities {
 		if v, err := q.read(text); err == nil {
-			return v, q.spell, nil
+			return v, i, nil
 		}
 	}
-	return 0, nil, fmt.Errorf("%s is neither a number nor a quantity, such as 20ms", unit.Quote(text))
-}
-
-func kindOf(text string) string {
-	for _, q := range quantities {
-		if _, err := q.read(text); err == nil {
-			return q.name
-		}
-	}
-	return ""
+	return 0, 0, fmt.Errorf("%s is neither a number nor a quantity, such as 20ms", unit.Quote(text))
 }

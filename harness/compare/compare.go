@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/metric"
@@ -158,7 +157,7 @@ func rank(r *Row) int {
 	if r.Outcome != verdict.Confirmed {
 		n += 2
 	}
-	if counter(r.Metric) {
+	if metric.IsCounter(r.Metric) {
 		n++
 	}
 	return n
@@ -173,12 +172,6 @@ func (r *Row) size() float64 {
 	return math.Abs(r.Estimate.Value) / margin
 }
 
-// counter tells NODE.GROUP.NAME of a kernel counter from a metric.
-func counter(name string) bool {
-	_, rest, _ := strings.Cut(name, ".")
-	return rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
-}
-
 // compareScenario makes a row and a case of each metric and counter that is not the same in all pairs.
 func compareScenario(name string, pairs [][2]*Run, o Options) (rows []Row, cases []verdict.Case, err error) {
 	values := map[string][][2]float64{}
@@ -186,7 +179,7 @@ func compareScenario(name string, pairs [][2]*Run, o Options) (rows []Row, cases
 		for side, r := range p {
 			for _, v := range r.Values {
 				if values[v.Name] == nil {
-					values[v.Name] = blank(len(pairs), counter(v.Name))
+					values[v.Name] = blank(len(pairs), metric.IsCounter(v.Name))
 				}
 				values[v.Name][i][side] = v.Value
 			}
@@ -212,7 +205,7 @@ func compareScenario(name string, pairs [][2]*Run, o Options) (rows []Row, cases
 			if h.Unit == metric.One {
 				h.Unit = ""
 			}
-			h.Margin = max(o.Margin*math.Abs(row.A), least(m, known && !counter(n)))
+			h.Margin = max(o.Margin*math.Abs(row.A), least(m, known && !metric.IsCounter(n)))
 		}
 		s, err := verdict.NewState(h, verdict.Rule{Alpha: o.Alpha})
 		if err != nil {

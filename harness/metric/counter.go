@@ -98,6 +98,13 @@ func SplitCounter(name string) (group, counter string, ok bool) {
 	return group, counter, true
 }
 
+// IsCounter tells NODE.GROUP.NAME of a kernel counter from a metric. A fault may have a group's name.
+func IsCounter(name string) bool {
+	node, rest, _ := strings.Cut(name, ".")
+	_, _, ok := SplitCounter(rest)
+	return ok && node != "http" && node != "machine" && node != "fault"
+}
+
 // KnownCounter reports whether GROUP.NAME is in the list; of a group without a fixed list every name is.
 func KnownCounter(name string) bool {
 	group, counter, ok := SplitCounter(name)

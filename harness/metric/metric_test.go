@@ -40,6 +40,15 @@ func TestLookupRefuses(t *testing.T) {
 	}
 }
 
+func TestIsCounter(t *testing.T) {
+	for _, name := range []string{"web.TcpExt.ListenOverflows", "web.Ip6.InReceives", "db-2.Tcp.ACounterOfANewerKernel"} {
+		require.True(t, metric.IsCounter(name), name)
+	}
+	for _, name := range []string{"", "web", "web.Tcp", "web.cpu.softirq", "http.latency.p99", "machine.load1", "web.Sctp.InSegs", "fault.Tcp.chosen", "fault.Ip.delivered"} {
+		require.False(t, metric.IsCounter(name), name)
+	}
+}
+
 func TestEveryNameIsFoundAndUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, name := range metric.Names([]string{"web", "db"}, []string{"loss"}) {
