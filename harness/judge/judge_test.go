@@ -1,8 +1,7 @@
-package judge
+package judge_test
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -10,27 +9,14 @@ import (
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/judge"
+	"github.com/ruleout/ruleout/harness/judge/judgetest"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-const network = `version: 1
-name: small
-duration: 2s
-timeline: off
-nodes:
-  client: {}
-  web: {service: {php: {}}}
-links:
-  - {between: [client, web], delay: 10ms}
-load:
-  - {from: client, to: web, http: {rate: 20/s}}
-faults:
-  - {name: acks, link: [client, web], from: client, select: {packets: pure-ack, chance: 10%}, do: watch}
-`
-
 const suspicions = `version: 1
 name: acks
-scenario: small.yaml
+scenario: shop.yaml
 seeds: {least: 4, most: 120}
 placebos: 50
 innocent: 20%
@@ -51,61 +37,28 @@ hypotheses:
   - {name: nobody looked, cause: {faults.acks.select.chance: 30%}, metric: http.latency.p50, margin: 5%, dose: fault.acks.chosen}
 `
 
-func newPlan(t *testing.T) *campaign.Plan {
-	p, err := campaign.Parse("acks.yaml", []byte(suspicions), nil, func(string) (string, []byte, error) { return "small.yaml", []byte(network), nil })
+func newBench(t *testing.T) (*campaign.Plan, *judge.Bench) {
+	p := judgetest.Plan(t, suspicions)
+	b, err := judge.New(p)
 	require.NoError(t, err)
-	return p
+	return p, b
 }
 
-// world is a fake one: what a run of an arm would show. Copies cost 20 %, unless there are 50 workers; the burn costs 30 %.
 func world(p *campaign.Plan, arm int, seed uint64) *archive.Entry {
-	s := p.Arms[arm].Scenario
-	common := rand.New(rand.NewPCG(seed, 1)).NormFloat64() * 0.2 // what both arms of a pair share
-	own := rand.New(rand.NewPCG(seed, uint64(arm)+100)).NormFloat64() * 0.01
-	latency, delivered, recoveries := 0.1*math.Exp(common+own), 0., 0.
-	if s.Faults[0].Do.Duplicate > 0 {
-		delivered, recoveries = 30, 12
-		if s.Nodes["web"].Service.PHP.Workers < 50 {
-			latency *= 1.2
-		}
-	}
-	if *s.Nodes["web"].Service.PHP.Request.CPU > 1e6 {
-		latency *= 1.3
-	}
-	e := &archive.Entry{Valid: true, Scenario: p.Arms[arm].Hash, Seed: seed, Values: []archive.Value{
-		{Name: "fault.acks.chosen", Value: 100 * float64(*s.Faults[0].Select.Chance)},
-		{Name: "fault.acks.delivered", Value: delivered},
-		{Name: "http.latency.p50", Value: latency}, {Name: "http.latency.p99", Value: latency},
-	}}
-	if recoveries > 0 {
-		e.Values = append(e.Values, archive.Value{Name: "web.TcpExt.TCPRenoRecovery", Value: recoveries})
-	}
-	return e
+	return judgetest.Show(&p.Arms[arm], seed)
 }
 
 // finish makes all runs that are wanted, in the order in which they are wanted, or another.
-func finish(t *testing.T, b *Bench, p *campaign.Plan, shuffle *rand.Rand) (runs int) {
-	t.Helper()
-	for {
-		needs := b.Needs(func(int, uint64) bool { return false })
-		if len(needs) == 0 {
-			return runs
-		}
-		if shuffle != nil {
-			needs = needs[:1+shuffle.IntN(len(needs))]
-			shuffle.Shuffle(len(needs), func(i, j int) { needs[i], needs[j] = needs[j], needs[i] })
-		}
-		for _, n := range needs {
-			require.NotEmpty(t, n.Seeds)
-			for _, seed := range n.Seeds {
-				b.Add(n.Arm, seed, world(p, n.Arm, seed))
-				runs++
-			}
-		}
-	}
+func finish(b *judge.Bench, p *campaign.Plan, order *rand.Rand) (runs int) {
+	judgetest.Ask(b, order, func(arm int, seed uint64) bool {
+		b.Add(arm, seed, world(p, arm, seed))
+		runs++
+		return true
+	})
+	return runs
 }
 
-func outcomes(list []Verdict) map[string]verdict.Outcome {
+func outcomes(list []judge.Verdict) map[string]verdict.Outcome {
 	m := map[string]verdict.Outcome{}
 	for _, v := range list {
 		m[v.Case.Name] = v.Outcome
@@ -114,10 +67,8 @@ func outcomes(list []Verdict) map[string]verdict.Outcome {
 }
 
 func TestVerdicts(t *testing.T) {
-	p := newPlan(t)
-	b, err := New(p)
-	require.NoError(t, err)
-	runs := finish(t, b, p, nil)
+	p, b := newBench(t)
+	runs := finish(b, p, nil)
 	got := b.Verdicts(true)
 	require.Equal(t, map[string]verdict.Outcome{
 		"copies slow it down":             verdict.Confirmed,
@@ -138,20 +89,16 @@ func TestVerdicts(t *testing.T) {
 
 // However often a sweep was interrupted and in whatever order its runs came, the verdicts are the same to the last digit.
 func TestOrderDoesNotMatter(t *testing.T) {
-	p := newPlan(t)
-	b, err := New(p)
-	require.NoError(t, err)
-	finish(t, b, p, nil)
+	p, b := newBench(t)
+	finish(b, p, nil)
 	want := b.Verdicts(true)
 	for seed := range uint64(5) {
-		b, err := New(p)
-		require.NoError(t, err)
-		finish(t, b, p, rand.New(rand.NewPCG(seed, 2)))
+		_, b := newBench(t)
+		finish(b, p, rand.New(rand.NewPCG(seed, 2)))
 		require.Equal(t, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", b.Verdicts(true)))
 	}
 	// Seeds that are there for others are not looked at.
-	b, err = New(p)
-	require.NoError(t, err)
+	_, b = newBench(t)
 	for arm := range p.Arms {
 		for _, seed := range p.Seeds() {
 			b.Add(arm, seed, world(p, arm, seed))
@@ -166,55 +113,37 @@ func TestLosses(t *testing.T) {
 		"load[0] from client fell behind its own plan: 1 request in 100 was over 9ms late": verdict.LoadBehind,
 		"link a to b: 3 packets lost":                                                      verdict.Broken,
 	} {
-		require.Equal(t, want, lossOf(because))
+		require.Equal(t, want, judge.LossOf(because))
 	}
-	p := newPlan(t)
-	b, err := New(p)
-	require.NoError(t, err)
-	for {
-		needs := b.Needs(func(int, uint64) bool { return false })
-		if len(needs) == 0 {
-			break
+	p, b := newBench(t)
+	judgetest.Ask(b, nil, func(arm int, seed uint64) bool {
+		e := world(p, arm, seed)
+		switch arm {
+		case p.Cases[0].Treated:
+			e.Valid, e.Because = false, "fault acks: the fault never acted: 0 of 100 packets matched"
+			b.Add(arm, seed, e)
+		case p.Cases[1].Treated:
+			b.Break(arm, seed)
+		default:
+			b.Add(arm, seed, e)
 		}
-		for _, n := range needs {
-			for _, seed := range n.Seeds {
-				e := world(p, n.Arm, seed)
-				switch n.Arm {
-				case p.Cases[0].Treated:
-					e.Valid, e.Because = false, "fault acks: the fault never acted: 0 of 100 packets matched"
-					b.Add(n.Arm, seed, e)
-				case p.Cases[1].Treated:
-					b.Break(n.Arm, seed)
-				default:
-					b.Add(n.Arm, seed, e)
-				}
-			}
-		}
-	}
+		return true
+	})
 	got := outcomes(b.Verdicts(true))
 	require.Equal(t, verdict.Invalid, got["copies slow it down"])
 	require.Equal(t, verdict.Invalid, got["watching slows it down"])
 }
 
 func TestMissedControl(t *testing.T) {
-	p := newPlan(t)
-	b, err := New(p)
-	require.NoError(t, err)
-	for {
-		needs := b.Needs(func(int, uint64) bool { return false })
-		if len(needs) == 0 {
-			break
+	p, b := newBench(t)
+	judgetest.Ask(b, nil, func(arm int, seed uint64) bool {
+		shown := arm
+		if arm == p.Controls[0].Treated {
+			shown = p.Controls[0].Base // the burn does nothing
 		}
-		for _, n := range needs {
-			for _, seed := range n.Seeds {
-				arm := n.Arm
-				if arm == p.Controls[0].Treated {
-					arm = p.Controls[0].Base // the burn does nothing
-				}
-				b.Add(n.Arm, seed, world(p, arm, seed))
-			}
-		}
-	}
+		b.Add(arm, seed, world(p, shown, seed))
+		return true
+	})
 	got := b.Verdicts(true)
 	require.Equal(t, verdict.Invalid, got[1].Outcome)
 	require.True(t, got[1].Has(verdict.ControlMissed))
@@ -222,9 +151,9 @@ func TestMissedControl(t *testing.T) {
 
 // What is being run is not wanted twice, and the most important comes first.
 func TestNeeds(t *testing.T) {
-	p := newPlan(t)
+	p := judgetest.Plan(t, suspicions)
 	p.Cases[4].Priority = 9
-	b, err := New(p)
+	b, err := judge.New(p)
 	require.NoError(t, err)
 	needs := b.Needs(func(int, uint64) bool { return false })
 	require.Contains(t, p.Cases[4].Arms(), needs[0].Arm)
@@ -239,9 +168,7 @@ func TestNeeds(t *testing.T) {
 
 // Past the first look, one innocent is ruled out before the next is gone on with, so that a sweep that ends early has ruled out some.
 func TestOneAfterTheOther(t *testing.T) {
-	p := newPlan(t)
-	b, err := New(p)
-	require.NoError(t, err)
+	p, b := newBench(t)
 	watching, nobody := p.Cases[1].Treated, p.Cases[4].Treated
 	for !b.Decided(1) && !b.Decided(4) {
 		n := b.Needs(func(int, uint64) bool { return false })[0]
@@ -249,21 +176,19 @@ func TestOneAfterTheOther(t *testing.T) {
 			b.Add(n.Arm, seed, world(p, n.Arm, seed))
 		}
 	}
-	first, second := b.arms[watching].count, b.arms[nobody].count
-	require.GreaterOrEqual(t, max(first, second), SeedsToRuleOut(b.rule.RuleOut))
-	require.LessOrEqual(t, min(first, second), Look+Block)
-	require.GreaterOrEqual(t, min(first, second), Look, "all were looked at before")
+	first, second := b.Count(watching), b.Count(nobody)
+	require.GreaterOrEqual(t, max(first, second), judge.SeedsToRuleOut(judge.RuleOf(p).RuleOut))
+	require.LessOrEqual(t, min(first, second), judge.Look+judge.Block)
+	require.GreaterOrEqual(t, min(first, second), judge.Look, "all were looked at before")
 }
 
 // What a verdict rests on can be shown pair by pair, and the verdict follows from the pairs.
 func TestPairs(t *testing.T) {
-	p := newPlan(t)
-	b, err := New(p)
-	require.NoError(t, err)
-	finish(t, b, p, nil)
+	p, b := newBench(t)
+	finish(b, p, nil)
 	for i, v := range b.Verdicts(true) {
 		c := &p.Cases[i]
-		state, err := verdict.NewState(c.Hypothesis, RuleOf(p).Rule)
+		state, err := verdict.NewState(c.Hypothesis, judge.RuleOf(p).Rule)
 		require.NoError(t, err)
 		pairs := b.Pairs(i)
 		require.NotEmpty(t, pairs)
@@ -289,9 +214,7 @@ func TestPairs(t *testing.T) {
 }
 
 func TestPairsThatAreLost(t *testing.T) {
-	p := newPlan(t)
-	b, err := New(p)
-	require.NoError(t, err)
+	p, b := newBench(t)
 	c := &p.Cases[0]
 	for seed := uint64(1); seed <= 4; seed++ {
 		b.Add(c.Base, seed, world(p, c.Base, seed))

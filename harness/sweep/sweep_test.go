@@ -16,27 +16,15 @@ import (
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/judge/judgetest"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const network = `version: 1
-name: small
-duration: 2s
-timeline: off
-nodes:
-  client: {}
-  web: {service: {php: {}}}
-links:
-  - {between: [client, web], delay: 10ms}
-load:
-  - {from: client, to: web, http: {rate: 20/s}}
-`
-
 const suspicions = `version: 1
 name: delays
-scenario: small.yaml
+scenario: shop.yaml
 seeds: {least: 4, most: 90}
 factors:
   - {name: workers, set: nodes.web.service.php.workers, values: [2, 5]}
@@ -48,11 +36,7 @@ hypotheses:
   - {name: a queue, cause: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 20%, control: burn, dose: web.Tcp.InSegs}
 `
 
-func newPlan(t *testing.T) *campaign.Plan {
-	p, err := campaign.Parse("delays.yaml", []byte(suspicions), nil, func(string) (string, []byte, error) { return "small.yaml", []byte(network), nil })
-	require.NoError(t, err)
-	return p
-}
+func newPlan(t testing.TB) *campaign.Plan { return judgetest.Plan(t, suspicions) }
 
 var kernels = map[string]string{"": "6.1.0"}
 
@@ -249,8 +233,7 @@ func TestTell(t *testing.T) {
 // What is not a run: judging, storing and scheduling. Named in microseconds a run, to be compared with the
 // hundreds of milliseconds of one.
 func BenchmarkOverhead(b *testing.B) {
-	p, err := campaign.Parse("delays.yaml", []byte(suspicions), nil, func(string) (string, []byte, error) { return "small.yaml", []byte(network), nil })
-	require.NoError(b, err)
+	p := newPlan(b)
 	runs := 0
 	for b.Loop() {
 		a, err := archive.Open(b.TempDir(), archive.Identity{Campaign: "delays", Kernels: kernels})

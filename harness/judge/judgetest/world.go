@@ -116,17 +116,33 @@ func Show(a *campaign.Arm, seed uint64) *archive.Entry {
 // Finish makes all runs that are wanted, unless most are made before.
 func Finish(t testing.TB, p *campaign.Plan, b *judge.Bench, most int) {
 	t.Helper()
-	for made := 0; ; {
+	made := 0
+	Ask(b, nil, func(arm int, seed uint64) bool {
+		if made++; made > most {
+			return false
+		}
+		b.Add(arm, seed, Show(&p.Arms[arm], seed))
+		return true
+	})
+}
+
+// Ask asks a bench what it needs until that is nothing, or run returns false, and calls run for each, in the order in
+// which they are wanted or in another.
+func Ask(b *judge.Bench, order *rand.Rand, run func(arm int, seed uint64) bool) {
+	for {
 		needs := b.Needs(func(int, uint64) bool { return false })
 		if len(needs) == 0 {
 			return
 		}
+		if order != nil {
+			needs = needs[:1+order.IntN(len(needs))]
+			order.Shuffle(len(needs), func(i, j int) { needs[i], needs[j] = needs[j], needs[i] })
+		}
 		for _, n := range needs {
 			for _, seed := range n.Seeds {
-				if made++; made > most {
+				if !run(n.Arm, seed) {
 					return
 				}
-				b.Add(n.Arm, seed, Show(&p.Arms[n.Arm], seed))
 			}
 		}
 	}
