@@ -2,22 +2,20 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/golden"
 )
 
 //go:generate go test -count=1 -run=^TestGeneratedReference$ -update .
 //go:generate make -C ../.. --no-print-directory setup
 //go:generate ../../docs/transcript.sh
-
-var update = flag.Bool("update", false, "write the generated files instead of comparing them")
 
 // TestGeneratedReference makes docs/reference/command.md of what the commands say of themselves.
 func TestGeneratedReference(t *testing.T) {
@@ -28,13 +26,7 @@ func TestGeneratedReference(t *testing.T) {
 	for _, node := range parser.Model.Leaves(true) {
 		fmt.Fprintf(&b, "\n## ruleout %s\n\n```\n%s```\n", node.Path(), help(t, node))
 	}
-	const path = "../../docs/reference/command.md"
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
-	}
-	have, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, b.String(), string(have), "run make generate")
+	golden.Equal(t, "../../docs/reference/command.md", []byte(b.String()))
 }
 
 func help(t *testing.T, node *kong.Node) string {

@@ -1,7 +1,6 @@
 package campaign
 
 import (
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,16 +11,8 @@ import (
 	invopop "github.com/invopop/jsonschema"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/reference"
 )
-
-var update = flag.Bool("update", false, "write the generated files instead of comparing them")
-
-func keep(t *testing.T, path string, want []byte) {
-	t.Helper()
-	require.NoError(t, reference.Keep(path, want, *update))
-}
 
 // scalar is one word of YAML. What a setting or a value means depends on the path that it is for, so that 0, true and 20ms all fit.
 func scalar() *invopop.Schema {
@@ -56,8 +47,8 @@ var keys = reference.Format{
 	},
 }
 
-func TestGeneratedSchema(t *testing.T) {
-	made, err := keys.Schema(func(s *invopop.Schema) {
+func TestGenerated(t *testing.T) {
+	keys.Generate(t, introduction, func(s *invopop.Schema) {
 		for typ, names := range map[string][]string{"Hypothesis": {"margin"}, "Measure": {"margin"}, "Range": {"from", "to"}} {
 			for _, name := range names { // quantities, and plain numbers for counts
 				p, ok := s.Definitions[typ].Properties.Get(name)
@@ -66,15 +57,6 @@ func TestGeneratedSchema(t *testing.T) {
 			}
 		}
 	})
-	require.NoError(t, err)
-	keep(t, "schema.json", made)
-	keep(t, "../../docs/reference/campaign.schema.json", made)
-}
-
-func TestGeneratedReference(t *testing.T) {
-	tables, err := keys.Tables()
-	require.NoError(t, err)
-	keep(t, "../../docs/reference/campaign.md", []byte(introduction+tables))
 }
 
 const introduction = `<!-- Generated from the types in harness/campaign: run go generate ./harness/campaign -->
@@ -91,38 +73,10 @@ not a single word is written in quotes: "{duplicate: 3}".
 
 ` + reference.Quantities + "\n"
 
-func TestEveryKeyIsDescribed(t *testing.T) {
-	list, err := keys.Undescribed()
-	require.NoError(t, err)
-	require.Empty(t, list)
-}
-
-// Defaults and bounds are texts in tags: a wrong one would panic at run time only.
-func TestTagsParse(t *testing.T) {
-	for _, section := range keys.Sections {
-		for _, f := range document.FieldsOf(section.Type) {
-			for _, text := range append([]string{f.Default, f.Low, f.High}, f.Enum...) {
-				if text != "" {
-					require.NotPanics(t, func() { f.Parse(text) }, f.Name)
-				}
-			}
-			if f.Default != "" {
-				require.Empty(t, f.Outside(f.Parse(f.Default)), "default of %s", f.Name)
-			}
-		}
-	}
-}
-
-func validator(t *testing.T) *reference.Validator {
-	data, err := Schema()
-	require.NoError(t, err)
-	v, err := reference.NewValidator(data)
-	require.NoError(t, err)
-	return v
-}
+func TestFormat(t *testing.T) { keys.Check(t) }
 
 func TestSchemaAcceptsTheCampaignsOfTheRepository(t *testing.T) {
-	v, found := validator(t), 0
+	v, found := reference.Compile(t, Schema), 0
 	require.NoError(t, filepath.WalkDir("../../scenarios", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".yaml" {
 			return err
@@ -141,7 +95,7 @@ func TestSchemaAcceptsTheCampaignsOfTheRepository(t *testing.T) {
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	v := validator(t)
+	v := reference.Compile(t, Schema)
 	good := "version: 1\nname: x\nscenario: x.yaml\n" +
 		"hypotheses: [{name: a, cause: {faults.a.do: drop, links.a-b.mtu: 1400, load.x.http.keepalive: true}, metric: http.errors, margin: 5%}]\n"
 	require.NoError(t, v.YAML([]byte(good)))

@@ -14,17 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/findings"
+	"github.com/ruleout/ruleout/harness/golden"
 	"github.com/ruleout/ruleout/harness/judge"
 	"github.com/ruleout/ruleout/harness/judge/judgetest"
-	"github.com/ruleout/ruleout/harness/reference"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing them")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	require.NoError(t, reference.Keep(filepath.Join("testdata", name), got, *update))
-}
 
 // found is what comes of a campaign, or of the first runs of it.
 func found(t *testing.T, text string, runs int) *findings.Findings {
@@ -41,14 +34,14 @@ func TestText(t *testing.T) {
 	for name, width := range map[string]int{"text-120.golden": 120, "text-80.golden": 80} {
 		var b bytes.Buffer
 		require.NoError(t, f.Text(&b, width, false))
-		golden(t, name, b.Bytes())
+		golden.Equal(t, filepath.Join("testdata", name), b.Bytes())
 		for _, line := range strings.Split(b.String(), "\n") {
 			require.LessOrEqual(t, utf8.RuneCountInString(line), width, line)
 		}
 	}
 	var b bytes.Buffer
 	require.NoError(t, f.Text(&b, 120, true))
-	golden(t, "text-all.golden", b.Bytes())
+	golden.Equal(t, filepath.Join("testdata", "text-all.golden"), b.Bytes())
 }
 
 // A sweep that ended early says so, and rules nothing out on the strength of a few seeds.
@@ -57,7 +50,7 @@ func TestEarly(t *testing.T) {
 	require.NotZero(t, f.Undecided)
 	var b bytes.Buffer
 	require.NoError(t, f.Text(&b, 120, false))
-	golden(t, "text-early.golden", b.Bytes())
+	golden.Equal(t, filepath.Join("testdata", "text-early.golden"), b.Bytes())
 	b.Reset()
 	require.NoError(t, f.Markdown(&b, findings.MarkdownLimit))
 	require.Contains(t, b.String(), "cases are undecided**")
@@ -67,7 +60,7 @@ func TestMarkdown(t *testing.T) {
 	f := found(t, judgetest.Campaign, math.MaxInt)
 	var b bytes.Buffer
 	require.NoError(t, f.Markdown(&b, findings.MarkdownLimit))
-	golden(t, "markdown.golden", b.Bytes())
+	golden.Equal(t, filepath.Join("testdata", "markdown.golden"), b.Bytes())
 	require.NotContains(t, b.String(), "<b>")
 }
 
@@ -86,7 +79,7 @@ func TestJUnit(t *testing.T) {
 	f := found(t, judgetest.Campaign, math.MaxInt)
 	var b bytes.Buffer
 	require.NoError(t, f.JUnit(&b))
-	golden(t, "junit.golden", b.Bytes())
+	golden.Equal(t, filepath.Join("testdata", "junit.golden"), b.Bytes())
 	var suites struct {
 		Suites []struct {
 			Name     string `xml:"name,attr"`

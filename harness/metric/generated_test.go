@@ -2,31 +2,16 @@ package metric_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/ruleout/ruleout/harness/golden"
 	"github.com/ruleout/ruleout/harness/metric"
 )
 
-var update = flag.Bool("update", false, "write the generated files instead of comparing them")
-
 func TestGeneratedReference(t *testing.T) {
-	const path = "../../docs/reference/metrics.md"
-	want := reference()
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, want, 0o644))
-		return
-	}
-	have, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.True(t, bytes.Equal(want, have), "%s is out of date: run go generate ./harness/metric", path)
+	golden.Equal(t, "../../docs/reference/metrics.md", reference())
 }
 
 func reference() []byte {

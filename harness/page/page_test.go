@@ -3,10 +3,8 @@ package page_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,14 +15,13 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/golden"
 	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/page"
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew")
 
 const story = `
 version: 1
@@ -157,13 +154,7 @@ func outline(t *testing.T, text string) string {
 func TestPage(t *testing.T) {
 	text := write(t, made(t, 300))
 	got := outline(t, text)
-	path := filepath.Join("testdata", "page.golden")
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got, "go test ./harness/page -update writes it anew")
+	golden.Equal(t, filepath.Join("testdata", "page.golden"), []byte(got))
 }
 
 // TestPageIsWellFormed goes through the tokens, since a parser of HTML mends whatever it is given.

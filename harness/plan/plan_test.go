@@ -1,8 +1,6 @@
 package plan_test
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,12 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/expect"
+	"github.com/ruleout/ruleout/harness/golden"
 	"github.com/ruleout/ruleout/harness/load"
 	"github.com/ruleout/ruleout/harness/plan"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func read(t *testing.T) *scenario.Scenario {
 	t.Helper()
@@ -42,17 +39,6 @@ faults:
 	return s
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got, "go test ./harness/plan -update writes it anew")
-}
-
 func TestPicture(t *testing.T) {
 	p := plan.New(read(t), 1)
 	for name, c := range map[string]plan.Canvas{"unicode.golden": {Width: 80}, "ascii.golden": {Width: 60, ASCII: true}} {
@@ -63,7 +49,7 @@ func TestPicture(t *testing.T) {
 				require.True(t, isASCII(l), l)
 			}
 		}
-		golden(t, name, strings.Join(lines, "\n")+"\n")
+		golden.Equal(t, filepath.Join("testdata", name), strings.Join(lines, "\n")+"\n")
 	}
 }
 
@@ -76,7 +62,7 @@ func TestMoments(t *testing.T) {
 	for _, m := range plan.Moments(read(t)) {
 		b.WriteString(m.At.String() + " " + m.Kind + " " + m.Text + "\n")
 	}
-	golden(t, "moments.golden", b.String())
+	golden.Equal(t, filepath.Join("testdata", "moments.golden"), b.String())
 }
 
 func TestRepetitionsAreTold(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,12 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/golden"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/published"
 	"github.com/ruleout/ruleout/harness/result"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing them")
 
 // A case is head, its name and some keys, body and what it expects.
 const head = `version: 1
@@ -140,13 +138,7 @@ func TestTables(t *testing.T) {
 	require.NoError(t, got.Text(&text))
 	require.NoError(t, got.Markdown(&page, "make validate", "../scenarios/validate"))
 	for name, b := range map[string]*bytes.Buffer{"table.txt": &text, "table.md": &page} {
-		path := filepath.Join("testdata", name)
-		if *update {
-			require.NoError(t, os.WriteFile(path, b.Bytes(), 0o644))
-		}
-		want, err := os.ReadFile(path)
-		require.NoError(t, err)
-		require.Equal(t, string(want), b.String(), "run go generate ./harness/published")
+		golden.Equal(t, filepath.Join("testdata", name), b.Bytes())
 	}
 }
 

@@ -1,30 +1,20 @@
 package scenario
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
 	invopop "github.com/invopop/jsonschema"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/reference"
 )
 
-var update = flag.Bool("update", false, "write the generated files instead of comparing them")
-
-func keep(t *testing.T, path string, want []byte) {
-	t.Helper()
-	require.NoError(t, reference.Keep(path, want, *update))
-}
-
-func TestGeneratedSchema(t *testing.T) {
-	made, err := keys.Schema(func(s *invopop.Schema) {
+func TestGenerated(t *testing.T) {
+	keys.Generate(t, introduction, func(s *invopop.Schema) {
 		action := s.Definitions["Action"]
 		s.Definitions["Action"] = reference.AnyOf(action)
 		for _, word := range shorthands {
@@ -33,15 +23,6 @@ func TestGeneratedSchema(t *testing.T) {
 		nodes, _ := s.Properties.Get("nodes")
 		nodes.PropertyNames = &invopop.Schema{Pattern: nodeName.String(), Not: &invopop.Schema{Enum: []any{"machine", "http", "fault"}}}
 	})
-	require.NoError(t, err)
-	keep(t, "schema.json", made)
-	keep(t, "../../docs/reference/scenario.schema.json", made)
-}
-
-func TestGeneratedReference(t *testing.T) {
-	tables, err := keys.Tables()
-	require.NoError(t, err)
-	keep(t, "../../docs/reference/scenario.md", []byte(introduction+tables))
 }
 
 // keys are the scenario file's: its sections in the order of the reference.
@@ -83,38 +64,10 @@ Every quantity carries its unit, with no blank between.
 
 ` + reference.Quantities + "\n"
 
-func TestEveryKeyIsDescribed(t *testing.T) {
-	list, err := keys.Undescribed()
-	require.NoError(t, err)
-	require.Empty(t, list)
-}
-
-// Defaults and bounds are texts in tags: a wrong one would panic at run time only.
-func TestTagsParse(t *testing.T) {
-	for _, section := range keys.Sections {
-		for _, f := range document.FieldsOf(section.Type) {
-			for _, text := range append(slices.Clone(f.Enum), f.Default, f.Low, f.High) {
-				if text != "" {
-					require.NotPanics(t, func() { f.Parse(text) })
-				}
-			}
-			if f.Default != "" {
-				require.Empty(t, f.Outside(f.Parse(f.Default)), "default of %s", f.Name)
-			}
-		}
-	}
-}
-
-func validator(t *testing.T) *reference.Validator {
-	data, err := Schema()
-	require.NoError(t, err)
-	v, err := reference.NewValidator(data)
-	require.NoError(t, err)
-	return v
-}
+func TestFormat(t *testing.T) { keys.Check(t) }
 
 func TestSchemaAcceptsTheScenariosOfTheRepository(t *testing.T) {
-	s := validator(t)
+	s := reference.Compile(t, Schema)
 	for _, dir := range []string{"../../scenarios/*.yaml", "../../scenarios/bench/*.yaml"} {
 		files, err := filepath.Glob(dir)
 		require.NoError(t, err)
@@ -128,7 +81,7 @@ func TestSchemaAcceptsTheScenariosOfTheRepository(t *testing.T) {
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	s := validator(t)
+	s := reference.Compile(t, Schema)
 	good := "version: 1\nname: x\nduration: 1s\nnodes: {a: , b: {service: {php: }}}\nlinks: [{between: [a, b]}]\n"
 	require.NoError(t, s.YAML([]byte(good)))
 	for what, more := range map[string]string{
