@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/result"
@@ -39,58 +41,50 @@ func Make(ctx context.Context, jobs []Job, first uint64, seeds, workers int, a *
 	if err := a.Entries(func(e *archive.Entry) error { note(e); return nil }); err != nil {
 		return sides, err
 	}
-	type task struct {
-		job  *Job
-		seed uint64
-	}
-	tasks := make(chan task)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var mu sync.Mutex
-	var wg sync.WaitGroup
 	done, all := 0, len(jobs)*seeds
-	for range max(workers, 1) {
-		wg.Go(func() {
-			for t := range tasks {
-				record, err := runner.Run(ctx, &t.job.Arm, t.seed)
-				var e archive.Entry
-				if err == nil {
-					e, err = a.Append(record)
-				}
-				mu.Lock()
-				if err != nil {
-					cancel(fmt.Errorf("%s, seed %d: %w", t.job.Scenario, t.seed, err))
-				} else {
-					note(&e)
-					done++
-					tell(done, all)
-				}
-				mu.Unlock()
-			}
-		})
-	}
+	work, running := errgroup.WithContext(ctx)
+	work.SetLimit(max(workers, 1))
 	for i := range jobs {
+		job := &jobs[i]
 		for s := range seeds {
-			t := task{&jobs[i], first + uint64(s)}
+			seed := first + uint64(s)
 			mu.Lock()
-			_, there := have[place{t.job.Arm.Hash, t.job.Release, t.seed}]
+			_, there := have[place{job.Arm.Hash, job.Release, seed}]
 			if there {
 				done++
 			}
 			mu.Unlock()
-			if there {
+			if there || running.Err() != nil {
 				continue
 			}
-			select {
-			case tasks <- t:
-			case <-ctx.Done():
-			}
+			work.Go(func() error {
+				if running.Err() != nil {
+					return context.Cause(running)
+				}
+				record, err := runner.Run(running, &job.Arm, seed)
+				var e archive.Entry
+				if err == nil {
+					e, err = a.Append(record)
+				}
+				if err != nil {
+					return fmt.Errorf("%s, seed %d: %w", job.Scenario, seed, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				note(&e)
+				done++
+				tell(done, all)
+				return nil
+			})
 		}
 	}
-	close(tasks)
-	wg.Wait()
-	if ctx.Err() != nil {
-		return sides, context.Cause(ctx)
+	err = work.Wait()
+	if ctx.Err() != nil { // what the runs say then is only that they were given up
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return sides, err
 	}
 	for i := range jobs {
 		j := &jobs[i]
