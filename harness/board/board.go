@@ -2,9 +2,7 @@ package board
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -13,28 +11,17 @@ import (
 	"github.com/ruleout/ruleout/harness/page"
 )
 
-//go:embed board.html board.css board.js
+//go:embed board.html
 var files embed.FS
 
-func embedded(name string) []byte {
-	b, err := files.ReadFile(name)
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	return b
-}
+//go:embed board.css
+var style string
 
-// pages are the templates. The script is allowed by its hash, and nothing else that could run is.
-var pages = func() *template.Template {
-	script := embedded("board.js")
-	hash := sha256.Sum256(script)
-	return template.Must(template.New("").Funcs(template.FuncMap{
-		"style":      page.Style,
-		"boardStyle": func() template.CSS { return template.CSS(embedded("board.css")) },
-		"script":     func() template.JS { return template.JS(script) },
-		"scriptHash": func() string { return "sha256-" + base64.StdEncoding.EncodeToString(hash[:]) },
-	}).ParseFS(files, "board.html"))
-}()
+//go:embed board.js
+var script string
+
+// pages are the templates.
+var pages = template.Must(page.Template(template.CSS(style), template.JS(script)).ParseFS(files, "board.html"))
 
 // Write writes a campaign as one page, with all its pairs.
 func Write(w io.Writer, s *Source) error {

@@ -2,7 +2,9 @@ package page
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -11,20 +13,30 @@ import (
 	"github.com/ruleout/ruleout/harness/result"
 )
 
-//go:embed page.html index.html style.css
+//go:embed head.html page.html index.html style.css
 var files embed.FS
 
-// Style is the style sheet of all pages, for packages that make others.
-func Style() template.CSS {
+// pages are the templates.
+var pages = template.Must(Template("", "").ParseFS(files, "page.html", "index.html"))
+
+// Template begins the templates of a page that looks like those of runs, for packages that make others. It has "head", which is
+// everything before the body and takes the title, "script" and "style", to which more style is added. The script is allowed by
+// its hash, and nothing else that could run is.
+func Template(more template.CSS, script template.JS) *template.Template {
 	style, err := files.ReadFile("style.css")
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	return template.CSS(style)
+	hash := ""
+	if sum := sha256.Sum256([]byte(script)); script != "" {
+		hash = "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+	}
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"style":      func() template.CSS { return template.CSS(style) + more },
+		"script":     func() template.JS { return script },
+		"scriptHash": func() string { return hash },
+	}).ParseFS(files, "head.html"))
 }
-
-// pages are the templates, with the style in both.
-var pages = template.Must(template.New("").Funcs(template.FuncMap{"style": Style}).ParseFS(files, "page.html", "index.html"))
 
 // Write writes the page of a run.
 func Write(w io.Writer, r *result.Record, o report.Options) error {
