@@ -105,6 +105,9 @@ func Open(dir string, id Identity) (_ *Archive, err error) {
 			err = errors.Join(err, a.undo.Close())
 		}
 	}()
+	if _, ok := keptIn(dir); ok {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("only the numbers of a sweep were kept in %s", dir), "give another place with --out DIR")
+	}
 	if err := a.lock(); err != nil {
 		return nil, err
 	}

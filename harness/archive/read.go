@@ -21,6 +21,7 @@ type Reader struct {
 	index   *os.File
 	size    int64 // of the index
 	codec   *codec
+	kept    string // the file of numbers, where there are no records
 	undo    undo.Stack
 }
 
@@ -36,6 +37,10 @@ func Read(dir string) (_ *Reader, err error) {
 	}()
 	if r.Identity, err = identityOf(dir); err != nil {
 		return nil, err
+	}
+	if path, ok := keptIn(dir); ok {
+		r.kept, opened = path, true
+		return r, nil
 	}
 	if r.codec, err = newCodec(); err != nil {
 		return nil, err
@@ -80,6 +85,9 @@ func identityOf(dir string) (id Identity, err error) {
 // Entries calls f for every record in the order of the file; the entry is valid during the call only. A block at the end
 // that is being written is not there yet.
 func (r *Reader) Entries(f func(e *Entry) error) error {
+	if r.kept != "" {
+		return eachNumbers(r.kept, f)
+	}
 	var k known
 	_, err := scanIndex(io.NewSectionReader(r.index, 0, r.size), &k, f)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -92,7 +100,12 @@ func (r *Reader) Entries(f func(e *Entry) error) error {
 }
 
 // Record reads the record of an entry.
-func (r *Reader) Record(e *Entry) (*result.Record, error) { return readRecord(r.records, r.codec, e) }
+func (r *Reader) Record(e *Entry) (*result.Record, error) {
+	if r.kept != "" {
+		return errKept(e)
+	}
+	return readRecord(r.records, r.codec, e)
+}
 
 // Find returns the record whose run or digest begins with the digits of prefix.
 func (r *Reader) Find(prefix string) (*result.Record, error) {

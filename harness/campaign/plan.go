@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,6 +109,18 @@ func (p *Plan) Kernels() []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// Numbers lists the metrics and counters that verdicts rest on, in alphabetical order.
+func (p *Plan) Numbers() []string {
+	seen := map[string]bool{}
+	for _, c := range slices.Concat(p.Cases, p.Controls) {
+		seen[c.Metric] = true
+		if c.Dose != "" {
+			seen[c.Dose] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // Size is how large a plan is.

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/quantity"
+)
+
+type resultsKeepCmd struct {
+	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Into    string `help:"Directory for the numbers." required:"" placeholder:"DIR" type:"path" complete:"dir"`
+}
+
+func (*resultsKeepCmd) Help() string {
+	return `Keeps the campaign, and of each run its digest and the metrics and counters that the campaign compares. The
+commands verdict and report work on that as on the sweep itself; there is nothing left to replay.
+
+Examples:
+
+  ruleout results keep results/runs/sweep-incident --into results/baseline/incident && ruleout verdict results/baseline/incident`
+}
+
+// Run carries the command out.
+func (c *resultsKeepCmd) Run(_ context.Context, u *ui) (err error) {
+	r, err := archive.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	plan, err := planOf(r)
+	if err != nil {
+		return err
+	}
+	runs, err := r.Keep(c.Into, plan.Numbers())
+	if err != nil {
+		return err
+	}
+	u.printf("the numbers of %s in %s\n", quantity.Plural(int64(runs), "run"), shorten(c.Into))
+	return nil
+}
