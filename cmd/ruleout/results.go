@@ -19,6 +19,7 @@ import (
 
 type resultsCmd struct {
 	List   resultsListCmd   `cmd:"" help:"List the records of a sweep."`
+	Query  resultsQueryCmd  `cmd:"" help:"Ask for runs by a condition, and for what groups of them come to."`
 	Show   resultsShowCmd   `cmd:"" help:"Print one record, or keep it as a file that can be replayed."`
 	Export resultsExportCmd `cmd:"" help:"Write metrics of all records as CSV, or in the Go benchmark format that benchstat reads."`
 	Keep   resultsKeepCmd   `cmd:"" help:"Keep what the verdicts of a sweep rest on, without its records: small enough for a repository."`

@@ -32,7 +32,7 @@ var errMissing = errors.New("was not recorded")
 // units. The error is an [*Error].
 func Compile(expr string, s *scenario.Scenario) (*Expr, error) {
 	p := &parser{text: expr, names: newNames(s)}
-	root, err := p.parse()
+	root, err := p.condition()
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +46,12 @@ func (e *Expr) String() string { return e.text }
 // the left-hand side of the first comparison in the text, in base units. The error says
 // which metric was not recorded, has no value (NaN) or that something was divided by zero.
 func (e *Expr) Eval(lookup func(name string) (float64, bool)) (ok bool, lhs float64, err error) {
-	lhs, err = e.left.eval(lookup)
+	l := &lookups{number: lookup}
+	lhs, err = e.left.eval(l)
 	if err != nil {
 		return false, 0, fmt.Errorf("evaluate %q: %w", e.text, err)
 	}
-	v, err := e.root.eval(lookup)
+	v, err := e.root.eval(l)
 	if err != nil {
 		return false, lhs, fmt.Errorf("evaluate %q: %w", e.text, err)
 	}
@@ -80,7 +81,7 @@ func Parse(name string, data []byte, set []string) (*scenario.Scenario, error) {
 
 // node is a part of an expression with what is needed to check its units.
 type node struct {
-	eval    func(lookup func(string) (float64, bool)) (float64, error)
+	eval    func(l *lookups) (float64, error)
 	unit    dimension
 	at, end int
 	logic   bool // a condition: 1 or 0
@@ -88,6 +89,15 @@ type node struct {
 	percent bool // a literal in per cent
 	number  bool // a literal without a unit
 	count   string
+	word    *Field // a field with words, which has no number
+}
+
+// lookups are where names have their values.
+type lookups struct {
+	number func(name string) (float64, bool)
+	word   func(name string) string // only with fields that have words
+	// missing says that a condition may be decided by one of its sides while the other has no value.
+	missing bool
 }
 
 // dimension is a product of powers of seconds, bytes and bits.
@@ -124,13 +134,13 @@ func (u dimension) example(number string) string {
 	return ""
 }
 
-func constant(v float64) func(func(string) (float64, bool)) (float64, error) {
-	return func(func(string) (float64, bool)) (float64, error) { return v, nil }
+func constant(v float64) func(*lookups) (float64, error) {
+	return func(*lookups) (float64, error) { return v, nil }
 }
 
-func variable(name string) func(func(string) (float64, bool)) (float64, error) {
-	return func(lookup func(string) (float64, bool)) (float64, error) {
-		v, ok := lookup(name)
+func variable(name string) func(*lookups) (float64, error) {
+	return func(l *lookups) (float64, error) {
+		v, ok := l.number(name)
 		switch {
 		case !ok && strings.HasPrefix(name, "fault."):
 			return 0, fmt.Errorf("%s %w: the fault chose fewer packets", name, errMissing)

@@ -10,8 +10,20 @@ import (
 	"github.com/ruleout/ruleout/harness/spelling"
 )
 
-// names that a scenario's run can yield.
-type names struct{ nodes, faults []string }
+// names that a scenario's run can yield, and further ones of a [Vocabulary].
+type names struct {
+	nodes, faults []string
+	fields        []Field
+}
+
+// field finds one by its name; nil if there is none.
+func (n *names) field(name string) *Field {
+	i := slices.IndexFunc(n.fields, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &n.fields[i]
+}
 
 func newNames(s *scenario.Scenario) *names {
 	n := new(names)
@@ -35,6 +47,16 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 		if fault, _, _ := strings.Cut(rest, "."); !slices.Contains(n.faults, fault) {
 			return m, fmt.Sprintf("no fault %q", fault), near(fault, n.faults, "faults: ")
 		}
+	case !slices.Contains(n.nodes, first) && len(n.fields) > 0:
+		all := metric.Names(n.nodes, n.faults)
+		var known []string
+		for _, f := range n.fields {
+			known = append(known, f.Name)
+		}
+		if best := spelling.Nearest(name, slices.Concat(known, all)); best != "" {
+			return m, fmt.Sprintf("unknown name %q", name), fmt.Sprintf("did you mean %q?", best)
+		}
+		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") + ", and metrics and counters, which begin with " + strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault"}), ", ")
 	case !slices.Contains(n.nodes, first):
 		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault"), "names begin with: ")
 	}

@@ -12,6 +12,7 @@ type parser struct {
 	names *names
 	list  []token
 	left  *node
+	used  []string // names, in the order of the text
 }
 
 func (p *parser) parse() (*node, error) {
@@ -26,6 +27,15 @@ func (p *parser) parse() (*node, error) {
 	}
 	if t := p.list[0]; t.kind != 'e' {
 		return nil, unexpected(t, "an operator or the end")
+	}
+	return n, nil
+}
+
+// condition parses the whole text as something that holds or not.
+func (p *parser) condition() (*node, error) {
+	n, err := p.parse()
+	if err != nil {
+		return nil, err
 	}
 	if !n.logic {
 		return nil, p.fail(n, "not a condition", `compare it with something, as in "http.errors == 0"`)
@@ -73,11 +83,16 @@ func (p *parser) junction(word string, side func() (*node, *Error), decisive flo
 				return nil, p.fail(x, fmt.Sprintf("not a condition, on a side of %q", t.text), "compare it with something")
 			}
 		}
-		n = &node{at: a.at, end: b.end, logic: true, eval: func(lookup func(string) (float64, bool)) (float64, error) {
-			if v, err := a.eval(lookup); err != nil || v == decisive {
+		n = &node{at: a.at, end: b.end, logic: true, eval: func(l *lookups) (float64, error) {
+			v, err := a.eval(l)
+			if err == nil && v == decisive || err != nil && !l.missing {
 				return v, err
 			}
-			return b.eval(lookup)
+			w, other := b.eval(l)
+			if other == nil && w != decisive {
+				other = err // b does not decide, and a might have
+			}
+			return w, other
 		}}
 	}
 	return n, e
@@ -95,8 +110,8 @@ func (p *parser) not() (*node, *Error) {
 	if !n.logic {
 		return nil, p.fail(n, "not a condition", "compare it with something")
 	}
-	return &node{at: t.at, end: n.end, logic: true, eval: func(lookup func(string) (float64, bool)) (float64, error) {
-		v, err := n.eval(lookup)
+	return &node{at: t.at, end: n.end, logic: true, eval: func(l *lookups) (float64, error) {
+		v, err := n.eval(l)
 		return 1 - v, err
 	}}, nil
 }
@@ -114,6 +129,9 @@ func (p *parser) comparison() (*node, *Error) {
 	a, e := p.sum()
 	if e != nil {
 		return nil, e
+	}
+	if a.word != nil {
+		return p.words(a)
 	}
 	t, ok := p.take("==", "!=", "<=", ">=", "<", ">")
 	if !ok {
@@ -180,8 +198,8 @@ func (p *parser) product() (*node, *Error) {
 			return nil, e
 		}
 		for _, x := range []*node{a, b} {
-			if x.logic {
-				return nil, p.fail(x, "a condition is not a number", "")
+			if e := p.numeric(x); e != nil {
+				return nil, e
 			}
 		}
 		u, v := a.unit, b.unit
@@ -211,10 +229,13 @@ func (p *parser) unary() (*node, *Error) {
 	if n.logic {
 		return nil, p.fail(n, "a condition is not a number", "")
 	}
+	if e := p.numeric(n); e != nil {
+		return nil, e
+	}
 	m := *n
 	m.at = t.at
-	m.eval = func(lookup func(string) (float64, bool)) (float64, error) {
-		v, err := n.eval(lookup)
+	m.eval = func(l *lookups) (float64, error) {
+		v, err := n.eval(l)
 		return -v, err
 	}
 	return &m, nil
@@ -241,6 +262,10 @@ func (p *parser) primary() (*node, *Error) {
 		return literal(t)
 	case t.kind == 'n' && t.text != "and" && t.text != "or" && t.text != "not":
 		p.list = p.list[1:]
+		p.used = append(p.used, t.text)
+		if f := p.names.field(t.text); f != nil {
+			return f.node(t), nil
+		}
 		m, msg, hint := p.names.find(t.text)
 		if msg != "" {
 			return nil, &Error{t.at, t.end - t.at, msg, hint}
@@ -255,12 +280,12 @@ func (p *parser) primary() (*node, *Error) {
 }
 
 func binary(a, b *node, u dimension, logic bool, f func(x, y float64) (float64, error)) *node {
-	return &node{at: a.at, end: b.end, unit: u, logic: logic, eval: func(lookup func(string) (float64, bool)) (float64, error) {
-		x, err := a.eval(lookup)
+	return &node{at: a.at, end: b.end, unit: u, logic: logic, eval: func(l *lookups) (float64, error) {
+		x, err := a.eval(l)
 		if err != nil {
 			return 0, err
 		}
-		y, err := b.eval(lookup)
+		y, err := b.eval(l)
 		if err != nil {
 			return 0, err
 		}
@@ -268,11 +293,22 @@ func binary(a, b *node, u dimension, logic bool, f func(x, y float64) (float64, 
 	}}
 }
 
+// numeric checks that a part of an expression is a number.
+func (p *parser) numeric(n *node) *Error {
+	switch {
+	case n.logic:
+		return p.fail(n, "a condition is not a number", "")
+	case n.word != nil:
+		return p.fail(n, n.word.Name+" is not a number", fmt.Sprintf(`it stands on the left, as in "%s == %s"`, n.word.Name, n.word.example()))
+	}
+	return nil
+}
+
 // same checks that two numbers can be compared or added.
 func (p *parser) same(a, b *node, verb string) *Error {
 	for _, x := range []*node{a, b} {
-		if x.logic {
-			return p.fail(x, "a condition is not a number", "")
+		if e := p.numeric(x); e != nil {
+			return e
 		}
 	}
 	for _, x := range [][2]*node{{a, b}, {b, a}} {

@@ -15,7 +15,7 @@ import (
 const longest = 1000
 
 type token struct {
-	kind    byte // n a name or word, 0 a literal, o an operator or parenthesis, e the end
+	kind    byte // n a name or word, 0 a literal, s a text in quotes, o an operator or parenthesis, e the end
 	text    string
 	at, end int
 }
@@ -23,7 +23,8 @@ type token struct {
 var (
 	nameForm    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*`)
 	literalForm = regexp.MustCompile(`^[0-9][0-9.]*(/[smh]\b|%|[A-Za-zµμ][A-Za-zµμ0-9.]*)?`)
-	operForm    = regexp.MustCompile(`^(==|!=|<=|>=|&&|\|\||[-+*/<>()=!])`)
+	quotedForm  = regexp.MustCompile(`^("[^"]*"|'[^']*')`)
+	operForm    = regexp.MustCompile(`^(==|!=|<=|>=|&&|\|\||[-+*/<>()=!~])`)
 )
 
 // foreign operators, and ours.
@@ -44,6 +45,9 @@ func scan(text string) ([]token, *Error) {
 		kind, word := byte('n'), nameForm.FindString(rest)
 		if word == "" {
 			kind, word = '0', literalForm.FindString(rest)
+		}
+		if word == "" {
+			kind, word = 's', quotedForm.FindString(rest)
 		}
 		if word == "" {
 			kind, word = 'o', operForm.FindString(rest)

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/query"
+)
+
+const formatCSV = "csv"
+
+type resultsQueryCmd struct {
+	Results    string   `arg:"" help:"Directory that was --out of a sweep or a diff." placeholder:"RESULTS" complete:"dir"`
+	Where      string   `arg:"" optional:"" help:"Which runs: a condition, as in the expectations of a scenario; without one, all." placeholder:"WHERE"`
+	Show       []string `help:"A column: a metric, a counter, a field or an expression of numbers; may be given again." sep:"none" placeholder:"COLUMN"`
+	By         []string `help:"Group by this field; may be given again." placeholder:"FIELD"`
+	Take       []string `help:"What is taken of a group's numbers: mean, median, min, max, sum or a percentile such as p90; may be given again. Without it, the median." placeholder:"WHAT"`
+	Sort       string   `help:"Sort by this column." placeholder:"COLUMN"`
+	Descending bool     `help:"Sort the largest to the top."`
+	Limit      int      `help:"Print this many rows at most." placeholder:"N"`
+	Format     string   `help:"Output: text, json, which is JSON Lines, or csv; the last two in base units." enum:"text,json,csv" default:"text"`
+}
+
+func (*resultsQueryCmd) Help() string {
+	return `Asks the index of the records. A condition has metrics and counters with units, and, or, not, parentheses and these fields:
+
+  run, digest, scenario   compared by their first digits
+  kernel                  compared by its first parts: 6.1 is not 6.12
+  seed, virtual, wall     numbers: the seed, and how long the run took in its time and in yours
+  valid, because          whether the run is valid, and why it is not
+  set                     what the campaign sets in the scenario, PATH=VALUE …
+  factor.NAME             the level of a factor of the campaign
+
+Fields with words go with ==, != and ~, which is true of a part: set ~ tcp_sack, set ~ 'tcp_sack=0'. A run that lacks a number that the condition
+asks for is left out, which is said. Groups are of valid runs, unless the condition or --by names valid.
+
+Exit status: 0 also when no run fits, 2 the query is wrong or these are no results.
+
+Examples:
+
+  ruleout results query results/runs/sweep-incident-small 'http.latency.p90 > 200ms and kernel == 6.1'
+  ruleout results query results/runs/sweep-incident-small 'set ~ duplicate' --show 'http.errors / http.planned' --show set --limit 10
+  ruleout results query results/runs/sweep-incident-small --by kernel --show http.latency.p99 --take median --take max --format csv
+  ruleout results query results/runs/sweep-incident-small 'not valid' --by because`
+}
+
+// Run carries the command out.
+func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
+	if c.Limit < 0 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("--limit %d: a number of rows is not below zero", c.Limit), "")
+	}
+	r, err := archive.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var plan *campaign.Plan
+	if r.Identity.Source.Text != "" {
+		if plan, err = planOf(r); err != nil {
+			return err
+		}
+	}
+	s, err := query.Open(r, plan, r.Identity.Kernels)
+	if err != nil {
+		return err
+	}
+	t, err := s.Ask(query.Query{Where: c.Where, Show: c.Show, By: c.By, Take: c.Take, Sort: c.Sort, Descending: c.Descending, Limit: c.Limit})
+	if err != nil {
+		return err
+	}
+	if t.Unknown > 0 {
+		u.note("%s left out: the condition cannot be answered of them (%v)", quantity.Plural(int64(t.Unknown), "run"), t.First)
+	}
+	if t.Invalid > 0 {
+		u.note("%s left out of the groups as invalid: ask for valid, or group by it, to have them", quantity.Plural(int64(t.Invalid), "run"))
+	}
+	if t.More {
+		u.note("there are more rows: only the first %d are shown", c.Limit)
+	}
+	switch c.Format {
+	case formatJSON:
+		return t.JSON(u.out)
+	case formatCSV:
+		return t.CSV(u.out)
+	}
+	return t.Text(u.out)
+}
