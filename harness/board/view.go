@@ -49,6 +49,7 @@ type tallied struct {
 type entry struct {
 	ID, Name, About, Family   string
 	Class, Mark, Word, Where  string
+	Metric                    string
 	Effect, Margin, Seeds     string
 	Drawing                   drawing
 	Trials                    []trial
@@ -141,6 +142,7 @@ func (s *Source) entry(i int) entry {
 	}
 	e.Search = strings.ToLower(f.Name + " " + f.Family + " " + f.Verdicts[0].Hypothesis.Metric)
 	telling := telling(f)
+	e.Metric = telling.Hypothesis.Metric
 	e.Drawing, e.Margin = draw(&telling.Verdict), telling.Hypothesis.MarginText()
 	e.Effect = telling.Estimate.String()
 	if telling.Hypothesis.Kind == verdict.Mechanism {

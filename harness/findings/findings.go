@@ -55,10 +55,19 @@ type Entry struct {
 func Of(p *campaign.Plan, b *judge.Bench, final bool) *Findings {
 	f := &Findings{
 		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms), Runs: b.Progress().Runs,
-		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: b.Verdicts(final), Controls: len(p.Controls),
+		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: b.Verdicts(final),
 	}
 	f.Scope = scope(p)
-	seen := make([]bool, len(p.Controls))
+	// One that no case needs, as all that rely on it are confirmed, is not run, and not missing either.
+	for _, c := range b.Sightings(final) {
+		seen := c.Sighting == verdict.Seen
+		if seen {
+			f.ControlsSeen++
+		}
+		if seen || c.Asked {
+			f.Controls++
+		}
+	}
 	at := map[string]int{}
 	for i, v := range f.Verdicts {
 		if v.Case.Placebo() {
@@ -76,9 +85,6 @@ func Of(p *campaign.Plan, b *judge.Bench, final bool) *Findings {
 		if !v.AsExpected {
 			f.Unexpected++
 		}
-		if v.Case.Control != campaign.None && v.Control.Sighting == verdict.Seen {
-			seen[v.Case.Control] = true
-		}
 		n, ok := at[v.Entry]
 		if !ok {
 			n = len(f.Entries)
@@ -87,11 +93,6 @@ func Of(p *campaign.Plan, b *judge.Bench, final bool) *Findings {
 		}
 		f.Entries[n].Counts[v.Outcome]++
 		f.Entries[n].Verdicts = append(f.Entries[n].Verdicts, v)
-	}
-	for _, s := range seen {
-		if s {
-			f.ControlsSeen++
-		}
 	}
 	for i := range f.Entries {
 		f.Entries[i].Outcome = f.Entries[i].outcome()

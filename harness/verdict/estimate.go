@@ -68,9 +68,12 @@ func (s *State) against() Share {
 
 // String writes "+9.0 % [+7.7, +10.3]", with "∞" for bounds that there are not yet.
 func (e Estimate) String() string {
-	// One digit behind the point, or as many as make two significant ones.
+	// One digit behind the point, or as many as make two significant ones; none of what is more
+	// than doubled.
 	digits := 1
-	if e.Unit != "%" || (e.Value != 0 && math.Abs(e.Value) < 0.1) {
+	if e.Unit == "%" && math.Abs(e.Value) >= 100 {
+		digits = 0
+	} else if e.Unit != "%" || (e.Value != 0 && math.Abs(e.Value) < 0.1) {
 		digits = decimals(e.Value, e.Hi-e.Lo)
 	}
 	unit := e.Unit
