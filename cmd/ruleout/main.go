@@ -29,6 +29,7 @@ type cli struct {
 	Verdict  verdictCmd  `cmd:"" help:"Judge the records of a sweep again, without running anything."`
 	Results  resultsCmd  `cmd:"" help:"The records of sweeps."`
 	Diff     diffCmd     `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
+	Nightly  nightlyCmd  `cmd:"" help:"Compare every night with an accepted baseline, without false alarms."`
 	Report   reportCmd   `cmd:"" help:"Make a page, or tables, of records."`
 	Validate validateCmd `cmd:"" help:"Check scenario and campaign files without running them."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario or campaign files."`

@@ -205,7 +205,7 @@ func compareScenario(name string, pairs [][2]*Run, o Options) (rows []Row, cases
 			if h.Unit == metric.One {
 				h.Unit = ""
 			}
-			h.Margin = max(o.Margin*math.Abs(row.A), least(m, known && !metric.IsCounter(n)))
+			h.Margin = max(o.Margin*math.Abs(row.A), Least(m))
 		}
 		s, err := verdict.NewState(h, verdict.Rule{Alpha: o.Alpha})
 		if err != nil {
@@ -240,12 +240,12 @@ func means(list [][2]float64) (a, b float64) {
 	return a / max(n, 1), b / max(n, 1)
 }
 
-// least is the smallest absolute change that could matter to anybody.
-func least(m metric.Metric, known bool) float64 {
+// Least is the smallest absolute change of a metric that could matter to anybody: a point of a share, 1 ms, or one of what is counted.
+func Least(m metric.Metric) float64 {
 	switch {
-	case known && m.Share:
+	case m.Share:
 		return 0.01
-	case known && m.Unit == metric.Seconds:
+	case m.Unit == metric.Seconds:
 		return 1e-3
 	}
 	return 1
