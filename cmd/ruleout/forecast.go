@@ -70,6 +70,7 @@ func earlier(p *campaign.Plan, dir string) (_ *judge.Bench, _ *forecast.Times, e
 }
 
 func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int) (*forecast.Times, error) {
+	began := time.Now()
 	fleet, err := sweep.OpenFleet(ctx, p.Kernels())
 	if err != nil {
 		return nil, err
@@ -78,7 +79,12 @@ func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int
 	if err := fleet.Boot(ctx, p, progress); err != nil {
 		return nil, err
 	}
-	return forecast.Measure(ctx, p, fleet, jobs, progress)
+	opening := time.Since(began)
+	t, err := forecast.Measure(ctx, p, fleet, jobs, progress)
+	if t != nil {
+		t.Opening = opening
+	}
+	return t, err
 }
 
 // warnings tells before a sweep what cannot come of it.

@@ -9,6 +9,7 @@ import (
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge"
 	"github.com/ruleout/ruleout/harness/plan"
+	"github.com/ruleout/ruleout/harness/vm"
 )
 
 // Forecast of a campaign.
@@ -72,6 +73,8 @@ type Time struct {
 	Most   float64 `json:"most"`
 	// Whole is likely for all runs, those that are there already included.
 	Whole float64 `json:"whole"`
+	// Opening is how long it takes to open the machines, once for a build of the program; it comes on top, where they are not open yet.
+	Opening float64 `json:"opening,omitempty"`
 	// Measured says that it is a prediction from run times that were measured, and From where. It is an estimate otherwise.
 	Measured bool   `json:"measured"`
 	From     string `json:"from"`
@@ -114,7 +117,8 @@ func New(o Options) (*Forecast, error) {
 	if err != nil {
 		return nil, err
 	}
-	each := f.times(o, ahead, fresh.Ahead())
+	whole := fresh.Ahead()
+	each := f.times(o, ahead, whole, fresh.Visits(whole))
 	f.warn(p, rule, each)
 	return f, nil
 }
@@ -145,8 +149,8 @@ func (f *Forecast) families(p *campaign.Plan) {
 	}
 }
 
-// times adds up how long the runs ahead take, and returns what one run of each arm does.
-func (f *Forecast) times(o Options, ahead, whole []int) []float64 {
+// times adds up how long the runs ahead take, and all of them, in which each arm is visited so often. It returns what one run of each arm takes.
+func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 	each := make([]float64, len(ahead))
 	models := make([]plan.Cost, len(ahead))
 	for i := range o.Plan.Arms {
@@ -155,7 +159,9 @@ func (f *Forecast) times(o Options, ahead, whole []int) []float64 {
 	}
 	if o.Times != nil {
 		f.Time.Measured, f.Time.From = true, o.Times.From
+		f.Time.Opening = math.Round(o.Times.Opening.Seconds()*10) / 10
 		each = o.Times.each(o.Plan, models)
+		f.prepare(o, o.Bench.Visits(ahead), visits)
 	} else {
 		f.Time.From = "the load of the scenario and what runs usually cost"
 	}
@@ -177,6 +183,20 @@ func (f *Forecast) times(o Options, ahead, whole []int) []float64 {
 	}
 	f.Time.Most = max(f.Time.Most, f.Time.Likely)
 	return each
+}
+
+// prepare adds what it takes to prepare arms before their runs: each once if they are few, and otherwise as often as they are taken up,
+// since only some stay prepared.
+func (f *Forecast) prepare(o Options, ahead, whole []int) {
+	for i, seconds := range o.Times.preparing(o.Plan) {
+		to, all := ahead[i], whole[i]
+		if len(ahead) <= vm.MaxPrepared {
+			to, all = min(to, 1), min(all, 1)
+		}
+		f.Time.Likely += seconds * float64(to)
+		f.Time.Whole += seconds * float64(all)
+		f.Time.Most += seconds * float64(to)
+	}
 }
 
 // guess is the middle of what the model says, on the scale of factors.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -110,10 +111,10 @@ func TestMeasure(t *testing.T) {
 	times, err := forecast.Measure(t.Context(), p, c, 2, func(string) { told++ })
 	require.NoError(t, err)
 	require.Equal(t, 2, told, "once for each machine")
-	require.Equal(t, int64(10), c.runs.Load())
+	require.Equal(t, int64(2*4*3), c.runs.Load(), "of each machine four arms, three runs each")
 	f := of(t, p, forecast.Options{Times: times, Jobs: 2})
 	require.True(t, f.Time.Measured)
-	require.Equal(t, "10 runs that were made for it", f.Time.From)
+	require.Equal(t, "24 runs that were made for it", f.Time.From)
 	// Half of the runs are on the slow machine: 40 ms a run on average, two at a time.
 	require.Greater(t, f.Time.Likely, 0.8*float64(f.Runs.Likely)*0.040/2)
 	require.Less(t, f.Time.Likely, f.Time.Most)
@@ -121,6 +122,42 @@ func TestMeasure(t *testing.T) {
 	broken := errors.New("no machine")
 	_, err = forecast.Measure(t.Context(), p, &clockwork{fail: broken}, 2, func(string) {})
 	require.ErrorIs(t, err, broken)
+}
+
+// slowStart makes the first run of each arm take longer.
+type slowStart struct {
+	clockwork
+	longer time.Duration
+	seen   sync.Map
+}
+
+func (s *slowStart) Run(ctx context.Context, a *campaign.Arm, seed uint64) (*result.Record, error) {
+	if _, again := s.seen.LoadOrStore(a, true); !again {
+		time.Sleep(s.longer)
+	}
+	return s.clockwork.Run(ctx, a, seed)
+}
+
+// What it takes to prepare an arm is not spread over its runs: it comes each time that the arm is taken up.
+func TestPreparationIsCounted(t *testing.T) {
+	p := judgetest.Plan(t, judgetest.Campaign)
+	c := &slowStart{clockwork: clockwork{unit: time.Millisecond}, longer: 300 * time.Millisecond}
+	times, err := forecast.Measure(t.Context(), p, c, 2, func(string) {})
+	require.NoError(t, err)
+	times.Opening = 7 * time.Second
+	f := of(t, p, forecast.Options{Times: times, Jobs: 2})
+	b, err := judge.New(p)
+	require.NoError(t, err)
+	visits := 0
+	for _, n := range b.Visits(b.Ahead()) {
+		visits += n
+	}
+	require.Greater(t, visits, 3*len(p.Arms), "8, 20, 32 seeds, and on to the end")
+	require.Greater(t, f.Time.Likely, float64(visits)*0.3/2)
+	require.Greater(t, f.Time.Whole, float64(visits)*0.3/2)
+	var text bytes.Buffer
+	require.NoError(t, f.Text(&text))
+	require.Contains(t, text.String(), "; opening the machines took 7 s and is done\n")
 }
 
 // Times of an earlier sweep count for the arms that it had, and others are scaled from them.

@@ -65,7 +65,11 @@ func (f *Forecast) when() string {
 	}
 	text := fmt.Sprintf("about %s with %s at a time", Span(f.Time.Likely), quantity.Plural(int64(f.Jobs), "run"))
 	if f.Time.Measured {
-		return text + fmt.Sprintf(", %s if every case needs all its seeds; predicted from %s", Span(f.Time.Most), f.Time.From)
+		text += fmt.Sprintf(", %s if every case needs all its seeds; predicted from %s", Span(f.Time.Most), f.Time.From)
+		if f.Time.Opening > 0 {
+			text += fmt.Sprintf("; opening the machines took %s and is done", Span(f.Time.Opening))
+		}
+		return text
 	}
 	return text + fmt.Sprintf(", %s to %s: an estimate, by %s; --measure makes a prediction of it", Span(f.Time.Least), Span(f.Time.Most), f.Time.From)
 }

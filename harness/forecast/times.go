@@ -1,14 +1,17 @@
 package forecast
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/plan"
+	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/sweep"
 )
@@ -17,7 +20,11 @@ import (
 type Times struct {
 	// From says where they are from, in words.
 	From string
-	sums map[place]sum
+	// Opening is how long it took to open the machines of all kernels, which is not among the runs.
+	Opening time.Duration
+	sums    map[place]sum
+	// prepare is what the first run of an arm took more than the others, by setting. It is in the sums where those are of whole sweeps.
+	prepare map[setting]sum
 }
 
 // place is a scenario on a kernel.
@@ -101,65 +108,104 @@ func (t *Times) each(p *campaign.Plan, models []plan.Cost) []float64 {
 	return each
 }
 
-// rounds is how many runs of a setting are measured on each worker, besides the first, in which the scenario is prepared.
+// rounds is how many runs of an arm are measured, besides the first, in which the scenario is prepared.
 const rounds = 2
 
-// Measure makes a few runs for each kernel and machine of the plan, as many at a time as the sweep will. What they
-// show is not kept. progress is told of each setting.
+// Measure makes a few runs of some arms for each kernel and machine of the plan, as many at a time as the sweep will: workers share
+// the processors, and what one run leaves of them is what the next one gets. What the runs show is not kept. progress is told of each setting.
 func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, jobs int, progress func(string)) (*Times, error) {
-	t := &Times{}
-	done := map[setting]bool{}
+	t := &Times{prepare: map[setting]sum{}}
+	jobs = max(jobs, 1)
 	made := 0
-	for i := range p.Arms {
-		a := &p.Arms[i]
-		if done[settingOf(a)] {
-			continue
-		}
-		done[settingOf(a)] = true
-		progress(fmt.Sprintf("measuring run times of arm %d of %d", i+1, len(p.Arms)))
-		first, err := clock(ctx, runner, a, uint64(p.Campaign.Seeds.First))
+	for _, list := range samples(p, 2*jobs) {
+		progress(fmt.Sprintf("measuring run times of %s", quantity.Plural(int64(len(list)), "arm")))
+		measured, err := together(ctx, runner, list, uint64(p.Campaign.Seeds.First), jobs)
 		if err != nil {
 			return nil, err
 		}
-		seconds, err := together(ctx, runner, a, p.Campaign.Seeds.First+1, max(jobs, 1))
-		if err != nil {
-			return nil, err
+		for i, m := range measured {
+			t.add(list[i].Hash, list[i].Kernel, m.run)
+			s := t.prepare[settingOf(list[i])]
+			t.prepare[settingOf(list[i])] = sum{s.seconds + max(m.first-m.run, 0), s.runs + 1}
+			made += 1 + rounds
 		}
-		made += 1 + rounds*max(jobs, 1)
-		// An arm is prepared once, and that is spread over its seeds.
-		t.add(a.Hash, a.Kernel, seconds+max(first-seconds, 0)/float64(max(p.Campaign.Seeds.Least, 1)))
 	}
 	t.From = fmt.Sprintf("%d runs that were made for it", made)
 	return t, nil
 }
 
-// together returns how long a run takes while so many are made at a time.
-func together(ctx context.Context, runner sweep.Runner, a *campaign.Arm, seed, jobs int) (float64, error) {
+// samples chooses the arms that are measured: so many of each setting, evenly from the cheapest to the dearest by the model.
+func samples(p *campaign.Plan, most int) [][]*campaign.Arm {
+	var order []setting
+	by := map[setting][]*campaign.Arm{}
+	cost := map[*campaign.Arm]float64{}
+	for i := range p.Arms {
+		a := &p.Arms[i]
+		s := settingOf(a)
+		if by[s] == nil {
+			order = append(order, s)
+		}
+		by[s] = append(by[s], a)
+		cost[a] = guess(plan.New(a.Scenario, uint64(p.Campaign.Seeds.First)).Cost)
+	}
+	var list [][]*campaign.Arm
+	for _, s := range order {
+		arms := by[s]
+		slices.SortStableFunc(arms, func(x, y *campaign.Arm) int { return cmp.Compare(cost[x], cost[y]) })
+		n := min(most, len(arms))
+		chosen := make([]*campaign.Arm, n)
+		for i := range chosen {
+			chosen[i] = arms[(2*i+1)*len(arms)/(2*n)] // the middle of its part
+		}
+		list = append(list, chosen)
+	}
+	return list
+}
+
+// measurement of one arm: the seconds of its first run, and those of one that follows.
+type measurement struct{ first, run float64 }
+
+// together measures arms, so many at a time.
+func together(ctx context.Context, runner sweep.Runner, list []*campaign.Arm, seed uint64, jobs int) ([]measurement, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	out := make([]measurement, len(list))
+	next := make(chan int, len(list))
+	for i := range list {
+		next <- i
+	}
+	close(next)
 	var wg sync.WaitGroup
-	seconds := make([]float64, jobs)
-	for j := range jobs {
+	for range min(jobs, len(list)) {
 		wg.Go(func() {
-			for i := range rounds {
-				s, err := clock(ctx, runner, a, uint64(seed+j*rounds+i))
-				if err != nil {
+			for i := range next {
+				var err error
+				if out[i], err = measure(ctx, runner, list[i], seed); err != nil {
 					cancel(err)
 					return
 				}
-				seconds[j] += s
 			}
 		})
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	sum := 0.
-	for _, s := range seconds {
-		sum += s
+	return out, nil
+}
+
+func measure(ctx context.Context, runner sweep.Runner, a *campaign.Arm, seed uint64) (m measurement, err error) {
+	if m.first, err = clock(ctx, runner, a, seed); err != nil {
+		return m, err
 	}
-	return sum / float64(jobs*rounds), nil
+	for i := range rounds {
+		s, err := clock(ctx, runner, a, seed+1+uint64(i))
+		if err != nil {
+			return m, err
+		}
+		m.run += s / rounds
+	}
+	return m, nil
 }
 
 func clock(ctx context.Context, runner sweep.Runner, a *campaign.Arm, seed uint64) (float64, error) {
@@ -168,4 +214,15 @@ func clock(ctx context.Context, runner sweep.Runner, a *campaign.Arm, seed uint6
 		return 0, fmt.Errorf("measure a run: %w", err)
 	}
 	return time.Since(began).Seconds(), nil
+}
+
+// preparing returns the seconds that preparing each arm takes, where that is not in the time of its runs.
+func (t *Times) preparing(p *campaign.Plan) []float64 {
+	each := make([]float64, len(p.Arms))
+	for i := range p.Arms {
+		if s := t.prepare[settingOf(&p.Arms[i])]; s.runs > 0 {
+			each[i] = s.seconds / float64(s.runs)
+		}
+	}
+	return each
 }

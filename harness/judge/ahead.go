@@ -36,6 +36,22 @@ func (b *Bench) Ahead() []int {
 	return want
 }
 
+// Visits estimates how often each arm is still taken up for its runs ahead: once for each block up to [Look], and once for all that comes
+// later, since the arm stays the most urgent then.
+func (b *Bench) Visits(ahead []int) []int {
+	visits := make([]int, len(ahead))
+	for a, n := range ahead {
+		from := b.arms[a].count
+		for at := from; n > 0 && at < from+n; at = b.end(at) {
+			visits[a]++
+			if at >= Look {
+				break
+			}
+		}
+	}
+	return visits
+}
+
 // likely is how many seeds a case that is not decided will have had in the end.
 func (b *Bench) likely(h *hearing) int {
 	n := SeedsToRuleOut(b.rule.RuleOut)

@@ -49,7 +49,7 @@ func (e *EndedError) Error() string {
 
 // Prepare returns the template that a preparation makes of this one, and makes it if it is not in the
 // cache: it runs in a clone that writes to a copy of the memory file, twice unless [Config.Once]. Two processes that ask at the
-// same time make it once. The oldest ones beyond [maxPrepared] are removed.
+// same time make it once. The oldest ones beyond [MaxPrepared] are removed.
 //
 // The caller closes it. The errors are those of [Clone.Wait], and [EndedError].
 func (t *Template) Prepare(ctx context.Context, p Preparation) (*Template, error) {

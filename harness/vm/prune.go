@@ -44,12 +44,12 @@ func prune(dir string, bytes int64, young time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// maxPrepared is how many prepared templates are kept. They are quickly made, and
+// MaxPrepared is how many prepared templates are kept. They are quickly made, and
 // each takes some 100 MB.
-const maxPrepared = 8
+const MaxPrepared = 8
 
 // trim removes the prepared templates that were not used for longest, so that with the one in the directory
-// keep there are at most maxPrepared.
+// keep there are at most MaxPrepared.
 func trim(dir, keep string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -74,7 +74,7 @@ func trim(dir, keep string) {
 		}
 	}
 	slices.SortFunc(list, func(a, b old) int { return b.used.Compare(a.used) })
-	for i := maxPrepared - 1; i < len(list); i++ {
+	for i := MaxPrepared - 1; i < len(list); i++ {
 		// Somebody may be about to open it: he makes it again.
 		if removeTemplate(list[i].path) == nil {
 			_ = removeLock(dir, filepath.Base(list[i].path))

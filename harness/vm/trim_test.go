@@ -25,13 +25,13 @@ func TestOnlyTheNewestPreparedTemplatesAreKept(t *testing.T) {
 	base := add(100, `{"key":"x"}`)
 	broken := add(101, `{`)
 	var dirs []string
-	for i := range maxPrepared + 3 {
+	for i := range MaxPrepared + 3 {
 		dirs = append(dirs, add(i, `{"key":"x","prepared":{"base":"y"}}`))
 	}
 	oldest := dirs[len(dirs)-1]
 	trim(parent, oldest)
 	for i, dir := range dirs {
-		if i < maxPrepared-1 || dir == oldest {
+		if i < MaxPrepared-1 || dir == oldest {
 			require.DirExists(t, dir)
 			require.FileExists(t, dir+".lock")
 		} else {
