@@ -59,13 +59,7 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	var plan *campaign.Plan
-	if r.Identity.Source.Text != "" {
-		if plan, err = planOf(r); err != nil {
-			return err
-		}
-	}
-	s, err := query.Open(r, plan, r.Identity.Kernels)
+	s, err := openSource(r)
 	if err != nil {
 		return err
 	}
@@ -89,4 +83,15 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 		return t.CSV(u.out)
 	}
 	return t.Text(u.out)
+}
+
+// openSource makes an archive ready for questions, with what its campaign says of its runs if it is of one.
+func openSource(r *archive.Reader) (_ *query.Source, err error) {
+	var plan *campaign.Plan
+	if r.Identity.Source.Text != "" {
+		if plan, err = planOf(r); err != nil {
+			return nil, err
+		}
+	}
+	return query.Open(r, plan, r.Identity.Kernels)
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -60,6 +58,15 @@ func (c *resultsListCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	if len(c.Metric) > 0 {
+		source, err := openSource(r)
+		if err != nil {
+			return err
+		}
+		if err := source.CheckNames("--metric", c.Metric); err != nil {
+			return err
+		}
+	}
 	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
 	if c.Format == formatText {
 		fmt.Fprintln(w, strings.Join(append([]string{"run", "scenario", "kernel", "seed", "valid"}, c.Metric...), "\t"))
@@ -144,12 +151,14 @@ type resultsExportCmd struct {
 }
 
 func (*resultsExportCmd) Help() string {
-	return `Values are in base units: seconds, bytes, shares of 1. Invalid runs are left out of bench, and have valid = false in csv.
+	return `Values are in base units: seconds, bytes, shares of 1. Invalid runs are left out of bench, and have valid = false in csv. With them goes
+what the campaign set, as set and factor.NAME: in columns, and in bench in lines of configuration, by which benchstat makes columns.
 
 Examples:
 
   ruleout results export results/runs/sweep-incident-small --metric http.latency.p99 > p99.csv
-  ruleout results export results/runs/sweep-incident-small --as bench > all.txt && benchstat -row .name all.txt`
+  ruleout results export results/runs/sweep-incident-small --as bench --metric http.latency.p99 > p99.txt && benchstat -row set p99.txt
+  ruleout results export results/runs/sweep-incident-small > all.csv && duckdb -c "select kernel, median(\"http.latency.p99\") from 'all.csv' where valid group by all"`
 }
 
 // Run carries the command out.
@@ -159,71 +168,20 @@ func (c *resultsExportCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	names := c.Metric
-	if len(names) == 0 {
-		if names, err = allNames(r); err != nil {
-			return err
-		}
-	}
-	if c.As == "bench" {
-		return exportBench(u, r, names)
-	}
-	w := csv.NewWriter(u.out)
-	if err := w.Write(append([]string{"run", "digest", "scenario", "kernel", "seed", "valid"}, names...)); err != nil {
+	source, err := openSource(r)
+	if err != nil {
 		return err
 	}
-	err = r.Entries(func(e *archive.Entry) error {
-		row := []string{e.Run, e.Digest, e.Scenario, e.Kernel, strconv.FormatUint(e.Seed, 10), strconv.FormatBool(e.Valid)}
-		for _, name := range names {
-			text := ""
-			if v, ok := e.Value(name); ok {
-				text = strconv.FormatFloat(v, 'g', -1, 64)
-			}
-			row = append(row, text)
-		}
-		return w.Write(row)
-	})
-	w.Flush()
-	return errors.Join(err, w.Error())
-}
-
-// allNames lists what any record has a value of.
-func allNames(r *archive.Reader) ([]string, error) {
-	seen := map[string]bool{}
-	err := r.Entries(func(e *archive.Entry) error {
-		for _, v := range e.Values {
-			seen[v.Name] = true
-		}
-		return nil
-	})
-	names := make([]string, 0, len(seen))
-	for name := range seen {
-		names = append(names, name)
+	names := c.Metric
+	if len(names) == 0 {
+		names = source.Metrics
+	} else if err := source.CheckNames("--metric", names); err != nil {
+		return err
 	}
-	slices.Sort(names)
-	return names, err
-}
-
-// exportBench writes a result line a run, https://go.dev/design/14313-benchmark-format.
-func exportBench(u *ui, r *archive.Reader, names []string) error {
-	kernel := ""
-	return r.Entries(func(e *archive.Entry) error {
-		if !e.Valid {
-			return nil
-		}
-		if e.Kernel != kernel {
-			kernel = e.Kernel
-			u.printf("kernel: %s\n", kernel)
-		}
-		u.printf("BenchmarkRun/scenario=%s 1", result.Short(e.Scenario))
-		for _, name := range names {
-			if v, ok := e.Value(name); ok {
-				u.printf(" %s %s", strconv.FormatFloat(v, 'g', -1, 64), name)
-			}
-		}
-		u.printf("\n")
-		return nil
-	})
+	if c.As == "bench" {
+		return source.ExportBench(u.out, names)
+	}
+	return source.ExportCSV(u.out, names)
 }
 
 type resultsMergeCmd struct {

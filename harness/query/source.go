@@ -20,6 +20,8 @@ type Archive interface {
 type Source struct {
 	// Vocabulary has all names.
 	Vocabulary expect.Vocabulary
+	// Metrics and counters that any run has a value of, in order.
+	Metrics []string
 
 	archive Archive
 	origins map[place]origin
@@ -37,10 +39,14 @@ type origin struct {
 // Open looks through an archive. The plan, of the campaign whose runs they are, may be nil; kernels are the releases behind its names.
 func Open(a Archive, p *campaign.Plan, kernels map[string]string) (*Source, error) {
 	s := &Source{archive: a, origins: map[place]origin{}}
-	nodes, faults, releases := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	nodes, faults, releases, names := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	err := a.Entries(func(e *archive.Entry) error {
 		releases[e.Kernel] = true
 		for _, v := range e.Values {
+			if names[v.Name] {
+				continue
+			}
+			names[strings.Clone(v.Name)] = true
 			first, rest, _ := strings.Cut(v.Name, ".")
 			switch first {
 			case "http", "machine":
@@ -57,6 +63,7 @@ func Open(a Archive, p *campaign.Plan, kernels map[string]string) (*Source, erro
 		return nil, err
 	}
 	s.Vocabulary.Nodes, s.Vocabulary.Faults = slices.Sorted(maps.Keys(nodes)), slices.Sorted(maps.Keys(faults))
+	s.Metrics = slices.Sorted(maps.Keys(names))
 	s.Vocabulary.Fields = []expect.Field{
 		{Name: "run", Kind: expect.Words, Fits: digits}, {Name: "digest", Kind: expect.Words, Fits: digits},
 		{Name: "scenario", Kind: expect.Words, Fits: digits},
