@@ -7,6 +7,10 @@ SCENARIOS ?= $(wildcard scenarios/*.yaml)
 CASES     ?= scenarios/validate
 RUNS      ?= 20
 JOBS      ?= 2
+SEEDS     ?= 20
+BUDGET    ?=
+CAMPAIGNS ?= $(shell grep -l '^hypotheses:' scenarios/*/*.yaml)
+KERNELS   ?= $(foreach s,$(SERIES),$(firstword $(subst =, ,$(s))))
 
 # Series of kernels that results are compared on, with the suites that have them where apt
 # is set up for none that does.
@@ -19,7 +23,7 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels test-scenario validate validate-broken soak bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-scenario validate validate-broken soak nightly bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -49,6 +53,9 @@ validate-broken: setup ## break each published case, to show that it can fail: C
 
 soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))
+
+nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) ## compare with the baseline, sweep the campaigns: KERNELS=… SEEDS=… BUDGET=… SCENARIOS=… CAMPAIGNS=…
+	@KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" CAMPAIGNS="$(CAMPAIGNS)" SEEDS=$(SEEDS) BUDGET=$(BUDGET) JOBS=$(JOBS) .ci/nightly
 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/topology
