@@ -12,6 +12,9 @@ import (
 // selector itself. For watch it is nothing.
 type deed struct {
 	netems []netem.Qdisc
+	// through has all packets take the way of the chosen. It is for what netem may let go at once, and in its place:
+	// packets that came later must not be ahead of it.
+	through bool
 	// clones is how many copies the selector makes.
 	clones int
 	// corrupt has the selector flip a bit.
@@ -29,7 +32,7 @@ func newDeed(f *scenario.Fault) (deed, error) {
 	case "corrupt":
 		return deed{corrupt: true}, nil
 	case "drop", "delays", "delay", "reorder", "rate", "slot", "loss":
-		var d deed
+		d := deed{through: a.Loss != nil || a.Slot != nil}
 		for _, step := range steps(f) {
 			d.netems = append(d.netems, emulate(&step))
 		}

@@ -3,26 +3,32 @@ package fault
 import "slices"
 
 // Arrived returns a function that says how many packets have arrived at each of these nodes so
-// far, over all of their links. It asks the kernel once, whatever the number of nodes.
+// far, over all of their links.
 func (w *Wires) Arrived(nodes []string) func(counts []int64) error {
-	ends := make([][]slot, len(nodes)) // for each node, the last counters of the paths that lead there
+	paths := make([][]int, len(nodes)) // for each node, those that lead there
 	for i := range w.plan.paths {
-		p := &w.plan.paths[i]
-		if n := slices.Index(nodes, p.names[1]); n >= 0 {
-			ends[n] = append(ends[n], p.boundary(p.boundaries()-1))
+		if n := slices.Index(nodes, w.plan.paths[i].names[1]); n >= 0 {
+			paths[n] = append(paths[n], i)
 		}
 	}
 	return func(counts []int64) error {
-		c, err := w.state.read()
-		if err != nil {
-			return err
-		}
-		for i, list := range ends {
+		for i, list := range paths {
 			counts[i] = 0
-			for _, s := range list {
-				counts[i] += c.at(s)
+			for _, path := range list {
+				n, err := w.arrived(path)
+				if err != nil {
+					return err
+				}
+				counts[i] += n
 			}
 		}
 		return nil
 	}
+}
+
+// arrived is how many packets have come to the far end of a path since the wire was there.
+func (w *Wires) arrived(path int) (int64, error) {
+	p := &w.plan.paths[path]
+	n, err := w.wires[p.link].meter.sent(w.links[p.link].Ends[p.to].WireIndex)
+	return n - p.before, err
 }

@@ -5,27 +5,24 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// boundary counts every packet that comes in at a device.
+// boundary counts every packet that comes by.
 type boundary struct {
 	count slot
-	// next is the index of the device through which the packet leaves again; 0 lets it
-	// go up the stack of the node, at the end of its way.
-	next int
+	// on is where packets go from here; nil lets them go up the stack of the node, at the end of their way.
+	on *onward
 	// entrance heeds the gate.
 	entrance bool
-	// tap captures what comes by, at the two ends of the path; numbered says that packets have numbers.
-	tap      tap
-	numbered bool
+	// tap captures what comes by, at the two ends of the path.
+	tap tap
 	// forged counts, for themselves too, packets that were forged in the stage before; nil where there are none.
 	forged *slot
 	// forgedTap captures these.
 	forgedTap tap
 }
 
-// program returns a direct-action program for the ingress side of clsact.
+// program returns a direct-action program, for a device and for the series of the path.
 //
-// It also takes the mark off the packet, with which the selector before it told copies
-// from originals: to the next fault, a copy is a packet like any other. Within one
+// It also takes the mark off packets that were forged: to the next fault, they are packets like any other. Within one
 // namespace a veth leaves the mark alone (skb_scrub_packet with xnet false).
 func (b boundary) program(s *state) (*ebpf.Program, error) {
 	var a assembler
@@ -46,16 +43,10 @@ func (b boundary) program(s *state) (*ebpf.Program, error) {
 		a.number(s, b.count)
 	}
 	a.tap(b.tap, s, nil)
-	switch {
-	case b.next == 0:
+	if b.on == nil {
 		a.verdict(verdictOK)
-	case !b.numbered:
-		a.set(skbMark, 0)
-	case !b.entrance:
-		a.unmark()
-	}
-	if b.next != 0 {
-		a.add(asm.Mov.Imm(asm.R1, int32(b.next)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
+	} else {
+		a.onward(*b.on)
 	}
 	if b.entrance {
 		a.label("closed")

@@ -67,7 +67,7 @@ func (p *plan) addTaps(s *scenario.Scenario, c Capture) error {
 			case capture.Sent:
 				d.sent, seen = t, []slot{d.boundary(0)}
 			case capture.Received:
-				d.received, seen = t, []slot{d.boundary(d.boundaries() - 1)}
+				d.received, seen = t, []slot{d.arrival()}
 			case capture.Touched:
 				for j := range d.stages {
 					if st := &d.stages[j]; st.fault == point.Fault {

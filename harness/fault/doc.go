@@ -9,12 +9,14 @@
 //
 //	node a ─ [count] ─ stage 1 ─ [count] ─ stage 2 ─ [count] ─ last device ─ node b [count]
 //
-// A stage is a pair of devices. On its way out of the first, a packet meets the selector, a
-// BPF program that decides, and a prio qdisc with two bands: one passes packets on, the
-// other holds the netem that acts on those that were chosen. (Copies are clones that the
-// selector makes: netem makes one at most, and recent kernels do not copy its copies.) On its way in at the second it
-// is counted, by a program that knows nothing of the fault, and sent on. The last device
-// has a netem with the link's own delay and rate, or nothing if it has none.
+// Where packets come in, a BPF program counts them and calls the selector of the first stage, another program, which
+// decides. Packets that it does not choose go on to the next count and the next selector, all within one call, and then to
+// the last device. That has a netem with the link's own delay and rate, or nothing if it has none.
+//
+// A stage in which netem acts has a pair of devices, with the netem on the first, and chosen packets go out by it. What
+// comes in at the second is counted, by a program that knows nothing of the fault, and goes on from there. (Copies are
+// clones that the selector makes: netem makes one at most, and recent kernels do not copy its copies.) Where netem may
+// let packets go at once all go that way, with a prio qdisc that gives it the chosen: none is to overtake another.
 //
 // Two kinds of faults make packets up. For an injection a tracker stands in the selector's place, writes down what
 // passes of TCP connections, and the run's own process sends segments that fit out there (see package forge). A

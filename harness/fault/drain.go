@@ -46,8 +46,17 @@ func (w *Wires) snapshot() (snapshot, error) {
 		}
 	}
 	var err error
-	s.counters, err = w.state.read()
-	return s, err
+	if s.counters, err = w.state.read(); err != nil {
+		return s, err
+	}
+	for i := range w.plan.paths {
+		n, err := w.arrived(i)
+		if err != nil {
+			return s, err
+		}
+		s.counters[w.plan.paths[i].arrival()/8] = uint64(n)
+	}
+	return s, nil
 }
 
 // waiting is how many packets all qdiscs hold.

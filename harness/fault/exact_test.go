@@ -51,7 +51,7 @@ func TestSelectorsMakeNoMistake(t *testing.T) {
 		if want && class == scenario.DupACK {
 			want = acks.repeats(truth)
 		}
-		if got := j.priority(t, f) == actingBand; got != want {
+		if got := j.band(t, f) == actingBand; got != want {
 			require.Equal(t, want, got, "%s: %x", class, f)
 		}
 		if want {
@@ -204,7 +204,7 @@ func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
 			if want {
 				chosen++
 			}
-			if got := r.priority(t, frames[i]) == actingBand; got != want {
+			if got := r.band(t, frames[i]) == actingBand; got != want {
 				require.Equal(t, want, got, "%+v: %x", choose, frames[i])
 			}
 		}
@@ -244,7 +244,7 @@ func TestDecisionsAreRandom(t *testing.T) {
 			var choices int64
 			for i := range packets {
 				binary.BigEndian.PutUint16(f[34:], uint16(i%50)) // source port
-				if r.priority(t, f) == actingBand {
+				if r.band(t, f) == actingBand {
 					choices++
 				}
 			}

@@ -17,10 +17,9 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// forgedMark is put on packets that were forged. Selectors and trackers let marked packets pass, and the boundary
-// behind the stage counts them for themselves before it takes the mark off.
-// The lowest bit is that of copies, to which selectors do the same; no wire numbers so many packets that the other is used.
-const forgedMark = 1<<30 | cloneMark
+// forgedMark is put on packets that were forged. The boundary behind the stage counts them for themselves before it
+// takes the mark off. The numbers of captured packets leave the lowest bit alone.
+const forgedMark = 1<<30 | 1
 
 // injector carries out one fault that injects segments: when its time comes it reads what the trackers have written
 // down, and sends the segments out on the devices where the trackers stand.

@@ -38,29 +38,20 @@ func (w *Wires) stopInjectors() error {
 	return errors.Join(errs...)
 }
 
-// track gives a stage its tracker and its door.
-func (w *Wires) track(path, stage int, p *pair) error {
-	d := &w.plan.paths[path]
-	s, link, wire := &d.stages[stage], w.links[d.link], w.wires[d.link]
+// openDoor opens the door by which segments are forged into a stage, if it is one of an injector.
+func (w *Wires) openDoor(at role, p *pair) error {
+	d := &w.plan.paths[at.path]
+	s, link := &d.stages[at.stage], w.links[d.link]
+	if !s.track {
+		return nil
+	}
 	in := w.injectors[s.fault]
-	t := tracker{
-		table: in.table, port: in.flow.Port, side: d.from,
-		opened: s.choose.matched, closed: s.choose.chosen, overflow: s.choose.overflow,
-	}
-	program, err := t.program(w.state)
-	if err != nil {
-		return bpfError(err)
-	}
-	w.undo.Push(program.Close)
-	if err := wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program); err != nil {
-		return err
-	}
-	err = link.Wire.Do(func() (err error) {
+	err := link.Wire.Do(func() (err error) {
 		in.doors[d.from], err = openDoor(p.in.Index)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("open wire %s: %w", wire.name, err)
+		return fmt.Errorf("open wire %s: %w", link.Wire.Name, err)
 	}
 	w.undo.Push(in.doors[d.from].Close)
 	return nil

@@ -35,11 +35,14 @@ type path struct {
 	last *netem.Qdisc
 	// first is the counter of the first boundary; each stage adds one behind it, and the far node a last one.
 	first slot
+	// before is what the last device had carried before the wire was there.
+	before int64
 	// sent and received capture packets at the two ends.
 	sent, received tap
 }
 
-// stage is a place on a path where packets are touched: one veth pair.
+// stage is a place on a path where packets are touched: a program, and a veth pair for those that leave the series of
+// programs.
 type stage struct {
 	// fault is the index of the fault in the scenario, or -1 for the link's own queue.
 	fault int
@@ -53,9 +56,16 @@ type stage struct {
 	forged *slot
 	// forgedTap captures that.
 	forgedTap tap
+	// through says that all packets go through the pair, and not only those on which netem acts.
+	through bool
 	// track says that a tracker stands in the selector's place, and back that nothing does: it is
 	// only for the messages about packets of the other direction.
 	track, back bool
+}
+
+// paired reports whether the stage has a veth pair: for netem, for copies and for what is forged.
+func (s *stage) paired() bool {
+	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track || s.choose.mtu != nil && !s.choose.mtu.silent
 }
 
 func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
@@ -66,6 +76,10 @@ func (p *path) boundary(i int) slot { return p.first + slot(8*i) }
 
 // boundaries is how many there are.
 func (p *path) boundaries() int { return len(p.stages) + 2 }
+
+// arrival is the counter of what arrived at the far node. No program counts it, but for packets that are captured:
+// it is what the kernel says of the last device, see meter.
+func (p *path) arrival() slot { return p.boundary(p.boundaries() - 1) }
 
 const (
 	// slack is how many packets a queue holds beyond those that its delay keeps.
@@ -115,6 +129,7 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 				d.stages = append(d.stages, st)
 			}
 			d.addLink(l)
+			d.breakUp()
 			p.place(&d)
 			p.paths = append(p.paths, d)
 		}
@@ -161,7 +176,7 @@ func newStage(s *scenario.Scenario, j, side int) (stage, error) {
 		return stage{}, err
 	}
 	c.clones, c.corrupt, c.bands, c.side = d.clones, d.corrupt, len(d.netems), side
-	st := stage{fault: j, netems: d.netems, choose: c, track: f.Do.Inject != nil}
+	st := stage{fault: j, netems: d.netems, through: d.through, choose: c, track: f.Do.Inject != nil}
 	if f.Do.MTU > 0 {
 		st.choose.mtu = &mtu{limit: f.Do.MTU, silent: f.Do.Silent}
 	}
@@ -178,7 +193,7 @@ func (p *path) addLink(l scenario.Link) {
 	delay := time.Duration(l.Delay)
 	switch {
 	case l.Rate > 0 && l.Queue > 0:
-		p.stages = append(p.stages, stage{fault: -1, netems: []netem.Qdisc{{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}}})
+		p.stages = append(p.stages, stage{fault: -1, through: true, netems: []netem.Qdisc{{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}}})
 		if delay > 0 {
 			p.last = &netem.Qdisc{Latency: delay, Limit: room(delay, l.Rate)}
 		}

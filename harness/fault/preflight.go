@@ -75,6 +75,13 @@ func preflight() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.undo.Close()) }()
-	_, err = w.fill(trial, &p.paths[0].stages[0], pair)
-	return err
+	if _, err := trial.fill(&p.paths[0].stages[0], pair); err != nil {
+		return err
+	}
+	program, err := w.stand(role{}, pair, onward{device: pair.in.Index})
+	if err != nil {
+		return bpfError(err)
+	}
+	w.undo.Push(program.Close)
+	return trial.attach(handle, pair.out.Name, pair.out.Index, ingress, program)
 }

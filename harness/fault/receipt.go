@@ -266,7 +266,7 @@ func (w *Wires) QdiscStats() ([]QdiscStats, error) {
 		p := &w.plan.paths[i]
 		list[i] = QdiscStats{
 			Link: p.link, From: p.names[0], To: p.names[1],
-			Entered: s.counters.at(p.boundary(0)), Arrived: s.counters.at(p.boundary(p.boundaries() - 1)),
+			Entered: s.counters.at(p.boundary(0)), Arrived: s.counters.at(p.arrival()),
 		}
 	}
 	for r, q := range s.qdiscs {

@@ -28,12 +28,15 @@ type testRun struct {
 	context, contextOut  uint64
 }
 
+// verdictRedirect is TC_ACT_REDIRECT, which bpf_redirect returns.
+const verdictRedirect = 7
+
 func newRunner(p *ebpf.Program) *runner {
 	return &runner{attr: testRun{program: uint32(p.FD())}}
 }
 
-// priority returns that with which the frame leaves the program, and the program's verdict.
-func (r *runner) priority(t testing.TB, frame []byte) uint32 {
+// band returns the band of netems to which the program gives the frame, as a class, or 0 if it lets it go on.
+func (r *runner) band(t testing.TB, frame []byte) uint32 {
 	clear(r.context[:])
 	a := &r.attr
 	a.sizeIn, a.in = uint32(len(frame)), uint64(uintptr(unsafe.Pointer(&frame[0])))
@@ -45,8 +48,12 @@ func (r *runner) priority(t testing.TB, frame []byte) uint32 {
 	if errno != 0 {
 		require.NoError(t, errno)
 	}
-	if a.result != verdictOK {
+	priority := binary.LittleEndian.Uint32(r.context[skbPriority:])
+	switch {
+	case a.result == verdictRedirect && priority == 0: // out by the device, where there is but one netem
+		return actingBand
+	case a.result != verdictOK && a.result != verdictRedirect:
 		require.EqualValues(t, verdictOK, a.result, "verdict")
 	}
-	return binary.LittleEndian.Uint32(r.context[skbPriority:])
+	return priority
 }

@@ -33,14 +33,14 @@ func TestTheKernelKeepsTheSchedule(t *testing.T) {
 			b := newBenchOf(t, s)
 			r, packet := newRunner(b.Program), aFrame(t)
 			awaitQuiet(t)
-			r.priority(t, packet) // warm
+			r.band(t, packet) // warm
 			start := clock(t) + 200_000
 			b.arm(t, newOrders(uint64(start+int64(f.At)), 1))
 			var in, out, unknown int
 			var chosen []time.Duration
 			for after := int64(0); after < start+40_000_000; {
 				before := clock(t)
-				hit := r.priority(t, packet) == actingBand
+				hit := r.band(t, packet) == actingBand
 				after = clock(t)
 				if hit && len(chosen) < mostTimes {
 					c, err := b.state.read()
@@ -120,7 +120,7 @@ func TestTheKernelClimbsTheRamp(t *testing.T) {
 				b.arm(t, newOrders(uint64(clock(t)-int64(since)), d.key))
 				step := f.Ramp.Step(in)
 				for range 300 {
-					got := r.priority(t, packet)
+					got := r.band(t, packet)
 					if !ok {
 						require.Zero(t, got)
 						continue

@@ -25,9 +25,11 @@ type selector struct {
 	orders slot
 	// tally is where it counts.
 	tally
-	// clones is how many copies of a chosen packet the program sends ahead of it, through
-	// the device with this index. With 0 of them, it gives the packet to netem.
-	clones, device int
+	// clones is how many copies of a chosen packet the program sends ahead of it.
+	clones int
+	// device is the index of the one by which copies, and packets for netem, go out. If through, all packets do.
+	device  int
+	through bool
 	// corrupt has the program flip a bit, and flipped is the counter of those that are. side is the end of
 	// the link, 0 or 1, that the packets come from.
 	corrupt bool
@@ -72,8 +74,6 @@ const (
 	// flows of one IP version that one fault can tell apart. Packets of further ones share a flow; the
 	// receipt says how many those were.
 	maxFlows = 1 << 16
-	// cloneMark is put on copies, which come by the selector again. A wire has no other marks.
-	cloneMark = 1
 	// etherHeader is the length of an Ethernet header; veths carry nothing else.
 	etherHeader = 14
 )
@@ -108,10 +108,9 @@ const (
 	proto  = asm.R9 // number of that header
 )
 
-// program returns the selector as a direct-action program for the egress side of
-// clsact, and the flow table that goes with it, or nil when it needs none. Packets on
-// which the fault is to act leave it with the priority of the acting band.
-func (s selector) program(st *state) (_ *ebpf.Program, flows *flowTable, err error) {
+// program returns the selector as a direct-action program, and the flow table that goes with it, or nil when it needs
+// none. Packets for netem leave by the device, with the priority of its acting band if it has several; all others go on.
+func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTable, err error) {
 	if s.keeps() {
 		if flows, err = newFlowTable(); err != nil {
 			return nil, nil, err
@@ -128,12 +127,14 @@ func (s selector) program(st *state) (_ *ebpf.Program, flows *flowTable, err err
 	s.draw(&a, st, flows)
 	s.act(&a, st)
 	if s.class == scenario.DupACK {
-		a.add(asm.Ja.Label("pass"))
+		if !s.keepsChosen() {
+			a.add(asm.Ja.Label("pass"))
+		}
 		a.label("lost") // no room for its flow: nobody can tell whether it repeats another
 		a.count(st, s.overflow)
 	}
 	a.label("pass")
-	a.verdict(verdictOK)
+	a.onward(on)
 	p, err := a.load("selector")
 	return p, flows, err
 }
@@ -141,11 +142,6 @@ func (s selector) program(st *state) (_ *ebpf.Program, flows *flowTable, err err
 // match jumps to "pass" for packets that do not match or come when the fault does not act, and
 // counts the others. It leaves the flow on the stack if it is needed.
 func (s selector) match(a *assembler, st *state, flows *flowTable) {
-	a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word))
-	if s.tap.on() {
-		a.add(asm.And.Imm(asm.R0, cloneMark)) // the other bits are the packet's number
-	}
-	a.add(asm.JNE.Imm(asm.R0, 0, "pass"))
 	a.control(asm.R0, st, s.orders+startWord)
 	a.add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
 	if s.class == scenario.DupACK {
@@ -184,18 +180,18 @@ func (s selector) act(a *assembler, st *state) {
 	case s.corrupt:
 		s.flip(a, st)
 	case s.clones > 0:
-		// Clones come by here again: they are to pass.
-		if s.tap.on() {
-			a.add(asm.LoadMem(asm.R1, ctx, skbMark, asm.Word), asm.Or.Imm(asm.R1, cloneMark), asm.StoreMem(ctx, skbMark, asm.R1, asm.Word))
-		} else {
-			a.set(skbMark, cloneMark)
-		}
 		for range s.clones {
 			a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
 		}
 	case s.bands > 1:
 		a.add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord), asm.Add.Imm(asm.R1, actingBand), asm.StoreMem(ctx, skbPriority, asm.R1, asm.Word))
-	case s.bands == 1:
+	case s.bands == 1 && s.through:
 		a.set(skbPriority, actingBand)
 	}
+	if s.mtu == nil && s.keepsChosen() {
+		a.redirect(s.device)
+	}
 }
+
+// keepsChosen reports whether the program ends with a chosen packet, which does not go on with the others then.
+func (s selector) keepsChosen() bool { return s.mtu != nil || s.bands > 0 && !s.through }

@@ -97,14 +97,9 @@ func (a *assembler) reserve(t tap, kept asm.Register, room int, larger string) {
 	}
 }
 
-// number gives the packet its number, in all but the lowest bit of its mark, which is for copies: so
-// the points behind know which packet it was. The number is that of the boundary's counter.
+// number gives the packet its number, in all but the lowest bit of its mark: so the points behind know which packet it
+// was, or is a copy of. The number is that of the boundary's counter.
 func (a *assembler) number(st *state, count slot) {
 	a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(count)), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord),
 		asm.LSh.Imm(asm.R1, 1), asm.StoreMem(ctx, skbMark, asm.R1, asm.Word))
-}
-
-// unmark makes a copy a packet like any other, with the number of the packet that it is a copy of.
-func (a *assembler) unmark() {
-	a.add(asm.LoadMem(asm.R1, ctx, skbMark, asm.Word), asm.And.Imm(asm.R1, -2), asm.StoreMem(ctx, skbMark, asm.R1, asm.Word))
 }

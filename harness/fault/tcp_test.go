@@ -120,7 +120,7 @@ func TestAnotherFaultLeavesTheFirstOnesDecisionsAlone(t *testing.T) {
 func TestMarkAndPriorityOfTheSenderMeanNothingOnTheWire(t *testing.T) {
 	l := newLab(t, "", "name: dup, from: a, do: {duplicate: 1}, select: {chance: 50%}", "name: late, from: a, do: {drop: true}, select: {chance: 50%}")
 	d := l.datagrams(t, false)
-	require.NoError(t, unix.SetsockoptInt(d.from, unix.SOL_SOCKET, unix.SO_MARK, cloneMark))
+	require.NoError(t, unix.SetsockoptInt(d.from, unix.SOL_SOCKET, unix.SO_MARK, forgedMark))
 	require.NoError(t, unix.SetsockoptInt(d.from, unix.SOL_SOCKET, unix.SO_PRIORITY, actingBand))
 	d.send(t, 100)
 	_, because := l.receipts(t)

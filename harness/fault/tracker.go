@@ -10,11 +10,11 @@ import (
 )
 
 // tracker writes down what passes of TCP connections, in one direction of a link, so that segments can be forged
-// that fit. It stands where a selector stands, at the egress of a stage's device, and lets everything pass.
+// that fit. It stands where a selector stands, and lets everything pass.
 //
 // Each direction of a connection has an entry from its SYN on; a FIN or a RST of either direction takes both away. So
 // the table holds connections that are open, or about to be, whatever came and went before. Segments that were
-// forged, which are marked, are not looked at: they are not what an end has sent.
+// forged come in behind it: they are not what an end has sent.
 type tracker struct {
 	table *ebpf.Map
 	// port of either end; 0 tracks all.
@@ -68,10 +68,9 @@ const (
 )
 
 // program returns the tracker as a direct-action program.
-func (t tracker) program(st *state) (*ebpf.Program, error) {
+func (t tracker) program(st *state, on onward) (*ebpf.Program, error) {
 	var a assembler
 	a.add(asm.Mov.Reg(ctx, asm.R1))
-	a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.And.Imm(asm.R0, cloneMark), asm.JNE.Imm(asm.R0, 0, "pass"))
 	t.parse(&a)
 
 	// R8 is now the length of the payload and R9 that of the header.
@@ -84,7 +83,7 @@ func (t tracker) program(st *state) (*ebpf.Program, error) {
 	a.label("over")
 	t.end(&a, st)
 	a.label("pass")
-	a.verdict(verdictOK)
+	a.onward(on)
 	return a.load("tracker")
 }
 

@@ -79,8 +79,8 @@ func TestTheVerifierTakesEverySelector(t *testing.T) {
 					continue
 				}
 				require.NoError(t, err)
-				do := []selector{{bands: 1}, {bands: c.when.steps()}, {clones: 16, device: 3}, {}}[r.IntN(4)]
-				c.bands, c.clones, c.device = do.bands, do.clones, do.device
+				do := []selector{{bands: 1}, {bands: 1, through: true}, {bands: c.when.steps()}, {clones: 16}, {}}[r.IntN(5)]
+				c.bands, c.clones, c.through = do.bands, do.clones, do.through
 				t.Run(fmt.Sprintf("%s, %s, %s, %d bands, %d clones", class, name, when, c.bands, c.clones), func(t *testing.T) { newBenchOf(t, c) })
 			}
 		}

@@ -18,6 +18,7 @@ type wire struct {
 	name   string
 	handle *netlink.Handle
 	conn   *netem.Conn
+	meter  *meter
 	undo   *undo.Stack
 }
 

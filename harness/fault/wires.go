@@ -148,109 +148,19 @@ func bpfError(err error) error {
 func (w *Wires) open(l *topology.Link) error {
 	wire := &wire{name: l.Wire.Name, handle: l.Wire.Netlink(), undo: &w.undo}
 	err := l.Wire.Do(func() (err error) {
-		wire.conn, err = netem.Open()
+		if wire.conn, err = netem.Open(); err != nil {
+			return err
+		}
+		w.undo.Push(wire.conn.Close)
+		wire.meter, err = openMeter()
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("open wire %s: %w", l.Wire.Name, err)
 	}
-	w.undo.Push(wire.conn.Close)
+	w.undo.Push(wire.meter.Close)
 	w.wires = append(w.wires, wire)
 	return nil
-}
-
-// build makes path i, from its far end to its near end: a packet that enters while this
-// goes on meets a whole path or none.
-func (w *Wires) build(i int) error {
-	p := &w.plan.paths[i]
-	wire, link := w.wires[p.link], w.links[p.link]
-	from, to := link.Ends[p.from], link.Ends[p.to]
-
-	next := to.WireIndex
-	if p.last != nil {
-		if err := wire.addNetem(to.WireDevice, next, rootHandle, netem.Root, *p.last); err != nil {
-			return err
-		}
-		w.devices[device{p.link, next, rootHandle}] = place{role{i, -1}, 0}
-	}
-	arrival := boundary{count: p.boundary(p.boundaries() - 1), tap: p.received}
-	if err := w.stand(wire, arrival, to.Node, to.Device, to.Index); err != nil {
-		return err
-	}
-	for j := len(p.stages) - 1; j >= 0; j-- {
-		pair, err := wire.addPair(fmt.Sprintf("%c%d", 'a'+p.from, j))
-		if err != nil {
-			return err
-		}
-		if err := w.prepareMTU(role{i, j}, to, pair); err != nil {
-			return err
-		}
-		handles, err := w.fill(wire, &p.stages[j], pair)
-		if err != nil {
-			return err
-		}
-		if p.stages[j].track {
-			if err := w.track(i, j, pair); err != nil {
-				return err
-			}
-		}
-		for band, handle := range handles {
-			w.devices[device{p.link, pair.in.Index, handle}] = place{role{i, j}, band}
-		}
-		if err := w.stand(wire, boundary{count: p.boundary(j + 1), next: next, numbered: p.sent.on(), forged: p.stages[j].forged, forgedTap: p.stages[j].forgedTap}, link.Wire, pair.out.Name, pair.out.Index); err != nil {
-			return err
-		}
-		if err := wire.up(pair); err != nil {
-			return err
-		}
-		next = pair.in.Index
-	}
-	entrance := boundary{count: p.boundary(0), next: next, entrance: true, tap: p.sent, numbered: p.sent.on()}
-	return w.stand(wire, entrance, link.Wire, from.WireDevice, from.WireIndex)
-}
-
-// stand puts a counting program at the entry of a device.
-func (w *Wires) stand(wire *wire, b boundary, node *topology.Node, device string, index int) error {
-	p, err := b.program(w.state)
-	if err != nil {
-		return bpfError(err)
-	}
-	w.undo.Push(p.Close)
-	return wire.attach(node.Netlink(), node.Name+"/"+device, index, ingress, p)
-}
-
-// fill gives a stage its qdiscs and its selector, and returns the netems' handles.
-func (w *Wires) fill(wire *wire, s *stage, p *pair) (handles []uint32, err error) {
-	if s.fault < 0 {
-		return []uint32{rootHandle}, wire.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, s.netems[0])
-	}
-	if len(s.netems) > 0 {
-		if err := wire.addBands(p.in.Index, 1+len(s.netems)); err != nil {
-			return nil, err
-		}
-	}
-	for i, q := range s.netems {
-		handle, parent := bandHandle(i)
-		if err := wire.addNetem(p.in.Name, p.in.Index, handle, parent, q); err != nil {
-			return nil, err
-		}
-		handles = append(handles, handle)
-	}
-	if s.track || s.back {
-		return nil, nil
-	}
-	choose := s.choose
-	choose.device = p.in.Index
-	program, flows, err := choose.program(w.state)
-	if err != nil {
-		return nil, bpfError(err)
-	}
-	w.undo.Push(program.Close)
-	if flows != nil {
-		w.undo.Push(flows.Close)
-		s.flows = flows
-	}
-	return handles, wire.attach(wire.handle, wire.name+"/"+p.in.Name, p.in.Index, egress, program)
 }
 
 // Arm starts the faults' clocks: start is that of the measured window, in ns of
