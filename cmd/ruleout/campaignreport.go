@@ -109,7 +109,7 @@ func campaignSource(dir string) (_ *board.Source, err error) {
 	}
 	final := finished(bench)
 	return &board.Source{
-		Plan: plan, Bench: bench, Findings: findings.Of(plan, bench, final), Final: final, Dir: quote(shorten(dir)),
+		Plan: plan, Bench: bench, Findings: findings.Of(plan, bench, final), Final: final, Dir: quote(shorten(dir)), Kept: r.Kept(),
 		File: r.Identity.Source.File, Tool: r.Identity.Tool, Kernels: r.Identity.Kernels, Run: runs.find,
 	}, nil
 }

@@ -148,6 +148,9 @@ func keptIn(dir string) (path string, ok bool) {
 	return path, err == nil && errors.Is(whole, fs.ErrNotExist)
 }
 
+// Kept says that only the numbers of the runs were kept, and no records.
+func (r *Reader) Kept() bool { return r.kept != "" }
+
 // errKept says that there is no record to be had.
 func errKept(e *Entry) (*result.Record, error) {
 	return nil, problem.Wrap(problem.Usage, fmt.Errorf("%v: only its numbers were kept, not its record", e), "run it again, by the settings of its arm in the report of the campaign")

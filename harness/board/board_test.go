@@ -46,6 +46,17 @@ func keep(t *testing.T, name string, page []byte) {
 	}
 }
 
+// Of numbers alone, no run can be made again: the page gives no command that would fail.
+func TestKeptNumbers(t *testing.T) {
+	s := source(t, judgetest.Campaign, math.MaxInt)
+	s.Kept = true
+	var b bytes.Buffer
+	require.NoError(t, board.Write(&b, s))
+	require.NotContains(t, b.String(), "ruleout replay")
+	require.NotContains(t, b.String(), "ruleout report")
+	require.Contains(t, b.String(), "ruleout verdict results/runs/sweep-shop-peaks")
+}
+
 func TestPage(t *testing.T) {
 	s := source(t, judgetest.Campaign, math.MaxInt)
 	var b bytes.Buffer

@@ -15,6 +15,8 @@ type Source struct {
 	Final bool
 	// Dir is the archive's directory, as it is typed in commands; File the campaign's file.
 	Dir, File string
+	// Kept says that only numbers are in it, and no run can be had from it.
+	Kept bool
 	// Tool is the build that made the runs, Kernels the releases behind the plan's names.
 	Tool    string
 	Kernels map[string]string

@@ -159,6 +159,13 @@ func (v *view) source(s *Source) {
 	if s.Dir == "" {
 		return
 	}
+	if s.Kept {
+		v.Commands = [][2]string{
+			{"judge the same numbers again", "ruleout verdict " + s.Dir},
+			{"all runs, with their digests", "ruleout results list " + s.Dir},
+		}
+		return
+	}
 	v.Replay = "ruleout replay --from " + s.Dir + " RUN"
 	v.Commands = [][2]string{
 		{"judge the same records again", "ruleout verdict " + s.Dir},
