@@ -172,9 +172,11 @@ func (n *Night) series(b *Baseline, pairs []pair, before map[string]Evidence, af
 		}
 		a := Alarm{Scenario: b.Scenario, Kernel: b.Kernel, Metric: name}
 		var farthest, n0 float64
+		spoilt := 0
 		for _, p := range pairs {
 			if p.run == nil || !p.run.Valid {
 				s.Lose(verdict.Broken)
+				spoilt++
 				continue
 			}
 			v := verdict.Pair{Base: float64(p.row.Values[i]), Treated: p.run.value(name)}
@@ -209,7 +211,7 @@ func (n *Night) series(b *Baseline, pairs []pair, before map[string]Evidence, af
 		case d.R >= 1:
 			r.Rising = append(r.Rising, a)
 		}
-		if a.Verdict.Outcome == verdict.Invalid {
+		if a.Verdict.Outcome == verdict.Invalid && a.Verdict.Lost > spoilt { // runs that say nothing at all are told once
 			r.Lost = append(r.Lost, a)
 		}
 	}

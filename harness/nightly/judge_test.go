@@ -223,6 +223,25 @@ func TestRunsThatSayNothing(t *testing.T) {
 		r := c.next(world{build: "new", latency: 1.01, invalid: map[uint64]bool{seeds[3]: true}})
 		require.Equal(t, 4, r.Status())
 		require.Contains(t, text(t, r, false), "- small on 6.1: 1 run of 20 invalid: x was late\n")
+		require.Empty(t, r.Lost)
+	})
+	t.Run("many are invalid", func(t *testing.T) {
+		c := nights(t, accepted(t, 40))
+		r := c.next(world{build: "new", latency: 1.01, invalid: map[uint64]bool{seeds[3]: true, seeds[4]: true, seeds[5]: true}})
+		require.Equal(t, 3, r.Places[0].Invalid)
+		require.Empty(t, r.Lost, "told once, not for each series")
+	})
+	t.Run("a metric that was not recorded", func(t *testing.T) {
+		b := accepted(t, 40)
+		runs := world{build: "new", latency: 1.01}.runs("small", "6.1", 40)
+		for _, run := range runs.BySeed {
+			delete(run.Values, "http.latency.p99")
+		}
+		r, err := Judge(Night{Plan: Plan{Night: "2026-01-02", Seeds: 20}, Baselines: []*Baseline{b}, Runs: []*Runs{runs}, State: &State{Places: map[string]*Memory{}}})
+		require.NoError(t, err)
+		require.Len(t, r.Lost, 1)
+		require.Equal(t, 4, r.Status())
+		require.Contains(t, text(t, r, false), "- small on 6.1: http.latency.p99 could not be compared: the metric was not measured in 20 of 20 seeds\n")
 	})
 }
 

@@ -171,7 +171,7 @@ func (w *writer) alarms() {
 		if since != w.report.Night {
 			since += ", not tonight alone"
 		}
-		w.line("- evidence R = %s, of %s that it takes; since the night of %s", quantity.Digits(a.R), quantity.Digits(w.report.Bar), since)
+		w.line("- evidence R = %s, of %s that it takes; since the night of %s", evidence(a.R), quantity.Digits(w.report.Bar), since)
 		p := w.report.place(a.Scenario, a.Kernel)
 		w.line("- %s; the pair that differs most is seed %d", p.made(), a.Seed)
 		w.commands(w.next(a, p)...)
@@ -247,6 +247,14 @@ func number(m metric.Metric, v float64) string {
 	return quantity.Digits(v)
 }
 
+// evidence writes R; of much of it, how many digits it has matters.
+func evidence(r float64) string {
+	if r >= 1e6 {
+		return fmt.Sprintf("%.1e", r)
+	}
+	return quantity.Digits(r)
+}
+
 func (w *writer) rising() {
 	list := w.report.Rising
 	if len(list) == 0 {
@@ -259,7 +267,7 @@ func (w *writer) rising() {
 			break
 		}
 		a := &list[i]
-		w.line("- %s: %s; R = %s, since %s", place(a.Scenario, a.Kernel), a.change(), quantity.Digits(a.R), a.Since)
+		w.line("- %s: %s; R = %s, since %s", place(a.Scenario, a.Kernel), a.change(), evidence(a.R), a.Since)
 	}
 }
 

@@ -10,7 +10,7 @@ type Detector struct {
 	R float64 `json:"r"`
 }
 
-// Night takes the evidence of one night's seeds that the series has changed for the worse,
+// Night takes the evidence of one night's seeds that the series has changed, in the suspected direction,
 // which is the Confirm of a [State] that was new in the evening.
 func (d *Detector) Night(e float64) {
 	d.R = min((d.R+1)*e, largest)
