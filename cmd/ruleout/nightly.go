@@ -295,13 +295,17 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
+	var others []string
 	baselines = slices.DeleteFunc(baselines, func(b *nightly.Baseline) bool {
 		_, part := plan.Files[b.Scenario]
 		if !part {
-			u.note("%s was no part of the night", b.Place())
+			others = append(others, b.Place())
 		}
 		return !part
 	})
+	if len(others) > 0 {
+		u.note("no part of the night: %s", strings.Join(others, ", "))
+	}
 	runs, err := nightly.Load(r)
 	if err != nil {
 		return err
