@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/resident"
 )
 
 // name is argv[0] of every agent; it is how Main knows one and how ps shows it.
@@ -53,6 +54,9 @@ func play(role string) int {
 	go s.listen(commands, cancel)
 
 	f, err := lookup(role)
+	if err == nil {
+		err = resident.Text()
+	}
 	if err != nil {
 		return s.fail(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/resident"
 	"github.com/ruleout/ruleout/harness/vm/frame"
 )
 
@@ -59,6 +60,9 @@ func supervise() error {
 // run returns only on an error.
 func run() error {
 	if err := setUp(); err != nil {
+		return err
+	}
+	if err := resident.Text(); err != nil {
 		return err
 	}
 	args, err := workerArgs()

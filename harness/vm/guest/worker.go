@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/resident"
 	"github.com/ruleout/ruleout/harness/vm/frame"
 )
 
@@ -30,6 +31,9 @@ func runWorker(f Func, warm []func() error) {
 	}
 	if nonblockErr != nil {
 		fail(nonblockErr)
+	}
+	if err := resident.Text(); err != nil {
+		fail(err)
 	}
 	for _, w := range warm {
 		if err := w(); err != nil {
