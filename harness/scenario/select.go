@@ -84,7 +84,9 @@ type Select struct {
 	Flow string `yaml:"flow,omitempty" json:"flow,omitempty"`
 	// Longer matches packets whose length with the IP header, in bytes, is above this.
 	Longer Size `yaml:"longer,omitempty" json:"longer,omitempty" min:"1B" max:"64kB"`
-	// Last matches the last segment of what an application wrote at once: data with the flag PSH, which Linux sets there.
+	// Last matches data with the flag PSH. Linux sets it on the last segment of what an application wrote at once, and
+	// within a long write too: each time that half the largest window was written since the last PSH, and where the
+	// writer waits for room. To choose one segment of a response use nth.
 	Last bool `yaml:"last,omitempty" json:"last,omitempty"`
 	// Chance with which a matching packet is chosen: a function of the seed, the fault's name, the flow and the ordinal.
 	Chance *Share `yaml:"chance,omitempty" json:"chance" default:"100%" above:"0%" max:"100%"`
