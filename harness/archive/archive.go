@@ -52,6 +52,9 @@ type Source struct {
 	ScenarioText string   `json:"scenario_text"`
 }
 
+// unfinished ends the name of a file that is being written.
+const unfinished = ".tmp"
+
 // format of the files that this package writes.
 const format = 1
 
@@ -158,6 +161,10 @@ func (a *Archive) lock() error {
 // identify checks what the archive is of, or writes it.
 func identify(dir string, id Identity) error {
 	path := filepath.Join(dir, identityFile)
+	// A process that was killed while it wrote leaves its half behind; whoever has the lock may take it away.
+	if err := ignoreMissing(os.Remove(path + unfinished)); err != nil {
+		return machine(fmt.Errorf("open archive: %w", err))
+	}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return id.write(path)
@@ -209,7 +216,7 @@ func (have Identity) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}
-	tmp := path + ".tmp"
+	tmp := path + unfinished
 	if err := errors.Join(os.WriteFile(tmp, append(b, '\n'), 0o644), os.Rename(tmp, path)); err != nil {
 		return machine(fmt.Errorf("write archive: %w", errors.Join(err, ignoreMissing(os.Remove(tmp)))))
 	}

@@ -242,6 +242,16 @@ func TestOthers(t *testing.T) {
 	require.ErrorContains(t, err, "campaign.json: no format")
 }
 
+// A sweep that was killed while it wrote what its archive is of leaves half of a file, which goes with the next.
+func TestHalfAnIdentity(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, open(t, dir).Close())
+	half := filepath.Join(dir, identityFile+unfinished)
+	require.NoError(t, os.WriteFile(half, []byte("{"), 0o644))
+	require.NoError(t, open(t, dir).Close())
+	require.NoFileExists(t, half)
+}
+
 func TestMerge(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
 	fill(t, a, 4)
