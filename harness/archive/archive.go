@@ -172,9 +172,9 @@ func identify(dir string, id Identity) error {
 	if err != nil {
 		return machine(fmt.Errorf("open archive: %w", err))
 	}
-	var have Identity
-	if err := unmarshalIdentity(b, &have); err != nil {
-		return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), "this is not an archive of ruleout, or it is damaged")
+	have, err := parseIdentity(path, b)
+	if err != nil {
+		return err
 	}
 	merged, err := have.with(id, dir)
 	if err != nil || reflect.DeepEqual(have, merged) {
@@ -223,14 +223,19 @@ func (have Identity) write(path string) error {
 	return nil
 }
 
-func unmarshalIdentity(b []byte, id *Identity) error {
-	if err := json.Unmarshal(b, id); err != nil {
-		return err
+// parseIdentity reads one of any format that this package knows, which is one so far.
+func parseIdentity(path string, b []byte) (id Identity, err error) {
+	const other = "this is not an archive of ruleout, or it is damaged"
+	err = json.Unmarshal(b, &id)
+	switch {
+	case id.Format > format: // whatever else is in it
+		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: it has format %d, this build reads %d", path, id.Format, format), "a newer ruleout wrote it: read it with that one")
+	case err != nil:
+		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), other)
+	case id.Format < 1:
+		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: no format", path), other)
 	}
-	if id.Format == 0 {
-		return errors.New("no format")
-	}
-	return nil
+	return id, nil
 }
 
 func ignoreMissing(err error) error {
@@ -367,9 +372,9 @@ func readRecord(f io.ReaderAt, c *codec, e *Entry) (*result.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %v: %w", e, err)
 	}
-	r := new(result.Record)
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("read %v: %w", e, err)
+	r, err := result.Decode(b)
+	if err != nil {
+		return nil, problem.Wrap(problem.KindOf(err), fmt.Errorf("read %v: %w", e, err), problem.HintOf(err))
 	}
 	return r, nil
 }

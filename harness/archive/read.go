@@ -76,10 +76,7 @@ func identityOf(dir string) (id Identity, err error) {
 	} else if err != nil {
 		return id, problem.Wrap(problem.Usage, fmt.Errorf("read archive: %w", err), "")
 	}
-	if err := unmarshalIdentity(b, &id); err != nil {
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", filepath.Join(dir, identityFile), err), "this is not an archive of ruleout, or it is damaged")
-	}
-	return id, nil
+	return parseIdentity(filepath.Join(dir, identityFile), b)
 }
 
 // Entries calls f for every record in the order of the file; the entry is valid during the call only. A block at the end

@@ -1,11 +1,11 @@
 package archive
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
@@ -87,6 +87,9 @@ func (a *Archive) scan(size int64) error {
 				continue
 			}
 		}
+		if problem.KindOf(err) == problem.Usage {
+			return err
+		}
 		if !errors.Is(err, errDamaged) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return machine(fmt.Errorf("read records: %w", err))
 		}
@@ -112,9 +115,12 @@ func (a *Archive) understand(compressed []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	var r result.Record
-	if err := json.Unmarshal(b, &r); err != nil {
+	r, err := result.Decode(b)
+	switch {
+	case problem.KindOf(err) == problem.Usage: // of another schema: it is sound, and must not be dropped
+		return Entry{}, err
+	case err != nil:
 		return Entry{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return entryOf(&r), nil
+	return entryOf(r), nil
 }

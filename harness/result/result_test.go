@@ -118,7 +118,9 @@ func TestReadRefuses(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"a record that was cut off":      {string(whole[:len(whole)/2]), "unexpected end of JSON input"},
 		"a record that was edited":       {strings.Replace(string(whole), "412", "413", 1), "do not fit its digest"},
-		"a record of another schema":     {strings.Replace(string(whole), `"schema": 1`, `"schema": 9`, 1), "schema 9"},
+		"a record of a later schema":     {strings.Replace(string(whole), `"schema": 1`, `"schema": 9`, 1), "record has schema 9, this build reads 1"},
+		"a later one with other types":   {`{"schema": 9, "seed": "x"}`, "record has schema 9, this build reads 1"},
+		"a record without a schema":      {`{"seed": 7}`, "record has schema 0, and the first is 1"},
 		"a field of the wrong type":      {strings.Replace(string(whole), `"seed": 7`, `"seed": "x"`, 1), ".json:"},
 		"something else than a document": {"hello", ".json:1:1: "},
 	} {

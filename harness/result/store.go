@@ -15,6 +15,27 @@ import (
 // Schema is the version of the record's layout that this package writes.
 const Schema = 1
 
+// Decode reads a record of any schema that this build knows, which is one so far. Within a schema fields only come to a record, and are left out
+// where they have no value, so that what an earlier build wrote is read as it is and has its digest still. The error for another schema
+// is of kind [problem.Usage] and has a hint; others are those of package json.
+func Decode(b []byte) (*Record, error) {
+	r := new(Record)
+	err := json.Unmarshal(b, r)
+	// A later layout may have other types, about which nothing has to be said then.
+	if typ := new(json.UnmarshalTypeError); r.Schema != Schema && (err == nil || errors.As(err, &typ)) {
+		switch {
+		case r.Schema > Schema:
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("record has schema %d, this build reads %d", r.Schema, Schema), "a newer ruleout wrote it: read it with that one")
+		case err == nil:
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("record has schema %d, and the first is 1", r.Schema), "this is something else than a record of ruleout")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
 // maxRecord bounds what [Read] reads, in bytes: a file that is larger is not one of ours.
 const maxRecord = 256 << 20
 
@@ -113,12 +134,12 @@ func Read(path string) (*Record, error) {
 	if err != nil {
 		return nil, usage(fmt.Errorf("read record: %w", err), "")
 	}
-	r := new(Record)
-	if err := json.Unmarshal(b, r); err != nil {
+	r, err := Decode(b)
+	switch {
+	case problem.HintOf(err) != "":
+		return nil, usage(fmt.Errorf("%s: %w", path, err), problem.HintOf(err))
+	case err != nil:
 		return nil, usage(fmt.Errorf("%s: %w", position(path, b, err), err), "this is not a whole record of ruleout; was it cut off?")
-	}
-	if r.Schema != Schema {
-		return nil, usage(fmt.Errorf("%s: record has schema %d, this build reads %d", path, r.Schema, Schema), "use the build of ruleout that wrote it")
 	}
 	digest, err := r.ComputeDigest()
 	if err != nil {
