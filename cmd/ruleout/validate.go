@@ -4,13 +4,14 @@ import (
 	"errors"
 
 	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/compare"
 	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 type validateCmd struct {
-	Files  []string `arg:"" name:"file" help:"Scenario and campaign files." placeholder:"FILE" complete:"yaml"`
+	Files  []string `arg:"" name:"file" help:"Scenarios, campaigns and profiles." placeholder:"FILE" complete:"yaml"`
 	Set    []string `help:"Change a value of every file before it is checked; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
@@ -18,7 +19,7 @@ type validateCmd struct {
 func (*validateCmd) Help() string {
 	return `Every mistake is shown where it is, with the line, what was expected and the nearest valid name. The hash is that of the scenario's meaning: order of keys, comments and the spelling of units do not change it.
 
-A file that has hypotheses is a campaign. It is expanded, so that a mistake in a setting which shows only together with another one is found; ruleout plan says what it comes to.
+A file with set, sysctls or kernel and without nodes is a profile, for ruleout diff. A file that has hypotheses is a campaign. It is expanded, so that a mistake in a setting which shows only together with another one is found; ruleout plan says what it comes to.
 
 Exit status: 0 all files are good, 2 one has a mistake or cannot be read.
 
@@ -35,6 +36,8 @@ type checked struct {
 	// Hash of a scenario; Campaign says what a campaign comes to.
 	Hash     string         `json:"hash,omitempty"`
 	Campaign *campaign.Size `json:"campaign,omitempty"`
+	// Profile says that it is one.
+	Profile bool `json:"profile,omitempty"`
 }
 
 // check reads a file of either kind.
@@ -50,6 +53,13 @@ func (c *validateCmd) check(file string) (checked, error) {
 		}
 		size := p.Size()
 		return checked{File: file, Name: p.Campaign.Name, Campaign: &size}, nil
+	}
+	if compare.IsProfile(text) {
+		p, err := compare.LoadProfile(file)
+		if err != nil {
+			return checked{}, err
+		}
+		return checked{File: file, Name: p.Name, Profile: true}, nil
 	}
 	s, err := loadScenario(file, c.Set)
 	if err != nil {
@@ -83,8 +93,11 @@ func (c *validateCmd) Run(u *ui) error {
 	} else {
 		for _, g := range good {
 			what := g.Hash
-			if g.Campaign != nil {
+			switch {
+			case g.Campaign != nil:
 				what = "is a campaign: " + g.Campaign.String()
+			case g.Profile:
+				what = "is a profile"
 			}
 			u.printf("%s: ok, %s %s\n", g.File, g.Name, what)
 		}
@@ -96,23 +109,27 @@ func (c *validateCmd) Run(u *ui) error {
 }
 
 type schemaCmd struct {
-	Of string `arg:"" optional:"" help:"scenario (the default) or campaign." enum:"scenario,campaign" default:"scenario" placeholder:"KIND"`
+	Of string `arg:"" optional:"" help:"scenario (the default), campaign or profile." enum:"scenario,campaign,profile" default:"scenario" placeholder:"KIND"`
 }
 
 func (*schemaCmd) Help() string {
-	return `Editors that know YAML language servers complete and check scenario and campaign files with it.
+	return `Editors that know YAML language servers complete and check scenario, campaign and profile files with it.
 
 Examples:
 
   ruleout schema > scenario.schema.json
-  ruleout schema campaign > campaign.schema.json`
+  ruleout schema campaign > campaign.schema.json
+  ruleout schema profile > profile.schema.json`
 }
 
 // Run carries the command out.
 func (c *schemaCmd) Run(u *ui) error {
 	of := scenario.Schema
-	if c.Of == "campaign" {
+	switch c.Of {
+	case "campaign":
 		of = campaign.Schema
+	case "profile":
+		of = compare.Schema
 	}
 	schema, err := of()
 	if err != nil {

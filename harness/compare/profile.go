@@ -3,9 +3,11 @@ package compare
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/ruleout/ruleout/harness/document"
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // Profile is a file of settings, one side of a comparison: what is different there from the scenarios as they are.
@@ -37,9 +39,26 @@ func LoadProfile(path string) (*Profile, error) {
 		if p.Version != 1 {
 			d.Fail("version", fmt.Sprintf("version %d of the format is unknown", p.Version), "this ruleout reads version 1")
 		}
+		for _, name := range slices.Sorted(maps.Keys(p.Sysctls)) {
+			switch inKey, msg, hint := scenario.CheckSysctl(name, p.Sysctls[name]); {
+			case inKey:
+				d.FailKey("sysctls."+name, msg, hint)
+			case msg != "":
+				d.Fail("sysctls."+name, msg, hint)
+			}
+		}
 	}
 	return p, d.Err()
 }
+
+// profileKey is a key at the beginning of a line that only a profile has there, unless it is a campaign.
+var (
+	profileKey = regexp.MustCompile(`(?m)^["']?(set|sysctls|kernel)["']?[ \t]*:`)
+	otherKey   = regexp.MustCompile(`(?m)^["']?(nodes|links|scenario|hypotheses)["']?[ \t]*:`)
+)
+
+// IsProfile tells a profile from other files of ruleout by its keys, also if there is a mistake in it.
+func IsProfile(data []byte) bool { return profileKey.Match(data) && !otherKey.Match(data) }
 
 // Settings returns the --set arguments of the profile for a scenario with these nodes, in order.
 func (p *Profile) Settings(nodes []string) []string {

@@ -100,16 +100,28 @@ func (v *validation) names() {
 }
 
 func (v *validation) sysctl(path, key, value string) {
+	switch inKey, msg, hint := CheckSysctl(key, value); {
+	case inKey:
+		v.failKey(path, msg, hint)
+	case msg != "":
+		v.fail(path, msg, hint)
+	}
+}
+
+// CheckSysctl says what is wrong with a sysctl of a node as far as that is known without a kernel, and whether it is the name. The message is empty
+// if nothing is.
+func CheckSysctl(key, value string) (inKey bool, msg, hint string) {
 	switch {
 	case !strings.HasPrefix(key, "net."):
-		v.failKey(path, fmt.Sprintf("%s is not a sysctl of a network namespace", quote(key)), "those begin with net., such as net.ipv4.tcp_sack")
+		return true, fmt.Sprintf("%s is not a sysctl of a network namespace", quote(key)), "those begin with net., such as net.ipv4.tcp_sack"
 	case !sysctlName.MatchString(key):
-		v.failKey(path, fmt.Sprintf("%s is not the name of a sysctl", quote(key)), "a dotted name, such as net.ipv4.tcp_sack")
+		return true, fmt.Sprintf("%s is not the name of a sysctl", quote(key)), "a dotted name, such as net.ipv4.tcp_sack"
 	case slices.Contains([]string{"true", "false", "on", "off", "yes", "no"}, strings.ToLower(value)):
-		v.fail(path, fmt.Sprintf("%s is not a number", quote(value)), "the kernel wants 1 or 0")
+		return false, fmt.Sprintf("%s is not a number", quote(value)), "the kernel wants 1 or 0"
 	case len(value) > 1024 || strings.ContainsAny(value, "\n\r"):
-		v.fail(path, "a sysctl's value is one line", "")
+		return false, "a sysctl's value is one line", ""
 	}
+	return false, "", ""
 }
 
 // nodeNames returns the names in order.
