@@ -120,6 +120,23 @@ func (a *assembler) header(size int32, malformed string) {
 		asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, malformed))
 }
 
+// segmentHeader is the same for the header of a segment. That of IPv4 without options lies behind it on the stack already,
+// if the frame is long enough, and is moved. It loses R0 to R5.
+func (s selector) segmentHeader(a *assembler, malformed string) {
+	if v4, _ := s.versions(); !v4 {
+		a.header(20, malformed)
+		return
+	}
+	a.add(asm.JNE.Imm(offset, etherHeader+20, "apart"), asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+20+20, "apart"))
+	for i := int16(0); i < 20; i += 4 {
+		a.add(at(asm.R1, 20+i, asm.Word), asm.StoreMem(asm.RFP, stackHeader+i, asm.R1, asm.Word))
+	}
+	a.add(asm.Ja.Label("segment"))
+	a.label("apart")
+	a.header(20, malformed)
+	a.label("segment")
+}
+
 // at loads a field of the header on the stack, as it lies in memory.
 func at(dst asm.Register, field int16, size asm.Size) asm.Instruction {
 	return asm.LoadMem(dst, asm.RFP, stackHeader+field, size)
@@ -153,7 +170,13 @@ func (s selector) protocol(a *assembler) {
 func (s selector) parseIPv4(a *assembler, more bool) {
 	malformed := s.malformed()
 	a.add(asm.Mov.Imm(offset, etherHeader))
+	// Most often a TCP header follows, and the helper takes as long for both as for one. When the frame is shorter it
+	// zeroes its target.
+	a.header(20+20, "brief")
+	a.add(asm.Ja.Label("ipv4"))
+	a.label("brief")
 	a.header(20, malformed)
+	a.label("ipv4")
 	a.add(at(asm.R1, 0, asm.Byte), asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 4), asm.JNE.Imm(asm.R2, 4, malformed))
 	a.add(asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, malformed))
 	a.add(asm.Add.Reg(offset, asm.R1))

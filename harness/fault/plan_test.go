@@ -92,6 +92,7 @@ func TestFaultsFindTheirPathAndNoCounterIsSharedByTwo(t *testing.T) {
 				for i := range slot(mostTimes) {
 					take(c.times + 8*i)
 				}
+				take(c.begun)
 			}
 		}
 	}

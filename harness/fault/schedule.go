@@ -32,12 +32,30 @@ func (s schedule) steps() int {
 	return s.ramp.Steps
 }
 
-// program jumps to "pass" unless the fault acts now. It leaves on the stack how long ago the fault began
-// (stackSince), in ns, and the step of the ramp (stackStep) if there is one. It loses R0 to R5.
-func (s schedule) program(a *assembler, st *state, orders slot) {
+// lasts reports whether the fault goes on for ever, as it is, once it has begun. Then the clock need not be asked again.
+func (s schedule) lasts() bool { return s.length == 0 && s.every == 0 && s.ramp == nil }
+
+// since leaves in R0 how long ago the fault began, in ns, or jumps to otherwise if it has not. It loses R1 to R5.
+func (s schedule) since(a *assembler, st *state, orders slot, otherwise string) {
 	a.add(asm.FnKtimeGetNs.Call())
 	a.control(asm.R1, st, orders+startWord)
-	a.add(asm.JLT.Reg(asm.R0, asm.R1, "pass"), asm.Sub.Reg(asm.R0, asm.R1), asm.StoreMem(asm.RFP, stackSince, asm.R0, asm.DWord))
+	a.add(asm.JLT.Reg(asm.R0, asm.R1, otherwise), asm.Sub.Reg(asm.R0, asm.R1))
+}
+
+// program jumps to "pass" unless the fault acts now. If it does not last for ever, that leaves on the stack how long ago it
+// began (stackSince), in ns, and the step of the ramp (stackStep) if there is one. begun is a word for its own use.
+// It loses R0 to R5.
+func (s schedule) program(a *assembler, st *state, orders, begun slot) {
+	if s.lasts() { // the word is the beginning of a fault that has begun
+		a.control(asm.R0, st, orders+startWord)
+		a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(begun)), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "begun"))
+		s.since(a, st, orders, "pass")
+		a.add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(begun)), asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord))
+		a.label("begun")
+		return
+	}
+	s.since(a, st, orders, "pass")
+	a.add(asm.StoreMem(asm.RFP, stackSince, asm.R0, asm.DWord))
 	if s.every > 0 {
 		a.add(asm.Mov.Reg(asm.R1, asm.R0), asm.LoadImm(asm.R2, int64(s.every), asm.DWord), asm.Div.Reg(asm.R1, asm.R2))
 		if s.times > 0 {

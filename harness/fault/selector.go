@@ -149,9 +149,9 @@ func (s selector) match(a *assembler, st *state, flows *flowTable) {
 		flows.find(a, st, s.orders, "lost")
 		s.matchDupACK(a)
 		s.matchLength(a)
-		s.when.program(a, st, s.orders)
+		s.when.program(a, st, s.orders, s.begun)
 	} else {
-		s.when.program(a, st, s.orders)
+		s.when.program(a, st, s.orders, s.begun)
 		s.parse(a)
 		s.matchLength(a)
 	}
@@ -168,7 +168,7 @@ func (s selector) act(a *assembler, st *state) {
 	if s.mtu != nil {
 		s.mtu.longer(a)
 	}
-	s.note(a, st, s.sorts())
+	s.note(a, st, s.sorts(), s.when, s.orders)
 	var number func(asm.Register)
 	if !s.draws.all() {
 		number = func(dst asm.Register) { a.add(asm.LoadMem(dst, asm.RFP, stackOrdinal, asm.DWord)) }

@@ -17,6 +17,8 @@ type tally struct {
 	kinds slot
 	// times are those of the first chosen packets, in ns from the beginning of the fault.
 	times slot
+	// begun is the schedule's.
+	begun slot
 }
 
 // most is how many chosen packets have their time noted.
@@ -46,14 +48,15 @@ func newTally(next func() slot) (t tally) {
 	for range mostTimes - 1 {
 		next()
 	}
+	t.begun = next()
 	return t
 }
 
 // tallyWords is how many counters that takes.
-const tallyWords = 4 + kinds + mostTimes
+const tallyWords = 4 + kinds + mostTimes + 1
 
-// note counts a chosen packet; uses R1 to R3.
-func (t tally) note(a *assembler, st *state, sorts bool) {
+// note counts a chosen packet, and when it came if it is one of the first. It loses R0 to R5 and R7.
+func (t tally) note(a *assembler, st *state, sorts bool, when schedule, orders slot) {
 	a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(t.chosen)), asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
 	a.add(asm.Mov.Imm(asm.R3, 1), asm.StoreXAdd(asm.R1, asm.R3, asm.DWord))
 	if sorts {
@@ -62,9 +65,16 @@ func (t tally) note(a *assembler, st *state, sorts bool) {
 		a.add(asm.StoreXAdd(asm.R1, asm.R3, asm.DWord))
 		a.label("kind")
 	}
-	a.add(asm.JGE.Imm(asm.R2, mostTimes, "noted"), asm.LSh.Imm(asm.R2, 3), asm.Mov.Reg(asm.R1, asm.R2))
+	const at = asm.R7
+	a.add(asm.JGE.Imm(asm.R2, mostTimes, "noted"), asm.LSh.Imm(asm.R2, 3), asm.Mov.Reg(at, asm.R2))
+	if when.lasts() {
+		when.since(a, st, orders, "noted")
+	} else {
+		a.add(asm.LoadMem(asm.R0, asm.RFP, stackSince, asm.DWord))
+	}
+	a.add(asm.Mov.Reg(asm.R1, at))
 	a.index(st, t.times)
-	a.add(asm.LoadMem(asm.R3, asm.RFP, stackSince, asm.DWord), asm.StoreMem(asm.R1, 0, asm.R3, asm.DWord))
+	a.add(asm.StoreMem(asm.R1, 0, asm.R0, asm.DWord))
 	a.label("noted")
 }
 

@@ -32,7 +32,7 @@ func (s selector) parseTransport(a *assembler) {
 	default:
 		a.label("transport")
 		a.add(asm.JNE.Imm(proto, protoTCP, "pass"))
-		a.header(20, "pass")
+		s.segmentHeader(a, "pass")
 		s.segment(a, "pass")
 		s.matchFlags(a)
 		s.matchPorts(a)
@@ -54,7 +54,7 @@ func (s selector) parseAny(a *assembler) {
 	a.add(asm.JEq.Imm(proto, protoTCP, "tcp"), asm.JNE.Imm(proto, protoUDP, malformed), asm.Ja.Label("short"))
 	a.label("tcp")
 	a.add(asm.Mov.Imm(asm.R3, kindTCP), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord))
-	a.header(20, "short")
+	s.segmentHeader(a, "short")
 	s.segment(a, "ports")
 	a.add(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, flagSYN), asm.JEq.Imm(asm.R3, 0, "later"))
 	a.add(asm.Mov.Imm(asm.R3, kindSYN), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
