@@ -17,7 +17,7 @@ type publishedCmd struct {
 	Cases    []string `arg:"" name:"case" help:"Scenario files, and directories of them." placeholder:"CASE" complete:"yaml"`
 	Kernel   []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
 	Jobs     int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
-	Seed     uint64   `help:"Seed of the runs (default ${default})." default:"1" placeholder:"N"`
+	Seed     uint64   `help:"Seed of the first run of each case (default ${default})." default:"1" placeholder:"N"`
 	Break    string   `help:"File with a change for each case that must make it fail." placeholder:"FILE" type:"path"`
 	Out      string   `help:"Directory for the records." placeholder:"DIR" type:"path" complete:"dir"`
 	Markdown string   `help:"File for the table as a page." placeholder:"FILE" type:"path"`
@@ -26,7 +26,7 @@ type publishedCmd struct {
 }
 
 func (*publishedCmd) Help() string {
-	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each kernel.
+	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each kernel, or as often as its key seeds says, with seeds from --seed on; then counts are added up, all else is averaged, and expect is held against that.
 
 With --break every case is changed so that it must fail, to show that it can.
 
@@ -69,12 +69,18 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 	done := 0
 	table, err := published.Run(ctx, cases, machines, published.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k published.Case, m published.Machine, o *published.Outcome) {
 		done++
-		wall := ""
-		if r := o.Record(); r != nil {
-			wall = fmt.Sprintf(", %.1f s", r.Time.Wall)
+		took := ""
+		if runs := o.Records(); len(runs) > 0 {
+			wall := 0.
+			for _, r := range runs {
+				wall += r.Time.Wall
+				c.keep(u, r)
+			}
+			if took = fmt.Sprintf(", %.1f s", wall); len(runs) > 1 {
+				took += fmt.Sprintf(" for %d runs", len(runs))
+			}
 		}
-		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, published.Short(m.Release), o.Verdict, wall)
-		c.keep(u, o.Record())
+		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, published.Short(m.Release), o.Verdict, took)
 	}})
 	if err != nil {
 		return err
@@ -111,7 +117,7 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 
 // keep saves a record where they are kept.
 func (c *publishedCmd) keep(u *ui, r *result.Record) {
-	if c.Out == "" || r == nil {
+	if c.Out == "" {
 		return
 	}
 	if _, err := result.Save(c.Out, r); err != nil {

@@ -30,7 +30,7 @@ func (t *Table) Text(w io.Writer) error {
 		for i := range r.Expected {
 			row := table.Row{"", "", r.Expected[i]}
 			if i == 0 {
-				row[0], row[1] = r.Name, r.Source
+				row[0], row[1] = r.title(r.Name), r.Source
 			}
 			row = append(row, r.cells(i)...)
 			if i == 0 {
@@ -71,7 +71,7 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 	fmt.Fprintf(&b, "Every case is a scenario in [scenarios/validate](%s). What is expected comes from the source named, not from an earlier\n"+
 		"run; its comment tells how it is measured, and why where a kernel differs. `%s` makes all of this again.\n"+
 		"That a case can fail is shown by `make validate-broken`, which changes each of them as [broken.txt](%s/broken.txt) says.\n\n", links, command, links)
-	fmt.Fprintf(&b, "**%s.** Seed %d. A figure is the left-hand side of what is expected; ✗ marks one that differs, – a kernel on\n"+
+	fmt.Fprintf(&b, "**%s.** Seed %d, and those that follow where a case has several: their counts are added up, their times averaged. A figure is the left-hand side of what is expected; ✗ marks one that differs, – a kernel on\n"+
 		"which the case has no meaning.\n\n| kernel | release |\n|---|---|\n", t.Summary(), t.Seed)
 	for _, k := range t.Kernels {
 		fmt.Fprintf(&b, "| %s | %s |\n", Short(k), k)
@@ -85,7 +85,7 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 		for i, e := range r.Expected {
 			name, source, verdict := "", "", ""
 			if i == 0 {
-				name, source, verdict = fmt.Sprintf("[%s](%s/%s)", r.Name, links, path.Base(r.File)), cell(r.Source), string(r.Verdict())
+				name, source, verdict = r.title(fmt.Sprintf("[%s](%s/%s)", r.Name, links, path.Base(r.File))), cell(r.Source), string(r.Verdict())
 			}
 			fmt.Fprintf(&b, "| %s | %s | `%s` |", name, source, cell(e))
 			for _, c := range r.cells(i) {
@@ -113,6 +113,14 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// title is the name of a case, and over how many seeds it is judged.
+func (r *Row) title(name string) string {
+	if r.Seeds > 1 {
+		return fmt.Sprintf("%s, %d seeds", name, r.Seeds)
+	}
+	return name
 }
 
 // cells of one expectation, one for each kernel.

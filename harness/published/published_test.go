@@ -128,8 +128,8 @@ func TestVerdicts(t *testing.T) {
 		require.Equal(t, want[r.Name], r.Verdict(), r.Name)
 	}
 	require.Equal(t, published.LeftOut, got.Rows[4].Outcomes[0].Verdict)
-	require.Nil(t, got.Rows[3].Outcomes[0].Record())
-	require.NotNil(t, got.Rows[0].Outcomes[0].Record())
+	require.Empty(t, got.Rows[3].Outcomes[0].Records())
+	require.Len(t, got.Rows[0].Outcomes[0].Records(), 1)
 }
 
 func TestTables(t *testing.T) {

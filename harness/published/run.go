@@ -23,8 +23,8 @@ type Machine struct {
 
 // Options of [Run].
 type Options struct {
-	Seed uint64
-	Jobs int // runs at a time; at least 1
+	Seed uint64 // of a case's first run; cases with several take the numbers that follow
+	Jobs int    // runs at a time; at least 1
 	// Each is told of every run when it is done, one at a time. It may be nil.
 	Each func(c Case, m Machine, o *Outcome)
 }
@@ -74,13 +74,18 @@ func attempt(ctx context.Context, c Case, m Machine, seed uint64) *Outcome {
 	if why := c.Scenario.Unfit(m.Release); why != "" {
 		return &Outcome{Verdict: LeftOut, Because: why}
 	}
-	record, err := m.Runner.Run(ctx, backend.Request{Scenario: c.Scenario, Seed: seed})
-	if err != nil {
-		because := err.Error()
-		if hint := problem.HintOf(err); hint != "" {
-			because += " (" + hint + ")"
+	o := &Outcome{Verdict: Failed}
+	for i := range seeds(c.Scenario) {
+		record, err := m.Runner.Run(ctx, backend.Request{Scenario: c.Scenario, Seed: seed + uint64(i)})
+		if err != nil {
+			o.Because = err.Error()
+			if hint := problem.HintOf(err); hint != "" {
+				o.Because += " (" + hint + ")"
+			}
+			return o
 		}
-		return &Outcome{Verdict: Failed, Because: because}
+		o.records = append(o.records, record)
 	}
-	return judge(record)
+	o.judge(c.Scenario)
+	return o
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // Verdict on one case and one kernel.
@@ -33,11 +34,11 @@ type Outcome struct {
 	// Measured is, for each of the scenario's expectations, the value of its left-hand side.
 	Measured []Measurement `json:"measured,omitempty"`
 
-	record *result.Record
+	records []*result.Record
 }
 
-// Record of the run, or nil.
-func (o *Outcome) Record() *result.Record { return o.record }
+// Records of the runs, those before a failure included.
+func (o *Outcome) Records() []*result.Record { return o.records }
 
 // Measurement is one expectation as a run met it.
 type Measurement struct {
@@ -52,6 +53,7 @@ type Row struct {
 	About    string     `json:"about"`
 	Source   string     `json:"source"`
 	Change   string     `json:"change,omitempty"`  // what was changed so that the case must fail
+	Seeds    int        `json:"seeds"`             // runs that are judged together
 	Differs  string     `json:"differs,omitempty"` // what the case says of kernels that do otherwise
 	Expected []string   `json:"expected"`          // the expectations as they are written
 	Outcomes []*Outcome `json:"outcomes"`          // one for each kernel
@@ -70,7 +72,7 @@ func newTable(cases []Case, machines []Machine, seed uint64) *Table {
 		t.Kernels = append(t.Kernels, m.Release)
 	}
 	for _, c := range cases {
-		row := &Row{Name: c.Scenario.Name, File: c.File, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source), Differs: c.Differs, Change: c.Change, Outcomes: make([]*Outcome, len(machines))}
+		row := &Row{Name: c.Scenario.Name, File: c.File, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source), Seeds: seeds(c.Scenario), Differs: c.Differs, Change: c.Change, Outcomes: make([]*Outcome, len(machines))}
 		for _, e := range c.Scenario.Expect {
 			row.Expected = append(row.Expected, string(e))
 		}
@@ -81,18 +83,26 @@ func newTable(cases []Case, machines []Machine, seed uint64) *Table {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func judge(r *result.Record) *Outcome {
-	o := &Outcome{Verdict: Agrees, record: r}
-	for _, e := range r.Expect {
-		o.Measured = append(o.Measured, Measurement{OK: e.OK, Text: report.Expected(r, e)})
+// judge holds the runs together against what the scenario expects.
+func (o *Outcome) judge(s *scenario.Scenario) {
+	o.Verdict = Agrees
+	for _, e := range pooled(s, o.records) {
+		o.Measured = append(o.Measured, Measurement{OK: e.OK, Text: report.Expected(o.records[0], e)})
 		if !e.OK {
 			o.Verdict = Disagrees
 		}
 	}
-	if !r.Valid {
-		o.Verdict, o.Because = Invalid, strings.Join(r.InvalidBecause, "; ")
+	for _, r := range o.records {
+		if r.Valid || len(o.records) > 1 && onlyByChance(r) {
+			continue
+		}
+		because := strings.Join(r.InvalidBecause, "; ")
+		if len(o.records) > 1 {
+			because = fmt.Sprintf("seed %d: %s", r.Seed, because)
+		}
+		o.Verdict, o.Because = Invalid, because
+		break
 	}
-	return o
 }
 
 // Verdict on a case over all kernels: the worst one. A case that was left out everywhere is left out.

@@ -2,6 +2,7 @@ package result
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/metric"
 )
@@ -140,4 +141,14 @@ type Time struct {
 	Measured float64 `json:"measured"` // length of the measured window
 	Virtual  float64 `json:"virtual"`  // from the run's start to its end on the run's own clock
 	Wall     float64 `json:"wall"`     // what it cost; not in the digest
+}
+
+// Value finds a metric, or a kernel counter as NODE.GROUP.NAME.
+func (r *Record) Value(name string) (float64, bool) {
+	if m, ok := r.Metrics[name]; ok {
+		return m.Value, true
+	}
+	node, counter, _ := strings.Cut(name, ".") // names of nodes have no dots
+	v, ok := r.Counters[node][counter]
+	return float64(v), ok
 }

@@ -159,18 +159,12 @@ func addSeries(t *result.Timeline, s *load.Series) {
 
 // evaluate holds the scenario's expectations against the record.
 func evaluate(s *scenario.Scenario, rec *result.Record) []result.Expectation {
-	lookup := func(name string) (float64, bool) {
-		if m, ok := rec.Metrics[name]; ok {
-			return m.Value, true
-		}
-		return counter(rec, name)
-	}
 	out := []result.Expectation{}
 	for _, text := range s.Expect {
 		e := result.Expectation{Expr: string(text)}
 		compiled, err := expect.Compile(string(text), s)
 		if err == nil {
-			e.OK, e.Value, err = compiled.Eval(lookup)
+			e.OK, e.Value, err = compiled.Eval(rec.Value)
 		}
 		if err != nil {
 			e.OK, e.Error = false, err.Error()
@@ -178,15 +172,4 @@ func evaluate(s *scenario.Scenario, rec *result.Record) []result.Expectation {
 		out = append(out, e)
 	}
 	return out
-}
-
-// counter finds NODE.GROUP.NAME among the kernel's counters.
-func counter(rec *result.Record, name string) (float64, bool) {
-	for node, counters := range rec.Counters {
-		if len(name) > len(node) && name[:len(node)] == node && name[len(node)] == '.' {
-			v, ok := counters[name[len(node)+1:]]
-			return float64(v), ok
-		}
-	}
-	return 0, false
 }

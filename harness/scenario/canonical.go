@@ -17,7 +17,7 @@ import (
 // Canonical returns the scenario as JSON with sorted keys, all defaults filled in and
 // every quantity a number of base units: nanoseconds, bits a second, bytes, events a
 // second, shares of 1. Two scenarios that mean the same have the same canonical form,
-// but for About and Source, which are in it and have no meaning.
+// but for About, Source and Seeds, which are in it and have no meaning.
 func (s *Scenario) Canonical() ([]byte, error) {
 	plain, err := json.Marshal(s)
 	if err != nil {
@@ -98,10 +98,10 @@ func complete(v reflect.Value) {
 	}
 }
 
-// Hash returns "sha256:" and the hash of the canonical form without About and Source, in hex.
+// Hash returns "sha256:" and the hash of the canonical form without About, Source and Seeds, in hex.
 func (s *Scenario) Hash() string {
 	bare := *s
-	bare.About, bare.Source = "", ""
+	bare.About, bare.Source, bare.Seeds = "", "", 0
 	data, err := bare.Canonical()
 	if err != nil {
 		panic(err) // the types have no value that JSON cannot express, but NaN, which validation refuses
