@@ -25,7 +25,7 @@ func (b *Bench) Ahead() []int {
 		if b.hear(h); h.done || h.aside || h.control && !b.asked(i) {
 			continue
 		}
-		target := b.likely(h)
+		target := b.target(h)
 		for _, a := range h.Arms() {
 			want[a] = max(want[a], target)
 		}
@@ -52,7 +52,16 @@ func (b *Bench) Visits(ahead []int) []int {
 	return visits
 }
 
-// likely is how many seeds a case that is not decided will have had in the end.
+// target is how many seeds a case that is not decided will have had in the end: whole blocks, and one more than it has.
+func (b *Bench) target(h *hearing) int {
+	end := b.end(max(0, min(h.likely, b.seeds)-1))
+	if end <= h.next {
+		end = b.end(h.next)
+	}
+	return end
+}
+
+// likely is how many seeds a case takes if it turns out as expected. It tries evidence seed by seed, so it is asked once.
 func (b *Bench) likely(h *hearing) int {
 	n := SeedsToRuleOut(b.rule.RuleOut)
 	switch {
@@ -67,11 +76,7 @@ func (b *Bench) likely(h *hearing) int {
 	case h.Expected == verdict.Confirmed:
 		n = SeedsToConfirm(h.Hypothesis, b.rule.Confirm)
 	}
-	end := 0
-	for end < min(n, b.seeds) || end <= h.next && end < b.seeds {
-		end = b.end(end)
-	}
-	return end
+	return n
 }
 
 // Bounds returns the fewest and the most runs that the plan can take: a case may stop after its first block, or have

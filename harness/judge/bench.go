@@ -37,11 +37,17 @@ type hearing struct {
 	state *verdict.State
 	next  int // seeds taken
 	done  bool
-	dose  verdict.Dose
+	// confirmed says that it is done, and has what it takes for itself to be confirmed.
+	confirmed bool
+	dose      verdict.Dose
 	// control says that this is one of the plan's controls.
 	control bool
 	// aside says that its runs are made elsewhere.
 	aside bool
+	// serves are the cases that rely on this control, but for those at the head that are confirmed already.
+	serves []int
+	// likely is how many seeds it takes if it turns out as expected; it does not follow from any run.
+	likely int
 }
 
 // New returns the bench of a plan, before any run.
@@ -59,6 +65,7 @@ func New(p *campaign.Plan) (*Bench, error) {
 				return nil, err
 			}
 			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1})
+			b.hearings[len(b.hearings)-1].likely = b.likely(&b.hearings[len(b.hearings)-1])
 			for _, a := range c.Arms() {
 				b.arms[a].column(c.Metric)
 				if c.Dose != "" {
@@ -67,6 +74,7 @@ func New(p *campaign.Plan) (*Bench, error) {
 			}
 		}
 	}
+	b.serve()
 	return b, nil
 }
 
@@ -138,6 +146,7 @@ func (b *Bench) hear(h *hearing) {
 			b.take(h, h.next)
 		}
 		h.done = h.next == b.seeds || b.enough(h)
+		h.confirmed = h.done && h.state.Evidence().Confirm >= b.rule.Confirm
 	}
 }
 

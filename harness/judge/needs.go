@@ -80,20 +80,31 @@ func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need {
 
 // asked reports whether hearing i, a control, can still matter: a case that is confirmed needs none.
 func (b *Bench) asked(i int) bool {
-	which := i - len(b.plan.Cases)
-	for j := range b.plan.Cases {
-		h := &b.hearings[j]
-		if h.Case.Control == which && !h.aside && !(h.done && h.state.Evidence().Confirm >= b.rule.Confirm) {
-			return true
-		}
+	control := &b.hearings[i]
+	for len(control.serves) > 0 && b.hearings[control.serves[0]].confirmed { // and stays so
+		control.serves = control.serves[1:]
 	}
-	return false
+	return len(control.serves) > 0
 }
 
 // Only leaves cases out of [Bench.Needs] for which mine returns false: others make their runs.
 func (b *Bench) Only(mine func(c *campaign.Case) bool) {
 	for i := range b.plan.Cases {
 		b.hearings[i].aside = !mine(b.hearings[i].Case)
+	}
+	b.serve()
+}
+
+// serve tells each control who relies on it.
+func (b *Bench) serve() {
+	for i := range b.plan.Controls {
+		b.hearings[len(b.plan.Cases)+i].serves = nil
+	}
+	for i := range b.plan.Cases {
+		if h := &b.hearings[i]; h.Case.Control != campaign.None && !h.aside {
+			control := &b.hearings[len(b.plan.Cases)+h.Case.Control]
+			control.serves = append(control.serves, i)
+		}
 	}
 }
 
