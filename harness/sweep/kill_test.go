@@ -18,8 +18,8 @@ import (
 // killedIn says to this program, when TestKilled starts it again, in which directory it sweeps.
 const killedIn = "RULEOUT_TEST_SWEEP_IN"
 
-// TestSweeper is the process that TestKilled kills. The sweep and its archive are the real ones; the runs are those of a fake world, at no cost, so
-// that nearly every kill falls into what this package and the archive do. The script kills.txtar of cmd/ruleout kills the program itself, with machines.
+// TestSweeper is the process that TestKilled kills. The sweep and its archive are the real ones; the runs are those of a fake world, without machines, and so
+// cheap that the kills fall between runs and into what this package and the archive do.
 func TestSweeper(t *testing.T) {
 	dir := os.Getenv(killedIn)
 	if dir == "" {
