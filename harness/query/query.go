@@ -97,7 +97,6 @@ type asking struct {
 	table  *Table
 	where  *expect.Filter
 	shown  []column
-	by     []string
 	takes  []take
 	groups map[string]*group
 	order  []*group

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -23,22 +24,23 @@ func Text() error {
 	if err != nil {
 		return fmt.Errorf("make the program resident: %w", err)
 	}
+	var sum byte
 	for _, s := range spans {
-		s.touch(uintptr(os.Getpagesize()))
+		sum ^= s.touch(uintptr(os.Getpagesize()))
 	}
+	runtime.KeepAlive(sum) // or the compiler might leave the reads out
 	return nil
 }
 
 // span is a range of addresses, the end excluded.
 type span struct{ begin, end uintptr }
 
-// touched keeps the compiler from leaving the reads out.
-var touched byte
-
-func (s span) touch(page uintptr) {
+// touch reads a byte of each page.
+func (s span) touch(page uintptr) (sum byte) {
 	for at := s.begin; at < s.end; at += page {
-		touched ^= *(*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&at))) // an address of the program's own code, which never moves
+		sum ^= *(*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&at))) // an address of the program's own code, which never moves
 	}
+	return sum
 }
 
 // executable returns the mappings that can be read and executed; the format is that of proc_pid_maps(5).

@@ -61,14 +61,14 @@ func TestKilled(t *testing.T) {
 		for more >= 0 && size(records) <= before+more && len(ended) == 0 {
 			time.Sleep(20 * time.Microsecond)
 		}
-		_ = cmd.Process.Kill()          // an error means that it has ended
-		if err := <-ended; err == nil { // a killer that was not scheduled for so long; the next sweep is another
+		_ = cmd.Process.Kill() // an error means that it has ended
+		err := <-ended
+		if err == nil { // a killer that was not scheduled for so long; the next sweep is another
 			require.Equal(t, lines(t, undisturbed), lines(t, dir))
 			dir, ends = t.TempDir(), ends+1
 			continue
-		} else {
-			require.ErrorContains(t, err, "killed", "%s", &out)
 		}
+		require.ErrorContains(t, err, "killed", "%s", &out)
 		kills++
 
 		a := open(t, dir) // the lock went with the process
