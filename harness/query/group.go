@@ -52,8 +52,10 @@ func takeOf(word string) (take, bool) {
 	return take{word, func(v []float64) float64 { return v[max(int(math.Ceil(p/100*float64(len(v))))-1, 0)] }}, true
 }
 
-// sum makes the rows of the groups.
+// sum makes the rows of the groups. Their order is that of their fields: runs are made side by side, so the order in which
+// groups first came would be chance.
 func (a *asking) sum() {
+	slices.SortFunc(a.order, func(g, h *group) int { return slices.Compare(g.keys, h.keys) })
 	for _, g := range a.order {
 		row := make([]Cell, 0, len(a.table.Columns))
 		for _, k := range g.keys {

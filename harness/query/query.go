@@ -29,7 +29,7 @@ type Query struct {
 	// Take is what a group's row has of each number in Show: mean, median, min, max, sum, or a percentile such as p90. Without any it
 	// is the median.
 	Take []string
-	// Sort is the name of a column; empty for the order in which the runs were made.
+	// Sort is the name of a column; empty for the order in which the runs were made, and of groups that of their fields.
 	Sort       string
 	Descending bool
 	// Limit of the rows; 0 for none.
