@@ -271,7 +271,8 @@ func TestARampGoesThroughItsValuesInTurn(t *testing.T) {
 			n := int64(len(c.want))
 			require.Equal(t, result.Receipt{Name: "ramp", Matched: n, Chosen: n, Delivered: n, In: n, Out: n}, counts(r[0]))
 			for i, want := range c.want {
-				require.InDelta(t, float64(want), float64(got[i]), .01*float64(want)+100e3, "value %d", i)
+				// The guest's one CPU may still be freeing what earlier tests left: 166 us were seen. Values are far further apart.
+				require.InDelta(t, float64(want), float64(got[i]), .01*float64(want)+300e3, "value %d", i)
 			}
 		})
 	}
