@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/nightly"
+	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/quantity"
+)
+
+type nightlyJudgeCmd struct {
+	Results  string   `arg:"" help:"Directory that was --out of ruleout nightly run, or of ruleout results merge." placeholder:"RESULTS" complete:"dir"`
+	Kernel   []string `help:"Expect runs on this kernel; may be given again (default: on those of the baseline)." placeholder:"NAME" complete:"kernel"`
+	State    string   `help:"File that carries the evidence from night to night (default ${default})." default:"results/runs/nightly-state.json" placeholder:"FILE" type:"path"`
+	Nights   int      `help:"Tolerate one false alarm in so many nights (default ${default})." default:"365" placeholder:"N"`
+	Markdown string   `help:"Write the report as Markdown too, for the summary of a CI job." placeholder:"FILE" type:"path"`
+	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
+
+	baselineFlag `embed:""`
+}
+
+func (*nightlyJudgeCmd) Help() string {
+	return `Runs with the digests of the baseline are identical to it, and that is all there is to say. Runs of the same build, kernel, scenario and
+seed with two digests are a determinism alarm. Otherwise each metric that is watched adds the night's evidence to that of earlier
+nights, and alarms when the evidence is strong enough for one false alarm in --nights nights, over all of them.
+To judge a night again does not count it twice.
+
+Exit status: 0 quiet; 1 an alarm; 2 a scenario has changed or has no baseline, or the baseline is damaged; 3 something was not run; 4 the
+same run gave two digests, or runs are invalid or broke. Of several, what is worst: 4 for digests, 1, 4, 3, 2.
+
+Examples:
+
+  ruleout nightly judge results/runs/nightly-2026-11-25
+  ruleout nightly judge whole --state state.json --markdown summary.md`
+}
+
+// Run carries the command out.
+func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
+	if c.Nights < 1 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("--nights %d: one is the least", c.Nights), "")
+	}
+	r, err := archive.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	plan, err := nightly.PlanOf(r.Identity)
+	if err != nil {
+		return err
+	}
+	if plan.Seeds == 0 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has the runs of a new baseline", c.Results), "ruleout nightly accept makes them one; ruleout nightly run without --pool makes those of a night")
+	}
+	baselines, err := nightly.ReadBaselines(c.Baseline, c.Kernel...)
+	if err != nil {
+		return err
+	}
+	var others []string
+	baselines = slices.DeleteFunc(baselines, func(b *nightly.Baseline) bool {
+		_, part := plan.Files[b.Scenario]
+		if !part {
+			others = append(others, b.Place())
+		}
+		return !part
+	})
+	if len(others) > 0 {
+		u.note("no part of the night: %s", strings.Join(others, ", "))
+	}
+	runs, err := nightly.Load(r)
+	if err != nil {
+		return err
+	}
+	state, lost, err := nightly.ReadState(c.State)
+	if err != nil {
+		return err
+	}
+	report, err := nightly.Judge(nightly.Night{Plan: plan, Baselines: baselines, Runs: runs, Nights: c.Nights, State: state})
+	if err != nil {
+		return err
+	}
+	if report.StateLost = lost; len(plan.Set) == 0 {
+		if err := state.Write(c.State); err != nil {
+			return err
+		}
+	}
+	if c.Format == formatJSON {
+		err = u.json(report)
+	} else {
+		err = report.Text(u.out, c.options(false))
+	}
+	if err == nil && c.Markdown != "" {
+		err = writeWhole(c.Markdown, func(w io.Writer) error { return report.Text(w, c.options(true)) })
+	}
+	if err != nil {
+		return err
+	}
+	if s := report.Status(); s != 0 {
+		return status(s)
+	}
+	return nil
+}
+
+func (c *nightlyJudgeCmd) options(markdown bool) nightly.TextOptions {
+	return nightly.TextOptions{Results: quote(shorten(c.Results)), Baseline: shorten(c.Baseline), Markdown: markdown}
+}
+
+type nightlyAcceptCmd struct {
+	Results string   `arg:"" help:"Directory that was --out of ruleout nightly run --pool." placeholder:"RESULTS" complete:"dir"`
+	Only    []string `help:"Accept only this scenario; may be given again." placeholder:"NAME"`
+
+	baselineFlag `embed:""`
+}
+
+func (*nightlyAcceptCmd) Help() string {
+	return `Writes a file for each scenario and kernel, leaves out seeds whose runs are invalid, and says what differs from the one before: review that, and commit it. The evidence of the
+nights before is about the old baseline; it begins anew with the next night.
+
+Exit status: 0 written, 2 these are no runs of a pool, 4 more than a fifth of them are invalid.
+
+Examples:
+
+  ruleout nightly accept pool
+  ruleout nightly accept pool --only dup-ack && git diff --stat results/baseline/nightly`
+}
+
+// Run carries the command out.
+func (c *nightlyAcceptCmd) Run(_ context.Context, u *ui) (err error) {
+	r, err := archive.Read(c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	runs, err := nightly.Load(r)
+	if err != nil {
+		return err
+	}
+	var accepted []*nightly.Baseline
+	for _, one := range runs {
+		if len(c.Only) > 0 && !slices.Contains(c.Only, one.Scenario) {
+			continue
+		}
+		b, err := nightly.Accept(one)
+		if err != nil {
+			return err // before anything is written
+		}
+		accepted = append(accepted, b)
+	}
+	if len(accepted) == 0 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has no runs that could be accepted", c.Results), "ruleout nightly run --pool 20 makes them")
+	}
+	for _, b := range accepted {
+		file := filepath.Join(c.Baseline, nightly.FileName(b.Scenario, b.Kernel))
+		says := "new"
+		old, err := nightly.ReadBaseline(file)
+		if err == nil {
+			says = differsFrom(old, b)
+		} else if _, gone := os.Stat(file); gone == nil {
+			says = "in place of one that is damaged"
+		}
+		if err := b.Write(c.Baseline); err != nil {
+			return err
+		}
+		if len(b.Left) > 0 {
+			says += fmt.Sprintf("; left out, since their runs are invalid: %v", b.Left)
+		}
+		u.printf("%s: %s, %s\n", b.Place(), quantity.Plural(int64(len(b.Rows)), "seed"), says)
+	}
+	return nil
+}
+
+// differsFrom says in what a baseline differs from the one before.
+func differsFrom(old, now *nightly.Baseline) string {
+	digests, metrics := nightly.Changes(old, now)
+	var parts []string
+	if old.Hash != now.Hash {
+		parts = append(parts, "the scenario is another one")
+	}
+	switch digests {
+	case 0:
+		parts = append(parts, "no digest is another one")
+	default:
+		parts = append(parts, quantity.Plural(int64(digests), "other digest"))
+	}
+	for _, m := range metrics {
+		parts = append(parts, fmt.Sprintf("%s %s → %s", m.Metric, m.Before, m.Now))
+	}
+	return strings.Join(parts, "; ")
+}
