@@ -55,7 +55,7 @@ func (r *Reader) Keep(dir string, names []string) (runs int, err error) {
 		return 0, err
 	}
 	path := filepath.Join(dir, numbersFile)
-	f, err := os.Create(path + ".tmp")
+	f, err := os.Create(path + unfinished)
 	if err != nil {
 		return 0, machine(fmt.Errorf("keep results: %w", err))
 	}

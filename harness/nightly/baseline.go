@@ -15,6 +15,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // baselineFormat of the files that this package writes.
@@ -242,7 +243,7 @@ func ReadBaselines(dir string, kernels ...string) ([]*Baseline, error) {
 	return list, nil
 }
 
-// writeFile writes a file that appears whole or not at all, and stays after a power cut.
+// writeFile writes a file whole or not at all, and makes its directory.
 func writeFile(path string, data []byte) (err error) {
 	defer func() {
 		err = problem.Wrap(problem.Machine, err, "what was there before is unharmed")
@@ -250,16 +251,8 @@ func writeFile(path string, data []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".nightly-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	if err := whole.File(path, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // Schema is the version of the record's layout that this package writes.
@@ -72,7 +73,7 @@ func Save(dir string, r *Record) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, FileName(r))
-	if err := writeFile(path, b); err != nil {
+	if err := whole.File(path, b); err != nil {
 		return "", problem.Wrap(problem.Machine, fmt.Errorf("save record: %w", err), "give another place with --out DIR")
 	}
 	return path, nil
@@ -90,31 +91,6 @@ func Encode(r *Record) ([]byte, error) {
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil
-}
-
-func writeFile(path string, b []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".record-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if _, err := f.Write(b); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // Read reads a record that [Save] wrote, and checks that its digest fits its contents.
