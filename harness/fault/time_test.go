@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// awaitQuiet returns when no other task has had more than 2 % of the CPU for a while. What earlier tests
-// leave behind is taken away by the kernel's workers, at the cost of what runs then.
+// awaitQuiet returns when no other task has had more than 2 % of the CPU for a while. What earlier labs
+// of a test leave behind is taken away by the kernel's workers, at the cost of what runs then.
 func awaitQuiet(t *testing.T) {
 	t.Helper()
 	others := func() (sum int64) {
@@ -35,7 +35,7 @@ func awaitQuiet(t *testing.T) {
 		time.Sleep(look)
 		return time.Duration(others()-before) < look/50
 	}
-	limit := time.Now().Add(10 * time.Minute) // Linux 5.10 takes its time over the namespaces of some hundred labs
+	limit := time.Now().Add(10 * time.Second)
 	for row := 0; row < 2; row++ {
 		if !quiet() {
 			row = -1
