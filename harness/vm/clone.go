@@ -33,8 +33,8 @@ type Clone struct {
 	// VirtualLimit is how long the guest function may take on the guest's clock; 0 means
 	// one hour. When it is exceeded, the stacks of its goroutines are in Log.
 	VirtualLimit time.Duration
-	// WallLimit is how long the clone may take on the host's clock; 0 means that the
-	// context alone decides.
+	// WallLimit is how long the clone may take on the host's clock, without the time that it waited for a CPU
+	// while others ran; 0 means that the context alone decides.
 	WallLimit time.Duration
 	// Unpinned lets the host's scheduler move QEMU between CPUs. It does not change results.
 	Unpinned bool
@@ -89,11 +89,7 @@ func (c *Clone) Start(ctx context.Context) error {
 	if c.Unpinned {
 		cpu = -1
 	}
-	if c.WallLimit > 0 {
-		ctx, c.cancel = context.WithTimeoutCause(ctx, c.WallLimit, errWall)
-	} else {
-		ctx, c.cancel = context.WithCancel(ctx)
-	}
+	ctx, c.cancel = context.WithCancel(ctx)
 	p, err := start(ctx, launch{
 		config:  &c.template.config,
 		plan:    plan{incoming: true, ram: inherited(fdRAM)},
@@ -103,6 +99,9 @@ func (c *Clone) Start(ctx context.Context) error {
 	if err != nil {
 		c.cancel()
 		return classify(err)
+	}
+	if c.WallLimit > 0 {
+		go p.limit(c.WallLimit, errWall)
 	}
 	if err := p.restore(state); err != nil {
 		err = p.giveUp(err)

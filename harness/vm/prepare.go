@@ -145,11 +145,6 @@ func (t *Template) carryOut(ctx context.Context, p Preparation, ram, state *os.F
 	}
 	// The base's key and the payload are all that this depends on.
 	envelope := frame.Envelope{Entropy: [frame.EntropyLen]byte{1}, VirtualLimit: p.VirtualLimit, Payload: p.Payload}
-	if p.WallLimit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.WallLimit, &LimitError{Limit: p.WallLimit})
-		defer cancel()
-	}
 	var output bytes.Buffer
 	cpu, release := cpus.take()
 	q, err := start(ctx, launch{
@@ -160,6 +155,9 @@ func (t *Template) carryOut(ctx context.Context, p Preparation, ram, state *os.F
 	})
 	if err != nil {
 		return nil, err
+	}
+	if p.WallLimit > 0 {
+		go q.limit(p.WallLimit, &LimitError{Limit: p.WallLimit})
 	}
 	if err := q.restore(before); err != nil {
 		return nil, q.giveUp(err)
