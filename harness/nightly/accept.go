@@ -13,7 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// leastPool is the smallest number of seeds that can raise an alarm within a few nights: with 8 in favour of a change, a night's
+// leastPool is the smallest number of valid seeds that can raise an alarm within a few nights: with 8 in favour of a change, a night's
 // evidence is at most 57.
 const leastPool = 8
 
@@ -28,9 +28,6 @@ func Accept(runs *Runs) (*Baseline, error) {
 	}
 	if len(runs.Set) > 0 {
 		return refuse(problem.Usage, "run it without --set, or put the settings into the scenario", "its runs have settings that the scenario has not")
-	}
-	if len(runs.BySeed) < leastPool {
-		return refuse(problem.Usage, "run it with --pool 20, or more", "it has %d seeds, and fewer than %d cannot raise an alarm", len(runs.BySeed), leastPool)
 	}
 	b := &Baseline{Head: runs.Head}
 	metrics := map[string]bool{}
@@ -57,6 +54,9 @@ func Accept(runs *Runs) (*Baseline, error) {
 			row.Values = append(row.Values, value(r.value(name)))
 		}
 		b.Rows = append(b.Rows, row)
+	}
+	if len(b.Rows) < leastPool {
+		return refuse(problem.Usage, "run it with --pool 20, or more", "%d of its %d seeds are valid, and fewer than %d cannot raise an alarm", len(b.Rows), len(runs.BySeed), leastPool)
 	}
 	return b, nil
 }

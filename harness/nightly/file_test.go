@@ -2,6 +2,7 @@ package nightly
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,11 @@ func TestAcceptRefuses(t *testing.T) {
 		says string
 		kind problem.Kind
 	}{
-		{"too few", func(r *Runs) { clear(r.BySeed) }, "it has 0 seeds, and fewer than 8 cannot raise an alarm", problem.Usage},
+		{"too few", func(r *Runs) { clear(r.BySeed) }, "0 of its 0 seeds are valid, and fewer than 8 cannot raise an alarm", problem.Usage},
+		{"too few of them valid", func(r *Runs) {
+			maps.DeleteFunc(r.BySeed, func(seed uint64, _ *Run) bool { return seed > leastPool })
+			r.BySeed[8].Valid = false
+		}, "7 of its 8 seeds are valid, and fewer than 8 cannot raise an alarm", problem.Usage},
 		{"an experiment", func(r *Runs) { r.Set = map[string]string{"duration": "5s"} }, "its runs have settings that the scenario has not", problem.Usage},
 		{"two builds", func(r *Runs) { r.BySeed[5].Key = "another" }, "seed 5 was run by another build, kernel or machine", problem.Usage},
 		{"many are invalid", func(r *Runs) {
