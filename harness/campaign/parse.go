@@ -262,7 +262,8 @@ func (v *validation) scenarioWith(s settings, path string) *scenario.Scenario {
 	return got
 }
 
-// failSetting reports a mistake that a setting makes in the scenario: at the setting, if it is among those at path.
+// failSetting reports a mistake that a setting makes in the scenario: at the setting, which is among those at path or comes from
+// elsewhere in the campaign.
 func (v *validation) failSetting(path string, err error) {
 	var list *document.Errors
 	if !errors.As(err, &list) {
@@ -270,15 +271,48 @@ func (v *validation) failSetting(path string, err error) {
 		return
 	}
 	first := list.List[0]
-	name, _, _ := strings.Cut(strings.TrimPrefix(first.File, "--set "), "=")
-	switch at := document.Join(path, name); {
+	name, value, _ := strings.Cut(strings.TrimPrefix(first.File, "--set "), "=")
+	ofName := strings.HasPrefix(first.Msg, "unknown ") || strings.HasPrefix(first.Msg, "no ")
+	switch at := v.settingAt(path, name, value, ofName); {
 	case first.Line != 0:
 		v.Fail(path, first.Msg, first.Hint)
-	case !v.Written(at):
+	case at == "":
 		v.Fail(path, first.File+": "+first.Msg, first.Hint)
-	case strings.HasPrefix(first.Msg, "unknown key") || strings.HasPrefix(first.Msg, "no "):
+	case ofName && strings.HasSuffix(at, "."+name):
 		v.FailKey(at, first.Msg, first.Hint)
 	default:
 		v.Fail(at, first.Msg, first.Hint)
 	}
+}
+
+// settingAt finds where the campaign has the setting that is wrong: among those at path, in a factor, or among those of all arms. It is
+// empty if it is nowhere, or if it is wrong only together with what is at path. ofName says that the path that is set is wrong, and
+// not its value.
+func (v *validation) settingAt(path, name, value string, ofName bool) string {
+	if at := document.Join(path, name); v.Written(at) {
+		return at
+	}
+	if _, err := expect.Parse(v.file, v.text, settings(nil).with(v.Set).with(map[string]string{name: value})); err == nil {
+		return ""
+	}
+	for i := range v.Factors {
+		f, factor := &v.Factors[i], fmt.Sprintf("factors[%d]", i)
+		if f.Set == name {
+			if n := slices.Index(f.Values, value); n >= 0 && !ofName {
+				return fmt.Sprintf("%s.values[%d]", factor, n)
+			} else if f.Range != nil && !ofName {
+				return factor + ".range"
+			}
+			return factor + ".set"
+		}
+		for label, set := range f.Settings {
+			if got, ok := set[name]; ok && got == value {
+				return document.Join(document.Join(factor+".settings", label), name)
+			}
+		}
+	}
+	if at := document.Join("set", name); v.Written(at) {
+		return at
+	}
+	return ""
 }
