@@ -87,13 +87,21 @@ func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int
 	return t, err
 }
 
-// warnings tells before a sweep what cannot come of it.
-func warnings(u *ui, p *campaign.Plan, jobs int, budget time.Duration) error {
-	b, err := judge.New(p)
-	if err != nil {
+// warnings tells before a sweep what cannot come of it. What the archive has already counts, and how long it took; several shards
+// are taken for as many machines that share the work.
+func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options, shards int) (err error) {
+	if o.Bench, err = judge.New(p); err != nil {
 		return err
 	}
-	f, err := forecast.New(forecast.Options{Plan: p, Bench: b, Jobs: jobs, Budget: budget})
+	if err := sweep.Fill(o.Bench, p, kernels, a.Entries); err != nil {
+		return err
+	}
+	if o.Times, err = forecast.Archived("the archive", p, kernels, a.Entries); err != nil {
+		return err
+	}
+	o.Plan = p
+	o.Jobs *= max(shards, 1)
+	f, err := forecast.New(o)
 	if err != nil {
 		return err
 	}

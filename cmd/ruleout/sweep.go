@@ -19,6 +19,7 @@ import (
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/findings"
+	"github.com/ruleout/ruleout/harness/forecast"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/sweep"
@@ -36,7 +37,8 @@ type sweepCmd struct {
 }
 
 func (*sweepCmd) Help() string {
-	return `Runs what the hypotheses of a campaign need, until each of them is decided, and judges. Progress goes to standard error.
+	return `Runs what the hypotheses of a campaign need, until each of them is decided, and judges. Progress goes to standard error, and before
+anything runs what cannot come to a verdict with the seeds and the budget that there are, as ruleout plan says it.
 Interrupted, or killed, it goes on where it stopped when it is called again.
 
 Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 the campaign is wrong, 3 this machine cannot do it,
@@ -79,7 +81,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		u.note("%s: %v", c.Out, d)
 	}
 	u.note("%s", plan.Summary())
-	if err := warnings(u, plan, orElse(c.Jobs, runtime.NumCPU()), c.Budget); err != nil {
+	if err := warnings(u, plan, a, fleet.Releases(), forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
 		return err
 	}
 	if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {

@@ -261,16 +261,18 @@ func (f *Forecast) warn(p *campaign.Plan, rule judge.Rule, each []float64) {
 		word = "by an estimate"
 	}
 	switch {
-	case f.Budget < first:
+	case f.Budget < first && f.Runs.Kept == 0: // with runs there already, a verdict may be one run away
 		add("the budget of %s is too small for any verdict: the first takes %s %s", Span(f.Budget), word, Span(first))
 	case f.Budget < f.Time.Likely:
 		add("the budget of %s ends before everything is decided, which takes %s %s", Span(f.Budget), word, Span(f.Time.Likely))
 	}
 }
 
-// Span writes seconds as people say them: 40 s, 12 min, 5 h 20 min.
+// Span writes seconds as people say them: 0.2 s, 40 s, 12 min, 5 h 20 min.
 func Span(seconds float64) string {
 	switch m := int(math.Round(seconds / 60)); {
+	case seconds > 0 && seconds < 0.95:
+		return fmt.Sprintf("%.1g s", seconds)
 	case seconds < 99.5:
 		return fmt.Sprintf("%.0f s", seconds)
 	case m < 100:

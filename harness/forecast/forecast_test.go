@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,6 +86,21 @@ func TestWarnings(t *testing.T) {
 			require.True(t, found, "%q", f.Warnings)
 		})
 	}
+}
+
+// With runs there already nobody can say how far the next verdict is, only how far the end.
+func TestWarningsOfASweepThatGoesOn(t *testing.T) {
+	p := judgetest.Plan(t, judgetest.Campaign)
+	b, err := judge.New(p)
+	require.NoError(t, err)
+	judgetest.Finish(t, p, b, 20)
+	f := of(t, p, forecast.Options{Bench: b, Budget: time.Second})
+	text := strings.Join(f.Warnings, "\n")
+	require.NotContains(t, text, "too small for any verdict")
+	require.Contains(t, text, "the budget of 1 s ends before everything is decided, which takes by an estimate ")
+	judgetest.Finish(t, p, b, math.MaxInt)
+	f = of(t, p, forecast.Options{Bench: b, Budget: time.Second})
+	require.NotContains(t, strings.Join(f.Warnings, "\n"), "the budget of", "nothing is left to run")
 }
 
 // clockwork makes runs that take a while, longer on the slow machine.
@@ -205,7 +221,7 @@ func TestText(t *testing.T) {
 }
 
 func TestSpan(t *testing.T) {
-	for seconds, want := range map[float64]string{0: "0 s", 59: "59 s", 99.6: "2 min", 5940: "99 min", 7200: "2 h", 19200: "5 h 20 min"} {
+	for seconds, want := range map[float64]string{0: "0 s", 0.2: "0.2 s", 0.96: "1 s", 59: "59 s", 99.6: "2 min", 5940: "99 min", 7200: "2 h", 19200: "5 h 20 min"} {
 		require.Equal(t, want, forecast.Span(seconds))
 	}
 }
