@@ -23,7 +23,7 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels test-scenario validate validate-broken soak nightly bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels sysctls test-scenario validate validate-broken soak nightly bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -37,9 +37,13 @@ kernels: setup ## get a kernel of each series that is not in the store: SERIES=�
 test: setup ## set up, and run all tests, those that boot kernels included
 	go test -count=1 -p 1 -timeout 20m ./...
 
-test-kernels: kernels ## run the tests of faults and captures on each kernel: SERIES=…
-	@for s in $(SERIES); do RULEOUT_KERNEL=$${s%%=*} go test -count=1 -timeout 40m ./harness/fault ./harness/truth ./harness/capture || exit; done
+test-kernels: kernels ## run the tests of faults, captures and names on each kernel: SERIES=…
+	@for s in $(SERIES); do RULEOUT_KERNEL=$${s%%=*} go test -count=1 -timeout 40m ./harness/fault ./harness/truth ./harness/capture ./harness/sysctl || exit; done
 	RULEOUT_TEST_KERNELS=all go test -count=1 -timeout 40m -run TestEveryAction ./harness/backend
+
+sysctls: kernels ## list the names of the kernels' network settings anew: SERIES=…
+	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/sysctl || exit; done >bin/sysctls.log
+	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | LC_ALL=C sort -u; } >harness/sysctl/names.txt
 
 test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))

@@ -11,6 +11,7 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 type runCmd struct {
@@ -64,7 +65,7 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 		Scenario: s, Set: set, Seed: c.Seed, Backend: c.Backend, Kernel: c.Kernel, Capture: spool, Events: u.event,
 	})
 	if err != nil {
-		return err
+		return scenario.Locate(err, c.Scenario, c.Set)
 	}
 	path, err := result.Save(c.Out, record)
 	if err != nil {

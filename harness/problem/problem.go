@@ -30,6 +30,8 @@ type Error struct {
 	Err  error
 	// Hint is one sentence that tells what to do, or empty.
 	Hint string
+	// Place is the path of the scenario's value that is wrong, such as nodes.web.sysctls, or empty.
+	Place string
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -52,6 +54,18 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return Other
+}
+
+// PlaceOf returns the first place found in err's chain, or an empty string.
+func PlaceOf(err error) string {
+	var e *Error
+	for errors.As(err, &e) {
+		if e.Place != "" {
+			return e.Place
+		}
+		err = e.Err
+	}
+	return ""
 }
 
 // HintOf returns the first hint found in err's chain, or an empty string.

@@ -37,3 +37,10 @@ func TestErrorsOfNobodyAreOther(t *testing.T) {
 func TestKindsAreExitStatuses(t *testing.T) {
 	require.EqualValues(t, []problem.Kind{1, 2, 3, 4}, []problem.Kind{problem.Other, problem.Usage, problem.Machine, problem.Invalid})
 }
+
+func TestPlaceOf(t *testing.T) {
+	inner := &problem.Error{Kind: problem.Usage, Err: errors.New("x"), Place: "nodes.web"}
+	require.Equal(t, "nodes.web", problem.PlaceOf(problem.Wrap(problem.Invalid, fmt.Errorf("run: %w", inner), "")))
+	require.Empty(t, problem.PlaceOf(problem.Wrap(problem.Usage, errors.New("x"), "")))
+	require.Empty(t, problem.PlaceOf(nil))
+}

@@ -25,6 +25,7 @@ type failure struct {
 	Kind    problem.Kind `json:"kind"`
 	Message string       `json:"message"`
 	Hint    string       `json:"hint,omitempty"`
+	Place   string       `json:"place,omitempty"`
 }
 
 // Draw is what tells one run of a scenario from another.
@@ -53,7 +54,7 @@ func Serve(ctx context.Context, payload []byte, host Host) int {
 	record, taken, err := serve(ctx, payload, host, func(e Event) { _ = enc.Encode(message{Event: &e}) })
 	last := message{Record: record, Taken: taken}
 	if err != nil {
-		last = message{Error: &failure{Kind: problem.KindOf(err), Message: err.Error(), Hint: problem.HintOf(err)}}
+		last = message{Error: &failure{Kind: problem.KindOf(err), Message: err.Error(), Hint: problem.HintOf(err), Place: problem.PlaceOf(err)}}
 	}
 	if enc.Encode(last) != nil {
 		return 1
@@ -119,7 +120,7 @@ func Receive(r io.Reader, events func(Event)) (*result.Record, *capture.Taken, e
 				events(*m.Event)
 			}
 		case m.Error != nil:
-			return nil, nil, problem.Wrap(m.Error.Kind, errors.New(m.Error.Message), m.Error.Hint)
+			return nil, nil, &problem.Error{Kind: m.Error.Kind, Err: errors.New(m.Error.Message), Hint: m.Error.Hint, Place: m.Error.Place}
 		case m.Record != nil:
 			return m.Record, m.Taken, nil
 		}

@@ -1,9 +1,14 @@
 package scenario
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/problem"
 )
 
 func TestUnfit(t *testing.T) {
@@ -40,4 +45,33 @@ func TestHowARequestIsWrittenIsPartOfTheHash(t *testing.T) {
 	for _, set := range []string{"load[0].http.writes=2", "load[0].http.nodelay=true"} {
 		require.NotEqual(t, want, parse(t, small, set).Hash(), set)
 	}
+}
+
+// A name that looks like a slip may be one that a kernel has which is newer than the list.
+func TestSysctlsOfKernelsToCome(t *testing.T) {
+	const text = "version: 1\nname: x\nduration: 1s\nnodes: {web: {sysctls: {net.ipv4.tcp_retries3: 4}}}\n"
+	_, err := Parse("x.yaml", []byte(text), nil)
+	require.ErrorContains(t, err, `x.yaml:4:25: unknown sysctl "net.ipv4.tcp_retries3"`)
+	require.ErrorContains(t, err, `hint: did you mean "net.ipv4.tcp_retries`)
+	_, err = Parse("x.yaml", []byte(text), []string{"since=6.1"})
+	require.ErrorContains(t, err, "unknown sysctl")
+	_, err = Parse("x.yaml", []byte(text), []string{"since=99.1"})
+	require.NoError(t, err)
+}
+
+func TestLocate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("version: 1\nname: x\nduration: 1s\nnodes:\n  web:\n    sysctls: {net.ipv4.tcp_news: 1}\n"), 0o644))
+	found := &problem.Error{Kind: problem.Usage, Err: errors.New("node web: no such setting"), Hint: "a hint", Place: "nodes.web.sysctls.net.ipv4.tcp_news"}
+	err := Locate(found, file, nil)
+	require.EqualError(t, err, file+":6:15: node web: no such setting\n    6 |     sysctls: {net.ipv4.tcp_news: 1}\n      |               ^^^^^^^^^^^^^^^^^\n   hint: a hint")
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+
+	found.Place = "nodes.web.sysctls.net.ipv4.tcp_older"
+	err = Locate(found, file, []string{"nodes.web.sysctls.net.ipv4.tcp_older=1"})
+	require.ErrorContains(t, err, "--set nodes.web.sysctls.net.ipv4.tcp_older=1: node web: no such setting\n")
+
+	other := errors.New("another one")
+	require.Equal(t, other, Locate(other, file, nil))
+	require.Equal(t, error(found), Locate(found, file+".gone", nil))
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"github.com/ruleout/ruleout/harness/document"
+	"github.com/ruleout/ruleout/harness/problem"
 )
 
 // Mistake is something that a [Check] finds wrong.
@@ -38,4 +39,23 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 		return nil, err
 	}
 	return s, nil
+}
+
+// Locate finds what a run says of a value of the scenario in the text that the scenario is from, so that it is told like any other mistake, with file
+// and line. Errors without a place in the scenario, see [problem.PlaceOf], stay as they are.
+func Locate(err error, path string, set []string) error {
+	place := problem.PlaceOf(err)
+	if place == "" {
+		return err
+	}
+	data, unread := document.Open(format, path)
+	if unread != nil {
+		return err // it was there before the run
+	}
+	d, whole := document.Read(format, path, data, set, new(Scenario))
+	if !whole {
+		return err
+	}
+	d.FailKey(place, err.Error(), problem.HintOf(err))
+	return d.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/document"
+	"github.com/ruleout/ruleout/harness/sysctl"
 	"github.com/ruleout/ruleout/harness/unit"
 )
 
@@ -100,7 +101,7 @@ func (v *validation) names() {
 }
 
 func (v *validation) sysctl(path, key, value string) {
-	switch inKey, msg, hint := CheckSysctl(key, value); {
+	switch inKey, msg, hint := CheckSysctl(key, value, v.Since); {
 	case inKey:
 		v.failKey(path, msg, hint)
 	case msg != "":
@@ -109,13 +110,20 @@ func (v *validation) sysctl(path, key, value string) {
 }
 
 // CheckSysctl says what is wrong with a sysctl of a node as far as that is known without a kernel, and whether it is the name. The message is empty
-// if nothing is.
-func CheckSysctl(key, value string) (inKey bool, msg, hint string) {
+// if nothing is. since is the oldest kernel that it is for, as in [Scenario.Since]; empty for any. What only kernels have that are newer than those
+// of package sysctl may look like a slip and be none.
+func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
+	name, _ := SysctlName(key)
+	known := sysctl.Kernels()
+	newest := known[len(known)-1]
 	switch {
 	case !strings.HasPrefix(key, "net."):
 		return true, fmt.Sprintf("%s is not a sysctl of a network namespace", quote(key)), "those begin with net., such as net.ipv4.tcp_sack"
 	case !sysctlName.MatchString(key):
 		return true, fmt.Sprintf("%s is not the name of a sysctl", quote(key)), "a dotted name, such as net.ipv4.tcp_sack"
+	case sysctl.Meant(name) != "" && !(since != "" && older(newest, since)):
+		return true, fmt.Sprintf("unknown sysctl %s", quote(name)), fmt.Sprintf("did you mean %s? The names are those up to Linux %s; with since a later one this may be another",
+			quote(sysctl.Meant(name)), newest)
 	case slices.Contains([]string{"true", "false", "on", "off", "yes", "no"}, strings.ToLower(value)):
 		return false, fmt.Sprintf("%s is not a number", quote(value)), "the kernel wants 1 or 0"
 	case len(value) > 1024 || strings.ContainsAny(value, "\n\r"):

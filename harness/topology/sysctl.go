@@ -253,7 +253,7 @@ func (b *builder) explainSysctl(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	return problem.Wrap(problem.Usage, err, b.sysctlHint(e))
+	return &problem.Error{Kind: problem.Usage, Err: err, Hint: b.sysctlHint(e), Place: "nodes." + e.node + ".sysctls." + e.key}
 }
 
 func (b *builder) sysctlHint(e *sysctlError) string {
