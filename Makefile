@@ -35,6 +35,7 @@ kernels: setup ## get a kernel of each series that is not in the store: SERIES=â
 	@failed=0; for s in $(SERIES); do bin/ruleout setup --kernel $${s%%=*} --suite $${s#*=} || failed=$$?; done; exit $$failed
 
 test: setup ## set up, and run all tests, those that boot kernels included
+	@bin/ruleout setup --tests
 	go test -count=1 -p 1 -timeout 20m ./...
 
 test-kernels: kernels ## run the tests of faults, captures and names on each kernel: SERIES=â€¦

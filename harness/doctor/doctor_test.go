@@ -119,6 +119,30 @@ func TestMendSaysWhatItDoesBeforeItDoesIt(t *testing.T) {
 	require.Less(t, strings.Index(say.String(), "installing QEMU"), strings.Index(say.String(), "ran install"))
 }
 
+func TestMendGetsWhatTestsCompareWith(t *testing.T) {
+	tools := t.TempDir()
+	for _, name := range []string{"tc", "ip", "unshare", "gpg", "depmod", "sudo"} {
+		require.NoError(t, os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"), 0o755))
+	}
+	t.Setenv("PATH", tools)
+	var say strings.Builder
+	o := MendOptions{Tests: true, DryRun: true, Say: &say}
+	err := mendTests(t.Context(), o)
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+	require.EqualError(t, err, "no strace on this machine, with which tests compare")
+	require.Equal(t, "there is no apt-get here: install what tests compare with as your distribution has it", problem.HintOf(err))
+
+	require.NoError(t, os.WriteFile(filepath.Join(tools, "apt-get"), []byte("#!/bin/sh\n"), 0o755))
+	require.NoError(t, mendTests(t.Context(), o))
+	require.Regexp(t, `^installing what tests compare with from the distribution: (sudo -n )?apt-get install --yes --no-install-recommends strace\n$`, say.String())
+
+	require.NoError(t, os.WriteFile(filepath.Join(tools, "strace"), []byte("#!/bin/sh\n"), 0o755))
+	say.Reset()
+	require.NoError(t, mendTests(t.Context(), o))
+	require.NoError(t, mendTests(t.Context(), MendOptions{}))
+	require.Empty(t, say.String(), "nothing is missing, or nobody asked")
+}
+
 func TestMendWithoutRightsGivesTheCommand(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root has all rights")

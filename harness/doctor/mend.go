@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/kernel"
@@ -21,8 +22,14 @@ const qemuPackage = "qemu-system-x86"
 
 var (
 	update  = []string{"apt-get", "update"}
-	install = []string{"apt-get", "install", "--yes", "--no-install-recommends", qemuPackage}
+	install = []string{"apt-get", "install", "--yes", "--no-install-recommends"}
 )
+
+// compared are programs with which tests compare what this repository makes, and the packages that have them in Debian and its descendants.
+// Nothing else needs them.
+var compared = []struct{ program, pkg string }{
+	{"tc", "iproute2"}, {"ip", "iproute2"}, {"strace", "strace"}, {"unshare", "util-linux"}, {"gpg", "gnupg"}, {"depmod", "kmod"},
+}
 
 // MendOptions say what to get.
 type MendOptions struct {
@@ -31,13 +38,15 @@ type MendOptions struct {
 	// Suites of the distribution in which the kernel is looked for, in this order, if it is not
 	// in those that apt is set up for.
 	Suites []string
+	// Tests says that the programs are needed with which tests compare.
+	Tests bool
 	// DryRun says what would be done, and does nothing.
 	DryRun bool
 	// Say is told what is going to be done, and what the tools print. It may be nil.
 	Say io.Writer
 }
 
-// Mend gets what the vm backend lacks on this machine: QEMU and a kernel. What is
+// Mend gets what the vm backend lacks on this machine, QEMU and a kernel, and what tests compare with. What is
 // there already is left alone. Without the right to install packages the error, of
 // kind [problem.Machine], has the exact command as its hint.
 func Mend(ctx context.Context, o MendOptions) error {
@@ -47,7 +56,41 @@ func Mend(ctx context.Context, o MendOptions) error {
 	if err := mendQEMU(ctx, o); err != nil {
 		return err
 	}
+	if err := mendTests(ctx, o); err != nil {
+		return err
+	}
 	return mendKernel(ctx, o)
+}
+
+// mendTests gets the programs with which tests compare.
+func mendTests(ctx context.Context, o MendOptions) error {
+	if !o.Tests {
+		return nil
+	}
+	var programs, packages []string
+	for _, c := range compared {
+		if !installed(c.program) {
+			programs = append(programs, c.program)
+			if !slices.Contains(packages, c.pkg) {
+				packages = append(packages, c.pkg)
+			}
+		}
+	}
+	if len(programs) == 0 {
+		return nil
+	}
+	missing := problem.Wrap(problem.Machine, fmt.Errorf("no %s on this machine, with which tests compare", strings.Join(programs, ", ")), "")
+	return installPackages(ctx, o, missing, "what tests compare with", "as your distribution has it", packages...)
+}
+
+// installed says whether a program is in PATH, or where only root's PATH leads.
+func installed(program string) bool {
+	for _, name := range []string{program, "/sbin/" + program, "/usr/sbin/" + program} {
+		if _, err := exec.LookPath(name); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func mendQEMU(ctx context.Context, o MendOptions) error {
@@ -55,14 +98,21 @@ func mendQEMU(ctx context.Context, o MendOptions) error {
 	if missing == nil || problem.KindOf(missing) != problem.Machine {
 		return missing
 	}
+	return installPackages(ctx, o, missing, "QEMU", "for x86_64 (qemu-system-x86_64, 7.2 or newer) as your distribution has it", qemuPackage)
+}
+
+// installPackages installs packages of the distribution, for want of which there is the error missing. what they are, and which of them
+// to get where there is no apt-get, goes into what is said.
+func installPackages(ctx context.Context, o MendOptions, missing error, what, which string, packages ...string) error {
+	install := slices.Concat(install, packages)
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return problem.Wrap(problem.Machine, missing, "there is no apt-get here: install QEMU for x86_64 (qemu-system-x86_64, 7.2 or newer) as your distribution has it")
+		return problem.Wrap(problem.Machine, missing, fmt.Sprintf("there is no apt-get here: install %s %s", what, which))
 	}
 	as, err := privileged(ctx)
 	if err != nil {
 		return problem.Wrap(problem.Machine, missing, "run this as somebody who may: sudo "+strings.Join(update, " ")+" && sudo "+strings.Join(install, " "))
 	}
-	fmt.Fprintf(o.Say, "installing QEMU from the distribution: %s\n", strings.Join(append(as, install...), " "))
+	fmt.Fprintf(o.Say, "installing %s from the distribution: %s\n", what, strings.Join(append(as, install...), " "))
 	if o.DryRun {
 		return nil
 	}
@@ -74,10 +124,10 @@ func mendQEMU(ctx context.Context, o MendOptions) error {
 	// The lists of a fresh machine are empty or old; it takes long, so it is not done first.
 	fmt.Fprintf(o.Say, "bringing the package lists up to date: %s\n", strings.Join(append(as, update...), " "))
 	if err := apt(ctx, o.Say, as, update); err != nil {
-		return problem.Wrap(problem.Machine, err, "mend the package manager, then run: ruleout setup")
+		return problem.Wrap(problem.Machine, err, "mend the package manager, then run this again")
 	}
 	if err := apt(ctx, o.Say, as, install); err != nil {
-		return problem.Wrap(problem.Machine, err, "install QEMU for x86_64 by hand, then run: ruleout setup")
+		return problem.Wrap(problem.Machine, err, fmt.Sprintf("install %s by hand, then run this again: %s", what, strings.Join(install, " ")))
 	}
 	return nil
 }

@@ -36,10 +36,10 @@ var asRealTC = map[string]Qdisc{
 // What the tc of this machine sends is compared with what this package sends, byte by byte. The kernel here
 // need not have netem: it refuses the message, which was sent all the same.
 func TestTheRealTCSendsTheSame(t *testing.T) {
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // where tc and ip are, and where a user's own PATH need not lead
 	for _, program := range []string{"tc", "strace", "unshare", "ip"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed: the bytes that tc sends are compared as they were recorded, but not anew", program)
-		}
+		_, err := exec.LookPath(program)
+		require.NoError(t, err, "the bytes that tc sends cannot be compared: bin/ruleout setup --tests installs %s, or says how", program)
 	}
 	cases := map[string]Qdisc{}
 	for command, q := range asTC {
