@@ -107,6 +107,7 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 			fmt.Fprintf(&b, "- **%s**: %s\n", r.Name, why)
 		}
 	}
+	b.WriteString(beyond)
 	b.WriteString("\n## What each case shows\n\n")
 	for _, r := range t.Rows {
 		fmt.Fprintf(&b, "- **%s**: %s\n", r.Name, r.About)
@@ -114,6 +115,17 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// beyond is what no case can hold against its source, since it takes single packets, and a record has counts and quantiles.
+const beyond = `
+## What cases cannot say
+
+- That the delays of single packets have the distribution that was asked for, by a test of Kolmogorov and Smirnov: a record has quantiles of
+  latency and no list of delays, and the cases netem-delay-uniform and netem-delay-normal hold the quantiles. The test over single packets, at the
+  receiver, is ` + "`go test -run TestDelaysAreThose ./harness/fault`" + `, on any kernel with ` + "`RULEOUT_KERNEL`" + `.
+- The reordered share as RFC 4737 defines it, and netem's own gap: no metric has the order in which single packets arrive. Faults choose packets themselves
+  and have netem hold them back, so that its own choice is not used.
+`
 
 // title is the name of a case, and over how many seeds it is judged.
 func (r *Row) title(name string) string {
