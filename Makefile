@@ -6,6 +6,7 @@ KERNEL    ?=
 SCENARIOS ?= $(wildcard scenarios/*.yaml)
 CASES     ?= scenarios/validate
 RUNS      ?= 20
+KILLS     ?= 100
 JOBS      ?= 2
 SEEDS     ?= 20
 BUDGET    ?=
@@ -23,7 +24,7 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels sysctls test-scenario validate validate-broken soak nightly bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels sysctls test-scenario validate validate-broken soak soak-kills nightly bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -58,6 +59,9 @@ validate-broken: setup ## break each published case, to show that it can fail: C
 
 soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))
+
+soak-kills: setup ## kill a sweep at random moments, and go on with it: KILLS=…
+	RULEOUT_KILLS=$(KILLS) go test -count=1 -v -timeout 120m -run "TestScripts/^kills$$" ./cmd/ruleout
 
 nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) ## compare with the baseline, sweep the campaigns: KERNELS=… SEEDS=… BUDGET=… SCENARIOS=… CAMPAIGNS=…
 	@KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" CAMPAIGNS="$(CAMPAIGNS)" SEEDS=$(SEEDS) BUDGET=$(BUDGET) JOBS=$(JOBS) .ci/nightly

@@ -68,6 +68,9 @@ func TestScripts(t *testing.T) {
 			"nothing-left": nothingLeft,
 			"tmpfs":        tmpfs,
 			"forge":        forge,
+			"torment":      torment,
+			"appears":      appears,
+			"damage":       damage,
 			"first-run":    firstRun,
 		},
 		Condition: func(cond string) (bool, error) {
