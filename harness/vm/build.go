@@ -152,8 +152,6 @@ func (p *process) giveUp(err error) error {
 
 // boot boots the guest and freezes it.
 func boot(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, bootLimit, &BootError{&LimitError{Limit: bootLimit}})
-	defer cancel()
 	cpu, release := cpus.take()
 	p, err := start(ctx, launch{
 		config: c, plan: plan{ram: work.path(ramFile), initramfs: work.path("initramfs"), image: c.Kernel.Image()},
@@ -162,6 +160,7 @@ func boot(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta
 	if err != nil {
 		return err
 	}
+	go p.limit(bootLimit, &LimitError{Limit: bootLimit})
 	if err := p.save(state); err != nil {
 		err = p.giveUp(err)
 		if p.story.checked == nil && p.story.failure == "" && ctx.Err() == nil {

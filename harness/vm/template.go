@@ -51,7 +51,7 @@ const (
 	metaFile  = "meta.json"
 )
 
-// bootLimit is how long a guest may take to boot on the host's clock. It takes 5 s.
+// bootLimit is how long a guest may take to boot on the host's clock, without the time that it waited for a CPU. It takes 5 s.
 const bootLimit = 5 * time.Minute
 
 // OpenTemplate returns the template of a configuration, and makes it if it is not in the
