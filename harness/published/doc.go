@@ -12,8 +12,8 @@
 //
 // What is true by chance only is held over several runs, see [scenario.Scenario.Seeds]: counts are added up, and what is
 // measured is averaged, before the expectations are read. Each bound on such a figure is one that a kernel as
-// the source says passes once in a million times at the most. There are sixteen of them, so that on four kernels, with
-// new random numbers every night, 1 night in 15,000 is a false alarm. The 15 % of
+// the source says passes once in a million times at the most. There are 24 of them, so that on four kernels, with
+// new random numbers every night, 1 night in 10,000 is a false alarm. The 15 % and 20 % of
 // Reno's throughput are the literature's and not among them.
 //
 // The trap: a kernel without what a case is about (see [scenario.Scenario.Unfit]) is left out of that
