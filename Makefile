@@ -68,6 +68,7 @@ nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) 
 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/topology
+	go test -run "^$$" -bench Growth -benchtime 1x -timeout 30m ./harness/sweep
 	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/fault
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 

@@ -3,9 +3,11 @@ package sweep
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,12 +17,20 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge/judgetest"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	backend.Init()
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() != "" {
+		os.Exit(m.Run()) // a benchmark compares with real runs: what starts their machines lives as long as the process
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const suspicions = `version: 1
 name: delays
