@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +80,9 @@ func sweep(parent string) (removed int) {
 	dirs, _ := filepath.Glob(filepath.Join(parent, workPrefix+"*"))
 	for _, dir := range dirs {
 		f, err := os.Open(filepath.Join(dir, lockName))
+		if errors.Is(err, fs.ErrNotExist) && forsaken(dir) { // it died while it published
+			removed++
+		}
 		if err != nil {
 			continue
 		}
@@ -87,14 +91,20 @@ func sweep(parent string) (removed int) {
 		}
 		_ = f.Close()
 	}
-	// A process may have died between making and locking one; an hour is enough.
+	// A process may have died between making and locking one.
 	young, _ := filepath.Glob(filepath.Join(parent, "new-"+workPrefix+"*"))
 	for _, dir := range young {
-		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour && os.RemoveAll(dir) == nil {
+		if forsaken(dir) {
 			removed++
 		}
 	}
 	return removed
+}
+
+// forsaken removes a directory without a lock, and reports whether it did. A living process has one for a moment; an hour is enough.
+func forsaken(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && time.Since(info.ModTime()) > time.Hour && os.RemoveAll(dir) == nil
 }
 
 // lockFile takes the lock on a file, and waits for it as long as the context allows.

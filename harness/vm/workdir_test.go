@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -22,6 +23,23 @@ func TestSweepRemovesWhatIsLeft(t *testing.T) {
 	require.NoDirExists(t, dead.dir)
 	require.DirExists(t, alive.dir)
 	alive.remove()
+	entries, err := os.ReadDir(parent)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// A process that is killed while it publishes leaves a directory whose lock is gone, and one that is killed earlier a directory that has none yet.
+func TestSweepRemovesWhatHasNoLock(t *testing.T) {
+	parent := t.TempDir()
+	for _, name := range []string{"work-1", "new-work-2"} {
+		require.NoError(t, os.Mkdir(filepath.Join(parent, name), 0o700))
+	}
+	require.Zero(t, sweep(parent), "somebody may be at it")
+	old := time.Now().Add(-2 * time.Hour)
+	for _, name := range []string{"work-1", "new-work-2"} {
+		require.NoError(t, os.Chtimes(filepath.Join(parent, name), old, old))
+	}
+	require.Equal(t, 2, sweep(parent))
 	entries, err := os.ReadDir(parent)
 	require.NoError(t, err)
 	require.Empty(t, entries)
