@@ -14,6 +14,9 @@ func TestHasAGuestOfItsOwn(t *testing.T) { leaveSomething(t) }
 func TestHasAnotherGuestOfItsOwn(t *testing.T) { leaveSomething(t) }
 
 func leaveSomething(t *testing.T) {
+	if value("test.coverprofile") != "" {
+		t.Skip("a coverage profile is of one guest for all tests")
+	}
 	const name = "/proc/sys/kernel/hostname"
 	before, err := os.ReadFile(name)
 	require.NoError(t, err)
