@@ -213,12 +213,7 @@ func differences(profiles [2]*compare.Profile) ([]compare.Setting, error) {
 	}
 	var kernels [2]*kernel.Kernel
 	for i, p := range profiles {
-		if p.Kernel == "" {
-			kernels[i], err = store.Default()
-		} else {
-			kernels[i], err = store.Get(p.Kernel)
-		}
-		if err != nil {
+		if kernels[i], err = store.Choose(p.Kernel); err != nil {
 			return nil, err
 		}
 	}

@@ -2,7 +2,6 @@ package backend_test
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,9 +44,7 @@ func kernels(t *testing.T) (names []string) {
 	if os.Getenv("RULEOUT_TEST_KERNELS") != "all" {
 		return []string{os.Getenv("RULEOUT_KERNEL")}
 	}
-	cache, err := kernel.CacheDir()
-	require.NoError(t, err)
-	store, err := kernel.Open(filepath.Join(cache, "kernels"))
+	store, err := kernel.OpenDefault()
 	require.NoError(t, err)
 	list, err := store.List()
 	require.NoError(t, err)

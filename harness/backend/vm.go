@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -49,21 +48,12 @@ type machine struct {
 
 // OpenVM finds a kernel and a QEMU. The template is made by the first run that needs it.
 func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
-	cache, err := kernel.CacheDir()
-	if err != nil {
-		return nil, err
-	}
-	store, err := kernel.Open(filepath.Join(cache, "kernels"))
+	store, err := kernel.OpenDefault()
 	if err != nil {
 		return nil, err
 	}
 	v := &VM{templates: make(map[machine]*vm.Template)}
-	if o.Kernel == "" {
-		v.kernel, err = store.Default()
-	} else {
-		v.kernel, err = store.Get(o.Kernel)
-	}
-	if err != nil {
+	if v.kernel, err = store.Choose(o.Kernel); err != nil {
 		return nil, err
 	}
 	if v.qemu, err = vm.ChooseQEMU(ctx, o.QEMU); err != nil {

@@ -137,12 +137,7 @@ func mendKernel(ctx context.Context, o MendOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.Kernel == "" {
-		_, err = store.Default()
-	} else {
-		_, err = store.Get(o.Kernel)
-	}
-	if err == nil {
+	if _, err = store.Choose(o.Kernel); err == nil {
 		return nil
 	}
 	fmt.Fprintf(o.Say, "getting a kernel from the distribution: ruleout kernel pull %s\n", o.Kernel)

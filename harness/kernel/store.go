@@ -200,6 +200,14 @@ func pullHint(name string) string {
 	return "to get it from the distribution: ruleout kernel pull " + name + "; from a file: ruleout kernel add FILE.deb"
 }
 
+// Choose returns the kernel that [Store.Get] finds, or without a name that of [Store.Default].
+func (s *Store) Choose(name string) (*Kernel, error) {
+	if name == "" {
+		return s.Default()
+	}
+	return s.Get(name)
+}
+
 // Default returns the kernel to use when none is named: the one that the last [Store.Pull]
 // of the distribution's default kernel brought, or else what "6.1" means to
 // [Store.Get], or else the newest of the preferred flavour.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -24,19 +23,11 @@ func newConfig(ctx context.Context) (c vm.Config, err error) {
 	if c.Init, err = os.Executable(); err != nil {
 		return c, err
 	}
-	cache, err := kernel.CacheDir()
+	store, err := kernel.OpenDefault()
 	if err != nil {
 		return c, err
 	}
-	store, err := kernel.Open(filepath.Join(cache, "kernels"))
-	if err != nil {
-		return c, err
-	}
-	if name := os.Getenv("RULEOUT_KERNEL"); name != "" {
-		c.Kernel, err = store.Get(name)
-	} else {
-		c.Kernel, err = store.Default()
-	}
+	c.Kernel, err = store.Choose(os.Getenv("RULEOUT_KERNEL"))
 	return c, err
 }
 

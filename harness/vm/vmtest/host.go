@@ -69,18 +69,11 @@ func openTemplate(ctx context.Context) (*vm.Template, error) {
 
 // Kernel returns the kernel that tests run on: $RULEOUT_KERNEL, or the default one.
 func Kernel() (*kernel.Kernel, error) {
-	cache, err := kernel.CacheDir()
+	store, err := kernel.OpenDefault()
 	if err != nil {
 		return nil, err
 	}
-	store, err := kernel.Open(filepath.Join(cache, "kernels"))
-	if err != nil {
-		return nil, err
-	}
-	if name := os.Getenv(EnvKernel); name != "" {
-		return store.Get(name)
-	}
-	return store.Default()
+	return store.Choose(os.Getenv(EnvKernel))
 }
 
 // testData collects the package's testdata for the guest.
