@@ -57,26 +57,17 @@ func KindOf(err error) Kind {
 }
 
 // PlaceOf returns the first place found in err's chain, or an empty string.
-func PlaceOf(err error) string {
-	var e *Error
-	for errors.As(err, &e) {
-		if e.Place != "" {
-			return e.Place
-		}
-		err = e.Err
-	}
-	return ""
-}
+func PlaceOf(err error) string { return first(err, func(e *Error) string { return e.Place }) }
 
 // HintOf returns the first hint found in err's chain, or an empty string.
-func HintOf(err error) string {
-	for err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			return ""
-		}
-		if e.Hint != "" {
-			return e.Hint
+func HintOf(err error) string { return first(err, func(e *Error) string { return e.Hint }) }
+
+// first returns what the first error in err's chain says that says something.
+func first(err error, says func(*Error) string) string {
+	var e *Error
+	for errors.As(err, &e) {
+		if text := says(e); text != "" {
+			return text
 		}
 		err = e.Err
 	}
