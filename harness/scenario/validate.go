@@ -114,16 +114,15 @@ func (v *validation) sysctl(path, key, value string) {
 // of package sysctl may look like a slip and be none.
 func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
 	name, _ := SysctlName(key)
-	known := sysctl.Kernels()
-	newest := known[len(known)-1]
+	meant, newest := sysctl.Meant(name), sysctl.Newest()
 	switch {
 	case !strings.HasPrefix(key, "net."):
 		return true, fmt.Sprintf("%s is not a sysctl of a network namespace", quote(key)), "those begin with net., such as net.ipv4.tcp_sack"
 	case !sysctlName.MatchString(key):
 		return true, fmt.Sprintf("%s is not the name of a sysctl", quote(key)), "a dotted name, such as net.ipv4.tcp_sack"
-	case sysctl.Meant(name) != "" && !(since != "" && older(newest, since)):
+	case meant != "" && !(since != "" && older(newest, since)):
 		return true, fmt.Sprintf("unknown sysctl %s", quote(name)), fmt.Sprintf("did you mean %s? The names are those up to Linux %s; with since a later one this may be another",
-			quote(sysctl.Meant(name)), newest)
+			quote(meant), newest)
 	case slices.Contains([]string{"true", "false", "on", "off", "yes", "no"}, strings.ToLower(value)):
 		return false, fmt.Sprintf("%s is not a number", quote(value)), "the kernel wants 1 or 0"
 	case len(value) > 1024 || strings.ContainsAny(value, "\n\r"):

@@ -31,6 +31,9 @@ func Names() []string { return slices.Clone(names) }
 // Kernels returns the series of the kernels that the names are from, the oldest first, such as 5.10.
 func Kernels() []string { return slices.Clone(kernels) }
 
+// Newest returns the last of [Kernels].
+func Newest() string { return kernels[len(kernels)-1] }
+
 // Known reports whether a name is listed; one for a device is if it is listed for all devices.
 func Known(name string) bool {
 	general, _ := General(name)
