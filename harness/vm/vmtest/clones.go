@@ -3,6 +3,7 @@ package vmtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -81,7 +82,10 @@ type run struct {
 
 // run carries out an order in a clone of its own.
 func (o order) run(ctx context.Context, template *vm.Template, log io.Writer, profile string) (int, error) {
-	payload, err := o.payload()
+	if err := ctx.Err(); err != nil {
+		return 0, err // no clone is started to be killed
+	}
+	payload, err := json.Marshal(o)
 	if err != nil {
 		return 1, err
 	}

@@ -3,7 +3,6 @@ package vmtest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -115,23 +114,18 @@ func (o *orders) rewrite() (order, error) {
 // with is an order with other values of some of testing's flags.
 func (o order) with(pairs ...string) order {
 	var args []string
+	given := map[string]bool{}
 	for i := 0; i < len(pairs); i += 2 {
-		args = append(args, "-test."+pairs[i]+"="+pairs[i+1])
+		flag := "-test." + pairs[i]
+		args, given[flag] = append(args, flag+"="+pairs[i+1]), true
 	}
 	for _, arg := range o.Args {
-		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-test."), "=")
-		given := false
-		for i := 0; i < len(pairs); i += 2 {
-			given = given || pairs[i] == name
-		}
-		if !given {
+		if flag, _, _ := strings.Cut(arg, "="); !given[flag] {
 			args = append(args, arg)
 		}
 	}
 	return order{Args: args, Env: o.Env}
 }
-
-func (o order) payload() ([]byte, error) { return json.Marshal(o) }
 
 // tests are the names of the tests and examples that match a pattern and are not to be skipped, as the
 // binary itself lists them.
