@@ -50,15 +50,8 @@ func wide(t testing.TB) *campaign.Plan { return judgetest.Plan(t, judgetest.Many
 type instant struct{}
 
 func (instant) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
-	e := judgetest.Show(arm, seed)
-	r := &result.Record{
-		Schema: 1, Run: e.Run, Digest: e.Run, Seed: seed, Valid: true, Provenance: result.Provenance{Kernel: e.Kernel},
-		Scenario: result.Scenario{Name: arm.Scenario.Name, Hash: arm.Hash, Canonical: []byte("{}")},
-		Metrics:  map[string]result.Metric{}, Counters: map[string]map[string]int64{"web": {}, "client": {}},
-	}
-	for _, v := range e.Values {
-		r.Metrics[v.Name] = result.Metric{Value: v.Value}
-	}
+	r := judgetest.Record(arm, seed)
+	r.Counters = map[string]map[string]int64{"web": {}, "client": {}}
 	random := rand.New(rand.NewPCG(seed, 7))
 	for i := range 200 {
 		r.Counters["web"]["TcpExt.Some"+strconv.Itoa(i)] = random.Int64N(1e6) + 1

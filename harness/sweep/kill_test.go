@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/archive/archivetest"
 )
 
 // killedIn says to this program, when TestKilled starts it again, in which directory it sweeps.
@@ -105,16 +106,8 @@ func size(path string) int64 {
 
 // lines of the file of records, sorted, read as anybody would who has no index.
 func lines(t *testing.T, dir string) []string {
-	f, err := os.Open(filepath.Join(dir, "records.zst"))
+	list, err := archivetest.Lines(dir)
 	require.NoError(t, err)
-	defer f.Close()
-	dec, err := zstd.NewReader(f)
-	require.NoError(t, err)
-	defer dec.Close()
-	var b strings.Builder
-	_, err = dec.WriteTo(&b)
-	require.NoError(t, err)
-	list := strings.Split(strings.TrimSpace(b.String()), "\n")
 	slices.Sort(list)
 	return list
 }

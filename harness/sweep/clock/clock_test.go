@@ -3,17 +3,15 @@ package clock
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/archive/archivetest"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge/judgetest"
 	"github.com/ruleout/ruleout/harness/result"
@@ -37,19 +35,11 @@ type runner struct {
 
 func (r *runner) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
 	time.Sleep(each)
-	e := judgetest.Show(arm, seed)
-	record := &result.Record{
-		Schema: 1, Run: e.Run, Digest: e.Run, Seed: seed, Valid: true, Provenance: result.Provenance{Kernel: e.Kernel},
-		Scenario: result.Scenario{Name: arm.Scenario.Name, Hash: arm.Hash, Canonical: []byte("{}")}, Metrics: map[string]result.Metric{},
-	}
-	for _, v := range e.Values {
-		record.Metrics[v.Name] = result.Metric{Value: v.Value}
-	}
 	if len(r.steps) > 0 {
 		set(r.t, r.steps[r.made%len(r.steps)])
 	}
 	r.made++
-	return record, nil
+	return judgetest.Record(arm, seed), nil
 }
 
 // set sets the guest's clock by so much, and checks that it went there.
@@ -85,16 +75,9 @@ func swept(t *testing.T, budget time.Duration, steps ...time.Duration) (*sweep.R
 	require.Equal(t, made.made, r.Made)
 	require.Greater(t, r.Made, 0)
 	require.NoError(t, a.Close())
-	f, err := os.Open(filepath.Join(dir, "records.zst"))
+	lines, err := archivetest.Lines(dir)
 	require.NoError(t, err)
-	defer f.Close()
-	dec, err := zstd.NewReader(f)
-	require.NoError(t, err)
-	defer dec.Close()
-	var lines strings.Builder
-	_, err = dec.WriteTo(&lines)
-	require.NoError(t, err)
-	return r, strings.Split(strings.TrimSuffix(lines.String(), "\n"), "\n")
+	return r, lines
 }
 
 // hours are longer than any sweep of these tests, back and forth.
