@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -173,12 +172,8 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	_ = cmd.Wait()
 }
 
-// startAndMatch starts a command and returns when what it has written to standard error
-// matches. The function returns all of it.
-func startAndMatch(ts *testscript.TestScript, pattern string, args []string) (*exec.Cmd, func() string) {
-	re, err := regexp.Compile(pattern)
-	ts.Check(err)
-	// The command's directory and environment are the script's, which exec.LookPath knows nothing of.
+// scriptCommand is a command in the script's directory and environment, which exec.LookPath knows nothing of.
+func scriptCommand(ts *testscript.TestScript, args []string) *exec.Cmd {
 	path := args[0]
 	if path == "ruleout" {
 		path = filepath.Join(ts.Getenv("BIN"), "ruleout")
@@ -190,6 +185,15 @@ func startAndMatch(ts *testscript.TestScript, pattern string, args []string) (*e
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
+	return cmd
+}
+
+// startAndMatch starts a command and returns when what it has written to standard error
+// matches. The function returns all of it.
+func startAndMatch(ts *testscript.TestScript, pattern string, args []string) (*exec.Cmd, func() string) {
+	re, err := regexp.Compile(pattern)
+	ts.Check(err)
+	cmd := scriptCommand(ts, args)
 	r, w, err := os.Pipe()
 	ts.Check(err)
 	cmd.Stderr = w
@@ -239,21 +243,20 @@ func nothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: nothing-left")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for left := orphans(ts); len(left) > 0; left = orphans(ts) {
-		// A process that was told to die is given the time to.
-		if ctx.Err() != nil {
-			ts.Fatalf("processes left: %s", strings.Join(left, "; "))
+	// A process that was told to die is given the time to. So is another script's program that publishes or removes
+	// a machine: its directory has no lock for a moment.
+	awaitNone(ts, "processes left:", 10*time.Second, func() []string { return orphans(ts) })
+	awaitNone(ts, "files left:", 10*time.Second, func() []string { return filesLeft(ts) })
+}
+
+// awaitNone waits until nothing is left, and no longer than within.
+func awaitNone(ts *testscript.TestScript, what string, within time.Duration, left func() []string) {
+	deadline := time.Now().Add(within)
+	for list := left(); len(list) > 0; list = left() {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s %s", what, strings.Join(list, "; "))
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	// So is another script's program that publishes or removes a machine: its directory has no lock for a moment.
-	for files := filesLeft(ts); len(files) > 0; files = filesLeft(ts) {
-		if ctx.Err() != nil {
-			ts.Fatalf("files left: %s", strings.Join(files, " "))
-		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 }
 

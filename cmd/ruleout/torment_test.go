@@ -14,10 +14,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/archive/archivetest"
 )
 
 // killsOfATest is how often torment kills unless RULEOUT_KILLS says otherwise.
@@ -134,12 +134,8 @@ func (t *tormented) next() {
 }
 
 func (t *tormented) command(cache string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(t.ts.Getenv("BIN"), "ruleout"), args...)
-	cmd.Dir = t.ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "RULEOUT_QEMU"} {
-		cmd.Env = append(cmd.Env, name+"="+t.ts.Getenv(name))
-	}
-	cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+cache)
+	cmd := scriptCommand(t.ts, append([]string{"ruleout"}, args...))
+	cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+cache) // the last one counts
 	return cmd
 }
 
@@ -183,13 +179,7 @@ func (t *tormented) sweep(m stroke) bool {
 // alone checks that the machines of a sweep died with it, without being told. Namespaces and locks belong to processes: where no process is left, none
 // of them is.
 func (t *tormented) alone(group int, when string) {
-	deadline := time.Now().Add(patience)
-	for left := living(t.ts, group); len(left) > 0; left = living(t.ts, group) {
-		if time.Now().After(deadline) {
-			t.ts.Fatalf("killed while %s, it left %s", when, strings.Join(left, "; "))
-		}
-		time.Sleep(time.Millisecond)
-	}
+	awaitNone(t.ts, "killed while "+when+", it left", patience, func() []string { return living(t.ts, group) })
 }
 
 // living lists the processes of a group, but for those that only wait to be reaped.
@@ -278,16 +268,10 @@ func digests(ts *testscript.TestScript, dir string) map[string]string {
 		}
 		return nil
 	}))
-	b, err := os.ReadFile(filepath.Join(dir, "records.zst"))
+	lines, err := archivetest.Lines(dir)
 	ts.Check(err)
-	dec, err := zstd.NewReader(bytes.NewReader(b))
-	ts.Check(err)
-	defer dec.Close()
-	var text bytes.Buffer
-	_, err = dec.WriteTo(&text)
-	ts.Check(err)
-	if lines := bytes.Count(text.Bytes(), []byte("\n")); lines != n || len(runs) != n {
-		ts.Fatalf("%s has %d lines, and %d entries of %d runs in its index", dir, lines, n, len(runs))
+	if len(lines) != n || len(runs) != n {
+		ts.Fatalf("%s has %d lines, and %d entries of %d runs in its index", dir, len(lines), n, len(runs))
 	}
 	return runs
 }
