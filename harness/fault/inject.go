@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -31,17 +29,14 @@ type injector struct {
 	table *ebpf.Map
 	doors [2]*door // by the side of the link from which packets come
 
-	// stop ends the injector, once it is armed; what is planned for later is not done.
-	stop func() error
-	done chan struct{}
-	// What it did; to be read once done is closed.
+	actor *actor // once it is armed
+	// What it did; to be read once the actor is stopped.
 	rounds          int
 	late            time.Duration // the most, of the first segment of a round
 	matched, chosen int64
 	sent            [2]int64 // by side
 	forged          []result.Forged
 	trouble         []string
-	failed          error
 }
 
 // mostForged is how many different forged segments a receipt lists.
@@ -93,25 +88,9 @@ func (d *door) send(frame []byte) error {
 func (d *door) Close() error { return unix.Close(d.fd) }
 
 // arm sets the alarm for all times to come. start is that of the measured window, on CLOCK_MONOTONIC.
-func (in *injector) arm(start int64) error {
-	a, err := newAlarm()
-	if err != nil {
-		return err
-	}
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) // see outage.begin
-	in.done = make(chan struct{})
-	go func() {
-		defer close(in.done)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		in.failed = in.act(a, start)
-	}()
-	in.stop = sync.OnceValue(func() error {
-		err := a.cancel()
-		<-in.done
-		return errors.Join(err, a.Close(), in.failed)
-	})
-	return nil
+func (in *injector) arm(start int64) (err error) {
+	in.actor, err = newActor(func(a *alarm) error { return in.act(a, start) })
+	return err
 }
 
 // act injects at all times to come, until the alarm is cancelled.

@@ -3,10 +3,14 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
+
+// latest is how late forged segments may go out.
+const latest = 5 * time.Millisecond
 
 // prepareInjectors makes the injectors of a scenario, without their doors.
 func (w *Wires) prepareInjectors(s *scenario.Scenario) error {
@@ -28,10 +32,10 @@ func (w *Wires) prepareInjectors(s *scenario.Scenario) error {
 func (w *Wires) stopInjectors() error {
 	var errs []error
 	for _, in := range w.injectors {
-		if in == nil || in.stop == nil {
+		if in == nil || in.actor == nil {
 			continue
 		}
-		if err := in.stop(); err != nil {
+		if err := in.actor.stop(); err != nil {
 			errs = append(errs, fmt.Errorf("fault %s: %w", in.fault.Name, err))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"sync"
 	"time"
 
@@ -33,69 +32,47 @@ type outage struct {
 	err   error
 	// before are the carrier losses of both ends' devices before the first time.
 	before [2]int64
-	stop   func()
+	actor  *actor // once it has begun
 }
 
-// latest is how late an actor may be: a run whose link goes down later than that is not the one that was asked for.
-const latest = 5 * time.Millisecond
+// slowest is how late a link may have gone down, or up: a run in which it took longer is not the one that was asked for. The actor
+// wakes within some 0.1 ms, and each of the two devices takes some 0.2 ms, but if a packet is just due in a device's qdisc (
+// __QDISC_STATE_SCHED), the kernel sleeps before it closes the device: for one timer tick, which takes up to two, 8 ms at 250 Hz
+// (dev_deactivate_many in net/sched/sch_generic.c). What is sent on the device meanwhile is lost already.
+const slowest = 20 * time.Millisecond
 
-// begin starts the actor. It is a thread of its own that waits for absolute times; start is that of the
-// measured window in ns of CLOCK_MONOTONIC.
+// begin starts the actor; start is the beginning of the measured window in ns of CLOCK_MONOTONIC.
 func (o *outage) begin(l *topology.Link, f *scenario.Fault, start int64) (err error) {
 	for side := range 2 {
 		if o.before[side], err = carrierLosses(l.Ends[side]); err != nil {
 			return err
 		}
 	}
-	a, err := newAlarm()
-	if err != nil {
-		return err
-	}
-	// A thread that comes back from waiting needs one of the Go scheduler's places to go on. If the only
-	// one belongs to a thread that has gone to wait meanwhile, it takes up to 10 ms until that is found out.
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		o.act(a, l, f, start)
-	}()
-	o.stop = sync.OnceFunc(func() {
-		o.fail(a.cancel())
-		<-done
-		o.fail(a.Close())
-	})
-	return nil
+	o.actor, err = newActor(func(a *alarm) error { return o.act(a, l, f, start) })
+	return err
 }
 
 // act takes the link down and up again until it is stopped.
-func (o *outage) act(a *alarm, l *topology.Link, f *scenario.Fault, start int64) {
+func (o *outage) act(a *alarm, l *topology.Link, f *scenario.Fault, start int64) error {
 	for n := 0; f.Times == 0 || n < f.Times; n++ {
 		if n > 0 && f.Every == 0 {
-			return
+			return nil
 		}
 		from := start + int64(f.At) + int64(n)*int64(f.Every)
-		if !o.await(a, from) {
-			return
+		if rang, err := a.await(from); err != nil || !rang {
+			return err
 		}
 		o.set(l, false, from)
 		if f.For == 0 {
-			return
+			return nil
 		}
 		until := from + int64(f.For)
-		if !o.await(a, until) {
-			return
+		if rang, err := a.await(until); err != nil || !rang {
+			return err
 		}
 		o.set(l, true, until)
 	}
-}
-
-// await waits for a time; it returns false if the actor is to end.
-func (o *outage) await(a *alarm, at int64) bool {
-	rang, err := a.await(at)
-	o.fail(err)
-	return rang && err == nil
+	return nil
 }
 
 // set brings both of the wire's devices up or down; at is when that was due.
@@ -220,8 +197,8 @@ func (w *Wires) outageReceipt(o *outage, s snapshot) (r result.Receipt, because 
 	if seen != [2]int64{r.Chosen, r.Chosen} {
 		say("the link was taken down %d times; %s lost its carrier %d times, %s %d times", r.Chosen, l.Ends[0].Node.Name, seen[0], l.Ends[1].Node.Name, seen[1])
 	}
-	if late > latest {
-		say("the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), latest)
+	if late > slowest {
+		say("the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), slowest)
 	}
 	if r.Out > r.In {
 		say("%d packets too many behind it", r.Out-r.In)
@@ -238,9 +215,8 @@ func (w *Wires) stopOutages() (err error) {
 		return err
 	}
 	for _, o := range w.outages {
-		if o.stop != nil {
-			o.stop()
-			runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - 1)
+		if o.actor != nil {
+			o.fail(o.actor.stop())
 		}
 	}
 	w.stopped, err = monotonic()

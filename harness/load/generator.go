@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/agent"
+	"github.com/ruleout/ruleout/harness/precedence"
 	"github.com/ruleout/ruleout/harness/socket"
 )
 
@@ -48,24 +49,14 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	go func() {
 		runtime.LockOSThread()
 		agent.NameThread("load")
-		takePrecedence()
+		// The generator stands for another computer than the server's, whose busy workers must not keep it from its plan.
+		precedence.Take(precedence.Load)
 		done <- g.loop(ctx)
 	}()
 	if err := <-done; err != nil {
 		return nil, err
 	}
 	return g.record.finish(g.now(), g.inFlight), nil
-}
-
-// precedence is above that of the recorder (1): a sample that is taken some microseconds later
-// is as good, a request that leaves later is not.
-const precedence = 2
-
-// takePrecedence puts the calling thread ahead of all ordinary ones (SCHED_FIFO). The generator stands for another computer
-// than the server's, whose busy workers must not keep it from its plan. Where the kernel refuses, how late
-// it was will tell.
-func takePrecedence() {
-	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: precedence}, 0)
 }
 
 // descriptors for which there is room from the start; beyond, the table grows in steps.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/precedence"
 )
 
 // beat is how often load averages are damped and slow changes looked for. The kernel's is LOAD_FREQ, 5 s and one tick (include/linux/sched/loadavg.h).
@@ -80,7 +82,7 @@ func (r *recorder) run() error {
 	runtime.LockOSThread()
 	begun := sync.OnceFunc(func() { close(r.began) })
 	defer begun()
-	r.hurry(true)
+	precedence.Take(precedence.Sample)
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	if err != nil {
 		return fmt.Errorf("create timer: %w", err)
@@ -315,8 +317,8 @@ func (r *recorder) looks(s *sample) error {
 // glance looks for what only counts towards greatest values, without any hurry: nothing of it
 // changes fast, and walking the table of connections should not keep nodes from the CPU.
 func (r *recorder) glance() error {
-	r.hurry(false)
-	defer r.hurry(true)
+	precedence.Drop()
+	defer precedence.Take(precedence.Sample)
 	for _, n := range r.nodes {
 		s, err := n.diag.count(1<<tcpListen | 1<<tcpSynRecv)
 		if err != nil {
@@ -331,16 +333,6 @@ func (r *recorder) glance() error {
 		n.sockets[inTimeWait].max = max(n.sockets[inTimeWait].max, timeWait(text))
 	}
 	return nil
-}
-
-// hurry gives this thread a real-time priority, where it may have one, so that it reads when it
-// should and not when busy nodes let it. Without, Result.Late tells how late it was.
-func (r *recorder) hurry(on bool) {
-	a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
-	if on {
-		a.Policy, a.Priority = unix.SCHED_FIFO, 1
-	}
-	_ = unix.SchedSetAttr(0, &a, 0)
 }
 
 // look reads what is not exact to the instant.
