@@ -10,6 +10,7 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/soak"
 )
 
@@ -105,7 +106,8 @@ func (c *soakCmd) soak(ctx context.Context, u *ui, runner soak.Runner, file stri
 			u.note("kept %s", path)
 		}
 	}
-	return soak.Run(ctx, runner, soak.Options{Scenario: s, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
+	r, err := soak.Run(ctx, runner, soak.Options{Scenario: s, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
+	return r, scenario.Locate(err, file, c.Set)
 }
 
 func printSoak(u *ui, results []*soak.Result) error {

@@ -117,6 +117,9 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	u.note("%s kept in %s: ruleout verdict %s judges again", quantity.Plural(int64(a.Len()), "record"), shorten(c.Out), quote(shorten(c.Out)))
+	if len(r.Refusals) > 0 {
+		return tellRefusals(u, plan, r.Refusals)
+	}
 	switch {
 	case len(r.Breaks) > 0:
 		return status(problem.Invalid)
@@ -124,6 +127,19 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		return status(1)
 	}
 	return nil
+}
+
+// tellRefusals tells what kernels refuse, each place once.
+func tellRefusals(u *ui, plan *campaign.Plan, refusals []sweep.Break) error {
+	told, code := map[string]bool{}, 0
+	for _, r := range refusals {
+		err := plan.Locate(r.Err, &plan.Arms[r.Arm])
+		if text := err.Error(); !told[text] {
+			told[text] = true
+			code = max(code, u.tell(err))
+		}
+	}
+	return status(code)
 }
 
 // loadCampaign reads a campaign and what it is made of.

@@ -153,6 +153,11 @@ func (u *ui) fail(ctx context.Context, err error) int {
 	case errors.As(err, &told):
 		return int(told)
 	}
+	return u.tell(err)
+}
+
+// tell tells an error, and returns the exit status for it.
+func (u *ui) tell(err error) int {
 	code, hint := int(problem.KindOf(err)), problem.HintOf(err)
 	var list *document.Errors
 	if errors.As(err, &list) {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/compare"
 	"github.com/ruleout/ruleout/harness/document"
@@ -76,12 +74,7 @@ func (c *validateCmd) Run(u *ui) error {
 		one, err := c.check(file)
 		if err != nil {
 			bad++
-			var list *document.Errors
-			if errors.As(err, &list) {
-				u.mistakes(list, int(problem.Usage))
-			} else {
-				u.error(err.Error(), problem.HintOf(err), int(problem.KindOf(err)), nil)
-			}
+			u.tell(err)
 			continue
 		}
 		good = append(good, one)

@@ -66,7 +66,7 @@ func (e *expansion) arm(path string, s settings, kernel string, priority int) in
 	if !ok {
 		i = len(e.plan.Arms)
 		e.arms[key] = i
-		e.plan.Arms = append(e.plan.Arms, Arm{Scenario: sc, Hash: hash, Kernel: kernel, Set: s.asMap(), Priority: priority})
+		e.plan.Arms = append(e.plan.Arms, Arm{Scenario: sc, Hash: hash, Kernel: kernel, Set: s.asMap(), Priority: priority, at: path})
 	}
 	e.plan.Arms[i].Priority = max(e.plan.Arms[i].Priority, priority)
 	return i

@@ -64,7 +64,11 @@ func Parse(name string, data []byte, set []string, open func(name string) (file 
 	}
 	v.file, v.text = file, text
 	p := v.expand()
-	return p, d.Err()
+	if err := d.Err(); err != nil {
+		return nil, err
+	}
+	p.origin = origin{name, data, set}
+	return p, nil
 }
 
 // validation checks a campaign and expands it.
@@ -294,6 +298,15 @@ func (v *validation) settingAt(path, name, value string, ofName bool) string {
 	}
 	if _, err := expect.Parse(v.file, v.text, settings(nil).with(v.Set).with(map[string]string{name: value})); err == nil {
 		return ""
+	}
+	return v.written(path, name, value, ofName)
+}
+
+// written finds where the campaign sets name to value: among the settings at path, in a factor, or among those of all arms. It is empty
+// if it is nowhere.
+func (v *validation) written(path, name, value string, ofName bool) string {
+	if at := document.Join(path, name); v.Written(at) {
+		return at
 	}
 	for i := range v.Factors {
 		f, factor := &v.Factors[i], fmt.Sprintf("factors[%d]", i)

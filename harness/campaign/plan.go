@@ -24,6 +24,8 @@ type Plan struct {
 	Cases []Case
 	// Controls are the effects that must be seen, each once for a context, metric and margin.
 	Controls []Case
+
+	origin origin
 }
 
 // Arm is a scenario on a kernel; with a seed, it is a run.
@@ -35,6 +37,8 @@ type Arm struct {
 	Set map[string]string
 	// Priority is that of the most important case which needs it.
 	Priority int
+	// at is the path of the settings in the campaign that asked for it first.
+	at string
 }
 
 // Context is one value of each factor.

@@ -119,7 +119,7 @@ func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, jobs in
 	made := 0
 	for _, list := range samples(p, 2*jobs) {
 		progress(fmt.Sprintf("measuring run times of %s", quantity.Plural(int64(len(list)), "arm")))
-		measured, err := together(ctx, runner, list, uint64(p.Campaign.Seeds.First), jobs)
+		measured, err := together(ctx, p, runner, list, jobs)
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +166,7 @@ func samples(p *campaign.Plan, most int) [][]*campaign.Arm {
 type measurement struct{ first, run float64 }
 
 // together measures arms, so many at a time.
-func together(ctx context.Context, runner sweep.Runner, list []*campaign.Arm, seed uint64, jobs int) ([]measurement, error) {
+func together(ctx context.Context, p *campaign.Plan, runner sweep.Runner, list []*campaign.Arm, jobs int) ([]measurement, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	out := make([]measurement, len(list))
@@ -180,8 +180,8 @@ func together(ctx context.Context, runner sweep.Runner, list []*campaign.Arm, se
 		wg.Go(func() {
 			for i := range next {
 				var err error
-				if out[i], err = measure(ctx, runner, list[i], seed); err != nil {
-					cancel(err)
+				if out[i], err = measure(ctx, runner, list[i], uint64(p.Campaign.Seeds.First)); err != nil {
+					cancel(p.Locate(err, list[i]))
 					return
 				}
 			}

@@ -119,6 +119,13 @@ func (b *Bench) Break(arm int, seed uint64) {
 	}
 }
 
+// Refuse notes that no further run of an arm can be made.
+func (b *Bench) Refuse(arm int) {
+	for _, seed := range b.plan.Seeds() {
+		b.Break(arm, seed)
+	}
+}
+
 func (b *Bench) seed(seed uint64) (int, bool) {
 	first := uint64(b.plan.Campaign.Seeds.First)
 	return int(seed - first), seed >= first && seed < first+uint64(b.seeds)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge"
+	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
@@ -60,6 +63,9 @@ type Result struct {
 	OverBudget bool
 	// Breaks are the runs that broke twice, with their last errors.
 	Breaks []Break
+	// Refusals are arms of which no run can be made, each with the first seed and the error: the kernel refuses a value of the scenario
+	// (the error has a place, see [problem.PlaceOf]), and would at every seed.
+	Refusals []Break
 }
 
 // Break is a run that could not be made.
@@ -83,6 +89,7 @@ type sweep struct {
 	began   time.Time
 	breaks  []Break
 	row     int // breaks in a row
+	refused map[int]Break
 	running []string
 	made    int
 	kept    int
@@ -101,7 +108,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sweep{Options: o, bench: b, flying: map[flight]bool{}, began: time.Now(), running: make([]string, max(o.Workers, 1))}
+	s := &sweep{Options: o, bench: b, flying: map[flight]bool{}, refused: map[int]Break{}, began: time.Now(), running: make([]string, max(o.Workers, 1))}
 	s.idle = sync.NewCond(&s.mu)
 	if o.Shards > 1 {
 		b.Only(s.mine())
@@ -126,6 +133,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &Result{State: s.state(), Bench: b, OverBudget: s.over, Breaks: s.breaks}
+	for _, arm := range slices.Sorted(maps.Keys(s.refused)) {
+		r.Refusals = append(r.Refusals, s.refused[arm])
+	}
 	if ctx.Err() != nil {
 		return r, context.Cause(ctx)
 	}
@@ -175,7 +185,7 @@ func (s *sweep) work(ctx context.Context, worker int) error {
 			return nil
 		}
 		for i, seed := range n.Seeds {
-			if ctx.Err() != nil || s.spent() {
+			if ctx.Err() != nil || s.spent() || s.isRefused(n.Arm) {
 				s.giveBack(n.Arm, n.Seeds[i:])
 				break
 			}
@@ -280,12 +290,15 @@ func (s *sweep) spent() bool {
 func (s *sweep) run(ctx context.Context, arm int, seed uint64) error {
 	a := &s.Plan.Arms[arm]
 	record, err := s.Runner.Run(ctx, a, seed)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && problem.PlaceOf(err) == "" {
 		record, err = s.Runner.Run(ctx, a, seed)
 	}
 	switch { // a record that is there is kept, whatever else
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
+	case problem.PlaceOf(err) != "":
+		s.refuse(arm, seed, err)
+		return nil
 	case err != nil:
 		return s.broke(arm, seed, err)
 	}
@@ -314,6 +327,25 @@ func (s *sweep) broke(arm int, seed uint64, err error) error {
 	s.bench.Break(arm, seed)
 	s.tell()
 	return nil
+}
+
+// refuse notes that no run of an arm can be made.
+func (s *sweep) refuse(arm int, seed uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, again := s.refused[arm]; !again {
+		s.refused[arm] = Break{arm, seed, err}
+	}
+	delete(s.flying, flight{arm, seed})
+	s.bench.Refuse(arm)
+	s.tell()
+}
+
+func (s *sweep) isRefused(arm int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, refused := s.refused[arm]
+	return refused
 }
 
 // name says which arm it is.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,9 @@ import (
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/verdict"
 )
 
 func TestMain(m *testing.M) {
@@ -58,11 +61,18 @@ type fake struct {
 	fail  func(seed uint64, attempt int64) error
 	tries sync.Map
 	after func(n int64)
+
+	refuse   map[*campaign.Arm]error
+	refusals atomic.Int64
 }
 
 func (f *fake) Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	if err := f.refuse[arm]; err != nil {
+		f.refusals.Add(1)
+		return nil, err
 	}
 	id := result.Sum(fmt.Appendf(nil, "%s %s %d", arm.Hash, arm.Kernel, seed))
 	if f.fail != nil {
@@ -206,6 +216,33 @@ func TestARunThatBreaks(t *testing.T) {
 	require.ErrorContains(t, err, "no QEMU")
 	require.Zero(t, r.Made)
 	require.NoError(t, b.Close())
+}
+
+// What a kernel refuses it refuses at every seed: the arm is given up at once, and the others go on.
+func TestARunThatIsRefused(t *testing.T) {
+	p := newPlan(t)
+	dir := t.TempDir()
+	a := open(t, dir)
+	refused := p.Cases[0].Treated
+	said := &problem.Error{Kind: problem.Usage, Err: errors.New("invalid argument"), Place: "links.client-web.delay"}
+	f := &fake{plan: p, refuse: map[*campaign.Arm]error{&p.Arms[refused]: fmt.Errorf("build network: %w", said)}}
+	r, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: f, Kernels: kernels, Workers: 3})
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+	require.Empty(t, r.Breaks)
+	require.Len(t, r.Refusals, 1)
+	require.Equal(t, refused, r.Refusals[0].Arm)
+	require.ErrorIs(t, r.Refusals[0].Err, said)
+	require.LessOrEqual(t, f.refusals.Load(), int64(3), "once for each worker that shared the arm")
+	require.Equal(t, len(p.Cases), r.Decided)
+	require.Zero(t, r.Remaining)
+	for _, v := range r.Bench.Verdicts(true) {
+		if slices.Contains(v.Case.Arms(), refused) {
+			require.Equal(t, verdict.Invalid, v.Outcome, v.Entry)
+		} else {
+			require.NotEqual(t, verdict.Invalid, v.Outcome, v.Entry)
+		}
+	}
 }
 
 func TestBudget(t *testing.T) {
