@@ -17,10 +17,12 @@ KERNELS   ?= $(foreach s,$(SERIES),$(firstword $(subst =, ,$(s))))
 # is set up for none that does.
 SERIES    ?= 5.10=bullseye-security,bullseye 6.1=bookworm-security,bookworm 6.12=bookworm-backports,trixie 7=sid,forky
 
-# The program is also the guest's first process, so it has to be static; and two
-# clones of the repository have to build the same bytes, whatever their paths.
+# The program is also the guest's first process, so it has to be static; and two clones of the
+# repository have to build the same bytes, whatever their paths. That goes for the programs of tests too: they run
+# in guests, and what passes in one clone then passes in all.
 export CGO_ENABLED := 0
-GOBUILD := go build -trimpath -buildvcs=false -ldflags='-s -w'
+export GOFLAGS := -trimpath $(GOFLAGS)
+GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
