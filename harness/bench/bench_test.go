@@ -52,6 +52,17 @@ func TestQuantile(t *testing.T) {
 	require.EqualValues(t, 5, quantile(times, 1))
 }
 
+// One seed that goes another way moves the mean by its part, and is seen in the range.
+func TestRecordedTakesTheMeanOfSeeds(t *testing.T) {
+	off := []map[string]float64{{"web": 0.2, "db": 0.1}, {"web": 0.4, "db": 0.1}}
+	on := []map[string]float64{{"web": 0.202, "db": 0.101}, {"web": 0.392, "db": 0.103}}
+	figures := recorded("x", on, off)
+	require.InDelta(t, 0, figures[0].Value, 1e-9, "1 % up and 1 % down")
+	require.Contains(t, figures[0].Note, "mean of 2 seeds, -1.00 to +1.00; x: 40.000 % of a CPU")
+	require.InDelta(t, 0.5, figures[1].Value, 1e-9)
+	require.Contains(t, figures[1].Note, "-2.00 to +1.00; web: 30.000 % without")
+}
+
 func TestPeakMemoryIsThatOfAGoProcess(t *testing.T) {
 	peak, err := peakMemory()
 	require.NoError(t, err)
