@@ -93,10 +93,11 @@ func (d *Document) structure(n *yaml.Node, v reflect.Value, path string) {
 		d.fail(path, n, fmt.Sprintf("%s is a mapping, not %s", d.last(path), kind(n)), hint)
 		return
 	}
+	meant := map[string]bool{} // by misspelt keys: one mistake, not a missing key besides
 	seen := d.pairs(n, path, func(key string, kn, vn *yaml.Node) {
 		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == key })
 		if i < 0 {
-			d.unknownKey(path, key, kn, fields)
+			meant[d.unknownKey(path, key, kn, fields)] = true
 			return
 		}
 		f := fields[i]
@@ -105,6 +106,8 @@ func (d *Document) structure(n *yaml.Node, v reflect.Value, path string) {
 	for _, f := range fields {
 		switch {
 		case seen[f.Name]:
+		case f.Required && meant[f.Name]:
+			d.bad[Join(path, f.Name)] = true
 		case f.Required:
 			at := n
 			if key := d.keys[path]; key != nil && path != "" {
@@ -143,23 +146,24 @@ func (d *Document) pairs(n *yaml.Node, path string, f func(key string, kn, vn *y
 	return seen
 }
 
-// unknownKey reports a key that does not exist, and what was perhaps meant.
-func (d *Document) unknownKey(path, key string, at *yaml.Node, fields []Field) {
+// unknownKey reports a key that does not exist, and returns the one that was perhaps meant, or an empty string.
+func (d *Document) unknownKey(path, key string, at *yaml.Node, fields []Field) (near string) {
 	if d.errs.full() { // looking for the nearest name takes time, and nobody would see it
 		d.errs.More++
-		return
+		return ""
 	}
-	msg, hint := unknownKey(key, fields)
+	msg, hint, near := unknownKey(key, fields)
 	d.fail(Join(path, key), at, msg, hint)
+	return near
 }
 
-func unknownKey(key string, fields []Field) (msg, hint string) {
+func unknownKey(key string, fields []Field) (msg, hint, near string) {
 	valid := names(fields)
 	hint = "valid keys: " + strings.Join(valid, ", ")
-	if near := spelling.Nearest(key, valid); near != "" {
+	if near = spelling.Nearest(key, valid); near != "" {
 		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 	}
-	return fmt.Sprintf("unknown key %s", unit.Quote(key)), hint
+	return fmt.Sprintf("unknown key %s", unit.Quote(key)), hint, near
 }
 
 // mapping decodes a mapping with free keys: nodes and sysctls.

@@ -148,7 +148,7 @@ func (e *edit) walk(n *yaml.Node, t reflect.Type, steps []step, v *yaml.Node) *E
 			}
 		}
 		if next == nil {
-			msg, hint := unknownKey(s.name, fields)
+			msg, hint, _ := unknownKey(s.name, fields)
 			return e.failStep(s, msg, hint)
 		}
 		if n.Kind == yaml.ScalarNode && slices.Contains(shorthands(t), n.Value) {

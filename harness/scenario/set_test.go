@@ -138,11 +138,7 @@ func TestSetRefuses(t *testing.T) {
       about=*x
             ^^
    hint: write the value out where it is used`},
-		{"faults=[{name: ä, lnk: [client, edge]}]", `--set faults=[{name: ä, lnk: [client, edge]}]: missing key "link" in item 1 of faults
-      faults=[{name: ä, lnk: [client, edge]}]
-              ^
-   hint: link names two nodes, such as [client, web]
---set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
+		{"faults=[{name: ä, lnk: [client, edge]}]", `--set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
       faults=[{name: ä, lnk: [client, edge]}]
               ^
    hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, rate, overhead, cell, slot, loss, mtu, silent, down, inject
