@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/expect"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // loadScenario reads a scenario and works --set arguments into it.
@@ -34,28 +35,12 @@ func shorten(path string) string {
 }
 
 // writeWhole writes a file that appears whole or not at all.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	place := func(err error) error {
+func writeWhole(path string, write func(io.Writer) error) error {
+	err := whole.Write(path, write)
+	var file *fs.PathError
+	var link *os.LinkError
+	if errors.As(err, &file) || errors.As(err, &link) {
 		return problem.Wrap(problem.Machine, fmt.Errorf("write %s: %w", path, err), "give another place with -o")
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
-	if err != nil {
-		return place(err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	buffered := bufio.NewWriter(f)
-	if err := write(buffered); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(buffered.Flush(), f.Chmod(0o644), f.Close()); err != nil {
-		return place(err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return place(err)
-	}
-	return nil
+	return err
 }

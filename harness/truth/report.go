@@ -4,11 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // Schema is raised when questions or trains change: older reports then count for nothing.
@@ -93,19 +94,8 @@ func Save(dir string, r *Report) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, file+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, file))
-	}
-	if err != nil {
-		return fmt.Errorf("keep the report of a kernel: %w", errors.Join(err, os.Remove(f.Name())))
+	if err := whole.File(filepath.Join(dir, file), append(b, '\n')); err != nil {
+		return fmt.Errorf("keep the report of a kernel: %w", err)
 	}
 	return nil
 }

@@ -2,7 +2,9 @@
 package whole
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -10,12 +12,23 @@ import (
 // File puts data at path, with mode 0644, by way of a file beside it that is renamed when its contents are on the disk: after an error or a power cut what was at
 // path before is still there, and nothing else is. Only a process that is killed may leave the other file, whose name begins with a dot.
 func File(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Write is File for what is written bit by bit. The writer is buffered.
+func Write(path string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".unfinished-*")
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err == nil {
+	buffered := bufio.NewWriter(f)
+	if err = write(buffered); err == nil {
+		err = errors.Join(buffered.Flush(), f.Chmod(0o644), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {

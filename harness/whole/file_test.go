@@ -1,6 +1,8 @@
 package whole
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,4 +30,16 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
+}
+
+func TestWhatFailsToWriteLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	wrong := errors.New("no page")
+	require.ErrorIs(t, Write(filepath.Join(dir, "f"), func(w io.Writer) error {
+		_, err := w.Write([]byte("half a pa"))
+		return errors.Join(err, wrong)
+	}), wrong)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
