@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/truth"
 	"github.com/ruleout/ruleout/harness/vm"
+	"github.com/ruleout/ruleout/harness/vm/guest"
 )
 
 // VMOptions choose the machine. The zero value takes the default kernel and the first QEMU that works.
@@ -42,8 +45,9 @@ type VM struct {
 
 // machine is what a scenario says of the emulated computer.
 type machine struct {
-	memory uint64
-	shift  int
+	memory  uint64
+	shift   int
+	modules string // besides the usual ones, separated by blanks
 }
 
 // OpenVM finds a kernel and a QEMU. The template is made by the first run that needs it.
@@ -97,7 +101,8 @@ func (v *VM) QEMU() vm.QEMU { return v.qemu }
 // Template returns the frozen machine for a scenario, and makes it if it is not
 // in the cache; progress is told of that.
 func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(string)) (*vm.Template, error) {
-	m := machine{memory: uint64(s.Machine.Memory), shift: shift(s.Machine.Speed)}
+	extra := v.modules(s)
+	m := machine{memory: uint64(s.Machine.Memory), shift: shift(s.Machine.Speed), modules: strings.Join(extra, " ")}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if t, ok := v.templates[m]; ok {
@@ -109,7 +114,7 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
 		QEMU: v.qemu, Kernel: v.kernel, Init: self,
-		Memory: m.memory, Shift: m.shift, Files: v.files,
+		Memory: m.memory, Shift: m.shift, Files: v.files, Modules: slices.Concat(guest.DefaultModules, extra),
 	}, progress)
 	if err != nil {
 		return nil, err
@@ -117,6 +122,27 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	v.templates[m] = t
 	return t, nil
 }
+
+// modules are the kernel's modules that a scenario needs besides the usual ones, in alphabetical order: those of the congestion controls that its
+// nodes ask for. What the kernel does not have as a module may be built in; if it is not, the node's sysctl will say so.
+func (v *VM) modules(s *scenario.Scenario) (list []string) {
+	for _, n := range s.Nodes {
+		for key, value := range n.Sysctls {
+			if name, _ := scenario.SysctlName(key); name != congestionControl {
+				continue
+			}
+			if module := "tcp_" + value; v.kernel.HasModule(module) && !slices.Contains(list, module) {
+				list = append(list, module)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// congestionControl names the algorithm of a node's connections. A kernel loads what it lacks by itself (tcp_ca_find_autoload in
+// net/ipv4/tcp_cong.c), with the help of modprobe, which a guest has not.
+const congestionControl = "net.ipv4.tcp_congestion_control"
 
 // shift is QEMU's notion of speed: an instruction takes 2^shift ns.
 func shift(s scenario.Speed) int {

@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"sync"
@@ -98,6 +99,20 @@ func burn() (stop func()) {
 		})
 	}
 	return func() { ended.Store(true); all.Wait() }
+}
+
+// Congestion controls are modules, which a kernel loads by itself with the help of modprobe. A guest has none, and vegas is one of those that the
+// kernel keeps to its first namespace if nobody allows more.
+func TestCongestionControlsAreLoaded(t *testing.T) {
+	v := open(t)
+	const key = "sysctls={net.ipv4.tcp_congestion_control: %s}"
+	r, err := v.Run(t.Context(), backend.Request{Scenario: parse(t, "nodes.web."+fmt.Sprintf(key, "bbr"), "nodes.client."+fmt.Sprintf(key, "vegas")), Seed: 1})
+	require.NoError(t, err)
+	require.True(t, r.Valid, r.InvalidBecause)
+	_, err = v.Run(t.Context(), backend.Request{Scenario: parse(t, "nodes.web."+fmt.Sprintf(key, "vegan")), Seed: 1})
+	require.ErrorContains(t, err, "no such file")
+	require.Equal(t, "there are: reno cubic; others have modules of their own, such as tcp_bbr, if the kernel was built with them", problem.HintOf(err))
+	require.Equal(t, "nodes.web.sysctls.net.ipv4.tcp_congestion_control", problem.PlaceOf(err))
 }
 
 func TestAScenarioThatCannotBePreparedIsToldAsInTheGuest(t *testing.T) {

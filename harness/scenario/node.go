@@ -17,7 +17,8 @@ type Node struct {
 	Role Role `yaml:"role,omitempty" json:"role" default:"host" enum:"host,router"`
 	// Sysctls are set in the node's namespace and read back. Keys are the kernel's
 	// dotted names below net, such as net.ipv4.tcp_sack; values are numbers or strings. One whose key ends
-	// in a question mark is left out on kernels that do not have it.
+	// in a question mark is left out on kernels that do not have it. In a virtual machine, the module of the congestion control
+	// that net.ipv4.tcp_congestion_control names is loaded.
 	Sysctls map[string]string `yaml:"sysctls,omitempty" json:"sysctls,omitempty" most:"1000"`
 	// Service that runs on the node.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`

@@ -260,17 +260,15 @@ func (b *builder) sysctlHint(e *sysctlError) string {
 	if !strings.HasPrefix(e.key, "net.") {
 		return "a node is a network namespace; only settings that start with net. can differ between nodes"
 	}
+	if strings.HasSuffix(e.key, ".tcp_congestion_control") {
+		return congestionHint(e.err)
+	}
 	whole := "it belongs to the whole machine; set it there"
 	if errors.Is(e.err, unix.EACCES) || errors.Is(e.err, unix.EPERM) {
 		return whole
 	}
 	if !errors.Is(e.err, unix.ENOENT) {
 		return ""
-	}
-	if strings.HasSuffix(e.key, ".tcp_congestion_control") {
-		if have, err := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control"); err == nil {
-			return "this kernel has: " + strings.TrimSpace(string(have))
-		}
 	}
 	if st, err := os.Stat(sysctlPath(e.key)); err == nil && st.Mode().IsRegular() {
 		return whole
@@ -292,6 +290,22 @@ func (b *builder) sysctlHint(e *sysctlError) string {
 		}
 	}
 	return "ruleout needs the name as sysctl(8) prints it; some exist only once a kernel module is loaded"
+}
+
+// congestionHint says which congestion controls a node may have.
+func congestionHint(err error) string {
+	which := "tcp_available_congestion_control"
+	if errors.Is(err, unix.EPERM) {
+		which = "tcp_allowed_congestion_control"
+	}
+	have, unread := os.ReadFile("/proc/sys/net/ipv4/" + which)
+	switch {
+	case unread != nil:
+		return ""
+	case errors.Is(err, unix.EPERM):
+		return "nodes may have: " + strings.TrimSpace(string(have)) + "; add it to net.ipv4.tcp_allowed_congestion_control of the machine"
+	}
+	return "there are: " + strings.TrimSpace(string(have)) + "; others have modules of their own, such as tcp_bbr, if the kernel was built with them"
 }
 
 // sysctlNames lists the network's sysctls in the calling thread's namespace.

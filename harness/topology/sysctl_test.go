@@ -115,7 +115,7 @@ func TestSysctlMistakes(t *testing.T) {
 		{
 			what: "an unknown algorithm", key: "net.ipv4.tcp_congestion_control", value: "vegan",
 			want: `node web: sysctl net.ipv4.tcp_congestion_control: set to "vegan": no such file or directory`,
-			hint: "this kernel has: ",
+			hint: "there are: ",
 		},
 		{
 			what: "a value that another one changes", key: "net.ipv4.conf.all.forwarding", value: "0",

@@ -54,10 +54,26 @@ func setUp() error {
 	if err := loadModules(ModuleDir); err != nil {
 		return err
 	}
+	if err := allowCongestionControls(); err != nil {
+		return err
+	}
 	if err := setUpControlGroups("/sys/fs/cgroup"); err != nil {
 		return err
 	}
 	return loopbackUp()
+}
+
+// allowCongestionControls lets all namespaces have each congestion control that is there: without, the kernel keeps most of them
+// to its first one (tcp_set_default_congestion_control in net/ipv4/tcp_cong.c).
+func allowCongestionControls() error {
+	have, err := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
+	if err == nil {
+		err = os.WriteFile("/proc/sys/net/ipv4/tcp_allowed_congestion_control", have, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("allow congestion controls: %w", err)
+	}
+	return nil
 }
 
 func setLimits() error {
