@@ -142,14 +142,16 @@ func (e *Entry) outcome() verdict.Outcome {
 // order of outcomes: what somebody acts on comes first.
 var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive, verdict.Invalid}
 
-// With returns the verdicts of an outcome, placebos apart, the largest effects first.
+// With returns the verdicts of an outcome, placebos apart: those of the highest priority first, and of these the largest effects.
 func (f *Findings) With(o verdict.Outcome) (list []judge.Verdict) {
 	for _, v := range f.Verdicts {
 		if v.Outcome == o && !v.Case.Placebo() {
 			list = append(list, v)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b judge.Verdict) int { return cmp.Compare(size(b), size(a)) })
+	slices.SortStableFunc(list, func(a, b judge.Verdict) int {
+		return cmp.Or(cmp.Compare(b.Case.Priority, a.Case.Priority), cmp.Compare(size(b), size(a)))
+	})
 	return list
 }
 

@@ -13,10 +13,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/findings"
 	"github.com/ruleout/ruleout/harness/golden"
 	"github.com/ruleout/ruleout/harness/judge"
 	"github.com/ruleout/ruleout/harness/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict"
 )
 
 // found is what comes of a campaign, or of the first runs of it.
@@ -101,4 +103,21 @@ func TestJUnit(t *testing.T) {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(m.Run())
+}
+
+// What the campaign calls urgent is told first, however large another effect is.
+func TestWithTellsTheUrgentFirst(t *testing.T) {
+	of := func(name string, priority int, effect float64) judge.Verdict {
+		v := judge.Verdict{Entry: name, Case: &campaign.Case{Treated: 1, Priority: priority}}
+		v.Outcome, v.Seeds = verdict.Confirmed, 20
+		v.Hypothesis.Margin, v.Hypothesis.Scale = 0.2, verdict.Ratio
+		v.Estimate.Value = effect
+		return v
+	}
+	f := &findings.Findings{Verdicts: []judge.Verdict{of("large", 0, 3), of("small", 0, 0.5), of("urgent", 1, 0.3), of("most urgent", 2, 0.4)}}
+	var names []string
+	for _, v := range f.With(verdict.Confirmed) {
+		names = append(names, v.Entry)
+	}
+	require.Equal(t, []string{"most urgent", "urgent", "large", "small"}, names)
 }
