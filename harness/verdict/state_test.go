@@ -181,8 +181,8 @@ func TestEvidenceIsThatOfTheFormulas(t *testing.T) {
 			Down:   {downConfirm, min(downRuleOut, tail(below))},
 			Either: {(upConfirm + downConfirm) / 2, min(upRuleOut, downRuleOut, tail(above+below))},
 		}[direction]
-		if math.IsNaN(want.Confirm) || want.Confirm > 1e200 || want.RuleOut > 1e200 {
-			t.Skip("the formulas overflow, or all differences are equal")
+		if math.IsNaN(want.Confirm) || math.IsNaN(want.RuleOut) || want.Confirm > 1e200 || want.RuleOut > 1e200 {
+			t.Skip("the formulas overflow, or all differences are equal, or so small that nothing is left of their squares")
 		}
 		near := func(want, got float64) {
 			assert.LessOrEqual(t, math.Abs(want-got), 1e-7*want, "want %v, got %v", want, got)
