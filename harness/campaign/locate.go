@@ -38,16 +38,23 @@ func (p *Plan) Locate(err error, a *Arm) error {
 		return err // it was, when the plan was made
 	}
 	v := &validation{Campaign: c, Document: d}
-	at := v.written(a.at, path, value, false)
-	if at == "" { // its name is made of words in braces
-		at = a.at
-	}
-	asker := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(a.at, ".base"), ".cause"), ".relieved")
+	v.FailKey(v.settingOf(a, path, value), err.Error(), problem.HintOf(err))
+	return v.Err()
+}
+
+// settingOf finds where an arm gets a setting from.
+func (v *validation) settingOf(a *Arm, name, value string) string {
+	hypothesis := a.at
 	for _, key := range []string{".base", ".cause", ".relieved"} {
-		if own := document.Join(asker+key, path); v.Written(own) {
-			at = own
+		hypothesis = strings.TrimSuffix(hypothesis, key)
+	}
+	for _, path := range []string{a.at, hypothesis + ".base", hypothesis + ".cause", hypothesis + ".relieved"} {
+		if at := document.Join(path, name); v.Written(at) {
+			return at
 		}
 	}
-	v.FailKey(at, err.Error(), problem.HintOf(err))
-	return v.Err()
+	if at := v.shared(name, value, false); at != "" {
+		return at
+	}
+	return a.at // the name is made of words in braces
 }

@@ -299,15 +299,12 @@ func (v *validation) settingAt(path, name, value string, ofName bool) string {
 	if _, err := expect.Parse(v.file, v.text, settings(nil).with(v.Set).with(map[string]string{name: value})); err == nil {
 		return ""
 	}
-	return v.written(path, name, value, ofName)
+	return v.shared(name, value, ofName)
 }
 
-// written finds where the campaign sets name to value: among the settings at path, in a factor, or among those of all arms. It is empty
-// if it is nowhere.
-func (v *validation) written(path, name, value string, ofName bool) string {
-	if at := document.Join(path, name); v.Written(at) {
-		return at
-	}
+// shared finds where the campaign sets name to value for more than one hypothesis: in a factor, or among the settings of all arms. It is
+// empty if it is nowhere.
+func (v *validation) shared(name, value string, ofName bool) string {
 	for i := range v.Factors {
 		f, factor := &v.Factors[i], fmt.Sprintf("factors[%d]", i)
 		if f.Set == name {

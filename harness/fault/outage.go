@@ -36,9 +36,8 @@ type outage struct {
 }
 
 // slowest is how late a link may have gone down, or up: a run in which it took longer is not the one that was asked for. The actor
-// wakes within some 0.1 ms, and each of the two devices takes some 0.2 ms, but if a packet is just due in a device's qdisc (
-// __QDISC_STATE_SCHED), the kernel sleeps before it closes the device: for one timer tick, which takes up to two, 8 ms at 250 Hz
-// (dev_deactivate_many in net/sched/sch_generic.c). What is sent on the device meanwhile is lost already.
+// wakes within some 0.1 ms, and each of the two devices takes some 0.2 ms, but if a packet is just due in a device's qdisc, the kernel sleeps
+// before it closes the device: for one timer tick, which takes up to two, 8 ms at 250 Hz (dev_deactivate_many in net/sched/sch_generic.c). What is sent on the device meanwhile is lost already.
 const slowest = 20 * time.Millisecond
 
 // begin starts the actor; start is the beginning of the measured window in ns of CLOCK_MONOTONIC.
