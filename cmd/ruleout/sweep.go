@@ -104,23 +104,23 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	if err != nil {
 		if r != nil {
+			_ = tellRefusals(u, plan, r.Refusals) // the error is what ended it
 			u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		}
 		return err
 	}
 	if shards > 1 {
 		u.note("shard %d of %d is done: ruleout results merge --into DIR %s …", shard, shards, quote(shorten(c.Out)))
-		return nil
+		return tellRefusals(u, plan, r.Refusals)
 	}
 	f := findings.Of(plan, r.Bench, !r.OverBudget)
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
 	u.note("%s kept in %s: ruleout verdict %s judges again", quantity.Plural(int64(a.Len()), "record"), shorten(c.Out), quote(shorten(c.Out)))
-	if len(r.Refusals) > 0 {
-		return tellRefusals(u, plan, r.Refusals)
-	}
 	switch {
+	case len(r.Refusals) > 0:
+		return tellRefusals(u, plan, r.Refusals)
 	case len(r.Breaks) > 0:
 		return status(problem.Invalid)
 	case !f.AsExpected():
@@ -129,8 +129,11 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	return nil
 }
 
-// tellRefusals tells what kernels refuse, each place once.
+// tellRefusals tells what kernels refuse, each place once, and returns the exit status for it, or nil if they refused nothing.
 func tellRefusals(u *ui, plan *campaign.Plan, refusals []sweep.Break) error {
+	if len(refusals) == 0 {
+		return nil
+	}
 	told, code := map[string]bool{}, 0
 	for _, r := range refusals {
 		err := plan.Locate(r.Err, &plan.Arms[r.Arm])
