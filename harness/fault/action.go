@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/netem"
@@ -35,6 +36,11 @@ func newDeed(f *scenario.Fault) (deed, error) {
 		d := deed{through: a.Loss != nil || a.Slot != nil}
 		for _, step := range steps(f) {
 			d.netems = append(d.netems, emulate(&step))
+		}
+		if slices.ContainsFunc(d.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 }) {
+			for i, q := range d.netems {
+				d.netems[i] = orphaning(q)
+			}
 		}
 		return d, nil
 	default:

@@ -16,6 +16,8 @@ type plan struct {
 	// paths are two for each link, in the scenario's order: from its first end, from its second.
 	paths    []path
 	counters int
+	// attached is the counter of packets that waited in a netem with their sender's socket, see detacher.
+	attached slot
 	// places tell for each fault which paths and stages it is: one for each direction in which
 	// it acts, in the order of the paths.
 	places [][]role
@@ -66,6 +68,11 @@ type stage struct {
 // paired reports whether the stage has a veth pair: for netem, for copies and for what is forged.
 func (s *stage) paired() bool {
 	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track || s.choose.mtu != nil && !s.choose.mtu.silent
+}
+
+// holds reports whether packets on which the stage acts wait there.
+func (s *stage) holds() bool {
+	return slices.ContainsFunc(s.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 })
 }
 
 func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
@@ -134,6 +141,8 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 			p.paths = append(p.paths, d)
 		}
 	}
+	p.attached = slot(8 * p.counters)
+	p.counters++
 	for j, places := range p.places {
 		down := slices.ContainsFunc(p.outages, func(o struct{ fault, link int }) bool { return o.fault == j })
 		if f := &s.Faults[j]; len(places) == 0 && !down {

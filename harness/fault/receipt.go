@@ -36,6 +36,9 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error
 		}
 		because = append(because, r...)
 	}
+	if n := s.counters.at(w.plan.attached); n > 0 {
+		because = append(because, fmt.Sprintf("%d packets waited on a link and were not detached from their sender's socket: it may not send them again meanwhile", n))
+	}
 	for i := range w.plan.paths {
 		because = append(because, w.linkLoss(i, s)...)
 	}

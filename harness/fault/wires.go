@@ -22,7 +22,8 @@ type Wires struct {
 	faults  []scenario.Fault
 	links   []*topology.Link
 	state   *state
-	wires   []*wire // one for each link
+	sockets *ebpf.Map // see detacher
+	wires   []*wire   // one for each link
 	devices map[device]place
 	// injectors are those of the faults that inject, by the fault's index; nil for the others.
 	injectors []*injector
@@ -87,6 +88,10 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 		return nil, err
 	}
 	w.undo.Push(w.state.Close)
+	if w.sockets, err = newSockets(len(w.links)); err != nil {
+		return nil, bpfError(err)
+	}
+	w.undo.Push(w.sockets.Close)
 	for _, r := range p.rings {
 		if err := r.open(); err != nil {
 			return nil, bpfError(err)
@@ -152,6 +157,9 @@ func (w *Wires) open(l *topology.Link) error {
 			return err
 		}
 		w.undo.Push(wire.conn.Close)
+		if err := w.openKeeper(); err != nil {
+			return err
+		}
 		wire.meter, err = openMeter()
 		return err
 	})

@@ -2,7 +2,9 @@ package run
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/expect"
@@ -40,6 +42,7 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 	}
 	r.invalid = append(r.invalid, behind(s, r.traffic)...)
 	r.invalid = append(r.invalid, outOfStep(r.seen, window)...)
+	r.invalid = append(r.invalid, heldBack(r.seen.Counters)...)
 	rec.InvalidBecause = append([]string{}, r.invalid...)
 	rec.Valid = len(r.invalid) == 0
 	rec.Expect = evaluate(s, rec)
@@ -94,6 +97,21 @@ func outOfStep(seen *probe.Result, window time.Duration) []string {
 	}
 	return []string{fmt.Sprintf("the recorder was %s late at an end of the measured window, the bound is 1 %% of that, %s",
 		seen.Late.Round(time.Microsecond), bound)}
+}
+
+// heldBack names the nodes whose TCP did not send a segment again because its first copy was still on this machine. In a
+// real network that copy has left, so the retransmission would have gone out. Packets on a link are detached from their
+// socket to rule this out; the counter is the kernel's own word that it was ruled out.
+// Source: skb_still_in_host_queue in net/ipv4/tcp_output.c.
+func heldBack(counters map[string]map[string]int64) []string {
+	var reasons []string
+	for _, node := range slices.Sorted(maps.Keys(counters)) {
+		if n := counters[node]["TcpExt.TCPSpuriousRtxHostQueues"]; n > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s held back %s: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)",
+				node, quantity.Plural(n, "retransmission")))
+		}
+	}
+	return reasons
 }
 
 // gaps is how many times between chosen packets are metrics.
