@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -108,9 +107,9 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	if t, ok := v.templates[m]; ok {
 		return t, nil
 	}
-	self, err := os.Executable()
+	self, err := vm.Self()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, err
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
 		QEMU: v.qemu, Kernel: v.kernel, Init: self,

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,8 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 )
 
-// BootError says that a guest did not get as far as its init.
+// BootError says that a guest gave up before its init: its kernel panicked, it reset the machine, or QEMU
+// lacks the machine or its firmware. A QEMU that was killed, or that could not go on, is none: that says nothing of the machine.
 type BootError struct{ Err error }
 
 func (e *BootError) Error() string { return "the guest did not boot: " + e.Err.Error() }
@@ -117,9 +119,12 @@ func writeMeta(work *workDir, m *meta) error {
 	return os.WriteFile(work.path(metaFile), append(text, '\n'), 0o644)
 }
 
-// save waits until the guest stops itself, saves its devices, and ends QEMU; the guest's memory is
+// bootAndSave lets the guest go and waits until it stops itself, saves its devices, and ends QEMU; the guest's memory is
 // in its file already.
-func (p *process) save(state *os.File) error {
+func (p *process) bootAndSave(state *os.File) error {
+	if err := p.monitor.command("cont", nil, nil); err != nil {
+		return err
+	}
 	if err := p.monitor.wait("GUEST_PANICKED", nil); err != nil {
 		return err
 	}
@@ -157,24 +162,43 @@ func boot(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta
 		config: c, plan: plan{ram: work.path(ramFile), initramfs: work.path("initramfs"), image: c.Kernel.Image()},
 		cpu: cpu, release: release,
 	})
+	if died := (*DiedError)(nil); errors.As(err, &died) && noMachine.MatchString(died.Stderr) {
+		return &BootError{err}
+	}
 	if err != nil {
 		return err
 	}
 	go p.limit(bootLimit, &LimitError{Limit: bootLimit})
-	if err := p.save(state); err != nil {
+	if err := p.bootAndSave(state); err != nil {
 		err = p.giveUp(err)
-		if p.story.checked == nil && p.story.failure == "" && ctx.Err() == nil {
-			err = &BootError{err} // not a word from init
+		if ctx.Err() == nil && p.gaveUp(err) {
+			err = &BootError{err}
 		}
 		return err
 	}
 	p.finish()
 	defer p.close()
 	if p.story.checked == nil {
-		return &BootError{p.unfinished()}
+		err := p.unfinished()
+		if p.gaveUp(err) {
+			err = &BootError{err}
+		}
+		return err
 	}
 	m.Checked = *p.story.checked
 	return nil
+}
+
+// noMachine is what QEMU says of a machine that it was built without (select_machine in softmmu/vl.c, later system/vl.c).
+var noMachine = regexp.MustCompile(`unsupported machine type|No such machine`)
+
+// gaveUp tells whether the guest itself ended the machine before its init said a word: err is how the process ended.
+func (p *process) gaveUp(err error) bool {
+	if p.story.checked != nil || p.story.failure != "" {
+		return false
+	}
+	panicked := (*PanicError)(nil)
+	return errors.As(err, &panicked) || p.monitor != nil && p.monitor.guestEnded
 }
 
 // checkSpace refuses to begin what would end in a SIGBUS of QEMU: it writes the guest's

@@ -73,6 +73,15 @@ type launch struct {
 
 // start starts QEMU and returns when it has greeted. The context ends the process too.
 func start(ctx context.Context, l launch) (*process, error) {
+	qemu, err := l.config.QEMU.known()
+	if err == nil {
+		l.plan.sandbox = qemu.Sandbox
+		l.plan.bios, err = qemu.find(firmware[l.config.machine()][0])
+	}
+	if err != nil {
+		l.release()
+		return nil, err
+	}
 	streams, err := openStreams(l.payload, l.ram)
 	if err != nil {
 		l.release()
@@ -81,10 +90,9 @@ func start(ctx context.Context, l launch) (*process, error) {
 	p := &process{
 		streams: streams, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}), release: l.release, started: time.Now(),
 	}
-	p.cmd = exec.Command(l.config.QEMU.Path, l.config.arguments(l.plan)...)
+	p.cmd = command(context.Background(), l.config.QEMU.Path, l.config.arguments(l.plan)...) // the context's cause is told, see kill
 	p.cmd.ExtraFiles = streams.theirs
 	p.cmd.Stderr = &p.stderr
-	p.cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
 	p.cmd.WaitDelay = 5 * time.Second
 	err = spawn(p.cmd, l.cpu)
 	if giveErr := streams.giveAway(); err != nil || giveErr != nil {

@@ -79,38 +79,6 @@ func OpenTemplate(ctx context.Context, c Config, progress func(string)) (*Templa
 	return chooseMachine(ctx, c, progress)
 }
 
-// chooseMachine finds a machine that works by making the template, and remembers it.
-func chooseMachine(ctx context.Context, c Config, progress func(string)) (*Template, error) {
-	qemu, err := c.QEMU.hash()
-	if err != nil {
-		return nil, err
-	}
-	id := hashBytes([]byte(qemu + c.QEMU.Version + c.Kernel.Hash))
-	memory := filepath.Join(c.Dir, "machine-"+short(id))
-	if known, err := os.ReadFile(memory); err == nil {
-		if m := Machine(strings.TrimSpace(string(known))); m == MicroVM || m == Q35 {
-			c.Machine = m
-			return openTemplate(ctx, c, progress)
-		}
-	}
-	var failures []error
-	for _, m := range []Machine{MicroVM, Q35} {
-		c.Machine = m
-		t, err := openTemplate(ctx, c, progress)
-		if err == nil {
-			return t, os.WriteFile(memory, []byte(m+"\n"), 0o644)
-		}
-		// Only a machine that never got as far as init is worth another try.
-		if boot := (*BootError)(nil); !errors.As(err, &boot) {
-			return nil, err
-		}
-		progress(fmt.Sprintf("%s: %v", m, err))
-		failures = append(failures, fmt.Errorf("%s: %w", m, err))
-	}
-	return nil, problem.Wrap(problem.Machine, fmt.Errorf("%v boots kernel %s on no machine: %w", c.QEMU, c.Kernel.Name, errors.Join(failures...)),
-		"try another QEMU ("+EnvQEMU+") or another kernel")
-}
-
 func short(hash string) string {
 	hash = strings.TrimPrefix(hash, "sha256:")
 	return hash[:min(24, len(hash))]
