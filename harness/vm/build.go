@@ -29,6 +29,9 @@ func (e *BootError) Unwrap() error { return e.Err }
 // build makes a template beside final and renames it when it is complete. Nothing stays
 // behind when it fails.
 func build(ctx context.Context, c Config, key, final string, progress func(string)) error {
+	if err := c.Kernel.Verify(); err != nil {
+		return err
+	}
 	began := time.Now()
 	progress(fmt.Sprintf("booting kernel %s on %s (%v), once for this build", c.Kernel.Name, c.Machine, c.QEMU))
 	f, err := c.settled(ctx, func(ctx context.Context) (*frozen, error) { return bootFrozen(ctx, &c, key) }, progress)
@@ -45,8 +48,8 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 		return storeError(err)
 	}
 	progress(fmt.Sprintf("frozen after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
-	if err := f.work.publish(final); err != nil {
-		return storeError(err)
+	if err := f.publish(final); err != nil {
+		return err
 	}
 	return storeError(prune(c.Dir, keepBytes, keepTime))
 }
@@ -112,6 +115,10 @@ func (f *frozen) settle(shift int) error {
 }
 
 func writeMeta(work *workDir, m *meta) error {
+	var err error
+	if m.Sum, err = m.sum(); err != nil {
+		return err
+	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err

@@ -10,3 +10,12 @@ func (q QEMU) WithoutSandbox() QEMU {
 	q.Parts = &p
 	return q
 }
+
+// Load opens the template's files again, as another process would.
+func (t *Template) Load() (*Template, error) { return loadTemplate(t.config, t.key, t.dir) }
+
+// Disguise has this process believe that the files are as they were made, as if a disk had changed them.
+func (t *Template) Disguise() { t.trust() }
+
+// Path is that of the template's directory.
+func (t *Template) Path() string { return t.dir }
