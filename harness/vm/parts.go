@@ -114,7 +114,10 @@ func loaded(ctx context.Context, path string, more ...string) (files []string, e
 		_ = cmd.Process.Kill()
 	}
 	if ended := cmd.Wait(); err != nil {
-		return nil, errors.Join(err, ended, errors.New(strings.TrimSpace(stderr.String())))
+		if text := strings.TrimSpace(stderr.String()); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
+		return nil, errors.Join(err, ended)
 	}
 	return files, nil
 }

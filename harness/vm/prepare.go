@@ -148,7 +148,7 @@ func (t *Template) carryOut(ctx context.Context, p Preparation, ram, state *os.F
 	}
 	// The base's key and the payload are all that this depends on.
 	envelope := frame.Envelope{Entropy: [frame.EntropyLen]byte{1}, VirtualLimit: p.VirtualLimit, Payload: p.Payload}
-	var output bytes.Buffer
+	output := atMost{left: outputLimit}
 	cpu, release := cpus.take()
 	q, err := start(ctx, launch{
 		config:  &t.config,
@@ -186,6 +186,23 @@ func (t *Template) carryOut(ctx context.Context, p Preparation, ram, state *os.F
 	return nil, err
 }
 
+// outputLimit is how much a guest function may write before the freeze, bytes: what is kept with the template.
+const outputLimit = 64 << 20
+
+// atMost is a buffer with a bound.
+type atMost struct {
+	bytes.Buffer
+	left int
+}
+
+func (a *atMost) Write(p []byte) (int, error) {
+	if len(p) > a.left {
+		return 0, errors.New("the guest writes more than has room")
+	}
+	a.left -= len(p)
+	return a.Buffer.Write(p)
+}
+
 // saveOrEnd saves a guest that stops to be saved. One that stops to have its output fetched
 // has ended.
 func (p *process) saveOrEnd(state *os.File, output io.Writer) error {
@@ -194,6 +211,9 @@ func (p *process) saveOrEnd(state *os.File, output io.Writer) error {
 	}
 	select {
 	case h := <-p.held:
+		if err := p.bounded(h); err != nil {
+			return err
+		}
 		if err := p.fetch(h, output); err != nil {
 			return err
 		}
