@@ -95,7 +95,7 @@ func TestQEMUDiesWithItsParent(t *testing.T) {
 // behind the name in brackets, whose number is 2.
 const policyField = 41 - 3
 
-func TestQEMUIsABatchJob(t *testing.T) {
+func TestQEMUIsABatchJobInASandbox(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	begun := make(chan struct{}, 1)
@@ -117,6 +117,11 @@ func TestQEMUIsABatchJob(t *testing.T) {
 		require.NoError(t, err)
 		_, rest, _ := strings.Cut(string(text), ") ")
 		require.Equal(t, strconv.Itoa(unix.SCHED_BATCH), strings.Fields(rest)[policyField])
+	}
+	if config(t).QEMU.Sandboxed() {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", qemu[0]))
+		require.NoError(t, err)
+		require.Regexp(t, `(?m)^Seccomp:\t2$`, string(status), "a filter is in force, proc_pid_status(5)")
 	}
 	cancel()
 	require.ErrorIs(t, c.Wait(), context.Canceled)

@@ -52,7 +52,7 @@ func openTemplate(ctx context.Context) (*vm.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
+	self, err := vm.Self()
 	if err != nil {
 		return nil, err
 	}
