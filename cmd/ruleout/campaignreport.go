@@ -19,7 +19,7 @@ import (
 
 // campaign reports on the records of a sweep.
 func (c *reportCmd) campaign(u *ui, dir string) error {
-	s, err := campaignSource(dir)
+	s, err := campaignSource(u, dir)
 	if err != nil {
 		return err
 	}
@@ -92,8 +92,8 @@ func (c *reportCmd) notForTerminal(u *ui) error {
 }
 
 // campaignSource judges the records of a sweep, and knows which run each of them is.
-func campaignSource(dir string) (_ *board.Source, err error) {
-	r, err := archive.Read(dir)
+func campaignSource(u *ui, dir string) (_ *board.Source, err error) {
+	r, err := readResults(u, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,9 @@ type placed struct {
 }
 
 func (x *runIndex) note(e *archive.Entry) {
-	x.ids[placed{e.Scenario, e.Kernel, e.Seed}] = result.Short(e.Run)
+	if e.Failure == "" { // there is nothing to show of the others
+		x.ids[placed{e.Scenario, e.Kernel, e.Seed}] = result.Short(e.Run)
+	}
 }
 
 func (x *runIndex) find(arm int, seed uint64) string {

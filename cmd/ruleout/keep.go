@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/quantity"
 )
 
@@ -24,7 +23,7 @@ Examples:
 
 // Run carries the command out.
 func (c *resultsKeepCmd) Run(_ context.Context, u *ui) (err error) {
-	r, err := archive.Read(c.Results)
+	r, err := readResults(u, c.Results)
 	if err != nil {
 		return err
 	}

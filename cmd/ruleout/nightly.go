@@ -92,7 +92,7 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := c.open(u, files, fleet.Releases())
+	a, err := c.open(u, files, fleet)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (c *nightlyRunCmd) seeds(u *ui, baselines []*nightly.Baseline, scenario, ha
 }
 
 // open opens the night's archive.
-func (c *nightlyRunCmd) open(u *ui, files, releases map[string]string) (*archive.Archive, error) {
+func (c *nightlyRunCmd) open(u *ui, files map[string]string, fleet *sweep.Fleet) (*archive.Archive, error) {
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "nightly-"+c.Night)
 	}
@@ -231,16 +231,17 @@ func (c *nightlyRunCmd) open(u *ui, files, releases map[string]string) (*archive
 	if err != nil {
 		return nil, err
 	}
-	id, err := plan.Identity(tool, releases)
+	id, err := plan.Identity(tool, fleet.Releases())
 	if err != nil {
 		return nil, err
 	}
+	id.Software = fleet.Software()
 	a, err := archive.Open(c.Out, id)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range a.Damages {
-		u.note("%s: %v", c.Out, d)
+	if alarm := a.Tell(func(text string) { u.note("%s: %s", c.Out, text) }); alarm != nil {
+		return nil, errors.Join(alarm, a.Close())
 	}
 	return a, nil
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/nightly"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/quantity"
@@ -47,7 +46,7 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 	if c.Nights < 1 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("--nights %d: one is the least", c.Nights), "")
 	}
-	r, err := archive.Read(c.Results)
+	r, err := readResults(u, c.Results)
 	if err != nil {
 		return err
 	}
@@ -133,7 +132,7 @@ Examples:
 
 // Run carries the command out.
 func (c *nightlyAcceptCmd) Run(_ context.Context, u *ui) (err error) {
-	r, err := archive.Read(c.Results)
+	r, err := readResults(u, c.Results)
 	if err != nil {
 		return err
 	}

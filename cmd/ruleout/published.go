@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/published"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 type publishedCmd struct {
@@ -139,5 +139,5 @@ func (c *publishedCmd) page(t *published.Table) error {
 	if err := t.Markdown(&b, c.Command, filepath.ToSlash(links)); err != nil {
 		return err
 	}
-	return os.WriteFile(c.Markdown, b.Bytes(), 0o644)
+	return whole.File(c.Markdown, b.Bytes())
 }

@@ -54,7 +54,7 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 	if c.Limit < 0 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("--limit %d: a number of rows is not below zero", c.Limit), "")
 	}
-	r, err := archive.Read(c.Results)
+	r, err := readResults(u, c.Results)
 	if err != nil {
 		return err
 	}

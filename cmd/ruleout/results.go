@@ -53,7 +53,7 @@ type listedRun struct {
 
 // Run carries the command out.
 func (c *resultsListCmd) Run(_ context.Context, u *ui) (err error) {
-	r, err := archive.Read(c.Results)
+	r, err := readResults(u, c.Results)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (*resultsShowCmd) Help() string {
 
 // Run carries the command out.
 func (c *resultsShowCmd) Run(_ context.Context, u *ui) (err error) {
-	r, err := archive.Read(c.Results)
+	r, err := readResults(u, c.Results)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ Examples:
 
 // Run carries the command out.
 func (c *resultsExportCmd) Run(_ context.Context, u *ui) (err error) {
-	r, err := archive.Read(c.Results)
+	r, err := readResults(u, c.Results)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,10 @@ type resultsMergeCmd struct {
 }
 
 func (*resultsMergeCmd) Help() string {
-	return `Each run gets in once. The shards have to be of one campaign, one build and the same kernels.
+	return `Each run gets in once, those that broke too. The shards have to be of one campaign, made with one build, one QEMU and the same kernels. What is
+damaged in a shard is left out, which is said.
+
+Exit status: 0 merged, 2 they do not go together, 3 this machine cannot do it, 4 a run has two digests.
 
 Examples:
 
@@ -199,33 +202,45 @@ Examples:
 
 // Run carries the command out.
 func (c *resultsMergeCmd) Run(_ context.Context, u *ui) (err error) {
-	var a *archive.Archive
+	r, err := archive.Read(c.Shards[0])
+	if err != nil {
+		return err
+	}
+	if err := r.Close(); err != nil {
+		return err
+	}
+	a, err := archive.Open(c.Into, r.Identity)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	alarm := a.Tell(func(text string) { u.note("%s: %s", c.Into, text) })
 	for _, dir := range c.Shards {
-		r, err := archive.Read(dir)
-		if err != nil {
-			return errors.Join(err, a.Close())
-		}
-		id := r.Identity
-		if err := r.Close(); err != nil {
-			return errors.Join(err, a.Close())
-		}
-		if a == nil {
-			if a, err = archive.Open(c.Into, id); err != nil {
-				return err
-			}
-			for _, d := range a.Damages {
-				u.note("%s: %v", c.Into, d)
-			}
-		}
 		if filepath.Clean(dir) == filepath.Clean(c.Into) {
 			continue
 		}
-		added, err := a.Merge(dir)
+		m, err := a.Merge(dir)
 		if err != nil {
-			return errors.Join(problem.Wrap(problem.KindOf(err), fmt.Errorf("merge %s: %w", dir, err), problem.HintOf(err)), a.Close())
+			return problem.Wrap(problem.KindOf(err), fmt.Errorf("merge %s: %w", dir, err), problem.HintOf(err))
 		}
-		u.note("%s: %s new", dir, quantity.Plural(int64(added), "record"))
+		m.Tell(func(text string) { u.note("%s: %s", dir, text) })
+		if m.Failed > 0 {
+			u.note("%s: %s new that broke or were refused", dir, quantity.Plural(int64(m.Failed), "run"))
+		}
+		u.note("%s: %s new", dir, quantity.Plural(int64(m.Added), "record"))
+		if alarm == nil {
+			alarm = m.Err()
+		}
 	}
 	u.printf("%s in %s\n", quantity.Plural(int64(a.Len()), "record"), shorten(c.Into))
-	return a.Close()
+	return alarm
+}
+
+// readResults opens an archive, and tells what is wrong with it.
+func readResults(u *ui, dir string) (*archive.Reader, error) {
+	r, err := archive.Read(dir)
+	if err == nil {
+		_ = r.Tell(func(text string) { u.note("%s: %s", shorten(dir), text) }) // runs with two digests are noted, too
+	}
+	return r, err
 }

@@ -20,9 +20,11 @@ import (
 	"github.com/ruleout/ruleout/harness/document"
 	"github.com/ruleout/ruleout/harness/findings"
 	"github.com/ruleout/ruleout/harness/forecast"
+	"github.com/ruleout/ruleout/harness/judge"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/sweep"
+	"github.com/ruleout/ruleout/harness/verdict"
 )
 
 type sweepCmd struct {
@@ -41,8 +43,12 @@ func (*sweepCmd) Help() string {
 anything runs what cannot come to a verdict with the seeds and the budget that there are, as ruleout plan says it.
 Interrupted, or killed, it goes on where it stopped when it is called again.
 
-Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 the campaign is wrong, 3 this machine cannot do it,
-4 a run broke or the budget was too small for a verdict that was expected, 130 interrupted.
+A run that breaks twice is kept as broken, and made again when the sweep is called again. An arm of which 4 seeds in a row
+break is given up; the others go on.
+
+Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 the campaign is wrong or a kernel refuses a value of it,
+3 this machine cannot do it, 4 a run broke, the budget was too small for a verdict that was expected, or a run has two digests,
+130 interrupted. A shard judges nothing: 0 its runs are made.
 
 Examples:
 
@@ -72,14 +78,12 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: tool, Kernels: fleet.Releases(), Source: source})
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: tool, Kernels: fleet.Releases(), Software: fleet.Software(), Source: source})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	for _, d := range a.Damages {
-		u.note("%s: %v", c.Out, d)
-	}
+	alarm := a.Tell(func(text string) { u.note("%s: %s", c.Out, text) })
 	u.note("%s", plan.Summary())
 	if err := warnings(u, plan, a, fleet.Releases(), forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
 		return err
@@ -98,9 +102,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	})
 	teller.end()
 	if r != nil {
-		for _, b := range r.Breaks {
-			u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
-		}
+		tellBreaks(u, r)
 	}
 	if err != nil {
 		if r != nil {
@@ -111,22 +113,52 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	if shards > 1 {
 		u.note("shard %d of %d is done: ruleout results merge --into DIR %s …", shard, shards, quote(shorten(c.Out)))
-		return tellRefusals(u, plan, r.Refusals)
+		return c.status(u, plan, r, nil, alarm)
 	}
 	f := findings.Of(plan, r.Bench, !r.OverBudget)
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
 	u.note("%s kept in %s: ruleout verdict %s judges again", quantity.Plural(int64(a.Len()), "record"), shorten(c.Out), quote(shorten(c.Out)))
+	return c.status(u, plan, r, f, alarm)
+}
+
+// status returns the exit status of a sweep that came to its end, as the help has it. A shard has no findings.
+func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings.Findings, alarm error) error {
 	switch {
+	case alarm != nil:
+		return alarm
 	case len(r.Refusals) > 0:
 		return tellRefusals(u, plan, r.Refusals)
 	case len(r.Breaks) > 0:
 		return status(problem.Invalid)
-	case !f.AsExpected():
-		return status(1)
+	case f == nil || f.AsExpected():
+		return nil
+	case r.OverBudget && !contradicted(r.Bench, f):
+		return status(problem.Invalid) // nothing speaks against what is expected: it was not reached
 	}
-	return nil
+	return status(1)
+}
+
+// contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not decided: where the budget is
+// spent, its control may not have been run.
+func contradicted(b *judge.Bench, f *findings.Findings) bool {
+	for i := range f.Verdicts {
+		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// tellBreaks tells which runs broke, and which arms were given up for it.
+func tellBreaks(u *ui, r *sweep.Result) {
+	for _, b := range r.Breaks {
+		u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
+	}
+	for _, b := range r.GivenUp {
+		u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, judge.InARow, b.Err)
+	}
 }
 
 // tellRefusals tells what kernels refuse, each place once, and returns the exit status for it, or nil if they refused nothing.

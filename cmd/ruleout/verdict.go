@@ -24,7 +24,7 @@ func (*verdictCmd) Help() string {
 	return `Judges the records of a sweep again, without running anything: after merging shards, with another margin, or
 while the sweep goes on.
 
-Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 these are no results.
+Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 these are no results, 4 a run has two digests.
 
 Examples:
 
@@ -34,7 +34,10 @@ Examples:
 
 // Run carries the command out.
 func (c *verdictCmd) Run(_ context.Context, u *ui) error {
-	plan, bench, err := judgeAgain(c.Results, c.Campaign, c.Set)
+	var alarm error
+	plan, bench, err := judgeAgain(c.Results, c.Campaign, c.Set, func(r *archive.Reader) {
+		alarm = r.Tell(func(text string) { u.note("%s: %s", shorten(c.Results), text) })
+	})
 	if err != nil {
 		return err
 	}
@@ -42,19 +45,23 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
-	if !f.AsExpected() {
+	switch {
+	case alarm != nil:
+		return alarm
+	case !f.AsExpected():
 		return status(1)
 	}
 	return nil
 }
 
-// judgeAgain makes a bench of what an archive has.
-func judgeAgain(dir, file string, set []string) (_ *campaign.Plan, _ *judge.Bench, err error) {
+// judgeAgain makes a bench of what an archive has. look sees the archive first.
+func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *judge.Bench, err error) {
 	r, err := archive.Read(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	look(r)
 	var plan *campaign.Plan
 	if file != "" {
 		plan, _, err = loadCampaign(file, set)

@@ -1,15 +1,12 @@
 package archive
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +15,7 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/undo"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // Names of the files in an archive.
@@ -28,80 +26,39 @@ const (
 	lockFile     = "lock"
 )
 
-// Identity says what an archive is of, so that records of another campaign, build or kernel do not get in, and so that it can be
-// judged by itself.
-type Identity struct {
-	// Format of the archive's files, which is 1.
-	Format int `json:"format"`
-	// Campaign is its name.
-	Campaign string `json:"campaign"`
-	// Tool is the version and hash of the build that makes the runs. Runs of two builds are not to be compared.
-	Tool string `json:"tool"`
-	// Kernels are the releases behind the names that the campaign uses; an empty name is the default one.
-	Kernels map[string]string `json:"kernels"`
-	// Source is the campaign's file and that of its scenario, as they were when the last sweep began.
-	Source Source `json:"source"`
-}
-
-// Source is the text of a campaign.
-type Source struct {
-	File         string   `json:"file"`
-	Text         string   `json:"text"`
-	Set          []string `json:"set,omitempty"`
-	ScenarioFile string   `json:"scenario_file"`
-	ScenarioText string   `json:"scenario_text"`
-}
-
-// unfinished ends the name of a file that is being written.
-const unfinished = ".tmp"
-
-// format of the files that this package writes.
-const format = 1
-
-// Damage is something wrong that was found when an archive was opened, and what became of it.
-type Damage struct {
-	// Offset in the file of records, in bytes; Length is how much is lost.
-	Offset, Length int64
-	// Torn is the ordinary case: the last record was half written when its writer died.
-	Torn bool
-}
-
-// String says it to a person.
-func (d Damage) String() string {
-	if d.Torn {
-		return fmt.Sprintf("the last record was half written (%d bytes at %d): dropped, its run is made again", d.Length, d.Offset)
-	}
-	return fmt.Sprintf("%d bytes at %d are damaged: the record in them is left out, its run is made again", d.Length, d.Offset)
-}
-
 // Archive is a directory of records that is open for writing.
 type Archive struct {
-	// Damages are what was found on opening.
-	Damages []Damage
+	// Damages are what was found on opening, and Conflicts the runs that were there twice, with two digests.
+	Damages   []Damage
+	Conflicts []*Conflict
 
 	dir   string
 	codec *codec
 
-	mu      sync.Mutex
-	records *os.File
-	index   *os.File
-	end     int64 // of the last whole record
-	indexed int64 // of the last whole block
-	names   names
-	runs    map[string]struct{}
-	synced  time.Time
-	undo    undo.Stack
+	mu       sync.Mutex
+	records  *os.File
+	index    *os.File
+	end      int64 // of the last whole record
+	indexed  int64 // of the last whole block
+	names    names
+	runs     runs
+	synced   time.Time
+	unsynced error // why what was appended may not be durable
+	undo     undo.Stack
 }
 
-// Open opens the archive in dir for writing, and makes it if it is not there. Only one process can have it open
+// Open opens the archive in dir for writing, and makes it if it is not there. Every record is read and held against its
+// checksum. Only one process can have the archive open
 // for writing; the error for the second is of kind [problem.Machine], and so is that of a full or read-only disk. An archive
-// of another campaign is an error of kind [problem.Usage].
+// of another campaign, or one whose runs were made with another QEMU, kernel or program, is an error of kind [problem.Usage].
 func Open(dir string, id Identity) (_ *Archive, err error) {
 	id.Format = format
+	_, err = os.Stat(dir)
+	fresh := err != nil
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, machine(fmt.Errorf("make archive: %w", err))
 	}
-	a := &Archive{dir: dir, runs: map[string]struct{}{}}
+	a := &Archive{dir: dir, runs: newRuns()}
 	opened := false
 	defer func() {
 		if !opened {
@@ -126,6 +83,12 @@ func Open(dir string, id Identity) (_ *Archive, err error) {
 	if a.index, err = a.file(indexFile); err != nil {
 		return nil, err
 	}
+	if fresh {
+		_ = whole.SyncDir(filepath.Dir(dir)) // who may write into dir may be not allowed to list what is above it
+	}
+	if err := whole.SyncDir(dir); err != nil {
+		return nil, machine(fmt.Errorf("open archive: %w", err))
+	}
 	if err := a.recover(); err != nil {
 		return nil, fmt.Errorf("open archive %s: %w", dir, err)
 	}
@@ -146,150 +109,111 @@ func (a *Archive) file(name string) (*os.File, error) {
 	return f, nil
 }
 
-// lock takes the directory's lock, which the kernel lets go of when the process ends, however it ends.
+// lock takes the lock of the directory itself, which nobody can remove from under it, and that of a file in it, which is
+// what earlier builds have. The kernel lets go of both when the process ends, however it ends.
 func (a *Archive) lock() error {
+	dir, err := os.Open(a.dir)
+	if err != nil {
+		return machine(fmt.Errorf("open archive: %w", err))
+	}
+	a.undo.Push(dir.Close)
 	f, err := a.file(lockFile)
 	if err != nil {
 		return err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return problem.Wrap(problem.Machine, fmt.Errorf("archive %s is open in another process: %w", a.dir, err), "wait for the other sweep, or give another place with --out DIR")
-	}
-	return nil
-}
-
-// identify checks what the archive is of, or writes it.
-func identify(dir string, id Identity) error {
-	path := filepath.Join(dir, identityFile)
-	// A process that was killed while it wrote leaves its half behind; whoever has the lock may take it away.
-	if err := ignoreMissing(os.Remove(path + unfinished)); err != nil {
-		return machine(fmt.Errorf("open archive: %w", err))
-	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return id.write(path)
-	}
-	if err != nil {
-		return machine(fmt.Errorf("open archive: %w", err))
-	}
-	have, err := parseIdentity(path, b)
-	if err != nil {
-		return err
-	}
-	merged, err := have.with(id, dir)
-	if err != nil || reflect.DeepEqual(have, merged) {
-		return err
-	}
-	return merged.write(path)
-}
-
-// with returns the identity of an archive to which records of another origin are to be added, or why they do not go together.
-func (have Identity) with(id Identity, dir string) (Identity, error) {
-	refuse := func(format string, args ...any) (Identity, error) {
-		return have, problem.Wrap(problem.Usage, fmt.Errorf("archive "+dir+" "+format, args...), "what differs in that is not to be compared: give another place with --out DIR")
-	}
-	switch {
-	case have.Format != format || id.Format != format:
-		return refuse("has format %d, and this ruleout writes format %d", have.Format, format)
-	case have.Campaign != id.Campaign:
-		return refuse("is of the campaign %s, not of %s", have.Campaign, id.Campaign)
-	case have.Tool != id.Tool:
-		return refuse("has runs of another build of ruleout")
-	}
-	merged := map[string]string{}
-	maps.Copy(merged, id.Kernels)
-	for name, release := range have.Kernels {
-		if now, ok := id.Kernels[name]; ok && now != release {
-			return refuse("has runs on kernel %s, and %q is %s now", release, name, now)
+	for _, f := range []*os.File{dir, f} {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			return problem.Wrap(problem.Machine, fmt.Errorf("archive %s is open in another process: %w", a.dir, err), "wait for the other sweep, or give another place with --out DIR")
 		}
-		merged[name] = release
-	}
-	if id.Kernels = merged; len(merged) == 0 {
-		id.Kernels = nil // as it is read back
-	}
-	return id, nil
-}
-
-// write puts the identity into a file that appears whole or not at all.
-func (have Identity) write(path string) error {
-	b, err := json.MarshalIndent(have, "", " ")
-	if err != nil {
-		return fmt.Errorf("encode identity: %w", err)
-	}
-	tmp := path + unfinished
-	if err := errors.Join(os.WriteFile(tmp, append(b, '\n'), 0o644), os.Rename(tmp, path)); err != nil {
-		return machine(fmt.Errorf("write archive: %w", errors.Join(err, ignoreMissing(os.Remove(tmp)))))
 	}
 	return nil
-}
-
-// parseIdentity reads one of any format that this package knows, which is one so far.
-func parseIdentity(path string, b []byte) (id Identity, err error) {
-	const other = "this is not an archive of ruleout, or it is damaged"
-	err = json.Unmarshal(b, &id)
-	switch {
-	case id.Format > format: // whatever else is in it
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: it has format %d, this build reads %d", path, id.Format, format), "a newer ruleout wrote it: read it with that one")
-	case err != nil:
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), other)
-	case id.Format < 1:
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: no format", path), other)
-	}
-	return id, nil
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // Has reports whether a run is in the archive.
 func (a *Archive) Has(run string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, ok := a.runs[run]
+	_, ok := a.runs.digests[shorten(run)]
 	return ok
 }
 
-// Len is how many records there are.
+// Len is how many records there are. Failed runs have none.
 func (a *Archive) Len() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.runs)
+	return a.runs.records
 }
 
 // syncEvery is how long a record may be safe against the death of the process only.
 const syncEvery = time.Second
 
-// Append adds a record, unless its run is there already, and returns what the index has of it. After an error the archive is as
-// it was before. It is safe for use by several goroutines.
+// Append adds a record, unless its run is there already, and returns what the index has of it. After an error the archive
+// is as it was before. A run that is there with another digest is an error that wraps a [Conflict], of kind
+// [problem.Invalid]; a record that is too large to be read back is one of kind [problem.Usage]. It is safe for use by several goroutines.
 func (a *Archive) Append(r *result.Record) (Entry, error) {
 	b, err := line(r)
 	if err != nil {
 		return Entry{}, err
 	}
-	compressed := a.codec.compress(b)
-	e := entryOf(r)
+	return a.add(b, entryOf(r))
+}
+
+// Fail adds a run of which there is no record, unless it is there already. A record of the run takes its place, whenever it comes.
+// Errors are those of [Archive.Append].
+func (a *Archive) Fail(f Failed) (Entry, error) {
+	f.complete()
+	b, err := line(&f)
+	if err != nil {
+		return Entry{}, err
+	}
+	return a.add(b, f.entry())
+}
+
+// add adds a line of which the index has e.
+func (a *Archive) add(line []byte, e Entry) (Entry, error) {
+	if err := result.CheckSize(line); err != nil {
+		return e, problem.Wrap(problem.Usage, fmt.Errorf("store %v: %w", &e, err), "a timeline with a longer interval makes records smaller")
+	}
+	compressed := a.codec.compress(line)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, ok := a.runs[e.Run]; ok {
+	if a.unsynced != nil {
+		return e, a.unsynced
+	}
+	w := rowOf(&e)
+	if digest, there := a.runs.digests[w.run]; there {
+		if digest != w.digest {
+			return e, a.conflict(&e).alarm()
+		}
 		return e, nil
 	}
 	frame := append(prefix(compressed), compressed...)
+	e.offset, e.length = a.end, int64(len(frame))
 	if err := a.write(a.records, frame, a.end); err != nil {
 		return e, err
 	}
-	e.offset, e.length = a.end, int64(len(frame))
 	if err := a.note(&e); err != nil {
 		return e, errors.Join(err, a.records.Truncate(a.end))
 	}
 	a.end += e.length
+	a.runs.add(&w)
 	if time.Since(a.synced) >= syncEvery {
-		return e, a.sync()
+		_ = a.sync() // the record is stored all the same; the error is that of the next call
 	}
 	return e, nil
+}
+
+// conflict is that of e with the run that is there.
+func (a *Archive) conflict(e *Entry) *Conflict {
+	c := &Conflict{Run: e.Run, Other: e.Digest, Seed: e.Seed}
+	_, _ = scanIndex(io.NewSectionReader(a.index, 0, a.indexed), new(known), func(have *Entry) error {
+		if have.Run == e.Run {
+			c.Have = have.Digest
+			return io.EOF // that is enough
+		}
+		return nil
+	})
+	return c
 }
 
 // write puts b at offset of a file, or leaves the file as it was up to there.
@@ -299,6 +223,9 @@ func (a *Archive) write(f *os.File, b []byte, offset int64) error {
 	}
 	return nil
 }
+
+// errLarge says that an index has no room for an entry.
+var errLarge = fmt.Errorf("its numbers take more than %d MiB", largestBlock>>20)
 
 // note adds an entry to the index.
 func (a *Archive) note(e *Entry) error {
@@ -311,7 +238,13 @@ func (a *Archive) note(e *Entry) error {
 	}
 	before := len(a.names.number)
 	b := a.names.encode(e)
-	if err := a.write(a.index, b, a.indexed); err != nil {
+	err := error(nil)
+	if len(b) > largestBlock || len(a.names.number) > mostNames {
+		err = problem.Wrap(problem.Usage, fmt.Errorf("store %v: %w", e, errLarge), "")
+	} else {
+		err = a.write(a.index, b, a.indexed)
+	}
+	if err != nil {
 		for s, i := range a.names.number { // what was not written is not known
 			if i >= uint64(before) {
 				delete(a.names.number, s)
@@ -320,11 +253,11 @@ func (a *Archive) note(e *Entry) error {
 		return err
 	}
 	a.indexed += int64(len(b))
-	a.runs[e.Run] = struct{}{}
 	return nil
 }
 
-// Sync makes what was appended durable against the death of the machine.
+// Sync makes what was appended durable against the death of the machine. Once that has failed it cannot be told what is durable: nothing
+// is appended any more, and the error stays.
 func (a *Archive) Sync() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -332,12 +265,15 @@ func (a *Archive) Sync() error {
 }
 
 func (a *Archive) sync() error {
+	if a.unsynced != nil {
+		return a.unsynced
+	}
 	a.synced = time.Now()
 	// The index can be made again; the records cannot.
 	if err := a.records.Sync(); err != nil {
-		return machine(fmt.Errorf("sync archive: %w", err))
+		a.unsynced = machine(fmt.Errorf("sync archive: %w", err))
 	}
-	return nil
+	return a.unsynced
 }
 
 // Close makes everything durable and lets go of the directory.
@@ -348,14 +284,25 @@ func (a *Archive) Close() error {
 	return errors.Join(a.Sync(), a.undo.Close())
 }
 
-// Entries calls f for every record in the order of the file, with what the index has of it, which is valid during the call only.
+// Entries calls f for every run in the order of the file, with what the index has of it, which is valid during the call
+// only. Runs that failed are among them, but not those that were made after all.
 func (a *Archive) Entries(f func(e *Entry) error) error {
 	a.mu.Lock()
 	end := a.indexed
 	a.mu.Unlock()
-	var k known
-	_, err := scanIndex(io.NewSectionReader(a.index, 0, end), &k, f)
+	_, err := scanIndex(io.NewSectionReader(a.index, 0, end), new(known), func(e *Entry) error {
+		if e.Failure != "" && a.stale(e) {
+			return nil
+		}
+		return f(e)
+	})
 	return err
+}
+
+func (a *Archive) stale(e *Entry) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.runs.stale(e)
 }
 
 // Record reads the record of an entry.
@@ -364,7 +311,11 @@ func (a *Archive) Record(e *Entry) (*result.Record, error) {
 }
 
 func readRecord(f io.ReaderAt, c *codec, e *Entry) (*result.Record, error) {
-	compressed, _, err := readFrame(f, e.offset+e.length, e.offset)
+	if e.Failure != "" {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%v has no record, because it %s: %s", e, e.Failure.verb(), e.Because), "")
+	}
+	s := frames{file: f, size: e.offset + e.length}
+	compressed, _, err := s.read(e.offset)
 	if err != nil {
 		return nil, fmt.Errorf("read %v: %w", e, err)
 	}
@@ -377,4 +328,37 @@ func readRecord(f io.ReaderAt, c *codec, e *Entry) (*result.Record, error) {
 		return nil, problem.Wrap(problem.KindOf(err), fmt.Errorf("read %v: %w", e, err), problem.HintOf(err))
 	}
 	return r, nil
+}
+
+// verb says what has become of the run.
+func (f Failure) verb() string {
+	if f == Refused {
+		return "was refused"
+	}
+	return string(f)
+}
+
+// Tell calls note with each damage and conflict that was found on opening, as text for a person.
+func tell(damages []Damage, conflicts []*Conflict, note func(text string)) {
+	for _, d := range damages {
+		note(d.String())
+	}
+	for _, c := range conflicts {
+		note(c.Error())
+	}
+}
+
+// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is there
+// with two digests.
+func (a *Archive) Tell(note func(text string)) error {
+	tell(a.Damages, a.Conflicts, note)
+	return alarmOf(a.Conflicts)
+}
+
+// alarmOf is the error for conflicts, or nil if there are none.
+func alarmOf(conflicts []*Conflict) error {
+	if len(conflicts) == 0 {
+		return nil
+	}
+	return slices.MinFunc(conflicts, func(a, b *Conflict) int { return int(a.Seed) - int(b.Seed) }).alarm()
 }

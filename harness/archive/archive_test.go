@@ -148,8 +148,19 @@ func TestCutAnywhere(t *testing.T) {
 			}
 			a := open(t, dir)
 			require.Equal(t, count(whole), seeds(t, a), "records cut at %d, index at %d", cut, cutIndex)
-			torn := cut > 0 && !slices.Contains(ends, int64(cut))
-			require.Equal(t, torn, len(a.Damages) == 1)
+			torn, gone := 0, 0
+			for _, d := range a.Damages {
+				if d.Length > 0 {
+					require.Equal(t, int64(cut), d.Offset+d.Length)
+					torn++
+				}
+				gone += d.Gone
+			}
+			half := cut > 0 && !slices.Contains(ends, int64(cut))
+			require.Equal(t, half, torn == 1)
+			if cutIndex == len(index) { // it knows of all six: none is missed in silence
+				require.Equal(t, 6, whole+torn+gone)
+			}
 			for i := range 6 { // goes on as if nothing had been
 				_, err := a.Append(record(i))
 				require.NoError(t, err)
@@ -246,7 +257,7 @@ func TestOthers(t *testing.T) {
 func TestHalfAnIdentity(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, open(t, dir).Close())
-	half := filepath.Join(dir, identityFile+unfinished)
+	half := filepath.Join(dir, ".unfinished-123")
 	require.NoError(t, os.WriteFile(half, []byte("{"), 0o644))
 	require.NoError(t, open(t, dir).Close())
 	require.NoFileExists(t, half)
@@ -257,9 +268,9 @@ func TestMerge(t *testing.T) {
 	fill(t, a, 4)
 	fill(t, b, 6)
 	into := open(t, a)
-	added, err := into.Merge(b)
+	m, err := into.Merge(b)
 	require.NoError(t, err)
-	require.Equal(t, 2, added)
+	require.Equal(t, Merged{Added: 2}, m)
 	require.Equal(t, count(6), seeds(t, into))
 	require.NoError(t, into.Close())
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
@@ -13,7 +12,11 @@ import (
 // The index is a sequence of blocks: length of the body, CRC-32C of it, body. The first block is indexMagic. A
 // body begins with the names that this block is the first to use, each with the number that stands for it from then on
 // in this file, and then has one entry.
-const indexMagic = "ruleout index 1\n"
+// That of format 1 is read, and not added to: it does not have what a run was made with, nor failed runs.
+const (
+	indexMagic  = "ruleout index 2\n"
+	indexMagic1 = "ruleout index 1\n"
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -23,7 +26,10 @@ type names struct {
 }
 
 // known are the strings of a file that is read, by their number.
-type known []string
+type known struct {
+	names []string
+	first bool // the file is of format 1
+}
 
 func block(body []byte) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(body)))
@@ -31,8 +37,11 @@ func block(body []byte) []byte {
 	return append(b, body...)
 }
 
-// largestBlock is far above what an entry takes: some thousand values.
+// largestBlock is far above what an entry takes: some thousand values. A record that would take more is not stored.
 const largestBlock = 16 << 20
+
+// mostNames bounds the strings of an index: far above the names of metrics and counters in all scenarios of a campaign.
+const mostNames = 4 << 20
 
 // readBlock reads the next block into buf. The end of the file between two blocks is [io.EOF].
 func readBlock(r *bufio.Reader, buf []byte) ([]byte, error) {
@@ -74,7 +83,7 @@ func (n *names) encode(e *Entry) []byte {
 	body = text(body, e.Run)
 	body = text(body, e.Digest)
 	body = text(body, e.Because)
-	for _, s := range []string{e.Scenario, e.Kernel, e.Key} { // few different ones
+	for _, s := range []string{e.Scenario, e.Kernel, e.Key, e.Made, string(e.Failure)} { // few different ones
 		body = binary.AppendUvarint(body, number(s))
 	}
 	valid := byte(0)
@@ -120,19 +129,22 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 	}
 	name := func() string {
 		i := number()
-		if bad || i >= uint64(len(*k)) {
+		if bad || i >= uint64(len(k.names)) {
 			bad = true
 			return ""
 		}
-		return (*k)[i]
+		return k.names[i]
 	}
 	for range number() {
-		if bad {
-			break
+		if bad || len(k.names) > mostNames {
+			return e, errDamaged
 		}
-		*k = append(*k, text())
+		k.names = append(k.names, text())
 	}
 	e = Entry{Run: text(), Digest: text(), Because: text(), Scenario: name(), Kernel: name(), Key: name()}
+	if !k.first {
+		e.Made, e.Failure = name(), Failure(name())
+	}
 	if len(body) > 0 {
 		e.Valid, body = body[0] == 1, body[1:]
 	}
@@ -162,7 +174,7 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 // the length of what was sound, and an error that is nil at a clean end, errDamaged or [io.ErrUnexpectedEOF] at
 // an unclean one, or f's.
 func scanIndex(r io.Reader, k *known, f func(e *Entry) error) (sound int64, err error) {
-	br := bufio.NewReaderSize(r, 1<<18)
+	br := bufio.NewReaderSize(r, 1<<15)
 	var buf []byte
 	var values []Value
 	for first := true; ; first = false {
@@ -175,21 +187,23 @@ func scanIndex(r io.Reader, k *known, f func(e *Entry) error) (sound int64, err 
 		}
 		buf = body
 		switch {
+		case first && string(body) == indexMagic1:
+			k.first = true
 		case first && string(body) != indexMagic:
 			return 0, errDamaged
 		case !first:
+			before := len(k.names)
 			e, err := k.decode(body, values)
 			if err != nil {
+				k.names = k.names[:before]
 				return sound, err
 			}
 			values = e.Values
 			if err := f(&e); err != nil {
+				k.names = k.names[:before]
 				return sound, err
 			}
 		}
 		sound += int64(8 + len(body))
 	}
 }
-
-// String is for messages.
-func (e *Entry) String() string { return fmt.Sprintf("run %.19s, seed %d", e.Run, e.Seed) }

@@ -19,6 +19,7 @@ import (
 	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // numbersFile stands in for records and index where only numbers were kept.
@@ -31,6 +32,8 @@ type numbers struct {
 	Scenario string             `json:"scenario"`
 	Kernel   string             `json:"kernel"`
 	Key      string             `json:"key"`
+	Made     string             `json:"made,omitempty"`
+	Failure  Failure            `json:"failure,omitempty"`
 	Seed     uint64             `json:"seed"`
 	Because  string             `json:"because,omitempty"` // of an invalid run
 	Invalid  bool               `json:"invalid,omitempty"`
@@ -54,19 +57,14 @@ func (r *Reader) Keep(dir string, names []string) (runs int, err error) {
 	if err := r.Identity.write(filepath.Join(dir, identityFile)); err != nil {
 		return 0, err
 	}
-	path := filepath.Join(dir, numbersFile)
-	f, err := os.Create(path + unfinished)
-	if err != nil {
-		return 0, machine(fmt.Errorf("keep results: %w", err))
+	err = whole.Stream(filepath.Join(dir, numbersFile), func(w io.Writer) (err error) {
+		runs, err = r.numbers(w, names)
+		return err
+	})
+	if err != nil && problem.KindOf(err) == problem.Other {
+		err = machine(fmt.Errorf("keep results: %w", err))
 	}
-	runs, err = r.numbers(f, names)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return 0, machine(fmt.Errorf("keep results: %w", errors.Join(err, ignoreMissing(os.Remove(f.Name())))))
-	}
-	return runs, nil
+	return runs, err
 }
 
 // numbers writes a line for each run, in an order that does not depend on how the sweep went.
@@ -74,8 +72,8 @@ func (r *Reader) numbers(w io.Writer, names []string) (runs int, err error) {
 	var list []numbers
 	err = r.Entries(func(e *Entry) error {
 		n := numbers{
-			Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Key: e.Key, Seed: e.Seed, Because: e.Because, Invalid: !e.Valid,
-			Virtual: e.Virtual, Wall: e.Wall, Values: map[string]float64{},
+			Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Key: e.Key, Made: e.Made, Failure: e.Failure, Seed: e.Seed,
+			Because: e.Because, Invalid: !e.Valid, Virtual: e.Virtual, Wall: e.Wall, Values: map[string]float64{},
 		}
 		for _, name := range names {
 			// A counter that did not move is known to be 0 without standing here.
@@ -105,6 +103,13 @@ func (r *Reader) numbers(w io.Writer, names []string) (runs int, err error) {
 	return len(list), z.Close()
 }
 
+// Bounds of what is read of kept numbers: some hundred times what 16,000 runs of a large campaign take.
+const (
+	mostLine    = 1 << 20   // bytes of a run
+	mostNumbers = 256 << 20 // bytes of all of them, as JSON
+	mostWindow  = 32 << 20  // bytes that the decompressor looks back
+)
+
 // eachNumbers is Entries of an archive of which only the numbers were kept.
 func eachNumbers(path string, f func(e *Entry) error) error {
 	file, err := os.Open(path)
@@ -112,32 +117,46 @@ func eachNumbers(path string, f func(e *Entry) error) error {
 		return problem.Wrap(problem.Usage, fmt.Errorf("read archive: %w", err), "")
 	}
 	defer func() { _ = file.Close() }() // nothing was written
-	z, err := zstd.NewReader(bufio.NewReader(file), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(512<<20))
+	z, err := zstd.NewReader(bufio.NewReader(file), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(mostWindow))
 	if err != nil {
 		return fmt.Errorf("start decompression: %w", err)
 	}
 	defer z.Close()
-	dec := json.NewDecoder(z)
-	for {
+	bad := func(err error) error {
+		return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), "the file is damaged: take it from where it was kept")
+	}
+	lines := bufio.NewScanner(io.LimitReader(z, mostNumbers+1))
+	lines.Buffer(nil, mostLine)
+	total := 0
+	for lines.Scan() {
+		if total += len(lines.Bytes()) + 1; total > mostNumbers {
+			return bad(fmt.Errorf("more than %d MiB of numbers", mostNumbers>>20))
+		}
 		var n numbers
-		switch err := dec.Decode(&n); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), "the file is damaged: take it from where it was kept")
+		if err := json.Unmarshal(lines.Bytes(), &n); err != nil {
+			return bad(err)
 		}
-		e := Entry{
-			Run: n.Run, Digest: n.Digest, Scenario: n.Scenario, Kernel: n.Kernel, Key: n.Key, Seed: n.Seed, Valid: !n.Invalid, Because: n.Because,
-			Virtual: n.Virtual, Wall: n.Wall,
-		}
-		for name, v := range n.Values {
-			e.Values = append(e.Values, Value{name, v})
-		}
-		slices.SortFunc(e.Values, func(a, b Value) int { return strings.Compare(a.Name, b.Name) })
+		e := n.entry()
 		if err := f(&e); err != nil {
 			return err
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return bad(err)
+	}
+	return nil
+}
+
+func (n *numbers) entry() Entry {
+	e := Entry{
+		Run: n.Run, Digest: n.Digest, Scenario: n.Scenario, Kernel: n.Kernel, Key: n.Key, Made: n.Made, Failure: n.Failure, Seed: n.Seed,
+		Valid: !n.Invalid, Because: n.Because, Virtual: n.Virtual, Wall: n.Wall,
+	}
+	for name, v := range n.Values {
+		e.Values = append(e.Values, Value{name, v})
+	}
+	slices.SortFunc(e.Values, func(a, b Value) int { return strings.Compare(a.Name, b.Name) })
+	return e
 }
 
 // keptIn returns the file of numbers in dir, if that is all there is.

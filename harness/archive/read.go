@@ -16,17 +16,24 @@ import (
 // Reader is an archive that is only read, perhaps while a sweep adds to it. It has what was there when it was opened.
 type Reader struct {
 	Identity Identity
+	// Damages are what was found on opening, and Conflicts the runs that are there twice, with two digests.
+	Damages   []Damage
+	Conflicts []*Conflict
 
 	records *os.File
 	index   *os.File
-	size    int64 // of the index
+	sound   int64 // of the index
+	runs    runs
+	tail    []row // that the index does not have, in the order of the file
+	wrong   map[int64]bool
 	codec   *codec
 	kept    string // the file of numbers, where there are no records
 	undo    undo.Stack
 }
 
-// Read opens the archive in dir for reading. When its index does not fit its records, because its writer died just now or somebody has
-// deleted it, open it once with [Open]. The error is of kind [problem.Usage] when there is no archive.
+// Read opens the archive in dir for reading. Every record is read and held against its checksum; what is damaged is left
+// out, and in Damages. An index that is missing or does not fit is made up for from the records each time; [Open] makes it again.
+// The error is of kind [problem.Usage] when there is no archive.
 func Read(dir string) (_ *Reader, err error) {
 	r := new(Reader)
 	opened := false
@@ -45,55 +52,95 @@ func Read(dir string) (_ *Reader, err error) {
 	if r.codec, err = newCodec(); err != nil {
 		return nil, err
 	}
-	for _, f := range []struct {
-		name string
-		to   **os.File
-	}{{recordsFile, &r.records}, {indexFile, &r.index}} {
-		if *f.to, err = os.Open(filepath.Join(dir, f.name)); err != nil {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("read archive: %w", err), "")
-		}
-		r.undo.Push((*f.to).Close)
+	// A writer adds to the records first and to the index then: in this order the index has nothing that the records have not.
+	indexed, err := r.open(filepath.Join(dir, indexFile), &r.index)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	info, err := r.index.Stat()
+	size := int64(0)
+	if err == nil {
+		size, err = r.open(filepath.Join(dir, recordsFile), &r.records)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read archive: %w", err)
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("read archive: %w", err), "")
 	}
-	r.size = info.Size()
+	v, err := look(r.records, size, r.indexOf(indexed), r.codec)
+	if err != nil {
+		return nil, fmt.Errorf("read archive %s: %w", dir, err)
+	}
+	r.sound, r.runs, r.tail, r.wrong, r.Damages, r.Conflicts = v.sound, v.runs, v.tail, v.wrong, v.damages, v.conflicts
 	opened = true
 	return r, nil
 }
 
-// Is reports whether dir holds an archive.
-func Is(dir string) bool {
-	_, err := identityOf(dir)
-	return err == nil
-}
-
-func identityOf(dir string) (id Identity, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, identityFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("%s is not an archive of a sweep", dir), "give the directory that was --out of ruleout sweep")
-	} else if err != nil {
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("read archive: %w", err), "")
+// open opens a file and returns its size.
+func (r *Reader) open(path string, to **os.File) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
 	}
-	return parseIdentity(filepath.Join(dir, identityFile), b)
+	r.undo.Push(f.Close)
+	*to = f
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
-// Entries calls f for every record in the order of the file; the entry is valid during the call only. A block at the end
-// that is being written is not there yet.
+// indexOf reads so much of the index, which may be missing.
+func (r *Reader) indexOf(size int64) io.Reader {
+	if r.index == nil {
+		return io.NewSectionReader(noFile{}, 0, 0)
+	}
+	return io.NewSectionReader(r.index, 0, size)
+}
+
+// noFile has nothing in it.
+type noFile struct{}
+
+func (noFile) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
+
+// Entries calls f for every run in the order of the file; the entry is valid during the call only. Runs that failed are
+// among them, but not those that were made after all.
 func (r *Reader) Entries(f func(e *Entry) error) error {
 	if r.kept != "" {
 		return eachNumbers(r.kept, f)
 	}
-	var k known
-	_, err := scanIndex(io.NewSectionReader(r.index, 0, r.size), &k, f)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	each := func(e *Entry) error {
+		if r.runs.stale(e) {
+			return nil
+		}
+		return f(e)
+	}
+	tail := r.tail
+	s := frames{file: r.records, size: 1 << 62}
+	// before calls each for what the index lacks before an offset.
+	before := func(offset int64) error {
+		for ; len(tail) > 0 && tail[0].offset < offset; tail = tail[1:] {
+			e, err := readEntry(&s, r.codec, tail[0])
+			if err != nil {
+				return fmt.Errorf("read records of the archive: %w", err)
+			}
+			if err := each(&e); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
-	if errors.Is(err, errDamaged) {
-		return problem.Wrap(problem.Usage, fmt.Errorf("read index of the archive: %w", err), "delete the file index in it: the next sweep makes it again from the records")
+	_, err := scanIndex(r.indexOf(r.sound), new(known), func(e *Entry) error {
+		if err := before(e.offset); err != nil || r.wrong[e.offset] {
+			return err
+		}
+		return each(e)
+	})
+	if err != nil {
+		if errors.Is(err, errDamaged) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return problem.Wrap(problem.Usage, fmt.Errorf("read index of the archive: it has changed since it was opened: %w", err), "try again")
+		}
+		return err
 	}
-	return err
+	return before(1 << 62)
 }
 
 // Record reads the record of an entry.
@@ -133,34 +180,17 @@ func begins(sum, digits string) bool {
 	return digits != "" && len(sum) >= len(scheme)+len(digits) && sum[len(scheme):len(scheme)+len(digits)] == digits
 }
 
+// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is there
+// with two digests. That the last record is half written is left out: a sweep may be writing it just now.
+func (r *Reader) Tell(note func(text string)) error {
+	for _, d := range r.Damages {
+		if !d.Torn {
+			note(d.String())
+		}
+	}
+	tell(nil, r.Conflicts, note)
+	return alarmOf(r.Conflicts)
+}
+
 // Close lets go of the files.
 func (r *Reader) Close() error { return r.undo.Close() }
-
-// Merge adds to a the records of another archive of the same campaign, each run once, and returns how many were new.
-func (a *Archive) Merge(dir string) (added int, err error) {
-	from, err := Read(dir)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	into, err := identityOf(a.dir)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := into.with(from.Identity, dir); err != nil {
-		return 0, err
-	}
-	err = from.Entries(func(e *Entry) error {
-		if a.Has(e.Run) {
-			return nil
-		}
-		r, err := from.Record(e)
-		if err != nil {
-			return err
-		}
-		added++
-		_, err = a.Append(r)
-		return err
-	})
-	return added, err
-}

@@ -66,7 +66,7 @@ func TestLaterVersionsAreRefused(t *testing.T) {
 	require.Equal(t, before, after)
 
 	for text, want := range map[string][2]string{
-		`{"format": 2, "campaign": {"name": "acks"}}`: {"it has format 2, this build reads 1", hint},
+		`{"format": 3, "campaign": {"name": "acks"}}`: {"it has format 3, this build reads 2", hint},
 		`{"campaign": "acks"}`:                        {"no format", "this is not an archive of ruleout, or it is damaged"},
 		`{"format": 1`:                                {"unexpected end", "this is not an archive of ruleout, or it is damaged"},
 	} {

@@ -47,6 +47,7 @@ func (v *VM) provenance(t, prepared *vm.Template, truths *truth.Report) result.P
 		KernelConfig: v.kernel.ConfigHash,
 		Netem:        truths.Fingerprint,
 		QEMU:         v.qemu.Version,
+		Software:     v.software.sum(),
 		Machine:      string(t.Machine()),
 		Template:     t.Hash(),
 		Prepared:     prepared.Hash(),

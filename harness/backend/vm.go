@@ -39,6 +39,8 @@ type VM struct {
 	tool   string
 	files  map[string][]byte
 
+	software Software
+
 	mu        sync.Mutex
 	templates map[machine]*vm.Template
 	truths    *truth.Report // once known
@@ -65,6 +67,9 @@ func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
 		return nil, err
 	}
 	if v.tool, err = Tool(); err != nil {
+		return nil, err
+	}
+	if v.software, err = softwareOf(v.qemu, v.kernel.Hash); err != nil {
 		return nil, err
 	}
 	offsets, err := offsetsOf(v.kernel, v.tool)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // Spool keeps the content of rings on disk, in files without a name, until it is known which run
@@ -139,6 +140,9 @@ func (s *Spool) Write(ctx context.Context, sc *scenario.Scenario, o Origin) (fil
 			}
 			return nil, unwritable(fmt.Errorf("write capture: %w", err))
 		}
+	}
+	if err := whole.SyncDir(s.dir); err != nil { // the files are on the disk, and now their names are
+		return nil, unwritable(fmt.Errorf("write capture: %w", err))
 	}
 	return files, nil
 }

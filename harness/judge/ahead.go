@@ -7,35 +7,6 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// Remaining estimates how many runs are still to come: the sum of [Bench.Ahead].
-func (b *Bench) Remaining() int {
-	sum := 0
-	for _, n := range b.Ahead() {
-		sum += n
-	}
-	return sum
-}
-
-// Ahead estimates how many runs of each arm are still to come, if every case that is not decided turns out as its file
-// expects, and innocent where nothing is expected.
-func (b *Bench) Ahead() []int {
-	want := make([]int, len(b.arms))
-	for i := range b.hearings {
-		h := &b.hearings[i]
-		if b.hear(h); h.done || h.aside || h.control && !b.asked(i) {
-			continue
-		}
-		target := b.target(h)
-		for _, a := range h.Arms() {
-			want[a] = max(want[a], target)
-		}
-	}
-	for a := range want {
-		want[a] = max(0, want[a]-b.arms[a].count)
-	}
-	return want
-}
-
 // Visits estimates how often each arm is still taken up for its runs ahead: once for each block up to [Look], and once for all that comes
 // later, since the arm stays the most urgent then.
 func (b *Bench) Visits(ahead []int) []int {

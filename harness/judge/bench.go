@@ -18,6 +18,10 @@ type Bench struct {
 	// hearings are the cases of the plan, and behind them its controls.
 	hearings []hearing
 	byRun    map[place]int // an arm by the scenario's hash and the kernel
+	// made numbers what runs were made with, from 1.
+	made map[string]uint16
+
+	agenda
 }
 
 type place struct{ hash, kernel string }
@@ -28,7 +32,35 @@ type arm struct {
 	values  [][]float64 // seed → column; nil while there is no run
 	loss    []verdict.Loss
 	have    []bool
+	failed  []bool   // the run could not be made
+	made    []uint16 // what the run was made with; 0 is unknown
 	count   int
+	// cut is the seed from which on the arm is given up: all further seeds are lost, whatever they show.
+	cut int
+	// cases are the hearings that compare the arm.
+	cases []int
+}
+
+// InARow is how many seeds of an arm, one after the other, may break before the arm is given up.
+const InARow = 4
+
+// has reports whether it is known what seed i shows, or that it shows nothing.
+func (a *arm) has(i int) bool { return a.have[i] || i >= a.cut }
+
+// lost is why seed i counts for nothing, or empty.
+func (a *arm) lost(i int) verdict.Loss {
+	if i >= a.cut {
+		return verdict.Broken
+	}
+	return a.loss[i]
+}
+
+// value of a column in seed i; 0 where there is no run.
+func (a *arm) value(i int, name string) float64 {
+	if a.values[i] == nil {
+		return 0
+	}
+	return a.values[i][a.columns[name]]
 }
 
 // hearing is one case and how far it has come.
@@ -48,13 +80,20 @@ type hearing struct {
 	serves []int
 	// likely is how many seeds it takes if it turns out as expected; it does not follow from any run.
 	likely int
+	// list is what Arms returns.
+	list []int
 }
 
 // New returns the bench of a plan, before any run.
 func New(p *campaign.Plan) (*Bench, error) {
-	b := &Bench{plan: p, rule: RuleOf(p), seeds: p.Campaign.Seeds.Most, byRun: map[place]int{}, arms: make([]arm, len(p.Arms))}
+	b := &Bench{
+		plan: p, rule: RuleOf(p), seeds: p.Campaign.Seeds.Most, byRun: map[place]int{}, arms: make([]arm, len(p.Arms)), made: map[string]uint16{},
+	}
 	for i := range p.Arms {
-		b.arms[i] = arm{columns: map[string]int{}, values: make([][]float64, b.seeds), loss: make([]verdict.Loss, b.seeds), have: make([]bool, b.seeds)}
+		b.arms[i] = arm{
+			columns: map[string]int{}, values: make([][]float64, b.seeds), loss: make([]verdict.Loss, b.seeds), have: make([]bool, b.seeds),
+			failed: make([]bool, b.seeds), made: make([]uint16, b.seeds), cut: b.seeds,
+		}
 		b.byRun[place{p.Arms[i].Hash, p.Arms[i].Kernel}] = i
 	}
 	for n, list := range [][]campaign.Case{p.Cases, p.Controls} {
@@ -64,17 +103,20 @@ func New(p *campaign.Plan) (*Bench, error) {
 			if err != nil {
 				return nil, err
 			}
-			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1})
-			b.hearings[len(b.hearings)-1].likely = b.likely(&b.hearings[len(b.hearings)-1])
+			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
+			at := len(b.hearings) - 1
+			b.hearings[at].likely = b.likely(&b.hearings[at])
 			for _, a := range c.Arms() {
 				b.arms[a].column(c.Metric)
 				if c.Dose != "" {
 					b.arms[a].column(c.Dose)
 				}
+				b.arms[a].cases = append(b.arms[a].cases, at)
 			}
 		}
 	}
 	b.serve()
+	b.begin()
 	return b, nil
 }
 
@@ -90,8 +132,29 @@ func (b *Bench) Arm(hash, kernel string) (int, bool) {
 	return i, ok
 }
 
-// Add takes what the run of an arm with a seed showed. A run that is there already, or of a seed that the plan does not have, changes nothing.
+// Has reports whether it is known what came of the run of an arm with a seed.
+func (b *Bench) Has(arm int, seed uint64) bool {
+	i, ok := b.seed(seed)
+	return ok && b.arms[arm].have[i]
+}
+
+// Made reports whether the run of an arm with a seed was made, and left numbers.
+func (b *Bench) Made(arm int, seed uint64) bool {
+	i, ok := b.seed(seed)
+	return ok && b.arms[arm].values[i] != nil
+}
+
+// Add takes what the run of an arm with a seed showed, or that it failed. A run that is there already, or of a seed that the plan
+// does not have, changes nothing.
 func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
+	switch e.Failure {
+	case archive.Broke:
+		b.Break(arm, seed)
+		return
+	case archive.Refused:
+		b.Refuse(arm, seed)
+		return
+	}
 	i, ok := b.seed(seed)
 	if a := &b.arms[arm]; ok && !a.have[i] {
 		row := make([]float64, len(a.columns))
@@ -105,25 +168,56 @@ func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
 		if !e.Valid {
 			a.loss[i] = lossOf(e.Because)
 		}
-		a.values[i], a.have[i] = row, true
-		a.count++
+		a.values[i], a.made[i] = row, b.number(e.Made)
+		b.note(arm, i)
 	}
 }
 
-// Break notes that the run of an arm with a seed could not be made.
+// number stands for what a run was made with.
+func (b *Bench) number(made string) uint16 {
+	if made == "" {
+		return 0
+	}
+	n, ok := b.made[made]
+	if !ok && len(b.made) < math.MaxUint16 {
+		n = uint16(len(b.made) + 1)
+		b.made[strings.Clone(made)] = n
+	}
+	return n
+}
+
+// Break notes that the run of an arm with a seed could not be made. When [InARow] seeds of an arm are so, one after the other, the arm is given
+// up from there on: what later seeds show is not looked at, so that it does not matter which of them were run before that was known.
 func (b *Bench) Break(arm int, seed uint64) {
 	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
 		a := &b.arms[arm]
-		a.values[i], a.have[i], a.loss[i] = make([]float64, len(a.columns)), true, verdict.Broken
-		a.count++
+		a.loss[i], a.failed[i] = verdict.Broken, true
+		from, to := i, i+1
+		for from > 0 && a.failed[from-1] {
+			from--
+		}
+		for to < b.seeds && a.failed[to] {
+			to++
+		}
+		if to-from >= InARow {
+			a.cut = min(a.cut, from+InARow)
+		}
+		b.note(arm, i)
 	}
 }
 
-// Refuse notes that no further run of an arm can be made.
-func (b *Bench) Refuse(arm int) {
-	for _, seed := range b.plan.Seeds() {
+// Refuse notes that the run of an arm with a seed was refused, and with it all further ones.
+func (b *Bench) Refuse(arm int, seed uint64) {
+	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
+		b.arms[arm].cut = min(b.arms[arm].cut, i)
 		b.Break(arm, seed)
 	}
+}
+
+// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or broke too often.
+func (b *Bench) GivenUp(arm int, seed uint64) bool {
+	i, ok := b.seed(seed)
+	return ok && i >= b.arms[arm].cut
 }
 
 func (b *Bench) seed(seed uint64) (int, bool) {
@@ -134,103 +228,14 @@ func (b *Bench) seed(seed uint64) (int, bool) {
 // lossOf reads why a run is invalid, by the words of packages run and fault.
 func lossOf(because string) verdict.Loss {
 	switch {
-	case strings.Contains(because, "never acted"):
+	case strings.Contains(because, "never acted"),
+		strings.Contains(because, "had no open connection"),           // an injection had none to inject into
+		strings.Contains(because, "the connection has no timestamps"): // or none into which it could
 		return verdict.FaultIdle
 	case strings.Contains(because, "fell behind"):
 		return verdict.LoadBehind
 	}
 	return verdict.Broken
-}
-
-// hear gives a case the seeds that are there, block by block, until it has had enough.
-func (b *Bench) hear(h *hearing) {
-	for !h.done {
-		end := b.end(h.next)
-		for ; h.next < end; h.next++ {
-			if !b.whole(h, h.next) {
-				return
-			}
-			b.take(h, h.next)
-		}
-		h.done = h.next == b.seeds || b.enough(h)
-		h.confirmed = h.done && h.state.Evidence().Confirm >= b.rule.Confirm
-	}
-}
-
-// end returns where the block ends that begins at seed i, or that i is in.
-func (b *Bench) end(i int) int {
-	least := b.plan.Campaign.Seeds.Least
-	if i < least {
-		return min(least, b.seeds)
-	}
-	return min(least+((i-least)/Block+1)*Block, b.seeds)
-}
-
-// whole reports whether all arms of a case have seed i.
-func (b *Bench) whole(h *hearing, i int) bool {
-	for _, a := range h.Arms() {
-		if !b.arms[a].have[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// take gives a case seed i.
-func (b *Bench) take(h *hearing, i int) {
-	if h.Placebo() {
-		if i%2 == 1 {
-			b.pair(h, i-1, i, h.Base, h.Base)
-		}
-		return
-	}
-	if h.Kind != verdict.Explains {
-		b.pair(h, i, i, h.Base, h.Treated)
-		return
-	}
-	for _, a := range h.Arms() {
-		if loss := b.arms[a].loss[i]; loss != "" {
-			h.state.Lose(loss)
-			return
-		}
-	}
-	at := func(a int) float64 { return b.arms[a].values[i][b.arms[a].columns[h.Metric]] }
-	b.measure(h, i)
-	h.state.AddContrast(verdict.Pair{Base: at(h.Base), Treated: at(h.Treated)}, verdict.Pair{Base: at(h.BaseRelieved), Treated: at(h.TreatedRelieved)})
-}
-
-// pair gives a case one pair: seed i of one arm against seed j of another.
-func (b *Bench) pair(h *hearing, i, j, base, treated int) {
-	x, y := &b.arms[base], &b.arms[treated]
-	// That the treated run is invalid since its fault never acted says more than anything else.
-	for _, loss := range []verdict.Loss{y.loss[j], x.loss[i]} {
-		if loss != "" {
-			h.state.Lose(loss)
-			return
-		}
-	}
-	if !h.Placebo() {
-		b.measure(h, i)
-	}
-	h.state.Add(verdict.Pair{Base: x.values[i][x.columns[h.Metric]], Treated: y.values[j][y.columns[h.Metric]]})
-}
-
-// measure adds seed i to the dose.
-func (b *Bench) measure(h *hearing, i int) {
-	if h.Dose == "" {
-		return
-	}
-	x, y := &b.arms[h.Base], &b.arms[h.Treated]
-	base, treated := x.values[i][x.columns[h.Dose]], y.values[i][y.columns[h.Dose]]
-	h.dose.Seeds++
-	if !math.IsNaN(treated - base) {
-		h.dose.Base += base
-		h.dose.Treated += treated
-		if treated != base {
-			h.dose.Given++
-		}
-	}
-
 }
 
 // enough reports whether a case's own evidence suffices.

@@ -1,9 +1,7 @@
 package judge
 
 import (
-	"cmp"
 	"math"
-	"slices"
 
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/verdict"
@@ -37,45 +35,45 @@ func turn(seeds int) int {
 // Needs lists what all cases that are not decided want for their next block, most urgent first: by priority, then by turn,
 // then those for which most cases wait. Seeds for which done
 // returns true are left out: they are being run.
-func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need {
-	wanted := map[int]*Need{}
-	seeds := map[int]map[int]bool{}
-	for i := range b.hearings {
-		h := &b.hearings[i]
-		if b.hear(h); h.done || h.aside || h.control && !b.asked(i) {
-			continue
+func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need { return b.First(len(b.arms), done) }
+
+// First lists the first so many of [Bench.Needs]. It costs no more than these.
+func (b *Bench) First(most int, done func(arm int, seed uint64) bool) (list []Need) {
+	b.settle()
+	for _, a := range b.order {
+		if len(list) == most {
+			break
 		}
-		for _, a := range h.Arms() {
-			for s := h.next; s < b.end(h.next); s++ {
-				seed := uint64(b.plan.Campaign.Seeds.First + s)
-				if b.arms[a].have[s] || done(a, seed) {
-					continue
-				}
-				n := wanted[a]
-				if n == nil {
-					n = &Need{Arm: a, Priority: h.Priority, Turn: turn(h.next)}
-					wanted[a], seeds[a] = n, map[int]bool{}
-				}
-				seeds[a][s] = true
-				n.Priority, n.Turn = max(n.Priority, h.Priority), min(n.Turn, turn(h.next))
-			}
-			if n := wanted[a]; n != nil {
-				n.Waiting++
-			}
+		n := b.wishes[a].Need
+		if n.Seeds = b.wanted(a, done); len(n.Seeds) > 0 {
+			list = append(list, n)
 		}
 	}
-	list := make([]Need, 0, len(wanted))
-	for a, n := range wanted {
-		for s := range seeds[a] {
-			n.Seeds = append(n.Seeds, uint64(b.plan.Campaign.Seeds.First+s))
-		}
-		slices.Sort(n.Seeds)
-		list = append(list, *n)
-	}
-	slices.SortFunc(list, func(x, y Need) int {
-		return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(x.Turn, y.Turn), cmp.Compare(y.Waiting, x.Waiting), cmp.Compare(x.Arm, y.Arm))
-	})
 	return list
+}
+
+// wanted are the seeds of an arm that cases want for their next block, in order.
+func (b *Bench) wanted(arm int, done func(arm int, seed uint64) bool) (list []uint64) {
+	want := make([]bool, b.seeds)
+	for _, i := range b.arms[arm].cases {
+		if h := &b.hearings[i]; b.waits(i) {
+			for s := h.next; s < min(b.end(h.next), b.cut(h)); s++ {
+				want[s] = !b.arms[arm].has(s)
+			}
+		}
+	}
+	for s, w := range want {
+		if seed := uint64(b.plan.Campaign.Seeds.First + s); w && !done(arm, seed) {
+			list = append(list, seed)
+		}
+	}
+	return list
+}
+
+// waits reports whether hearing i is to get more seeds.
+func (b *Bench) waits(i int) bool {
+	h := &b.hearings[i]
+	return !h.done && !h.aside && (!h.control || b.asked(i))
 }
 
 // asked reports whether hearing i, a control, can still matter: a case that is confirmed needs none.
@@ -93,6 +91,7 @@ func (b *Bench) Only(mine func(c *campaign.Case) bool) {
 		b.hearings[i].aside = !mine(b.hearings[i].Case)
 	}
 	b.serve()
+	b.begin()
 }
 
 // serve tells each control who relies on it.
@@ -106,33 +105,6 @@ func (b *Bench) serve() {
 			control.serves = append(control.serves, i)
 		}
 	}
-}
-
-// Progress counts cases by how they stand.
-type Progress struct {
-	Cases, Decided int
-	// Runs is how many there are.
-	Runs int
-}
-
-// Progress returns how far the plan is.
-func (b *Bench) Progress() Progress {
-	p := Progress{Cases: len(b.plan.Cases)}
-	for i := range b.plan.Cases {
-		if b.hear(&b.hearings[i]); b.hearings[i].done {
-			p.Decided++
-		}
-	}
-	for i := range b.arms {
-		p.Runs += b.arms[i].count
-	}
-	return p
-}
-
-// Decided returns whether case i of the plan has had enough, or all its seeds.
-func (b *Bench) Decided(i int) bool {
-	b.hear(&b.hearings[i])
-	return b.hearings[i].done
 }
 
 // Verdict is the verdict on a case.
@@ -156,7 +128,6 @@ func (b *Bench) Verdicts(final bool) []Verdict {
 	var real, placebos []verdict.Case
 	for i := range b.plan.Cases {
 		h := &b.hearings[i]
-		b.hear(h)
 		c := verdict.Case{State: h.state, Dose: h.dose, Scope: b.scope(h)}
 		if h.Case.Control != campaign.None {
 			c.Control = controls[h.Case.Control].Control

@@ -19,8 +19,8 @@ type Pair struct {
 // Pairs lists what the verdict on case i rests on, in the order of the seeds. Seeds that are there for the sake of other cases
 // are not among them.
 func (b *Bench) Pairs(i int) []Pair {
+	b.settle()
 	h := &b.hearings[i]
-	b.hear(h)
 	var list []Pair
 	step := 1
 	if h.Placebo() {
@@ -35,17 +35,13 @@ func (b *Bench) Pairs(i int) []Pair {
 // pairAt is seed i of the base arm against seed j of the treated one.
 func (b *Bench) pairAt(h *hearing, i, j int) Pair {
 	first := uint64(b.plan.Campaign.Seeds.First)
-	p := Pair{Seed: first + uint64(i), Treated: first + uint64(j)}
-	read := func(arm, seed int) float64 {
-		a := &b.arms[arm]
-		if a.loss[seed] != "" && p.Loss == "" {
-			p.Loss = a.loss[seed]
-		}
-		return a.values[seed][a.columns[h.Metric]]
+	at := func(arm, seed int) float64 { return b.arms[arm].value(seed, h.Metric) }
+	p := Pair{
+		Seed: first + uint64(i), Treated: first + uint64(j), Loss: b.lossOf(h, i, j),
+		Pair: verdict.Pair{Treated: at(h.Case.Treated, j), Base: at(h.Base, i)},
 	}
-	p.Pair.Treated, p.Base = read(h.Case.Treated, j), read(h.Base, i)
 	if h.Kind == verdict.Explains {
-		p.Relieved = &verdict.Pair{Treated: read(h.TreatedRelieved, j), Base: read(h.BaseRelieved, i)}
+		p.Relieved = &verdict.Pair{Treated: at(h.TreatedRelieved, j), Base: at(h.BaseRelieved, i)}
 	}
 	if p.Loss == "" {
 		_, p.Loss = h.PairMargins(p.Pair)
@@ -68,11 +64,11 @@ type Sighting struct {
 
 // Sightings judges the controls, in the order of the plan. final is as in [Bench.Verdicts].
 func (b *Bench) Sightings(final bool) []Sighting {
+	b.settle()
 	list := make([]Sighting, len(b.plan.Controls))
 	for i := range list {
 		at := len(b.plan.Cases) + i
 		h := &b.hearings[at]
-		b.hear(h)
 		v := verdict.Judge(verdict.Case{State: h.state})
 		list[i] = Sighting{
 			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate, Asked: b.asked(at),

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // Add imports a kernel from its package files, all of them in one call where a
@@ -172,7 +173,7 @@ func (s *Store) fill(ctx context.Context, name string, unpack func(staging strin
 	}
 	defer unlock()
 	// What stands in the way is no complete kernel, or stage would have found it.
-	if err := errors.Join(os.RemoveAll(dir), os.Rename(staging, dir)); err != nil {
+	if err := errors.Join(os.RemoveAll(dir), whole.Rename(staging, dir)); err != nil {
 		return "", storeError("store a kernel", err)
 	}
 	return dir, nil

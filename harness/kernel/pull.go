@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/whole"
 )
 
 // defaultPackages are what distributions call their own kernel for virtual machines, or
@@ -112,12 +113,7 @@ func (s *Store) setDefault(release string) error {
 		return err
 	}
 	defer unlock()
-	tmp := filepath.Join(s.dir, "."+defaultFile)
-	if err := os.WriteFile(tmp, []byte(release+"\n"), 0o644); err != nil {
-		os.Remove(tmp) //nolint:errcheck // it may not have come into being
-		return storeError("remember the default kernel", err)
-	}
-	return storeError("remember the default kernel", os.Rename(tmp, file))
+	return storeError("remember the default kernel", whole.File(file, []byte(release+"\n")))
 }
 
 // resolve returns the packages of the kernel that pattern means, the image first.

@@ -112,7 +112,7 @@ func (b *Baseline) column(i int) []float64 {
 
 // FileName of a baseline.
 func FileName(scenario, kernel string) string {
-	return scenario + "-" + strings.NewReplacer("/", "-", " ", "-").Replace(kernel) + suffix
+	return result.BaseName(scenario+"-"+kernel) + suffix
 }
 
 // Encode returns the file of a baseline.

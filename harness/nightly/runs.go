@@ -81,6 +81,9 @@ func Load(r *archive.Reader) ([]*Runs, error) {
 	found := map[at]*Runs{}
 	var list []*Runs
 	err := r.Entries(func(e *archive.Entry) error {
+		if e.Failure != "" {
+			return nil // there is nothing to compare
+		}
 		runs := found[at{e.Scenario, e.Kernel}]
 		if runs == nil {
 			record, err := r.Record(e)

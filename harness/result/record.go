@@ -48,6 +48,9 @@ type Provenance struct {
 	Netem   string `json:"netem,omitempty"`
 	QEMU    string `json:"qemu,omitempty"`
 	Machine string `json:"machine"` // the emulated board, or the host
+	// Software is "sha256:…" of the emulator's program, the kernel's files and the program in the guest: a version may stay
+	// where they do not. Records of early builds lack it.
+	Software string `json:"software,omitempty"`
 	// Template and Prepared are "sha256:…" of memory and devices of the machine that was booted, and of
 	// the one in which the scenario was built and started. Equal keys have equal ones: if they
 	// differ, the run was another one before it began. Records of early builds lack them.

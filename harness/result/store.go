@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/whole"
@@ -19,7 +21,11 @@ const Schema = 1
 // Decode reads a record of any schema that this build knows, which is one so far. Within a schema fields only come to a record, and are left out
 // where they have no value, so that what an earlier build wrote is read as it is and has its digest still. The error for another schema
 // is of kind [problem.Usage] and has a hint; others are those of package json.
+// A record that is larger than [CheckSize] allows, or whose scenario has a name that is none, is one that nobody wrote.
 func Decode(b []byte) (*Record, error) {
+	if err := CheckSize(b); err != nil {
+		return nil, err
+	}
 	r := new(Record)
 	err := json.Unmarshal(b, r)
 	// A later layout may have other types, about which nothing has to be said then.
@@ -34,17 +40,61 @@ func Decode(b []byte) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !IsName(r.Scenario.Name) {
+		return nil, fmt.Errorf("%.70q is not a scenario's name", r.Scenario.Name)
+	}
 	return r, nil
 }
 
-// maxRecord bounds what [Read] reads, in bytes: a file that is larger is not one of ours.
-const maxRecord = 256 << 20
+// Bounds of a record. A run of an hour with 100 timelines at 100 ms takes some 20 MiB; the others are a thousand times what
+// the largest scenario has.
+const (
+	// MostBytes of a record as JSON.
+	MostBytes             = 32 << 20
+	mostObjects, mostKeys = 100_000, 500_000
+)
+
+// CheckSize reports whether a record as JSON is small enough to be decoded in some hundred megabytes. What decoding takes goes by the
+// number of objects and of keys, of which a hostile record has one in three bytes.
+func CheckSize(b []byte) error {
+	switch objects, keys := bytes.Count(b, []byte{'{'}), bytes.Count(b, []byte{':'}); {
+	case len(b) > MostBytes:
+		return fmt.Errorf("the record has %d bytes, and at most %d are read", len(b), MostBytes)
+	case objects > mostObjects:
+		return fmt.Errorf("the record has %d objects, and at most %d are read", objects, mostObjects)
+	case keys > mostKeys:
+		return fmt.Errorf("the record has %d values, and at most %d are read", keys, mostKeys)
+	}
+	return nil
+}
+
+// name of a scenario, as package scenario allows it. Files are named after it.
+var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
+
+// IsName reports whether a scenario can have this name. The empty one is that of a record that names none.
+func IsName(s string) bool { return s == "" || name.MatchString(s) }
 
 // FileName is the name under which [Save] keeps a record: scenario, seed and the
 // digest's first digits, so that a run that repeats lands on the same file.
 func FileName(r *Record) string {
-	return fmt.Sprintf("%s-%d-%s.json", r.Scenario.Name, r.Seed, Short(r.Digest))
+	return BaseName(fmt.Sprintf("%s-%d-%s.json", r.Scenario.Name, r.Seed, Short(r.Digest)))
 }
+
+// BaseName makes of any text the name of a file that stays in its directory: what is not a letter, a digit or one of
+// ".-_+" becomes a dash, and so does a dot at the front.
+func BaseName(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune("-_+.", rune(c)) || c == '.' && i == 0 {
+			b[i] = '-'
+		}
+	}
+	return string(b[:min(len(b), mostBase)])
+}
+
+// mostBase is how long the name of a file may be, on all file systems in use.
+const mostBase = 255
 
 // CheckDir makes dir if it is missing and makes sure that a file can be written
 // there, so that a run whose record could not be kept is not begun.
@@ -103,7 +153,7 @@ func Read(path string) (*Record, error) {
 		}
 		return nil, usage(fmt.Errorf("read record: %w", err), "")
 	}
-	if info.IsDir() || info.Size() > maxRecord {
+	if info.IsDir() || info.Size() > MostBytes {
 		return nil, usage(fmt.Errorf("read record %s: not a record file", path), "")
 	}
 	b, err := os.ReadFile(path)

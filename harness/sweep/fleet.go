@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/problem"
@@ -38,6 +39,16 @@ func (f *Fleet) Releases() map[string]string {
 		m[name] = machine.Kernel().Release
 	}
 	return m
+}
+
+// Software returns what the runs are made with, for the identity of their archive.
+func (f *Fleet) Software() archive.Software {
+	s := archive.Software{Kernels: map[string]string{}}
+	for name, machine := range f.machines {
+		of := machine.Software()
+		s.QEMU, s.Guest, s.Kernels[name] = of.QEMU, of.Guest, of.Kernel
+	}
+	return s
 }
 
 // Boot makes the frozen machines that the arms of a plan need, if they are not in the cache: what a

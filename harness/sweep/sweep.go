@@ -61,8 +61,10 @@ type Result struct {
 	Bench *judge.Bench
 	// OverBudget says that the budget was spent before everything was decided.
 	OverBudget bool
-	// Breaks are the runs that broke twice, with their last errors.
+	// Breaks are the runs that broke twice, with their last errors, and those of an earlier sweep that were not made again.
 	Breaks []Break
+	// GivenUp are the arms that broke [judge.InARow] times in a row, each with the last of them.
+	GivenUp []Break
 	// Refusals are arms of which no run can be made, each with the first seed and the error: the kernel refuses a value of the scenario
 	// (the error has a place, see [problem.PlaceOf]), and would at every seed.
 	Refusals []Break
@@ -75,21 +77,27 @@ type Break struct {
 	Err  error
 }
 
-// inARow is how many runs may break one after the other before the sweep gives up.
-const inARow = 4
+// inARow is how many arms may break, one after the other and without a run that is made in between, before it is asked whether it is the machine.
+// inARowFirst is how many when no run was ever made, with which it could be asked.
+const (
+	inARow      = 4
+	inARowFirst = 8
+)
 
 type sweep struct {
 	Options
-	mu      sync.Mutex
-	idle    *sync.Cond
-	bench   *judge.Bench
-	queue   []judge.Need
-	flying  map[flight]bool
-	busy    int
-	began   time.Time
-	breaks  []Break
-	row     int // breaks in a row
+	mu     sync.Mutex
+	idle   *sync.Cond
+	bench  *judge.Bench
+	queue  []judge.Need
+	flying map[flight]bool
+	busy   int
+	began  time.Time
+	breaks []Break
+	// row are the breaks since the last run that was made. They are stored when another is made: it was not the machine.
+	row     []Break
 	refused map[int]Break
+	before  []failure // of earlier sweeps
 	running []string
 	made    int
 	kept    int
@@ -108,12 +116,14 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sweep{Options: o, bench: b, flying: map[flight]bool{}, refused: map[int]Break{}, began: time.Now(), running: make([]string, max(o.Workers, 1))}
+	s := &sweep{
+		Options: o, bench: b, flying: map[flight]bool{}, refused: map[int]Break{}, began: time.Now(), running: make([]string, max(o.Workers, 1)),
+	}
 	s.idle = sync.NewCond(&s.mu)
 	if o.Shards > 1 {
 		b.Only(s.mine())
 	}
-	if err := Fill(b, o.Plan, o.Kernels, o.Archive.Entries); err != nil {
+	if err := s.fill(); err != nil {
 		return nil, err
 	}
 	s.kept = b.Progress().Runs
@@ -132,30 +142,17 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	wg.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Result{State: s.state(), Bench: b, OverBudget: s.over, Breaks: s.breaks}
+	err = context.Cause(ctx) // nil if nothing was wrong
+	if err == nil {
+		s.remember()
+		err = s.store()
+	}
+	left := b.First(1, func(int, uint64) bool { return false })
+	r := &Result{State: s.state(), Bench: b, OverBudget: s.over && len(left) > 0, Breaks: s.breaks, GivenUp: s.givenUp()}
 	for _, arm := range slices.Sorted(maps.Keys(s.refused)) {
 		r.Refusals = append(r.Refusals, s.refused[arm])
 	}
-	if ctx.Err() != nil {
-		return r, context.Cause(ctx)
-	}
-	return r, nil
-}
-
-// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases behind the plan's names.
-func Fill(b *judge.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
-	type place struct{ hash, release string }
-	arms := map[place][]int{}
-	for i, a := range p.Arms {
-		at := place{a.Hash, kernels[a.Kernel]}
-		arms[at] = append(arms[at], i)
-	}
-	return entries(func(e *archive.Entry) error {
-		for _, i := range arms[place{e.Scenario, e.Kernel}] {
-			b.Add(i, e.Seed, e)
-		}
-		return nil
-	})
+	return r, err
 }
 
 // mine returns whether a case belongs to this shard. Cases with a base arm in common stay together, so that it runs once, as
@@ -185,9 +182,13 @@ func (s *sweep) work(ctx context.Context, worker int) error {
 			return nil
 		}
 		for i, seed := range n.Seeds {
-			if ctx.Err() != nil || s.spent() || s.isRefused(n.Arm) {
+			if ctx.Err() != nil || s.spent() {
 				s.giveBack(n.Arm, n.Seeds[i:])
 				break
+			}
+			if s.isGivenUp(n.Arm, seed) {
+				s.giveBack(n.Arm, n.Seeds[i:i+1])
+				continue
 			}
 			if err := s.run(ctx, n.Arm, seed); err != nil {
 				s.giveBack(n.Arm, n.Seeds[i:])
@@ -208,14 +209,12 @@ func (s *sweep) take(ctx context.Context, worker int) (judge.Need, bool) {
 			return judge.Need{}, false
 		}
 		if s.Budget > 0 && time.Since(s.began) >= s.Budget {
-			if len(s.bench.Needs(s.isFlying)) > 0 || s.busy > 0 {
-				s.over = true
-			}
+			s.over = true // unless nothing is wanted in the end
 			s.idle.Broadcast()
 			return judge.Need{}, false
 		}
 		if len(s.queue) == 0 {
-			s.queue = s.bench.Needs(s.isFlying)
+			s.queue = s.bench.First(len(s.running)+1, s.isFlying)
 		}
 		if len(s.queue) > 0 {
 			n := s.queue[0]
@@ -297,10 +296,9 @@ func (s *sweep) run(ctx context.Context, arm int, seed uint64) error {
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
 	case problem.PlaceOf(err) != "":
-		s.refuse(arm, seed, err)
-		return nil
+		return s.refuse(arm, seed, err)
 	case err != nil:
-		return s.broke(arm, seed, err)
+		return s.broke(ctx, arm, seed, err)
 	}
 	e, err := s.Archive.Append(record)
 	if err != nil {
@@ -310,42 +308,9 @@ func (s *sweep) run(ctx context.Context, arm int, seed uint64) error {
 	defer s.mu.Unlock()
 	delete(s.flying, flight{arm, seed})
 	s.bench.Add(arm, seed, &e)
-	s.made, s.row = s.made+1, 0
+	s.made++
 	s.tell()
-	return nil
-}
-
-// broke notes a run that could not be made, and gives up when it is not the only one.
-func (s *sweep) broke(arm int, seed uint64, err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.breaks = append(s.breaks, Break{arm, seed, err})
-	if s.row++; s.row >= inARow {
-		return fmt.Errorf("%d runs in a row broke, twice each; the last one, seed %d of %s: %w", s.row, seed, s.name(arm), err)
-	}
-	delete(s.flying, flight{arm, seed})
-	s.bench.Break(arm, seed)
-	s.tell()
-	return nil
-}
-
-// refuse notes that no run of an arm can be made.
-func (s *sweep) refuse(arm int, seed uint64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, again := s.refused[arm]; !again {
-		s.refused[arm] = Break{arm, seed, err}
-	}
-	delete(s.flying, flight{arm, seed})
-	s.bench.Refuse(arm)
-	s.tell()
-}
-
-func (s *sweep) isRefused(arm int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, refused := s.refused[arm]
-	return refused
+	return s.store()
 }
 
 // name says which arm it is.

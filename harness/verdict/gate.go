@@ -62,10 +62,10 @@ func (c Case) invalid() []Reason {
 			count(c.Control.Seeds, "seed"))})
 	}
 	s := c.State
-	lost, all := s.Lost(), s.N()+s.Lost()
-	if float64(lost) <= s.rule.Lost*float64(all) {
+	if !s.TooManyLost() {
 		return rs
 	}
+	all := s.N() + s.Lost()
 	for i, n := range s.lost {
 		if n > 0 {
 			rs = append(rs, Reason{lossCode[losses[i]], fmt.Sprintf("%s in %d of %s", losses[i], n, count(all, "seed"))})

@@ -43,6 +43,7 @@ var lossCode = map[Loss]Code{
 	Broken:      RunsBroken,
 	NotMeasured: Unmeasured,
 	NoRatio:     WithoutRatio,
+	Different:   RunsDiffer,
 }
 
 // Reason is why a verdict is not a better one, or what should be known beside it.

@@ -30,7 +30,7 @@ const (
 )
 
 // losses in the order in which they are told.
-var losses = [...]Loss{FaultIdle, LoadBehind, Broken, NotMeasured, NoRatio}
+var losses = [...]Loss{FaultIdle, LoadBehind, Broken, NotMeasured, NoRatio, Different}
 
 // huge is where differences cease to be believed: their squares have to stay finite.
 const huge = 1e100

@@ -2,9 +2,12 @@ package vm
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -191,6 +194,28 @@ func (q QEMU) sums(m Machine) (map[string]string, error) {
 		sums[base] = sum
 	}
 	return sums, nil
+}
+
+// Hash is "sha256:…" of all files that this QEMU emulates a machine with: programs, modules and the firmware of each board.
+// Firmware that is not installed is left out.
+func (q QEMU) Hash() (string, error) {
+	all := make(map[string]string)
+	for _, m := range append([]Machine{""}, machines...) {
+		sums, err := q.sums(m)
+		var lacks *BootError
+		if errors.As(err, &lacks) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		maps.Copy(all, sums)
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(h, "%s %s\n", name, all[name])
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // files are the paths of the programs, modules and firmware that a machine is made of; without a machine
