@@ -59,7 +59,7 @@ type Result struct {
 	State
 	// Bench has what all runs showed, also those that were there before.
 	Bench *judge.Bench
-	// OverBudget says that the budget was spent before everything was decided.
+	// OverBudget says that the budget was spent before everything was decided. Runs that were under way then are still made.
 	OverBudget bool
 	// Breaks are the runs that broke twice, with their last errors.
 	Breaks []Break
@@ -132,7 +132,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	wg.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Result{State: s.state(), Bench: b, OverBudget: s.over, Breaks: s.breaks}
+	r := &Result{State: s.state(), Bench: b, OverBudget: s.over && len(b.Needs(s.isFlying)) > 0, Breaks: s.breaks}
 	for _, arm := range slices.Sorted(maps.Keys(s.refused)) {
 		r.Refusals = append(r.Refusals, s.refused[arm])
 	}
