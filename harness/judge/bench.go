@@ -40,6 +40,8 @@ type hearing struct {
 	// confirmed says that it is done, and has what it takes for itself to be confirmed.
 	confirmed bool
 	dose      verdict.Dose
+	// watchedBase and watchedTreated say that an arm's dose is nothing, whatever its fault counts.
+	watchedBase, watchedTreated bool
 	// control says that this is one of the plan's controls.
 	control bool
 	// aside says that its runs are made elsewhere.
@@ -65,7 +67,9 @@ func New(p *campaign.Plan) (*Bench, error) {
 				return nil, err
 			}
 			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1})
-			b.hearings[len(b.hearings)-1].likely = b.likely(&b.hearings[len(b.hearings)-1])
+			h := &b.hearings[len(b.hearings)-1]
+			h.watchedBase, h.watchedTreated = watched(p, c)
+			h.likely = b.likely(h)
 			for _, a := range c.Arms() {
 				b.arms[a].column(c.Metric)
 				if c.Dose != "" {
@@ -215,29 +219,11 @@ func (b *Bench) pair(h *hearing, i, j, base, treated int) {
 	h.state.Add(verdict.Pair{Base: x.values[i][x.columns[h.Metric]], Treated: y.values[j][y.columns[h.Metric]]})
 }
 
-// measure adds seed i to the dose.
-func (b *Bench) measure(h *hearing, i int) {
-	if h.Dose == "" {
-		return
-	}
-	x, y := &b.arms[h.Base], &b.arms[h.Treated]
-	base, treated := x.values[i][x.columns[h.Dose]], y.values[i][y.columns[h.Dose]]
-	h.dose.Seeds++
-	if !math.IsNaN(treated - base) {
-		h.dose.Base += base
-		h.dose.Treated += treated
-		if treated != base {
-			h.dose.Given++
-		}
-	}
-
-}
-
 // enough reports whether a case's own evidence suffices.
 func (b *Bench) enough(h *hearing) bool {
 	e := h.state.Evidence()
 	if h.control {
 		return e.Confirm >= b.rule.Control || e.RuleOut >= b.rule.Control
 	}
-	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut
+	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut || e.Part >= b.rule.Confirm
 }
