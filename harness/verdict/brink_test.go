@@ -128,7 +128,7 @@ func (b brink) ended(t *testing.T, r *rand.Rand) Outcome {
 
 // TestAtTheMargin holds the evidence against settings in which verdicts are false just so. docs/architecture/verdict.md has the table of
 //
-//	RULEOUT_CALIBRATION=20000 go test -timeout 1h -run 'AtTheMargin|Real$|Shared' ./harness/verdict -update
+//	RULEOUT_CALIBRATION=2000 go test -run 'AtTheMargin|Real$|Shared' ./harness/verdict -update
 func TestAtTheMargin(t *testing.T) {
 	n := campaigns(t, 100)
 	var rows []string
@@ -212,10 +212,10 @@ func rate(k, n int, isFalse bool) string {
 
 var measured = regexp.MustCompile(`([0-9.]+) % !`)
 
-// documented compares a table with what docs/architecture/verdict.md has between its marks. That is of 20,000 campaigns: with fewer, it has to
+// documented compares a table with what docs/architecture/verdict.md has between its marks. That is of 2,000 campaigns: with fewer, it has to
 // have the same rows and no rate that is too high, and with as many, -update writes it.
 func documented(t *testing.T, n int, name, head string, rows []string) {
-	const path, many = "../../docs/architecture/verdict.md", 20_000
+	const path, many = "../../docs/architecture/verdict.md", 2000
 	t.Log("\n" + head + "\n" + strings.Join(rows, "\n"))
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
