@@ -194,3 +194,38 @@ func TestStoppingAt20IsNotEnoughAmong300(t *testing.T) {
 	}
 	assert.Equal(t, map[Outcome]int{Inconclusive: 300}, count)
 }
+
+// Each kind of claim has the bar that follows from how many make it: K/(α·k). What passes its bar alone may fall short of it in a campaign.
+func TestEachClaimHasItsOwnBar(t *testing.T) {
+	var cases []Case
+	add := func(n int, s *State) {
+		for range n {
+			cases = append(cases, Case{State: s, Dose: given, Control: seen})
+		}
+	}
+	add(4, differing(t, failures(Up), repeat(20, 3, 4)...))  // confirmed, and real
+	add(3, differing(t, failures(Up), repeat(60, 0, .0)...)) // ruled out, and not real
+	add(2, contrasted(t, backlog(), repeat(3, inPlace50...), repeat(3, relieved38...)))
+	add(1, differing(t, failures(Up), repeat(4, .9, 1.2)...)) // 8 of 8 up: e = 28 of being real
+	add(10, differing(t, failures(Up), .9, -1.1, .8))
+	v := Campaign(0.05, cases)
+	assert.InDelta(t, 20/(0.05*4), v[0].Bars.Confirm, 1e-9)
+	assert.InDelta(t, 20/(0.05*3), v[0].Bars.RuleOut, 1e-9)
+	assert.InDelta(t, 20/(0.05*2), v[0].Bars.Part, 1e-9)
+	assert.InDelta(t, 20/(0.05*6), v[0].Bars.Real, 1e-9)
+	assert.InEpsilon(t, 28.3888, v[9].Evidence.Real, 1e-4)
+	assert.False(t, v[9].Real, "28 is less than 67")
+	assert.True(t, Judge(cases[9]).Real, "and enough alone")
+	assert.False(t, v[9].Has(SizeUnresolved))
+	assert.Equal(t, []Outcome{Confirmed, RuledOut, Inconclusive, Inconclusive}, []Outcome{v[0].Outcome, v[4].Outcome, v[7].Outcome, v[9].Outcome})
+	assert.True(t, v[7].Has(ExplainsPart))
+
+	// What is invalid counts for none of them.
+	for i := range cases {
+		if i != 9 {
+			cases[i].Dose = Dose{Counter: "d", Seeds: 5}
+		}
+	}
+	none := 20 / 0.05
+	assert.Equal(t, Evidence{none, none, none, none}, Campaign(0.05, cases)[0].Bars)
+}
