@@ -51,9 +51,9 @@ type Context struct {
 type Seeds struct {
 	Least int `json:"least"`
 	Most  int `json:"most"`
-	// RuleOut is the least that anything is ruled out with, also where all pairs are equal to the bit; it follows from Rare, the share of seeds
-	// that may be far beyond the margin unnoticed. Mechanism that any mechanism is confirmed with; Confirm is what it takes to confirm an
-	// effect of three margins in which seeds hardly differ.
+	// RuleOut is the least that anything is ruled out with, also where all pairs are equal to the bit; it follows
+	// from Rare, the share of seeds that may be far beyond the margin unnoticed. Mechanism that any mechanism is
+	// confirmed with; Confirm is what it takes to confirm an effect of three margins in which seeds hardly differ.
 	RuleOut   int     `json:"rule_out"`
 	Rare      float64 `json:"rare"`
 	Mechanism int     `json:"mechanism,omitempty"`
@@ -76,9 +76,11 @@ type Time struct {
 	Most   float64 `json:"most"`
 	// Whole is likely for all runs, those that are there already included.
 	Whole float64 `json:"whole"`
-	// Opening is how long it takes to open the machines, once for a build of the program; it comes on top, where they are not open yet.
+	// Opening is how long it takes to open the machines, once for a build of the program; it comes on top, where
+	// they are not open yet.
 	Opening float64 `json:"opening,omitempty"`
-	// Measured says that it is a prediction from run times that were measured, and From where. It is an estimate otherwise.
+	// Measured says that it is a prediction from run times that were measured, and From where. It is an estimate
+	// otherwise.
 	Measured bool   `json:"measured"`
 	From     string `json:"from"`
 }
@@ -152,7 +154,8 @@ func (f *Forecast) families(p *campaign.Plan) {
 	}
 }
 
-// times adds up how long the runs ahead take, and all of them, in which each arm is visited so often. It returns what one run of each arm takes.
+// times adds up how long the runs ahead take, and all of them, in which each arm is visited so often. It returns
+// what one run of each arm takes.
 func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 	each := make([]float64, len(ahead))
 	models := make([]plan.Cost, len(ahead))
@@ -188,8 +191,8 @@ func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 	return each
 }
 
-// prepare adds what it takes to prepare arms before their runs: each once if they are few, and otherwise as often as they are taken up,
-// since only some stay prepared.
+// prepare adds what it takes to prepare arms before their runs: each once if they are few, and otherwise as often
+// as they are taken up, since only some stay prepared.
 func (f *Forecast) prepare(o Options, ahead, whole []int) {
 	for i, seconds := range o.Times.preparing(o.Plan) {
 		to, all := ahead[i], whole[i]

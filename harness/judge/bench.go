@@ -88,13 +88,15 @@ func (a *arm) column(name string) {
 	}
 }
 
-// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in the plan.
+// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in
+// the plan.
 func (b *Bench) Arm(hash, kernel string) (int, bool) {
 	i, ok := b.byRun[place{hash, kernel}]
 	return i, ok
 }
 
-// Add takes what the run of an arm with a seed showed. A run that is there already, or of a seed that the plan does not have, changes nothing.
+// Add takes what the run of an arm with a seed showed. A run that is there already, or of a seed that the plan
+// does not have, changes nothing.
 func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
 	i, ok := b.seed(seed)
 	if a := &b.arms[arm]; ok && !a.have[i] {

@@ -32,9 +32,10 @@ func (b *Bench) measure(h *hearing, i int) {
 	}
 }
 
-// watched returns which arms, of base and treated, have a fault that only watches where that of the other acts: it is the one whose dose
-// counts. What a watch has counted is no dose. A fault that drops one packet in fifty of those that were watched would have ×0.02 of it, and
-// one that drops them all the same number, as if it had never acted.
+// watched returns which arms, of base and treated, have a fault that only watches where that of the other acts: it
+// is the one whose dose counts. What a watch has counted is no dose. A fault that drops one packet in fifty of
+// those that were watched would have ×0.02 of it, and one that drops them all the same number, as if it had never
+// acted.
 func watched(p *campaign.Plan, c *campaign.Case) (base, treated bool) {
 	rest, ok := strings.CutPrefix(c.Dose, "fault.")
 	if !ok || c.Placebo() {
@@ -42,7 +43,8 @@ func watched(p *campaign.Plan, c *campaign.Case) (base, treated bool) {
 	}
 	name, _, _ := strings.Cut(rest, ".")
 	watches := func(arm int) bool {
-		return slices.ContainsFunc(p.Arms[arm].Scenario.Faults, func(f scenario.Fault) bool { return f.Name == name && f.Do.Watch })
+		is := func(f scenario.Fault) bool { return f.Name == name && f.Do.Watch }
+		return slices.ContainsFunc(p.Arms[arm].Scenario.Faults, is)
 	}
 	base, treated = watches(c.Base), watches(c.Treated)
 	return base && !treated, treated && !base

@@ -11,7 +11,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// A watch counts packets and gives none of them anything, so that its count is not a dose that the cause adds to, or takes from.
+// A watch counts packets and gives none of them anything, so that its count is not a dose that the cause adds to,
+// or takes from.
 func TestDoseOfAWatchThatBecomesMore(t *testing.T) {
 	p := judgetest.Plan(t, `version: 1
 name: doses

@@ -31,7 +31,8 @@ func entry(latency, dose float64) *archive.Entry {
 	return &archive.Entry{Valid: true, Values: []archive.Value{{Name: "http.latency.p99", Value: latency}, {Name: "web.Tcp.InSegs", Value: dose}}}
 }
 
-// feed makes the runs that are wanted: treated arms differ from base by what of says of a case and a seed, and controls by two margins.
+// feed makes the runs that are wanted: treated arms differ from base by what of says of a case and a seed, and
+// controls by two margins.
 func feed(t *testing.T, p *campaign.Plan, of func(c int, seed uint64) float64) *judge.Bench {
 	b, err := judge.New(p)
 	require.NoError(t, err)
@@ -54,7 +55,8 @@ func feed(t *testing.T, p *campaign.Plan, of func(c int, seed uint64) float64) *
 	return b
 }
 
-// The e-values at which cases stop follow from the file: K/α and K/(α·⌊K·innocent⌋) for K cases without the placebos, and 1/α for a control.
+// The e-values at which cases stop follow from the file: K/α and K/(α·⌊K·innocent⌋) for K cases without the
+// placebos, and 1/α for a control.
 func TestRuleOf(t *testing.T) {
 	for _, c := range []struct {
 		n                         int
@@ -88,7 +90,8 @@ func TestLooksAfterBlocks(t *testing.T) {
 		return []float64{4 + odd, 4 + odd, 0, 0.5 + odd}[c]
 	})
 	got := b.Verdicts(true)
-	// One whose effect begins with the sixth seed, one that has it from the first, one without, and one that is at the margin.
+	// One whose effect begins with the sixth seed, one that has it from the first, one without, and one that is at
+	// the margin.
 	require.Equal(t, []int{29, 17, 101, 200}, []int{got[0].Seeds, got[1].Seeds, got[2].Seeds, got[3].Seeds})
 	require.Equal(t, []verdict.Outcome{verdict.Confirmed, verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive}, []verdict.Outcome{got[0].Outcome, got[1].Outcome, got[2].Outcome, got[3].Outcome})
 	require.Equal(t, []bool{true, true, false, false}, []bool{got[0].AsExpected, got[1].AsExpected, got[2].AsExpected, got[3].AsExpected})
@@ -125,7 +128,8 @@ hypotheses:
 	require.Equal(t, v.Seeds, v.Dose.Given)
 }
 
-// A placebo pairs seeds 1 and 2, 3 and 4, and so on, each once; it is judged among placebos only, so that it moves no bar.
+// A placebo pairs seeds 1 and 2, 3 and 4, and so on, each once; it is judged among placebos only, so that it moves
+// no bar.
 func TestPlacebosAreAmongThemselves(t *testing.T) {
 	p := small(t, 2, "placebos: 100\nseeds: {least: 8, most: 8}")
 	b := feed(t, p, func(c int, seed uint64) float64 { return 3 + float64(seed)/100 })

@@ -53,7 +53,8 @@ func takeOf(word string) (take, bool) {
 	return take{word, func(v []float64) float64 { return v[max(rank(text, p, len(v))-1, 0)] }}, true
 }
 
-// rank is the nearest rank of a percentile among n values, ⌈p·n/100⌉: exactly, since 7/100·100 is more than 7 in floating point.
+// rank is the nearest rank of a percentile among n values, ⌈p·n/100⌉: exactly, since 7/100·100 is more than 7 in
+// floating point.
 func rank(text string, p float64, n int) int {
 	exact, ok := new(big.Rat).SetString(text)
 	if !ok {
@@ -64,8 +65,8 @@ func rank(text string, p float64, n int) int {
 	return int(whole.Int64()) + rest.Sign()
 }
 
-// sum makes the rows of the groups. Their order is that of their fields: runs are made side by side, so the order in which
-// groups first came would be chance.
+// sum makes the rows of the groups. Their order is that of their fields: runs are made side by side, so the order
+// in which groups first came would be chance.
 func (a *asking) sum() {
 	slices.SortFunc(a.order, func(g, h *group) int { return slices.Compare(g.keys, h.keys) })
 	for _, g := range a.order {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The nearest rank of each whole percentile, in whole numbers: ⌈p·n/100⌉. In floating point 7, 14 and 28 per cent of a hundred come out a
-// little above, and so a rank too high.
+// The nearest rank of each whole percentile, in whole numbers: ⌈p·n/100⌉. In floating point 7, 14 and 28 per cent
+// of a hundred come out a little above, and so a rank too high.
 func TestPercentilesAreOfTheNearestRank(t *testing.T) {
 	for n := 1; n <= 1000; n++ {
 		sorted := make([]float64, n)

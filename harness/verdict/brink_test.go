@@ -16,11 +16,13 @@ import (
 	"github.com/ruleout/ruleout/harness/golden"
 )
 
-// brink is a setting in which a verdict is false just so: the mean is exactly at the margin, or as many seeds reach it as may.
+// brink is a setting in which a verdict is false just so: the mean is exactly at the margin, or as many seeds
+// reach it as may.
 type brink struct {
 	name string
 	h    Hypothesis
-	// confirm and ruleOut say which verdicts would be false by what is promised for any distribution, or for normal ones.
+	// confirm and ruleOut say which verdicts would be false by what is promised for any distribution, or for
+	// normal ones.
 	confirm, ruleOut bool
 	draw             func(r *rand.Rand) Pair
 }
@@ -126,7 +128,8 @@ func (b brink) ended(t *testing.T, r *rand.Rand) Outcome {
 	return Inconclusive
 }
 
-// TestAtTheMargin holds the evidence against settings in which verdicts are false just so. docs/architecture/verdict.md has the table of
+// TestAtTheMargin holds the evidence against settings in which verdicts are false just so.
+// docs/architecture/verdict.md has the table of
 //
 //	RULEOUT_CALIBRATION=2000 go test -run 'AtTheMargin|Real$|Shared' ./harness/verdict -update
 func TestAtTheMargin(t *testing.T) {
@@ -150,8 +153,8 @@ func TestAtTheMargin(t *testing.T) {
 	documented(t, n, "at the margin", "| differences, mean at the margin | confirmed | ruled out |\n|---|---|---|", rows)
 }
 
-// TestReal measures how often it is said that something is real, first where the mean is zero, and then where seeds go either way equally
-// often, so that it would be false.
+// TestReal measures how often it is said that something is real, first where the mean is zero, and then where
+// seeds go either way equally often, so that it would be false.
 func TestReal(t *testing.T) {
 	n := campaigns(t, 300)
 	half := distuv.UnitNormal.Quantile(1 - 0.5/0.98) // of what does not fall, so much is below the median of all
@@ -212,8 +215,9 @@ func rate(k, n int, isFalse bool) string {
 
 var measured = regexp.MustCompile(`([0-9.]+) % !`)
 
-// documented compares a table with what docs/architecture/verdict.md has between its marks. That is of 2,000 campaigns: with fewer, it has to
-// have the same rows and no rate that is too high, and with as many, -update writes it.
+// documented compares a table with what docs/architecture/verdict.md has between its marks. That is of 2,000
+// campaigns: with fewer, it has to have the same rows and no rate that is too high, and with as many, -update
+// writes it.
 func documented(t *testing.T, n int, name, head string, rows []string) {
 	const path, many = "../../docs/architecture/verdict.md", 2000
 	t.Log("\n" + head + "\n" + strings.Join(rows, "\n"))

@@ -131,8 +131,8 @@ func noise(name string) *rand.Rand {
 	return rand.New(rand.NewPCG(7, h.Sum64()))
 }
 
-// atMost is how many of n campaigns may be wrong where each is with a probability of p at the most: by the binomial distribution, more
-// come about once in a thousand times.
+// atMost is how many of n campaigns may be wrong where each is with a probability of p at the most: by the
+// binomial distribution, more come about once in a thousand times.
 func atMost(n int, p float64) int {
 	b := distuv.Binomial{N: float64(n), P: p}
 	for k := range n {

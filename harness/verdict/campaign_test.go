@@ -110,8 +110,9 @@ func sharedBaselines() []shared {
 	}
 }
 
-// TestShared judges 300 hypotheses that share a baseline. Each stops on its own data: in some at 20, as if it were alone, so that
-// a twentieth of those at the margin may come to it by chance. What keeps the false ones few is e-BH.
+// TestShared judges 300 hypotheses that share a baseline. Each stops on its own data: in some at 20, as if it were
+// alone, so that a twentieth of those at the margin may come to it by chance. What keeps the false ones few is
+// e-BH.
 func TestShared(t *testing.T) {
 	n := max(campaigns(t, 200)/20, 1)
 	const k = 300
@@ -166,8 +167,9 @@ func TestShared(t *testing.T) {
 	documented(t, 20*n, "shared", "| 300 hypotheses on one baseline | confirmed | of these false | ruled out | of these false |\n|---|---|---|---|---|", rows)
 }
 
-// Of 300 innocent hypotheses that each stop at an e-value of 20, which is enough for one alone, as many as 15 may reach it by chance. This is
-// such a campaign, made by hand: without the bar that follows from all of them, 10 would be confirmed and 10 ruled out, all wrongly.
+// Of 300 innocent hypotheses that each stop at an e-value of 20, which is enough for one alone, as many as 15 may
+// reach it by chance. This is such a campaign, made by hand: without the bar that follows from all of them, 10
+// would be confirmed and 10 ruled out, all wrongly.
 func TestStoppingAt20IsNotEnoughAmong300(t *testing.T) {
 	var cases []Case
 	for i := range 300 {
@@ -195,7 +197,8 @@ func TestStoppingAt20IsNotEnoughAmong300(t *testing.T) {
 	assert.Equal(t, map[Outcome]int{Inconclusive: 300}, count)
 }
 
-// Each kind of claim has the bar that follows from how many make it: K/(α·k). What passes its bar alone may fall short of it in a campaign.
+// Each kind of claim has the bar that follows from how many make it: K/(α·k). What passes its bar alone may fall
+// short of it in a campaign.
 func TestEachClaimHasItsOwnBar(t *testing.T) {
 	var cases []Case
 	add := func(n int, s *State) {

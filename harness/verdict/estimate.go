@@ -39,9 +39,10 @@ func (s *State) estimate() Estimate {
 		return s.hypothesis.estimate(s.diff, s.rule.Alpha)
 	}
 	// In lost seeds the counter may have moved or not.
-	n, lost := s.moved.N, s.Lost()
-	lo, hi := Share{s.moved.Yes, n + lost}.Interval(s.rule.Alpha).Lo, Share{s.moved.Yes + lost, n + lost}.Interval(s.rule.Alpha).Hi
-	return Estimate{100 * float64(s.moved.Yes) / float64(n), Interval{100 * lo, 100 * hi, 1 - s.rule.Alpha}, "%"}
+	n, lost, alpha := s.moved.N, s.Lost(), s.rule.Alpha
+	lo := Share{s.moved.Yes, n + lost}.Interval(alpha).Lo
+	hi := Share{s.moved.Yes + lost, n + lost}.Interval(alpha).Hi
+	return Estimate{100 * float64(s.moved.Yes) / float64(n), Interval{100 * lo, 100 * hi, 1 - alpha}, "%"}
 }
 
 // otherWay says whether most seeds go away from the only suspected direction.

@@ -51,11 +51,11 @@ func (v *Verdict) partly(s *State) {
 	if s.remaining == nil || s.contrast() < v.Bars.Confirm {
 		return
 	}
-	text := fmt.Sprintf("explains a part of it at the least, %s; whether what remains is inside the margin is open", v.share())
+	least, rest := " at the least", "whether what remains is inside the margin is open"
 	if v.Evidence.Part >= v.Bars.Part {
-		text = fmt.Sprintf("explains a part of it, %s; what remains is past the margin, too", v.share())
+		least, rest = "", "what remains is past the margin, too"
 	}
-	v.Reasons = append(v.Reasons, Reason{ExplainsPart, text})
+	v.Reasons = append(v.Reasons, Reason{ExplainsPart, fmt.Sprintf("explains a part of it%s, %s; %s", least, v.share(), rest)})
 }
 
 // contrast is the evidence that as much as the margin is explained, whatever remains.

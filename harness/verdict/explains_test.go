@@ -27,8 +27,8 @@ func contrasted(t *testing.T, h Hypothesis, inPlace, relieved []float64) *State 
 	return s
 }
 
-// An effect of +50 % of which +38 % remain. The values are from the program of reference_test.go: the share's ends by bisection of E over
-// contrast - share·effect.
+// An effect of +50 % of which +38 % remain. The values are from the program of reference_test.go: the share's ends
+// by bisection of E over contrast - share·effect.
 var (
 	inPlace50  = []float64{.405, .41, .40, .407, .403, .399, .412, .404, .401, .409}
 	relieved38 = []float64{.322, .325, .32, .321, .324, .318, .326, .323, .319, .322}
@@ -89,8 +89,9 @@ func TestAPartIsNotAll(t *testing.T) {
 	assert.False(t, v.Has(ExplainsPart), "%s", v)
 }
 
-// Of three truths each makes "explains it" or "explains a part" false just so: the contrast at the margin with nothing left, the rest at the
-// margin, and no effect beyond the margin in place. None is claimed in more than one campaign of twenty, looked at after every seed.
+// Of three truths each makes "explains it" or "explains a part" false just so: the contrast at the margin with
+// nothing left, the rest at the margin, and no effect beyond the margin in place. None is claimed in more than one
+// campaign of twenty, looked at after every seed.
 func TestExplainsAtTheEdge(t *testing.T) {
 	n := campaigns(t, 200)
 	h := failures(Up)

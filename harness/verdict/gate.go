@@ -113,8 +113,8 @@ func (c Case) unproven() []Reason {
 	switch c.Control.Sighting {
 	case Seen:
 		if c.Control.Size > LargestControl {
-			rs = append(rs, Reason{ControlTooLarge, fmt.Sprintf("the control %s does not show that one margin would be seen: want about 2, and "+
-				"%d at the most", c.Control, LargestControl)})
+			rs = append(rs, Reason{ControlTooLarge, fmt.Sprintf("the control %s does not show that one margin would be "+
+				"seen: want about 2, and %d at the most", c.Control, LargestControl)})
 		}
 	case Pending:
 		rs = append(rs, Reason{ControlPending, fmt.Sprintf("the control %s is not seen yet after %s", c.Control.Name,

@@ -55,13 +55,15 @@ func (s *State) seeds(enough func(Evidence) bool) int {
 // LeastToRuleOut is how many seeds it takes at the least to rule anything out at a bar: those
 // of pairs that are equal to the bit. It is 0 where more than 100,000 are too few.
 func (r Rule) LeastToRuleOut(bar float64) int {
-	return r.least(Hypothesis{Kind: Effect, Direction: Either, Scale: Difference, Margin: 1}, func(e Evidence) bool { return e.RuleOut >= bar })
+	h := Hypothesis{Kind: Effect, Direction: Either, Scale: Difference, Margin: 1}
+	return r.least(h, func(e Evidence) bool { return e.RuleOut >= bar })
 }
 
 // LeastToKnowEvery is how many seeds it takes at the least to confirm at a bar that a counter
 // moves in every seed, or in none. It is 0 where more than 100,000 are too few.
 func (r Rule) LeastToKnowEvery(bar float64) int {
-	return r.least(Hypothesis{Kind: Mechanism, Direction: Up, Margin: 1, Extent: None}, func(e Evidence) bool { return e.Confirm >= bar })
+	h := Hypothesis{Kind: Mechanism, Direction: Up, Margin: 1, Extent: None}
+	return r.least(h, func(e Evidence) bool { return e.Confirm >= bar })
 }
 
 // least is how many seeds without a difference are enough.

@@ -41,7 +41,8 @@ func TestLeastSeeds(t *testing.T) {
 	}
 }
 
-// A cause that does nothing to 98 % of the seeds, and 5 margins to the others, may be ruled out: that is the promise. But the verdict says it.
+// A cause that does nothing to 98 % of the seeds, and 5 margins to the others, may be ruled out: that is the
+// promise. But the verdict says it.
 func TestFewSeedsAreWarnedOf(t *testing.T) {
 	ds := append(repeat(179, .1), 5)
 	v := Judge(Case{State: differing(t, failures(Up), ds...), Dose: given, Control: seen})
@@ -70,7 +71,8 @@ func TestFewSeedsAreWarnedOf(t *testing.T) {
 	assert.Empty(t, v.Reasons, "what is confirmed is mostly beyond")
 }
 
-// Bounds on shares of seeds count the lost ones as the worst that they could be. Values by the program of reference_test.go.
+// Bounds on shares of seeds count the lost ones as the worst that they could be. Values by the program of
+// reference_test.go.
 func TestBoundsCountLostSeeds(t *testing.T) {
 	s := differing(t, failures(Up), repeat(89, .01, .02)...)
 	for range 2 {
