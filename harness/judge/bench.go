@@ -72,6 +72,8 @@ type hearing struct {
 	// confirmed says that it is done, and has what it takes for itself to be confirmed.
 	confirmed bool
 	dose      verdict.Dose
+	// watchedBase and watchedTreated say that an arm's dose is nothing, whatever its fault counts.
+	watchedBase, watchedTreated bool
 	// control says that this is one of the plan's controls.
 	control bool
 	// aside says that its runs are made elsewhere.
@@ -104,14 +106,15 @@ func New(p *campaign.Plan) (*Bench, error) {
 				return nil, err
 			}
 			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
-			at := len(b.hearings) - 1
-			b.hearings[at].likely = b.likely(&b.hearings[at])
+			h := &b.hearings[len(b.hearings)-1]
+			h.watchedBase, h.watchedTreated = watched(p, c)
+			h.likely = b.likely(h)
 			for _, a := range c.Arms() {
 				b.arms[a].column(c.Metric)
 				if c.Dose != "" {
 					b.arms[a].column(c.Dose)
 				}
-				b.arms[a].cases = append(b.arms[a].cases, at)
+				b.arms[a].cases = append(b.arms[a].cases, len(b.hearings)-1)
 			}
 		}
 	}
@@ -126,7 +129,8 @@ func (a *arm) column(name string) {
 	}
 }
 
-// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in the plan.
+// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in
+// the plan.
 func (b *Bench) Arm(hash, kernel string) (int, bool) {
 	i, ok := b.byRun[place{hash, kernel}]
 	return i, ok
@@ -244,5 +248,5 @@ func (b *Bench) enough(h *hearing) bool {
 	if h.control {
 		return e.Confirm >= b.rule.Control || e.RuleOut >= b.rule.Control
 	}
-	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut
+	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut || e.Part >= b.rule.Confirm
 }

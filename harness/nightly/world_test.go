@@ -2,6 +2,7 @@ package nightly
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -21,6 +22,13 @@ type world struct {
 	broken  map[uint64]bool
 }
 
+// hashed seeds a build's own noise by all of its name, so that 300 builds have 300 noises.
+func hashed(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
+}
+
 // runs makes a pool's runs.
 func (w world) runs(scenario, kernel string, seeds int) *Runs {
 	key := result.Sum([]byte(w.build))
@@ -30,7 +38,7 @@ func (w world) runs(scenario, kernel string, seeds int) *Runs {
 			continue
 		}
 		level := rand.New(rand.NewPCG(seed, 1)).NormFloat64()
-		own := rand.New(rand.NewPCG(seed, uint64(len(w.build))+uint64(w.build[0])<<8)).NormFloat64() * w.noise
+		own := rand.New(rand.NewPCG(seed, hashed(w.build))).NormFloat64() * w.noise
 		latency := 0.2 * math.Exp(0.2*level+own)
 		if w.latency != 0 {
 			latency *= w.latency

@@ -2,9 +2,12 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/expect"
 	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
@@ -217,8 +220,8 @@ func expectations(r *result.Record) Section {
 }
 
 // Expected formats the value of an expectation in the unit of the metric that it is
-// about. One that computes with several metrics has no unit of its own, and one that
-// could not be evaluated no value.
+// about, or of what it computes from several: a difference of times is a time. One that could
+// not be evaluated has no value.
 func Expected(r *result.Record, e result.Expectation) string {
 	if e.Error != "" {
 		return none
@@ -233,7 +236,18 @@ func Expected(r *result.Record, e result.Expectation) string {
 	if m, ok := metric.Lookup(name); ok {
 		return Quantity(name, e.Value, m.Unit)
 	}
-	return Quantity("", e.Value, metric.One)
+	v := expect.Vocabulary{Nodes: slices.Collect(maps.Keys(r.Counters))}
+	for _, f := range r.Faults {
+		v.Faults = append(v.Faults, f.Name)
+	}
+	f, err := v.Figure(name)
+	if err != nil {
+		return Quantity("", e.Value, metric.One)
+	}
+	if strings.ContainsAny(name, "*/") {
+		name = "" // a product of shares is none
+	}
+	return Quantity(name, e.Value, f.Unit)
 }
 
 // value formats a metric of the record, or says that there is none.
