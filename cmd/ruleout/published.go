@@ -1,10 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/backend"
@@ -135,9 +134,5 @@ func (c *publishedCmd) page(t *published.Table) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := t.Markdown(&b, c.Command, filepath.ToSlash(links)); err != nil {
-		return err
-	}
-	return os.WriteFile(c.Markdown, b.Bytes(), 0o644)
+	return writeWhole(c.Markdown, func(w io.Writer) error { return t.Markdown(w, c.Command, filepath.ToSlash(links)) })
 }
