@@ -110,7 +110,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 		if len(o.only) > 0 && !slices.Contains(o.only, t.Dir) {
 			continue
 		}
-		list, err := mutant.Find(root, t.Dir, t.Files)
+		list, err := mutant.Find(root, t)
 		if err != nil {
 			return false, err
 		}

@@ -24,9 +24,9 @@ type listed struct {
 	DepOnly                 bool
 }
 
-// Find lists all mutants of the package in dir, relative to root, which is that of the module. With files, only of these. It runs go list, and needs
-// whatever go build needs.
-func Find(root, dir string, files []string) ([]Mutant, error) {
+// Find lists all mutants of a target; root is the directory of the module. It runs go list, and needs whatever go build needs.
+func Find(root string, t Target) ([]Mutant, error) {
+	dir := t.Dir
 	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", "./"+dir)
 	cmd.Dir = root
 	var complaint bytes.Buffer
@@ -73,7 +73,7 @@ func Find(root, dir string, files []string) ([]Mutant, error) {
 	var list []Mutant
 	for _, f := range parsed {
 		path := fset.Position(f.Pos()).Filename
-		if len(files) > 0 && !slices.Contains(files, filepath.Base(path)) {
+		if len(t.Files) > 0 && !slices.Contains(t.Files, filepath.Base(path)) {
 			continue
 		}
 		w := walker{fset: fset, info: info, source: sources[path], file: filepath.Join(dir, filepath.Base(path))}
@@ -82,6 +82,7 @@ func Find(root, dir string, files []string) ([]Mutant, error) {
 		}
 		list = append(list, w.list...)
 	}
+	list = slices.DeleteFunc(list, func(m Mutant) bool { return m.Func != "" && slices.Contains(t.Except, m.Func) })
 	times := map[string]int{}
 	for i := range list {
 		list[i].Nth = 1

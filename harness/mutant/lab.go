@@ -43,6 +43,8 @@ type Target struct {
 	Dir string
 	// Files that are changed; none stands for all.
 	Files []string
+	// Except are functions that are left as they are, TYPE.METHOD for a method.
+	Except []string
 	// Run is the -run of go test; empty for all tests. Env is added to the environment.
 	Run string
 	Env []string
