@@ -23,7 +23,7 @@ func Targets() []Target {
 			Dir: "harness/fault", Files: []string{"binomial.go", "decision.go", "markov.go", "receipt.go", "selection.go"},
 			Run: "^(TestPlain|TestInterval|TestTheBound|TestAModelWithoutMemory|TestHashIs)", Env: []string{"RULEOUT_TEST_PURE=1"},
 			Except: []string{"Wires.Receipts", "Wires.QdiscStats"}, // which ask a kernel
-			About: "which packets a fault chooses, and what its receipt has to show",
+			About:  "which packets a fault chooses, and what its receipt has to show",
 		},
 		{
 			Dir: "harness/fault", Files: []string{"draw.go"}, Machine: true, Run: "^(TestKernelDecidesAsItsTwinInGo|TestOrdinalsChooseExactly|TestBurstsOfChance)$",
