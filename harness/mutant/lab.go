@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,10 +63,12 @@ type Lab struct {
 	Tell func(Outcome)
 }
 
-// ways to end the tests of a mutant: most is the least limit, and times what the limit is of the time that the tests take.
+// What ends the tests of a mutant: so many times the time that they take without one, and no less than this. Processor time counts where it can, since
+// that of the clock says more of what else the machine does; a mutant that waits is ended by the clock.
 const (
-	least = 20 * time.Second
-	times = 5
+	times    = 5
+	least    = 30 * time.Second
+	leastCPU = 8 * time.Second
 	// addressSpace bounds a mutant that never stops to allocate, in KiB.
 	addressSpace = 6 << 20
 )
@@ -86,16 +89,18 @@ func (l *Lab) Try(ctx context.Context, t Target, list []Mutant, sum string) (out
 	if t.Machine {
 		args = nil
 	}
-	if _, _, err := l.test(ctx, t, 10*time.Minute, args...); err != nil { // compiles what the others will want
+	limit := bounds{wall: 10 * time.Minute}
+	if _, err := l.test(ctx, t, limit, args...); err != nil { // compiles what the others will want
 		return nil, err
 	}
 	began := time.Now()
-	if status, out, err := l.test(ctx, t, 10*time.Minute, args...); err != nil {
+	whole, err := l.test(ctx, t, limit, args...)
+	if err != nil {
 		return nil, err
-	} else if status != Survived {
-		return nil, fmt.Errorf("tests of %s fail without any change:\n%s", t.Dir, out)
+	} else if whole.status != Survived {
+		return nil, fmt.Errorf("tests of %s fail without any change:\n%s", t.Dir, whole.out)
 	}
-	limit := max(least, times*time.Since(began))
+	limit = bounds{max(least, times*time.Since(began)), max(leastCPU, times*whole.cpu)}
 	covered := func(*Mutant) bool { return true }
 	if !t.Machine {
 		if covered, err = coverage(profile); err != nil {
@@ -142,7 +147,7 @@ func (l *Lab) Try(ctx context.Context, t Target, list []Mutant, sum string) (out
 }
 
 // one runs the tests with one mutant.
-func (l *Lab) one(ctx context.Context, t Target, m *Mutant, tmp string, limit time.Duration) (Status, error) {
+func (l *Lab) one(ctx context.Context, t Target, m *Mutant, tmp string, limit bounds) (Status, error) {
 	path := filepath.Join(l.Root, m.File)
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -160,38 +165,58 @@ func (l *Lab) one(ctx context.Context, t Target, m *Mutant, tmp string, limit ti
 	if err := errors.Join(os.WriteFile(changed, m.apply(source), 0o644), os.WriteFile(overlay, text, 0o644)); err != nil {
 		return "", fmt.Errorf("write mutant: %w", err)
 	}
-	status, _, err := l.test(ctx, t, limit, "-overlay="+overlay)
-	return status, errors.Join(err, os.RemoveAll(dir))
+	done, err := l.test(ctx, t, limit, "-overlay="+overlay)
+	return done.status, errors.Join(err, os.RemoveAll(dir))
 }
 
-// test runs the tests of a target. limit is what one run of them may take.
-func (l *Lab) test(ctx context.Context, t Target, limit time.Duration, more ...string) (Status, []byte, error) {
-	args := append([]string{"test", "-count=1", "-vet=off", "-failfast", "-timeout", limit.String()}, more...)
+// bounds are what the tests may take.
+type bounds struct{ wall, cpu time.Duration }
+
+// tested is how tests ended.
+type tested struct {
+	status Status
+	out    []byte
+	cpu    time.Duration // in user space, with what the build took
+}
+
+// test runs the tests of a target.
+func (l *Lab) test(ctx context.Context, t Target, limit bounds, more ...string) (done tested, err error) {
+	args := append([]string{"test", "-count=1", "-vet=off", "-failfast", "-timeout", limit.wall.String()}, more...)
 	if t.Run != "" {
 		args = append(args, "-run", t.Run)
 	}
 	args = append(args, "./"+t.Dir)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	if !t.Machine {
-		cmd = exec.CommandContext(ctx, "sh", append([]string{"-c", fmt.Sprintf(`ulimit -v %d; exec go "$@"`, addressSpace), "go"}, args...)...)
+		bound := fmt.Sprintf("ulimit -v %d", addressSpace)
+		if limit.cpu > 0 {
+			bound += fmt.Sprintf("; ulimit -t %d", int(math.Ceil(limit.cpu.Seconds())))
+		}
+		cmd = exec.CommandContext(ctx, "sh", append([]string{"-c", bound + `; exec go "$@"`, "go"}, args...)...)
 	}
 	cmd.Dir, cmd.Env = l.Root, append(os.Environ(), t.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
+	done.out, err = cmd.CombinedOutput()
+	if cmd.ProcessState != nil {
+		done.cpu = cmd.ProcessState.UserTime()
+	}
 	var exit *exec.ExitError
+	says := func(text string) bool { return bytes.Contains(done.out, []byte(text)) }
 	switch {
 	case ctx.Err() != nil:
-		return "", out, context.Cause(ctx)
+		return done, context.Cause(ctx)
 	case err == nil:
-		return Survived, out, nil
+		done.status = Survived
 	case !errors.As(err, &exit):
-		return "", out, fmt.Errorf("run go test: %w", err)
-	case bytes.Contains(out, []byte("[build failed]")) || bytes.Contains(out, []byte("[setup failed]")):
-		return Unviable, out, nil
-	case bytes.Contains(out, []byte("panic: test timed out")):
-		return TimedOut, out, nil
+		return done, fmt.Errorf("run go test: %w", err)
+	case says("[build failed]") || says("[setup failed]"):
+		done.status = Unviable
+	case says("panic: test timed out") || says("CPU time limit exceeded") || says("SIGXCPU"):
+		done.status = TimedOut
+	default:
+		done.status = Killed
 	}
-	return Killed, out, nil
+	return done, nil
 }
