@@ -193,3 +193,49 @@ links: [{between: [client, web]}], load: [{from: client, to: web, http: {rate: 1
 		}
 	}
 }
+
+// spread is a run of 10 s in samples of half a second, with those of a series 1 to 20, and answers in all of them.
+func spread(t *testing.T, faults string, series ...string) []effect.Comparison {
+	t.Helper()
+	s, err := scenario.Parse("x.yaml", []byte("{version: 1, name: x, duration: 10s, timeline: 500ms, nodes: {client: {}, web: {service: {php: {}}}},\n"+
+		"links: [{between: [client, web]}], load: [{from: client, to: web, http: {rate: 1/s}}], faults: "+faults+"}"), nil)
+	require.NoError(t, err)
+	r := &result.Record{Timeline: result.Timeline{Interval: 0.5, Series: map[string][]float64{"http.completed": make([]float64, 20)}}}
+	for i := range 20 {
+		r.Timeline.Series["http.completed"][i] = 1
+		for _, name := range series {
+			r.Timeline.Series[name] = append(r.Timeline.Series[name], float64(i+1))
+		}
+	}
+	return effect.Of(r, s)
+}
+
+// Windows of one sample, and of an odd number, have a median and a worst value, too.
+func TestWindowsOfOneSample(t *testing.T) {
+	values := func(faults, series string) []effect.Value {
+		for _, c := range spread(t, faults, series)[0].Changes {
+			if c.Series == series {
+				return c.Values
+			}
+		}
+		return nil
+	}
+	for _, series := range []string{"http.latency.p99", "http.latency.max", "web.accept_queue", "web.runqueue"} {
+		last := values("[{name: f, link: [client, web], at: 9500ms, do: drop}]", series)
+		require.InDelta(t, 20, float64(last[1]), 1e-9, series)
+		first := values("[{name: f, link: [client, web], at: 500ms, do: drop}]", series)
+		require.InDelta(t, 1, float64(first[0]), 1e-9, series)
+	}
+	odd := values("[{name: f, link: [client, web], at: 2500ms, for: 1500ms, do: drop}]", "http.latency.p99")
+	require.Equal(t, []effect.Value{3, 7, 14.5}, odd)
+}
+
+// Nine samples of ten, and not a bit less.
+func TestWhatActsMostOfTheTime(t *testing.T) {
+	for at, before := range map[string]float64{"1s": 3, "1500ms": 1.5} { // 18 samples of 20, and 17
+		list := spread(t, "[{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: "+at+", do: corrupt}]", "web.runqueue")
+		require.Equal(t, []string{"f"}, list[0].Names)
+		require.Equal(t, effect.Before, list[0].Windows[0].Name)
+		require.InDelta(t, before, list[0].Windows[0].Seconds, 1e-9, at)
+	}
+}
