@@ -24,9 +24,18 @@ type listed struct {
 	DepOnly                 bool
 }
 
-// Find lists all mutants of a target; root is the directory of the module. It runs go list, and needs whatever go build needs.
-func Find(root string, t Target) ([]Mutant, error) {
-	dir := t.Dir
+// loaded is a package with its types.
+type loaded struct {
+	listed
+	fset    *token.FileSet
+	sources map[string][]byte // by path
+	files   []*ast.File
+	conf    types.Config
+	info    *types.Info
+}
+
+// load lists, parses and checks the package in dir, without its tests.
+func load(root, dir string) (*loaded, error) {
 	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly", "./"+dir)
 	cmd.Dir = root
 	var complaint bytes.Buffer
@@ -35,8 +44,8 @@ func Find(root string, t Target) ([]Mutant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list package %s: %w: %s", dir, err, complaint.String())
 	}
+	l := &loaded{fset: token.NewFileSet(), sources: map[string][]byte{}}
 	exports := map[string]string{}
-	var target listed
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
@@ -46,37 +55,61 @@ func Find(root string, t Target) ([]Mutant, error) {
 		}
 		exports[p.ImportPath] = p.Export
 		if !p.DepOnly {
-			target = p
+			l.listed = p
 		}
 	}
-	fset := token.NewFileSet()
-	sources := map[string][]byte{}
-	var parsed []*ast.File
-	for _, name := range target.GoFiles {
-		path := filepath.Join(target.Dir, name)
+	for _, name := range l.GoFiles {
+		path := filepath.Join(l.Dir, name)
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("read source: %w", err)
 		}
-		f, err := parser.ParseFile(fset, path, text, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(l.fset, path, text, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, fmt.Errorf("parse source: %w", err)
 		}
-		sources[path] = text
-		parsed = append(parsed, f)
+		l.sources[path] = text
+		l.files = append(l.files, f)
 	}
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
-	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })}
-	if _, err := conf.Check(target.ImportPath, fset, parsed, info); err != nil {
+	l.info = &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
+	l.conf.Importer = importer.ForCompiler(l.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	if _, err := l.conf.Check(l.ImportPath, l.fset, l.files, l.info); err != nil {
 		return nil, fmt.Errorf("check types of %s: %w", dir, err)
 	}
+	return l, nil
+}
+
+// compiles reports whether the package still does with a mutant.
+func (l *loaded) compiles(m *Mutant) bool {
+	files := slices.Clone(l.files)
+	for i, f := range files {
+		path := l.fset.Position(f.Pos()).Filename
+		if filepath.Base(path) != filepath.Base(m.File) {
+			continue
+		}
+		changed, err := parser.ParseFile(l.fset, path, m.apply(l.sources[path]), parser.SkipObjectResolution)
+		if err != nil {
+			return false
+		}
+		files[i] = changed
+	}
+	_, err := l.conf.Check(l.ImportPath, l.fset, files, nil)
+	return err == nil
+}
+
+// Find lists all mutants of a target; root is the directory of the module. It runs go list, and needs whatever go build needs.
+func Find(root string, t Target) ([]Mutant, error) {
+	l, err := load(root, t.Dir)
+	if err != nil {
+		return nil, err
+	}
 	var list []Mutant
-	for _, f := range parsed {
-		path := fset.Position(f.Pos()).Filename
+	for _, f := range l.files {
+		path := l.fset.Position(f.Pos()).Filename
 		if len(t.Files) > 0 && !slices.Contains(t.Files, filepath.Base(path)) {
 			continue
 		}
-		w := walker{fset: fset, info: info, source: sources[path], file: filepath.Join(dir, filepath.Base(path))}
+		w := walker{fset: l.fset, info: l.info, source: l.sources[path], file: filepath.Join(t.Dir, filepath.Base(path))}
 		for _, d := range f.Decls {
 			w.declaration(d)
 		}
@@ -95,7 +128,7 @@ func Find(root string, t Target) ([]Mutant, error) {
 
 // declaration looks at a function, or at constants and variables.
 func (w *walker) declaration(d ast.Decl) {
-	w.of = ""
+	w.of, w.body = "", body{}
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		w.of = d.Name.Name
@@ -106,9 +139,17 @@ func (w *walker) declaration(d ast.Decl) {
 			}
 			w.of = w.text(t) + "." + w.of
 		}
-		if d.Body != nil {
-			ast.Inspect(d.Body, w.visit)
+		if d.Body == nil {
+			return
 		}
+		w.body = body{w.offset(d.Body.Pos()), w.offset(d.Body.End()), d.Type.Results == nil}
+		ast.Inspect(d.Body, func(n ast.Node) bool {
+			if _, ok := n.(*ast.LabeledStmt); ok {
+				w.body = body{} // a function has each label once
+			}
+			return true
+		})
+		ast.Inspect(d.Body, w.visit)
 	case *ast.GenDecl:
 		if d.Tok == token.CONST || d.Tok == token.VAR {
 			ast.Inspect(d, w.visit)

@@ -1,17 +1,11 @@
 package mutant
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -63,16 +57,6 @@ type Lab struct {
 	Tell func(Outcome)
 }
 
-// What ends the tests of a mutant: so many times the time that they take without one, and no less than this. Processor time counts where it can, since
-// that of the clock says more of what else the machine does; a mutant that waits is ended by the clock.
-const (
-	times    = 5
-	least    = 30 * time.Second
-	leastCPU = 8 * time.Second
-	// addressSpace bounds a mutant that never stops to allocate, in KiB.
-	addressSpace = 6 << 20
-)
-
 // Try runs the tests of the target with each mutant. It returns the outcomes so far also with an error, which says that the tests fail without any mutant,
 // or that the context has ended.
 func (l *Lab) Try(ctx context.Context, t Target, list []Mutant, sum string) (outcomes []Outcome, err error) {
@@ -84,42 +68,21 @@ func (l *Lab) Try(ctx context.Context, t Target, list []Mutant, sum string) (out
 		return nil, fmt.Errorf("make directory of mutants: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	profile := filepath.Join(tmp, "cover")
-	args := []string{"-coverprofile=" + profile}
-	if t.Machine {
-		args = nil
-	}
-	limit := bounds{wall: 10 * time.Minute}
-	if _, err := l.test(ctx, t, limit, args...); err != nil { // compiles what the others will want
+	b := &bench{root: l.Root, target: t, list: list, tmp: tmp}
+	if err := b.prepare(ctx); err != nil {
 		return nil, err
-	}
-	began := time.Now()
-	whole, err := l.test(ctx, t, limit, args...)
-	if err != nil {
-		return nil, err
-	} else if whole.status != Survived {
-		return nil, fmt.Errorf("tests of %s fail without any change:\n%s", t.Dir, whole.out)
-	}
-	limit = bounds{max(least, times*time.Since(began)), max(leastCPU, times*whole.cpu)}
-	covered := func(*Mutant) bool { return true }
-	if !t.Machine {
-		if covered, err = coverage(profile); err != nil {
-			return nil, err
-		}
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	next := make(chan *Mutant)
+	next := make(chan int)
 	var failed error
 	for range max(l.Workers, 1) {
 		wg.Go(func() {
-			for m := range next {
+			for i := range next {
 				began := time.Now()
-				o := Outcome{Package: t.Dir, Key: m.Key(), Line: m.Line, Sum: sum, Status: Uncovered}
+				o := Outcome{Package: t.Dir, Key: list[i].Key(), Line: list[i].Line, Sum: sum}
 				var err error
-				if covered(m) {
-					o.Status, err = l.one(ctx, t, m, tmp, limit)
-				}
+				o.Status, err = b.try(ctx, i)
 				o.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
 				mu.Lock()
 				if failed = errors.Join(failed, err); err == nil {
@@ -136,7 +99,7 @@ func (l *Lab) Try(ctx context.Context, t Target, list []Mutant, sum string) (out
 		if ctx.Err() != nil {
 			break
 		}
-		next <- &list[i]
+		next <- i
 	}
 	close(next)
 	wg.Wait()
@@ -144,79 +107,4 @@ func (l *Lab) Try(ctx context.Context, t Target, list []Mutant, sum string) (out
 		failed = context.Cause(ctx)
 	}
 	return outcomes, failed
-}
-
-// one runs the tests with one mutant.
-func (l *Lab) one(ctx context.Context, t Target, m *Mutant, tmp string, limit bounds) (Status, error) {
-	path := filepath.Join(l.Root, m.File)
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("read source: %w", err)
-	}
-	dir, err := os.MkdirTemp(tmp, "m")
-	if err != nil {
-		return "", fmt.Errorf("make directory of a mutant: %w", err)
-	}
-	changed, overlay := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: changed}})
-	if err != nil {
-		return "", fmt.Errorf("encode overlay: %w", err)
-	}
-	if err := errors.Join(os.WriteFile(changed, m.apply(source), 0o644), os.WriteFile(overlay, text, 0o644)); err != nil {
-		return "", fmt.Errorf("write mutant: %w", err)
-	}
-	done, err := l.test(ctx, t, limit, "-overlay="+overlay)
-	return done.status, errors.Join(err, os.RemoveAll(dir))
-}
-
-// bounds are what the tests may take.
-type bounds struct{ wall, cpu time.Duration }
-
-// tested is how tests ended.
-type tested struct {
-	status Status
-	out    []byte
-	cpu    time.Duration // in user space, with what the build took
-}
-
-// test runs the tests of a target.
-func (l *Lab) test(ctx context.Context, t Target, limit bounds, more ...string) (done tested, err error) {
-	args := append([]string{"test", "-count=1", "-vet=off", "-failfast", "-timeout", limit.wall.String()}, more...)
-	if t.Run != "" {
-		args = append(args, "-run", t.Run)
-	}
-	args = append(args, "./"+t.Dir)
-	cmd := exec.CommandContext(ctx, "go", args...)
-	if !t.Machine {
-		bound := fmt.Sprintf("ulimit -v %d", addressSpace)
-		if limit.cpu > 0 {
-			bound += fmt.Sprintf("; ulimit -t %d", int(math.Ceil(limit.cpu.Seconds())))
-		}
-		cmd = exec.CommandContext(ctx, "sh", append([]string{"-c", bound + `; exec go "$@"`, "go"}, args...)...)
-	}
-	cmd.Dir, cmd.Env = l.Root, append(os.Environ(), t.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	done.out, err = cmd.CombinedOutput()
-	if cmd.ProcessState != nil {
-		done.cpu = cmd.ProcessState.UserTime()
-	}
-	var exit *exec.ExitError
-	says := func(text string) bool { return bytes.Contains(done.out, []byte(text)) }
-	switch {
-	case ctx.Err() != nil:
-		return done, context.Cause(ctx)
-	case err == nil:
-		done.status = Survived
-	case !errors.As(err, &exit):
-		return done, fmt.Errorf("run go test: %w", err)
-	case says("[build failed]") || says("[setup failed]"):
-		done.status = Unviable
-	case says("panic: test timed out") || says("CPU time limit exceeded") || says("SIGXCPU"):
-		done.status = TimedOut
-	default:
-		done.status = Killed
-	}
-	return done, nil
 }

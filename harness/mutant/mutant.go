@@ -23,6 +23,13 @@ type Mutant struct {
 	Nth int
 
 	edits []edit
+	body  body
+}
+
+// body is that of a function, from its brace to behind the other; void says that it has no result. Without an end it cannot be there twice.
+type body struct {
+	from, to int
+	void     bool
 }
 
 // Operator is a kind of change.

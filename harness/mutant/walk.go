@@ -16,6 +16,7 @@ type walker struct {
 	source []byte
 	file   string
 	of     string // the function
+	body   body
 	list   []Mutant
 }
 
@@ -38,7 +39,7 @@ func (w *walker) add(op Operator, n ast.Node, edits ...edit) {
 		after = "nothing"
 	}
 	w.list = append(w.list, Mutant{
-		File: w.file, Line: w.fset.Position(n.Pos()).Line, Func: w.of, Operator: op, From: oneLine(before), To: after, edits: edits,
+		File: w.file, Line: w.fset.Position(n.Pos()).Line, Func: w.of, Operator: op, From: oneLine(before), To: after, edits: edits, body: w.body,
 	})
 }
 
