@@ -13,6 +13,11 @@ BUDGET    ?=
 CAMPAIGNS ?= $(shell grep -l '^hypotheses:' scenarios/*/*.yaml)
 KERNELS   ?= $(foreach s,$(SERIES),$(firstword $(subst =, ,$(s))))
 
+MUTANTS   ?= 150
+PLANT     ?= 1
+PACKAGES  ?=
+SHARD     ?=
+
 # Series of kernels that results are compared on, with the suites that have them where apt
 # is set up for none that does.
 SERIES    ?= 5.10=bullseye-security,bullseye 6.1=bookworm-security,bookworm 6.12=bookworm-backports,trixie 7=sid,forky
@@ -26,7 +31,7 @@ GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels sysctls test-scenario validate validate-broken soak soak-kills nightly bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels sysctls test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -67,6 +72,9 @@ soak-kills: setup ## kill a sweep at random moments, and go on with it: KILLS=�
 
 nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) ## compare with the baseline, sweep the campaigns: KERNELS=… SEEDS=… BUDGET=… SCENARIOS=… CAMPAIGNS=…
 	@KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" CAMPAIGNS="$(CAMPAIGNS)" SEEDS=$(SEEDS) BUDGET=$(BUDGET) JOBS=$(JOBS) .ci/nightly
+
+mutants: go ## plant errors in the packages that decide, to see that tests find them: PACKAGES=… MUTANTS=… PLANT=… SHARD=…
+	go run ./cmd/mutants -most $(MUTANTS) -seed $(PLANT) -j $(JOBS) $(if $(SHARD),-shard $(SHARD)) $(if $(PACKAGES)$(SHARD)$(filter-out 1,$(PLANT)),,-docs docs/architecture/mutants.md) $(PACKAGES)
 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/topology

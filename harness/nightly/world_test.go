@@ -22,13 +22,6 @@ type world struct {
 	broken  map[uint64]bool
 }
 
-// hashed seeds a build's own noise by all of its name, so that 300 builds have 300 noises.
-func hashed(name string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	return h.Sum64()
-}
-
 // runs makes a pool's runs.
 func (w world) runs(scenario, kernel string, seeds int) *Runs {
 	key := result.Sum([]byte(w.build))
@@ -38,7 +31,7 @@ func (w world) runs(scenario, kernel string, seeds int) *Runs {
 			continue
 		}
 		level := rand.New(rand.NewPCG(seed, 1)).NormFloat64()
-		own := rand.New(rand.NewPCG(seed, hashed(w.build))).NormFloat64() * w.noise
+		own := rand.New(rand.NewPCG(seed, w.number())).NormFloat64() * w.noise
 		latency := 0.2 * math.Exp(0.2*level+own)
 		if w.latency != 0 {
 			latency *= w.latency
@@ -54,6 +47,13 @@ func (w world) runs(scenario, kernel string, seeds int) *Runs {
 		}
 	}
 	return r
+}
+
+// number is another one for each build.
+func (w world) number() uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(w.build))
+	return h.Sum64()
 }
 
 // accepted is the baseline that all nights of the tests begin with.

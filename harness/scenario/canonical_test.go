@@ -154,7 +154,7 @@ func drawScenario(t *rapid.T) (*Scenario, *yaml.Node) {
 	add("about", rapid.StringMatching(`[ -~äß€😀]{1,40}x`).Draw(t, "about"))
 	add("warmup", duration(0, 3600e9))
 	add("timeline", duration(1e6, 10e9))
-	add("machine.memory", Size(rapid.Uint64Range(128<<20, 8<<30).Draw(t, "memory")).String())
+	add("machine.memory", Size(rapid.Uint64Range(128, 3<<10).Draw(t, "MiB")<<20).String())
 	add("machine.speed", rapid.SampledFrom([]string{"1000mips", "500mips", "250mips", "125mips"}).Draw(t, "speed"))
 	add("nodes.web.sysctls", map[string]any{"net.ipv4.tcp_sack": rapid.IntRange(0, 1).Draw(t, "sack"), "net.ipv4.tcp_rmem": "4096\t87380  6291456"})
 	add("nodes.web.service.php.workers", rapid.IntRange(1, 1024).Draw(t, "workers"))

@@ -24,6 +24,7 @@ func (s *Scenario) validate(d *document.Document, checks []Check) {
 	}
 	d.Bounds(s)
 	v.names()
+	v.machine()
 	v.services()
 	v.links()
 	v.phases()

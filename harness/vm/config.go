@@ -24,7 +24,7 @@ type Config struct {
 	Init *Program
 	// Args are the arguments of the guest's worker after its name.
 	Args []string
-	// Memory of the guest in bytes, a multiple of 1 MiB, at least 128 MiB. 0 means [DefaultMemory].
+	// Memory of the guest in bytes, a multiple of 1 MiB, 128 MiB to 3 GiB. 0 means [DefaultMemory].
 	Memory uint64
 	// Shift is the speed of the emulated CPU: an instruction takes 2^Shift ns, 0 to 10.
 	Shift int
