@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -160,7 +161,9 @@ func TestErrorsAreClassified(t *testing.T) {
 		"does not speak HTTP": {say("SSH-2.0-OpenSSH_9.2\r\n"), Malformed},
 		"short body":          {say("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"), Malformed},
 		"short head":          {say("HTTP/1.1 200 OK\r\nContent"), Malformed},
-		"chunked":             {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), Malformed},
+		"half a chunk":        {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"), Malformed},
+		"no last chunk":       {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"), Malformed},
+		"no such chunk":       {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-3\r\nabc\r\n0\r\n\r\n"), Malformed},
 		"never answers":       {func(c *net.TCPConn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, Timeout},
 		"never ends its answer": {func(c *net.TCPConn, r *bufio.Reader) {
 			_, _ = io.WriteString(c, ok[:len(ok)-1])
@@ -198,6 +201,40 @@ func TestErrorsAreClassified(t *testing.T) {
 		r := generate(t, config(server(t, say("HTTP/1.0 200 OK\r\n\r\nall of it"))))
 		require.Equal(t, r.Planned, r.Completed)
 	})
+}
+
+// A handler of net/http that says no length and flushes makes the server write chunks. Answers are of all lengths around the
+// pieces that the generator waits for; one that it overlooked the end of would time out.
+func TestChunkedAnswers(t *testing.T) {
+	var requests, connections atomic.Int64
+	l, err := net.Listen("tcp", address().String())
+	require.NoError(t, err)
+	web := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for n := int(requests.Add(1)) * 211; n > 0; n -= 3000 {
+				_, _ = w.Write(make([]byte, min(n, 3000)))
+				_ = http.NewResponseController(w).Flush()
+			}
+		}),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				connections.Add(1)
+			}
+		},
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = web.Serve(l)
+	}()
+	c := config(l.Addr().(*net.TCPAddr).AddrPort())
+	c.Keepalive, c.Connections, c.Timeout = true, 1, 20*time.Second
+	r := generate(t, c)
+	require.NoError(t, web.Close())
+	<-ended
+	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
+	require.Equal(t, int64(100), requests.Load())
+	require.Equal(t, int64(1), connections.Load(), "the end of each answer was found, and the connection used again")
 }
 
 func TestStaleKeptAliveConnectionIsReplacedOnce(t *testing.T) {

@@ -120,7 +120,7 @@ func (w *worker) receive(first bool) (request, int) {
 	for {
 		r, n, status := parseRequest(w.in[:w.have])
 		if status == statusOK {
-			return r, w.discard(r.body, n, deadline)
+			return r, w.discard(r, n, deadline)
 		}
 		if status != statusMore {
 			return r, status
@@ -148,29 +148,30 @@ func (w *worker) receive(first bool) (request, int) {
 }
 
 // discard takes a request of n bytes of head and a body off the connection and off the buffer.
-func (w *worker) discard(body int64, n int, deadline int64) int {
-	rest := w.in[n:w.have]
-	take := min(body, int64(len(rest)))
+func (w *worker) discard(r request, n int, deadline int64) int {
+	rest, body := w.in[n:w.have], bodyReader{left: r.body, chunked: r.chunked}
+	take, status := body.read(rest)
 	w.have = copy(w.in[:], rest[take:])
 	if deadline == 0 {
 		deadline = agent.Now() + int64(w.pool.config.ReadTimeout)
 	}
-	for body -= take; body > 0; {
+	for status == statusMore {
 		// Nothing is left in the buffer, so it is free.
 		patience := time.Duration(deadline - agent.Now())
 		if patience <= 0 {
 			return 408
 		}
-		n, status := w.read(w.in[:min(body, int64(len(w.in)))], patience)
-		if status != statusOK {
-			if status == statusEnd {
+		n, got := w.read(w.in[:min(body.most(), int64(len(w.in)))], patience)
+		if got != statusOK {
+			if got == statusEnd {
 				w.count.broken.Add(1)
 			}
-			return status
+			return got
 		}
-		body -= int64(n)
+		take, status = body.read(w.in[:n])
+		w.have = copy(w.in[:], w.in[take:n]) // behind chunks the next request may begin
 	}
-	return statusOK
+	return status
 }
 
 // read reads once. It returns statusOK, statusEnd, or 408 when nothing came in time.
