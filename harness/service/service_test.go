@@ -244,7 +244,7 @@ func TestNoClientHoldsAWorkerForEver(t *testing.T) {
 			require.NoError(t, err)
 			_, err = io.ReadAll(c)
 			require.NoError(t, err, "closed in order")
-		}, func(r PHPResult) int64 { return 1 - r.Timeouts - r.Broken }},
+		}, func(r PHPResult) int64 { return r.IdleClosed - r.Timeouts - r.Broken }},
 		"sends rubbish without end": {func(t *testing.T, c net.Conn) {
 			for err := error(nil); err == nil; _, err = io.WriteString(c, strings.Repeat("rubbish ", 1000)) {
 			}

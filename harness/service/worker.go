@@ -12,7 +12,7 @@ import (
 // worker is one task of the pool. All of its memory is there from the start.
 type worker struct {
 	pool  *pool
-	count counters
+	count agent.Tally // the pool's
 
 	conn    socket.FD
 	timeout time.Duration // receive timeout that is set on conn
@@ -32,7 +32,7 @@ const (
 )
 
 func newWorker(p *pool, number int) *worker {
-	w := &worker{pool: p, conn: socket.None, database: socket.None, refused: map[int][]byte{}}
+	w := &worker{pool: p, count: p.count, conn: socket.None, database: socket.None, refused: map[int][]byte{}}
 	for i, last := range []bool{keep: false, closing: true} {
 		w.ok[i] = responseHead(200, number, int64(len(p.body)), last)
 		w.failed[i] = responseHead(500, number, int64(len(p.failure)), last)
@@ -52,14 +52,14 @@ func (w *worker) work() error {
 				return errno
 			}
 			if errno != unix.EINTR {
-				w.count.acceptErrors.Add(1)
+				w.count[phpAcceptErrors].Add(1)
 			}
 			if errno == unix.EMFILE || errno == unix.ENFILE || errno == unix.ENOBUFS || errno == unix.ENOMEM {
 				sleepUntil(agent.Now() + int64(10*time.Millisecond)) // the queue stays; do not spin on it
 			}
 			continue
 		}
-		w.count.accepted.Add(1)
+		w.count[phpAccepted].Add(1)
 		w.conn, w.timeout, w.have = conn, 0, 0
 		w.serve()
 		w.conn.Close()
@@ -82,10 +82,10 @@ func (w *worker) serve() {
 			w.refuse(status)
 			return
 		}
-		w.count.requests.Add(1)
-		head, body, outcome := &w.ok, w.pool.body, &w.count.served
+		w.count[phpRequests].Add(1)
+		head, body, outcome := &w.ok, w.pool.body, &w.count[phpServed]
 		if !w.compute() {
-			head, body, outcome = &w.failed, w.pool.failure, &w.count.failed
+			head, body, outcome = &w.failed, w.pool.failure, &w.count[phpFailed]
 		}
 		if r.head {
 			body = nil
@@ -98,6 +98,9 @@ func (w *worker) serve() {
 		if !w.write(head[which], body) {
 			outcome.Add(-1)
 			return
+		}
+		if !w.pool.config.Persistent {
+			w.hangUp() // PHP closes what is not persistent when the request is over, whatever becomes of the visitor's connection
 		}
 		if r.close {
 			return
@@ -127,10 +130,13 @@ func (w *worker) receive(first bool) (request, int) {
 		}
 		n, status = w.read(w.in[w.have:], patience)
 		switch {
-		case status == 408 && idle, status == statusEnd && w.have == 0:
+		case status == 408 && idle:
+			w.count[phpIdleClosed].Add(1)
+			return r, statusEnd
+		case status == statusEnd && w.have == 0:
 			return r, statusEnd // the usual end of a connection
 		case status == statusEnd:
-			w.count.broken.Add(1)
+			w.count[phpBroken].Add(1)
 			return r, statusEnd
 		case status != statusOK:
 			return r, status
@@ -164,7 +170,7 @@ func (w *worker) discard(r request, n int, deadline int64) int {
 		n, got := w.read(w.in[:min(body.most(), int64(len(w.in)))], patience)
 		if got != statusOK {
 			if got == statusEnd {
-				w.count.broken.Add(1)
+				w.count[phpBroken].Add(1)
 			}
 			return got
 		}
@@ -201,9 +207,9 @@ func (w *worker) read(b []byte, patience time.Duration) (int, int) {
 
 // compute does what one request costs, and tells whether all queries were answered.
 func (w *worker) compute() bool {
-	for range w.pool.config.Queries {
+	for i := range w.pool.config.Queries {
 		burn(w.pool.turns)
-		if !w.query() {
+		if !w.query(i == 0) {
 			return false
 		}
 	}
@@ -227,10 +233,10 @@ func (w *worker) write(head, body []byte) bool {
 		case unix.EINTR:
 			continue
 		case unix.EAGAIN:
-			w.count.timeouts.Add(1)
+			w.count[phpTimeouts].Add(1)
 			return false
 		default:
-			w.count.broken.Add(1)
+			w.count[phpBroken].Add(1)
 			return false
 		}
 		took := min(n, len(head))
@@ -245,7 +251,7 @@ func (w *worker) write(head, body []byte) bool {
 			start = now
 		}
 		if now-start > int64(w.pool.config.WriteTimeout) {
-			w.count.timeouts.Add(1)
+			w.count[phpTimeouts].Add(1)
 			return false
 		}
 	}
@@ -262,10 +268,10 @@ const (
 // read for a while, or else the kernel would reset the connection and the answer be lost.
 func (w *worker) refuse(status int) {
 	if status == 408 {
-		w.count.timeouts.Add(1) // nothing to tell somebody who does not speak
+		w.count[phpTimeouts].Add(1) // nothing to tell somebody who does not speak
 		return
 	}
-	w.count.refused.Add(1)
+	w.count[phpRefused].Add(1)
 	if !w.write(w.refused[status], nil) || w.conn.ShutdownWrite() != 0 {
 		return
 	}
