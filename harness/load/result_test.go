@@ -96,7 +96,7 @@ func TestRecorderFillsIntervals(t *testing.T) {
 	r.advance(21, 4) // ends two intervals, in the second of which nothing happened
 	r.completed(22, 9, true)
 	r.again(24, 2, false)
-	r.advance(25, 1) // ends the window
+	r.advance(25, 1)          // ends the window
 	r.completed(26, 30, true) // after the window: of the accounts, and no answer of the window
 	r.again(26, 1, true)
 	r.failed(30, Timeout, true)

@@ -54,7 +54,8 @@ type PHP struct {
 	// with COM_PING or COM_CHANGE_USER first; that round trip is not made here). always connects anew for every
 	// query, once. The metric NODE.sql.reconnects counts them.
 	Reconnect Retry `yaml:"reconnect,omitempty" json:"reconnect,omitzero" default:"idle" enum:"off,idle,always"`
-	// Timeouts are how long a worker waits for others.
+	// Timeouts are how long a worker waits for others. All but idle may end up to an eighth later, as the kernel's own timers of
+	// sockets do.
 	Timeouts PHPTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`
 	// Request is the cost of one request.
 	Request PHPRequest `yaml:"request,omitempty" json:"request"`
@@ -104,7 +105,7 @@ type SQL struct {
 	// turn them away: "Too many connections"). Without it, there are two for each worker of the pools that use the
 	// database, and 16 more, so that none waits.
 	Connections int `yaml:"connections,omitempty" json:"connections,omitempty" min:"1" max:"4096"`
-	// Timeouts are how long the database waits for others.
+	// Timeouts are how long the database waits for others. Write may end up to an eighth later, as the kernel's own timers of sockets do.
 	Timeouts SQLTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`
 }
 

@@ -186,26 +186,28 @@ func (d *database) work(in []byte) error {
 
 // serve answers queries until the connection ends.
 func (d *database) serve(conn socket.FD, in []byte) {
-	have, patience := 0, time.Duration(0)
+	have := 0
 	for {
-		wait := d.config.IdleTimeout
+		patience := d.config.IdleTimeout
 		if have > 0 {
-			wait = d.config.ReadTimeout
+			patience = d.config.ReadTimeout
 		}
-		if wait != patience {
-			if errno := conn.SetReceiveTimeout(wait); errno != 0 {
+		ready, errno := conn.Await(patience)
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno == 0 && !ready {
+			if have == 0 {
+				d.count[sqlIdleClosed].Add(1)
+			} else {
 				d.count[sqlBroken].Add(1)
-				return
 			}
-			patience = wait
+			return
 		}
-		n, errno := conn.Read(in[have:])
+		n, errno := conn.Read(in[have:]) // which tells an error, too
 		switch {
 		case errno == unix.EINTR:
 			continue
-		case errno == unix.EAGAIN && have == 0:
-			d.count[sqlIdleClosed].Add(1)
-			return
 		case errno == 0 && n == 0 && have == 0:
 			return
 		case errno != 0 || n == 0:
