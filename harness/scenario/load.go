@@ -64,9 +64,9 @@ type HTTPLoad struct {
 	// the service (timeouts.idle) meets resets.
 	Idle Duration `yaml:"idle,omitempty" json:"idle,omitempty" min:"1ms" max:"24h"`
 	// Retry says what becomes of a request whose connection ends before a byte of the answer: off counts an error (as
-	// urllib3 and Python's requests do by default), idle sends it once more on a new connection if the old one was
-	// kept from before (as browsers, libcurl, Go's net/http and nginx do; RFC 9112, 9.3.1), always does so for new
-	// and refused connections too, once. The metric http.retried counts them.
+	// Python's requests does by default), idle sends it once more on a new connection if the old one was kept from
+	// before (as browsers, libcurl, Go's net/http and nginx do; RFC 9112, 9.3.1), always does so for new and refused
+	// connections too. The metric http.retried counts them.
 	Retry Retry `yaml:"retry,omitempty" json:"retry,omitzero" default:"idle" enum:"off,idle,always"`
 	// Probes has the kernel send keepalive probes on idle connections (SO_KEEPALIVE), at the times of the sysctls
 	// net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl and tcp_keepalive_probes of the node. It goes with keepalive.
