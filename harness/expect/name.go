@@ -13,6 +13,7 @@ import (
 // names that a scenario's run can yield, and further ones of a [Vocabulary].
 type names struct {
 	nodes, faults []string
+	services      map[string]*scenario.Service // by node; nil if the scenario is not known
 	fields        []Field
 }
 
@@ -26,9 +27,13 @@ func (n *names) field(name string) *Field {
 }
 
 func newNames(s *scenario.Scenario) *names {
-	n := new(names)
-	for name := range s.Nodes {
+	n := &names{services: make(map[string]*scenario.Service)}
+	for name, node := range s.Nodes {
 		n.nodes = append(n.nodes, name)
+		n.services[name] = new(scenario.Service)
+		if node != nil && node.Service != nil {
+			n.services[name] = node.Service
+		}
 	}
 	slices.Sort(n.nodes)
 	for _, f := range s.Faults {
@@ -64,6 +69,9 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	if !ok {
 		return m, fmt.Sprintf("unknown metric %q", name), n.nearMetric(name, first)
 	}
+	if msg, hint := n.lacks(first, strings.TrimPrefix(name, first+".")); msg != "" {
+		return m, msg, hint
+	}
 	if counter := strings.TrimPrefix(name, first+"."); !metric.KnownCounter(counter) {
 		if _, _, isCounter := metric.SplitCounter(counter); isCounter {
 			if best := spelling.Nearest(counter, metric.Counters()); best != "" && spelling.Distance(counter, best) <= 2 {
@@ -72,6 +80,29 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 		}
 	}
 	return m, "", ""
+}
+
+// lacks says why a node of the scenario does not have a metric of a service.
+func (n *names) lacks(node, of string) (msg, hint string) {
+	s := n.services[node]
+	if s == nil {
+		return "", ""
+	}
+	for _, kind := range []struct {
+		what string
+		has  bool
+		list []metric.Metric
+		hint string
+	}{
+		{"php service", s.PHP != nil, metric.Pool(), ""},
+		{"php service with a database", s.PHP != nil && s.PHP.Database != "", metric.Queries(), "what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
+		{"sql service", s.SQL != nil, metric.Database(), "what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
+	} {
+		if !kind.has && slices.ContainsFunc(kind.list, func(m metric.Metric) bool { return m.Name == of }) {
+			return fmt.Sprintf("%s has no %s, and so no %s", node, kind.what, of), kind.hint
+		}
+	}
+	return "", ""
 }
 
 func (n *names) nearMetric(name, first string) string {

@@ -21,11 +21,15 @@ func reference() []byte {
 # Metrics
 
 The numbers of a run, by the names that they have in a record and in the expectations of a scenario. All of them are
-about the measured window. The unit 1 is a count or, where it says so, a share: 0.2 and 20% are the same.
+about the measured window; of requests, the text says whether they are those planned in it, which may be answered after it, or those
+that were answered in it. The unit 1 is a count or, where it says so, a share: 0.2 and 20% are the same.
 
 `)
 	table := func(title, prefix string, list []metric.Metric) {
-		fmt.Fprintf(&b, "## %s\n\n| name | unit | better | meaning |\n|---|---|---|---|\n", title)
+		if title != "" {
+			fmt.Fprintf(&b, "## %s\n\n", title)
+		}
+		b.WriteString("| name | unit | better | meaning |\n|---|---|---|---|\n")
 		for _, m := range list {
 			fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", prefix, m.Name, m.Unit, m.Better, m.About)
 		}
@@ -33,6 +37,12 @@ about the measured window. The unit 1 is a count or, where it says so, a share: 
 	}
 	table("The load", "", metric.HTTP())
 	table("A node", "NODE.", metric.Node())
+	b.WriteString("## Services of a node\n\nCounted within the measured window, whenever the requests were planned. A node has those of the services that it has.\n\n")
+	table("", "NODE.", metric.Pool())
+	b.WriteString("A php service with a database counts besides:\n\n")
+	table("", "NODE.", metric.Queries())
+	b.WriteString("And an sql service:\n\n")
+	table("", "NODE.", metric.Database())
 	table("The machine", "", metric.Machine())
 	table("A fault", "fault.NAME.", metric.Fault())
 	b.WriteString(`## Counters of the kernel

@@ -45,6 +45,15 @@ func Machine() []Metric { return slices.Clone(machine) }
 // Node returns the metrics of a node without the node's name, such as cpu.softirq.
 func Node() []Metric { return slices.Clone(node) }
 
+// Pool returns the metrics of a node's php service without the node's name, such as php.served.
+func Pool() []Metric { return slices.Clone(pool) }
+
+// Queries returns those that a php service with a database counts besides, such as sql.reconnects.
+func Queries() []Metric { return slices.Clone(queries) }
+
+// Database returns the metrics of a node's sql service without the node's name, such as sql.answered.
+func Database() []Metric { return slices.Clone(database) }
+
 // Fault returns the metrics of a fault without "fault." and its name, such as chosen.
 func Fault() []Metric { return slices.Clone(fault) }
 
@@ -67,7 +76,7 @@ func Lookup(name string) (Metric, bool) {
 	if group, counter, ok := SplitCounter(rest); ok {
 		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true
 	}
-	return find(node, rest, name)
+	return find(slices.Concat(node, pool, queries, database), rest, name)
 }
 
 // Names returns every name that a run with these nodes and faults can yield, the
@@ -86,6 +95,7 @@ func Names(nodes, faults []string) []string {
 	}
 	for _, n := range nodes {
 		add(n+".", node)
+		add(n+".", slices.Concat(pool, queries, database))
 		for _, c := range Counters() {
 			names = append(names, n+"."+c)
 		}

@@ -100,6 +100,7 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 		least                float64 // below which it is not worth a chart
 	}{
 		{"packets", "Packets received", "a second", true, counts, 0},
+		{"sql.reconnects", "Database connections replaced", "a second", true, counts, 0},
 		{"tcp.retrans", "Segments sent again", "a second", true, counts, 0},
 		{"runqueue", "Run queue", "tasks that could run or did, in the mean", false, counts, 0.5},
 		{"accept_queue", "Accept queue", "connections that wait for the application to take them", false, counts, 0},
@@ -141,7 +142,8 @@ func (d *drawing) answers() {
 		times = append(times, named{"99 % of answers were faster", "http.latency.p99", p99})
 	}
 	d.lines("Time to answer", "from the planned time to the last byte", quantity.Seconds, times)
-	d.lines("Answers and errors", "a second", counts, d.moved([]named{{"answered", "http.completed", d.rate("http.completed")}, {"errors", "http.errors", d.rate("http.errors")}}))
+	d.lines("Answers and errors", "a second", counts, d.moved([]named{{"answered", "http.completed", d.rate("http.completed")}, {"errors", "http.errors", d.rate("http.errors")},
+		{"sent again", "http.retried", d.rate("http.retried")}}))
 	d.lines("Requests on their way", "sent and not answered yet", counts, d.moved([]named{{"in flight", "http.in_flight", d.series("http.in_flight")}}))
 }
 

@@ -42,8 +42,21 @@ type Options struct {
 	// Arrived says how many packets have arrived at each node so far, in the order of Nodes; nil
 	// records none. It is called at each sample, and has to be quick.
 	Arrived func(counts []int64) error
+	// Counts are kept by others and read at each sample.
+	Counts []Count
 	// Offsets of the kernel; nil: [LoadOffsets].
 	Offsets *Offsets
+}
+
+// Count is a number that only grows, such as the requests that a service has served. What it grew by in the window is a metric
+// of the node.
+type Count struct {
+	// Node and Name of the metric, as in package metric.
+	Node, Name string
+	// Series also makes a series of the timeline of it: what it grew by in each interval.
+	Series bool
+	// Read returns the number so far, from any thread and at once.
+	Read func() int64
 }
 
 // Result is what was recorded.

@@ -36,6 +36,7 @@ type sample struct {
 	idle     int64 // ns
 	queue    int64 // task-ns
 	nodes    []reading
+	counts   []int64 // in the order of Options.Counts
 }
 
 // recorder is one recording: the thread that reads, and what it read. All memory is there before it starts.
@@ -65,7 +66,9 @@ func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *re
 		arrived: make([]int64, len(p.nodes)), began: make(chan struct{}), samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
 	}
 	all := make([]reading, len(r.samples)*len(p.nodes))
+	counts := make([]int64, len(r.samples)*len(p.options.Counts))
 	for i := range r.samples {
+		r.samples[i].counts = counts[i*len(p.options.Counts) : (i+1)*len(p.options.Counts)]
 		r.samples[i].nodes = all[i*len(p.nodes) : (i+1)*len(p.nodes)]
 	}
 	for i := range r.pressures {
@@ -285,6 +288,9 @@ func (r *recorder) exact() (*sample, error) {
 		if err := r.options.Arrived(r.arrived); err != nil {
 			return nil, fmt.Errorf("count packets: %w", err)
 		}
+	}
+	for i := range s.counts {
+		s.counts[i] = r.options.Counts[i].Read()
 	}
 	for i, n := range r.nodes {
 		now := &s.nodes[i]

@@ -32,6 +32,9 @@ func (r *recorder) result() (*Result, error) {
 		}
 		out.Counters[n.name] = d
 	}
+	for i, c := range r.options.Counts {
+		put(c.Node+"."+c.Name, float64(last.counts[i]-first.counts[i]))
+	}
 	if r.interval > 0 {
 		out.Timeline = r.timeline()
 	}
@@ -131,6 +134,11 @@ func (r *recorder) timeline() map[string][]float64 {
 	}
 	for _, s := range machineSeries {
 		add("machine."+s.Name, func(a, b *sample) float64 { return s.value(r, a, b) })
+	}
+	for i, c := range r.options.Counts {
+		if c.Series {
+			add(c.Node+"."+c.Name, func(a, b *sample) float64 { return float64(b.counts[i] - a.counts[i]) })
+		}
 	}
 	for i, n := range r.nodes {
 		for _, s := range nodeSeries {

@@ -17,7 +17,7 @@ import (
 
 // Section is one table of a report.
 type Section struct {
-	// ID names the table to programs: faults, load, latency, nodes, counters, changes or expect.
+	// ID names the table to programs: faults, load, latency, services, nodes, counters, changes or expect.
 	ID     string
 	Title  string
 	Header []string
@@ -36,7 +36,7 @@ func Sections(r *result.Record, o Options) []Section {
 	}
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
-	for _, sec := range append(list, load(r), latency(r), nodes(r), counters(r, o), expectations(r)) {
+	for _, sec := range append(list, load(r), latency(r), services(r), nodes(r), counters(r, o), expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}
@@ -110,12 +110,12 @@ func does(name string, s *scenario.Scenario) string {
 
 func load(r *result.Record) Section {
 	l := r.Load
-	sec := Section{ID: "load", Title: "Load", Header: []string{"planned", "sent", "completed", "errors", "throughput", "late p99", "late max"}}
+	sec := Section{ID: "load", Title: "Load", Header: []string{"planned", "sent", "sent again", "completed", "errors", "throughput", "late p99", "late max"}}
 	if l.Planned == 0 {
 		return sec
 	}
 	sec.Rows = [][]string{{
-		quantity.Count(l.Planned), quantity.Count(l.Sent), quantity.Count(l.Completed), quantity.Count(l.Errors),
+		quantity.Count(l.Planned), quantity.Count(l.Sent), value(r, "http.retried"), quantity.Count(l.Completed), quantity.Count(l.Errors),
 		value(r, "http.throughput"), quantity.Seconds(float64(l.LateP99) / 1e9), quantity.Seconds(float64(l.LateMax) / 1e9),
 	}}
 	kinds := make([]string, 0, len(l.ByError))
@@ -127,6 +127,75 @@ func load(r *result.Record) Section {
 	sort.Strings(kinds)
 	if len(kinds) > 0 {
 		sec.Note = "errors: " + strings.Join(kinds, ", ")
+	}
+	// What went wrong and is no error, since the client made good for it.
+	for _, quiet := range []struct{ metric, one, many string }{
+		{"http.retried", "1 request met the end of its connection and was sent again, as the load's retry says", "%s requests met the end of their connections and were sent again, as the load's retry says"},
+		{"http.unsent", "1 request found no free connection in time", "%s requests found no free connection in time"},
+		{"http.idle.closed", "1 kept connection was closed by the server while nothing was on it", "%s kept connections were closed by the server while nothing was on them"},
+	} {
+		switch n := int64(r.Metrics[quiet.metric].Value); {
+		case n == 1:
+			sec.Note = join(sec.Note, quiet.one)
+		case n > 1:
+			sec.Note = join(sec.Note, fmt.Sprintf(quiet.many, quantity.Count(n)))
+		}
+	}
+	return sec
+}
+
+// serviceColumns are the columns of the table of services, with the metric of a php service and that of an sql service. The ones that
+// have nothing but zeros are left out, but for the first two.
+var serviceColumns = []struct{ title, php, sql string }{
+	{"connections", "php.accepted", "sql.accepted"}, {"answered", "php.served", "sql.answered"},
+	{"status 500", "php.failed", ""}, {"refused", "php.refused", ""}, {"too slow", "php.timeouts", ""}, {"broken", "php.broken", "sql.broken"},
+	{"closed idle", "php.idle.closed", "sql.idle.closed"}, {"accept errors", "php.accept_errors", ""},
+	{"queries", "sql.queries", ""}, {"failed", "sql.errors", ""}, {"connects", "sql.connects", ""}, {"reconnects", "sql.reconnects", ""},
+}
+
+func services(r *result.Record) Section {
+	sec := Section{ID: "services", Title: "Services", Left: 1, Header: []string{"service"}}
+	type service struct {
+		node string
+		php  bool
+	}
+	var list []service
+	for _, node := range Nodes(r) {
+		for _, php := range []bool{true, false} {
+			first := serviceColumns[0].sql
+			if php {
+				first = serviceColumns[0].php
+			}
+			if _, ok := r.Metrics[node+"."+first]; ok {
+				list = append(list, service{node, php})
+			}
+		}
+	}
+	for _, s := range list {
+		kind := " sql"
+		if s.php {
+			kind = " php"
+		}
+		sec.Rows = append(sec.Rows, []string{s.node + kind})
+	}
+	for i, c := range serviceColumns {
+		column := make([]string, len(list))
+		moved := i < 2
+		for j, s := range list {
+			name := s.node + "." + c.sql
+			if s.php {
+				name = s.node + "." + c.php
+			}
+			column[j] = value(r, name)
+			moved = moved || r.Metrics[name].Value != 0
+		}
+		if !moved {
+			continue
+		}
+		sec.Header = append(sec.Header, c.title)
+		for j := range list {
+			sec.Rows[j] = append(sec.Rows[j], column[j])
+		}
 	}
 	return sec
 }

@@ -170,6 +170,7 @@ func addSeries(t *result.Timeline, s *load.Series) {
 	}
 	add("http.completed", s.Completed, 1)
 	add("http.errors", s.Errors, 1)
+	add("http.retried", s.Retried, 1)
 	add("http.in_flight", s.InFlight, 1)
 	add("http.latency.p99", s.LatencyP99, 1e9)
 	add("http.latency.max", s.LatencyMax, 1e9)
