@@ -90,6 +90,9 @@ func framing(a *scenario.Action) string {
 		}
 		parts = append(parts, cell)
 	}
+	if a.Queue > 0 {
+		parts = append(parts, "a queue of "+quantity.Plural(int64(a.Queue), "packet"))
+	}
 	if len(parts) == 0 {
 		return ""
 	}
