@@ -52,7 +52,7 @@ test-kernels: kernels ## run the tests of faults, captures and names on each ker
 
 sysctls: kernels ## list the names of the kernels' network settings anew: SERIES=…
 	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/sysctl || exit; done >bin/sysctls.log
-	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | LC_ALL=C sort -u; } >harness/sysctl/names.txt
+	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | awk '!($$1 in why) || !$$2 || why[$$1] {why[$$1] = $$2} END {for (n in why) if (why[n] || n !~ /DEVICE/) print n (why[n] ? " " why[n] : "")}' | LC_ALL=C sort; } >harness/sysctl/names.txt
 
 test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))

@@ -39,7 +39,7 @@ func TestCompare(t *testing.T) {
 	require.Zero(t, c.Identical)
 	require.Empty(t, c.Alarms)
 	require.Equal(t, 3, c.Moved)
-	require.Equal(t, len(metric.Names([]string{"web"}, nil))+unlisted, c.Compared, "what might have moved, not what did")
+	require.Equal(t, len(metric.Names([]string{"web"}, nil, nil))+unlisted, c.Compared, "what might have moved, not what did")
 	got := map[string]string{}
 	for _, r := range c.Rows {
 		got[r.Metric] = fmt.Sprintf("%s, worse: %v", r.Outcome, r.Worse())

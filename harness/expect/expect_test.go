@@ -137,7 +137,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"http.errors == 0 and web.cpu.sftirq < 20%",
 			"                     ^^^^^^^^^^^^^^", `unknown metric "web.cpu.sftirq"`, `did you mean "web.cpu.softirq"?`},
 		{"wbe.cpu.softirq < 20%",
-			"^^^^^^^^^^^^^^^", `no node "wbe"`, `did you mean "web"? names begin with: client, front-2, web, http, machine, fault`},
+			"^^^^^^^^^^^^^^^", `no node "wbe"`, `did you mean "web"? names begin with: client, front-2, web, http, machine, fault, link`},
 		{"fault.dup-ack.chosen > 0",
 			"^^^^^^^^^^^^^^^^^^^^", `no fault "dup-ack"`, `did you mean "dup-acks"? faults: dup-acks`},
 		{"web.TcpExt.ListenOverflow > 0",

@@ -14,6 +14,7 @@ import (
 type names struct {
 	nodes, faults []string
 	services      map[string]*scenario.Service // by node; nil if the scenario is not known
+	links         []string                     // directions that have a queue, as metrics of theirs begin
 	fields        []Field
 }
 
@@ -39,6 +40,13 @@ func newNames(s *scenario.Scenario) *names {
 	for _, f := range s.Faults {
 		n.faults = append(n.faults, f.Name)
 	}
+	for _, l := range s.Links {
+		if l.Rate > 0 || l.Queue > 0 && l.Delay > 0 {
+			for _, from := range l.Between {
+				n.links = append(n.links, metric.LinkPrefix(l.Between[0], l.Between[1], from))
+			}
+		}
+	}
 	return n
 }
 
@@ -48,12 +56,16 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	group := []string{"http", "machine"}
 	switch {
 	case slices.Contains(group, first):
+	case first == "link" && !slices.Contains(n.nodes, first):
+		if !slices.ContainsFunc(n.links, func(l string) bool { return strings.HasPrefix(name, l+".") }) {
+			return m, fmt.Sprintf("no queue of a link in %q", name), n.nearLink(name)
+		}
 	case first == "fault":
 		if fault, _, _ := strings.Cut(rest, "."); !slices.Contains(n.faults, fault) {
 			return m, fmt.Sprintf("no fault %q", fault), near(fault, n.faults, "faults: ")
 		}
 	case !slices.Contains(n.nodes, first) && len(n.fields) > 0:
-		all := metric.Names(n.nodes, n.faults)
+		all := metric.Names(n.nodes, n.faults, n.links)
 		var known []string
 		for _, f := range n.fields {
 			known = append(known, f.Name)
@@ -61,9 +73,9 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 		if best := spelling.Nearest(name, slices.Concat(known, all)); best != "" {
 			return m, fmt.Sprintf("unknown name %q", name), fmt.Sprintf("did you mean %q?", best)
 		}
-		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") + ", and metrics and counters, which begin with " + strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault"}), ", ")
+		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") + ", and metrics and counters, which begin with " + strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault", "link"}), ", ")
 	case !slices.Contains(n.nodes, first):
-		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault"), "names begin with: ")
+		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault", "link"), "names begin with: ")
 	}
 	m, ok := metric.Lookup(name)
 	if !ok {
@@ -105,8 +117,19 @@ func (n *names) lacks(node, of string) (msg, hint string) {
 	return "", ""
 }
 
+// nearLink says which metrics of links there are.
+func (n *names) nearLink(name string) string {
+	if best := spelling.Nearest(name, metric.Names(nil, nil, n.links)); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	if len(n.links) == 0 {
+		return "no link has a rate or a queue of its own"
+	}
+	return "queues of links: " + strings.Join(n.links, ", ")
+}
+
 func (n *names) nearMetric(name, first string) string {
-	all := metric.Names(n.nodes, n.faults)
+	all := metric.Names(n.nodes, n.faults, n.links)
 	if best := spelling.Nearest(name, all); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}

@@ -29,7 +29,9 @@ type Wires struct {
 	injectors []*injector
 	outages   []*outage
 	// ways are the devices by which messages about packets that are too long go out.
-	ways    map[role]int
+	ways map[role]int
+	// final is what was counted when the wires were closed to packets.
+	final   *snapshot
 	backlog int64 // what the machine had lost there before
 	start   int64 // of the measured window, in ns of CLOCK_MONOTONIC
 	// stopping and stopped are the times between which the actors of outages were stopped.
@@ -111,6 +113,9 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 			return nil, err
 		}
 		if err := w.build(i); err != nil {
+			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
+		}
+		if p.paths[i].refused, err = w.refused(i); err != nil {
 			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
 		}
 	}

@@ -38,6 +38,7 @@ var machine = []Metric{
 	{"machine.cpu.softirq", One, Lower, "share of the machine's CPU time in softirqs", true},
 	{"machine.cpu.idle", One, Neither, "share of the machine's CPU time that was idle", true},
 	{"machine.cpu.total", One, Lower, "share of the machine's CPU time that was not idle", true},
+	{"machine.cpu.unattributed", One, Neither, "share of the machine's CPU time that was not idle and is in no node's cpu.total: the wires and their queues, the recording, softirqs that neither received nor sent for a node, and tasks outside the nodes", true},
 	{"machine.load1", One, Lower, "the kernel's one-minute load average at the end of the window", false},
 	{"machine.runqueue.mean", One, Lower, "mean number of runnable tasks", false},
 	{"machine.runqueue.max", One, Lower, "most runnable tasks at once", false},
@@ -48,7 +49,7 @@ var machine = []Metric{
 var node = []Metric{
 	{"cpu.user", One, Lower, "share of one CPU spent in user space by the node's tasks", true},
 	{"cpu.system", One, Lower, "share of one CPU spent in the kernel by the node's tasks, without softirqs", true},
-	{"cpu.softirq", One, Lower, "share of one CPU spent in softirqs on packets of the node", true},
+	{"cpu.softirq", One, Lower, "share of one CPU spent in softirqs on packets that the node received, or that its timers and tasklets sent: retransmissions, pacing, what TCP held back; timers that send nothing are in machine.cpu.unattributed", true},
 	{"cpu.total", One, Lower, "the sum of these three", true},
 	{"runqueue.mean", One, Lower, "mean number of the node's runnable tasks", false},
 	{"runqueue.max", One, Lower, "most of the node's tasks runnable at once", false},
@@ -90,11 +91,26 @@ var database = []Metric{
 	{"sql.idle.closed", One, Neither, "connections that the database on this node closed because no query came in time (timeouts.idle)", false},
 }
 
-var fault = []Metric{
+// link is by direction: link.client-web.from.web.queue.drops.
+var link = queue("the link's queue")
+
+// queue is the metrics of one, such as queue.drops.
+func queue(which string) []Metric {
+	return []Metric{
+		{"queue.drops", One, Lower, "packets for which " + which + " had no room", false},
+		{"queue.mean", One, Lower, "mean number of packets in " + which + ", that which is being sent included", false},
+		{"queue.max", One, Lower, "most packets in " + which + " at once", false},
+		{"queue.bytes.mean", Bytes, Lower, "mean size of what is in " + which + ", in bytes of Ethernet frames", false},
+		{"queue.bytes.max", Bytes, Lower, "most bytes in " + which + " at once", false},
+	}
+}
+
+var fault = append([]Metric{
 	{"matched", One, Neither, "packets of the fault's class, while it was on", false},
 	{"chosen", One, Neither, "packets on which the fault acted", false},
 	{"delivered", One, Neither, "what came of it: extra copies, packets gone, or packets held back", false},
 	{"unexplained_loss", One, Lower, "packets that were lost although no fault asked for it", false},
+	{"lost_in_queue", One, Lower, "packets behind the fault that the queue of its link had no room for", false},
 	{"time1", Seconds, Neither, "time of the first chosen packet, from the start of the measured window", false},
 	{"gap1", Seconds, Neither, "time from the first chosen packet to the second", false},
 	{"gap2", Seconds, Neither, "time from the second chosen packet to the third", false},
@@ -104,4 +120,4 @@ var fault = []Metric{
 	{"gap6", Seconds, Neither, "time from the sixth chosen packet to the seventh", false},
 	{"gap7", Seconds, Neither, "time from the seventh chosen packet to the eighth", false},
 	{"gap8", Seconds, Neither, "time from the eighth chosen packet to the ninth", false},
-}
+}, queue("the queue of a fault that does rate or slot")...)

@@ -14,6 +14,13 @@ func TestGeneratedReference(t *testing.T) {
 	golden.Equal(t, "../../docs/reference/metrics.md", reference())
 }
 
+const linkText = `Below, link.A-B is a link as the scenario has it, and from.A the direction of packets that A sends. There are these
+metrics for directions with a rate or a queue of their own. A link that has both has a queue of its own in front of the rate; in any
+other, packets that are on their way are among those in the queue, for as long as the delay. The same metrics of a fault are those of its directions
+together: what is lost and what waits is added up, and the most is that of the one in which it was more.
+
+`
+
 func reference() []byte {
 	var b bytes.Buffer
 	b.WriteString(`<!-- Generated from harness/metric: run go generate ./harness/metric -->
@@ -44,6 +51,8 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	b.WriteString("And an sql service:\n\n")
 	table("", "NODE.", metric.Database())
 	table("The machine", "", metric.Machine())
+	b.WriteString(linkText)
+	table("A direction of a link", "link.A-B.from.A.", metric.Link())
 	table("A fault", "fault.NAME.", metric.Fault())
 	b.WriteString(`## Counters of the kernel
 

@@ -57,7 +57,14 @@ func Database() []Metric { return slices.Clone(database) }
 // Fault returns the metrics of a fault without "fault." and its name, such as chosen.
 func Fault() []Metric { return slices.Clone(fault) }
 
-// Lookup finds a metric by its whole name. A first part other than http, machine and
+// Link returns the metrics of one direction of a link that has a rate or a queue of its own, without what [LinkPrefix] puts in front,
+// such as queue.drops.
+func Link() []Metric { return slices.Clone(link) }
+
+// LinkPrefix is what the metrics begin with that are of one direction of the link between a and b, in the scenario's order: link.a-b.from.a.
+func LinkPrefix(a, b, from string) string { return "link." + a + "-" + b + ".from." + from }
+
+// Lookup finds a metric by its whole name. A first part other than http, machine, link and
 // fault is taken for a node; that such a node or fault exists is the caller's to check.
 func Lookup(name string) (Metric, bool) {
 	first, rest, found := strings.Cut(name, ".")
@@ -69,6 +76,10 @@ func Lookup(name string) (Metric, bool) {
 		return find(http, name, name)
 	case "machine":
 		return find(machine, name, name)
+	case "link":
+		if parts := strings.SplitN(rest, ".", 4); len(parts) == 4 && parts[1] == "from" {
+			return find(link, parts[3], name)
+		}
 	case "fault":
 		_, of, _ := strings.Cut(rest, ".")
 		return find(fault, of, name)
@@ -79,9 +90,9 @@ func Lookup(name string) (Metric, bool) {
 	return find(slices.Concat(node, pool, queries, database), rest, name)
 }
 
-// Names returns every name that a run with these nodes and faults can yield, the
-// known counters of the nodes among them.
-func Names(nodes, faults []string) []string {
+// Names returns every name that a run with these nodes, faults and links can yield, the
+// known counters of the nodes among them. Links are by their directions, as [LinkPrefix] has them.
+func Names(nodes, faults, links []string) []string {
 	var names []string
 	add := func(prefix string, list []Metric) {
 		for _, m := range list {
@@ -90,6 +101,9 @@ func Names(nodes, faults []string) []string {
 	}
 	add("", http)
 	add("", machine)
+	for _, l := range links {
+		add(l+".", link)
+	}
 	for _, f := range faults {
 		add("fault."+f+".", fault)
 	}

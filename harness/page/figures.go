@@ -110,6 +110,7 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 	} {
 		d.nodes(s, c.series, c.title, c.about, c.perSecond, c.format, c.least)
 	}
+	d.queues(s)
 	v.Charts = d.out
 	if len(d.quiet) > 0 {
 		v.Quiet = "Not drawn, because hardly anything moved: " + strings.Join(d.quiet, "; ") + "."

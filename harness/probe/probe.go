@@ -37,6 +37,8 @@ type Target struct {
 // Options say what to record.
 type Options struct {
 	Nodes []Target
+	// Queues are devices of which is recorded how much waits there, and what found no room.
+	Queues []Queue
 	// Interval of the timeline, 1ms or more; 0 records none.
 	Interval time.Duration
 	// Arrived says how many packets have arrived at each node so far, in the order of Nodes; nil
@@ -125,7 +127,7 @@ func New(o Options) (_ *Probe, err error) {
 			return nil, fmt.Errorf("record node %s: %w", target.Name, err)
 		}
 	}
-	if p.tracer, err = newTracer(offsets, keys); err != nil {
+	if p.tracer, err = newTracer(offsets, keys, o.Queues); err != nil {
 		return nil, err
 	}
 	p.undo.Push(p.tracer.Close)

@@ -17,7 +17,7 @@ import (
 
 // Section is one table of a report.
 type Section struct {
-	// ID names the table to programs: faults, load, latency, services, nodes, counters, changes or expect.
+	// ID names the table to programs: faults, queues, load, latency, services, nodes, counters, changes or expect.
 	ID     string
 	Title  string
 	Header []string
@@ -36,7 +36,7 @@ func Sections(r *result.Record, o Options) []Section {
 	}
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
-	for _, sec := range append(list, load(r), latency(r), services(r), nodes(r), counters(r, o), expectations(r)) {
+	for _, sec := range append(list, load(r), latency(r), services(r), queues(r, s), nodes(r), counters(r, o), expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}
@@ -47,10 +47,18 @@ func Sections(r *result.Record, o Options) []Section {
 func faults(r *result.Record, s *scenario.Scenario) Section {
 	sec := Section{ID: "faults", Title: "Faults, as received", Left: 2,
 		Header: []string{"fault", "does", "matched", "chosen", "delivered", "lost otherwise"}}
+	queued := slices.ContainsFunc(r.Faults, func(f result.Receipt) bool { return f.LostInQueue > 0 })
+	if queued {
+		sec.Header = append(sec.Header, "lost in the link's queue")
+	}
 	for _, f := range r.Faults {
-		sec.Rows = append(sec.Rows, []string{
+		row := []string{
 			f.Name, does(f.Name, s), quantity.Count(f.Matched), quantity.Count(f.Chosen), quantity.Count(f.Delivered), quantity.Count(f.UnexplainedLoss),
-		})
+		}
+		if queued {
+			row = append(row, quantity.Count(f.LostInQueue))
+		}
+		sec.Rows = append(sec.Rows, row)
 		if len(f.Interval) == 2 {
 			what := "chosen"
 			if f.Hits > 0 {
@@ -64,7 +72,7 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 				f.Name, quantity.Count(f.DeliveredInterval[0]), quantity.Count(f.DeliveredInterval[1])))
 		}
 		if f.Overlimits > 0 {
-			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue had no room for %s", f.Name, quantity.Plural(f.Overlimits, "packet")))
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue%s had no room for %s", f.Name, holding(f), quantity.Plural(f.Overlimits, "packet")))
 		}
 		if f.Messages > 0 {
 			sec.Note = join(sec.Note, fmt.Sprintf("%s: senders were told by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
@@ -78,6 +86,14 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 		}
 	}
 	return sec
+}
+
+// holding says how long the queue of a fault is.
+func holding(f result.Receipt) string {
+	if f.Queue == 0 {
+		return ""
+	}
+	return " of " + quantity.Plural(f.Queue, "packet")
 }
 
 // mostForged is how many forged segments of a fault are listed.

@@ -25,6 +25,7 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 		Scenario: result.Scenario{Name: s.Name, Hash: r.hash, Canonical: r.canonical},
 		Seed:     seed,
 		Faults:   r.receipts,
+		Links:    r.links,
 		Load:     summary(traffic),
 		Metrics:  r.seen.Metrics,
 		Counters: r.seen.Counters,
@@ -125,6 +126,7 @@ func faultMetrics(receipts []result.Receipt) map[string]float64 {
 		m[prefix+"chosen"] = float64(f.Chosen)
 		m[prefix+"delivered"] = float64(f.Delivered)
 		m[prefix+"unexplained_loss"] = float64(f.UnexplainedLoss)
+		m[prefix+"lost_in_queue"] = float64(f.LostInQueue)
 		for i, t := range f.Times {
 			switch {
 			case i == 0:

@@ -161,6 +161,9 @@ func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
 		names[i] = n.Name
 	}
 	o.Arrived = r.wires.Arrived(names)
+	for _, q := range r.wires.Queues() {
+		o.Queues = append(o.Queues, probe.Queue(q))
+	}
 	p, err := probe.New(o)
 	if err != nil {
 		return fmt.Errorf("open recorder: %w", err)
