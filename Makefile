@@ -49,6 +49,7 @@ test-kernels: kernels ## run the tests of faults, captures and names on each ker
 test-cross: build ## hold records against what tshark sees in their captures, and write docs/architecture/cross.md: KERNEL=… SHORT=1
 	@bin/ruleout setup --tests $(if $(KERNEL),--kernel $(KERNEL))
 	RULEOUT_TEST_CROSS=$(CURDIR)/bin/ruleout RULEOUT_KERNEL=$(KERNEL) go test -count=1 -v -timeout 40m $(if $(SHORT),-short) ./harness/cross $(if $(SHORT)$(KERNEL),,-update)
+	RULEOUT_KERNEL=$(KERNEL) go test -count=1 ./harness/cross/witness
 
 sysctls: kernels ## list the names of the kernels' network settings anew: SERIES=…
 	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/sysctl || exit; done >bin/sysctls.log

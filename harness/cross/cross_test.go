@@ -27,8 +27,8 @@ const (
 // brief are the scenarios of the short form, which still has most of what there is to see.
 var brief = []string{"corrupt-mtu", "inject", "ipv6", "watch-drop"}
 
-// record runs a scenario of testdata, and reads its record and its captures.
-func record(t *testing.T, scenario string) (run *cross.Run, dir string) {
+// record runs a scenario of testdata. Its record and its captures are in a directory then.
+func record(t *testing.T, scenario string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	args := []string{"run", filepath.Join("testdata", scenario+".yaml"), "--pcap", dir, "--snaplen", "0", "--out", dir, "--format", "json"}
@@ -42,15 +42,15 @@ func record(t *testing.T, scenario string) (run *cross.Run, dir string) {
 	require.NoError(t, err, complaint.String())
 	file := filepath.Join(dir, "record.json")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
-	return read(t, dir), dir
+	return dir
 }
 
-func read(t *testing.T, dir string) *cross.Run {
+func read(t *testing.T, shark *cross.Reader, dir string) *cross.Run {
 	t.Helper()
 	rec, err := cross.ReadRecord(filepath.Join(dir, "record.json"))
 	require.NoError(t, err)
 	require.True(t, rec.Valid, rec.InvalidBecause)
-	run, err := cross.ReadRun(t.Context(), rec, dir, t.TempDir())
+	run, err := shark.Run(t.Context(), rec, dir)
 	require.NoError(t, err)
 	return run
 }
@@ -75,11 +75,13 @@ func TestRecordsAgreeWithTheirCaptures(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			run, dir := record(t, name)
+			dir := record(t, name)
+			shark := &cross.Reader{Scratch: t.TempDir()}
+			run := read(t, shark, dir)
 			require.Empty(t, table.Add(run), "the record and the capture do not agree")
 			falsifyRecord(t, run)
 			if name == "watch-drop" {
-				falsifyCapture(t, dir)
+				falsifyCapture(t, shark, dir)
 			}
 			scenarios = append(scenarios, fmt.Sprintf("| `%s` | %s |\n", name, about(t, file)))
 			kernel = run.Provenance.Kernel
@@ -120,7 +122,7 @@ func falsifyRecord(t *testing.T, run *cross.Run) {
 }
 
 // falsifyCapture takes one packet from each point of a capture, then damages one, and wants that to be noticed.
-func falsifyCapture(t *testing.T, dir string) {
+func falsifyCapture(t *testing.T, shark *cross.Reader, dir string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.pcapng"))
 	require.NoError(t, err)
@@ -136,7 +138,7 @@ func falsifyCapture(t *testing.T, dir string) {
 					continue // the checksum is looked at where a packet arrives
 				}
 				require.NoError(t, os.WriteFile(file, change(whole, point), 0o600))
-				wrong := cross.NewTable(nil).Add(read(t, dir))
+				wrong := cross.NewTable(nil).Add(read(t, shark, dir))
 				require.NotEmpty(t, wrong, "a packet %s at %s: nobody notices", what, point)
 			}
 		}

@@ -33,16 +33,15 @@ type Wire struct {
 	known fates
 }
 
-// ReadRun has tshark read the captures of a run: a file for each link, client--edge.pcapng, in a directory. Files in between are
-// written to another one.
-func ReadRun(ctx context.Context, record *Record, dir, scratch string) (*Run, error) {
+// Run reads the captures of a run: a file for each link, client--edge.pcapng, in a directory.
+func (read *Reader) Run(ctx context.Context, record *Record, dir string) (*Run, error) {
 	r := &Run{Record: record, Views: map[string]*View{}, Wires: map[string]*Wire{}}
 	s := &record.Scenario.Canonical
 	for name, n := range s.Nodes {
 		r.Views[name] = &View{Node: name, Router: n.Role == "router"}
 	}
 	for _, link := range s.Links {
-		if err := r.readLink(ctx, link.Between[0], link.Between[1], dir, scratch); err != nil {
+		if err := r.readLink(ctx, read, link.Between[0], link.Between[1], dir); err != nil {
 			return nil, err
 		}
 	}
@@ -54,7 +53,7 @@ func ReadRun(ctx context.Context, record *Record, dir, scratch string) (*Run, er
 }
 
 // readLink reads a link's capture three times: what each of its ends saw, and what faults have touched.
-func (r *Run) readLink(ctx context.Context, a, b, dir, scratch string) error {
+func (r *Run) readLink(ctx context.Context, read *Reader, a, b, dir string) error {
 	capture, err := os.ReadFile(filepath.Join(dir, a+"--"+b+".pcapng"))
 	if err != nil {
 		return err
@@ -63,7 +62,7 @@ func (r *Run) readLink(ctx context.Context, a, b, dir, scratch string) error {
 	r.Wires[b+">"+a] = &Wire{Faults: map[string][]Packet{}}
 	for _, end := range [][2]string{{a, b}, {b, a}} {
 		out, in := end[0]+">"+end[1], end[1]+">"+end[0]
-		packets, err := readPackets(ctx, capture, scratch, func(point string) bool { return point == out+" sent" || point == in+" received" })
+		packets, err := read.packets(ctx, capture, func(point string) bool { return point == out+" sent" || point == in+" received" })
 		if err != nil {
 			return err
 		}
@@ -76,7 +75,7 @@ func (r *Run) readLink(ctx context.Context, a, b, dir, scratch string) error {
 			}
 		}
 	}
-	touched, err := readPackets(ctx, capture, scratch, func(point string) bool { return strings.Contains(point, " fault ") })
+	touched, err := read.packets(ctx, capture, func(point string) bool { return strings.Contains(point, " fault ") })
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cross
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -41,15 +42,27 @@ func Shark(ctx context.Context) (string, error) {
 	return strings.TrimSuffix(first, "."), nil
 }
 
-// readPackets has tshark read the packets at some points of a capture, in the order of the file. They are written to a file of their own
+// Reader has tshark read captures. What it has read once it does not read again.
+type Reader struct {
+	// Scratch is a directory for files in between.
+	Scratch string
+
+	known map[[sha256.Size]byte][]Packet
+}
+
+// packets reads those at some points of a capture, in the order of the file. They are written to a file of their own
 // first: what is filtered out of what tshark shows, also by a read filter in two passes (-2 -R), has been through its
 // analysis of TCP all the same.
-func readPackets(ctx context.Context, capture []byte, scratch string, keep func(point string) bool) ([]Packet, error) {
+func (r *Reader) packets(ctx context.Context, capture []byte, keep func(point string) bool) ([]Packet, error) {
 	part, err := split(capture, keep)
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.CreateTemp(scratch, "*.pcapng")
+	key := sha256.Sum256(part)
+	if packets, ok := r.known[key]; ok {
+		return packets, nil
+	}
+	file, err := os.CreateTemp(r.Scratch, "*.pcapng")
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +90,10 @@ func readPackets(ctx context.Context, capture []byte, scratch string, keep func(
 		}
 		packets = append(packets, p)
 	}
+	if r.known == nil {
+		r.known = map[[sha256.Size]byte][]Packet{}
+	}
+	r.known[key] = packets
 	return packets, nil
 }
 
