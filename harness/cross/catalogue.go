@@ -16,8 +16,8 @@ var (
 	group = regexp.MustCompile(`^- \*\*(\w+)\*\*: (.*)$`)
 )
 
-// Catalogue reads the names of all metrics from the text of docs/reference/metrics.md: the first column of its tables, and
-// the lists of the kernel's counters.
+// Catalogue reads the names of all metrics from the text of docs/reference/metrics.md: the first column of its
+// tables, and the lists of the kernel's counters.
 func Catalogue(text string) []Metric {
 	var list []Metric
 	for line := range strings.Lines(text) {

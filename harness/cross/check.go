@@ -22,8 +22,8 @@ func exactly(name string, n int) Figure {
 
 // Check recomputes some metrics.
 type Check struct {
-	// Metrics are their names in docs/reference/metrics.md, with NODE and NAME as they stand there. A name of a field of
-	// a receipt begins with receipt.
+	// Metrics are their names in docs/reference/metrics.md, with NODE and NAME as they stand there. A name of a
+	// field of a receipt begins with receipt.
 	Metrics []string
 	// How says how, and Why what the tolerance is and where it comes from.
 	How, Why string
@@ -89,14 +89,17 @@ func (c *Check) metric(name string) string {
 	return c.Metrics[i]
 }
 
-// Matches tells whether a pattern such as NODE.Tcp.InSegs, fault.NAME.chosen or NODE.IcmpMsg.* is that of a name.
+// Matches tells whether a pattern such as NODE.Tcp.InSegs, fault.NAME.chosen, link.A-B.from.A.queue.drops or
+// NODE.IcmpMsg.* is that of a name.
 func Matches(pattern, name string) bool {
 	want, have := strings.Split(pattern, "."), strings.Split(name, ".")
 	if len(want) != len(have) {
 		return false
 	}
 	for i, w := range want {
-		if w != "NODE" && w != "NAME" && w != "*" && w != have[i] {
+		switch w {
+		case "NODE", "NAME", "A-B", "A", "*", have[i]:
+		default:
 			return false
 		}
 	}

@@ -4,5 +4,5 @@ import "slices"
 
 // Checks are all of them.
 func Checks() []Check {
-	return slices.Concat(loadChecks(), socketChecks(), faultChecks(), talkChecks(), counterChecks())
+	return slices.Concat(loadChecks(), serviceChecks(), socketChecks(), faultChecks(), talkChecks(), counterChecks())
 }

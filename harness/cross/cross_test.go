@@ -55,7 +55,8 @@ func read(t *testing.T, shark *cross.Reader, dir string) *cross.Run {
 	return run
 }
 
-// Every figure of the record that packets tell is what tshark sees in the capture of the same run, over all faults that there are.
+// Every figure of the record that packets tell is what tshark sees in the capture of the same run, over all faults
+// that there are.
 func TestRecordsAgreeWithTheirCaptures(t *testing.T) {
 	if os.Getenv(envProgram) == "" {
 		t.Skip("make test-cross runs this: it takes some minutes, and tshark")

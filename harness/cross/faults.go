@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// edge is how far the selector's own look at the clock may be from the capture's, in ns. Both are in one pass over the packet, and
-// a captured packet costs a guest at most 8 µs more than another (docs/architecture/capture.md).
+// edge is how far the selector's own look at the clock may be from the capture's, in ns. Both are in one pass over
+// the packet, and a captured packet costs a guest at most 8 µs more than another (docs/architecture/capture.md).
 const edge = 8e3
 
 const whyEdge = "exact, but for packets within 8 µs of the fault's beginning or end: the selector and the capture look at the clock one after the other (capture.md)"
@@ -24,8 +24,8 @@ func (f *Fault) ways() []string {
 	return []string{a + ">" + b, b + ">" + a}
 }
 
-// stages are the directions in which a fault stands on the link: an mtu sends its messages the other way, and an injection
-// looks at both.
+// stages are the directions in which a fault stands on the link: an mtu sends its messages the other way, and an
+// injection looks at both.
 func (f *Fault) stages() []string {
 	if f.Does("mtu") || f.Does("inject") {
 		g := *f
@@ -123,41 +123,6 @@ func eachFault(figures func(r *Run, f *Fault, name string) []Figure) func(r *Run
 	}
 }
 
-// fates counts, for each frame of a direction, how often it was sent and how often it arrived: frames are told apart by their MD5.
-type fates map[string]struct{ sent, received int }
-
-func (w *Wire) fates() fates {
-	if w.known != nil {
-		return w.known
-	}
-	m := fates{}
-	w.known = m
-	for _, p := range w.Sent {
-		f := m[p.Hash]
-		f.sent++
-		m[p.Hash] = f
-	}
-	for _, p := range w.Received {
-		f := m[p.Hash]
-		f.received++
-		m[p.Hash] = f
-	}
-	return m
-}
-
-// gone and extra are how many of some packets did not arrive, and how many arrived more often than they were sent.
-func (m fates) tally(packets []Packet) (gone, extra int) {
-	seen := map[string]bool{}
-	for _, p := range packets {
-		if f := m[p.Hash]; !seen[p.Hash] {
-			seen[p.Hash] = true
-			gone += max(f.sent-f.received, 0)
-			extra += max(f.received-f.sent, 0)
-		}
-	}
-	return gone, extra
-}
-
 func faultChecks() []Check {
 	return []Check{
 		{
@@ -176,9 +141,36 @@ func faultChecks() []Check {
 			Why:     "exact", Figures: eachFault(delivered),
 		},
 		{
-			Metrics: []string{"fault.NAME.unexplained_loss"},
+			Metrics: []string{"fault.NAME.unexplained_loss", "fault.NAME.lost_in_queue"},
 			How:     "frames sent that did not arrive (`frame.md5_hash`) and that no fault chose to lose or to change, on the wires of all faults",
 			Why:     "exact; around a link that goes down, what is lost within the link's delay and queue of that is the fault's", Figures: eachFault(unexplained),
+		},
+		{
+			Metrics: []string{"fault.NAME.queue.drops"}, How: "of what was chosen, frames that did not arrive, where the fault has a queue", Why: "exact",
+			Figures: eachFault(func(r *Run, f *Fault, name string) []Figure {
+				if !f.Does("rate") && !f.Does("slot") {
+					return nil
+				}
+				gone := 0
+				for _, way := range f.ways() {
+					g, _ := r.Wires[way].fates().tally(r.Wires[way].Faults[f.Name])
+					gone += g
+				}
+				return []Figure{exactly(name+"queue.drops", gone)}
+			}),
+		},
+		{
+			Metrics: []string{"link.A-B.from.A.queue.drops"}, How: "frames sent that did not arrive and that no fault lost, on each link in each direction", Why: "exact",
+			Figures: func(r *Run) []Figure {
+				var list []Figure
+				for _, link := range r.Scenario.Canonical.Links {
+					a, b := link.Between[0], link.Between[1]
+					for _, end := range [][2]string{{a, b}, {b, a}} {
+						list = append(list, exactly("link."+a+"-"+b+".from."+end[0]+".queue.drops", r.lost(end[0]+">"+end[1])))
+					}
+				}
+				return list
+			},
 		},
 		{
 			Metrics: []string{"fault.NAME.time1"}, How: "time of the first packet at the fault's capture point", Why: "8 µs: see *matched*",
@@ -319,35 +311,46 @@ func (f *Fault) losing() bool {
 	return f.Does("drop") || f.Does("loss") || f.Does("mtu") || f.Does("corrupt")
 }
 
-// loses is how long before a link goes down, and after it is up again, a packet is sent that is lost with it, in ns: what is on its way, the
-// link's delay of 10 ms and the queue in front of its rate; and the time that a device takes, 20 ms at most in a valid run (faults.md).
+// loses is how long before a link goes down, and after it is up again, a packet is sent that is lost with it, in
+// ns: what is on its way, the link's delay of 10 ms and the queue in front of its rate; and the time that a device
+// takes, 20 ms at most in a valid run (faults.md).
 const loses = 50e6
 
 func unexplained(r *Run, f *Fault, name string) []Figure {
 	lost := 0
 	for _, way := range f.ways() {
-		w := r.Wires[way]
-		m := w.fates()
-		explained := map[string]bool{}
-		var down []*Fault
-		for i := range r.Scenario.Canonical.Faults {
-			g := &r.Scenario.Canonical.Faults[i]
-			if !slices.Contains(g.stages(), way) {
-				continue
-			}
-			if g.Does("down") {
-				down = append(down, g)
-			}
-			for _, p := range w.Faults[g.Name] {
-				explained[p.Hash] = explained[p.Hash] || g.losing()
-			}
+		lost += r.lost(way)
+	}
+	fig := exactly(name+"unexplained_loss", lost)
+	if queue := name + "lost_in_queue"; r.Has(queue) {
+		fig.Sum = []string{queue}
+	}
+	return []Figure{fig}
+}
+
+// lost counts the frames of a direction that did not arrive and that no fault chose to lose or to change.
+func (r *Run) lost(way string) (lost int) {
+	w := r.Wires[way]
+	m := w.fates()
+	explained := map[string]bool{}
+	var down []*Fault
+	for i := range r.Scenario.Canonical.Faults {
+		g := &r.Scenario.Canonical.Faults[i]
+		if !slices.Contains(g.stages(), way) {
+			continue
 		}
-		for _, p := range w.Sent {
-			pulled := slices.ContainsFunc(down, func(g *Fault) bool { return g.on(p.Time) || g.on(p.Time+loses) || g.on(p.Time-loses) })
-			lost += one(m[p.Hash].received < m[p.Hash].sent && !explained[p.Hash] && !pulled)
+		if g.Does("down") {
+			down = append(down, g)
+		}
+		for _, p := range w.Faults[g.Name] {
+			explained[p.Hash] = explained[p.Hash] || g.losing()
 		}
 	}
-	return []Figure{exactly(name+"unexplained_loss", lost)}
+	for _, p := range w.Sent {
+		pulled := slices.ContainsFunc(down, func(g *Fault) bool { return g.on(p.Time) || g.on(p.Time+loses) || g.on(p.Time-loses) })
+		lost += one(m[p.Hash].received < m[p.Hash].sent && !explained[p.Hash] && !pulled)
+	}
+	return lost
 }
 
 // through counts all packets in front of a fault, or behind it.

@@ -14,7 +14,8 @@ type Request struct {
 	Sent    int64 // the request's first byte
 	Last    int64 // the answer's last byte, received
 	After   int64 // the first packet with which the client shows that it has read the answer: a FIN or a RST
-	Reset   int64 // a RST, or a FIN short of the answer
+	Reset   int64 // a RST, or a FIN before the answer
+	Cut     int64 // a FIN in the middle of the answer
 	Refused bool  // the RST answered the SYN
 	Status  int
 
@@ -23,8 +24,9 @@ type Request struct {
 	begun bool
 }
 
-// requests finds them in the packets of the connections to a port that the client opened, in the order in which they were
-// planned: that of the source ports, which follow one another (docs/architecture/traffic.md), unless connections are kept.
+// requests finds them in the packets of the connections to a port that the client opened, in the order in which
+// they were planned: that of the source ports, which follow one another (docs/architecture/traffic.md), unless
+// connections are kept.
 func (v *View) requests(port int, kept bool) []Request {
 	var list []Request
 	for _, t := range v.Talks {
@@ -57,7 +59,7 @@ func (t *Talk) peer() int {
 }
 
 func (t *Talk) requests() []Request {
-	r := Request{Port: t.port(), First: t.Syn, Syn: t.Syn, SynAck: t.SynAck, Sent: never, Last: never, After: never, Reset: never}
+	r := Request{Port: t.port(), First: t.Syn, Syn: t.Syn, SynAck: t.SynAck, Sent: never, Last: never, After: never, Reset: never, Cut: never}
 	var list []Request
 	var in stream
 	for _, m := range t.Packets {
@@ -74,7 +76,7 @@ func (t *Talk) requests() []Request {
 			if m.New && m.Payload > 0 {
 				if r.Last != never {
 					list = append(list, r)
-					r = Request{Port: r.Port, First: m.Time, Syn: never, SynAck: never, Sent: never, Last: never, After: never, Reset: never}
+					r = Request{Port: r.Port, First: m.Time, Syn: never, SynAck: never, Sent: never, Last: never, After: never, Reset: never, Cut: never}
 				}
 				first(&r.Sent, m.Time)
 			}
@@ -89,6 +91,8 @@ func (t *Talk) requests() []Request {
 			}
 			if r.begun && !after(r.whole, in.next) {
 				first(&r.Last, m.Time)
+			} else if in.finished() && r.Last == never && r.begun {
+				first(&r.Cut, m.Time)
 			} else if in.finished() && r.Last == never {
 				first(&r.Reset, m.Time)
 			}
@@ -104,10 +108,11 @@ type Loads struct {
 	Gap      float64
 	Timeout  int64
 	Planned  int
+	Kept     bool // connections are
 }
 
-// dispatch is the most time from a request's planned time to its first packet, in the best of all cases: less than the CPU that
-// a guest spends on a whole request, 0.6 ms (docs/architecture/traffic.md).
+// dispatch is the most time from a request's planned time to its first packet, in the best of all cases: less than
+// the CPU that a guest spends on a whole request, 0.6 ms (docs/architecture/traffic.md).
 const dispatch = 600e3
 
 // load finds the requests. Arrivals are constant: all planned times follow from one, and no request leaves before
@@ -118,7 +123,7 @@ func (r *Run) load() (l Loads, ok bool) {
 		return l, false
 	}
 	h := s.Load[0].HTTP
-	l.Gap, l.Timeout = 1e9/h.Rate, h.Timeout
+	l.Gap, l.Timeout, l.Kept = 1e9/h.Rate, h.Timeout, h.KeepAlive
 	l.Planned = int(math.Round(h.Rate * float64(h.For) / 1e9))
 	l.Requests = r.Views[s.Load[0].From].requests(h.Port, h.KeepAlive)
 	l.Phase = never
@@ -147,6 +152,8 @@ func (l *Loads) class(k int) string {
 		return "refused"
 	case q.Reset-l.plan(k) < l.Timeout:
 		return "reset"
+	case q.Cut-l.plan(k) < l.Timeout:
+		return "malformed"
 	case q.Last != never && q.Status != 200 && q.Last-l.plan(k) < l.Timeout:
 		return "status"
 	default:
@@ -233,13 +240,15 @@ func loadChecks() []Check {
 	)
 	list := []Check{
 		count("http.planned", "rate × time, of constant arrivals in the scenario", func(l *Loads) int { return l.Planned }),
-		count("http.sent", "SYNs, and requests on kept connections (`http.request`)", func(l *Loads) int { return len(l.Requests) }),
-		count("http.retried", "these, less what was planned", func(l *Loads) int { return len(l.Requests) - l.Planned }),
+		count("http.sent", "SYNs, and requests on kept connections (`http.request`), up to what was planned", func(l *Loads) int { return min(len(l.Requests), l.Planned) }),
+		count("http.retried", "these, beyond what was planned", func(l *Loads) int { return max(len(l.Requests)-l.Planned, 0) }),
+		count("http.unsent", "these, short of what was planned", func(l *Loads) int { return max(l.Planned-len(l.Requests), 0) }),
 		count("http.completed", "answers (`http.response.code` 200) whose last byte came within the timeout", classes("completed")),
 		count("http.errors", "requests without", func(l *Loads) int { return l.Planned - classes("completed")(l) }),
 		count("http.errors.timeout", "of these, those without a RST or FIN before the timeout", classes("timeout")),
 		count("http.errors.refused", "those whose SYN a RST answered", classes("refused")),
-		count("http.errors.reset", "those whose answer a RST or FIN cut short", classes("reset")),
+		count("http.errors.reset", "those that a RST ended, or a FIN before the answer", classes("reset")),
+		count("http.errors.malformed", "those whose answer a FIN cut short", classes("malformed")),
 		count("http.errors.status", "those with another `http.response.code`", classes("status")),
 		{
 			Metrics: []string{"http.throughput"}, How: "completed answers in the window, divided by its length", Why: "exact",

@@ -34,7 +34,13 @@ var Reasons = []Reason{
 		machine.load1 machine.runqueue.mean machine.runqueue.max machine.recorder.late machine.recorder.cpu`},
 	{"accept(2) sends no packet.", `NODE.accept_queue.max`},
 	{"No service of the harness sends such an answer. The tests of package load have it from servers of their own.",
-		`http.errors.malformed http.errors.other`},
+		`http.errors.other`},
+	{"Why an end closed a connection, what it then made of it, and whether a query was sent anew, is not in a FIN or a RST.", `
+		http.idle.expired NODE.php.timeouts NODE.php.broken NODE.php.idle.closed NODE.php.accept_errors
+		NODE.sql.reconnects NODE.sql.errors NODE.sql.broken NODE.sql.idle.closed`},
+	{"A packet leaves a queue in the middle of the wire, where nothing is captured.", `
+		link.A-B.from.A.queue.mean link.A-B.from.A.queue.max link.A-B.from.A.queue.bytes.mean link.A-B.from.A.queue.bytes.max
+		fault.NAME.queue.mean fault.NAME.queue.max fault.NAME.queue.bytes.mean fault.NAME.queue.bytes.max`},
 	{"A setting of the kernel.", `
 		Ip: Forwarding DefaultTTL
 		Tcp: RtoAlgorithm RtoMin RtoMax MaxConn`},

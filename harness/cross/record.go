@@ -50,7 +50,16 @@ type Scenario struct {
 	Duration int64 `json:"duration"`
 	Warmup   int64 `json:"warmup"`
 	Nodes    map[string]struct {
-		Role string `json:"role"`
+		Role    string `json:"role"`
+		Service struct {
+			PHP struct {
+				Port     int    `json:"port"`
+				Database string `json:"database"`
+			} `json:"php"`
+			SQL struct {
+				Port int `json:"port"`
+			} `json:"sql"`
+		} `json:"service"`
 	} `json:"nodes"`
 	Links []struct {
 		Between [2]string `json:"between"`
@@ -148,6 +157,12 @@ func (r *Record) Value(name string) (float64, bool) {
 	node, counter, _ := strings.Cut(name, ".")
 	v, ok := r.Counters[node][counter]
 	return v, ok
+}
+
+// Has tells whether the record has a figure.
+func (r *Record) Has(name string) bool {
+	_, ok := r.Value(name)
+	return ok
 }
 
 // Set changes a figure, for tests that want to see it noticed.

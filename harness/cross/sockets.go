@@ -2,9 +2,9 @@ package cross
 
 import "slices"
 
-// hop is the most time, in ns, between a packet at a node's device and the change of state that goes with it. On one CPU a
-// softirq works on what has come before anything else runs, and gives up the CPU after 2 ms, which is a tick of 4 ms at
-// most at 250 Hz (kernel/softirq.c, MAX_SOFTIRQ_TIME).
+// hop is the most time, in ns, between a packet at a node's device and the change of state that goes with it. On
+// one CPU a softirq works on what has come before anything else runs, and gives up the CPU after 2 ms, which is a
+// tick of 4 ms at most at 250 Hz (kernel/softirq.c, MAX_SOFTIRQ_TIME).
 const hop = 4e6
 
 const whyHop = "connections that come or go within 4 ms of one another may overlap or not: a packet is at most a round of softirqs away from its effect (MAX_SOFTIRQ_TIME, a tick)"
@@ -45,8 +45,8 @@ func (r *Run) crowd(stays []stay) (by, low, high float64) {
 	return by, low, high
 }
 
-// established is how long an end was in the state. A server may have closed as soon as it has begun to answer: its FIN waits
-// behind what is still to be sent.
+// established is how long an end was in the state. A server may have closed as soon as it has begun to answer: its
+// FIN waits behind what is still to be sent.
 func established(t *Talk) (stay, bool) {
 	end := min(t.FinOut, t.FinIn, t.Reset())
 	if t.Open == never || t.Open >= end {

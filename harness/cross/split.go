@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// Blocks of a pcapng file (draft-ietf-opsawg-pcapng, 4): each begins with its type and its length, and ends with its length.
+// Blocks of a pcapng file (draft-ietf-opsawg-pcapng, 4): each begins with its type and its length, and ends with
+// its length.
 const (
 	sectionHeader        = 0x0a0d0d0a
 	interfaceDescription = 1

@@ -5,7 +5,8 @@ import "math"
 // talkCounter counts something of each connection of a node.
 type talkCounter struct {
 	name, how, why string
-	// each gives the times at which it happened, as the packets have it; sure tells of each whether it did for certain.
+	// each gives the times at which it happened, as the packets have it; sure tells of each whether it did for
+	// certain.
 	each func(t *Talk, count func(at int64, sure bool))
 	and  []string
 	out  bool // about what the node sends
@@ -145,10 +146,7 @@ func windowCounter(name, how string, closing bool) talkCounter {
 func talkChecks() []Check {
 	var list []Check
 	for _, c := range talkCounters {
-		names := []string{"NODE." + c.name}
-		for _, other := range c.and {
-			names = append(names, "NODE."+other)
-		}
+		names := prefixed("NODE.", append([]string{c.name}, c.and...))
 		list = append(list, Check{Metrics: names, How: c.how, Why: c.why, Figures: func(r *Run) []Figure {
 			var figures []Figure
 			for node, v := range r.Views {
@@ -176,9 +174,7 @@ func talkChecks() []Check {
 				if c.out && r.Hidden(node) {
 					f.High = math.Inf(1)
 				}
-				for _, other := range c.and {
-					f.Sum = append(f.Sum, node+"."+other)
-				}
+				f.Sum = prefixed(node+".", c.and)
 				figures = append(figures, f)
 			}
 			return figures

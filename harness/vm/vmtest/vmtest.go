@@ -24,8 +24,8 @@ var inGuest bool
 // InGuest reports whether the test runs inside a clone, as root, on a kernel with netem.
 func InGuest() bool { return inGuest }
 
-// Main runs the package's tests inside clones and ends the process with their status. Call
-// it in TestMain, behind agent.Main if the package starts agents. The programs are some of the host's that tests run in the guest: they
+// Main runs the package's tests inside clones and ends the process with their status. Call it in TestMain, behind
+// agent.Main if the package starts agents. The programs are some of the host's that tests run in the guest: they
 // are in PATH there, with the libraries that they need.
 func Main(m *testing.M, programs ...string) {
 	if guest.IsInit() {
