@@ -8,6 +8,7 @@ CASES     ?= scenarios/validate
 RUNS      ?= 20
 KILLS     ?= 100
 JOBS      ?= 2
+SHORT     ?=
 SEEDS     ?= 20
 BUDGET    ?=
 CAMPAIGNS ?= $(shell grep -l '^hypotheses:' scenarios/*/*.yaml)
@@ -31,7 +32,7 @@ GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels sysctls test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-cross sysctls test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -49,6 +50,11 @@ test: setup ## set up, and run all tests, those that boot kernels included
 test-kernels: kernels ## run the tests of faults, captures and names on each kernel: SERIES=…
 	@for s in $(SERIES); do RULEOUT_KERNEL=$${s%%=*} go test -count=1 -timeout 40m ./harness/fault ./harness/truth ./harness/capture ./harness/sysctl || exit; done
 	RULEOUT_TEST_KERNELS=all go test -count=1 -timeout 40m -run TestEveryAction ./harness/backend
+
+test-cross: build ## hold records against what tshark sees in their captures, and write docs/architecture/cross.md: KERNEL=… SHORT=1
+	@bin/ruleout setup --tests $(if $(KERNEL),--kernel $(KERNEL))
+	RULEOUT_TEST_CROSS=$(CURDIR)/bin/ruleout RULEOUT_KERNEL=$(KERNEL) go test -count=1 -v -timeout 40m $(if $(SHORT),-short) ./harness/cross $(if $(SHORT)$(KERNEL),,-update)
+	RULEOUT_KERNEL=$(KERNEL) go test -count=1 ./harness/cross/witness
 
 sysctls: kernels ## list the names of the kernels' network settings anew: SERIES=…
 	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/sysctl || exit; done >bin/sysctls.log
