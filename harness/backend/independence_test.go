@@ -17,6 +17,8 @@ import (
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/capture"
 	"github.com/ruleout/ruleout/harness/expect"
+	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 const paired = `
@@ -50,23 +52,7 @@ func segments(t *testing.T, faults string) (flows map[string][]segment) {
 	t.Helper()
 	s, err := expect.Parse("paired.yaml", []byte(paired+faults), nil)
 	require.NoError(t, err)
-	spool, err := capture.Open(t.TempDir(), capture.DefaultSnap)
-	require.NoError(t, err)
-	defer spool.Close()
-	record, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 5, Capture: spool})
-	require.NoError(t, err)
-	require.True(t, record.Valid, record.InvalidBecause)
-	require.Equal(t, capture.DefaultSnap, record.Provenance.Capture)
-	files, err := spool.Write(t.Context(), s, capture.Origin{Run: record.Run, Digest: record.Digest})
-	require.NoError(t, err)
-	require.Len(t, files, 1)
-	require.Zero(t, files[0].Lost)
-
-	f, err := os.Open(files[0].Path)
-	require.NoError(t, err)
-	defer f.Close()
-	r, err := pcapgo.NewNgReader(f, pcapgo.DefaultNgReaderOptions)
-	require.NoError(t, err)
+	_, r := captured(t, s, "")
 	chosen, flows := map[uint64]bool{}, map[string][]segment{}
 	type place struct {
 		flow string
@@ -96,6 +82,28 @@ func segments(t *testing.T, faults string) (flows map[string][]segment) {
 	}
 	require.NotEmpty(t, chosen)
 	return flows
+}
+
+// captured runs a scenario with one link, and returns what was captured, whole, beside the record.
+func captured(t *testing.T, s *scenario.Scenario, kernel string) (*result.Record, *pcapgo.NgReader) {
+	t.Helper()
+	spool, err := capture.Open(t.TempDir(), capture.DefaultSnap)
+	require.NoError(t, err)
+	defer spool.Close()
+	record, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 5, Kernel: kernel, Capture: spool})
+	require.NoError(t, err)
+	require.True(t, record.Valid, record.InvalidBecause)
+	require.Equal(t, capture.DefaultSnap, record.Provenance.Capture)
+	files, err := spool.Write(t.Context(), s, capture.Origin{Run: record.Run, Digest: record.Digest})
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	require.Zero(t, files[0].Lost)
+	f, err := os.Open(files[0].Path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.Close()) })
+	r, err := pcapgo.NewNgReader(f, pcapgo.DefaultNgReaderOptions)
+	require.NoError(t, err)
+	return record, r
 }
 
 // describe puts numbers relative to those of the SYN-ACK, which it notes in first.

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/capture"
 	"github.com/ruleout/ruleout/harness/expect"
 	"github.com/ruleout/ruleout/harness/result"
@@ -42,20 +39,7 @@ func stays(t *testing.T, kernel, more string) (*result.Record, []stay) {
 	t.Helper()
 	s, err := expect.Parse("narrow.yaml", []byte(narrow+more), nil)
 	require.NoError(t, err)
-	spool, err := capture.Open(t.TempDir(), capture.DefaultSnap)
-	require.NoError(t, err)
-	defer spool.Close()
-	record, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 5, Kernel: kernel, Capture: spool})
-	require.NoError(t, err)
-	require.True(t, record.Valid, record.InvalidBecause)
-	files, err := spool.Write(t.Context(), s, capture.Origin{Run: record.Run})
-	require.NoError(t, err)
-	require.Zero(t, files[0].Lost)
-	f, err := os.Open(files[0].Path)
-	require.NoError(t, err)
-	defer f.Close()
-	r, err := pcapgo.NewNgReader(f, pcapgo.DefaultNgReaderOptions)
-	require.NoError(t, err)
+	record, r := captured(t, s, kernel)
 	sent := map[string]int{} // by what they are: TCP gives each segment an IP identification of its own, those sent again too
 	var list []stay
 	for {

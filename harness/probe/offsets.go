@@ -161,7 +161,7 @@ func (o *Offsets) check() error {
 		return fmt.Errorf("task_struct.on_rq: size %d is neither 1 nor 4", o.TaskOnRQSize)
 	}
 	if o.qdiscSpan() > mostSpan {
-		return fmt.Errorf("Qdisc.q.qlen and Qdisc.qstats: implausibly far apart, %d bytes", o.qdiscSpan())
+		return fmt.Errorf("offsets of Qdisc.q.qlen and Qdisc.qstats: implausibly far apart, %d bytes", o.qdiscSpan())
 	}
 	return nil
 }

@@ -69,8 +69,9 @@ type Link struct {
 	Delay Duration `yaml:"delay,omitempty" json:"delay" default:"0s" min:"0s" max:"1m"`
 	// Rate in each direction. Without it packets go as fast as the machine can.
 	Rate Rate `yaml:"rate,omitempty" json:"rate" min:"1kbit" max:"100gbit"`
-	// Queue is the most packets that may be on the way or wait, in each direction. Without it the queue is
-	// large enough that nothing is dropped at the rate and delay asked for, and 1000 at least.
+	// Queue is the most packets that may be on the way or wait, in each direction; with a rate, that wait or are being sent. Without it the queue
+	// is large enough that nothing is dropped at the rate and delay asked for, and 10,000 at least; a run in which it overflows all the same is
+	// invalid. It is also that of faults on the link that do rate or slot, and has no effect where there are neither these nor a rate or a delay.
 	Queue int `yaml:"queue,omitempty" json:"queue" min:"1" max:"1000000"`
 	// MTU of both ends in bytes. Below 1280 the link has no IPv6.
 	MTU int `yaml:"mtu,omitempty" json:"mtu" default:"1500" min:"576" max:"9000"`
