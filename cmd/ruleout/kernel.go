@@ -146,6 +146,7 @@ func (c *kernelPullCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
+	store.Waits = u.waits
 	pull := store.Pull
 	if c.Suite != "" {
 		pull = func(ctx context.Context, pattern string, progress io.Writer) (*kernel.Kernel, error) {
@@ -159,6 +160,9 @@ func (c *kernelPullCmd) Run(ctx context.Context, u *ui) error {
 	u.printf("%s\n", k.Name)
 	return nil
 }
+
+// waits says that another process is at work.
+func (u *ui) waits() { u.note("another process is importing this kernel: waiting for it") }
 
 type kernelAddCmd struct {
 	Files []string `arg:"" name:"deb" help:"Package files of one kernel: linux-image, and linux-modules where the distribution splits it." placeholder:"DEB" type:"path" complete:"deb"`
@@ -179,6 +183,7 @@ func (c *kernelAddCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
+	store.Waits = u.waits
 	k, err := store.Add(ctx, c.Files...)
 	if err != nil {
 		return err

@@ -21,17 +21,14 @@ type Host struct {
 	tool    string
 	release string
 	machine string
-	truths  *truth.Report
+	truths  *truth.Report // once a scenario has asked for netem
 }
 
-// OpenHost makes sure that this machine can do what a run asks of it, by trying, before anything is built.
+// OpenHost makes sure that this machine can do what all runs ask of it, by trying, before anything is built.
 func OpenHost() (*Host, error) {
 	if unix.Geteuid() != 0 {
 		return nil, problem.Wrap(problem.Machine, fmt.Errorf("the host backend needs root"),
 			"run it as root, or leave --backend at vm, which needs no rights")
-	}
-	if err := fault.Preflight(); err != nil {
-		return nil, fmt.Errorf("host backend: %w", err)
 	}
 	if err := cgroup.Supported(); err != nil {
 		return nil, fmt.Errorf("host backend: %w", err)
@@ -46,17 +43,25 @@ func OpenHost() (*Host, error) {
 		return nil, fmt.Errorf("read the kernel's name: %w", err)
 	}
 	h.release = unix.ByteSliceToString(u.Release[:])
-	if h.truths, err = truth.Ask(); err != nil {
-		return nil, fmt.Errorf("host backend: %w", err)
-	}
 	h.machine = fmt.Sprintf("host %s %s", unix.ByteSliceToString(u.Machine[:]), unix.ByteSliceToString(u.Version[:]))
 	return h, nil
 }
 
 // Run makes one run on this machine's kernel. One run at a time: they would disturb one another.
 func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
-	if err := h.truths.Check(req.Scenario); err != nil {
+	p := result.Provenance{Tool: h.tool, Kernel: h.release, Machine: h.machine}
+	needs, err := fault.NeedsNetem(req.Scenario)
+	if err != nil {
 		return nil, err
+	}
+	if needs {
+		if err := h.askNetem(); err != nil {
+			return nil, fmt.Errorf("host backend: %w", err)
+		}
+		if err := h.truths.Check(req.Scenario); err != nil {
+			return nil, err
+		}
+		p.Netem = h.truths.Fingerprint
 	}
 	order, err := req.order()
 	if err != nil {
@@ -68,10 +73,21 @@ func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	record.Time.Wall = time.Since(began).Seconds()
-	p := result.Provenance{Tool: h.tool, Kernel: h.release, Netem: h.truths.Fingerprint, Machine: h.machine}
 	// Real time has no key that determines the outcome; this one names the inputs.
 	p.Key = result.Sum([]byte(p.Tool + "\n" + p.Kernel + "\n" + p.Machine))
 	return record, seal(record, req, NameHost, p)
+}
+
+// askNetem makes sure that the kernel has netem, by trying, and asks what it does. Not every scenario needs it.
+func (h *Host) askNetem() (err error) {
+	if h.truths != nil {
+		return nil
+	}
+	if err := fault.Preflight(); err != nil {
+		return err
+	}
+	h.truths, err = truth.Ask()
+	return err
 }
 
 // carryOut makes the run, and hands over what it captured.

@@ -25,7 +25,7 @@ func (v *VM) Truths(ctx context.Context, t *vm.Template, progress func(string)) 
 	progress(fmt.Sprintf("asking kernel %s what its netem does, once", v.kernel.Name))
 	clone := t.Command([]byte(truth.Payload))
 	var out bytes.Buffer
-	clone.Output = &out
+	clone.Output = &limited{&out, truthsLimit}
 	clone.VirtualLimit, clone.WallLimit = 5*time.Minute, 10*time.Minute
 	if err := clone.Run(ctx); err != nil {
 		return nil, fmt.Errorf("ask kernel %s about netem: %w", v.kernel.Name, err)

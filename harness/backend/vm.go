@@ -235,7 +235,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	reader, writer := io.Pipe()
 	clone := prepared.Command(payload)
 	clone.Entropy = entropy(req.Seed)
-	clone.Output = writer
+	clone.Output = &limited{writer, streamLimit}
 	clone.VirtualLimit, clone.WallLimit = limits(req.Scenario)
 	if req.Capture != nil {
 		clone.Attachments = func(name string) (io.Writer, error) {

@@ -36,20 +36,24 @@ type Group struct {
 // Create makes a group below another one, which is [Root] or the Path of a group.
 //
 // Below Root its name is ruleout-PID-NAME; below a group of ours it is the name itself. A
-// name is one path element.
+// name is one path element. The controllers that it needs are switched on above it; those of Root are switched
+// off again with the last group.
 func Create(parent, name string) (*Group, error) {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\n") {
 		return nil, fmt.Errorf("create control group %q: not a name", name)
 	}
-	if strings.HasPrefix(filepath.Base(parent), prefix) {
+	make := func() error { return os.Mkdir(filepath.Join(parent, name), 0o755) }
+	if ours(parent) {
 		enable(parent)
 	} else {
 		name = fmt.Sprintf("%s%d-%s", prefix, os.Getpid(), name)
+		inside := make
+		make = func() error { return borrow(parent, inside) }
 	}
-	path := filepath.Join(parent, name)
-	if err := os.Mkdir(path, 0o755); err != nil {
+	if err := make(); err != nil {
 		return nil, fmt.Errorf("create control group: %w", err)
 	}
+	path := filepath.Join(parent, name)
 	dir, err := os.Open(path)
 	if err == nil {
 		// Shared, so that children which inherit it by accident do no harm; see Leftovers.
@@ -59,7 +63,7 @@ func Create(parent, name string) (*Group, error) {
 		if dir != nil {
 			err = errors.Join(err, dir.Close())
 		}
-		return nil, errors.Join(fmt.Errorf("create control group %s: %w", path, err), os.Remove(path))
+		return nil, errors.Join(fmt.Errorf("create control group %s: %w", path, err), Remove(path))
 	}
 	g := &Group{Path: path, dir: dir, files: map[string]*os.File{}}
 	g.close = sync.OnceValue(g.remove)
@@ -84,9 +88,24 @@ func (g *Group) remove() error {
 	return errors.Join(err, g.dir.Close())
 }
 
-// Remove kills everything in a group and below it, waits for its end, and removes it. A
-// group that is not there is no error.
+// Remove kills everything in a group and below it, waits for its end, and removes it. With the last group below
+// [Root] the controllers go that were switched on for them. A group that is not there is no error.
 func Remove(path string) error {
+	if !isMark(path) {
+		if err := remove(path); err != nil {
+			return err
+		}
+	}
+	if parent := filepath.Dir(path); !ours(parent) {
+		return giveBack(parent)
+	}
+	return nil
+}
+
+// ours reports whether a path is that of a group that we made.
+func ours(path string) bool { return strings.HasPrefix(filepath.Base(path), prefix) }
+
+func remove(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

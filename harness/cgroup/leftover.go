@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Leftovers lists the groups below [Root] whose makers have ended without closing them.
+// Leftovers lists the groups below [Root] whose makers have ended without closing them, and the mark of controllers
+// that nobody switched off again.
 //
 // A living maker has a lock on the group, which the kernel drops with its last descriptor,
 // so a process id that was given away again misleads nobody. Between making and locking a group
@@ -25,12 +26,21 @@ func Leftovers() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list control groups: %w", err)
 	}
-	var left []string
+	var left, marks []string
+	alive := false
 	for _, e := range entries {
+		if path := filepath.Join(root, e.Name()); isMark(path) {
+			marks = append(marks, path)
+			continue
+		}
 		rest, ours := strings.CutPrefix(e.Name(), prefix)
 		number, _, _ := strings.Cut(rest, "-")
 		pid, err := strconv.Atoi(number)
-		if !ours || err != nil || !e.IsDir() || pid == os.Getpid() {
+		if !ours || err != nil || !e.IsDir() {
+			continue
+		}
+		if pid == os.Getpid() {
+			alive = true
 			continue
 		}
 		path := filepath.Join(root, e.Name())
@@ -40,7 +50,12 @@ func Leftovers() ([]string, error) {
 		}
 		if free && !justMade(pid) {
 			left = append(left, path)
+		} else {
+			alive = true
 		}
+	}
+	if !alive { // behind the groups, so that those are gone when its turn comes
+		left = append(left, marks...)
 	}
 	return left, nil
 }

@@ -20,8 +20,7 @@ var controllers = []string{"cpu", "memory"}
 
 const unified = "boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all, or use --backend vm"
 
-// Root returns the directory in which this process may make control groups, with the
-// cpu and memory controllers switched on for them where that is possible.
+// Root returns the directory in which this process may make control groups.
 //
 // That is the top of the hierarchy of version 2, as it is mounted, or else the group that
 // this process is in, if it was given to its user (delegated). Errors are of kind [problem.Machine].
@@ -41,7 +40,6 @@ func Root() (string, error) {
 	}
 	for _, dir := range []string{mount, filepath.Join(mount, findOwn(string(own)))} {
 		if unix.Access(dir, unix.W_OK) == nil {
-			enable(dir)
 			return dir, nil
 		}
 	}

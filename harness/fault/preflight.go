@@ -13,6 +13,26 @@ import (
 	"github.com/ruleout/ruleout/harness/undo"
 )
 
+// NeedsNetem reports whether a scenario asks the kernel for netem: a link with a delay or a rate does, and most
+// faults do.
+func NeedsNetem(s *scenario.Scenario) (bool, error) {
+	p, err := newPlan(s)
+	if err != nil {
+		return false, err
+	}
+	for _, path := range p.paths {
+		if path.last != nil {
+			return true, nil
+		}
+		for _, st := range path.stages {
+			if len(st.netems) > 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 // Preflight finds out whether this machine can do faults, by building one in a
 // namespace that nobody sees and that is gone when Preflight returns. The error is of kind
 // [problem.Machine], with a hint that names what is missing.

@@ -182,10 +182,15 @@ func (s *Store) fill(ctx context.Context, name string, unpack func(staging strin
 // stage makes an empty staging directory and returns it open and locked, or nil if dir
 // has appeared meanwhile or on error.
 func (s *Store) stage(ctx context.Context, dir, staging string) (*os.File, error) {
+	told := s.Waits == nil
 	for {
 		f, err := s.tryStage(dir, staging)
 		if f != nil || !errors.Is(err, errBusy) {
 			return f, err
+		}
+		if !told {
+			s.Waits()
+			told = true
 		}
 		// flock cannot wait for a context as well, so look again from time to time.
 		select {

@@ -104,7 +104,7 @@ func (b *bootImage) unpack(out io.Writer, lim limits) (format, error) {
 			return f, fmt.Errorf("its image claims to unpack to %d MiB, more than %d MiB: %w", want>>20, lim.image>>20, errTooLarge)
 		}
 	}
-	x, _, err := expand(body)
+	x, _, err := expand(body, maxWindow)
 	if err != nil {
 		return f, err
 	}
@@ -135,6 +135,9 @@ func checkELF(file string) error {
 	return nil
 }
 
+// maxSection is how long a section may be, bytes: type information of a kernel takes 4 to 10 MB.
+const maxSection = 64 << 20
+
 // sectionOf returns the contents of an ELF file's section, nil if it has none of that name.
 func sectionOf(r io.ReaderAt, name string) ([]byte, error) {
 	e, err := elf.NewFile(r)
@@ -144,6 +147,10 @@ func sectionOf(r io.ReaderAt, name string) ([]byte, error) {
 	s := e.Section(name)
 	if s == nil || s.Type == elf.SHT_NOBITS {
 		return nil, nil
+	}
+	// Nobody compresses these sections, and one that is can unpack to a thousand times its size.
+	if s.Flags&elf.SHF_COMPRESSED != 0 || s.FileSize > maxSection {
+		return nil, fmt.Errorf("section %s of %d bytes is compressed or too long: %w", name, s.FileSize, errTooLarge)
 	}
 	return s.Data()
 }

@@ -79,7 +79,7 @@ func TestExpandReadsTheX86Filter(t *testing.T) {
 		want = append(want, bytes.Repeat([]byte{0x90}, i%7)...)
 		want = append(want, 0xc3)
 	}
-	r, f, err := expand(bytes.NewReader(packed))
+	r, f, err := expand(bytes.NewReader(packed), maxWindow)
 	require.NoError(t, err)
 	require.Equal(t, xzip, f)
 	got, err := readAll(r, 1<<20)

@@ -30,6 +30,10 @@ const (
 // (scripts/Makefile.lib), and "xz --lzma2=dict=32MiB" (scripts/xz_wrap.sh).
 const maxWindow = 128 << 20
 
+// moduleWindow is that of a module, which may be unpacked while its package is: modules are compressed with
+// "xz --lzma2=dict=1MiB" and zstd's usual level, whose window is 2 MiB (scripts/Makefile.modinst); level 19 has 8 MiB.
+const moduleWindow = 16 << 20
+
 var magics = []struct {
 	format format
 	magic  []byte
@@ -52,7 +56,9 @@ func formatOf(head []byte) format {
 // expand returns a reader of what r holds uncompressed, and the format that it found.
 // What is in no known format is handed through. The reader reports a stream that ends
 // too early as io.ErrUnexpectedEOF; the caller bounds how much it reads, and closes it.
-func expand(r io.Reader) (*expander, format, error) {
+//
+// window bounds the memory that the stream can make its decoder take, in bytes.
+func expand(r io.Reader, window int64) (*expander, format, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) { // shorter than any magic is plain
@@ -68,12 +74,12 @@ func expand(r io.Reader) (*expander, format, error) {
 	case xzip:
 		// ulikunitz/xz has no x86 filter, which the kernel's build uses for images
 		// (scripts/xz_wrap.sh), and is 1.4 times slower.
-		in, err = xz.NewReader(b, maxWindow)
+		in, err = xz.NewReader(b, uint32(window))
 	case gzipped:
 		in, err = gzip.NewReader(b)
 	case zstandard:
 		var z *zstd.Decoder
-		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(uint64(window)))
 		if err == nil {
 			in, closer = z, z.Close
 		}
@@ -81,29 +87,30 @@ func expand(r io.Reader) (*expander, format, error) {
 		in = lz4.NewReader(b)
 	}
 	if err != nil {
-		return nil, f, streamError(f, err)
+		return nil, f, streamError(f, window, err)
 	}
-	return &expander{in: in, format: f, close: closer}, f, nil
+	return &expander{in: in, format: f, window: window, close: closer}, f, nil
 }
 
 // expander reads what a stream holds uncompressed.
 type expander struct {
 	in     io.Reader
 	format format
+	window int64
 	close  func() // gives back what the decoder holds
 }
 
 func (e *expander) Read(p []byte) (int, error) {
 	n, err := e.in.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = streamError(e.format, err)
+		err = streamError(e.format, e.window, err)
 	}
 	return n, err
 }
 
 // streamError says what is wrong with a compressed stream. Each library has its own
 // way to say that it ends too early, and an own prefix.
-func streamError(f format, err error) error {
+func streamError(f format, window int64, err error) error {
 	if f == plain {
 		return err
 	}
@@ -111,7 +118,7 @@ func streamError(f format, err error) error {
 		return fmt.Errorf("%s data ends too early: %w", f, io.ErrUnexpectedEOF)
 	}
 	if errors.Is(err, xz.ErrMemlimit) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		return fmt.Errorf("%s data needs a window of more than %d MiB: %w", f, maxWindow>>20, errTooLarge)
+		return fmt.Errorf("%s data needs a window of more than %d MiB: %w", f, window>>20, errTooLarge)
 	}
 	return fmt.Errorf("%s data is damaged: %w", f, err)
 }

@@ -60,12 +60,18 @@ func TestAddWaitsForAnotherProcessAndTakesOver(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	waited := make(chan error)
+	told := 0
+	s.Waits = func() {
+		told++
+		cancel()
+	}
 	go func() {
 		_, err := s.Add(ctx, deb)
 		waited <- err
 	}()
-	cancel()
 	require.ErrorIs(t, <-waited, context.Canceled)
+	require.Equal(t, 1, told)
+	s.Waits = nil
 	require.FileExists(t, filepath.Join(staging, "half"), "what another process works on was removed")
 
 	go func() {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -280,7 +281,7 @@ func TestExpandRefusesHugeWindows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			r, _, err := expand(bytes.NewReader(data))
+			r, _, err := expand(bytes.NewReader(data), maxWindow)
 			if err == nil {
 				_, err = readAll(r, 1<<20)
 				r.close()
@@ -293,3 +294,14 @@ func TestExpandRefusesHugeWindows(t *testing.T) {
 }
 
 func crc(data []byte) uint32 { return crc32.ChecksumIEEE(data) }
+
+// Modules that are honest one by one may still be too many.
+func TestAddStopsTooManyModules(t *testing.T) {
+	s := newStore(t)
+	s.limits.total = 3 << 20
+	var list []entry
+	for i := range 4 { // what does not compress, so that the archive itself is within the limit until the last
+		list = append(list, file(modulePath(fmt.Sprintf("m%d.ko.zst", i)), compress(zstandard, append(ko(), bytes.Repeat([]byte("a module's code "), 60_000)...))))
+	}
+	refused(t, s, pkg{entries: kernelEntries(list...)}.write(t), "with it the modules unpack to more than 3 MiB")
+}

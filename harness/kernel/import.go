@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -39,13 +40,14 @@ type importer struct {
 	work    *errgroup.Group // modules on their way to the store
 	mu      sync.Mutex      // guards the rest, which work writes
 	modules []module
+	plain   int64    // bytes of all modules, unpacked
 	sums    []string // "sha256 path" of image, configuration and modules
 	size    int64
 }
 
 // unpack imports the packages into staging.
 func (s *Store) unpack(ctx context.Context, files []*debFile, staging string) error {
-	encoder, err := newModuleEncoder()
+	encoder, err := newModuleEncoder(nil)
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func (im *importer) visit(h *tar.Header, r io.Reader) error {
 	case rest == "modules.builtin":
 		return im.builtins(release, r)
 	case isModule(rest):
-		return im.module(release, rest, r)
+		return im.module(release, rest, h.Size, r)
 	}
 	return nil
 }
@@ -218,7 +220,7 @@ func (im *importer) builtins(release string, r io.Reader) error {
 	return nil
 }
 
-func (im *importer) module(release, name string, r io.Reader) error {
+func (im *importer) module(release, name string, size int64, r io.Reader) error {
 	if strings.Contains(path.Dir(name), ".ko") { // it would be in the way of a module's own file
 		return fmt.Errorf("module %s is in a directory with the name of a module", name)
 	}
@@ -229,40 +231,16 @@ func (im *importer) module(release, name string, r io.Reader) error {
 	if !first {
 		return fmt.Errorf("module %s is there twice", uncompressedPath(name))
 	}
-	data, err := readAll(r, im.limits.module)
+	data, err := io.ReadAll(io.LimitReader(r, smallModule+1))
 	if err != nil {
 		return fmt.Errorf("module %s: %w", name, err)
 	}
-	im.work.Go(func() error {
-		if err := im.storeModule(name, data); err != nil {
-			return fmt.Errorf("module %s: %w", name, err)
-		}
-		return nil
-	})
+	m := &importedModule{im: im, name: name, size: size}
+	if len(data) > smallModule {
+		return m.store(io.MultiReader(bytes.NewReader(data), r)) // here and now, so that only one is in memory
+	}
+	im.work.Go(func() error { return m.store(bytes.NewReader(data)) })
 	return nil
-}
-
-func (im *importer) storeModule(name string, data []byte) error {
-	ko, err := uncompressModule(data, im.limits)
-	if err != nil {
-		return err
-	}
-	needs, err := moduleNeeds(ko)
-	if err != nil {
-		return err
-	}
-	m := module{Path: uncompressedPath(name), Needs: needs}
-	n, err := im.write(path.Join(moduleDir, m.Path+".zst"), func(w io.Writer) error {
-		_, err := w.Write(im.encoder.EncodeAll(ko, nil))
-		return err
-	})
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	im.modules = append(im.modules, m)
-	sum := sha256.Sum256(ko)
-	im.sums = append(im.sums, sumLine(path.Join(moduleDir, m.Path), sum[:]))
-	im.size += n
-	return err
 }
 
 // store writes a small file and adds it to the kernel's hash, under id if that is not empty.

@@ -43,6 +43,22 @@ var roles = map[string]func(args []string) error{
 		fmt.Println(k.Dir)
 		return nil
 	},
+	// measure STORE DEB… says why it was not imported, and how much memory that took at the peak, in the words of the kernel.
+	"measure": func(args []string) error {
+		s, err := Open(args[0])
+		if err != nil {
+			return err
+		}
+		_, failed := s.Add(context.Background(), args[1:]...)
+		fmt.Println(failed)
+		status, err := os.ReadFile("/proc/self/status")
+		for line := range strings.Lines(string(status)) {
+			if strings.HasPrefix(line, "VmHWM:") {
+				fmt.Print(line)
+			}
+		}
+		return err
+	},
 	// hold STORE NAME begins an import, says so, and gives up when its input ends.
 	"hold": func(args []string) error {
 		s, err := Open(args[0])

@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -55,8 +56,8 @@ func uncompressedPath(file string) string {
 }
 
 // moduleNeeds reads the dependencies from an uncompressed module.
-func moduleNeeds(ko []byte) ([]string, error) {
-	info, err := sectionOf(bytes.NewReader(ko), ".modinfo")
+func moduleNeeds(ko io.ReaderAt) ([]string, error) {
+	info, err := sectionOf(ko, ".modinfo")
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ func (k *Kernel) readModule(path string) ([]byte, error) {
 		return nil, damaged(k, err)
 	}
 	defer f.Close()
-	r, _, err := expand(f)
+	r, _, err := expand(f, moduleWindow)
 	if err != nil {
 		return nil, damaged(k, fmt.Errorf("read %s: %w", file, err))
 	}
@@ -193,25 +194,7 @@ func (k *Kernel) readModule(path string) ([]byte, error) {
 	return ko, nil
 }
 
-// uncompressModule returns a module as the compiler made it.
-func uncompressModule(data []byte, lim limits) ([]byte, error) {
-	if formatOf(data) == plain {
-		return data, nil
-	}
-	r, _, err := expand(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	defer r.close()
-	ko, err := readAll(r, lim.module)
-	if err != nil {
-		return nil, err
-	}
-	return ko, nil
-}
-
-// newModuleEncoder returns the encoder for modules in the store. It is safe for
-// concurrent use of EncodeAll.
-func newModuleEncoder() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true))
+// newModuleEncoder returns an encoder for modules in the store. With nil it is safe for concurrent use of EncodeAll.
+func newModuleEncoder(w io.Writer) (*zstd.Encoder, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true))
 }

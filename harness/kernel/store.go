@@ -21,6 +21,9 @@ import (
 type Store struct {
 	dir    string
 	limits limits
+
+	// Waits is called when another process imports the same kernel, and this one waits for it. It may be nil.
+	Waits func()
 }
 
 const (

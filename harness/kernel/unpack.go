@@ -14,7 +14,7 @@ import (
 type limits struct {
 	entries int   // entries of one archive
 	file    int64 // one unpacked file
-	total   int64 // everything in one unpacked archive
+	total   int64 // everything in one unpacked archive, and all unpacked modules of a kernel
 	module  int64 // one unpacked module
 	image   int64 // the unpacked kernel image
 }
@@ -24,7 +24,7 @@ type limits struct {
 var defaultLimits = limits{
 	entries: 50_000,
 	file:    512 << 20,
-	total:   2 << 30,
+	total:   1 << 30,
 	module:  128 << 20,
 	image:   512 << 20,
 }
@@ -35,7 +35,7 @@ var defaultLimits = limits{
 // entry can reach a place outside the store whatever it is called; names are checked
 // all the same, because a package with such names is not what it claims to be.
 func readTar(r io.Reader, lim limits, visit func(*tar.Header, io.Reader) error) error {
-	x, _, err := expand(r)
+	x, _, err := expand(r, maxWindow)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // inBoot calls f, once, when the first QEMU has written 16 MiB into its memory, which is in the middle of its boot.
-func inBoot(t *testing.T, ctx context.Context, dir string, f func(qemu int)) func(string) {
+func inBoot(ctx context.Context, t *testing.T, dir string, f func(qemu int)) func(string) {
 	begun := false
 	return func(string) {
 		if begun {
@@ -45,7 +45,7 @@ func TestAQEMUThatIsKilledInTheFirstBootSaysNothingOfTheMachine(t *testing.T) {
 	c.Dir, c.Once = t.TempDir(), true
 	for _, s := range []unix.Signal{unix.SIGKILL, unix.SIGTERM} {
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := vm.OpenTemplate(ctx, c, inBoot(t, ctx, c.Dir, func(qemu int) { _ = unix.Kill(qemu, s) }))
+		_, err := vm.OpenTemplate(ctx, c, inBoot(ctx, t, c.Dir, func(qemu int) { _ = unix.Kill(qemu, s) }))
 		cancel()
 		var died *vm.DiedError
 		require.ErrorAs(t, err, &died, s)
@@ -74,7 +74,7 @@ func TestADiskThatFillsUpInTheFirstBoot(t *testing.T) {
 	defer func() { require.NoError(t, unix.Unmount(c.Dir, 0)) }()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	_, err := vm.OpenTemplate(ctx, c, inBoot(t, ctx, c.Dir, func(int) {
+	_, err := vm.OpenTemplate(ctx, c, inBoot(ctx, t, c.Dir, func(int) {
 		_ = os.WriteFile(filepath.Join(c.Dir, "filler"), make([]byte, 400<<20), 0o644)
 	}))
 	var died *vm.DiedError
