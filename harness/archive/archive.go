@@ -225,7 +225,7 @@ func (a *Archive) write(f *os.File, b []byte, offset int64) error {
 }
 
 // errLarge says that an index has no room for an entry.
-var errLarge = fmt.Errorf("its numbers take more than %d MiB", largestBlock>>20)
+var errLarge = fmt.Errorf("its numbers take more than %d MiB, or have more than %d names with those of other runs", largestBlock>>20, mostNames)
 
 // note adds an entry to the index.
 func (a *Archive) note(e *Entry) error {
@@ -237,19 +237,13 @@ func (a *Archive) note(e *Entry) error {
 		a.indexed = int64(len(magic))
 	}
 	before := len(a.names.number)
-	b := a.names.encode(e)
-	err := error(nil)
-	if len(b) > largestBlock || len(a.names.number) > mostNames {
-		err = problem.Wrap(problem.Usage, fmt.Errorf("store %v: %w", e, errLarge), "")
-	} else {
-		err = a.write(a.index, b, a.indexed)
+	b, err := a.names.encode(e)
+	if err == nil {
+		if err = a.write(a.index, b, a.indexed); err != nil {
+			a.names.forget(before)
+		}
 	}
 	if err != nil {
-		for s, i := range a.names.number { // what was not written is not known
-			if i >= uint64(before) {
-				delete(a.names.number, s)
-			}
-		}
 		return err
 	}
 	a.indexed += int64(len(b))

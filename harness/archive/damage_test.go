@@ -264,6 +264,11 @@ func TestHostileRecords(t *testing.T) {
 		"two in one": func(w *zstd.Encoder) {
 			_, _ = w.Write([]byte(`{"schema":1,"run":"sha256:y"}` + "\n" + `{"schema":1,"run":"sha256:z"}` + "\n"))
 		},
+		"a reason of 20 MB": func(w *zstd.Encoder) {
+			_, _ = w.Write([]byte(`{"schema":1,"run":"sha256:y","invalid_because":["`))
+			repeat(w, "a", 20<<20)
+			_, _ = w.Write([]byte("\"]}\n"))
+		},
 		"a name that leads elsewhere": func(w *zstd.Encoder) {
 			_, _ = w.Write([]byte(`{"schema":1,"run":"sha256:y","scenario":{"name":"../../etc/x"}}` + "\n"))
 		},

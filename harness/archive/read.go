@@ -72,8 +72,9 @@ func Read(dir string) (_ *Reader, err error) {
 			if len(r.lacks) == 0 {
 				r.lacks = block([]byte(indexMagic))
 			}
-			r.lacks = append(r.lacks, own.encode(e)...)
-			return nil
+			b, err := own.encode(e)
+			r.lacks = append(r.lacks, b...)
+			return err
 		})
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -48,7 +49,7 @@ func (a *Archive) recover() error {
 		if err != nil {
 			return machine(fmt.Errorf("read records: %w", err)) // it was sound a moment ago
 		}
-		if err := a.note(&e); err != nil {
+		if err := a.note(&e); err != nil && !errors.Is(err, errLarge) {
 			return err
 		}
 	}

@@ -35,7 +35,8 @@ func look(index io.Reader) (*survey, error) {
 }
 
 // compare reads all records and holds them against the index. That is the only place where the two meet, so that a reader and a writer find
-// the same. The records are the truth. lacks is called for each run that the index does not have.
+// the same. The records are the truth. lacks is called for each run that the index does not have;
+// one for which it says [errLarge] is damaged.
 func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e *Entry) error) (err error) {
 	listed, tail := v.listed, false
 	s := frames{file: records, size: size}
@@ -60,6 +61,13 @@ func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e
 			e.offset, e.length = offset, length
 			w = rowOf(&e)
 		}
+		if _, there := v.runs.digests[w.run]; !there && !known {
+			if err := lacks(&e); errors.Is(err, errLarge) {
+				return fmt.Errorf("%w: %w", errDamaged, err)
+			} else if err != nil {
+				return err
+			}
+		}
 		fresh, conflict := v.runs.add(&w)
 		if conflict {
 			if known { // in an index that somebody has put together
@@ -76,7 +84,6 @@ func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e
 			v.fits = v.fits && !tail
 		default:
 			v.rows, tail = append(v.rows, w), true
-			return lacks(&e)
 		}
 		return nil
 	})
