@@ -115,7 +115,7 @@ func TestWhateverTheIndexIs(t *testing.T) {
 	source, dir := t.TempDir(), t.TempDir()
 	fill(t, source, 6)
 	whole := load(t, source)
-	for bit := 0; bit < 8*len(whole.index); bit += 5 {
+	for bit := 0; bit < 8*len(whole.index); bit += 11 {
 		f := whole
 		f.index = bytes.Clone(whole.index)
 		f.index[bit/8] ^= 1 << (bit % 8)
@@ -124,7 +124,7 @@ func TestWhateverTheIndexIs(t *testing.T) {
 		require.Equal(t, count(6), list, "bit %d", bit)
 		require.Empty(t, damages)
 	}
-	for cut := range whole.index {
+	for cut := 0; cut < len(whole.index); cut += 5 {
 		f := whole
 		f.index = whole.index[:cut]
 		f.store(t, dir)
