@@ -8,6 +8,7 @@ import (
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge"
+	"github.com/ruleout/ruleout/harness/problem"
 )
 
 // failure is a run of which an archive says that it failed.
@@ -120,7 +121,11 @@ func (s *sweep) try(ctx context.Context) error {
 		err = fmt.Errorf("%w; seed %d of %s, which was made before, breaks now, too: %w", err, seed, s.name(arm), again)
 	}
 	last := row[len(row)-1]
-	return fmt.Errorf("%d runs in a row broke, of several arms and twice each; the last one, seed %d of %s: %w", len(row), last.Seed, s.name(last.Arm), err)
+	err = fmt.Errorf("%d runs in a row broke, of several arms and twice each; the last one, seed %d of %s: %w", len(row), last.Seed, s.name(last.Arm), err)
+	if problem.KindOf(err) == problem.Other { // that a run breaks is not a verdict that nobody expected
+		err = problem.Wrap(problem.Invalid, err, "")
+	}
+	return err
 }
 
 // known returns a run that was made.

@@ -294,6 +294,7 @@ func TestAMachineThatFails(t *testing.T) {
 	})
 	_, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: runner, Kernels: kernels})
 	require.ErrorContains(t, err, "which was made before, breaks now, too: no QEMU any more")
+	require.Equal(t, problem.Invalid, problem.KindOf(err))
 	require.NoError(t, a.Close())
 	r, err := archive.Read(dir)
 	require.NoError(t, err)
