@@ -61,8 +61,8 @@ func readSeeds(t *testing.T, dir string) (list []int, damages []Damage) {
 	return list, r.Damages
 }
 
-// Every bit of the file of records counts: whichever is flipped, it is noticed, with an index and without, by whoever reads and by
-// whoever writes. At most the record that the bit is in is lost.
+// Every bit of the file of records counts: whichever is flipped, it is noticed, with an index and without, by whoever
+// reads and by whoever writes. At most the record that the bit is in is lost.
 func TestEveryBitFlipIsNoticed(t *testing.T) {
 	source, indexed, bare, written := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
 	ends := fill(t, source, 6)
@@ -197,7 +197,8 @@ func TestEmptyIdentity(t *testing.T) {
 	}
 }
 
-// bomb adds a frame to an archive of three records, of what write gives, and returns what opening and reading it comes to.
+// bomb adds a frame to an archive of three records, of what write gives, and returns what opening and reading it comes
+// to.
 func bomb(t *testing.T, write func(w *zstd.Encoder)) (list []int, damages []Damage, err error) {
 	t.Helper()
 	dir := t.TempDir()

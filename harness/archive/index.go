@@ -187,9 +187,9 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 	return e, nil
 }
 
-// scanIndex calls f for each entry of an index that is read from r; the entry's values are valid only during the call. It returns
-// the length of what was sound, and an error that is nil at a clean end, errDamaged or [io.ErrUnexpectedEOF] at
-// an unclean one, or f's.
+// scanIndex calls f for each entry of an index that is read from r; the entry's values are valid only during the call.
+// It returns the length of what was sound, and an error that is nil at a clean end, errDamaged or [io.ErrUnexpectedEOF]
+// at an unclean one, or f's.
 func scanIndex(r io.Reader, k *known, f func(e *Entry) error) (sound int64, err error) {
 	br := bufio.NewReaderSize(r, 1<<15)
 	var buf []byte

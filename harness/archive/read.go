@@ -32,9 +32,9 @@ type Reader struct {
 	undo    undo.Stack
 }
 
-// Read opens the archive in dir for reading. Every record is read and held against its checksum; what is damaged is left
-// out, and in Damages. An index that is missing or does not fit is made up for from the records each time; [Open] makes it again.
-// The error is of kind [problem.Usage] when there is no archive.
+// Read opens the archive in dir for reading. Every record is read and held against its checksum; what is damaged is
+// left out, and in Damages. An index that is missing or does not fit is made up for from the records each time; [Open]
+// makes it again. The error is of kind [problem.Usage] when there is no archive.
 func Read(dir string) (_ *Reader, err error) {
 	r := new(Reader)
 	opened := false
@@ -53,7 +53,8 @@ func Read(dir string) (_ *Reader, err error) {
 	if r.codec, err = newCodec(); err != nil {
 		return nil, err
 	}
-	// A writer adds to the records first and to the index then: in this order the index has nothing that the records have not.
+	// A writer adds to the records first and to the index then: in this order the index has nothing that the records
+	// have not.
 	indexed, err := r.open(filepath.Join(dir, indexFile), &r.index)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -113,8 +114,8 @@ type noFile struct{}
 
 func (noFile) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
 
-// Entries calls f for every run in the order of the file, those that the index lacks at the end; the entry is valid during the call only. Runs that
-// failed are among them, but not those that were made after all.
+// Entries calls f for every run in the order of the file, those that the index lacks at the end; the entry is valid
+// during the call only. Runs that failed are among them, but not those that were made after all.
 func (r *Reader) Entries(f func(e *Entry) error) error {
 	if r.kept != "" {
 		return eachNumbers(r.kept, f)
@@ -177,8 +178,8 @@ func begins(sum, digits string) bool {
 	return digits != "" && len(sum) >= len(scheme)+len(digits) && sum[len(scheme):len(scheme)+len(digits)] == digits
 }
 
-// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is there
-// with two digests. That the last record is half written is left out: a sweep may be writing it just now.
+// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is
+// there with two digests. That the last record is half written is left out: a sweep may be writing it just now.
 func (r *Reader) Tell(note func(text string)) error {
 	for _, d := range r.Damages {
 		if !d.Torn {

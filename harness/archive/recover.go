@@ -8,7 +8,8 @@ import (
 )
 
 // recover brings index and records into step after whatever happened to the last writer. It cuts off a record that is
-// half written, leaves out what is damaged, and adds to the index what it lacks. An index that does not fit is made again.
+// half written, leaves out what is damaged, and adds to the index what it lacks. An index that does not fit is made
+// again.
 func (a *Archive) recover() error {
 	info, err := a.records.Stat()
 	if err != nil {

@@ -34,9 +34,9 @@ func look(index io.Reader) (*survey, error) {
 	return v, err
 }
 
-// compare reads all records and holds them against the index. That is the only place where the two meet, so that a reader and a writer find
-// the same. The records are the truth. lacks is called for each run that the index does not have;
-// one for which it says [errLarge] is damaged.
+// compare reads all records and holds them against the index. That is the only place where the two meet, so that a
+// reader and a writer find the same. The records are the truth. lacks is called for each run that the index does not
+// have; one for which it says [errLarge] is damaged.
 func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e *Entry) error) (err error) {
 	listed, tail := v.listed, false
 	s := frames{file: records, size: size}

@@ -21,8 +21,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// world makes runs of the fake world, of which some break, each twice, some are invalid, and some arms are refused or never run. What
-// becomes of a run depends on its arm and seed alone. It is safe for use by several goroutines.
+// world makes runs of the fake world, of which some break, each twice, some are invalid, and some arms are refused or
+// never run. What becomes of a run depends on its arm and seed alone. It is safe for use by several goroutines.
 type world struct {
 	campaign        int
 	breaks, invalid uint64 // of 1,000 runs
@@ -233,7 +233,8 @@ func TestOneBrokenSeedIsMadeUpFor(t *testing.T) {
 	require.Less(t, r.Made, 50)
 }
 
-// An arm that always breaks is given up, with its reason. All other cases come to the verdicts that they have without it.
+// An arm that always breaks is given up, with its reason. All other cases come to the verdicts that they have without
+// it.
 func TestAnArmThatAlwaysBreaks(t *testing.T) {
 	p := newPlan(t)
 	_, want, _ := whole(t, p, 1)
@@ -326,8 +327,8 @@ func TestAlarm(t *testing.T) {
 	require.NoError(t, a.Close())
 }
 
-// Runs of two QEMUs are not compared. A sweep that goes on under one that is 8 % slower, with a hypothesis more, confirms nothing: where
-// the archive cannot tell, since it is of an earlier build, each pair is lost, and says why.
+// Runs of two QEMUs are not compared. A sweep that goes on under one that is 8 % slower, with a hypothesis more,
+// confirms nothing: where the archive cannot tell, since it is of an earlier build, each pair is lost, and says why.
 func TestAnotherQEMUConfirmsNothing(t *testing.T) {
 	text := func(more string) string {
 		return "version: 1\nname: delays\nscenario: shop.yaml\nplacebos: 0\nseeds: {least: 8, most: 100}\n" +
