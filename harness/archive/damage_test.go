@@ -265,6 +265,7 @@ func TestHostileRecords(t *testing.T) {
 		"two in one": func(w *zstd.Encoder) {
 			_, _ = w.Write([]byte(`{"schema":1,"run":"sha256:y"}` + "\n" + `{"schema":1,"run":"sha256:z"}` + "\n"))
 		},
+		"something else": func(w *zstd.Encoder) { _, _ = w.Write([]byte("{}\n")) },
 		"a reason of 20 MB": func(w *zstd.Encoder) {
 			_, _ = w.Write([]byte(`{"schema":1,"run":"sha256:y","invalid_because":["`))
 			repeat(w, "a", 20<<20)

@@ -137,8 +137,11 @@ func understand(line []byte) (Entry, error) {
 		return f.entry(), nil
 	}
 	r, err := result.Decode(line)
+	var head struct {
+		Schema int `json:"schema"`
+	}
 	switch {
-	case problem.KindOf(err) == problem.Usage:
+	case problem.KindOf(err) == problem.Usage && json.Unmarshal(line, &head) == nil && head.Schema > result.Schema:
 		return Entry{}, err
 	case err != nil:
 		return Entry{}, fmt.Errorf("%w: %w", errDamaged, err)

@@ -1,6 +1,6 @@
 package verdict
 
-// Different: the two runs were made with different QEMU, kernel or program, so that what they differ in is not the
+// Different says that the two runs were made with different QEMU, kernel or program, so that what they differ in is not the
 // cause alone.
 const Different Loss = "its runs were made with different QEMU, kernel or program"
 
