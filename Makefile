@@ -8,10 +8,16 @@ CASES     ?= scenarios/validate
 RUNS      ?= 20
 KILLS     ?= 100
 JOBS      ?= 2
+SHORT     ?=
 SEEDS     ?= 20
 BUDGET    ?=
 CAMPAIGNS ?= $(shell grep -l '^hypotheses:' scenarios/*/*.yaml)
 KERNELS   ?= $(foreach s,$(SERIES),$(firstword $(subst =, ,$(s))))
+
+MUTANTS   ?= 150
+PLANT     ?= 1
+PACKAGES  ?=
+SHARD     ?=
 
 # Series of kernels that results are compared on, with the suites that have them where apt
 # is set up for none that does.
@@ -26,7 +32,7 @@ GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels sysctls test-scenario validate validate-broken soak soak-kills nightly bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-cross sysctls test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
 build: go ## build bin/ruleout
 	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
@@ -45,9 +51,14 @@ test-kernels: kernels ## run the tests of faults, captures and names on each ker
 	@for s in $(SERIES); do RULEOUT_KERNEL=$${s%%=*} go test -count=1 -timeout 40m ./harness/fault ./harness/truth ./harness/capture ./harness/sysctl || exit; done
 	RULEOUT_TEST_KERNELS=all go test -count=1 -timeout 40m -run TestEveryAction ./harness/backend
 
+test-cross: build ## hold records against what tshark sees in their captures, and write docs/architecture/cross.md: KERNEL=… SHORT=1
+	@bin/ruleout setup --tests $(if $(KERNEL),--kernel $(KERNEL))
+	RULEOUT_TEST_CROSS=$(CURDIR)/bin/ruleout RULEOUT_KERNEL=$(KERNEL) go test -count=1 -v -timeout 40m $(if $(SHORT),-short) ./harness/cross $(if $(SHORT)$(KERNEL),,-update)
+	RULEOUT_KERNEL=$(KERNEL) go test -count=1 ./harness/cross/witness
+
 sysctls: kernels ## list the names of the kernels' network settings anew: SERIES=…
 	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/sysctl || exit; done >bin/sysctls.log
-	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | LC_ALL=C sort -u; } >harness/sysctl/names.txt
+	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | awk '!($$1 in why) || !$$2 || why[$$1] {why[$$1] = $$2} END {for (n in why) if (why[n] || n !~ /DEVICE/) print n (why[n] ? " " why[n] : "")}' | LC_ALL=C sort; } >harness/sysctl/names.txt
 
 test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))
@@ -67,6 +78,9 @@ soak-kills: setup ## kill a sweep at random moments, and go on with it: KILLS=�
 
 nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) ## compare with the baseline, sweep the campaigns: KERNELS=… SEEDS=… BUDGET=… SCENARIOS=… CAMPAIGNS=…
 	@KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" CAMPAIGNS="$(CAMPAIGNS)" SEEDS=$(SEEDS) BUDGET=$(BUDGET) JOBS=$(JOBS) .ci/nightly
+
+mutants: go ## plant errors in the packages that decide, to see that tests find them: PACKAGES=… MUTANTS=… PLANT=… SHARD=…
+	go run ./cmd/mutants -most $(MUTANTS) -seed $(PLANT) -j $(JOBS) $(if $(SHARD),-shard $(SHARD)) $(if $(PACKAGES)$(SHARD)$(filter-out 1,$(PLANT)),,-docs docs/architecture/mutants.md) $(PACKAGES)
 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/topology

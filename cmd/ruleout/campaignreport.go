@@ -85,7 +85,7 @@ func (c *reportCmd) board(u *ui, s *board.Source) error {
 
 // notForTerminal refuses to write HTML where somebody would have to read it.
 func (c *reportCmd) notForTerminal(u *ui) error {
-	if f, ok := u.out.(*os.File); ok && c.Format == formatHTML && terminal(f) {
+	if f, ok := fileOf(u.out); ok && c.Format == formatHTML && terminal(f) {
 		return problem.Wrap(problem.Usage, fmt.Errorf("a page of HTML is not for a terminal"), "give a file with -o FILE")
 	}
 	return nil

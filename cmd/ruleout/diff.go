@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/batch"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/compare"
 	"github.com/ruleout/ruleout/harness/kernel"
@@ -38,8 +40,12 @@ func (*diffCmd) Help() string {
 	return `Compares two sets of results, or runs the same scenarios with the same seeds on two kernels or under two profiles and compares those.
 Every metric and counter is compared over pairs of runs, with an interval; the share of false changes is kept below 5 %.
 
-Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong; 4 the same build, kernel, scenario and seed gave two
-different results.
+Runs are paired by scenario, kernel and seed. In stored results a kernel is the one of the same name, whatever its release; where
+there is one kernel on each side, these two are compared. A pair of which a run is invalid, broke or is missing is lost, and counts
+as a seed without a change; when more than 5 % of a scenario's pairs are lost, nothing is said of its numbers.
+
+Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong, or one side has two runs of the same scenario, kernel
+and seed; 4 the same build, kernel, scenario and seed gave two different results, a run broke twice, or too many pairs are lost.
 
 Examples:
 
@@ -51,20 +57,24 @@ Examples:
 // Run carries the command out.
 func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	margin, err := unit.ParseShare(c.Margin)
+	if c.Seeds < 1 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("--seeds %d: one is the least", c.Seeds), "")
+	}
 	if err != nil || margin <= 0 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("--margin %s: not a share above zero", c.Margin), "such as 5%")
 	}
 	var sides [2]compare.Side
 	var settings []compare.Setting
+	broken := false
 	switch stored := [2]bool{archive.Is(c.A), archive.Is(c.B)}; {
 	case stored[0] && stored[1]:
-		sides, err = c.stored()
+		sides, settings, err = c.stored()
 	case stored[0] || stored[1]:
 		return problem.Wrap(problem.Usage, errors.New("stored results can be compared with stored results only"), "run a sweep of the same campaign for the other side")
 	case len(c.Scenarios) == 0:
 		return problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are no directories of sweeps, and there are no scenarios to run on them", c.A, c.B), "name scenario files behind them")
 	default:
-		sides, settings, err = c.make(ctx, u)
+		sides, settings, broken, err = c.make(ctx, u)
 	}
 	if err != nil {
 		return err
@@ -75,75 +85,97 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	}
 	found.Settings = append(settings, found.Settings...)
 	if found.Pairs == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("no run of %s has a partner in %s", c.A, c.B), "pairs have the same scenario and seed: sweep one campaign on both sides")
+		return problem.Wrap(problem.Usage, fmt.Errorf("no run of %s has a partner in %s", c.A, c.B),
+			"pairs have the same scenario and seed, and kernels of one name: sweep one campaign on both sides")
 	}
 	if c.Format == formatJSON {
 		err = u.json(found)
 	} else {
 		err = found.Text(u.out, c.Format == "markdown", c.All)
 	}
-	if err == nil && len(found.Alarms) > 0 {
+	if err == nil && (len(found.Alarms) > 0 || broken || found.Undecided()) {
 		err = status(problem.Invalid)
 	}
 	return err
 }
 
-func (c *diffCmd) stored() (sides [2]compare.Side, err error) {
+// stored reads both sides, and what is known to differ between them.
+func (c *diffCmd) stored() (sides [2]compare.Side, settings []compare.Setting, err error) {
+	var made [2]map[string]string
 	for i, dir := range []string{c.A, c.B} {
 		r, err := archive.Read(dir)
 		if err != nil {
-			return sides, err
+			return sides, nil, err
 		}
+		made[i] = map[string]string{"campaign": r.Identity.Campaign, "build": r.Identity.Tool}
 		if sides[i], err = compare.Stored(dir, r); err != nil {
-			return sides, errors.Join(err, r.Close())
+			return sides, nil, errors.Join(err, r.Close())
 		}
 		if err := r.Close(); err != nil {
-			return sides, err
+			return sides, nil, err
 		}
 	}
-	return sides, nil
+	return sides, compare.Settings(made[0], made[1]), nil
 }
 
-// make runs the scenarios on both sides.
-func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, err error) {
+// make runs the scenarios on both sides. broken says that some runs broke, twice each.
+func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, broken bool, err error) {
 	var profiles [2]*compare.Profile
 	for i, arg := range []string{c.A, c.B} {
 		if profiles[i], err = profileOf(arg); err != nil {
-			return sides, nil, err
+			return sides, nil, false, err
 		}
 	}
 	fleet, err := sweep.OpenFleet(ctx, []string{profiles[0].Kernel, profiles[1].Kernel})
 	if err != nil {
-		return sides, nil, err
+		return sides, nil, false, err
 	}
 	jobs, err := c.jobs(profiles, fleet.Releases())
 	if err != nil {
-		return sides, nil, err
+		return sides, nil, false, err
 	}
 	tool, err := backend.Tool()
 	if err != nil {
-		return sides, nil, err
+		return sides, nil, false, err
 	}
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
 	}
 	a, err := archive.Open(c.Out, archive.Identity{Campaign: "diff", Tool: tool, Kernels: fleet.Releases(), Software: fleet.Software()})
 	if err != nil {
-		return sides, nil, err
+		return sides, nil, false, err
 	}
 	last := time.Now()
-	sides, err = compare.Make(ctx, jobs, 1, c.Seeds, orElse(c.Jobs, runtime.NumCPU()), a, fleet, func(done, all int) {
-		if now := time.Now(); now.Sub(last) >= every || done == all {
-			last = now
-			u.note("%d of %d runs", done, all)
-		}
+	sides, made, err := compare.Make(ctx, jobs, batch.Options{
+		Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet,
+		Tell: func(done, all int) {
+			if now := time.Now(); now.Sub(last) >= every || done == all {
+				last = now
+				u.note("%d of %d runs", done, all)
+			}
+		},
 	})
 	sides[0].Name, sides[1].Name = profiles[0].Name, profiles[1].Name
 	if err := errors.Join(err, a.Close()); err != nil {
-		return sides, nil, err
+		return sides, nil, false, err
 	}
+	u.brokenRuns(made.Broken)
 	settings, err = differences(profiles) // now that each kernel was asked about its netem
-	return sides, settings, err
+	return sides, settings, len(made.Broken) > 0, err
+}
+
+// brokenRuns tells of runs that left no record.
+func (u *ui) brokenRuns(list []batch.Broken) {
+	for _, b := range list {
+		how := "broke twice"
+		if problem.PlaceOf(b.Err) != "" {
+			how = "is refused"
+		}
+		if b.GivenUp {
+			how += ", and the rest of its seeds is given up"
+		}
+		u.note("%s on %s, seed %d %s: %v", b.Scenario, cmp.Or(b.Kernel, "the default kernel"), b.Seed, how, b.Err)
+	}
 }
 
 func fileName(s string) string {
@@ -166,12 +198,29 @@ func profileOf(arg string) (*compare.Profile, error) {
 	return &compare.Profile{Name: arg, Kernel: arg}, nil
 }
 
+// nameOnce notes the file of a scenario, and refuses a second one of that name.
+func nameOnce(files map[string]string, name, file string) error {
+	if other, there := files[name]; there {
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, file, name), "results are compared by the scenario's name: give one of them another")
+	}
+	files[name] = shorten(file)
+	return nil
+}
+
 // jobs lists each scenario on both sides, the two one behind the other.
 func (c *diffCmd) jobs(profiles [2]*compare.Profile, releases map[string]string) ([]compare.Job, error) {
 	var jobs []compare.Job
+	seeds := make([]uint64, c.Seeds)
+	for i := range seeds {
+		seeds[i] = uint64(i) + 1
+	}
+	files := map[string]string{}
 	for _, file := range c.Scenarios {
 		plain, err := loadScenario(file, nil)
 		if err != nil {
+			return nil, err
+		}
+		if err := nameOnce(files, plain.Name, file); err != nil {
 			return nil, err
 		}
 		var hosts []string
@@ -192,10 +241,10 @@ func (c *diffCmd) jobs(profiles [2]*compare.Profile, releases map[string]string)
 				path, value, _ := strings.Cut(one, "=")
 				values[path] = value
 			}
-			jobs = append(jobs, compare.Job{
-				Side: side, Scenario: plain.Name, Release: releases[p.Kernel],
+			jobs = append(jobs, compare.Job{Side: side, Job: batch.Job{
+				Scenario: plain.Name, Release: releases[p.Kernel], Seeds: seeds,
 				Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: p.Kernel, Set: values},
-			})
+			}})
 		}
 	}
 	return jobs, nil

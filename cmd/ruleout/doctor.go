@@ -86,7 +86,7 @@ func (u *ui) check(c doctor.Check) {
 type setupCmd struct {
 	Kernel string   `help:"Kernel that has to be there, such as 6.12; without it any will do." placeholder:"NAME"`
 	Suite  []string `help:"Suites of the distribution to look for the kernel in if apt is set up for none that has it; the first that has it counts." placeholder:"SUITE"`
-	Tests  bool     `help:"Get the programs too with which this repository's tests compare: tc and ip, strace, unshare, gpg and depmod."`
+	Tests  bool     `help:"Get the programs too with which this repository's tests compare: tc and ip, strace, unshare, gpg, depmod and tshark."`
 	DryRun bool     `help:"Say what would be done, and do nothing."`
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/expect"
+	"github.com/ruleout/ruleout/harness/printable"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/whole"
@@ -34,9 +35,9 @@ func shorten(path string) string {
 	return rel
 }
 
-// writeWhole writes a file that appears whole or not at all.
+// writeWhole writes a file of text that appears whole or not at all. Control characters of others do not get into it, since somebody will print it.
 func writeWhole(path string, write func(io.Writer) error) error {
-	err := whole.Write(path, write)
+	err := whole.Write(path, func(w io.Writer) error { return write(&printable.Writer{W: w}) })
 	var file *fs.PathError
 	var link *os.LinkError
 	if errors.As(err, &file) || errors.As(err, &link) {

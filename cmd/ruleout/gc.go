@@ -19,7 +19,7 @@ type gcCmd struct {
 }
 
 func (*gcCmd) Help() string {
-	return `Removes what a crash or a power cut left behind (half imported kernels, half frozen machines, control groups of the host backend), and frozen machines that no run used for a while: every build of ruleout makes its own. What a living process works with is left alone. Kernels and records are never removed.
+	return `Removes what a crash or a power cut left behind (half imported kernels, half frozen machines, control groups of the host backend), and frozen machines that no run used for a while: every build of ruleout makes its own. It also forgets which emulated machine a kernel was found not to boot on. What a living process works with is left alone. Kernels and records are never removed.
 
 Examples:
 
@@ -31,7 +31,7 @@ Examples:
 func (c *gcCmd) Run(u *ui) error {
 	removed := []string{}
 	var errs []error
-	for _, collect := range []func() ([]string, error){c.kernels, c.templates, c.benches, c.controlGroups} {
+	for _, collect := range []func() ([]string, error){c.kernels, c.templates, c.machines, c.benches, c.controlGroups} {
 		paths, err := collect()
 		removed = append(removed, paths...)
 		errs = append(errs, err)
@@ -78,6 +78,14 @@ func (c *gcCmd) templates() ([]string, error) {
 		paths = append(paths, fmt.Sprintf("%s: %d that were never finished", dir, g.Work))
 	}
 	return paths, err
+}
+
+// machines are those that were found to work where the first one did not: what was found out once may have had another reason.
+func (c *gcCmd) machines() ([]string, error) {
+	if c.DryRun {
+		return vm.Remembered("")
+	}
+	return vm.ForgetBoards("")
 }
 
 func (c *gcCmd) benches() ([]string, error) { return bench.Leftovers(c.DryRun) }

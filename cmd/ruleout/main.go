@@ -59,7 +59,7 @@ func main() {
 	// The first thread stays main's own. Code that changes a thread's namespace and lets the thread
 	// end with it would otherwise change /proc/self for good, since this thread never ends.
 	runtime.LockOSThread()
-	os.Exit(command(os.Args[1:], &ui{out: os.Stdout, err: os.Stderr, format: formatText}))
+	os.Exit(command(os.Args[1:], &ui{out: newScreen(os.Stdout), err: newScreen(os.Stderr), format: formatText}))
 }
 
 // command carries out one command line and returns its exit status.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/batch"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/kernel"
 	"github.com/ruleout/ruleout/harness/nightly"
@@ -98,7 +99,7 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	last := time.Now()
-	made, err := nightly.Make(ctx, nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards)), nightly.MakeOptions{
+	made, err := batch.Make(ctx, nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards)), batch.Options{
 		Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet,
 		Tell: func(done, all int) {
 			if now := time.Now(); now.Sub(last) >= every {
@@ -111,9 +112,7 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 		u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		return err
 	}
-	for _, b := range made.Broken {
-		u.note("%s on %s, seed %d broke twice: %v", b.Scenario, b.Kernel, b.Seed, b.Err)
-	}
+	u.brokenRuns(made.Broken)
 	u.note("%d of %d runs are in %s", made.Runs, made.All, shorten(c.Out))
 	switch {
 	case len(made.Broken) > 0:
@@ -162,7 +161,7 @@ func (c *nightlyRunCmd) kernels(u *ui, baselines []*nightly.Baseline) (missing [
 }
 
 // jobs lists what is to be run, and the files of the scenarios by their names.
-func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[string]string) (jobs []nightly.Job, files map[string]string, err error) {
+func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[string]string) (jobs []batch.Job, files map[string]string, err error) {
 	set, err := settings(c.Set)
 	if err != nil {
 		return nil, nil, err
@@ -173,10 +172,9 @@ func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[
 		if err != nil {
 			return nil, nil, err
 		}
-		if other, there := files[plain.Name]; there {
-			return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, file, plain.Name), "results are compared by the scenario's name: give one of them another")
+		if err := nameOnce(files, plain.Name, file); err != nil {
+			return nil, nil, err
 		}
-		files[plain.Name] = shorten(file)
 		s := plain
 		if len(c.Set) > 0 {
 			if s, err = loadScenario(file, c.Set); err != nil {
@@ -184,7 +182,7 @@ func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[
 			}
 		}
 		for _, name := range c.Kernel {
-			j := nightly.Job{Scenario: plain.Name, Release: releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
+			j := batch.Job{Scenario: plain.Name, Release: releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
 			if j.Seeds, err = c.seeds(u, baselines, plain.Name, plain.Hash(), name); err != nil {
 				return nil, nil, err
 			}

@@ -70,7 +70,7 @@ func width(u *ui) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	if f, ok := u.out.(*os.File); ok {
+	if f, ok := fileOf(u.out); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}

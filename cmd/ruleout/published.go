@@ -1,16 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/backend"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/published"
 	"github.com/ruleout/ruleout/harness/result"
-	"github.com/ruleout/ruleout/harness/whole"
 )
 
 type publishedCmd struct {
@@ -135,9 +134,5 @@ func (c *publishedCmd) page(t *published.Table) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := t.Markdown(&b, c.Command, filepath.ToSlash(links)); err != nil {
-		return err
-	}
-	return whole.File(c.Markdown, b.Bytes())
+	return writeWhole(c.Markdown, func(w io.Writer) error { return t.Markdown(w, c.Command, filepath.ToSlash(links)) })
 }

@@ -28,6 +28,8 @@ type replayCmd struct {
 func (*replayCmd) Help() string {
 	return `The record holds its whole scenario, so the record alone is enough, in any directory. The kernel that it names must be in the store.
 
+A replay that differs although the key is the same is doubted first: kernel and frozen machines are hashed again, those that are not what was put into the cache are named and made anew, and the run is made once more.
+
 A run is a function of scenario, seed and what the provenance key names: build of ruleout, kernel, QEMU and machine. If the key is another one, the replay still takes place, and what differs is named.
 
 To capture packets takes CPU time, so a run with --pcap has a key of its own. A record that was made so is replayed so, with and without --pcap. With --pcap, one that was not is replayed as it was made and compared, and then run once more to capture; in what that run differs is told, and does not count.
@@ -50,6 +52,10 @@ type replayed struct {
 	SameKey     bool         `json:"same_key"`
 	Provenance  []difference `json:"provenance"`  // what differs in it
 	Differences []difference `json:"differences"` // what differs in the record, timelines first
+	// First is the digest of a first replay that differed, if there was one: then kernel and frozen machines were hashed again, Cache
+	// has what was wrong with them, and the run was made once more.
+	First string   `json:"first,omitempty"`
+	Cache []string `json:"cache,omitempty"`
 	// Captured is the run whose packets were captured, if the record was made without.
 	Captured *capturedRun `json:"captured,omitempty"`
 }
@@ -130,6 +136,11 @@ func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, 
 		return nil, err
 	}
 	r := compareRecords(recorded, again)
+	if !r.Equal && r.SameKey && recorded.Backend == backend.NameVM {
+		if r, again, err = doubt(ctx, u, recorded, request, r); err != nil {
+			return nil, err
+		}
+	}
 	if spool != nil && !once {
 		u.note("once more, to capture packets")
 		request.Capture = spool
@@ -139,6 +150,28 @@ func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, 
 		r.Captured = &capturedRun{spool.Snap(), again.Digest, compareRecords(recorded, again).Differences}
 	}
 	return r, writeCaptures(ctx, u, spool, request.Scenario, again)
+}
+
+// doubt finds out whether the cache is at fault for a replay that differs, and makes the run once more. What was captured is of the first.
+func doubt(ctx context.Context, u *ui, recorded *result.Record, request backend.Request, first *replayed) (*replayed, *result.Record, error) {
+	u.note("it differs: hashing kernel and frozen machines again, and once more")
+	wrong, err := backend.Audit(request.Kernel)
+	if err != nil {
+		return nil, nil, err
+	}
+	if request.Capture != nil {
+		request.Capture = capture.Discard(request.Capture.Snap())
+	}
+	again, err := backend.Run(ctx, request)
+	if err != nil {
+		return nil, nil, errors.Join(append(wrong, err)...)
+	}
+	r := compareRecords(recorded, again)
+	r.First = first.Replayed
+	for _, err := range wrong {
+		r.Cache = append(r.Cache, err.Error())
+	}
+	return r, again, nil
 }
 
 // compareRecords lists in what two records of a run differ.
@@ -192,6 +225,7 @@ func (r *replayed) print(u *ui) {
 	for _, d := range r.Provenance {
 		u.printf("  %-13s  recorded %s\n  %-13s  replayed %s\n", d.Field, d.Recorded, "", d.Replayed)
 	}
+	r.printDoubt(u)
 	c := r.Captured
 	switch {
 	case c == nil:
@@ -201,6 +235,23 @@ func (r *replayed) print(u *ui) {
 		u.printf("\nthe run that was captured is another one, since to capture takes CPU time: it differs in %s\n", quantity.Plural(int64(len(c.Differences)), "field"))
 		printFirst(u, c.Differences)
 		u.printf("  %-12s  %s\n", "digest", c.Digest)
+	}
+}
+
+// printDoubt tells what became of a first replay that differed.
+func (r *replayed) printDoubt(u *ui) {
+	switch {
+	case r.First == "":
+		return
+	case len(r.Cache) > 0:
+		u.printf("\nthe cache was at fault for a first replay, of digest %s; what was wrong is made anew, but runs of it were wrong too:\n", r.First)
+		for _, text := range r.Cache {
+			u.printf("  %s\n", text)
+		}
+	case r.First == r.Replayed:
+		u.printf("\nkernel and frozen machines were hashed again and are what they were; a second replay is the same as the first\n")
+	default:
+		u.printf("\nkernel and frozen machines were hashed again and are what they were, but a first replay has the digest %s: runs do not repeat on this machine, see ruleout doctor\n", r.First)
 	}
 }
 

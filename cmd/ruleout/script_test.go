@@ -67,6 +67,8 @@ func TestScripts(t *testing.T) {
 			"nothing-left": nothingLeft,
 			"tmpfs":        tmpfs,
 			"forge":        forge,
+			"patch":        patch,
+			"believe":      believe,
 			"torment":      torment,
 			"appears":      appears,
 			"damage":       damage,

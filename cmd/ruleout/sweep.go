@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -245,7 +244,7 @@ const plainWidth = 120
 
 // outputWidth is that of the terminal, or what fits a mail.
 func outputWidth(u *ui) int {
-	if f, ok := u.out.(*os.File); ok {
+	if f, ok := fileOf(u.out); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			return min(width, 160)
 		}

@@ -12,6 +12,7 @@ package main
 //   - Colour only on a terminal, never when NO_COLOR is set or TERM is dumb, and
 //     nothing is said by colour alone. No cursor movement, no spinner, no question:
 //     a log of the output reads like the output.
+//   - Control characters of others, from a record or a guest, are shown as U+FFFD, in files too (see screen).
 //   - The exit status says who has to act: 0 nobody, 1 an expectation failed (or a
 //     defect of ruleout, which says so), 2 the command line or a file is wrong, 3 this
 //     machine cannot do it, 4 the run is invalid or a replay differed, 130 interrupted.
@@ -29,6 +30,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ruleout/ruleout/harness/document"
+	"github.com/ruleout/ruleout/harness/printable"
 	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/run"
@@ -55,9 +57,31 @@ type ui struct {
 	format string
 }
 
+// screen is standard output or standard error. Whatever is printed goes through it: names and texts come from records, archives and guests of
+// others, and what they hold must not reach a terminal as a command to it.
+type screen struct {
+	printable.Writer
+	file *os.File
+}
+
+func newScreen(f *os.File) *screen {
+	s := &screen{file: f}
+	s.Writer = printable.Writer{W: f, Colors: color(s)}
+	return s
+}
+
+// fileOf returns the file behind a writer, if that is a screen.
+func fileOf(w io.Writer) (*os.File, bool) {
+	s, ok := w.(*screen)
+	if !ok {
+		return nil, false
+	}
+	return s.file, true
+}
+
 // color says whether w may be given colours.
 func color(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	return ok && terminal(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
@@ -79,7 +103,7 @@ func (u *ui) line(v any) { _ = encoder(u.err).Encode(v) }
 
 // encoder leaves <, > and & as they are: nobody puts this into a web page.
 func encoder(w io.Writer) *json.Encoder {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(&printable.Writer{W: w, JSON: true})
 	enc.SetEscapeHTML(false)
 	return enc
 }

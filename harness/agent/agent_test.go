@@ -43,6 +43,14 @@ func init() {
 		<-c.Begin()
 		panic("index out of patience")
 	})
+	Register("test-count", func(ctx context.Context, _ json.RawMessage, c Control) (any, error) {
+		for i := range c.Tally() {
+			c.Tally()[i].Add(int64(i) + 1)
+		}
+		c.Ready()
+		<-ctx.Done()
+		return len(c.Tally()), nil
+	})
 	Register("test-mute", func(context.Context, json.RawMessage, Control) (any, error) {
 		select {}
 	})
@@ -113,6 +121,24 @@ func TestAgentReturnsWhatItsRoleReturns(t *testing.T) {
 	require.Equal(t, int64(1234), result.Start)
 	require.Equal(t, uint64(1<<64-1), result.Seed)
 	require.Equal(t, large, result.Config)
+}
+
+func TestTallyIsShared(t *testing.T) {
+	for _, n := range []int{0, 1, 3, tallyLimit} {
+		p := start(t, Spec{Role: "test-count", Tally: n})
+		require.Len(t, p.Tally(), n)
+		for i := range p.Tally() {
+			require.Equal(t, int64(i)+1, p.Tally()[i].Load(), "what was added before the agent was ready")
+		}
+		body, err := p.Stop(t.Context())
+		require.NoError(t, err)
+		require.JSONEq(t, strconv.Itoa(n), string(body))
+		if n > 0 {
+			require.Equal(t, int64(n), p.Tally()[n-1].Load(), "they outlive the agent")
+		}
+	}
+	_, err := Start(t.Context(), Spec{Role: "test-count", Tally: tallyLimit + 1})
+	require.EqualError(t, err, "start agent test-count: share 513 counters: 512 is the most")
 }
 
 func TestStopEndsARoleThatServes(t *testing.T) {

@@ -11,6 +11,9 @@
 //	parent → agent   config, then begin (start of the measured window), then stop
 //	agent  → parent  ready, then its result or the error that ended it
 //
+// What the parent wants to know while the role is at work, the role counts in memory that both have mapped (descriptor 5), a [Tally]:
+// to read it wakes nobody.
+//
 // # Life cycle
 //
 // [Start] returns once the role has called Control.Ready. [Process.Begin] tells it when

@@ -24,6 +24,7 @@ const name = "ruleout-agent"
 const (
 	commandFD = 3
 	reportFD  = 4
+	tallyFD   = 5 // if there are counters
 )
 
 // Main does nothing in an ordinary process. In an agent it runs the role and exits.
@@ -48,6 +49,14 @@ func play(role string) int {
 	if err != nil || first.Kind != configMessage {
 		fmt.Fprintf(os.Stderr, "%s is started by ruleout, not by hand\n", name)
 		return 2
+	}
+	if first.Tally > 0 {
+		if s.tally, err = mapTally(tallyFD, min(first.Tally, tallyLimit)); err == nil {
+			err = unix.Close(tallyFD)
+		}
+		if err != nil {
+			return s.fail(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -80,6 +89,7 @@ type session struct {
 	mu      sync.Mutex // one frame at a time
 	reports *os.File
 	ready   sync.Once
+	tally   Tally
 	begin   chan Beginning
 }
 
@@ -90,6 +100,8 @@ func (s *session) Ready() {
 		}
 	})
 }
+
+func (s *session) Tally() Tally { return s.tally }
 
 func (s *session) Begin() <-chan Beginning { return s.begin }
 

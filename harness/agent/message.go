@@ -14,7 +14,7 @@ import (
 type kind string
 
 const (
-	configMessage kind = "config" // parent → agent: Body is the role's configuration
+	configMessage kind = "config" // parent → agent: Body is the role's configuration, Tally how many counters are shared
 	beginMessage  kind = "begin"  // parent → agent: Begin
 	stopMessage   kind = "stop"   // parent → agent
 	readyMessage  kind = "ready"  // agent → parent
@@ -25,6 +25,7 @@ const (
 type message struct {
 	Kind    kind            `json:"kind"`
 	Body    json.RawMessage `json:"body,omitempty"`
+	Tally   int             `json:"tally,omitempty"`
 	Begin   Beginning       `json:"begin,omitzero"`
 	Error   string          `json:"error,omitempty"`
 	Problem problem.Kind    `json:"problem,omitempty"`

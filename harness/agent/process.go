@@ -29,6 +29,8 @@ type Spec struct {
 	Start func(*exec.Cmd) error
 	// CgroupFD is a directory of the cgroup v2 hierarchy in which the agent is born; 0 means this process's.
 	CgroupFD int
+	// Tally is how many counters the agent shares with this process; [Process.Tally] are these. 512 at most.
+	Tally int
 	// Env is added to the agent's environment, which is not this process's.
 	Env []string
 }
@@ -40,6 +42,7 @@ type Process struct {
 	commands *os.File
 	mu       sync.Mutex // one command at a time
 	stderr   *tail
+	tally    Tally
 	release  func() bool           // takes the kill off the context
 	killed   atomic.Pointer[error] // why the context was done, if it was
 
@@ -101,13 +104,25 @@ func (p *Process) start(ctx context.Context, spec Spec) error {
 	}
 	defer theirReports.Close()
 
+	files := []*os.File{theirCommands, theirReports}
+	if spec.Tally > 0 {
+		tally, file, err := shareTally(spec.Tally)
+		if err != nil {
+			commands.Close()
+			reports.Close()
+			return err
+		}
+		defer file.Close()
+		p.tally = tally
+		files = append(files, file)
+	}
 	cmd := &exec.Cmd{
 		Path:        "/proc/self/exe", // also if the file was replaced meanwhile
 		Args:        []string{name, spec.Role},
 		Env:         append(append([]string{}, environment...), spec.Env...),
 		Stdout:      p.stderr,
 		Stderr:      p.stderr,
-		ExtraFiles:  []*os.File{theirCommands, theirReports},
+		ExtraFiles:  files,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 		WaitDelay:   time.Second,
 	}
@@ -121,7 +136,7 @@ func (p *Process) start(ctx context.Context, spec Spec) error {
 	if err := start(cmd); err != nil {
 		commands.Close()
 		reports.Close()
-		return err
+		return errors.Join(err, p.tally.unshare())
 	}
 	p.cmd, p.commands = cmd, commands
 	p.release = context.AfterFunc(ctx, func() {
@@ -132,7 +147,7 @@ func (p *Process) start(ctx context.Context, spec Spec) error {
 	go p.follow(reports)
 	// The configuration may be larger than the pipe; an agent that dies meanwhile makes the
 	// write fail, and its own error is the better one.
-	_ = p.command(message{Kind: configMessage, Body: config})
+	_ = p.command(message{Kind: configMessage, Body: config, Tally: spec.Tally})
 	return nil
 }
 
@@ -200,6 +215,9 @@ func (p *Process) command(m message) error {
 	return send(p.commands, m)
 }
 
+// Tally returns the counters that the agent shares. They are there until Close.
+func (p *Process) Tally() Tally { return p.tally }
+
 // PID returns the process id; the process may have ended.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
@@ -266,10 +284,12 @@ func (p *Process) Close() error {
 	<-p.done
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.commands.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return fmt.Errorf("close pipe to agent %s: %w", p.name, err)
+	err := p.tally.unshare()
+	p.tally = nil
+	if e := p.commands.Close(); e != nil && !errors.Is(e, os.ErrClosed) {
+		err = errors.Join(err, fmt.Errorf("close pipe to agent %s: %w", p.name, e))
 	}
-	return nil
+	return err
 }
 
 // CPU returns what the agent used, once it has ended.

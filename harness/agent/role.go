@@ -18,6 +18,8 @@ type Role func(ctx context.Context, config json.RawMessage, c Control) (any, err
 type Control interface {
 	// Ready says that the role has begun to do its work; Start returns then.
 	Ready()
+	// Tally is the counters that the parent reads; none if it asked for none.
+	Tally() Tally
 	// Begin yields once, when the parent has decided it.
 	Begin() <-chan Beginning
 }

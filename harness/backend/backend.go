@@ -3,7 +3,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/ruleout/ruleout/harness/agent"
 	"github.com/ruleout/ruleout/harness/capture"
@@ -12,6 +11,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/truth"
+	"github.com/ruleout/ruleout/harness/vm"
 	"github.com/ruleout/ruleout/harness/vm/guest"
 )
 
@@ -111,17 +111,9 @@ func seal(record *result.Record, req Request, backend string, p result.Provenanc
 // Tool names this build: the version, and the hash of the program's file, which
 // is what runs in the guest.
 func Tool() (string, error) {
-	sum, err := hashFile("/proc/self/exe")
+	self, err := vm.Self()
 	if err != nil {
-		return "", fmt.Errorf("hash this program: %w", err)
+		return "", fmt.Errorf("this program: %w", err)
 	}
-	return Version + " " + sum, nil
-}
-
-func hashFile(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	return result.Sum(b), nil
+	return Version + " " + self.Hash(), nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/ruleout/ruleout/harness/result"
 	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/stamp"
 	"github.com/ruleout/ruleout/harness/truth"
 	"github.com/ruleout/ruleout/harness/vm"
 	"github.com/ruleout/ruleout/harness/vm/guest"
@@ -68,10 +69,10 @@ func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
 	if v.tool, err = Tool(); err != nil {
 		return nil, err
 	}
-	if v.software, err = softwareOf(v.qemu.Path, v.kernel.Hash); err != nil {
+	if v.software, err = softwareOf(v.qemu, v.kernel.Hash); err != nil {
 		return nil, err
 	}
-	offsets, err := offsetsOf(v.kernel)
+	offsets, err := offsetsOf(v.kernel, v.tool)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,22 @@ func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
 
 // offsetsOf works out, on the host, where the recorder finds what it reads in
 // the kernel's structures: parsing type information would cost the guest dear.
-func offsetsOf(k *kernel.Kernel) ([]byte, error) {
+//
+// It takes 0.05 s, so the result is kept by the stamp of the kernel's image and by the program that worked it out.
+func offsetsOf(k *kernel.Kernel, tool string) ([]byte, error) {
+	dir, err := kernel.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	image, err := os.Open(k.Image())
+	if err != nil {
+		return nil, fmt.Errorf("read type information of kernel %s: %w", k.Name, err)
+	}
+	defer image.Close()
+	return stamp.Open(dir).Value("offsets "+tool, image, func(*os.File) ([]byte, error) { return workOutOffsets(k) })
+}
+
+func workOutOffsets(k *kernel.Kernel) ([]byte, error) {
 	raw, err := k.BTF()
 	if err != nil {
 		return nil, err
@@ -113,9 +129,9 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	if t, ok := v.templates[m]; ok {
 		return t, nil
 	}
-	self, err := os.Executable()
+	self, err := vm.Self()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, err
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
 		QEMU: v.qemu, Kernel: v.kernel, Init: self,
@@ -166,10 +182,10 @@ func (v *VM) Prepare(ctx context.Context, s *scenario.Scenario, progress func(st
 	if err != nil {
 		return nil, err
 	}
-	return v.prepare(ctx, t, &Request{Scenario: s})
+	return v.prepare(ctx, t, &Request{Scenario: s}, progress)
 }
 
-func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request) (*vm.Template, error) {
+func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, progress func(string)) (*vm.Template, error) {
 	order, err := req.order()
 	if err != nil {
 		return nil, err
@@ -179,7 +195,7 @@ func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request) (*vm.Tem
 		return nil, err
 	}
 	virtual, wall := limits(req.Scenario)
-	prepared, err := t.Prepare(ctx, vm.Preparation{Payload: payload, VirtualLimit: virtual, WallLimit: wall})
+	prepared, err := t.Prepare(ctx, vm.Preparation{Payload: payload, VirtualLimit: virtual, WallLimit: wall, Progress: progress})
 	if ended := (*vm.EndedError)(nil); errors.As(err, &ended) {
 		// The guest's own words say more, and whose fault it is.
 		if _, _, told := run.Receive(bytes.NewReader(ended.Output), nil); !errors.Is(told, run.ErrNoRecord) {
@@ -207,7 +223,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	began := time.Now()
-	prepared, err := v.prepare(ctx, t, &req)
+	prepared, err := v.prepare(ctx, t, &req, func(text string) { events(run.Event{Kind: run.Build, Text: text}) })
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func (t *trial) pairs(s *Source, i int) {
 			row.Margins, far = "–", math.NaN()
 		} else if c.Kind != verdict.Mechanism {
 			row.Margins = fmt.Sprintf("%+.2f", far)
-			row.Beyond = t.Word != string(verdict.Confirmed) && math.Abs(far) > (verdict.Rule{}).Defaults().Beyond
+			row.Beyond = t.Word != string(verdict.Confirmed) && math.Abs(far) > s.Findings.Verdicts[i].Rule.Beyond
 		}
 		points = append(points, far)
 		t.Pairs = append(t.Pairs, row)
@@ -179,14 +179,14 @@ func (s *Source) sightings() []sighting {
 	for _, c := range s.Bench.Sightings(s.Final) {
 		one := sighting{
 			Name: c.Name, Context: c.Case.Context.String(), Metric: c.Case.Metric, Margin: c.Case.MarginText(), Effect: c.Estimate.String(),
-			How: fmt.Sprintf("%s in %s, e = %s", c.Sighting, quantity.Plural(int64(c.Seeds), "pair"), verdict.EValue(c.E)), Class: "open",
+			How: fmt.Sprintf("%s%s in %s, e = %s", c.Sighting, sized(c.Control), quantity.Plural(int64(c.Seeds), "pair"), verdict.EValue(c.E)), Class: "open",
 		}
 		switch {
 		case c.Seeds == 0 && !c.Asked:
 			one.How, one.Effect = "not needed", ""
 		case c.Seeds == 0:
 			one.How, one.Effect = "not run yet", ""
-		case c.Sighting == verdict.Seen:
+		case c.Sighting == verdict.Seen && c.Size <= verdict.LargestControl:
 			one.Class = "seen"
 		case c.Sighting == verdict.Missed:
 			one.Class = "void"
@@ -194,6 +194,19 @@ func (s *Source) sightings() []sighting {
 		list = append(list, one)
 	}
 	return list
+}
+
+// sized says how large a control is, and whether that is too large.
+func sized(c verdict.Control) string {
+	switch {
+	case c.Sighting != verdict.Seen || c.Size == 0:
+		return ""
+	case c.Size > verdict.LargestControl:
+		return fmt.Sprintf(", but %.1f margins large, which proves nothing,", c.Size)
+	case c.Size > verdict.LargeControl:
+		return fmt.Sprintf(", but large: %.1f margins,", c.Size)
+	}
+	return fmt.Sprintf(", %.1f margins,", c.Size)
 }
 
 // reasonsOf counts why cases are not decided, most frequent first, without the figures in which they differ.

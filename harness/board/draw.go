@@ -57,7 +57,7 @@ func draw(v *verdict.Verdict) drawing {
 	at := func(x float64) int { return margins(h.Margins(x)) }
 	if d.Share = h.Kind == verdict.Mechanism; d.Share {
 		at = share
-		rare := 100 * (verdict.Rule{}).Defaults().Rare
+		rare := 100 * v.Rule.Rare
 		if d.Zones = []zone{{share(0), share(rare) - share(0)}}; h.Extent == verdict.Every {
 			d.Zones[0].X = share(100 - rare)
 		}

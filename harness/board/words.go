@@ -109,8 +109,8 @@ func placeboNote(f *findings.Findings) string {
 	if f.Placebos == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %s confirmed. Of hypotheses without a cause none should be, but for bad luck; what is promised is that %.3g %% of what is confirmed at most is false.",
-		f.PlacebosConfirmed, quantity.Plural(int64(f.Placebos), "placebo")+was(f.Placebos), 100*f.FalseDiscovery)
+	return fmt.Sprintf("%d of %s confirmed. Of hypotheses without a cause none should be: one that is shows that something is wrong. How often other verdicts are false "+
+		"they do not show, since they are few and nothing in them is near its margin.", f.PlacebosConfirmed, quantity.Plural(int64(f.Placebos), "placebo")+was(f.Placebos))
 }
 
 // uncovered says what this campaign cannot tell.

@@ -22,13 +22,23 @@ type Campaign struct {
 	Kernel string `yaml:"kernel,omitempty"`
 	// Seeds of each arm.
 	Seeds Seeds `yaml:"seeds,omitempty"`
-	// Budget is the wall time after which no further run begins. Without it, a sweep ends when all is decided or seeds run out.
+	// Budget is the wall time after which no further run begins. Without it, a sweep ends when all is decided or
+	// seeds run out.
 	Budget unit.Duration `yaml:"budget,omitempty" min:"1s"`
 	// FalseDiscovery is the share of false verdicts among the confirmed, and among the ruled out, that is tolerated.
 	FalseDiscovery *unit.Share `yaml:"false-discovery,omitempty" default:"5%" min:"0.1%" max:"20%"`
-	// Innocent is the share of hypotheses that will be ruled out, by your guess. It decides how many seeds they get: 80 at 50%,
-	// 99 for one in five of a campaign of five. Too high a guess leaves some inconclusive; too low a guess costs runs.
+	// Innocent is the share of hypotheses that will be ruled out, by your guess. It decides how many seeds they
+	// get: 80 at 50%, 99 for one in five of a campaign of five. Too high a guess leaves some inconclusive; too low
+	// a guess costs runs.
 	Innocent *unit.Share `yaml:"innocent,omitempty" default:"50%" above:"0%" max:"100%"`
+	// Rare is the share of seeds that may go beyond twice the margin unnoticed in what is ruled out, and that may
+	// be exceptions to every and none. To rule out takes 80 seeds at 5%, 39 at 10% and 203 at 2%, at the bar of
+	// innocent: 50%, even where all pairs are equal to the bit.
+	Rare *unit.Share `yaml:"rare,omitempty" default:"5%" min:"0.1%" max:"50%"`
+	// Against is the share of seeds that may go the other way in what is confirmed. 0% asks for no proof of it:
+	// few seeds that fall far may then hide behind many that rise a little. 5% takes 65 seeds at the least, at the
+	// lowest bar.
+	Against *unit.Share `yaml:"against,omitempty" default:"0%" min:"0%" max:"50%"`
 	// Factors make the contexts in which each hypothesis is tested. Without any there is one context.
 	Factors []Factor `yaml:"factors,omitempty" most:"100"`
 	// Cover says which contexts there are: all combinations, or as few as have all pairs or triples of values.
@@ -37,9 +47,12 @@ type Campaign struct {
 	Except []map[string]string `yaml:"except,omitempty" most:"1000"`
 	// Controls are known effects that each context must be able to see.
 	Controls map[string]*Control `yaml:"controls,omitempty" most:"100"`
-	// Measures are metrics with their margins, by name. A hypothesis without a metric of its own is tested by each of them.
+	// Measures are metrics with their margins, by name. A hypothesis without a metric of its own is tested by each
+	// of them.
 	Measures map[string]*Measure `yaml:"measures,omitempty" most:"100"`
-	// Placebos is how many hypotheses without a cause are planted in each hundred: their verdicts show the true rate of false ones.
+	// Placebos is how many hypotheses without a cause are planted in each hundred: two halves of the seeds of one
+	// arm. None should be confirmed; one that is shows that something is wrong. How often other verdicts are false
+	// they do not show: they are few, nothing in them is near its margin, and none can be ruled out.
 	Placebos int `yaml:"placebos,omitempty" default:"5" min:"0" max:"100"`
 	// Hypotheses to be tested.
 	Hypotheses []Hypothesis `yaml:"hypotheses" most:"10000"`
@@ -51,7 +64,8 @@ type Seeds struct {
 	First int `yaml:"first,omitempty" default:"1" min:"1" max:"1000000000"`
 	// Least that each case gets before it may stop.
 	Least int `yaml:"least,omitempty" default:"8" min:"2" max:"100000"`
-	// Most that a case may get. To rule something out takes 68 at the least.
+	// Most that a case may get. To rule something out takes 65 at the least, and 80 as a rule, even where all
+	// pairs are equal to the bit; the key rare changes that, and ruleout plan says how many it is.
 	Most int `yaml:"most,omitempty" default:"100" min:"2" max:"100000"`
 }
 
@@ -69,8 +83,8 @@ const (
 type Factor struct {
 	// Name of the factor.
 	Name string `yaml:"name"`
-	// Set is the path of the scenario that the values are for, such as links.client-edge.delay. Without it, values are labels
-	// of settings.
+	// Set is the path of the scenario that the values are for, such as links.client-edge.delay. Without it, values
+	// are labels of settings.
 	Set string `yaml:"set,omitempty"`
 	// Values of the path.
 	Values []string `yaml:"values,omitempty" most:"100"`
@@ -94,7 +108,8 @@ type Range struct {
 	Scale string `yaml:"scale,omitempty" default:"linear" enum:"linear,log"`
 }
 
-// Control is a known effect that a context must be able to see, of twice the margin of the hypotheses that rely on it.
+// Control is a known effect that a context must be able to see, of about twice the margin of the hypotheses that
+// rely on it. One of more than 4 margins is warned of, and nothing is ruled out by one of more than 10.
 type Control struct {
 	// Cause has the settings that make the effect, PATH: VALUE.
 	Cause map[string]string `yaml:"cause" most:"100"`
@@ -102,7 +117,8 @@ type Control struct {
 	Base map[string]string `yaml:"base,omitempty" most:"100"`
 }
 
-// Measure is a metric by which many hypotheses are tested, with what belongs to it. It means what the same keys of a hypothesis do.
+// Measure is a metric by which many hypotheses are tested, with what belongs to it. It means what the same keys of
+// a hypothesis do.
 type Measure struct {
 	// Metric that is compared.
 	Metric string `yaml:"metric"`
@@ -137,19 +153,21 @@ type Hypothesis struct {
 	Relieved map[string]string `yaml:"relieved,omitempty" most:"100"`
 	// Metric that is compared, such as http.latency.p99; for mechanism a counter, such as web.TcpExt.TCPRenoRecovery.
 	Metric string `yaml:"metric,omitempty"`
-	// Measures are names of the campaign's, each of which makes one hypothesis of this one. Without metric and measures, all of
-	// them do.
+	// Measures are names of the campaign's, each of which makes one hypothesis of this one. Without metric and
+	// measures, all of them do.
 	Measures []string `yaml:"measures,omitempty" most:"100"`
 	// Direction in which the metric is suspected to go.
 	Direction verdict.Direction `yaml:"direction,omitempty" default:"up" enum:"up,down,either"`
-	// Margin is the smallest change that matters: a share of the base, such as 5%, or an amount with the metric's unit,
-	// such as 20ms. For shares of CPU and the like, 2% means two points. Required but for mechanism.
+	// Margin is the smallest change that matters: a share of the base, such as 5%, or an amount with the metric's
+	// unit, such as 20ms. For shares of CPU and the like, 2% means two points. Required but for mechanism.
 	Margin string `yaml:"margin,omitempty"`
 	// Absolute takes a margin in per cent for points of a share, not for a share of the base.
 	Absolute bool `yaml:"absolute,omitempty"`
 	// In says for mechanism whether the counter is suspected to move in every seed, or in none.
 	In verdict.Extent `yaml:"in,omitempty" enum:"every,none"`
-	// Dose is a counter or metric that proves that the cause acted: it moves in the treated arm.
+	// Dose is a counter or metric that proves that the cause acted: it moves in the treated arm. Of a fault that
+	// drops it is fault.NAME.chosen. A fault that only watches in one arm has a dose of 0 there, whatever it
+	// counts.
 	Dose string `yaml:"dose,omitempty"`
 	// Control is the name of the control that must be seen before anything is ruled out.
 	Control string `yaml:"control,omitempty"`

@@ -45,6 +45,7 @@ const (
 	recordHead  = 8
 	recordBusy  = 1 << 31
 	recordTrash = 1 << 30
+	longest     = HeaderLen + Whole // bytes of an event; a room that was given back is not longer
 )
 
 // Reader reads the events of a ring that was not read before, in the order in which they happened.
@@ -71,10 +72,10 @@ func (r *Reader) Next() (e Event, err error) {
 			return e, errors.New("read an event: it was never finished")
 		}
 		size := int(word &^ recordTrash)
+		if size > longest {
+			return e, fmt.Errorf("read an event: it claims %d bytes", size)
+		}
 		if padded := (size + 7) &^ 7; cap(r.record) < padded {
-			if size > HeaderLen+Whole {
-				return e, fmt.Errorf("read an event: it claims %d bytes", size)
-			}
 			r.record = make([]byte, padded)
 		}
 		r.record = r.record[:(size+7)&^7]

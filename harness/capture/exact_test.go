@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +31,7 @@ var template = sync.OnceValues(func() (*vm.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
+	self, err := vm.Self()
 	if err != nil {
 		return nil, err
 	}

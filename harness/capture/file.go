@@ -89,6 +89,23 @@ func (f *wireFile) touches(ctx context.Context) (list []touch, kept []int64, err
 	return list, kept, nil
 }
 
+// sane makes sure that what the machine says of its ring can be true: there it is only said.
+func (f *wireFile) sane() error {
+	w := &f.wire
+	if len(w.Seen) != len(f.points) || len(w.Lost) != len(f.points) {
+		return fmt.Errorf("it has counts of %d and %d points, and the link has %d", len(w.Seen), len(w.Lost), len(f.points))
+	}
+	if w.Size < 0 || w.Room < 0 {
+		return fmt.Errorf("it claims %d bytes in a room of %d", w.Size, w.Room)
+	}
+	for i := range f.points {
+		if w.Lost[i] < 0 || w.Seen[i] < w.Lost[i] {
+			return fmt.Errorf("%s: it claims %d packets, %d of them lost", f.points[i].Name(), w.Seen[i], w.Lost[i])
+		}
+	}
+	return nil
+}
+
 // whole makes sure that no packet is missing that the ring had room for.
 func (f *wireFile) whole(kept []int64) error {
 	for i := range f.points {
@@ -101,6 +118,9 @@ func (f *wireFile) whole(kept []int64) error {
 
 // write writes the file and returns how many packets are in it.
 func (f *wireFile) write(ctx context.Context, to io.Writer) (int64, error) {
+	if err := f.sane(); err != nil {
+		return 0, err
+	}
 	touched, kept, err := f.touches(ctx)
 	if err != nil {
 		return 0, err
@@ -149,7 +169,9 @@ func (f *wireFile) write(ctx context.Context, to io.Writer) (int64, error) {
 			id := uint64(p.Side)<<32 | uint64(e.ID)
 			o.PacketID = &id
 		}
-		last = f.time(e.Time)
+		if last, err = f.time(e.Time); err != nil {
+			return 0, err
+		}
 		ci := gopacket.CaptureInfo{Timestamp: last, CaptureLength: len(e.Data), Length: e.Length, InterfaceIndex: e.Point}
 		if err := w.WritePacketWithOptions(ci, e.Data, o); err != nil {
 			return 0, err
@@ -166,8 +188,14 @@ func (f *wireFile) write(ctx context.Context, to io.Writer) (int64, error) {
 	return n, w.Flush()
 }
 
-func (f *wireFile) time(monotonic uint64) time.Time {
-	return Epoch.Add(time.Duration(int64(monotonic) - f.begin))
+// time is that of an event in the file. No run is longer than some days, and a file has no time before 1970.
+func (f *wireFile) time(monotonic uint64) (time.Time, error) {
+	const most = 1000 * 24 * time.Hour
+	since := time.Duration(int64(monotonic) - f.begin)
+	if int64(monotonic) < 0 || f.begin < 0 || since > most || since < -most {
+		return Epoch, fmt.Errorf("an event at %d ns, with the start of the window at %d ns", monotonic, f.begin)
+	}
+	return Epoch.Add(since), nil
 }
 
 // begins writes the section header, the names of nodes and the interfaces.

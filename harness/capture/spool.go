@@ -81,10 +81,16 @@ func (r *rawFile) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// mostLinks is how many rings a spool takes at most, each a file that is kept open.
+const mostLinks = 4096
+
 // Ring returns what takes the content of a link's ring.
 func (s *Spool) Ring(link int) (io.Writer, error) {
 	if s.dir == "" {
 		return io.Discard, nil
+	}
+	if _, ok := s.raw[link]; ok || link < 0 || link >= mostLinks {
+		return nil, fmt.Errorf("take a capture: there is no link %d, or it was handed over already", link)
 	}
 	r := new(rawFile)
 	r.file, r.err = s.unnamed()

@@ -2,31 +2,14 @@ package compare
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 
-	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
-
-// Run is what of a run is compared.
-type Run struct {
-	// Scenario names what is paired: runs of both sides with the same name and seed are a pair.
-	Scenario string
-	Seed     uint64
-	Digest   string
-	Key      string // of the provenance
-	Valid    bool
-	Because  string
-	Values   []archive.Value
-}
-
-// Side is one of the two sets of runs.
-type Side struct {
-	Name string
-	Runs []Run
-}
 
 // Options of a comparison.
 type Options struct {
@@ -41,6 +24,8 @@ type Options struct {
 type Comparison struct {
 	A string `json:"a"`
 	B string `json:"b"`
+	// Kernels are those whose runs were paired.
+	Kernels []KernelPair `json:"kernels"`
 	// Settings are what is known to differ between the sides.
 	Settings []Setting `json:"settings"`
 	Pairs    int       `json:"pairs"`
@@ -48,13 +33,28 @@ type Comparison struct {
 	Identical int `json:"identical"`
 	// Alarms are pairs of equal provenance with unequal digests.
 	Alarms []string `json:"alarms,omitempty"`
-	// Unpaired runs have no partner; Invalid pairs had an invalid run, with the first reason.
-	Unpaired int    `json:"unpaired"`
-	Invalid  int    `json:"invalid"`
-	Because  string `json:"because,omitempty"`
-	// Compared is how many metrics and counters moved in any pair, over all scenarios.
-	Compared int   `json:"compared"`
-	Rows     []Row `json:"rows"`
+	// Unpaired runs have no partner, because the other side has fewer seeds, or neither the scenario nor the kernel.
+	Unpaired int `json:"unpaired"`
+	// Lost are the scenarios of which pairs were lost, because a run of them is invalid, broke or is missing.
+	Lost []Lost `json:"lost,omitempty"`
+	// Compared is how many numbers the runs can have, over all scenarios: false discovery is controlled over so many. It follows from what
+	// there is to measure, not from what was measured. Moved is how many were not the same in all pairs.
+	Compared int `json:"compared"`
+	Moved    int `json:"moved"`
+	// Alone is how many pairs it takes before a number that is the only one to change can be told from chance, as far as it is more than there are.
+	Alone int   `json:"alone,omitempty"`
+	Rows  []Row `json:"rows"`
+}
+
+// Lost says how many pairs of a scenario gave nothing to compare.
+type Lost struct {
+	Scenario string `json:"scenario"`
+	Pairs    int    `json:"pairs"`
+	Lost     int    `json:"lost"`
+	// Because is the first reason.
+	Because string `json:"because"`
+	// TooMany says that nothing can be said of the scenario's numbers.
+	TooMany bool `json:"too_many"`
 }
 
 // Setting differs between the sides.
@@ -70,23 +70,50 @@ type Row struct {
 	Metric   string        `json:"metric"`
 	Unit     string        `json:"unit"`
 	Better   metric.Better `json:"better"`
-	// A and B are the means.
-	A float64 `json:"a"`
-	B float64 `json:"b"`
+	// A and B are the means over the seeds that have it; SeedsA and SeedsB are how many have. A metric that one side has not has 0 there.
+	A      float64 `json:"a"`
+	B      float64 `json:"b"`
+	SeedsA int     `json:"seeds_a"`
+	SeedsB int     `json:"seeds_b"`
 	verdict.Verdict
+
+	spoilt int // pairs that were lost for all numbers of the scenario
 }
 
 // Worse reports whether the change is in the bad direction, as far as the metric has one.
 func (r *Row) Worse() bool {
+	if r.Outcome == verdict.Invalid {
+		return false
+	}
 	return r.Better == metric.Lower && r.B > r.A || r.Better == metric.Higher && r.B < r.A
 }
 
-type pairKey struct {
-	scenario string
-	seed     uint64
+// pair is the two runs of a seed. One of them is nil where it is missing, though its side has later seeds.
+type pair [2]*Run
+
+// lost says why a pair gives nothing to compare, or is empty.
+func (p pair) lost() string {
+	for side, r := range p {
+		switch {
+		case r == nil:
+			return fmt.Sprintf("seed %d has no run in one of the two", p[1-side].Seed)
+		case !r.Valid:
+			return cmp.Or(r.Because, "a run is invalid")
+		}
+	}
+	return ""
 }
 
-// Compare compares two sides.
+// group is the pairs of one scenario on one pair of kernels.
+type group struct {
+	name  string
+	pairs []pair
+	lost  int
+	named names
+}
+
+// Compare compares two sides. Runs are paired by scenario, kernel and seed; which kernels belong together, see [KernelPair]. Errors are of
+// kind [problem.Usage].
 func Compare(a, b Side, o Options) (*Comparison, error) {
 	if o.Margin == 0 {
 		o.Margin = 0.05
@@ -95,67 +122,139 @@ func Compare(a, b Side, o Options) (*Comparison, error) {
 		o.Alpha = 0.05
 	}
 	c := &Comparison{A: a.Name, B: b.Name}
-	others := map[pairKey]*Run{}
-	for i := range b.Runs {
-		others[pairKey{b.Runs[i].Scenario, b.Runs[i].Seed}] = &b.Runs[i]
+	left, err := a.places()
+	if err != nil {
+		return nil, err
 	}
-	pairs := map[string][][2]*Run{}
-	var scenarios []string
-	for i := range a.Runs {
-		x := &a.Runs[i]
-		key := pairKey{x.Scenario, x.Seed}
-		y := others[key]
-		if y == nil {
-			c.Unpaired++
-			continue
-		}
-		delete(others, key)
-		c.Pairs++
-		switch {
-		case x.Digest == y.Digest:
-			c.Identical++
-		case x.Key == y.Key && x.Key != "":
-			c.Alarms = append(c.Alarms, key.scenario)
-		}
-		if !x.Valid || !y.Valid {
-			c.Invalid++
-			c.Because = cmp.Or(c.Because, x.Because, y.Because)
-			continue
-		}
-		if pairs[x.Scenario] == nil {
-			scenarios = append(scenarios, x.Scenario)
-		}
-		pairs[x.Scenario] = append(pairs[x.Scenario], [2]*Run{x, y})
+	right, err := b.places()
+	if err != nil {
+		return nil, err
 	}
-	c.Unpaired += len(others)
+	if c.Kernels, err = pairKernels(&a, &b); err != nil {
+		return nil, err
+	}
+	groups, paired := c.groups(left, right)
+	c.Unpaired = len(a.Runs) + len(b.Runs) - paired
 	if c.Identical == c.Pairs {
 		return c, nil
 	}
 	var cases []verdict.Case
-	for _, s := range scenarios {
-		rows, states, err := compareScenario(s, pairs[s], o)
+	most := 0
+	for i := range groups {
+		g := &groups[i]
+		rows, states, err := g.compare(o)
 		if err != nil {
 			return nil, err
 		}
 		c.Rows = append(c.Rows, rows...)
 		cases = append(cases, states...)
+		c.Compared += g.named.hypotheses()
+		most = max(most, len(g.pairs)-g.lost)
 	}
-	c.Compared = len(cases)
-	for i, v := range verdict.Campaign(o.Alpha, cases) {
+	c.Moved = len(cases)
+	if cases, err = upTo(c.Compared, cases, o); err != nil {
+		return nil, err
+	}
+	for i, v := range verdict.Campaign(o.Alpha, cases)[:c.Moved] {
 		c.Rows[i].Verdict = v
 	}
-	c.Rows = slices.DeleteFunc(c.Rows, func(r Row) bool { return r.Outcome != verdict.Confirmed && !r.Real })
+	c.Rows = slices.DeleteFunc(c.Rows, func(r Row) bool { return !r.tells() })
 	slices.SortStableFunc(c.Rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(b.size(), a.size()))
 	})
+	if n, err := alone(float64(c.Compared)/o.Alpha, o); err != nil {
+		return nil, err
+	} else if n > most {
+		c.Alone = n
+	}
 	return c, nil
 }
 
-// rank puts what changed before what is only real, and metrics before counters.
+// groups pairs the runs, and returns how many runs are in pairs.
+func (c *Comparison) groups(left, right map[place]map[uint64]*Run) (groups []group, paired int) {
+	scenarios := map[string]bool{}
+	for at := range left {
+		scenarios[at.scenario] = true
+	}
+	for _, s := range slices.Sorted(maps.Keys(scenarios)) {
+		for _, k := range c.Kernels {
+			x, y := left[place{s, k.A}], right[place{s, k.B}]
+			if len(x) == 0 || len(y) == 0 {
+				continue
+			}
+			g := group{name: s, named: names{}}
+			if len(c.Kernels) > 1 {
+				g.name += " on " + k.String()
+			}
+			because := ""
+			for _, p := range pairsOf(x, y) {
+				n, why := c.count(&g, p)
+				paired += n
+				because = cmp.Or(because, why)
+			}
+			if g.lost > 0 {
+				many := float64(g.lost) > verdict.Rule{}.Defaults().Lost*float64(len(g.pairs))
+				c.Lost = append(c.Lost, Lost{g.name, len(g.pairs), g.lost, because, many})
+			}
+			groups = append(groups, g)
+		}
+	}
+	return groups, paired
+}
+
+// pairsOf lists the pairs of a group by their seeds, up to the last seed that both sides have.
+func pairsOf(x, y map[uint64]*Run) (list []pair) {
+	seeds := maps.Clone(x)
+	maps.Copy(seeds, y)
+	for _, seed := range slices.Sorted(maps.Keys(seeds)) {
+		list = append(list, pair{x[seed], y[seed]})
+	}
+	whole := len(list)
+	for whole > 0 && (list[whole-1][0] == nil || list[whole-1][1] == nil) {
+		whole--
+	}
+	return list[:whole]
+}
+
+// count adds a pair to its group, and returns the number of its runs, and why it is lost.
+func (c *Comparison) count(g *group, p pair) (runs int, lost string) {
+	g.pairs = append(g.pairs, p)
+	c.Pairs++
+	for _, r := range p {
+		if r != nil {
+			runs++
+			g.named.add(r.Values)
+		}
+	}
+	if lost = p.lost(); lost != "" {
+		g.lost++
+	}
+	if runs < 2 || p[0].ID == "" || p[1].ID == "" {
+		return runs, lost
+	}
+	switch x, y := p[0], p[1]; {
+	case x.Digest == y.Digest:
+		c.Identical++
+	case x.Key == y.Key && x.Key != "" && x.Hash == y.Hash && x.Kernel == y.Kernel:
+		c.Alarms = append(c.Alarms, fmt.Sprintf("%s, seed %d", g.name, x.Seed))
+	}
+	return runs, lost
+}
+
+// tells says whether a row is one for the table: what changed, what is real, and what could not be compared for a reason of its own.
+func (r *Row) tells() bool {
+	return r.Outcome == verdict.Confirmed || r.Outcome == verdict.Invalid && r.Lost > r.spoilt || r.Outcome != verdict.Invalid && r.Real
+}
+
+// rank puts what changed before what could not be compared, then what is only real; and metrics before counters.
 func rank(r *Row) int {
 	n := 0
-	if r.Outcome != verdict.Confirmed {
+	switch r.Outcome {
+	case verdict.Confirmed:
+	case verdict.Invalid:
 		n += 2
+	default:
+		n += 4
 	}
 	if metric.IsCounter(r.Metric) {
 		n++
@@ -172,18 +271,24 @@ func (r *Row) size() float64 {
 	return math.Abs(r.Estimate.Value) / margin
 }
 
-// compareScenario makes a row and a case of each metric and counter that is not the same in all pairs.
-func compareScenario(name string, pairs [][2]*Run, o Options) (rows []Row, cases []verdict.Case, err error) {
+// compare makes a row and a case of each metric and counter that is not the same in all pairs.
+func (g *group) compare(o Options) (rows []Row, cases []verdict.Case, err error) {
 	values := map[string][][2]float64{}
-	for i, p := range pairs {
+	n := len(g.pairs) - g.lost
+	i := 0
+	for _, p := range g.pairs {
+		if p.lost() != "" {
+			continue
+		}
 		for side, r := range p {
 			for _, v := range r.Values {
 				if values[v.Name] == nil {
-					values[v.Name] = blank(len(pairs), metric.IsCounter(v.Name))
+					values[v.Name] = blank(n, metric.IsCounter(v.Name))
 				}
 				values[v.Name][i][side] = v.Value
 			}
 		}
+		i++
 	}
 	names := make([]string, 0, len(values))
 	for n, list := range values {
@@ -193,14 +298,15 @@ func compareScenario(name string, pairs [][2]*Run, o Options) (rows []Row, cases
 	}
 	slices.Sort(names)
 	for _, n := range names {
-		row := Row{Scenario: name, Metric: n, Unit: metric.One, Better: metric.Neither}
+		row := Row{Scenario: g.name, Metric: n, Unit: metric.One, Better: metric.Neither, spoilt: g.lost}
 		m, known := metric.Lookup(n)
 		if known {
 			row.Unit, row.Better = m.Unit, m.Better
 		}
-		row.A, row.B = means(values[n])
-		h := verdict.Hypothesis{Name: n, Kind: verdict.Effect, Metric: n, Direction: verdict.Either, Scale: verdict.Ratio, Margin: o.Margin}
-		if slices.ContainsFunc(values[n], func(p [2]float64) bool { return !(p[0] > 0 && p[1] > 0) }) {
+		row.A, row.SeedsA = mean(values[n], 0)
+		row.B, row.SeedsB = mean(values[n], 1)
+		h := either(n, o.Margin)
+		if slices.ContainsFunc(values[n], func(p [2]float64) bool { return p[0] <= 0 || p[1] <= 0 }) {
 			h.Scale, h.Unit = verdict.Difference, row.Unit
 			if h.Unit == metric.One {
 				h.Unit = ""
@@ -212,7 +318,13 @@ func compareScenario(name string, pairs [][2]*Run, o Options) (rows []Row, cases
 			return nil, nil, err
 		}
 		for _, p := range values[n] {
+			if math.IsNaN(p[0]) && math.IsNaN(p[1]) {
+				p = [2]float64{} // neither has it, and so there is no difference
+			}
 			s.Add(verdict.Pair{Base: p[0], Treated: p[1]})
+		}
+		for range g.lost {
+			s.Lose(verdict.Broken)
 		}
 		rows, cases = append(rows, row), append(cases, verdict.Case{State: s})
 	}
@@ -230,14 +342,14 @@ func blank(n int, zero bool) [][2]float64 {
 	return list
 }
 
-func means(list [][2]float64) (a, b float64) {
-	n := 0.
+// mean of a side over the seeds that have a number, and how many have.
+func mean(list [][2]float64, side int) (m float64, n int) {
 	for _, p := range list {
-		if !math.IsNaN(p[0] + p[1]) {
-			a, b, n = a+p[0], b+p[1], n+1
+		if !math.IsNaN(p[side]) {
+			m, n = m+p[side], n+1
 		}
 	}
-	return a / max(n, 1), b / max(n, 1)
+	return m / float64(max(n, 1)), n
 }
 
 // Least is the smallest absolute change of a metric that could matter to anybody: a point of a share, 1 ms, or one of what is counted.

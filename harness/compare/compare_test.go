@@ -10,17 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
 // side makes runs of a fake world in which the latency is multiplied, and segments are added.
 func side(name, key string, times float64, more float64) Side {
-	s := Side{Name: name}
+	s := Side{Name: name, Kernels: map[string]string{"6.1": "6.1.0"}}
 	for seed := range uint64(30) {
 		common := rand.New(rand.NewPCG(seed, 1)).NormFloat64() * 0.3
 		own := rand.New(rand.NewPCG(seed, uint64(times*1000))).NormFloat64() * 0.01
 		latency := 0.1 * times * math.Exp(common+own)
-		s.Runs = append(s.Runs, Run{Scenario: "small", Seed: seed, Key: key, Digest: fmt.Sprint(latency, more), Valid: true, Values: []archive.Value{
+		s.Runs = append(s.Runs, Run{Scenario: "small", Kernel: "6.1.0", ID: fmt.Sprint(name, seed), Seed: seed, Key: key, Digest: fmt.Sprint(latency, more), Valid: true, Values: []archive.Value{
 			{Name: "http.latency.p99", Value: latency}, {Name: "http.throughput", Value: 20}, {Name: "web.Tcp.InSegs", Value: 100 + more},
 		}})
 		if more > 0 {
@@ -37,7 +38,8 @@ func TestCompare(t *testing.T) {
 	require.Equal(t, 30, c.Pairs)
 	require.Zero(t, c.Identical)
 	require.Empty(t, c.Alarms)
-	require.Equal(t, 3, c.Compared, "what is the same in all pairs is not a question")
+	require.Equal(t, 3, c.Moved)
+	require.Equal(t, len(metric.Names([]string{"web"}, nil, nil))+unlisted, c.Compared, "what might have moved, not what did")
 	got := map[string]string{}
 	for _, r := range c.Rows {
 		got[r.Metric] = fmt.Sprintf("%s, worse: %v", r.Outcome, r.Worse())
@@ -72,18 +74,19 @@ func TestAlarm(t *testing.T) {
 	b.Runs[3].Digest = "another"
 	c, err := Compare(a, b, Options{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"small"}, c.Alarms)
-}
+	require.Equal(t, []string{"small, seed 3"}, c.Alarms)
 
-func TestUnpairedAndInvalid(t *testing.T) {
-	a, b := side("A", "k1", 1, 0), side("B", "k2", 1.3, 0)
-	a.Runs = a.Runs[:20]
-	b.Runs[0].Valid, b.Runs[0].Because = false, "the fault never acted"
-	c, err := Compare(a, b, Options{})
-	require.NoError(t, err)
-	require.Equal(t, 10, c.Unpaired)
-	require.Equal(t, 1, c.Invalid)
-	require.Contains(t, c.Heading(), "1 pair invalid (the fault never acted); 10 runs without a partner")
+	// Under another profile, or on another kernel, a run has every right to differ.
+	for _, other := range []func(*Run){func(r *Run) { r.Hash = "sha256:other" }, func(r *Run) { r.Kernel = "6.1.9" }} {
+		b = side("B", "k1", 1, 7)
+		for i := range b.Runs {
+			other(&b.Runs[i])
+		}
+		c, err = Compare(a, b, Options{})
+		require.NoError(t, err)
+		require.Zero(t, c.Identical)
+		require.Empty(t, c.Alarms)
+	}
 }
 
 func TestText(t *testing.T) {
@@ -92,7 +95,7 @@ func TestText(t *testing.T) {
 	c.Settings = Settings(map[string]string{"CONFIG_HZ": "250", "same": "1"}, map[string]string{"CONFIG_HZ": "1000", "same": "1", "new": "y"})
 	var text, markdown bytes.Buffer
 	require.NoError(t, c.Text(&text, false, false))
-	require.Equal(t, `6.1 against 6.12: 30 pairs, 0 identical; 3 of 3 numbers changed by the margin or more
+	require.Equal(t, `6.1 against 6.12: 30 pairs, 0 identical; 3 of `+fmt.Sprint(c.Compared)+` numbers changed by the margin or more, 3 moved at all
 
 What differs in the settings
   setting    6.1  6.12

@@ -4,94 +4,64 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/archive"
+	"github.com/ruleout/ruleout/harness/batch"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
-// runner makes records without running anything. made counts them, from 1; hook may refuse.
+// runner makes records without running anything; it breaks at some.
 type runner struct {
-	made atomic.Int64
-	hook func(n int64) error
+	breaks map[string]bool // HASH SEED
 }
 
-func (r *runner) Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
-	n := r.made.Add(1)
-	if r.hook != nil {
-		if err := r.hook(n); err != nil {
-			return nil, err
-		}
-	}
-	if ctx.Err() != nil {
-		return nil, errors.New("given up")
+func (r runner) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
+	if r.breaks[fmt.Sprint(arm.Hash, " ", seed)] {
+		return nil, errors.New("the guest fell over")
 	}
 	return &result.Record{
-		Schema: 1, Run: fmt.Sprintf("%s %d", arm.Hash, seed), Seed: seed, Valid: true,
+		Schema: 1, Run: fmt.Sprintf("%s %d", arm.Hash, seed), Digest: fmt.Sprint(seed), Seed: seed, Valid: true,
 		Scenario: result.Scenario{Hash: arm.Hash, Canonical: []byte("{}")}, Provenance: result.Provenance{Kernel: "6.1.0"},
 	}, nil
 }
 
 func TestMake(t *testing.T) {
-	jobs := []Job{
-		{Side: 0, Scenario: "one", Arm: campaign.Arm{Hash: "a"}, Release: "6.1.0"}, {Side: 1, Scenario: "one", Arm: campaign.Arm{Hash: "b"}, Release: "6.1.0"},
-		{Side: 0, Scenario: "two", Arm: campaign.Arm{Hash: "c"}, Release: "6.1.0"}, {Side: 1, Scenario: "two", Arm: campaign.Arm{Hash: "d"}, Release: "6.1.0"},
+	seeds := []uint64{1, 2, 3, 4, 5}
+	job := func(side int, scenario, hash string) Job {
+		return Job{side, batch.Job{Scenario: scenario, Arm: campaign.Arm{Hash: hash, Kernel: "6.1"}, Release: "6.1.0", Seeds: seeds}}
 	}
-	const seeds = 5
+	jobs := []Job{job(0, "one", "a"), job(1, "one", "b"), job(0, "two", "c"), job(1, "two", "c")}
 	a, err := archive.Open(t.TempDir(), archive.Identity{Campaign: "diff"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
-	do := func(ctx context.Context, r *runner, workers int) (sides [2]Side, last int, err error) {
-		sides, err = Make(ctx, jobs, 1, seeds, workers, a, r, func(done, all int) {
-			require.Equal(t, len(jobs)*seeds, all)
-			require.Greater(t, done, last)
-			last = done
-		})
-		return sides, last, err
-	}
 
-	// One that breaks ends it; what was made before is kept.
-	_, last, err := do(t.Context(), &runner{hook: func(n int64) error {
-		if n == 8 {
-			return errors.New("the guest fell over")
-		}
-		return nil
-	}}, 1)
-	require.ErrorContains(t, err, "one, seed 3: the guest fell over")
-	require.Equal(t, 7, last)
-
-	// Interrupted, it says by what.
-	ctx, cancel := context.WithCancelCause(t.Context())
-	r := &runner{hook: func(n int64) error {
-		if n == 4 {
-			cancel(errors.New("interrupted"))
-		}
-		return nil
-	}}
-	_, _, err = do(ctx, r, 3)
-	require.EqualError(t, err, "interrupted")
-	require.Less(t, r.made.Load(), int64(8), "no more is begun")
-	kept := a.Len()
-
-	// Called again, it makes what is left, and nothing twice.
-	r = new(runner)
-	sides, last, err := do(t.Context(), r, 3)
+	// One that breaks is lost, and the rest is made.
+	sides, made, err := Make(t.Context(), jobs, batch.Options{Archive: a, Runner: runner{map[string]bool{"b 3": true}}})
 	require.NoError(t, err)
-	require.Equal(t, len(jobs)*seeds, last)
-	require.Equal(t, len(jobs)*seeds-kept, int(r.made.Load()))
+	require.Len(t, made.Broken, 1)
 	for i, side := range sides {
-		require.Len(t, side.Runs, 2*seeds)
-		require.Equal(t, []string{"one", "two"}, []string{side.Runs[0].Scenario, side.Runs[seeds].Scenario}, "side %d", i)
+		require.Equal(t, map[string]string{"6.1": "6.1.0"}, side.Kernels)
+		require.Len(t, side.Runs, 2*len(seeds))
+		require.Equal(t, []string{"one", "two"}, []string{side.Runs[0].Scenario, side.Runs[5].Scenario}, "side %d", i)
 		require.Equal(t, uint64(3), side.Runs[2].Seed)
+		require.True(t, side.Runs[3].Valid)
 	}
-	r = new(runner)
-	again, last, err := do(t.Context(), r, 2)
+	require.Equal(t, Run{Scenario: "one", Kernel: "6.1.0", Seed: 3, Because: "the run broke: the guest fell over"}, sides[1].Runs[2])
+	c, err := Compare(sides[0], sides[1], Options{})
 	require.NoError(t, err)
-	require.Zero(t, r.made.Load())
-	require.Zero(t, last, "nothing to tell of")
-	require.Equal(t, sides, again)
+	require.Equal(t, 10, c.Pairs)
+	require.Equal(t, 9, c.Identical)
+	require.Equal(t, []Lost{{"one", 5, 1, "the run broke: the guest fell over", true}}, c.Lost)
+
+	// The same again makes that one, and nothing twice.
+	sides, made, err = Make(t.Context(), jobs, batch.Options{Archive: a, Runner: runner{map[string]bool{"a 1": true, "b 1": true, "c 5": true}}})
+	require.NoError(t, err)
+	require.Empty(t, made.Broken)
+	c, err = Compare(sides[0], sides[1], Options{})
+	require.NoError(t, err)
+	require.Equal(t, "IDENTICAL, all 10 pairs of runs to the last bit", c.Heading())
 }

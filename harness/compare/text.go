@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -19,8 +20,23 @@ func (c *Comparison) Text(w io.Writer, markdown, all bool) error {
 		heading, line = "## ", "\n"
 	}
 	fmt.Fprintf(&b, "%s%s against %s: %s\n%s", heading, c.A, c.B, c.Heading(), line)
+	for _, k := range c.Kernels {
+		if k.A != k.B {
+			fmt.Fprintf(&b, "\nRuns on kernel %s are compared with those of the same scenario and seed on %s.\n", k.A, k.B)
+		}
+	}
 	for _, s := range c.Alarms {
 		fmt.Fprintf(&b, "\ndeterminism alarm: the same build, kernel, scenario and seed gave two digests: %s\n", s)
+	}
+	for _, l := range c.Lost {
+		says := "which counts as seeds without a change"
+		if l.TooMany {
+			says = "too many to say anything of its numbers"
+		}
+		fmt.Fprintf(&b, "\n%s: %d of %s lost, %s: %s\n", l.Scenario, l.Lost, quantity.Plural(int64(l.Pairs), "pair"), says, l.Because)
+	}
+	if c.Alone > 0 {
+		fmt.Fprintf(&b, "\nA number that is the only one to change needs %d pairs before it can be told from chance.\n", c.Alone)
 	}
 	c.settings(&b, markdown, all)
 	c.rows(&b, markdown, all)
@@ -30,26 +46,44 @@ func (c *Comparison) Text(w io.Writer, markdown, all bool) error {
 
 // Heading sums the comparison up in a sentence.
 func (c *Comparison) Heading() string {
+	changed, uncompared := 0, 0
+	for i := range c.Rows {
+		switch c.Rows[i].Outcome {
+		case verdict.Confirmed:
+			changed++
+		case verdict.Invalid:
+			uncompared++
+		}
+	}
+	var text string
 	switch {
 	case c.Pairs == 0:
 		return "no run of the one has a partner in the other"
 	case c.Identical == c.Pairs:
-		return fmt.Sprintf("IDENTICAL, all %s of runs to the last bit", quantity.Plural(int64(c.Pairs), "pair"))
+		text = fmt.Sprintf("IDENTICAL, all %s of runs to the last bit", quantity.Plural(int64(c.Pairs), "pair"))
+	default:
+		text = fmt.Sprintf("%s, %d identical; %d of %s changed by the margin or more, %d moved at all", quantity.Plural(int64(c.Pairs), "pair"), c.Identical, changed,
+			quantity.Plural(int64(c.Compared), "number"), c.Moved)
 	}
-	changed := 0
-	for _, r := range c.Rows {
-		if r.Outcome == verdict.Confirmed {
-			changed++
-		}
+	if uncompared > 0 {
+		text += fmt.Sprintf("; %d could not be compared", uncompared)
 	}
-	text := fmt.Sprintf("%s, %d identical; %d of %s changed by the margin or more", quantity.Plural(int64(c.Pairs), "pair"), c.Identical, changed, quantity.Plural(int64(c.Compared), "number"))
-	if c.Invalid > 0 {
-		text += fmt.Sprintf("; %s invalid (%s)", quantity.Plural(int64(c.Invalid), "pair"), c.Because)
+	lost := 0
+	for _, l := range c.Lost {
+		lost += l.Lost
+	}
+	if lost > 0 {
+		text += fmt.Sprintf("; %s lost", quantity.Plural(int64(lost), "pair"))
 	}
 	if c.Unpaired > 0 {
 		text += fmt.Sprintf("; %s without a partner", quantity.Plural(int64(c.Unpaired), "run"))
 	}
 	return text
+}
+
+// Undecided reports whether of some scenario nothing can be said.
+func (c *Comparison) Undecided() bool {
+	return slices.ContainsFunc(c.Lost, func(l Lost) bool { return l.TooMany })
 }
 
 const (
@@ -94,16 +128,7 @@ func (c *Comparison) rows(b *strings.Builder, markdown, all bool) {
 	rows := [][]string{{"scenario", "metric or counter", c.A, c.B, "change", "pairs", "is"}}
 	for i := range shown {
 		r := &shown[i]
-		is := "changed"
-		switch {
-		case r.Outcome != verdict.Confirmed:
-			is = "real, size unresolved"
-		case r.Worse():
-			is = "worse"
-		case r.Better != "neither" && r.Better != "":
-			is = "better"
-		}
-		rows = append(rows, []string{r.Scenario, r.Metric, r.value(r.A), r.value(r.B), r.Estimate.String(), fmt.Sprint(r.Seeds), is})
+		rows = append(rows, []string{r.Scenario, r.Metric, r.value(r.A, r.SeedsA), r.value(r.B, r.SeedsB), r.change(), r.pairs(), r.is(c.A, c.B)})
 	}
 	fmt.Fprint(b, "\nWhat differs in the numbers\n")
 	table(b, rows, markdown)
@@ -112,8 +137,50 @@ func (c *Comparison) rows(b *strings.Builder, markdown, all bool) {
 	}
 }
 
-// value writes a mean in the unit of its metric.
-func (r *Row) value(v float64) string {
+// change is the estimate, as far as there is one.
+func (r *Row) change() string {
+	if r.Seeds == 0 {
+		return "–"
+	}
+	return r.Estimate.String()
+}
+
+// pairs is how many gave a number, and of how many if some did not.
+func (r *Row) pairs() string {
+	if r.Lost > 0 {
+		return fmt.Sprintf("%d of %d", r.Seeds, r.Seeds+r.Lost)
+	}
+	return fmt.Sprint(r.Seeds)
+}
+
+// is says what became of the number.
+func (r *Row) is(a, b string) string {
+	switch {
+	case r.Outcome == verdict.Invalid && r.SeedsB == 0:
+		return "only in " + a
+	case r.Outcome == verdict.Invalid && r.SeedsA == 0:
+		return "only in " + b
+	case r.Outcome == verdict.Invalid:
+		texts := make([]string, len(r.Reasons))
+		for i, reason := range r.Reasons {
+			texts[i] = reason.Text
+		}
+		return "not compared: " + strings.Join(texts, "; ")
+	case r.Outcome != verdict.Confirmed:
+		return "real, size unresolved"
+	case r.Worse():
+		return "worse"
+	case r.Better != metric.Neither && r.Better != "":
+		return "better"
+	}
+	return "changed"
+}
+
+// value writes a mean in the unit of its metric; seeds is how many it is of.
+func (r *Row) value(v float64, seeds int) string {
+	if seeds == 0 {
+		return "–"
+	}
 	if m, ok := metric.Lookup(r.Metric); ok && m.Share {
 		return quantity.Share(v)
 	}

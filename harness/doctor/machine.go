@@ -37,6 +37,9 @@ func (e *examination) qemu(ctx context.Context) {
 	list := make([]string, len(found))
 	for i, q := range found {
 		list[i] = fmt.Sprintf("%s (%s)", q.Version, q.Path)
+		if !q.Sandboxed() {
+			list[i] += " without a sandbox"
+		}
 	}
 	e.ok("QEMU", VM, strings.Join(list, ", "))
 }
@@ -99,6 +102,25 @@ func (e *examination) kernels(context.Context) {
 		list[i] = k.Name
 	}
 	e.ok(name, VM, strings.Join(list, ", "))
+}
+
+// boards tells on which machine a kernel was found not to boot. What follows finds it out anew, so it is forgotten.
+func (e *examination) boards(context.Context) {
+	const name = "emulated machine"
+	list, err := vm.Boards("")
+	if err != nil {
+		e.failed(name, VM, err, "")
+		return
+	}
+	for _, b := range list {
+		e.ok(name, VM, b.String())
+	}
+	if e.Quick {
+		return
+	}
+	if _, err := vm.ForgetBoards(""); err != nil {
+		e.failed(name, VM, err, "make the cache directory writable")
+	}
 }
 
 // repeats runs the trial twice on each QEMU and compares the digests.

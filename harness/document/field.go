@@ -25,6 +25,7 @@ type Field struct {
 	Enum     []string // allowed values
 	Off      string   // a word for zero
 	Most     int      // items of a list or mapping; 0 for anything else
+	OmitZero bool     // JSON leaves it out at its default
 }
 
 // FieldsOf lists the fields of a struct type, as a file has them.
@@ -36,6 +37,7 @@ func FieldsOf(t reflect.Type) []Field {
 		f := Field{Name: name, Index: i, Type: sf.Type, Required: options != "omitempty",
 			Default: sf.Tag.Get("default"), Low: sf.Tag.Get("min"), High: sf.Tag.Get("max"), Off: sf.Tag.Get("off")}
 		f.Most, _ = strconv.Atoi(sf.Tag.Get("most"))
+		f.OmitZero = strings.HasSuffix(sf.Tag.Get("json"), ",omitzero")
 		if f.Type.Kind() == reflect.Pointer {
 			f.Type = f.Type.Elem()
 		}

@@ -121,7 +121,7 @@ func Of(r *result.Record, s *scenario.Scenario) []Comparison {
 	return list
 }
 
-// also finds the others that act while a does (for an injection, after it).
+// also finds the others that act while a does. Samples behind an injection are calm, or do not count.
 func also(a *actor, actors []*actor, windows []Window) (names []string) {
 	for _, b := range actors {
 		if a == b || b.usual {
@@ -129,7 +129,7 @@ func also(a *actor, actors []*actor, windows []Window) (names []string) {
 		}
 		both, all := 0, 0
 		for _, w := range windows {
-			if w.Name != During && (!a.once || w.Name == Before) {
+			if w.Name != During {
 				continue
 			}
 			all += len(w.samples)

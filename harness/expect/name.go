@@ -13,6 +13,8 @@ import (
 // names that a scenario's run can yield, and further ones of a [Vocabulary].
 type names struct {
 	nodes, faults []string
+	services      map[string]*scenario.Service // by node; nil if the scenario is not known
+	links         []string                     // directions that have a queue, as metrics of theirs begin
 	fields        []Field
 }
 
@@ -26,13 +28,24 @@ func (n *names) field(name string) *Field {
 }
 
 func newNames(s *scenario.Scenario) *names {
-	n := new(names)
-	for name := range s.Nodes {
+	n := &names{services: make(map[string]*scenario.Service)}
+	for name, node := range s.Nodes {
 		n.nodes = append(n.nodes, name)
+		n.services[name] = new(scenario.Service)
+		if node != nil && node.Service != nil {
+			n.services[name] = node.Service
+		}
 	}
 	slices.Sort(n.nodes)
 	for _, f := range s.Faults {
 		n.faults = append(n.faults, f.Name)
+	}
+	for _, l := range s.Links {
+		if l.Rate > 0 || l.Queue > 0 && l.Delay > 0 {
+			for _, from := range l.Between {
+				n.links = append(n.links, metric.LinkPrefix(l.Between[0], l.Between[1], from))
+			}
+		}
 	}
 	return n
 }
@@ -43,12 +56,16 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	group := []string{"http", "machine"}
 	switch {
 	case slices.Contains(group, first):
+	case first == "link" && !slices.Contains(n.nodes, first):
+		if !slices.ContainsFunc(n.links, func(l string) bool { return strings.HasPrefix(name, l+".") }) {
+			return m, fmt.Sprintf("no queue of a link in %q", name), n.nearLink(name)
+		}
 	case first == "fault":
 		if fault, _, _ := strings.Cut(rest, "."); !slices.Contains(n.faults, fault) {
 			return m, fmt.Sprintf("no fault %q", fault), near(fault, n.faults, "faults: ")
 		}
 	case !slices.Contains(n.nodes, first) && len(n.fields) > 0:
-		all := metric.Names(n.nodes, n.faults)
+		all := metric.Names(n.nodes, n.faults, n.links)
 		var known []string
 		for _, f := range n.fields {
 			known = append(known, f.Name)
@@ -56,13 +73,16 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 		if best := spelling.Nearest(name, slices.Concat(known, all)); best != "" {
 			return m, fmt.Sprintf("unknown name %q", name), fmt.Sprintf("did you mean %q?", best)
 		}
-		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") + ", and metrics and counters, which begin with " + strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault"}), ", ")
+		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") + ", and metrics and counters, which begin with " + strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault", "link"}), ", ")
 	case !slices.Contains(n.nodes, first):
-		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault"), "names begin with: ")
+		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault", "link"), "names begin with: ")
 	}
 	m, ok := metric.Lookup(name)
 	if !ok {
 		return m, fmt.Sprintf("unknown metric %q", name), n.nearMetric(name, first)
+	}
+	if msg, hint := n.lacks(first, strings.TrimPrefix(name, first+".")); msg != "" {
+		return m, msg, hint
 	}
 	if counter := strings.TrimPrefix(name, first+"."); !metric.KnownCounter(counter) {
 		if _, _, isCounter := metric.SplitCounter(counter); isCounter {
@@ -74,8 +94,42 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	return m, "", ""
 }
 
+// lacks says why a node of the scenario does not have a metric of a service.
+func (n *names) lacks(node, of string) (msg, hint string) {
+	s := n.services[node]
+	if s == nil {
+		return "", ""
+	}
+	for _, kind := range []struct {
+		what string
+		has  bool
+		list []metric.Metric
+		hint string
+	}{
+		{"php service", s.PHP != nil, metric.Pool(), ""},
+		{"php service with a database", s.PHP != nil && s.PHP.Database != "", metric.Queries(), "what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
+		{"sql service", s.SQL != nil, metric.Database(), "what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
+	} {
+		if !kind.has && slices.ContainsFunc(kind.list, func(m metric.Metric) bool { return m.Name == of }) {
+			return fmt.Sprintf("%s has no %s, and so no %s", node, kind.what, of), kind.hint
+		}
+	}
+	return "", ""
+}
+
+// nearLink says which metrics of links there are.
+func (n *names) nearLink(name string) string {
+	if best := spelling.Nearest(name, metric.Names(nil, nil, n.links)); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	if len(n.links) == 0 {
+		return "no link has a rate or a queue of its own"
+	}
+	return "queues of links: " + strings.Join(n.links, ", ")
+}
+
 func (n *names) nearMetric(name, first string) string {
-	all := metric.Names(n.nodes, n.faults)
+	all := metric.Names(n.nodes, n.faults, n.links)
 	if best := spelling.Nearest(name, all); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}

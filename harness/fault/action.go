@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/netem"
@@ -36,6 +37,11 @@ func newDeed(f *scenario.Fault) (deed, error) {
 		for _, step := range steps(f) {
 			d.netems = append(d.netems, emulate(&step))
 		}
+		if slices.ContainsFunc(d.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 }) {
+			for i, q := range d.netems {
+				d.netems[i] = orphaning(q)
+			}
+		}
 		return d, nil
 	default:
 		return deed{}, fmt.Errorf("no action, or more than one, or one that cannot be done yet: %q", kind)
@@ -57,6 +63,23 @@ func steps(f *scenario.Fault) []scenario.Action {
 		}
 	}
 	return list
+}
+
+// usual is the length of a queue of which nobody says how long it is: netem's own, if tc is not told (netem_parse_opt in iproute2's tc/q_netem.c).
+const usual = 1000
+
+// queued is the length of the queue of a fault with one, on a link; stated is whether the scenario says so. It is 0 for others, which
+// hold packets for a time and not until their turn.
+func queued(a *scenario.Action, l *scenario.Link) (length uint32, stated bool) {
+	switch {
+	case a.Rate == 0 && a.Slot == nil:
+		return 0, false
+	case a.Queue > 0:
+		return uint32(a.Queue), true
+	case l.Queue > 0:
+		return uint32(l.Queue), true
+	}
+	return usual, false
 }
 
 // unhindered is a rate at which a packet takes no time at all: 2^62 bytes a second.
@@ -93,14 +116,14 @@ func emulate(a *scenario.Action) netem.Qdisc {
 		q.Latency = time.Duration(a.Reorder)
 		q.Limit = room(q.Latency, 0)
 	case a.Rate > 0:
-		q.Rate, q.Limit = bottleneck(a.Rate), 10*slack
+		q.Rate, q.Limit = bottleneck(a.Rate), usual
 		q.Rate.PacketOverhead = int32(a.Overhead)
 		if c := a.Cell; c != nil {
 			q.Rate.CellSize, q.Rate.CellOverhead = uint32(c.Size), int32(c.Overhead)
 		}
 	case a.Slot != nil:
 		s := a.Slot
-		q.Limit = 10 * slack
+		q.Limit = usual
 		q.Slot = &netem.Slot{
 			MinDelay: time.Duration(s.Min), MaxDelay: time.Duration(max(s.Max, s.Min)),
 			MaxPackets: int32(s.Packets), MaxBytes: int32(s.Bytes),

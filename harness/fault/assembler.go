@@ -38,6 +38,7 @@ const (
 	skbMark     = 8
 	skbProtocol = 16
 	skbPriority = 32
+	skbSocket   = 168
 )
 
 // Verdicts of a direct-action program, include/uapi/linux/pkt_cls.h. TC_ACT_REDIRECT is

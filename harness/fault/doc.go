@@ -18,6 +18,9 @@
 // clones that the selector makes: netem makes one at most, and recent kernels do not copy its copies.) Where netem may
 // let packets go at once all go that way, with a prio qdisc that gives it the chosen: none is to overtake another.
 //
+// Before a packet goes into a netem that holds packets it is taken from the socket that sent it: TCP does not send a
+// segment again whose first copy is still on its own host. See detacher.
+//
 // Two kinds of faults make packets up. For an injection a tracker stands in the selector's place, writes down what
 // passes of TCP connections, and the run's own process sends segments that fit out there (see package forge). A
 // selector that refuses what is too long turns it into the ICMP message about it, which goes out

@@ -36,27 +36,33 @@ func openMeter() (*meter, error) {
 func (m *meter) Close() error { return unix.Close(m.fd) }
 
 // Layout of RTM_GETSTATS and its answer, include/uapi/linux/if_link.h: struct if_stats_msg, attributes, and in that of
-// struct rtnl_link_stats64 the packets received and sent.
+// struct rtnl_link_stats64 the packets received, those sent, and after bytes and errors those received and dropped.
 const (
-	statsHeader = unix.SizeofNlMsghdr
-	statsMsg    = 12
-	statsIndex  = 4
-	statsFilter = 8
-	statsSent   = 8
+	statsHeader  = unix.SizeofNlMsghdr
+	statsMsg     = 12
+	statsIndex   = 4
+	statsFilter  = 8
+	statsSent    = 8
+	statsRefused = 48
 )
 
 // sent returns how many packets the device with this index has sent.
-func (m *meter) sent(index int) (int64, error) {
+func (m *meter) sent(index int) (int64, error) { return m.count(index, statsSent) }
+
+// refused returns how many packets that came to the device with this index were dropped before anybody saw them.
+func (m *meter) refused(index int) (int64, error) { return m.count(index, statsRefused) }
+
+func (m *meter) count(index, which int) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n, err := m.ask(index)
+	n, err := m.ask(index, which)
 	if err != nil {
 		return 0, fmt.Errorf("count packets of device %d: %w", index, err)
 	}
 	return n, nil
 }
 
-func (m *meter) ask(index int) (int64, error) {
+func (m *meter) ask(index, which int) (int64, error) {
 	var request [statsHeader + statsMsg]byte
 	order := binary.NativeEndian
 	order.PutUint32(request[0:], uint32(len(request)))
@@ -83,8 +89,8 @@ func (m *meter) ask(index int) (int64, error) {
 		return 0, err
 	}
 	for _, a := range attributes {
-		if a.Attr.Type == unix.IFLA_STATS_LINK_64 && len(a.Value) >= statsSent+8 {
-			return int64(order.Uint64(a.Value[statsSent:])), nil
+		if a.Attr.Type == unix.IFLA_STATS_LINK_64 && len(a.Value) >= which+8 {
+			return int64(order.Uint64(a.Value[which:])), nil
 		}
 	}
 	return 0, errors.New("the kernel does not say")

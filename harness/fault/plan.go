@@ -16,6 +16,8 @@ type plan struct {
 	// paths are two for each link, in the scenario's order: from its first end, from its second.
 	paths    []path
 	counters int
+	// attached is the counter of packets that waited in a netem with their sender's socket, see detacher.
+	attached slot
 	// places tell for each fault which paths and stages it is: one for each direction in which
 	// it acts, in the order of the paths.
 	places [][]role
@@ -37,6 +39,8 @@ type path struct {
 	first slot
 	// before is what the last device had carried before the wire was there.
 	before int64
+	// refused is what the first device had not taken in before.
+	refused int64
 	// sent and received capture packets at the two ends.
 	sent, received tap
 }
@@ -56,6 +60,9 @@ type stage struct {
 	forged *slot
 	// forgedTap captures that.
 	forgedTap tap
+	// queue is the length of the fault's queue, or 0; stated says that the scenario has it, so that what it has no room for is the fault's doing.
+	queue  uint32
+	stated bool
 	// through says that all packets go through the pair, and not only those on which netem acts.
 	through bool
 	// track says that a tracker stands in the selector's place, and back that nothing does: it is
@@ -66,6 +73,11 @@ type stage struct {
 // paired reports whether the stage has a veth pair: for netem, for copies and for what is forged.
 func (s *stage) paired() bool {
 	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track || s.choose.mtu != nil && !s.choose.mtu.silent
+}
+
+// holds reports whether packets on which the stage acts wait there.
+func (s *stage) holds() bool {
+	return slices.ContainsFunc(s.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 })
 }
 
 func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
@@ -120,7 +132,7 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 				if !d.carries(f) {
 					continue
 				}
-				st, err := newStage(s, j, side)
+				st, err := newStage(s, j, side, &l)
 				if err != nil {
 					return nil, problem.Wrap(problem.Usage, fmt.Errorf("fault %s: %w", f.Name, err), "")
 				}
@@ -134,6 +146,8 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 			p.paths = append(p.paths, d)
 		}
 	}
+	p.attached = slot(8 * p.counters)
+	p.counters++
 	for j, places := range p.places {
 		down := slices.ContainsFunc(p.outages, func(o struct{ fault, link int }) bool { return o.fault == j })
 		if f := &s.Faults[j]; len(places) == 0 && !down {
@@ -164,8 +178,8 @@ func nowhere(f *scenario.Fault) error {
 	return fmt.Errorf("fault %s: no link between %s and %s with %s at one end", f.Name, f.Link[0], f.Link[1], f.From)
 }
 
-// newStage is the stage of fault j for packets from one side of the link. It has no counters yet.
-func newStage(s *scenario.Scenario, j, side int) (stage, error) {
+// newStage is the stage of fault j for packets from one side of the link l. It has no counters yet.
+func newStage(s *scenario.Scenario, j, side int, l *scenario.Link) (stage, error) {
 	f := &s.Faults[j]
 	d, err := newDeed(f)
 	if err != nil {
@@ -177,6 +191,11 @@ func newStage(s *scenario.Scenario, j, side int) (stage, error) {
 	}
 	c.clones, c.corrupt, c.bands, c.side = d.clones, d.corrupt, len(d.netems), side
 	st := stage{fault: j, netems: d.netems, through: d.through, choose: c, track: f.Do.Inject != nil}
+	if st.queue, st.stated = queued(&f.Do, l); st.queue > 0 {
+		for i := range st.netems {
+			st.netems[i].Limit = st.queue
+		}
+	}
 	if f.Do.MTU > 0 {
 		st.choose.mtu = &mtu{limit: f.Do.MTU, silent: f.Do.Silent}
 	}

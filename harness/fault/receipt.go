@@ -34,10 +34,21 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error
 		} else {
 			receipts[i], r = w.receipt(i, s)
 		}
+		for _, at := range w.plan.places[i] {
+			receipts[i].LostInQueue += w.droppedBehind(at, s)
+		}
 		because = append(because, r...)
+	}
+	if n := s.counters.at(w.plan.attached); n > 0 {
+		because = append(because, fmt.Sprintf("%d packets waited on a link and were not detached from their sender's socket: it may not send them again meanwhile", n))
 	}
 	for i := range w.plan.paths {
 		because = append(because, w.linkLoss(i, s)...)
+		more, err := w.entranceLoss(i)
+		if err != nil {
+			return nil, nil, err
+		}
+		because = append(because, more...)
 	}
 	if len(because) > 0 {
 		more, err := w.backlogLoss()
@@ -46,6 +57,7 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error
 		}
 		because = append(because, more...)
 	}
+	w.final = &s
 	return receipts, because, nil
 }
 
@@ -83,6 +95,7 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		r.In += part.In
 		r.Out += part.Out
 		r.Overlimits += part.Overlimits
+		r.Queue = part.Queue
 		trains = append(trains, part.Chosen)
 	}
 	if places := w.plan.places[i]; len(places) > 0 {
@@ -135,9 +148,14 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ..
 		In:      s.counters.at(p.boundary(at.stage)),
 		Out:     s.counters.at(p.boundary(at.stage + 1)),
 	}
+	dropped := int64(q.Drops) + int64(q.Overlimits)
 	a := account(f.Do, r.Chosen, q)
+	if stage.stated { // what there is no room for is what was asked for
+		a.drops, a.delivered = a.drops+dropped, a.delivered-dropped
+	}
 	r.UnexplainedLoss = r.In + a.copies - a.drops - r.Out
-	r.Overlimits = int64(q.Drops) + int64(q.Overlimits) // what the netem dropped for want of room
+	r.Overlimits = dropped // for want of room
+	r.Queue = int64(stage.queue)
 	switch {
 	case f.Do.Drop, f.Do.Loss != nil:
 		r.Delivered = r.In - r.Out
@@ -157,8 +175,8 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ..
 	if r.UnexplainedLoss != 0 {
 		say("%s of %d on %s, for no reason that was asked for", lost(r.UnexplainedLoss), r.In, p)
 	}
-	if r.Overlimits > 0 {
-		say("its queue of %d packets overflowed: %d dropped", stage.netems[0].Limit, r.Overlimits)
+	if r.Overlimits > 0 && !stage.stated {
+		say("its queue of %d packets overflowed: %d dropped%s", stage.netems[0].Limit, r.Overlimits, advice(stage.queue > 0))
 	}
 	if q.Waiting > 0 {
 		say("%d packets are still in its queue", q.Waiting)
@@ -196,87 +214,17 @@ func account(a scenario.Action, chosen int64, q netem.Stats) expected {
 	}
 }
 
+// advice is for a queue that overflowed although nobody said how long it is.
+func advice(settable bool) string {
+	if settable {
+		return "; state its length with the key queue, if that is meant"
+	}
+	return ""
+}
+
 func lost(n int64) string {
 	if n < 0 {
 		return fmt.Sprintf("%d packets too many", -n)
 	}
 	return fmt.Sprintf("%d packets lost", n)
-}
-
-// linkLoss tells what a path lost outside its faults. Drops of a queue whose length the
-// scenario states are the link's own behaviour, and none of them.
-func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
-	p := &w.plan.paths[i]
-	stated := w.links[p.link].Spec.Queue > 0
-	check := func(part string, before, behind slot, r role, limit uint32) {
-		q := s.of(r)
-		drops := int64(q.Drops) + int64(q.Overlimits)
-		n := s.counters.at(before) - s.counters.at(behind)
-		if stated {
-			n -= drops
-		} else if drops > 0 {
-			because = append(because, fmt.Sprintf("link %s: the queue of %d packets overflowed: %d dropped", p, limit, drops))
-		}
-		if n > 0 && r.stage < 0 && w.down(p.link) {
-			n = 0 // the outage's receipt has them
-		}
-		if n != 0 {
-			because = append(because, fmt.Sprintf("link %s: %s %s, for no reason that was asked for", p, lost(n), part))
-		}
-		if q.Waiting > 0 {
-			because = append(because, fmt.Sprintf("link %s: %d packets are still on the way", p, q.Waiting))
-		}
-	}
-	for j := range p.stages {
-		if st := &p.stages[j]; st.fault < 0 {
-			check("in its queue", p.boundary(j), p.boundary(j+1), role{i, j}, st.netems[0].Limit)
-		}
-	}
-	var limit uint32
-	if p.last != nil {
-		limit = p.last.Limit
-	}
-	n := len(p.stages)
-	check("on the last stretch", p.boundary(n), p.boundary(n+1), role{i, -1}, limit)
-	return because
-}
-
-// QdiscStats is one direction of a link while it runs.
-type QdiscStats struct {
-	// Link is the link's index in the scenario; From and To are its ends.
-	Link     int
-	From, To string
-	// Entered and Arrived are packets at the two ends of the wire.
-	Entered, Arrived int64
-	// Drops and Overlimits are those of the link's own queue, not those of faults.
-	Drops, Overlimits int64
-	// Waiting and Backlog are what the direction holds in all its queues, in packets and bytes.
-	Waiting, Backlog int64
-}
-
-// QdiscStats reads all directions, two for each link, in the order of links and ends.
-// It costs one system call for each link and one more.
-func (w *Wires) QdiscStats() ([]QdiscStats, error) {
-	s, err := w.snapshot()
-	if err != nil {
-		return nil, err
-	}
-	list := make([]QdiscStats, len(w.plan.paths))
-	for i := range list {
-		p := &w.plan.paths[i]
-		list[i] = QdiscStats{
-			Link: p.link, From: p.names[0], To: p.names[1],
-			Entered: s.counters.at(p.boundary(0)), Arrived: s.counters.at(p.arrival()),
-		}
-	}
-	for r, q := range s.qdiscs {
-		d := &list[r.path]
-		d.Waiting += int64(q.Waiting)
-		d.Backlog += int64(q.Backlog)
-		if r.stage < 0 || w.plan.paths[r.path].stages[r.stage].fault < 0 {
-			d.Drops += int64(q.Drops)
-			d.Overlimits += int64(q.Overlimits)
-		}
-	}
-	return list, nil
 }

@@ -38,6 +38,8 @@ type selector struct {
 	// bands is how many acting bands there are: one for each step of a ramp of what is done, one
 	// without a ramp, none if netem has nothing to do. Step n has the class actingBand + n.
 	bands int
+	// detach is for a stage whose netem holds the chosen; nil for all others.
+	detach *detacher
 	// mtu is for those who refuse packets that are too long; nil for the others.
 	mtu *mtu
 	// track is for those who only want the parser: the flow is left on the stack.
@@ -188,6 +190,7 @@ func (s selector) act(a *assembler, st *state) {
 	case s.bands == 1 && s.through:
 		a.set(skbPriority, actingBand)
 	}
+	a.detach(s.detach, "chosen")
 	if s.mtu == nil && s.keepsChosen() {
 		a.redirect(s.device)
 	}

@@ -35,6 +35,8 @@ type onward struct {
 	series *ebpf.Map
 	index  int
 	device int
+	// detach is for a device on which a netem holds all packets; nil for all others.
+	detach *detacher
 }
 
 // put makes p the program that is called there.
@@ -48,6 +50,7 @@ func (o onward) put(p *ebpf.Program) error {
 // onward ends a program.
 func (a *assembler) onward(o onward) {
 	if o.device != 0 {
+		a.detach(o.detach, "on")
 		a.redirect(o.device)
 		return
 	}

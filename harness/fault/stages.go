@@ -40,7 +40,7 @@ func (w *Wires) build(i int) error {
 		return bpfError(err)
 	}
 	w.undo.Push(c.Close)
-	on := onward{device: to.WireIndex}
+	on := onward{device: to.WireIndex, detach: w.detacher(p.link, holds(p.last) > 0)}
 	for j := len(p.stages) - 1; j >= 0; j-- {
 		behind, err := w.boundary(boundary{count: p.boundary(j + 1), on: &on, forged: p.stages[j].forged, forgedTap: p.stages[j].forgedTap})
 		if err != nil {
@@ -109,7 +109,7 @@ func (w *Wires) addStage(at role, c series, behind *ebpf.Program) error {
 	}
 	on := c.boundary(at.stage + 1)
 	if s.through {
-		on = onward{device: way.in.Index}
+		on = onward{device: way.in.Index, detach: w.detacher(p.link, s.fault < 0 && s.holds())}
 	}
 	program, err := w.stand(at, way, on)
 	if err != nil {
@@ -135,7 +135,7 @@ func (w *Wires) stand(at role, way *pair, on onward) (*ebpf.Program, error) {
 		return t.program(w.state, on)
 	}
 	choose := s.choose
-	choose.through = s.through
+	choose.through, choose.detach = s.through, w.detacher(p.link, s.holds())
 	if way != nil {
 		choose.device = way.in.Index
 	}

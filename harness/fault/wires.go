@@ -22,13 +22,16 @@ type Wires struct {
 	faults  []scenario.Fault
 	links   []*topology.Link
 	state   *state
-	wires   []*wire // one for each link
+	sockets *ebpf.Map // see detacher
+	wires   []*wire   // one for each link
 	devices map[device]place
 	// injectors are those of the faults that inject, by the fault's index; nil for the others.
 	injectors []*injector
 	outages   []*outage
 	// ways are the devices by which messages about packets that are too long go out.
-	ways    map[role]int
+	ways map[role]int
+	// final is what was counted when the wires were closed to packets.
+	final   *snapshot
 	backlog int64 // what the machine had lost there before
 	start   int64 // of the measured window, in ns of CLOCK_MONOTONIC
 	// stopping and stopped are the times between which the actors of outages were stopped.
@@ -87,6 +90,10 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 		return nil, err
 	}
 	w.undo.Push(w.state.Close)
+	if w.sockets, err = newSockets(len(w.links)); err != nil {
+		return nil, bpfError(err)
+	}
+	w.undo.Push(w.sockets.Close)
 	for _, r := range p.rings {
 		if err := r.open(); err != nil {
 			return nil, bpfError(err)
@@ -106,6 +113,9 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 			return nil, err
 		}
 		if err := w.build(i); err != nil {
+			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
+		}
+		if p.paths[i].refused, err = w.refused(i); err != nil {
 			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
 		}
 	}
@@ -152,6 +162,9 @@ func (w *Wires) open(l *topology.Link) error {
 			return err
 		}
 		w.undo.Push(wire.conn.Close)
+		if err := w.openKeeper(); err != nil {
+			return err
+		}
 		wire.meter, err = openMeter()
 		return err
 	})

@@ -55,7 +55,10 @@ func (e *Entry) summary() summary {
 				beyond += e.Verdicts[i].Beyond.Yes
 			}
 		}
-		s.basis += fmt.Sprintf("; %s beyond twice the margin", ifElse(beyond == 0, "none", fmt.Sprint(beyond)))
+		s.basis += "; in a typical seed, " + ifElse(beyond == 0, "none beyond twice the margin", fmt.Sprintf("warning: %d beyond twice the margin", beyond))
+		if worst.Control.Size > verdict.LargeControl {
+			s.basis += fmt.Sprintf("; warning: the control %s is large", worst.Control)
+		}
 	}
 	if worst.Dose.Counter != "" && worst.Dose.Seeds > 0 {
 		s.basis += "; dose: " + worst.Dose.String()

@@ -9,6 +9,7 @@ import (
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge"
 	"github.com/ruleout/ruleout/harness/plan"
+	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/vm"
 )
 
@@ -50,11 +51,13 @@ type Context struct {
 type Seeds struct {
 	Least int `json:"least"`
 	Most  int `json:"most"`
-	// RuleOut is the least that anything is ruled out with; Mechanism that any mechanism is confirmed with; Confirm is what it takes to confirm an
-	// effect of three margins in which seeds hardly differ.
-	RuleOut   int `json:"rule_out"`
-	Mechanism int `json:"mechanism,omitempty"`
-	Confirm   int `json:"confirm"`
+	// RuleOut is the least that anything is ruled out with, also where all pairs are equal to the bit; it follows
+	// from Rare, the share of seeds that may be far beyond the margin unnoticed. Mechanism that any mechanism is
+	// confirmed with; Confirm is what it takes to confirm an effect of three margins in which seeds hardly differ.
+	RuleOut   int     `json:"rule_out"`
+	Rare      float64 `json:"rare"`
+	Mechanism int     `json:"mechanism,omitempty"`
+	Confirm   int     `json:"confirm"`
 }
 
 // Runs are how many there will be.
@@ -73,9 +76,11 @@ type Time struct {
 	Most   float64 `json:"most"`
 	// Whole is likely for all runs, those that are there already included.
 	Whole float64 `json:"whole"`
-	// Opening is how long it takes to open the machines, once for a build of the program; it comes on top, where they are not open yet.
+	// Opening is how long it takes to open the machines, once for a build of the program; it comes on top, where
+	// they are not open yet.
 	Opening float64 `json:"opening,omitempty"`
-	// Measured says that it is a prediction from run times that were measured, and From where. It is an estimate otherwise.
+	// Measured says that it is a prediction from run times that were measured, and From where. It is an estimate
+	// otherwise.
 	Measured bool   `json:"measured"`
 	From     string `json:"from"`
 }
@@ -98,7 +103,7 @@ func New(o Options) (*Forecast, error) {
 	rule := judge.RuleOf(p)
 	f := &Forecast{
 		Campaign: c.Name, About: c.About, Scenario: p.Base, Size: p.Size(), Kernels: p.Kernels(), Jobs: max(o.Jobs, 1), Warnings: []string{},
-		Seeds: Seeds{Least: c.Seeds.Least, Most: c.Seeds.Most, RuleOut: judge.SeedsToRuleOut(rule.RuleOut), Confirm: judge.SeedsToConfirm(p.Cases[0].Hypothesis, rule.Confirm)},
+		Seeds: Seeds{Least: c.Seeds.Least, Most: c.Seeds.Most, RuleOut: rule.LeastToRuleOut(rule.RuleOut), Rare: rule.Rare, Confirm: rule.SeedsToConfirm(p.Cases[0].Hypothesis, rule.Confirm)},
 	}
 	f.Budget = time.Duration(c.Budget).Seconds()
 	if o.Budget > 0 {
@@ -119,7 +124,7 @@ func New(o Options) (*Forecast, error) {
 	}
 	whole := fresh.Ahead()
 	each := f.times(o, ahead, whole, fresh.Visits(whole))
-	f.warn(p, rule, each)
+	f.warn(p, o.Bench, rule, each)
 	return f, nil
 }
 
@@ -149,7 +154,8 @@ func (f *Forecast) families(p *campaign.Plan) {
 	}
 }
 
-// times adds up how long the runs ahead take, and all of them, in which each arm is visited so often. It returns what one run of each arm takes.
+// times adds up how long the runs ahead take, and all of them, in which each arm is visited so often. It returns
+// what one run of each arm takes.
 func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 	each := make([]float64, len(ahead))
 	models := make([]plan.Cost, len(ahead))
@@ -185,8 +191,8 @@ func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 	return each
 }
 
-// prepare adds what it takes to prepare arms before their runs: each once if they are few, and otherwise as often as they are taken up,
-// since only some stay prepared.
+// prepare adds what it takes to prepare arms before their runs: each once if they are few, and otherwise as often
+// as they are taken up, since only some stay prepared.
 func (f *Forecast) prepare(o Options, ahead, whole []int) {
 	for i, seconds := range o.Times.preparing(o.Plan) {
 		to, all := ahead[i], whole[i]
@@ -210,7 +216,7 @@ func ifElse(is bool, yes, no int) int {
 }
 
 // warn says what cannot come to a verdict.
-func (f *Forecast) warn(p *campaign.Plan, rule judge.Rule, each []float64) {
+func (f *Forecast) warn(p *campaign.Plan, b *judge.Bench, rule judge.Rule, each []float64) {
 	add := func(format string, args ...any) { f.Warnings = append(f.Warnings, fmt.Sprintf(format, args...)) }
 	mechanism, others, unproven, doseless := 0, 0, 0, 0
 	for i := range p.Cases {
@@ -223,15 +229,15 @@ func (f *Forecast) warn(p *campaign.Plan, rule judge.Rule, each []float64) {
 		default:
 			others++
 		}
-		if c.Kind != "mechanism" && c.Control == campaign.None {
+		if c.Control == campaign.None {
 			unproven++
 		}
-		if c.Kind != "mechanism" && c.Dose == "" {
+		if c.Dose == "" {
 			doseless++
 		}
 	}
 	if mechanism > 0 {
-		f.Seeds.Mechanism = judge.SeedsToRuleOut(rule.Confirm)
+		f.Seeds.Mechanism = rule.LeastToKnowEvery(rule.Confirm)
 	}
 	if f.Seeds.RuleOut > f.Seeds.Most && others > 0 {
 		add("nothing can be ruled out: that takes %d seeds at the least, and seeds.most is %d", f.Seeds.RuleOut, f.Seeds.Most)
@@ -248,6 +254,7 @@ func (f *Forecast) warn(p *campaign.Plan, rule judge.Rule, each []float64) {
 	if doseless > 0 {
 		add("%d of %d cases have no dose: they can be confirmed, but not ruled out", doseless, mechanism+others)
 	}
+	f.warnOfControls(b)
 	if f.Budget == 0 || f.Runs.Likely == f.Runs.Kept {
 		return
 	}
@@ -265,6 +272,21 @@ func (f *Forecast) warn(p *campaign.Plan, rule judge.Rule, each []float64) {
 		add("the budget of %s is too small for any verdict: the first takes %s %s", Span(f.Budget), word, Span(first))
 	case f.Budget < f.Time.Likely:
 		add("the budget of %s ends before everything is decided, which takes %s %s", Span(f.Budget), word, Span(f.Time.Likely))
+	}
+}
+
+// warnOfControls says which controls have shown to be too large to prove anything, as far as there are runs of them.
+func (f *Forecast) warnOfControls(b *judge.Bench) {
+	for _, s := range b.Sightings(false) {
+		if s.Sighting != verdict.Seen || s.Size <= verdict.LargestControl {
+			continue
+		}
+		where := ""
+		if c := s.Case.Context.String(); c != "" {
+			where = " (" + c + ")"
+		}
+		f.Warnings = append(f.Warnings, fmt.Sprintf("the control %s of %s%s proves nothing: nothing is ruled out by one of more than %d", s.Control, s.Case.Metric, where,
+			verdict.LargestControl))
 	}
 }
 

@@ -71,7 +71,10 @@ func TestWarnings(t *testing.T) {
 		"too few seeds for anything": {set: []string{"seeds={least: 2, most: 3}"}, want: "no effect can be confirmed: that takes "},
 		"no time at all":             {budget: time.Second, want: "the budget of 1 s is too small for any verdict: the first takes by an estimate "},
 		"not enough time":            {budget: 5 * time.Minute, want: "the budget of 5 min ends before everything is decided, which takes by an estimate "},
-		"no control":                 {want: "8 of 28 cases have no control: they can be confirmed, but not ruled out"},
+		"no control":                 {want: "12 of 28 cases have no control: they can be confirmed, but not ruled out"},
+		"no dose":                    {want: "8 of 28 cases have no dose: they can be confirmed, but not ruled out"},
+		"rare seeds":                 {set: []string{"rare=2%", "seeds.most=200"}, want: "nothing can be ruled out: that takes 234 seeds at the least, and seeds.most is 200"},
+		"no seed against":            {set: []string{"against=5%", "seeds.most=130"}, want: "no effect can be confirmed: that takes 137 seeds at the least, and seeds.most is 130"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := campaign.Parse("shop-peaks.yaml", []byte(judgetest.Campaign), c.set, func(string) (string, []byte, error) {
@@ -101,6 +104,63 @@ func TestWarningsOfASweepThatGoesOn(t *testing.T) {
 	judgetest.Finish(t, p, b, math.MaxInt)
 	f = of(t, p, forecast.Options{Bench: b, Budget: time.Second})
 	require.NotContains(t, strings.Join(f.Warnings, "\n"), "the budget of", "nothing is left to run")
+}
+
+// A mechanism is ruled out on the strength of a dose and a control, too: without them the plan says that it cannot be.
+func TestAMechanismNeedsDoseAndControlToBeRuledOut(t *testing.T) {
+	plan := func(more string) *campaign.Plan {
+		return judgetest.Plan(t, `version: 1
+name: m
+scenario: shop.yaml
+placebos: 0
+seeds: {most: 200}
+controls: {burn: {cause: {nodes.web.service.php.request.cpu: 5ms}}}
+hypotheses:
+  - {name: recovers, kind: mechanism, in: every, cause: {faults.acks.do: "{duplicate: 3}"}, metric: web.TcpExt.TCPRenoRecovery`+more+"}\n")
+	}
+	require.Equal(t, []string{
+		"1 of 1 cases have no control: they can be confirmed, but not ruled out", "1 of 1 cases have no dose: they can be confirmed, but not ruled out",
+	}, of(t, plan(""), forecast.Options{}).Warnings)
+	require.Empty(t, of(t, plan(", dose: fault.acks.delivered, control: burn"), forecast.Options{}).Warnings)
+}
+
+// What the plan says of ruling out follows from the rule: 80 seeds at the bar of innocent: 50%, and what rare makes of them.
+func TestSeedsToRuleOut(t *testing.T) {
+	for set, want := range map[string]string{
+		"rare=5%":  "to rule one out 80 even where all pairs are equal (rare: 5%)",
+		"rare=10%": "to rule one out 39 even where all pairs are equal (rare: 10%)",
+		"rare=2%":  "to rule one out 203 even where all pairs are equal (rare: 2%)",
+	} {
+		p, err := campaign.Parse("shop-peaks.yaml", []byte(judgetest.Campaign), []string{"innocent=50%", set}, func(string) (string, []byte, error) {
+			return "shop.yaml", []byte(judgetest.Scenario), nil
+		})
+		require.NoError(t, err)
+		var b bytes.Buffer
+		require.NoError(t, of(t, p, forecast.Options{}).Text(&b))
+		require.Contains(t, b.String(), want)
+	}
+}
+
+// Runs that are there already may show that a control is too large to prove anything.
+func TestWarnsOfControlsThatAreTooLarge(t *testing.T) {
+	p := judgetest.Plan(t, judgetest.Campaign)
+	b, err := judge.New(p)
+	require.NoError(t, err)
+	judgetest.Ask(b, nil, func(arm int, seed uint64) bool {
+		e := judgetest.Show(&p.Arms[arm], seed)
+		for i := range p.Controls {
+			if arm == p.Controls[i].Treated && i == 0 {
+				for v := range e.Values {
+					e.Values[v].Value *= 1.7
+				}
+			}
+		}
+		b.Add(arm, seed, e)
+		return true
+	})
+	warnings := of(t, p, forecast.Options{Bench: b}).Warnings
+	require.Regexp(t, `^the control burn, 1[2-4]\.\d margins of http\.latency\.p99 \(workers 10, speed 500mips\) proves nothing`, warnings[len(warnings)-1])
+	require.NotContains(t, strings.Join(warnings[:len(warnings)-1], "\n"), "proves nothing", "the others do")
 }
 
 // clockwork makes runs that take a while, longer on the slow machine.

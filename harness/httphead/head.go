@@ -16,6 +16,7 @@ type Head struct {
 	Line      []byte // request line or status line, without its line break, not looked into
 	Length    int64  // of the body in bytes, or [Unknown]
 	Coded     bool   // there is a Transfer-Encoding
+	Chunked   bool   // its last coding is chunked, and no other is: read the body with [Chunks]
 	Close     bool   // Connection: close
 	KeepAlive bool   // Connection: keep-alive, which means something in HTTP/1.0 only
 	Hosts     int    // Host fields
@@ -53,7 +54,7 @@ func (h *Head) field(line []byte) error {
 		return ErrMalformed
 	}
 	for _, c := range value {
-		if c < ' ' && c != '\t' || c == 0x7f {
+		if !text(c) {
 			return ErrMalformed
 		}
 	}
@@ -69,7 +70,7 @@ func (h *Head) field(line []byte) error {
 		}
 		h.Length = n
 	case is(name, "transfer-encoding"):
-		h.Coded = true
+		return h.codings(value)
 	case is(name, "connection"):
 		for len(value) > 0 {
 			var option []byte
@@ -81,6 +82,29 @@ func (h *Head) field(line []byte) error {
 	}
 	return nil
 }
+
+// codings takes the value of a Transfer-Encoding. Further fields go on with the list. Chunked comes last, once and without
+// parameters (RFC 9112, 6.1 and 7.1).
+func (h *Head) codings(list []byte) error {
+	h.Coded = true
+	for len(list) > 0 {
+		var coding []byte
+		coding, list, _ = bytes.Cut(list, []byte(","))
+		if coding = trim(coding); len(coding) == 0 {
+			continue
+		}
+		name, _, parameters := bytes.Cut(coding, []byte(";"))
+		name = trim(name)
+		if !Token(name) || h.Chunked || is(name, "chunked") && parameters {
+			return ErrMalformed
+		}
+		h.Chunked = is(name, "chunked")
+	}
+	return nil
+}
+
+// text tells whether c may stand in the value of a field: no control but the tab.
+func text(c byte) bool { return c >= ' ' && c != 0x7f || c == '\t' }
 
 // Number reads a number as HTTP writes it: digits and nothing else, 18 at most.
 func Number(b []byte) (n int64, ok bool) {

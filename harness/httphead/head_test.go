@@ -26,7 +26,8 @@ func TestRead(t *testing.T) {
 		{"options in two fields", "Connection: keep-alive\r\nConnection: x\r\n", Head{Length: Unknown, KeepAlive: true}},
 		{"an option that only begins like one", "Connection: closed, keep-alives\r\n", Head{Length: Unknown}},
 		{"hosts", "Host: a\r\nhost:\r\nX-Host: b\r\n", Head{Length: Unknown, Hosts: 2}},
-		{"coded", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", Head{Length: 3, Coded: true}},
+		{"coded", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", Head{Length: 3, Coded: true, Chunked: true}},
+		{"coded otherwise", "Transfer-Encoding: gzip\r\n", Head{Length: Unknown, Coded: true}},
 		{"others", "X: \xff\r\n!#$%&'*+-.^_`|~09Az: \r\n", Head{Length: Unknown}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

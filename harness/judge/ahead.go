@@ -34,18 +34,18 @@ func (b *Bench) target(h *hearing) int {
 
 // likely is how many seeds a case takes if it turns out as expected. It tries evidence seed by seed, so it is asked once.
 func (b *Bench) likely(h *hearing) int {
-	n := SeedsToRuleOut(b.rule.RuleOut)
+	n := b.rule.LeastToRuleOut(b.rule.RuleOut)
 	switch {
 	case h.control:
-		n = SeedsToConfirm(h.Hypothesis, b.rule.Control)
+		n = b.rule.SeedsToConfirm(h.Hypothesis, b.rule.Control)
 	case h.Placebo():
 		n *= 2 // a pair is two seeds
 	case h.Expected == verdict.Inconclusive:
 		n = b.seeds
 	case h.Kind == verdict.Mechanism:
-		n = SeedsToRuleOut(b.rule.Confirm) // the share of seeds is bounded from either side by the same bet
+		n = b.rule.LeastToKnowEvery(b.rule.Confirm)
 	case h.Expected == verdict.Confirmed:
-		n = SeedsToConfirm(h.Hypothesis, b.rule.Confirm)
+		n = b.rule.SeedsToConfirm(h.Hypothesis, b.rule.Confirm)
 	}
 	return n
 }
@@ -58,10 +58,10 @@ func Bounds(p *campaign.Plan) (least, most int) {
 
 // SeedsToConfirm is how many seeds it takes at least to confirm an effect of three times the margin in which seeds hardly
 // differ; 0 when no number below a thousand does.
-func SeedsToConfirm(h verdict.Hypothesis, bar float64) int {
+func (r Rule) SeedsToConfirm(h verdict.Hypothesis, bar float64) int {
 	h.Kind, h.Direction, h.Relieved = verdict.Effect, verdict.Up, ""
 	h.Scale, h.Margin = verdict.Difference, 1
-	s, err := verdict.NewState(h, verdict.Rule{})
+	s, err := verdict.NewState(h, r.Rule)
 	if err != nil {
 		return 0
 	}

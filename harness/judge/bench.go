@@ -72,6 +72,8 @@ type hearing struct {
 	// confirmed says that it is done, and has what it takes for itself to be confirmed.
 	confirmed bool
 	dose      verdict.Dose
+	// watchedBase and watchedTreated say that an arm's dose is nothing, whatever its fault counts.
+	watchedBase, watchedTreated bool
 	// control says that this is one of the plan's controls.
 	control bool
 	// aside says that its runs are made elsewhere.
@@ -104,14 +106,15 @@ func New(p *campaign.Plan) (*Bench, error) {
 				return nil, err
 			}
 			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
-			at := len(b.hearings) - 1
-			b.hearings[at].likely = b.likely(&b.hearings[at])
+			h := &b.hearings[len(b.hearings)-1]
+			h.watchedBase, h.watchedTreated = watched(p, c)
+			h.likely = b.likely(h)
 			for _, a := range c.Arms() {
 				b.arms[a].column(c.Metric)
 				if c.Dose != "" {
 					b.arms[a].column(c.Dose)
 				}
-				b.arms[a].cases = append(b.arms[a].cases, at)
+				b.arms[a].cases = append(b.arms[a].cases, len(b.hearings)-1)
 			}
 		}
 	}
@@ -126,8 +129,8 @@ func (a *arm) column(name string) {
 	}
 }
 
-// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in the
-// plan.
+// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in
+// the plan.
 func (b *Bench) Arm(hash, kernel string) (int, bool) {
 	i, ok := b.byRun[place{hash, kernel}]
 	return i, ok
@@ -145,8 +148,8 @@ func (b *Bench) Made(arm int, seed uint64) bool {
 	return ok && b.arms[arm].values[i] != nil
 }
 
-// Add takes what the run of an arm with a seed showed, or that it failed. A run that is there already, or of a seed
-// that the plan does not have, changes nothing.
+// Add takes what the run of an arm with a seed showed, or that it failed. A run that is there already, or of a seed that the plan
+// does not have, changes nothing.
 func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
 	switch e.Failure {
 	case archive.Broke:
@@ -187,9 +190,8 @@ func (b *Bench) number(made string) uint16 {
 	return n
 }
 
-// Break notes that the run of an arm with a seed could not be made. When [InARow] seeds of an arm are so, one after the
-// other, the arm is given up from there on: what later seeds show is not looked at, so that it does not matter which of
-// them were run before that was known.
+// Break notes that the run of an arm with a seed could not be made. When [InARow] seeds of an arm are so, one after the other, the arm is given
+// up from there on: what later seeds show is not looked at, so that it does not matter which of them were run before that was known.
 func (b *Bench) Break(arm int, seed uint64) {
 	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
 		a := &b.arms[arm]
@@ -216,8 +218,7 @@ func (b *Bench) Refuse(arm int, seed uint64) {
 	}
 }
 
-// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or broke too
-// often.
+// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or broke too often.
 func (b *Bench) GivenUp(arm int, seed uint64) bool {
 	i, ok := b.seed(seed)
 	return ok && i >= b.arms[arm].cut
@@ -247,5 +248,5 @@ func (b *Bench) enough(h *hearing) bool {
 	if h.control {
 		return e.Confirm >= b.rule.Control || e.RuleOut >= b.rule.Control
 	}
-	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut
+	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut || e.Part >= b.rule.Confirm
 }

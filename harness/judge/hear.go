@@ -1,8 +1,6 @@
 package judge
 
 import (
-	"math"
-
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
@@ -127,20 +125,4 @@ func (b *Bench) lossOfRuns(arms, seeds []int) verdict.Loss {
 		}
 	}
 	return ""
-}
-
-// measure adds seed i to the dose.
-func (b *Bench) measure(h *hearing, i int) {
-	if h.Dose == "" {
-		return
-	}
-	base, treated := b.arms[h.Base].value(i, h.Dose), b.arms[h.Case.Treated].value(i, h.Dose)
-	h.dose.Seeds++
-	if !math.IsNaN(treated - base) {
-		h.dose.Base += base
-		h.dose.Treated += treated
-		if treated != base {
-			h.dose.Given++
-		}
-	}
 }

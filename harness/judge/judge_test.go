@@ -179,7 +179,7 @@ func TestOneAfterTheOther(t *testing.T) {
 		}
 	}
 	first, second := b.Count(watching), b.Count(nobody)
-	require.GreaterOrEqual(t, max(first, second), judge.SeedsToRuleOut(judge.RuleOf(p).RuleOut))
+	require.GreaterOrEqual(t, max(first, second), judge.RuleOf(p).LeastToRuleOut(judge.RuleOf(p).RuleOut))
 	require.LessOrEqual(t, min(first, second), judge.Look+judge.Block)
 	require.GreaterOrEqual(t, min(first, second), judge.Look, "all were looked at before")
 }

@@ -15,8 +15,8 @@ type Rule struct {
 	verdict.Rule
 	// Confirm and RuleOut are the e-values at which a case stops. With K cases, e-BH's bar is K/α at the highest,
 	// and K/(α·k) when k of them pass. To confirm costs few seeds more at the highest bar, since evidence for
-	// a real effect grows fast, so that the first is K/α. To rule out takes at least ln(bar)/ln(0.995/0.95) seeds, 80 at 2/α
-	// and 230 at a thousand times that, so that the second is what does for the share of cases that the campaign's
+	// a real effect grows fast, so that the first is K/α. To rule out takes [verdict.Rule.LeastToRuleOut]
+	// seeds at the least, 80 at 2/α and 230 at a thousand times that, so that the second is what does for the share of cases that the campaign's
 	// file guesses. It must not follow what other cases show: they share runs, and a case has to stop on its own data.
 	Confirm, RuleOut float64
 	// Control is the e-value at which a control is seen, judged for itself.
@@ -33,12 +33,9 @@ func RuleOf(p *campaign.Plan) Rule {
 		}
 	}
 	k = max(k, 1)
+	rule := verdict.Rule{Alpha: alpha, Rare: float64(*p.Campaign.Rare), Against: float64(*p.Campaign.Against)}
 	return Rule{
-		Rule: verdict.Rule{Alpha: alpha}, Confirm: k / alpha, Control: 1 / alpha,
+		Rule: rule, Confirm: k / alpha, Control: 1 / alpha,
 		RuleOut: k / max(math.Floor(k*float64(*p.Campaign.Innocent)), 1) / alpha,
 	}
 }
-
-// SeedsToRuleOut is the least number of seeds with which anything is ruled out at this bar: while none is beyond twice the
-// margin, each multiplies the evidence against there being one in twenty by 0.995/0.95.
-func SeedsToRuleOut(bar float64) int { return int(math.Ceil(math.Log(bar) / math.Log(0.995/0.95))) }

@@ -24,7 +24,7 @@ func (im *importer) finish() error {
 	if err != nil {
 		return fmt.Errorf("vmlinuz of %s: %w", im.release, err)
 	}
-	im.sums = append(im.sums, fmt.Sprintf("%s %x\n", imageFile, sum.Sum(nil)))
+	im.sums = append(im.sums, sumLine(imageFile, sum.Sum(nil)))
 	im.size += size
 	text, err := os.ReadFile(filepath.Join(im.dir, configFile))
 	if err != nil {
@@ -41,11 +41,10 @@ func (im *importer) finish() error {
 		return err
 	}
 	slices.SortFunc(im.packages, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
-	slices.Sort(im.sums)
 	k := Kernel{
 		Release: im.release, Flavour: flavourOf(im.release), Package: im.image, Arch: "amd64",
 		ConfigHash: parseConfig(text).hash(),
-		Hash:       fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Join(im.sums, "")))),
+		Hash:       hashOf(im.sums),
 		Packages:   im.packages, Format: string(compression), Modules: len(im.modules),
 		Size: im.size, ImageSize: size, Schema: schema,
 	}

@@ -259,7 +259,8 @@ func (im *importer) storeModule(name string, data []byte) error {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	im.modules = append(im.modules, m)
-	im.sums = append(im.sums, fmt.Sprintf("%s %x\n", path.Join(moduleDir, m.Path), sha256.Sum256(ko)))
+	sum := sha256.Sum256(ko)
+	im.sums = append(im.sums, sumLine(path.Join(moduleDir, m.Path), sum[:]))
 	im.size += n
 	return err
 }
@@ -274,7 +275,8 @@ func (im *importer) store(file, id string, data []byte) error {
 	defer im.mu.Unlock()
 	im.size += n
 	if id != "" {
-		im.sums = append(im.sums, fmt.Sprintf("%s %x\n", id, sha256.Sum256(data)))
+		sum := sha256.Sum256(data)
+		im.sums = append(im.sums, sumLine(id, sum[:]))
 	}
 	return err
 }

@@ -171,6 +171,10 @@ func (k *Kernel) ReadModule(path string) ([]byte, error) {
 	if m := x.byName[moduleName(path)]; m == nil || m.Path != path {
 		return nil, fmt.Errorf("kernel %s: no module file %s", k.Name, path)
 	}
+	return k.readModule(path)
+}
+
+func (k *Kernel) readModule(path string) ([]byte, error) {
 	file := filepath.Join(k.Dir, moduleDir, filepath.FromSlash(path)+".zst")
 	f, err := os.Open(file)
 	if err != nil {

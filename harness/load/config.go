@@ -23,6 +23,10 @@ type Config struct {
 	Keepalive bool `json:"keepalive"`
 	// Connections is the most that are open at once; 0 means no limit. With all of them busy, requests wait in order.
 	Connections int `json:"connections"`
+	// Idle is how long a kept connection may carry nothing before it is closed; 0 means to the end of the window.
+	Idle time.Duration `json:"idle,omitempty"`
+	// Retry says which requests are sent again when their connection ends before the answer; empty means idle.
+	Retry scenario.Retry `json:"retry,omitempty"`
 	// Probes has the kernel send keepalive probes.
 	Probes bool `json:"probes,omitempty"`
 	// Writes is in how many pieces a request is handed to the kernel; 0 means one.
@@ -46,12 +50,14 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 	}
 	c := Config{
 		To:          to,
-		Schedule:    Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), From: from, To: end},
+		Schedule:    Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), First: (*time.Duration)(h.First), From: from, To: end},
 		Index:       index,
 		Duration:    time.Duration(s.Duration),
 		Timeout:     time.Duration(h.Timeout),
 		Keepalive:   h.Keepalive,
 		Connections: h.Connections,
+		Idle:        time.Duration(h.Idle),
+		Retry:       h.Retry,
 		Probes:      h.Probes,
 		Writes:      h.Writes,
 		NoDelay:     h.NoDelay,
@@ -68,8 +74,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("load: no address to go to")
 	case c.Timeout <= 0 || c.Duration <= 0:
 		return fmt.Errorf("load: timeout and duration must be positive")
-	case c.Connections < 0 || c.Interval < 0:
-		return fmt.Errorf("load: connections and interval must not be negative")
+	case c.Connections < 0 || c.Interval < 0 || c.Idle < 0:
+		return fmt.Errorf("load: connections, interval and idle must not be negative")
 	case c.Writes < 0 || c.Writes > len(c.request()):
 		return fmt.Errorf("load: a request of %d bytes cannot be written in %d pieces", len(c.request()), c.Writes)
 	}

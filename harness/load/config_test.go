@@ -27,6 +27,7 @@ func TestNonsensicalConfigurations(t *testing.T) {
 		"negative cap":       func(c *Config) { c.Connections = -1 },
 		"too many writes":    func(c *Config) { c.Writes = 1000 },
 		"negative intervals": func(c *Config) { c.Interval = -1 },
+		"negative idle":      func(c *Config) { c.Idle = -1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config(address())

@@ -163,6 +163,7 @@ func (g *generator) loop(ctx context.Context) error {
 	for {
 		now := g.dispatchDue(g.now())
 		g.expireDue(now)
+		g.expireIdle(now)
 		g.serveWaiting(now)
 		if g.next == len(g.plan) && g.inFlight == 0 && !g.lingers(now) {
 			return nil
@@ -201,6 +202,9 @@ func (g *generator) arm() error {
 	}
 	if g.next < len(g.plan) {
 		at = g.plan[g.next]
+	}
+	if g.config.Idle > 0 && len(g.idle) > 0 {
+		at = min(at, g.conns[g.idle[0]].since+int64(g.config.Idle))
 	}
 	if g.inFlight > 0 {
 		for g.flags[g.oldest]&done != 0 {
@@ -277,18 +281,14 @@ func (g *generator) abandon() {
 // complete and fail give a request its fate.
 func (g *generator) complete(i int32, now int64) {
 	g.settle(i, now)
-	if g.flags[i]&measured != 0 {
-		g.record.completed(now, now-g.plan[i])
-	}
+	g.record.completed(now, now-g.plan[i], g.flags[i]&measured != 0)
 }
 
 func (g *generator) fail(i int32, class Class, now int64) {
 	g.settle(i, now)
-	if g.flags[i]&measured != 0 {
-		g.record.failed(now, class)
-		if g.flags[i]&sent == 0 {
-			g.record.result.Unsent++
-		}
+	g.record.failed(now, class, g.flags[i]&measured != 0)
+	if g.flags[i]&(sent|measured) == measured {
+		g.record.result.Unsent++
 	}
 }
 

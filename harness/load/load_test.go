@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -36,29 +37,34 @@ func TestPoolAndLoad(t *testing.T) {
 			defer p.Close()
 			c := config(to)
 			c.Keepalive, c.Connections = test.keepalive, test.connections
+			c.Schedule.From, c.Schedule.To, c.Duration = 0, 100*time.Millisecond, 400*time.Millisecond // all in the window
 			r := generate(t, c)
-			require.Equal(t, int64(planned), r.Planned)
+			require.Equal(t, int64(100), r.Planned)
 			require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
 			require.Zero(t, r.Retried)
 			if !test.keepalive {
-				require.Equal(t, int64(100), r.Connects)
 				require.Equal(t, r.Planned, r.Connect.Count())
-			} else {
-				require.LessOrEqual(t, r.Connects, int64(100))
 			}
-			require.Len(t, r.Series.Completed, 25)
+			require.Len(t, r.Series.Completed, 200)
 
 			body, err := p.Stop(t.Context())
 			require.NoError(t, err)
 			var web service.PHPResult
 			require.NoError(t, json.Unmarshal(body, &web))
 			require.Equal(t, int64(100), web.Served)
-			require.Equal(t, r.Connects, web.Accepted)
+			if r.Answered == 100 { // or else the machine was so busy that some came after the window
+				require.Equal(t, r.Connects, web.Accepted)
+				head := (r.Bytes - 100*20_000) / 100
+				require.Equal(t, r.Bytes, 100*(20_000+head), "every byte of every answer")
+				require.Greater(t, head, int64(100))
+			}
+			require.LessOrEqual(t, r.Connects, web.Accepted)
+			if !test.keepalive {
+				require.Equal(t, int64(100), web.Accepted)
+			}
 			if test.connections > 0 && test.keepalive {
 				require.LessOrEqual(t, web.Accepted, int64(test.connections))
 			}
-			head := (r.Bytes - 100*20_000) / 100
-			require.Equal(t, r.Bytes, 100*(20_000+head), "every byte of every answer")
 		})
 	}
 }
@@ -160,7 +166,9 @@ func TestErrorsAreClassified(t *testing.T) {
 		"does not speak HTTP": {say("SSH-2.0-OpenSSH_9.2\r\n"), Malformed},
 		"short body":          {say("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"), Malformed},
 		"short head":          {say("HTTP/1.1 200 OK\r\nContent"), Malformed},
-		"chunked":             {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), Malformed},
+		"half a chunk":        {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"), Malformed},
+		"no last chunk":       {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"), Malformed},
+		"no such chunk":       {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-3\r\nabc\r\n0\r\n\r\n"), Malformed},
 		"never answers":       {func(c *net.TCPConn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, Timeout},
 		"never ends its answer": {func(c *net.TCPConn, r *bufio.Reader) {
 			_, _ = io.WriteString(c, ok[:len(ok)-1])
@@ -200,19 +208,143 @@ func TestErrorsAreClassified(t *testing.T) {
 	})
 }
 
-func TestStaleKeptAliveConnectionIsReplacedOnce(t *testing.T) {
-	// Says nothing of closing, and closes when the next request comes.
+// A handler of net/http that says no length and flushes makes the server write chunks. Answers are of all lengths around the
+// pieces that the generator waits for; one that it overlooked the end of would time out.
+func TestChunkedAnswers(t *testing.T) {
+	var requests, connections atomic.Int64
+	l, err := net.Listen("tcp", address().String())
+	require.NoError(t, err)
+	web := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for n := int(requests.Add(1)) * 211; n > 0; n -= 3000 {
+				_, _ = w.Write(make([]byte, min(n, 3000)))
+				_ = http.NewResponseController(w).Flush()
+			}
+		}),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				connections.Add(1)
+			}
+		},
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = web.Serve(l)
+	}()
+	c := config(l.Addr().(*net.TCPAddr).AddrPort())
+	c.Keepalive, c.Connections, c.Timeout = true, 1, 20*time.Second
+	r := generate(t, c)
+	require.NoError(t, web.Close())
+	<-ended
+	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
+	require.Equal(t, int64(100), requests.Load())
+	require.Equal(t, int64(1), connections.Load(), "the end of each answer was found, and the connection used again")
+}
+
+// Ten requests one after the other, on one connection at a time: what a client counts when connections end on it.
+func TestRetry(t *testing.T) {
+	answer := func(n int, f func(c *net.TCPConn)) func(*net.TCPConn, *bufio.Reader) {
+		return func(c *net.TCPConn, r *bufio.Reader) {
+			for range n {
+				if !head(r) {
+					return
+				}
+				_, _ = io.WriteString(c, ok)
+			}
+			if head(r) && f != nil {
+				f(c)
+			}
+		}
+	}
+	reset := func(c *net.TCPConn) { _ = c.SetLinger(0) }
+	half := func(c *net.TCPConn) { _, _ = io.WriteString(c, ok[:5]) }
+	type wants struct{ completed, reset, malformed, retried, connects int64 }
+	for name, test := range map[string]struct {
+		script func(*net.TCPConn, *bufio.Reader)
+		want   map[scenario.Retry]wants
+	}{
+		// Requests 2, 4, 6 … meet the end. Sent again they are the first on a new connection, so the next meets the end again.
+		"closed on the second request": {answer(1, nil), map[scenario.Retry]wants{
+			scenario.RetryOff: {5, 5, 0, 0, 5}, scenario.RetryIdle: {10, 0, 0, 9, 10}, "": {10, 0, 0, 9, 10}, scenario.RetryAlways: {10, 0, 0, 9, 10},
+		}},
+		"reset on the second request": {answer(1, reset), map[scenario.Retry]wants{
+			scenario.RetryOff: {5, 5, 0, 0, 5}, scenario.RetryIdle: {10, 0, 0, 9, 10}, scenario.RetryAlways: {10, 0, 0, 9, 10},
+		}},
+		"half an answer to the second request": {answer(1, half), map[scenario.Retry]wants{
+			scenario.RetryOff: {5, 0, 5, 0, 5}, scenario.RetryIdle: {5, 0, 5, 0, 5}, scenario.RetryAlways: {5, 0, 5, 0, 5},
+		}},
+		// On a new connection only always tries again, and once.
+		"closed on the first request": {answer(0, nil), map[scenario.Retry]wants{
+			scenario.RetryOff: {0, 10, 0, 0, 10}, scenario.RetryIdle: {0, 10, 0, 0, 10}, scenario.RetryAlways: {0, 10, 0, 10, 20},
+		}},
+	} {
+		for retry, want := range test.want {
+			t.Run(fmt.Sprintf("%s, %q", name, retry), func(t *testing.T) {
+				var connects atomic.Int64
+				c := config(server(t, func(c *net.TCPConn, r *bufio.Reader) {
+					connects.Add(1)
+					test.script(c, r)
+				}))
+				c.Keepalive, c.Connections, c.Retry = true, 1, retry
+				c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 1000, To: 10 * time.Millisecond}
+				r := generate(t, c)
+				require.Equal(t, want, wants{r.Completed, r.ByClass[Reset], r.ByClass[Malformed], r.Retried, connects.Load()}, "%v", r.ByClass)
+			})
+		}
+	}
+	for retry, want := range map[scenario.Retry]int64{scenario.RetryOff: 0, scenario.RetryIdle: 0, scenario.RetryAlways: planned} {
+		t.Run(fmt.Sprintf("nobody listens, %q", retry), func(t *testing.T) {
+			c := config(address())
+			c.Retry = retry
+			r := generate(t, c)
+			require.Equal(t, r.Planned, r.ByClass[Refused], "%v", r.ByClass)
+			require.Equal(t, want, r.Retried)
+			require.Equal(t, r.Planned, r.Sent)
+		})
+	}
+}
+
+// A client that keeps connections for less long than the gap between requests opens one for each, and meets no end of any.
+func TestIdleConnectionsExpire(t *testing.T) {
+	var closed atomic.Int64
+	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		for head(r) {
+			_, _ = io.WriteString(c, ok)
+		}
+		closed.Add(1)
+	})
+	for idle, connects := range map[time.Duration]int64{0: 1, time.Millisecond: 5, time.Minute: 1} {
+		closed.Store(0)
+		c := config(to)
+		c.Keepalive, c.Idle, c.Duration = true, idle, time.Second
+		c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 10, To: 500 * time.Millisecond}
+		r := generate(t, c)
+		require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
+		require.Equal(t, connects, r.Connects)
+		require.Zero(t, r.Retried+r.IdleClosed)
+		if connects > 1 {
+			require.Equal(t, connects, r.IdleExpired)
+		} else {
+			require.Zero(t, r.IdleExpired)
+		}
+		require.Eventually(t, func() bool { return closed.Load() == connects }, time.Minute, time.Millisecond, "the client closes them")
+	}
+}
+
+// Which connections end while nothing is on them is counted, and no error: the next request opens another.
+func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
 	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
 		if head(r) {
 			_, _ = io.WriteString(c, ok)
-			head(r)
 		}
 	})
 	c := config(to)
-	c.Keepalive = true
+	c.Keepalive, c.Duration = true, time.Second
+	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 10, To: 500 * time.Millisecond}
 	r := generate(t, c)
 	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
-	require.Positive(t, r.Retried)
+	require.Equal(t, []int64{5, 5, 0, 0}, []int64{r.Connects, r.IdleClosed, r.Retried, r.IdleExpired})
 }
 
 // What a server says when nobody has asked is noticed when the connection would be used again.
@@ -250,7 +382,7 @@ func TestKeptAliveConnectionsStayOpenToTheEndOfTheWindow(t *testing.T) {
 	p := startLoad(t, c)
 	start := agent.Now() - int64(c.Schedule.From)
 	require.NoError(t, p.Begin(agent.Beginning{Start: start, Seed: 1}))
-	require.Equal(t, int64(1), result(t, p).Connects)
+	require.Zero(t, result(t, p).Connects, "that was in the warm-up")
 	require.Eventually(t, func() bool { return closed.Load() != 0 }, time.Minute, time.Millisecond)
 	require.GreaterOrEqual(t, closed.Load(), start+int64(c.Duration))
 }
@@ -346,6 +478,5 @@ func TestStopAbandonsWhatHasNoFate(t *testing.T) {
 		require.NoError(t, json.Unmarshal(body, &r))
 		requireSums(t, r)
 		require.Equal(t, int64(planned), r.Abandoned, "nothing was answered")
-		require.Positive(t, r.Connects)
 	})
 }

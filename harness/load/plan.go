@@ -15,6 +15,8 @@ type Schedule struct {
 	Arrivals scenario.Arrivals `json:"arrivals"`
 	// Rate in arrivals a second.
 	Rate float64 `json:"rate"`
+	// First is when the first of constant arrivals is, after From; nil lets the seed say. Others do not have it.
+	First *time.Duration `json:"first,omitempty"`
 	// From (included) and To (excluded) bound the arrivals.
 	From time.Duration `json:"from"`
 	To   time.Duration `json:"to"`
@@ -26,8 +28,8 @@ type Schedule struct {
 // by the SHA-256 of "ruleout load plan 1", the seed and the index of the load in its scenario, both
 // as 8 bytes, big-endian: first 8 bytes of the digest for the one half of the state, next 8 for the other.
 //
-// Constant arrivals are 1/rate apart, to the nanosecond and without drift; the seed chooses the first, within one
-// gap of From, so that seeds differ and no load is in step with the kernel's tick in all of
+// Constant arrivals are 1/rate apart, to the nanosecond and without drift. Unless [Schedule.First] says when the first is, the seed
+// chooses that, within one gap of From, so that seeds differ and no load is in step with the kernel's tick in all of
 // them. Poisson arrivals have independent exponential gaps, -ln(1-u)/rate with u from 53 bits.
 func Plan(s Schedule, seed uint64, index int) []int64 {
 	length := float64(s.To - s.From)
@@ -47,6 +49,9 @@ func Plan(s Schedule, seed uint64, index int) []int64 {
 	}
 	if s.Arrivals == scenario.Constant {
 		phase := r.Float64() * gap
+		if s.First != nil {
+			phase = float64(*s.First)
+		}
 		for i := 0; add(phase + float64(i)*gap); i++ {
 		}
 		return plan

@@ -42,6 +42,19 @@ func TestPlanIsOrderedAndInsideItsWindow(t *testing.T) {
 	})
 }
 
+func TestFirstArrival(t *testing.T) {
+	first := 30 * time.Millisecond
+	s := Schedule{Arrivals: scenario.Constant, Rate: 4, From: -time.Second, To: time.Second, First: &first}
+	want := []int64{-970e6, -720e6, -470e6, -220e6, 30e6, 280e6, 530e6, 780e6}
+	for seed := range uint64(5) {
+		require.Equal(t, want, Plan(s, seed, int(seed)), "whatever the seed")
+	}
+	first = 0
+	require.Equal(t, int64(-1e9), Plan(s, 1, 0)[0])
+	first = 600 * time.Millisecond // further than a gap
+	require.Equal(t, []int64{-400e6, -150e6}, Plan(s, 1, 0)[:2])
+}
+
 func TestConstantArrivalsAreEvenlySpaced(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSchedule(t, scenario.Constant)

@@ -10,7 +10,7 @@ type recorder struct {
 	bin      Series  // grown by a sample when an interval ends
 	latency  []int64 // of what completed in the present interval
 	byClass  map[Class]*int64
-	present  struct{ completed, errors int64 }
+	present  struct{ completed, errors, retried int64 }
 }
 
 func newRecorder(c *Config) *recorder {
@@ -21,7 +21,7 @@ func newRecorder(c *Config) *recorder {
 	if r.interval > 0 {
 		n := int(r.bins())
 		r.bin = Series{
-			Interval: c.Interval, Completed: make([]int64, 0, n), Errors: make([]int64, 0, n),
+			Interval: c.Interval, Completed: make([]int64, 0, n), Errors: make([]int64, 0, n), Retried: make([]int64, 0, n),
 			LatencyP99: make([]int64, 0, n), LatencyMax: make([]int64, 0, n), InFlight: make([]int64, 0, n),
 		}
 		r.latency = make([]int64, 0, 1024)
@@ -46,31 +46,69 @@ func (r *recorder) advance(now int64, inFlight int) {
 		}
 		r.bin.Completed = append(r.bin.Completed, r.present.completed)
 		r.bin.Errors = append(r.bin.Errors, r.present.errors)
+		r.bin.Retried = append(r.bin.Retried, r.present.retried)
 		r.bin.LatencyP99 = append(r.bin.LatencyP99, p99)
 		r.bin.LatencyMax = append(r.bin.LatencyMax, highest)
 		r.bin.InFlight = append(r.bin.InFlight, int64(inFlight))
 		r.latency = r.latency[:0]
-		r.present.completed, r.present.errors = 0, 0
+		r.present.completed, r.present.errors, r.present.retried = 0, 0, 0
 	}
 }
 
-// open tells whether now lies in an interval.
-func (r *recorder) open(now int64) bool { return r.interval > 0 && now >= 0 && now < r.duration }
+// inside tells whether now lies in the measured window.
+func (r *recorder) inside(now int64) bool { return now >= 0 && now < r.duration }
 
-func (r *recorder) completed(now, latency int64) {
-	r.result.Completed++
-	r.result.Latency.record(latency)
-	if r.open(now) {
+// sampled tells whether what happens now belongs to an interval.
+func (r *recorder) sampled(now int64) bool { return r.interval > 0 && r.inside(now) }
+
+// completed, failed and again take what became of a request, which is measured if it was planned in the window. The
+// accounts are about those. The answers in the window and the series are about all that happens there.
+func (r *recorder) completed(now, latency int64, measured bool) {
+	if measured {
+		r.result.Completed++
+		r.result.Latency.record(latency)
+	}
+	if r.inside(now) {
+		r.result.Answered++
+	}
+	if r.sampled(now) {
 		r.present.completed++
 		r.latency = append(r.latency, latency)
 	}
 }
 
-func (r *recorder) failed(now int64, class Class) {
-	r.result.Errors++
-	*r.byClass[class]++
-	if r.open(now) {
+func (r *recorder) failed(now int64, class Class, measured bool) {
+	if measured {
+		r.result.Errors++
+		*r.byClass[class]++
+	}
+	if r.sampled(now) {
 		r.present.errors++
+	}
+}
+
+// again takes a request that is sent once more. The number in flight stays as it is.
+func (r *recorder) again(now int64, inFlight int, measured bool) {
+	r.advance(now, inFlight)
+	if measured {
+		r.result.Retried++
+	}
+	if r.sampled(now) {
+		r.present.retried++
+	}
+}
+
+// What follows is counted when it happens, of all requests.
+
+func (r *recorder) connecting(now int64)  { r.count(now, &r.result.Connects, 1) }
+func (r *recorder) idleClosed(now int64)  { r.count(now, &r.result.IdleClosed, 1) }
+func (r *recorder) idleExpired(now int64) { r.count(now, &r.result.IdleExpired, 1) }
+
+func (r *recorder) received(now int64, bytes int) { r.count(now, &r.result.Bytes, int64(bytes)) }
+
+func (r *recorder) count(now int64, what *int64, n int64) {
+	if r.inside(now) {
+		*what += n
 	}
 }
 

@@ -10,14 +10,16 @@ import (
 const responseHeadLimit = 32 << 10
 
 // response reads one answer (RFC 9112) from a connection, in whatever pieces it comes. Bodies have a
-// Content-Length or last to the end of the connection; chunked ones are not known. Bodies are counted, not kept.
+// Content-Length, are chunked, or last to the end of the connection. They are counted, not kept.
 type response struct {
-	head   []byte // what came of an incomplete head
-	inBody bool
-	status int
-	close  bool  // the connection ends with this answer
-	length int64 // of the body that is still to come; untilEnd
-	began  bool  // a byte has come
+	head    []byte // what came of an incomplete head
+	inBody  bool
+	status  int
+	close   bool  // the connection ends with this answer
+	length  int64 // of the body that is still to come; untilEnd
+	chunked bool  // chunks say where the body ends, and not its length
+	chunks  httphead.Chunks
+	began   bool // a byte has come
 }
 
 const untilEnd = httphead.Unknown
@@ -29,7 +31,7 @@ func (r *response) reset() { *r = response{head: r.head[:0]} }
 var (
 	errNotHTTP  = errors.New("not an HTTP/1.1 response")
 	errTooLong  = errors.New("response head too long")
-	errTransfer = errors.New("transfer encoding not supported")
+	errTransfer = errors.New("a transfer encoding where there may be none")
 )
 
 // feed takes the next piece. It tells whether the answer is complete; what follows it
@@ -69,6 +71,11 @@ func (r *response) feed(b []byte) (done bool, err error) {
 			return false, nil
 		}
 	}
+	if r.chunked {
+		n, done, err := r.chunks.Read(b)
+		r.close = r.close || n < len(b)
+		return done, err
+	}
 	if r.length == untilEnd {
 		return false, nil
 	}
@@ -80,7 +87,15 @@ func (r *response) feed(b []byte) (done bool, err error) {
 }
 
 // end takes the end of the connection, and tells whether the answer is complete with that.
-func (r *response) end() bool { return r.inBody && r.length == untilEnd }
+func (r *response) end() bool { return r.inBody && !r.chunked && r.length == untilEnd }
+
+// least is a number of bytes of the body that are still to come at least; untilEnd if nobody knows.
+func (r *response) least() int64 {
+	if r.chunked {
+		return r.chunks.Least()
+	}
+	return r.length
+}
 
 // parse understands a head.
 func (r *response) parse(h *httphead.Head) error {
@@ -93,14 +108,16 @@ func (r *response) parse(h *httphead.Head) error {
 	if !ok || status < 100 {
 		return errNotHTTP
 	}
-	if h.Coded {
+	old := line[7] == '0'
+	// HTTP/1.0 does not have it, and with two lengths somebody else may have believed the other (RFC 9112, 6.1 and 6.3).
+	if h.Coded && (old || h.Length != httphead.Unknown) {
 		return errTransfer
 	}
-	r.status, r.length = int(status), h.Length
-	if r.status == 204 || r.status == 304 {
-		r.length = 0
+	// A coding other than chunked lasts to the end of the connection.
+	r.status, r.length, r.chunked = int(status), h.Length, h.Chunked
+	if r.status < 200 || r.status == 204 || r.status == 304 {
+		r.length, r.chunked = 0, false
 	}
-	old := line[7] == '0'
-	r.close = h.Close || old && !h.KeepAlive || r.length == untilEnd
+	r.close = h.Close || old && !h.KeepAlive || r.length == untilEnd && !r.chunked
 	return nil
 }

@@ -28,7 +28,8 @@ const (
 // Classes lists all classes of errors.
 func Classes() []Class { return []Class{Timeout, Refused, Reset, Status, Malformed, Other} }
 
-// Result is what a generator measured. Requests are those planned inside the measured window.
+// Result is what a generator measured. Requests are those planned inside the measured window, whenever they met their fate, unless it
+// is said otherwise.
 type Result struct {
 	// Planned requests.
 	Planned int64 `json:"planned"`
@@ -38,17 +39,23 @@ type Result struct {
 	Unsent int64 `json:"unsent"`
 	// Completed requests.
 	Completed int64 `json:"completed"`
+	// Answered requests were completed inside the window, whenever they were planned: some in the warm-up.
+	Answered int64 `json:"answered"`
 	// Errors of all classes, and by class.
 	Errors  int64           `json:"errors"`
 	ByClass map[Class]int64 `json:"by_class"`
 	// Abandoned requests had no fate when the generator was stopped.
 	Abandoned int64 `json:"abandoned"`
-	// Retried requests met a kept-alive connection that the server had closed, and
-	// went out again on a new one (RFC 9112, 9.3.1).
+	// Retried requests met a connection that ended before the answer began, and went out again on a new one
+	// (RFC 9112, 9.3.1).
 	Retried int64 `json:"retried"`
-	// Connects is the number of connection attempts, and Bytes what was received, of all requests, warm-up included.
+	// Connects is the number of connection attempts inside the window, and Bytes what was received in it, of all requests.
 	Connects int64 `json:"connects"`
 	Bytes    int64 `json:"bytes"`
+	// IdleClosed is the kept connections that the server ended inside the window while they were idle, and IdleExpired those that the
+	// generator did.
+	IdleClosed  int64 `json:"idle_closed"`
+	IdleExpired int64 `json:"idle_expired"`
 	// Latency of completed requests, from the planned time to the last byte.
 	Latency Histogram `json:"latency"`
 	// Connect is the time from connect(2) until the generator saw the connection established.
@@ -59,17 +66,19 @@ type Result struct {
 	Series Series `json:"series"`
 }
 
-// Series is what happened in each interval of the measured window, in order. Completions and errors are those of
-// measured requests at the time when they happened; what happens after the window is not in it.
+// Series is what happened in each interval of the measured window, in order, whenever the requests were planned: some of
+// those completed in the first intervals are of the warm-up. What happens after the window is not in it.
 type Series struct {
 	// Interval between samples; 0 when there are none.
 	Interval  time.Duration `json:"interval"`
 	Completed []int64       `json:"completed"`
 	Errors    []int64       `json:"errors"`
+	// Retried is the requests that were sent once more.
+	Retried []int64 `json:"retried"`
 	// LatencyP99 and LatencyMax are of the requests completed in the interval, in ns; 0 when there was none.
 	LatencyP99 []int64 `json:"latency_p99"`
 	LatencyMax []int64 `json:"latency_max"`
-	// InFlight is the number of requests, measured or not, that were dispatched and without a fate at the interval's end.
+	// InFlight is the number of requests that were dispatched and without a fate at the interval's end.
 	InFlight []int64 `json:"in_flight"`
 }
 
@@ -80,11 +89,14 @@ func (r *Result) Merge(from *Result) {
 	r.Sent += from.Sent
 	r.Unsent += from.Unsent
 	r.Completed += from.Completed
+	r.Answered += from.Answered
 	r.Errors += from.Errors
 	r.Abandoned += from.Abandoned
 	r.Retried += from.Retried
 	r.Connects += from.Connects
 	r.Bytes += from.Bytes
+	r.IdleClosed += from.IdleClosed
+	r.IdleExpired += from.IdleExpired
 	merged := maps.Clone(r.ByClass)
 	if merged == nil {
 		merged = map[Class]int64{}
@@ -107,6 +119,7 @@ func (s *Series) merge(from *Series) {
 	higher := func(a, b int64) int64 { return max(a, b) }
 	s.Completed = zip(s.Completed, from.Completed, sum)
 	s.Errors = zip(s.Errors, from.Errors, sum)
+	s.Retried = zip(s.Retried, from.Retried, sum)
 	s.InFlight = zip(s.InFlight, from.InFlight, sum)
 	s.LatencyP99 = zip(s.LatencyP99, from.LatencyP99, higher)
 	s.LatencyMax = zip(s.LatencyMax, from.LatencyMax, higher)
@@ -131,11 +144,17 @@ func zip(a, b []int64, f func(a, b int64) int64) []int64 {
 // a measured window of a length. Quantiles of nothing are left out.
 func (r *Result) Metrics(window time.Duration) map[string]float64 {
 	m := map[string]float64{
-		"http.planned":    float64(r.Planned),
-		"http.sent":       float64(r.Sent),
-		"http.completed":  float64(r.Completed),
-		"http.errors":     float64(r.Errors),
-		"http.throughput": float64(r.Completed) / window.Seconds(),
+		"http.planned":      float64(r.Planned),
+		"http.sent":         float64(r.Sent),
+		"http.unsent":       float64(r.Unsent),
+		"http.retried":      float64(r.Retried),
+		"http.completed":    float64(r.Completed),
+		"http.errors":       float64(r.Errors),
+		"http.throughput":   float64(r.Answered) / window.Seconds(),
+		"http.connects":     float64(r.Connects),
+		"http.received":     float64(r.Bytes),
+		"http.idle.closed":  float64(r.IdleClosed),
+		"http.idle.expired": float64(r.IdleExpired),
 	}
 	for _, class := range Classes() {
 		m["http.errors."+string(class)] = float64(r.ByClass[class])

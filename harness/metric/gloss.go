@@ -115,7 +115,7 @@ var glosses = map[Topic]map[string]string{
 		"Tcp.EstabResets":                  "established connections that ended by a reset",
 		"Tcp.CurrEstab":                    "connections open at the end, less those at the beginning",
 		"Tcp.OutRsts":                      "resets sent",
-		"TcpExt.TW":                        "connections that waited out their time after closing (TIME_WAIT)",
+		"TcpExt.TW":                        "connections that began to wait out their time after closing (TIME_WAIT)",
 		"TcpExt.TWRecycled":                "such connections used again early",
 		"TcpExt.TWKilled":                  "such connections ended early",
 		"TcpExt.TCPTimeWaitOverflow":       "connections that could not wait out their time because there were too many",
@@ -165,7 +165,7 @@ var glosses = map[Topic]map[string]string{
 	Segments: {
 		"Tcp.InSegs":                "segments received, with errors or not",
 		"Tcp.OutSegs":               "segments sent, those sent again apart",
-		"Tcp.InErrs":                "segments received that were damaged",
+		"Tcp.InErrs":                "segments received that were damaged, and SYNs in an open connection",
 		"Tcp.InCsumErrors":          "segments received whose checksum was wrong",
 		"TcpExt.TCPOrigDataSent":    "data segments sent for the first time",
 		"TcpExt.TCPDelivered":       "data segments that were acknowledged",

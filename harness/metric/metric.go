@@ -45,10 +45,26 @@ func Machine() []Metric { return slices.Clone(machine) }
 // Node returns the metrics of a node without the node's name, such as cpu.softirq.
 func Node() []Metric { return slices.Clone(node) }
 
+// Pool returns the metrics of a node's php service without the node's name, such as php.served.
+func Pool() []Metric { return slices.Clone(pool) }
+
+// Queries returns those that a php service with a database counts besides, such as sql.reconnects.
+func Queries() []Metric { return slices.Clone(queries) }
+
+// Database returns the metrics of a node's sql service without the node's name, such as sql.answered.
+func Database() []Metric { return slices.Clone(database) }
+
 // Fault returns the metrics of a fault without "fault." and its name, such as chosen.
 func Fault() []Metric { return slices.Clone(fault) }
 
-// Lookup finds a metric by its whole name. A first part other than http, machine and
+// Link returns the metrics of one direction of a link that has a rate or a queue of its own, without what [LinkPrefix] puts in front,
+// such as queue.drops.
+func Link() []Metric { return slices.Clone(link) }
+
+// LinkPrefix is what the metrics begin with that are of one direction of the link between a and b, in the scenario's order: link.a-b.from.a.
+func LinkPrefix(a, b, from string) string { return "link." + a + "-" + b + ".from." + from }
+
+// Lookup finds a metric by its whole name. A first part other than http, machine, link and
 // fault is taken for a node; that such a node or fault exists is the caller's to check.
 func Lookup(name string) (Metric, bool) {
 	first, rest, found := strings.Cut(name, ".")
@@ -60,6 +76,10 @@ func Lookup(name string) (Metric, bool) {
 		return find(http, name, name)
 	case "machine":
 		return find(machine, name, name)
+	case "link":
+		if parts := strings.SplitN(rest, ".", 4); len(parts) == 4 && parts[1] == "from" {
+			return find(link, parts[3], name)
+		}
 	case "fault":
 		_, of, _ := strings.Cut(rest, ".")
 		return find(fault, of, name)
@@ -67,12 +87,12 @@ func Lookup(name string) (Metric, bool) {
 	if group, counter, ok := SplitCounter(rest); ok {
 		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true
 	}
-	return find(node, rest, name)
+	return find(slices.Concat(node, pool, queries, database), rest, name)
 }
 
-// Names returns every name that a run with these nodes and faults can yield, the
-// known counters of the nodes among them.
-func Names(nodes, faults []string) []string {
+// Names returns every name that a run with these nodes, faults and links can yield, the
+// known counters of the nodes among them. Links are by their directions, as [LinkPrefix] has them.
+func Names(nodes, faults, links []string) []string {
 	var names []string
 	add := func(prefix string, list []Metric) {
 		for _, m := range list {
@@ -81,11 +101,15 @@ func Names(nodes, faults []string) []string {
 	}
 	add("", http)
 	add("", machine)
+	for _, l := range links {
+		add(l+".", link)
+	}
 	for _, f := range faults {
 		add("fault."+f+".", fault)
 	}
 	for _, n := range nodes {
 		add(n+".", node)
+		add(n+".", slices.Concat(pool, queries, database))
 		for _, c := range Counters() {
 			names = append(names, n+"."+c)
 		}

@@ -18,6 +18,9 @@ func TestLookup(t *testing.T) {
 		{"front-2.cpu.softirq", "1"},
 		{"machine.load1", "1"},
 		{"fault.dup-acks.delivered", "1"},
+		{"link.front-2-web.from.front-2.queue.bytes.max", "B"},
+		{"link.cpu.total", "1"},
+		{"fault.squeeze.queue.drops", "1"},
 		{"web.TcpExt.ListenOverflows", "1"},
 		{"web.TcpExt.ACounterOfANewerKernel", "1"},
 		{"web.Ip6.InReceives", "1"},
@@ -34,7 +37,7 @@ func TestLookup(t *testing.T) {
 
 func TestLookupRefuses(t *testing.T) {
 	for _, name := range []string{"", "http", "http.latncy.p99", "web.", ".cpu.user", "web.cpu", "web.Sctp.InSegs", "web.TcpExt.",
-		"web.TcpExt.a.b", "fault.x", "fault.x.y", "fault.chosen", "machine.memory.peak"} {
+		"web.TcpExt.a.b", "fault.x", "fault.x.y", "fault.chosen", "machine.memory.peak", "link.a-b.from.a", "link.a-b.queue.drops", "link.a-b.from.a.queue.dorps"} {
 		_, ok := metric.Lookup(name)
 		require.False(t, ok, name)
 	}
@@ -51,7 +54,7 @@ func TestIsCounter(t *testing.T) {
 
 func TestEveryNameIsFoundAndUnique(t *testing.T) {
 	seen := map[string]bool{}
-	for _, name := range metric.Names([]string{"web", "db"}, []string{"loss"}) {
+	for _, name := range metric.Names([]string{"web", "db", "link"}, []string{"loss"}, []string{metric.LinkPrefix("web", "front-2", "web")}) {
 		_, ok := metric.Lookup(name)
 		require.True(t, ok, name)
 		require.False(t, seen[name], "%s is listed twice", name)

@@ -91,7 +91,7 @@ type Change struct {
 }
 
 // Changes lists what is different in a new baseline, for whoever reviews it: how many of the seeds that both have differ in their digests, and
-// the metrics whose means differ by the margin or more. old may be nil.
+// the metrics whose means differ by the margin or more, or that one of the two has not. old may be nil.
 func Changes(old, now *Baseline) (digests int, metrics []Change) {
 	if old == nil {
 		return 0, nil
@@ -102,21 +102,31 @@ func Changes(old, now *Baseline) (digests int, metrics []Change) {
 		}
 	}
 	for i, name := range now.Metrics {
-		j, found := slices.BinarySearch(old.Metrics, name)
-		if !found {
+		m, _ := metric.Lookup(name)
+		a, b := math.NaN(), mean(now.column(i))
+		var pool []float64
+		if j, found := slices.BinarySearch(old.Metrics, name); found {
+			pool = old.column(j)
+			a = mean(pool)
+		}
+		if math.IsNaN(a) && math.IsNaN(b) {
 			continue
 		}
-		m, _ := metric.Lookup(name)
-		a, b := mean(old.column(j)), mean(now.column(i))
-		d, loss := hypothesis(name, old.column(j)).PairMargins(verdict.Pair{Base: a, Treated: b})
-		if loss == "" && math.Abs(d) >= 1 {
+		d, loss := hypothesis(name, pool).PairMargins(verdict.Pair{Base: a, Treated: b})
+		if loss != "" || math.Abs(d) >= 1 {
 			metrics = append(metrics, Change{name, number(m, a), number(m, b)})
+		}
+	}
+	for j, name := range old.Metrics {
+		if _, found := slices.BinarySearch(now.Metrics, name); !found {
+			m, _ := metric.Lookup(name)
+			metrics = append(metrics, Change{name, number(m, mean(old.column(j))), number(m, math.NaN())})
 		}
 	}
 	return digests, metrics
 }
 
-// mean of the numbers that there are.
+// mean of the numbers that there are; NaN if there is none.
 func mean(list []float64) float64 {
 	sum, n := 0., 0.
 	for _, v := range list {
@@ -124,5 +134,5 @@ func mean(list []float64) float64 {
 			sum, n = sum+v, n+1
 		}
 	}
-	return sum / max(n, 1)
+	return sum / n
 }

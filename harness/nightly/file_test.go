@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/result"
 )
 
 func text(t *testing.T, r *Report, markdown bool) string {
@@ -108,6 +110,53 @@ func TestChanges(t *testing.T) {
 	require.Equal(t, 20, digests)
 	require.Len(t, metrics, 1)
 	require.Equal(t, "http.latency.p99", metrics[0].Metric)
+
+	// A metric that is gone, or new, is a change, too.
+	runs := world{build: "old"}.runs("small", "6.1", 20)
+	for _, r := range runs.BySeed {
+		delete(r.Values, "web.Tcp.RetransSegs")
+	}
+	without, err := Accept(runs)
+	require.NoError(t, err)
+	digests, metrics = Changes(old, without)
+	require.Zero(t, digests)
+	require.Equal(t, []Change{{"web.Tcp.RetransSegs", "100", "–"}}, metrics)
+	_, metrics = Changes(without, old)
+	require.Equal(t, []Change{{"web.Tcp.RetransSegs", "–", "100"}}, metrics)
+}
+
+// An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nobody knows which is the night's.
+func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	a, err := archive.Open(dir, archive.Identity{Campaign: "a night", Kernels: map[string]string{"6.1": "6.1.0"}})
+	require.NoError(t, err)
+	add := func(id string, seed uint64) {
+		_, err := a.Append(&result.Record{
+			Schema: 1, Run: "sha256:" + id, Digest: "sha256:" + id, Seed: seed, Valid: true,
+			Scenario: result.Scenario{Name: "small", Hash: "sha256:h", Canonical: []byte("{}")}, Provenance: result.Provenance{Kernel: "6.1.0"},
+		})
+		require.NoError(t, err)
+	}
+	load := func() ([]*Runs, error) {
+		r, err := archive.Read(dir)
+		require.NoError(t, err)
+		defer r.Close()
+		return Load(r)
+	}
+	add("aaaaaaaaaaaaaaaa", 1)
+	add("bbbbbbbbbbbbbbbb", 2)
+	require.NoError(t, a.Close())
+	runs, err := load()
+	require.NoError(t, err)
+	require.Len(t, runs[0].BySeed, 2)
+
+	a, err = archive.Open(dir, archive.Identity{Campaign: "a night", Kernels: map[string]string{"6.1": "6.1.0"}})
+	require.NoError(t, err)
+	add("cccccccccccccccc", 2)
+	require.NoError(t, a.Close())
+	_, err = load()
+	require.EqualError(t, err, "two runs of small on 6.1.0, seed 2: bbbbbbbbbbbb and cccccccccccc")
+	require.Equal(t, problem.Usage, problem.KindOf(err))
 }
 
 // A state that is lost, or damaged, costs nights and no more.

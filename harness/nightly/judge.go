@@ -50,11 +50,10 @@ func Judge(n Night) (*Report, error) {
 // place judges one scenario on one kernel.
 func (n *Night) place(b *Baseline, r *Report) (Place, error) {
 	p := Place{Scenario: b.Scenario, Kernel: b.Kernel, Before: b.Head, Outcome: Missing}
-	i := slices.IndexFunc(n.Runs, func(r *Runs) bool { return r.Scenario == b.Scenario && r.Kernel == b.Kernel })
-	if i < 0 {
+	runs := n.runs(b)
+	if runs == nil {
 		return p, nil
 	}
-	runs := n.Runs[i]
 	p.Now = runs.Head
 	same := runs.Hash == b.Hash
 	if !same && len(n.Set) == 0 {
@@ -120,6 +119,17 @@ func (n *Night) place(b *Baseline, r *Report) (Place, error) {
 	return p, nil
 }
 
+// runs finds those of the baseline's scenario and kernel. Where there are several, since the scenario was changed in the night, those of the
+// baseline's own are the ones to compare.
+func (n *Night) runs(b *Baseline) (found *Runs) {
+	for _, r := range n.Runs {
+		if r.Scenario == b.Scenario && r.Kernel == b.Kernel && (found == nil || r.Hash == b.Hash) {
+			found = r
+		}
+	}
+	return found
+}
+
 // memory returns the evidence with which the night begins, and what is remembered of the last one. Evidence about another baseline is
 // forgotten, and what does not count as a night begins with none.
 func (n *Night) memory(b *Baseline) (series map[string]Evidence, before *Memory) {
@@ -171,7 +181,8 @@ func (n *Night) series(b *Baseline, pairs []pair, before map[string]Evidence, af
 			return err
 		}
 		a := Alarm{Scenario: b.Scenario, Kernel: b.Kernel, Metric: name}
-		var farthest, n0 float64
+		var farthest float64
+		var base, tonight []float64
 		spoilt := 0
 		for _, p := range pairs {
 			if p.run == nil || !p.run.Valid {
@@ -180,16 +191,16 @@ func (n *Night) series(b *Baseline, pairs []pair, before map[string]Evidence, af
 				continue
 			}
 			v := verdict.Pair{Base: float64(p.row.Values[i]), Treated: p.run.value(name)}
+			base, tonight = append(base, v.Base), append(tonight, v.Treated)
 			if math.IsNaN(v.Base) && math.IsNaN(v.Treated) {
 				v = verdict.Pair{} // neither recorded it
 			}
 			s.Add(v)
-			a.Base, a.Tonight, n0 = a.Base+v.Base, a.Tonight+v.Treated, n0+1
 			if d, loss := s.Hypothesis().PairMargins(v); loss == "" && (math.Abs(d) > farthest || a.Run == "") {
 				farthest, a.Run, a.Seed = math.Abs(d), p.run.ID, p.row.Seed
 			}
 		}
-		a.Base, a.Tonight = a.Base/max(n0, 1), a.Tonight/max(n0, 1)
+		a.Base, a.Tonight = value(mean(base)), value(mean(tonight))
 		a.Verdict = verdict.Judge(verdict.Case{State: s})
 		was := before[name]
 		d := verdict.Detector{R: was.R}

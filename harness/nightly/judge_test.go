@@ -1,6 +1,7 @@
 package nightly
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -25,20 +26,29 @@ func TestTheSameProgramIsIdentical(t *testing.T) {
 	require.Empty(t, c.state.Places["small on 6.1"].Series)
 }
 
-// A year of builds that each shuffle the latency by half a margin, and change nothing on the average.
+// Builds that each shuffle the latency, and change nothing on the average: 300 nights, no two of them alike.
 func TestQuietNights(t *testing.T) {
-	c := nights(t, accepted(t, 40))
-	var most float64
-	for day := range 300 {
-		r := c.next(world{build: fmt.Sprint("build ", day, string(rune('a'+day%26))), noise: 0.025})
-		require.Equal(t, Compared, r.Places[0].Outcome)
-		require.Zero(t, r.Status(), r.Heading())
-		for _, e := range c.state.Places["small on 6.1"].Series {
-			most = max(most, e.R)
+	for _, c := range []struct{ noise, most float64 }{
+		{0.025, 1}, // half a margin
+		{0.15, 20}, // three margins: then a night may speak for a change, but a bar of thousands is far off
+	} {
+		nights := nights(t, accepted(t, 40))
+		var most float64
+		different := map[float64]bool{}
+		for day := range 300 {
+			w := world{build: fmt.Sprint("build ", day), noise: c.noise}
+			different[w.runs("small", "6.1", 1).BySeed[1].Values["http.latency.p99"]] = true
+			r := nights.next(w)
+			require.Equal(t, Compared, r.Places[0].Outcome)
+			require.Zero(t, r.Status(), r.Heading())
+			for _, e := range nights.state.Places["small on 6.1"].Series {
+				most = max(most, e.R)
+			}
 		}
+		t.Logf("noise of %v: largest R in 300 quiet nights: %.2g", c.noise, most)
+		require.Len(t, different, 300)
+		require.Less(t, most, c.most)
 	}
-	t.Logf("largest R in 300 quiet nights: %.2g", most)
-	require.Less(t, most, 1.)
 }
 
 func TestAShiftAlarmsInTwoNights(t *testing.T) {
@@ -179,6 +189,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 	other := same.runs("small", "6.1", 1)
 	other.Hash = "sha256:another"
 	fresh := same.runs("new", "6.1", 1)
+	both := []*Runs{other, same.runs("small", "6.1", 40)}
 	for _, c := range []struct {
 		name   string
 		runs   []*Runs
@@ -187,6 +198,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		says   string
 	}{
 		{"the scenario has changed", []*Runs{other}, []Outcome{Changed}, 2, "Changed since the baseline was accepted: not compared"},
+		{"it has changed, and the runs of the old one are there, too", both, []Outcome{Identical}, 0, "IDENTICAL"},
 		{"the kernel is missing", nil, []Outcome{Missing}, 3, "Not run: the kernel is not there"},
 		{"a scenario without a baseline", []*Runs{same.runs("small", "6.1", 40), fresh}, []Outcome{Identical, Unknown}, 2, "No baseline: not compared"},
 	} {
@@ -242,6 +254,10 @@ func TestRunsThatSayNothing(t *testing.T) {
 		require.Len(t, r.Lost, 1)
 		require.Equal(t, 4, r.Status())
 		require.Contains(t, text(t, r, false), "- small on 6.1: http.latency.p99 could not be compared: the metric was not measured in 20 of 20 seeds\n")
+		data, err := json.Marshal(r)
+		require.NoError(t, err)
+		require.Contains(t, string(data), `"tonight":null`, "there is no mean of nothing")
+		require.InDelta(t, 0.2, float64(r.Lost[0].Base), 0.05)
 	})
 }
 

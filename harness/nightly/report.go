@@ -86,9 +86,9 @@ type Alarm struct {
 	R      float64 `json:"r"`
 	Before float64 `json:"before"`
 	Since  string  `json:"since,omitempty"`
-	// Base and Tonight are the means of tonight's seeds.
-	Base    float64         `json:"base"`
-	Tonight float64         `json:"tonight"`
+	// Base and Tonight are the means of tonight's seeds, as far as they have the metric; null if none has.
+	Base    value           `json:"base"`
+	Tonight value           `json:"tonight"`
 	Verdict verdict.Verdict `json:"verdict"`
 	// Run and Seed are of the pair that differs most.
 	Run  string `json:"run"`

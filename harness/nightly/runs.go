@@ -104,6 +104,10 @@ func Load(r *archive.Reader) ([]*Runs, error) {
 				run.Values[name] = v
 			}
 		}
+		if other := runs.BySeed[e.Seed]; other != nil {
+			return problem.Wrap(problem.Usage, fmt.Errorf("two runs of %s, seed %d: %s and %s", place(runs.Scenario, e.Kernel), e.Seed, short(other.ID), short(run.ID)),
+				"they are of two builds, machines or versions of QEMU: run the night with one, into a directory of its own")
+		}
 		runs.BySeed[e.Seed] = run
 		return nil
 	})

@@ -3,6 +3,7 @@ package nightly
 import (
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -231,12 +232,14 @@ func (a *Alarm) change() string {
 	case m.Better == metric.Lower || m.Better == metric.Higher:
 		is = "better"
 	}
-	return fmt.Sprintf("%s %s, %s → %s, by %s", a.Metric, is, number(m, a.Base), number(m, a.Tonight), a.Verdict.Estimate)
+	return fmt.Sprintf("%s %s, %s → %s, by %s", a.Metric, is, number(m, float64(a.Base)), number(m, float64(a.Tonight)), a.Verdict.Estimate)
 }
 
 // number writes a value in the unit of its metric.
 func number(m metric.Metric, v float64) string {
 	switch {
+	case math.IsNaN(v):
+		return "–"
 	case m.Share:
 		return quantity.Share(v)
 	case m.Unit == metric.Seconds:

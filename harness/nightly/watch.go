@@ -65,6 +65,9 @@ func hypothesis(name string, pool []float64) verdict.Hypothesis {
 	if m.Unit != metric.One {
 		h.Unit = m.Unit
 	}
-	h.Scale, h.Margin = verdict.Difference, max(margin*math.Abs(mean(pool)), compare.Least(m))
+	h.Scale, h.Margin = verdict.Difference, compare.Least(m)
+	if most := margin * math.Abs(mean(pool)); most > h.Margin { // not where there is no mean
+		h.Margin = most
+	}
 	return h
 }

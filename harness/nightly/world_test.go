@@ -2,6 +2,7 @@ package nightly
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -30,7 +31,7 @@ func (w world) runs(scenario, kernel string, seeds int) *Runs {
 			continue
 		}
 		level := rand.New(rand.NewPCG(seed, 1)).NormFloat64()
-		own := rand.New(rand.NewPCG(seed, uint64(len(w.build))+uint64(w.build[0])<<8)).NormFloat64() * w.noise
+		own := rand.New(rand.NewPCG(seed, w.number())).NormFloat64() * w.noise
 		latency := 0.2 * math.Exp(0.2*level+own)
 		if w.latency != 0 {
 			latency *= w.latency
@@ -46,6 +47,13 @@ func (w world) runs(scenario, kernel string, seeds int) *Runs {
 		}
 	}
 	return r
+}
+
+// number is another one for each build.
+func (w world) number() uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(w.build))
+	return h.Sum64()
 }
 
 // accepted is the baseline that all nights of the tests begin with.

@@ -100,6 +100,7 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 		least                float64 // below which it is not worth a chart
 	}{
 		{"packets", "Packets received", "a second", true, counts, 0},
+		{"sql.reconnects", "Database connections replaced", "a second", true, counts, 0},
 		{"tcp.retrans", "Segments sent again", "a second", true, counts, 0},
 		{"runqueue", "Run queue", "tasks that could run or did, in the mean", false, counts, 0.5},
 		{"accept_queue", "Accept queue", "connections that wait for the application to take them", false, counts, 0},
@@ -109,6 +110,7 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 	} {
 		d.nodes(s, c.series, c.title, c.about, c.perSecond, c.format, c.least)
 	}
+	d.queues(s)
 	v.Charts = d.out
 	if len(d.quiet) > 0 {
 		v.Quiet = "Not drawn, because hardly anything moved: " + strings.Join(d.quiet, "; ") + "."
@@ -141,7 +143,8 @@ func (d *drawing) answers() {
 		times = append(times, named{"99 % of answers were faster", "http.latency.p99", p99})
 	}
 	d.lines("Time to answer", "from the planned time to the last byte", quantity.Seconds, times)
-	d.lines("Answers and errors", "a second", counts, d.moved([]named{{"answered", "http.completed", d.rate("http.completed")}, {"errors", "http.errors", d.rate("http.errors")}}))
+	d.lines("Answers and errors", "a second", counts, d.moved([]named{{"answered", "http.completed", d.rate("http.completed")}, {"errors", "http.errors", d.rate("http.errors")},
+		{"sent again", "http.retried", d.rate("http.retried")}}))
 	d.lines("Requests on their way", "sent and not answered yet", counts, d.moved([]named{{"in flight", "http.in_flight", d.series("http.in_flight")}}))
 }
 

@@ -58,10 +58,24 @@ func proof(f *scenario.Fault, c result.Receipt) string {
 
 // lost says whether something disappeared that no fault asked for.
 func lost(c result.Receipt) string {
-	if c.UnexplainedLoss == 0 {
+	var out string
+	if c.Overlimits > 0 {
+		length := ""
+		if c.Queue > 0 { // records of earlier builds do not say
+			length = " of " + quantity.Plural(c.Queue, "packet")
+		}
+		out += fmt.Sprintf(" Its queue%s had no room for %s.", length, quantity.Plural(c.Overlimits, "packet"))
+	}
+	if c.LostInQueue > 0 {
+		out += fmt.Sprintf(" Behind it, the link’s own queue had no room for %s.", quantity.Plural(c.LostInQueue, "packet"))
+	}
+	switch {
+	case c.UnexplainedLoss != 0:
+		return out + fmt.Sprintf(" %s got lost although no fault asked for it.", quantity.Plural(c.UnexplainedLoss, "packet"))
+	case out == "":
 		return " Nothing else was lost on its way."
 	}
-	return fmt.Sprintf(" %s got lost although no fault asked for it.", quantity.Plural(c.UnexplainedLoss, "packet"))
+	return out + " Nothing else was lost."
 }
 
 // matched says how the packets were chosen, and whether chance explains how many.

@@ -32,6 +32,7 @@ type view struct {
 	Proofs          []proven
 	Expect          *report.Section
 	Load            []report.Section
+	Queues          *report.Section
 	Nodes           *report.Section
 	Topics          []topic
 	Settings        [][2]string
@@ -88,6 +89,8 @@ func newView(r *result.Record, o report.Options) *view {
 			v.Expect = &sec
 		case "load", "latency":
 			v.Load = append(v.Load, sec)
+		case "queues":
+			v.Queues = &sec
 		case "nodes":
 			v.Nodes = &sec
 		}

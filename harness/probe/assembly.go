@@ -24,14 +24,18 @@ type maps struct {
 	cgroups int // id of a cgroup → node
 	nets    int // address of a struct net → node
 	tasks   int // address of a struct task_struct → node, runnable
+	devices int // inode of a network namespace and index of a device in it → queue
+	qdiscs  int // address of a struct Qdisc → queue, or 0
 }
 
 // Stack slots, relative to the frame pointer.
 const (
-	stackKey   = -8  // a key for a map
-	stackValue = -16 // a value for a map
-	stackRead  = -24 // what was read from kernel memory
-	stackSaved = -32 // a register that has to survive
+	stackKey   = -8                    // a key for a map
+	stackValue = -16                   // a value for a map
+	stackRead  = -24                   // what was read from kernel memory
+	stackSaved = -32                   // a register that has to survive
+	stackQueue = stackSaved - mostSpan // of what a qdisc counts
+	mostSpan   = 256
 )
 
 func (e *emitter) emit(ins ...asm.Instruction) {
@@ -91,6 +95,16 @@ func (e *emitter) record(dst, number asm.Register) {
 		asm.And.Imm(number, int32(e.nodes-1)),
 		asm.LSh.Imm(number, recordShift),
 		asm.LoadMapValue(dst, e.maps.state, e.records()),
+		asm.Add.Reg(dst, number),
+	)
+}
+
+// queue points dst at the queue with this number, which is spoilt.
+func (e *emitter) queue(dst, number asm.Register) {
+	e.emit(
+		asm.And.Imm(number, int32(e.queues-1)),
+		asm.LSh.Imm(number, queueShift),
+		asm.LoadMapValue(dst, e.maps.state, e.queueRecords()),
 		asm.Add.Reg(dst, number),
 	)
 }

@@ -4,8 +4,8 @@
 //
 // # How it counts
 //
-// What can be exact is. Eight small BPF programs on raw tracepoints count softirq time by
-// the network namespace whose packet was being worked on, runnable tasks by control group,
+// What can be exact is. Up to ten small BPF programs on raw tracepoints count softirq time by
+// the network namespace whose packet was being worked on, runnable tasks by control group, what waits in queues,
 // idle time, and TCP sockets by state, event by event, into memory that this process maps.
 // The CPU time of a node's tasks is the kernel's own exact sum for the control group. The
 // rest is read from /proc, from the control group's files and by sock_diag: at both ends of

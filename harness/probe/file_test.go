@@ -186,7 +186,7 @@ func TestLoadAverageOfAPartStep(t *testing.T) {
 func TestLayoutKeepsRegionsApart(t *testing.T) {
 	for _, c := range []struct{ cpus, nodes int }{{1, 0}, {1, 1}, {2, 3}, {3, 4}, {64, 31}, {7, 100}} {
 		t.Run(fmt.Sprintf("%d CPUs, %d nodes", c.cpus, c.nodes), func(t *testing.T) {
-			l := newLayout(c.cpus, c.nodes)
+			l := newLayout(c.cpus, c.nodes, 0)
 			require.GreaterOrEqual(t, int(l.cpus), c.cpus)
 			require.Greater(t, int(l.nodes), c.nodes)
 			require.GreaterOrEqual(t, uint32(1)<<l.cpuShift, headerSize+l.nodes<<slotShift)
@@ -201,7 +201,7 @@ func TestLayoutKeepsRegionsApart(t *testing.T) {
 }
 
 func TestIntegralOfRunnableTasks(t *testing.T) {
-	l := newLayout(2, 1)
+	l := newLayout(2, 1, 1)
 	s := state{layout: l, memory: make([]byte, l.size())}
 	put := func(c, at uint32, v int64) { *s.word(c<<l.cpuShift + headerSize + 1<<slotShift + at) = uint64(v) }
 	// Woken on CPU 0 at 10 and 20, gone to sleep on CPU 1 at 25.

@@ -129,7 +129,7 @@ func (k *bench) record(t testing.TB, interval time.Duration) *Probe {
 // start begins a window soon and returns when the first sample has been taken.
 func start(t testing.TB, p *Probe, window time.Duration) {
 	t.Helper()
-	require.NoError(t, p.Start(monotonic()+int64(10*time.Millisecond), window))
+	require.NoError(t, p.Start(monotonic()+int64(maxPrelude)+int64(10*time.Millisecond), window))
 	<-p.recorder.began
 }
 

@@ -11,7 +11,7 @@ import (
 //
 //	CPU 0: header, slot 0 … slot n     what this CPU counted; only it writes here
 //	CPU 1: …
-//	whole machine: record 0 … record n what must be known across CPUs
+//	whole machine: record 0 … record n what must be known across CPUs, queue 0 … queue m
 //
 // Slot and record 0 belong to no node in particular: softirq time that no node's packet
 // caused, and all of the machine's runnable tasks. Node i of the options has number i+1.
@@ -27,17 +27,20 @@ const (
 	atIdle     = 48  // ns it ran, softirqs included
 	atIdleSoft = 56  // ns of softirqs among them
 	atPending  = 72  // 1 from the start of a NET_RX softirq to its first packet
+	atReceives = 80  // 1 in a NET_RX softirq, 0 in others
 	atSequence = 64  // odd while this CPU changes words that belong together
 	atCgroups  = 128 // what was looked up last: pairs of a cgroup's id and its node
 	atDevices  = 384 // pairs of a device's address and its node
-	headerSize = 896
+	atQdiscs   = 896 // pairs of a qdisc's address and its queue
+	headerSize = 1152
 )
 
 // Pairs remembered, a power of two. Looking one up takes a tenth of a hash table's time.
 const (
 	pairShift   = 4
-	cgroupPairs = (atDevices - atCgroups) >> pairShift  // 16
-	devicePairs = (headerSize - atDevices) >> pairShift // 32
+	cgroupPairs = (atDevices - atCgroups) >> pairShift // 16
+	devicePairs = (atQdiscs - atDevices) >> pairShift  // 32
+	qdiscPairs  = (headerSize - atQdiscs) >> pairShift // 16
 )
 
 // Slot of a node on a CPU.
@@ -60,26 +63,43 @@ const (
 	recordAcceptMax   = 48 // longest accept queue
 	recordSynMax      = 56 // most connections in SYN_RECV on one listening socket
 	recordRetrans     = 64 // segments sent again
+	recordSending     = 72 // of the machine: CPUs in softirqs that send of their own accord, as all may but the receiving one
 	recordShift       = 7
 )
 
-// layout is the shape of the map for so many CPUs and nodes, each rounded up to a power of
+// Queue of a device. Its words are written by the CPU that holds the qdisc's lock.
+const (
+	queueSequence = 0  // odd while words that belong together change
+	queueAt       = 8  // when it last changed, ns
+	queueDepth    = 16 // packets since then
+	queueBytes    = 24 // bytes since then
+	queueArea     = 32 // packets times ns up to then
+	queueAreaLow  = 40 // bytes times ns up to then, its lower 32 bits: one word of them would not do for an hour
+	queueAreaHigh = 48 // and the rest
+	queueMax      = 56 // most packets at once
+	queueMaxBytes = 64 // most bytes at once
+	queueLost     = 72 // packets for which it had no room, by the qdisc's own count
+	queueShift    = 7
+)
+
+// layout is the shape of the map for so many CPUs, nodes and queues, each rounded up to a power of
 // two, so that the programs index with masks and the verifier sees that they stay inside.
 type layout struct {
-	cpus, nodes uint32
-	cpuShift    uint32
+	cpus, nodes, queues uint32
+	cpuShift            uint32
 }
 
-func newLayout(cpus, nodes int) layout {
-	l := layout{cpus: roundUp(cpus), nodes: roundUp(nodes + 1)}
+func newLayout(cpus, nodes, queues int) layout {
+	l := layout{cpus: roundUp(cpus), nodes: roundUp(nodes + 1), queues: roundUp(queues + 1)}
 	l.cpuShift = uint32(bits.Len32(headerSize + l.nodes<<slotShift - 1))
 	return l
 }
 
 func roundUp(n int) uint32 { return 1 << bits.Len32(uint32(n-1)) }
 
-func (l layout) records() uint32 { return l.cpus << l.cpuShift }
-func (l layout) size() uint32    { return l.records() + l.nodes<<recordShift }
+func (l layout) records() uint32      { return l.cpus << l.cpuShift }
+func (l layout) queueRecords() uint32 { return l.records() + l.nodes<<recordShift }
+func (l layout) size() uint32         { return l.queueRecords() + l.queues<<queueShift }
 
 // state reads the map.
 type state struct {
@@ -127,7 +147,7 @@ func (s *state) softirqs() (ns int64) {
 func (s *state) idle(now int64) (ns int64) {
 	for c := range s.cpus {
 		var from, sum int64
-		s.steady(c, func() { from, sum = int64(s.cpu(c, atIdleFrom)), int64(s.cpu(c, atIdle)) })
+		s.steady(c<<s.cpuShift+atSequence, func() { from, sum = int64(s.cpu(c, atIdleFrom)), int64(s.cpu(c, atIdle)) })
 		if from != 0 {
 			sum += max(now-from, 0)
 		}
@@ -142,18 +162,18 @@ func (s *state) idle(now int64) (ns int64) {
 func (s *state) runnable(node uint32, now int64) (sum int64) {
 	for c := range s.cpus {
 		var n, m int64
-		s.steady(c, func() { n, m = int64(s.slot(c, node, slotCount)), int64(s.slot(c, node, slotMoments)) })
+		s.steady(c<<s.cpuShift+atSequence, func() { n, m = int64(s.slot(c, node, slotCount)), int64(s.slot(c, node, slotMoments)) })
 		sum += n*now - m
 	}
 	return sum
 }
 
-// steady calls read until a CPU did not change meanwhile what belongs together.
-func (s *state) steady(c uint32, read func()) {
+// steady calls read until nobody changed meanwhile what belongs together; sequence is where they tell it.
+func (s *state) steady(sequence uint32, read func()) {
 	for {
-		before := s.cpu(c, atSequence)
+		before := s.load(sequence)
 		read()
-		if before%2 == 0 && s.cpu(c, atSequence) == before {
+		if before%2 == 0 && s.load(sequence) == before {
 			return
 		}
 	}

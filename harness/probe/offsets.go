@@ -20,7 +20,13 @@ const OffsetsPath = "/etc/ruleout/offsets.json"
 // offsets in bytes. Kernels move these fields freely, even from one minor release to the next.
 type Offsets struct {
 	SkbDevice     uint32 `json:"sk_buff.dev"`
+	SkbLength     uint32 `json:"sk_buff.len"`
 	DeviceNet     uint32 `json:"net_device.nd_net"`
+	DeviceIndex   uint32 `json:"net_device.ifindex"`
+	QdiscQueue    uint32 `json:"Qdisc.dev_queue"`
+	QdiscLength   uint32 `json:"Qdisc.q.qlen"`
+	QdiscStats    uint32 `json:"Qdisc.qstats"`
+	QueueDevice   uint32 `json:"netdev_queue.dev"`
 	NetInode      uint32 `json:"net.ns.inum"`
 	SockNet       uint32 `json:"sock.skc_net"`
 	SockProtocol  uint32 `json:"sock.sk_protocol"`
@@ -55,7 +61,13 @@ func OffsetsFromBTF(spec *btf.Spec) (*Offsets, error) {
 		path []string
 	}{
 		{&o.SkbDevice, 8, []string{"sk_buff", "dev"}},
+		{&o.SkbLength, 4, []string{"sk_buff", "len"}},
 		{&o.DeviceNet, 8, []string{"net_device", "nd_net"}},
+		{&o.DeviceIndex, 4, []string{"net_device", "ifindex"}},
+		{&o.QdiscQueue, 8, []string{"Qdisc", "dev_queue"}},
+		{&o.QdiscLength, 4, []string{"Qdisc", "q", "qlen"}},
+		{&o.QdiscStats, 20, []string{"Qdisc", "qstats"}},
+		{&o.QueueDevice, 8, []string{"netdev_queue", "dev"}},
 		{&o.NetInode, 4, []string{"net", "ns", "inum"}},
 		{&o.SockNet, 8, []string{"sock", "__sk_common", "skc_net"}},
 		{&o.SockProtocol, 2, []string{"sock", "sk_protocol"}}, // no longer a bit field since 5.6
@@ -134,7 +146,8 @@ func parseOffsets(data []byte) (*Offsets, error) {
 // anything, since the programs read through bpf_probe_read_kernel, but would count nonsense.
 func (o *Offsets) check() error {
 	for name, at := range map[string]uint32{
-		"sk_buff.dev": o.SkbDevice, "net_device.nd_net": o.DeviceNet, "net.ns.inum": o.NetInode,
+		"sk_buff.dev": o.SkbDevice, "sk_buff.len": o.SkbLength, "net_device.nd_net": o.DeviceNet, "net_device.ifindex": o.DeviceIndex,
+		"net.ns.inum": o.NetInode, "Qdisc.dev_queue": o.QdiscQueue, "Qdisc.q.qlen": o.QdiscLength, "Qdisc.qstats": o.QdiscStats,
 		"sock.skc_net": o.SockNet, "sock.sk_protocol": o.SockProtocol, "sock.sk_ack_backlog": o.SockBacklog,
 		"inet_connection_sock.icsk_accept_queue.qlen": o.SockPending, "sk_buff.cb": o.SkbControl, "tcp_skb_cb.tcp_gso_segs": o.TCPSegments,
 		"task_struct.pid": o.TaskPID, "task_struct.on_rq": o.TaskOnRQ, "task_struct.cgroups": o.TaskCgroups,
@@ -146,6 +159,9 @@ func (o *Offsets) check() error {
 	}
 	if o.TaskOnRQSize != 1 && o.TaskOnRQSize != 4 {
 		return fmt.Errorf("task_struct.on_rq: size %d is neither 1 nor 4", o.TaskOnRQSize)
+	}
+	if o.qdiscSpan() > mostSpan {
+		return fmt.Errorf("Qdisc.q.qlen and Qdisc.qstats: implausibly far apart, %d bytes", o.qdiscSpan())
 	}
 	return nil
 }

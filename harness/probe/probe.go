@@ -37,13 +37,28 @@ type Target struct {
 // Options say what to record.
 type Options struct {
 	Nodes []Target
+	// Queues are devices of which is recorded how much waits there, and what found no room.
+	Queues []Queue
 	// Interval of the timeline, 1ms or more; 0 records none.
 	Interval time.Duration
 	// Arrived says how many packets have arrived at each node so far, in the order of Nodes; nil
 	// records none. It is called at each sample, and has to be quick.
 	Arrived func(counts []int64) error
+	// Counts are kept by others and read at each sample.
+	Counts []Count
 	// Offsets of the kernel; nil: [LoadOffsets].
 	Offsets *Offsets
+}
+
+// Count is a number that only grows, such as the requests that a service has served. What it grew by in the window is a metric
+// of the node.
+type Count struct {
+	// Node and Name of the metric, as in package metric.
+	Node, Name string
+	// Series also makes a series of the timeline of it: what it grew by in each interval.
+	Series bool
+	// Read returns the number so far, from any thread and at once.
+	Read func() int64
 }
 
 // Result is what was recorded.
@@ -112,7 +127,7 @@ func New(o Options) (_ *Probe, err error) {
 			return nil, fmt.Errorf("record node %s: %w", target.Name, err)
 		}
 	}
-	if p.tracer, err = newTracer(offsets, keys); err != nil {
+	if p.tracer, err = newTracer(offsets, keys, o.Queues); err != nil {
 		return nil, err
 	}
 	p.undo.Push(p.tracer.Close)

@@ -177,6 +177,24 @@ func TestEveryMetricOfTheCatalogueIsThere(t *testing.T) {
 	require.Empty(t, series)
 }
 
+// What others count is a metric by what it grew in the window, and a series if that is asked for.
+func TestCountsAreDifferences(t *testing.T) {
+	k := newBench(t)
+	n := int64(100)
+	p, err := New(Options{Nodes: []Target{k.a.Target}, Interval: 100 * time.Millisecond, Counts: []Count{
+		{Node: "a", Name: "php.served", Read: func() int64 { return 7 }},
+		{Node: "a", Name: "sql.reconnects", Series: true, Read: func() int64 { n += 2; return n }}, // once a sample
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	start(t, p, 300*time.Millisecond)
+	r := wait(t, p)
+	require.InDelta(t, 0, r.Metrics["a.php.served"].Value, 0)
+	require.InDelta(t, 6, r.Metrics["a.sql.reconnects"].Value, 0)
+	require.Equal(t, []float64{2, 2, 2}, r.Timeline["a.sql.reconnects"])
+	require.NotContains(t, r.Timeline, "a.php.served")
+}
+
 // An odd window has no value for the part of an interval at its end.
 func TestTimelineHasWholeIntervals(t *testing.T) {
 	for window, want := range map[time.Duration]int{50 * time.Millisecond: 0, 100 * time.Millisecond: 1, 250 * time.Millisecond: 2} {

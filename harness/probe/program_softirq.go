@@ -17,11 +17,13 @@ func (e *emitter) softirqEntry() {
 	e.emit(
 		asm.Mov.Imm(asm.R0, 1),
 		asm.JEq.Imm(asm.R9, netRx, "receives"),
-		asm.Mov.Imm(asm.R0, 0),
 	)
+	e.sending(1)
+	e.emit(asm.Mov.Imm(asm.R0, 0))
 	e.label("receives")
 	e.emit(
 		asm.StoreMem(asm.R7, atPending, asm.R0, asm.DWord),
+		asm.StoreMem(asm.R7, atReceives, asm.R0, asm.DWord),
 		asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord),
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(asm.R7, atSoFar, asm.R0, asm.DWord),
@@ -29,6 +31,16 @@ func (e *emitter) softirqEntry() {
 		asm.StoreMem(asm.R7, atPaused, asm.R0, asm.DWord),
 		asm.Return(),
 	)
+}
+
+// sending changes how many CPUs are in a softirq that is not the receiving one, or leaves that number in R1 if by is 0. It loses R1 and R2.
+func (e *emitter) sending(by int32) {
+	e.emit(asm.LoadMapValue(asm.R1, e.maps.state, e.records()+recordSending))
+	if by == 0 {
+		e.emit(asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord))
+		return
+	}
+	e.emit(asm.Mov.Imm(asm.R2, by), asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0))
 }
 
 // charge charges the time since it was last charged to the present node and
@@ -48,7 +60,6 @@ func (e *emitter) charge() {
 // packet, on net:netif_receive_skb, hands the clock to the node whose device receives the packet.
 // A packet that arrives outside of a softirq, as from a tun device, is the sender's own work.
 func (e *emitter) packet() {
-	o := e.offsets
 	e.emit(asm.Mov.Reg(asm.R6, asm.R1))
 	e.region()
 	e.emit(
@@ -56,14 +67,7 @@ func (e *emitter) packet() {
 		asm.JEq.Imm(asm.R0, 0, "exit"),
 		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // args[0]: skb
 	)
-	e.read(asm.R6, asm.R6, o.SkbDevice, asm.DWord)
-	e.pair(asm.R2, atDevices, devicePairs, deviceBits)
-	e.emit(
-		asm.LoadMem(asm.R1, asm.R2, 0, asm.DWord),
-		asm.JNE.Reg(asm.R1, asm.R6, "look"),
-		asm.LoadMem(asm.R6, asm.R2, 8, asm.DWord),
-	)
-	e.label("known")
+	e.device()
 	e.emit(
 		asm.LoadMem(asm.R1, asm.R7, atPending, asm.DWord),
 		asm.JNE.Imm(asm.R1, 0, "first"),
@@ -85,9 +89,55 @@ func (e *emitter) packet() {
 		asm.StoreMem(asm.R7, atCurrent, asm.R6, asm.DWord),
 		asm.Ja.Label("exit"),
 	)
+	e.look()
+}
 
+// sent, on net:net_dev_queue, hands the clock to the node on whose device a softirq other than the receiving one sends a
+// packet: timers do that that retransmit or pace (BBR), and what goes on sending for a socket once its last packets are
+// out of the way (TSQ). What that softirq did since the clock was last handed over, it did for this packet. (The receiving
+// softirq's clock is with the node that receives already, and what that sends is the answer.)
+func (e *emitter) sent() {
+	e.emit(asm.Mov.Reg(asm.R6, asm.R1))
+	e.sending(0)
+	e.emit(asm.JEq.Imm(asm.R1, 0, "exit")) // almost always, and so without even asking which CPU this is
+	e.region()
+	e.emit(
+		asm.LoadMem(asm.R0, asm.R7, atLast, asm.DWord),
+		asm.JEq.Imm(asm.R0, 0, "exit"), // a task sends
+		asm.LoadMem(asm.R0, asm.R7, atReceives, asm.DWord),
+		asm.JNE.Imm(asm.R0, 0, "exit"),
+		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // args[0]: skb
+	)
+	e.device()
+	e.emit(
+		asm.JEq.Imm(asm.R6, 0, "exit"), // a wire's
+		asm.LoadMem(asm.R0, asm.R7, atCurrent, asm.DWord),
+		asm.JEq.Reg(asm.R0, asm.R6, "exit"),
+		asm.StoreMem(asm.R7, atCurrent, asm.R6, asm.DWord),
+	)
+	e.now()
+	e.charge()
+	e.emit(asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord))
+	e.exit()
+	e.look()
+}
+
+// device replaces the packet in R6 by the node of its device. What it does not remember is worked out by look, which
+// has to follow behind the program's exit.
+func (e *emitter) device() {
+	e.read(asm.R6, asm.R6, e.offsets.SkbDevice, asm.DWord)
+	e.pair(asm.R2, atDevices, devicePairs, deviceBits)
+	e.emit(
+		asm.LoadMem(asm.R1, asm.R2, 0, asm.DWord),
+		asm.JNE.Reg(asm.R1, asm.R6, "look"),
+		asm.LoadMem(asm.R6, asm.R2, 8, asm.DWord),
+	)
+	e.label("known")
+}
+
+func (e *emitter) look() {
 	e.label("look")
-	e.read(asm.R9, asm.R6, o.DeviceNet, asm.DWord)
+	e.read(asm.R9, asm.R6, e.offsets.DeviceNet, asm.DWord)
 	e.namespace(asm.R9, asm.R9)
 	e.pair(asm.R2, atDevices, devicePairs, deviceBits)
 	e.emit(
@@ -111,6 +161,12 @@ func (e *emitter) softirqExit() {
 		asm.LoadMem(asm.R9, asm.R7, atSoFar, asm.DWord),
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(asm.R7, atLast, asm.R0, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R7, atReceives, asm.DWord),
+		asm.JNE.Imm(asm.R1, 0, "received"),
+	)
+	e.sending(-1)
+	e.label("received")
+	e.emit(
 		asm.FnGetCurrentPidTgid.Call(),
 		asm.JEq.Imm(asm.R0, 0, "idle"), // only idle tasks have the number 0
 		asm.FnGetCurrentCgroupId.Call(),

@@ -36,6 +36,8 @@ type sample struct {
 	idle     int64 // ns
 	queue    int64 // task-ns
 	nodes    []reading
+	counts   []int64 // in the order of Options.Counts
+	queues   []queueReading
 }
 
 // recorder is one recording: the thread that reads, and what it read. All memory is there before it starts.
@@ -50,13 +52,14 @@ type recorder struct {
 	taken   int
 	load    []loadAverage
 
-	ticks     [2]ticks // at the ends
-	load1     int64    // of the machine, hundredths
-	pressures [2][][len(resources)]int64
-	queueMax  int64   // of the machine
-	arrived   []int64 // of the sample being taken, by node
-	own       int64   // CPU time of the recorder, ns
-	late      int64
+	ticks      [2]ticks // at the ends
+	load1      int64    // of the machine, hundredths
+	pressures  [2][][len(resources)]int64
+	queueMax   int64       // of the machine
+	queueMosts []queueMost // of the options' queues
+	arrived    []int64     // of the sample being taken, by node
+	own        int64       // CPU time of the recorder, ns
+	late       int64
 }
 
 func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *recorder {
@@ -65,8 +68,14 @@ func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *re
 		arrived: make([]int64, len(p.nodes)), began: make(chan struct{}), samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
 	}
 	all := make([]reading, len(r.samples)*len(p.nodes))
+	counts := make([]int64, len(r.samples)*len(p.options.Counts))
+	queues := len(p.options.Queues)
+	held := make([]queueReading, len(r.samples)*queues)
+	r.queueMosts = make([]queueMost, queues)
 	for i := range r.samples {
+		r.samples[i].counts = counts[i*len(p.options.Counts) : (i+1)*len(p.options.Counts)]
 		r.samples[i].nodes = all[i*len(p.nodes) : (i+1)*len(p.nodes)]
+		r.samples[i].queues = held[i*queues : (i+1)*queues]
 	}
 	for i := range r.pressures {
 		r.pressures[i] = make([][len(resources)]int64, len(p.nodes))
@@ -180,6 +189,9 @@ func (r *recorder) begin() error {
 	r.late = max(r.late, monotonic()-r.start)
 	t := r.tracer
 	t.restart(0, recordRunnable, recordRunnableMax)
+	for i := range r.options.Queues {
+		t.restartQueue(i)
+	}
 	for i, n := range r.nodes {
 		t.restart(n.number, recordRunnable, recordRunnableMax)
 		t.setRecord(n.number, recordAcceptMax, 0)
@@ -254,6 +266,9 @@ func (r *recorder) finish() error {
 func (r *recorder) keepMost() {
 	t := r.tracer
 	r.queueMax = t.record(0, recordRunnableMax)
+	for i := range r.queueMosts {
+		r.queueMosts[i] = t.mostOf(i)
+	}
 	for _, n := range r.nodes {
 		n.queueMax = t.record(n.number, recordRunnableMax)
 		n.accept = max(n.accept, t.record(n.number, recordAcceptMax))
@@ -281,10 +296,16 @@ func (r *recorder) exact() (*sample, error) {
 	t := r.tracer
 	s.at = monotonic()
 	s.softirqs, s.idle, s.queue = t.softirqs(), t.idle(s.at), t.runnable(0, s.at)
+	for i := range s.queues {
+		s.queues[i] = t.readQueue(i, s.at)
+	}
 	if r.options.Arrived != nil {
 		if err := r.options.Arrived(r.arrived); err != nil {
 			return nil, fmt.Errorf("count packets: %w", err)
 		}
+	}
+	for i := range s.counts {
+		s.counts[i] = r.options.Counts[i].Read()
 	}
 	for i, n := range r.nodes {
 		now := &s.nodes[i]

@@ -24,6 +24,7 @@ func (r *recorder) result() (*Result, error) {
 		out.Metrics[name] = result.Metric{Value: round(v, 1e6), Unit: m.Unit, Better: m.Better}
 	}
 	r.machineMetrics(first, last, put)
+	r.queueMetrics(first, last, put)
 	for i, n := range r.nodes {
 		r.nodeMetrics(i, n, first, last, func(name string, v float64) { put(n.name+"."+name, v) })
 		d, err := n.differences()
@@ -31,6 +32,9 @@ func (r *recorder) result() (*Result, error) {
 			return nil, err
 		}
 		out.Counters[n.name] = d
+	}
+	for i, c := range r.options.Counts {
+		put(c.Node+"."+c.Name, float64(last.counts[i]-first.counts[i]))
 	}
 	if r.interval > 0 {
 		out.Timeline = r.timeline()
@@ -55,11 +59,22 @@ func (r *recorder) machineMetrics(first, last *sample, put func(string, float64)
 	put("machine.cpu.softirq", softirq)
 	put("machine.cpu.idle", 1-total)
 	put("machine.cpu.total", total)
+	put("machine.cpu.unattributed", r.unattributed(first, last))
 	put("machine.load1", float64(r.load1)/100)
 	put("machine.runqueue.mean", float64(last.queue-first.queue)/window)
 	put("machine.runqueue.max", float64(r.queueMax))
 	put("machine.recorder.cpu", float64(r.own)/whole)
 	put("machine.recorder.late", float64(r.late)/1e9)
+}
+
+// unattributed is the share of the machine's CPU time that was not idle and is in no node's total.
+func (r *recorder) unattributed(first, last *sample) float64 {
+	nodes := 0.
+	for i := range r.nodes {
+		nodes += r.cpu(&first.nodes[i], &last.nodes[i]).total()
+	}
+	whole := float64(last.at-first.at) * float64(r.machine.cpus)
+	return max(r.busy(first, last)-nodes/whole, 0)
 }
 
 // busy is the share of the machine's CPU time between two samples that was not idle.
@@ -132,11 +147,21 @@ func (r *recorder) timeline() map[string][]float64 {
 	for _, s := range machineSeries {
 		add("machine."+s.Name, func(a, b *sample) float64 { return s.value(r, a, b) })
 	}
+	for i, c := range r.options.Counts {
+		if c.Series {
+			add(c.Node+"."+c.Name, func(a, b *sample) float64 { return float64(b.counts[i] - a.counts[i]) })
+		}
+	}
 	for i, n := range r.nodes {
 		for _, s := range nodeSeries {
 			if s.has == nil || s.has(n) {
 				add(n.name+"."+s.Name, func(a, b *sample) float64 { return s.value(r, &a.nodes[i], &b.nodes[i], float64(b.at-a.at)) })
 			}
+		}
+	}
+	for _, g := range groups(r.options.Queues) {
+		for _, s := range queueSeries {
+			add(g.name+"."+s.Name, func(a, b *sample) float64 { return s.value(g.of(a), g.of(b), float64(b.at-a.at)) })
 		}
 	}
 	return out

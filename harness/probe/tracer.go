@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,8 +35,8 @@ type key struct {
 	cgroup uint64 // id of the control group, 0 for none
 }
 
-// newTracer loads and attaches the programs; node i of the keys gets the number i+1.
-func newTracer(o *Offsets, keys []key) (_ *tracer, err error) {
+// newTracer loads and attaches the programs; node i of the keys gets the number i+1, and so does queue i.
+func newTracer(o *Offsets, keys []key, queues []Queue) (_ *tracer, err error) {
 	t := &tracer{}
 	defer func() {
 		if err != nil {
@@ -50,13 +51,17 @@ func newTracer(o *Offsets, keys []key) (_ *tracer, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("count CPUs: %w", err)
 	}
-	t.layout = newLayout(cpus, len(keys))
-	e, err := t.maps(keys)
+	t.layout = newLayout(cpus, len(keys), len(queues))
+	e, err := t.maps(keys, queues)
 	if err != nil {
 		return nil, err
 	}
 	e.offsets = o
-	for _, p := range programs {
+	list := programs
+	if len(queues) > 0 { // where there are none, they cost nothing
+		list = append(slices.Clone(list), program{"qdisc_dequeue", (*emitter).qdiscDequeue})
+	}
+	for _, p := range list {
 		if err := t.attach(p, e); err != nil {
 			return nil, err
 		}
@@ -75,6 +80,7 @@ type program struct {
 var programs = []program{
 	{"softirq_exit", (*emitter).softirqExit},
 	{"netif_receive_skb", (*emitter).packet},
+	{"net_dev_queue", (*emitter).sent},
 	{"softirq_entry", (*emitter).softirqEntry},
 	{"sched_switch", (*emitter).schedSwitch},
 	{"sched_wakeup_new", func(e *emitter) { e.schedWakeup(true) }},
@@ -102,8 +108,8 @@ func (t *tracer) attach(p program, base emitter) error {
 	return nil
 }
 
-// maps makes the maps and tells the programs the nodes.
-func (t *tracer) maps(keys []key) (emitter, error) {
+// maps makes the maps and tells the programs the nodes and the queues.
+func (t *tracer) maps(keys []key, queues []Queue) (emitter, error) {
 	e := emitter{layout: t.layout}
 	create := func(fd *int, name string, spec ebpf.MapSpec) (*ebpf.Map, error) {
 		spec.Name = "ro_" + name
@@ -151,6 +157,15 @@ func (t *tracer) maps(keys []key) (emitter, error) {
 			return e, fmt.Errorf("register cgroup %d: %w", k.cgroup, err)
 		}
 	}
+	devices, err := create(&e.maps.devices, "devices", table(len(queues)+1))
+	if err != nil {
+		return e, err
+	}
+	for i, q := range queues {
+		if err := devices.Put(q.key(), uint64(i+1)); err != nil {
+			return e, fmt.Errorf("register device %d of %s: %w", q.Index, q.Name, err)
+		}
+	}
 	for _, m := range []struct {
 		fd      *int
 		name    string
@@ -158,6 +173,7 @@ func (t *tracer) maps(keys []key) (emitter, error) {
 	}{
 		{&e.maps.nets, "nets", 256},
 		{&e.maps.tasks, "tasks", taskEntries()},
+		{&e.maps.qdiscs, "qdiscs", 1024},
 	} {
 		if _, err := create(m.fd, m.name, table(m.entries)); err != nil {
 			return e, err

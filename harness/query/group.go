@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,11 +50,23 @@ func takeOf(word string) (take, bool) {
 		return take{}, false
 	}
 	// The nearest rank, as everywhere: a value that there was.
-	return take{word, func(v []float64) float64 { return v[max(int(math.Ceil(p/100*float64(len(v))))-1, 0)] }}, true
+	return take{word, func(v []float64) float64 { return v[max(rank(text, p, len(v))-1, 0)] }}, true
 }
 
-// sum makes the rows of the groups. Their order is that of their fields: runs are made side by side, so the order in which
-// groups first came would be chance.
+// rank is the nearest rank of a percentile among n values, ⌈p·n/100⌉: exactly, since 7/100·100 is more than 7 in
+// floating point.
+func rank(text string, p float64, n int) int {
+	exact, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return int(math.Ceil(p * float64(n) / 100))
+	}
+	exact.Mul(exact, big.NewRat(int64(n), 100))
+	whole, rest := new(big.Int).QuoRem(exact.Num(), exact.Denom(), new(big.Int))
+	return int(whole.Int64()) + rest.Sign()
+}
+
+// sum makes the rows of the groups. Their order is that of their fields: runs are made side by side, so the order
+// in which groups first came would be chance.
 func (a *asking) sum() {
 	slices.SortFunc(a.order, func(g, h *group) int { return slices.Compare(g.keys, h.keys) })
 	for _, g := range a.order {

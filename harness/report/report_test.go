@@ -77,6 +77,10 @@ faults:
 		value float64
 		unit  string
 	}{
+		"http.retried": {14, "1"}, "http.unsent": {1, "1"}, "http.idle.closed": {2, "1"},
+		"web.php.accepted": {1204, "1"}, "web.php.served": {1195, "1"}, "web.php.failed": {2, "1"}, "web.php.refused": {0, "1"}, "web.php.idle.closed": {14, "1"},
+		"web.sql.queries": {3585, "1"}, "web.sql.errors": {2, "1"}, "web.sql.connects": {20, "1"}, "web.sql.reconnects": {3, "1"},
+		"db.sql.accepted": {20, "1"}, "db.sql.answered": {3585, "1"}, "db.sql.broken": {0, "1"}, "db.cpu.total": {0.01, "1"},
 		"http.throughput": {39.9, "1/s"}, "http.latency.mean": {0.0612, "s"}, "http.latency.p50": {0.0601, "s"},
 		"http.latency.p90": {0.09987, "s"}, "http.latency.p99": {0.131, "s"}, "http.latency.p999": {1.2049, "s"}, "http.latency.max": {2.931, "s"},
 		"http.connect.p50": {0.0204, "s"}, "http.connect.p99": {1.04, "s"},

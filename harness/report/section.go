@@ -2,9 +2,12 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/expect"
 	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/result"
@@ -14,7 +17,7 @@ import (
 
 // Section is one table of a report.
 type Section struct {
-	// ID names the table to programs: faults, load, latency, nodes, counters, changes or expect.
+	// ID names the table to programs: faults, queues, load, latency, services, nodes, counters, changes or expect.
 	ID     string
 	Title  string
 	Header []string
@@ -33,7 +36,7 @@ func Sections(r *result.Record, o Options) []Section {
 	}
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
-	for _, sec := range append(list, load(r), latency(r), nodes(r), counters(r, o), expectations(r)) {
+	for _, sec := range append(list, load(r), latency(r), services(r), queues(r, s), nodes(r), counters(r, o), expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}
@@ -44,10 +47,18 @@ func Sections(r *result.Record, o Options) []Section {
 func faults(r *result.Record, s *scenario.Scenario) Section {
 	sec := Section{ID: "faults", Title: "Faults, as received", Left: 2,
 		Header: []string{"fault", "does", "matched", "chosen", "delivered", "lost otherwise"}}
+	queued := slices.ContainsFunc(r.Faults, func(f result.Receipt) bool { return f.LostInQueue > 0 })
+	if queued {
+		sec.Header = append(sec.Header, "lost in the link's queue")
+	}
 	for _, f := range r.Faults {
-		sec.Rows = append(sec.Rows, []string{
+		row := []string{
 			f.Name, does(f.Name, s), quantity.Count(f.Matched), quantity.Count(f.Chosen), quantity.Count(f.Delivered), quantity.Count(f.UnexplainedLoss),
-		})
+		}
+		if queued {
+			row = append(row, quantity.Count(f.LostInQueue))
+		}
+		sec.Rows = append(sec.Rows, row)
 		if len(f.Interval) == 2 {
 			what := "chosen"
 			if f.Hits > 0 {
@@ -61,7 +72,7 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 				f.Name, quantity.Count(f.DeliveredInterval[0]), quantity.Count(f.DeliveredInterval[1])))
 		}
 		if f.Overlimits > 0 {
-			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue had no room for %s", f.Name, quantity.Plural(f.Overlimits, "packet")))
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue%s had no room for %s", f.Name, holding(f), quantity.Plural(f.Overlimits, "packet")))
 		}
 		if f.Messages > 0 {
 			sec.Note = join(sec.Note, fmt.Sprintf("%s: senders were told by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
@@ -75,6 +86,14 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 		}
 	}
 	return sec
+}
+
+// holding says how long the queue of a fault is.
+func holding(f result.Receipt) string {
+	if f.Queue == 0 {
+		return ""
+	}
+	return " of " + quantity.Plural(f.Queue, "packet")
 }
 
 // mostForged is how many forged segments of a fault are listed.
@@ -107,12 +126,12 @@ func does(name string, s *scenario.Scenario) string {
 
 func load(r *result.Record) Section {
 	l := r.Load
-	sec := Section{ID: "load", Title: "Load", Header: []string{"planned", "sent", "completed", "errors", "throughput", "late p99", "late max"}}
+	sec := Section{ID: "load", Title: "Load", Header: []string{"planned", "sent", "sent again", "completed", "errors", "throughput", "late p99", "late max"}}
 	if l.Planned == 0 {
 		return sec
 	}
 	sec.Rows = [][]string{{
-		quantity.Count(l.Planned), quantity.Count(l.Sent), quantity.Count(l.Completed), quantity.Count(l.Errors),
+		quantity.Count(l.Planned), quantity.Count(l.Sent), value(r, "http.retried"), quantity.Count(l.Completed), quantity.Count(l.Errors),
 		value(r, "http.throughput"), quantity.Seconds(float64(l.LateP99) / 1e9), quantity.Seconds(float64(l.LateMax) / 1e9),
 	}}
 	kinds := make([]string, 0, len(l.ByError))
@@ -124,6 +143,75 @@ func load(r *result.Record) Section {
 	sort.Strings(kinds)
 	if len(kinds) > 0 {
 		sec.Note = "errors: " + strings.Join(kinds, ", ")
+	}
+	// What went wrong and is no error, since the client made good for it.
+	for _, quiet := range []struct{ metric, one, many string }{
+		{"http.retried", "1 request met the end of its connection and was sent again, as the load's retry says", "%s requests met the end of their connections and were sent again, as the load's retry says"},
+		{"http.unsent", "1 request found no free connection in time", "%s requests found no free connection in time"},
+		{"http.idle.closed", "1 kept connection was closed by the server while nothing was on it", "%s kept connections were closed by the server while nothing was on them"},
+	} {
+		switch n := int64(r.Metrics[quiet.metric].Value); {
+		case n == 1:
+			sec.Note = join(sec.Note, quiet.one)
+		case n > 1:
+			sec.Note = join(sec.Note, fmt.Sprintf(quiet.many, quantity.Count(n)))
+		}
+	}
+	return sec
+}
+
+// serviceColumns are the columns of the table of services, with the metric of a php service and that of an sql service. The ones that
+// have nothing but zeros are left out, but for the first two.
+var serviceColumns = []struct{ title, php, sql string }{
+	{"connections", "php.accepted", "sql.accepted"}, {"answered", "php.served", "sql.answered"},
+	{"status 500", "php.failed", ""}, {"refused", "php.refused", ""}, {"too slow", "php.timeouts", ""}, {"broken", "php.broken", "sql.broken"},
+	{"closed idle", "php.idle.closed", "sql.idle.closed"}, {"accept errors", "php.accept_errors", ""},
+	{"queries", "sql.queries", ""}, {"failed", "sql.errors", ""}, {"connects", "sql.connects", ""}, {"reconnects", "sql.reconnects", ""},
+}
+
+func services(r *result.Record) Section {
+	sec := Section{ID: "services", Title: "Services", Left: 1, Header: []string{"service"}}
+	type service struct {
+		node string
+		php  bool
+	}
+	var list []service
+	for _, node := range Nodes(r) {
+		for _, php := range []bool{true, false} {
+			first := serviceColumns[0].sql
+			if php {
+				first = serviceColumns[0].php
+			}
+			if _, ok := r.Metrics[node+"."+first]; ok {
+				list = append(list, service{node, php})
+			}
+		}
+	}
+	for _, s := range list {
+		kind := " sql"
+		if s.php {
+			kind = " php"
+		}
+		sec.Rows = append(sec.Rows, []string{s.node + kind})
+	}
+	for i, c := range serviceColumns {
+		column := make([]string, len(list))
+		moved := i < 2
+		for j, s := range list {
+			name := s.node + "." + c.sql
+			if s.php {
+				name = s.node + "." + c.php
+			}
+			column[j] = value(r, name)
+			moved = moved || r.Metrics[name].Value != 0
+		}
+		if !moved {
+			continue
+		}
+		sec.Header = append(sec.Header, c.title)
+		for j := range list {
+			sec.Rows[j] = append(sec.Rows[j], column[j])
+		}
 	}
 	return sec
 }
@@ -217,8 +305,8 @@ func expectations(r *result.Record) Section {
 }
 
 // Expected formats the value of an expectation in the unit of the metric that it is
-// about. One that computes with several metrics has no unit of its own, and one that
-// could not be evaluated no value.
+// about, or of what it computes from several: a difference of times is a time. One that could
+// not be evaluated has no value.
 func Expected(r *result.Record, e result.Expectation) string {
 	if e.Error != "" {
 		return none
@@ -233,7 +321,18 @@ func Expected(r *result.Record, e result.Expectation) string {
 	if m, ok := metric.Lookup(name); ok {
 		return Quantity(name, e.Value, m.Unit)
 	}
-	return Quantity("", e.Value, metric.One)
+	v := expect.Vocabulary{Nodes: slices.Collect(maps.Keys(r.Counters))}
+	for _, f := range r.Faults {
+		v.Faults = append(v.Faults, f.Name)
+	}
+	f, err := v.Figure(name)
+	if err != nil {
+		return Quantity("", e.Value, metric.One)
+	}
+	if strings.ContainsAny(name, "*/") {
+		name = "" // a product of shares is none
+	}
+	return Quantity(name, e.Value, f.Unit)
 }
 
 // value formats a metric of the record, or says that there is none.

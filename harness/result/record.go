@@ -22,6 +22,7 @@ type Record struct {
 	InvalidBecause []string `json:"invalid_because"`
 
 	Faults   []Receipt                   `json:"faults"`
+	Links    []LinkReceipt               `json:"links,omitempty"` // directions with a queue of their own; records of earlier builds lack them
 	Load     Load                        `json:"load"`
 	Metrics  map[string]Metric           `json:"metrics"`
 	Counters map[string]map[string]int64 `json:"counters"` // node → kernel counter name (TcpExt.TCPRenoRecovery) → difference over the measured window
@@ -74,8 +75,13 @@ type Receipt struct {
 	// In and Out are all packets counted before and behind the fault over the whole run.
 	In  int64 `json:"in"`
 	Out int64 `json:"out"`
+	// Queue is how many packets the fault's queue holds at the most, of rate and slot; of a ramp each value's.
+	Queue int64 `json:"queue,omitempty"`
 	// Overlimits counts packets that the fault's queue had no room for.
 	Overlimits int64 `json:"overlimits"`
+	// LostInQueue counts packets of the fault's directions that the queue of the link behind it had no room for, whether the fault acted on
+	// them or not. Only those of a queue whose length is stated are no reason for the run to be invalid.
+	LostInQueue int64 `json:"lost_in_queue,omitempty"`
 	// Hits counts, of a fault with bursts, the chosen packets whose own draw hit; the others follow one that did.
 	Hits int64 `json:"hits,omitempty"`
 	// Interval is the 99.9 % binomial interval for Chosen, or for Hits if there are bursts, given the chance. It is for
@@ -93,6 +99,18 @@ type Receipt struct {
 	Messages int64 `json:"messages,omitempty"`
 	// Forged names the segments that an injection made up: the first 1000 different ones.
 	Forged []Forged `json:"forged,omitempty"`
+}
+
+// LinkReceipt is what became of the packets of one direction of a link over the whole run.
+type LinkReceipt struct {
+	Between [2]string `json:"between"` // the link's ends, as in the scenario
+	From    string    `json:"from"`    // the end that sends
+	In      int64     `json:"in"`      // packets that came to the link
+	Out     int64     `json:"out"`     // packets that arrived; copies that faults made are among them, what they lost is not
+	// Queue is how many packets the link's queue holds at the most, or 0 if the scenario does not say: then it is so
+	// long that a run in which it overflows is invalid.
+	Queue       int64 `json:"queue,omitempty"`
+	LostInQueue int64 `json:"lost_in_queue"` // packets that the link's queue had no room for
 }
 
 // Forged is a TCP segment that no TCP has sent.

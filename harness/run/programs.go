@@ -7,12 +7,14 @@ import (
 
 	"github.com/ruleout/ruleout/harness/agent"
 	"github.com/ruleout/ruleout/harness/load"
+	"github.com/ruleout/ruleout/harness/probe"
 )
 
 // program is an agent with the name under which it is reported, such as "web/php".
 type program struct {
 	name    string
 	process *agent.Process
+	counts  []probe.Count // what it counts, as metrics
 }
 
 // programs are all agents of a run.
@@ -47,6 +49,14 @@ func (p *programs) finishLoads(ctx context.Context) ([]load.Result, error) {
 		results = append(results, result)
 	}
 	return results, nil
+}
+
+// counts are what all services count.
+func (p *programs) counts() (list []probe.Count) {
+	for _, a := range p.services {
+		list = append(list, a.counts...)
+	}
+	return list
 }
 
 // broken says which services have ended by themselves: what such a run showed, it did not show of the

@@ -2,7 +2,9 @@ package run
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/expect"
@@ -23,6 +25,7 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 		Scenario: result.Scenario{Name: s.Name, Hash: r.hash, Canonical: r.canonical},
 		Seed:     seed,
 		Faults:   r.receipts,
+		Links:    r.links,
 		Load:     summary(traffic),
 		Metrics:  r.seen.Metrics,
 		Counters: r.seen.Counters,
@@ -40,6 +43,7 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 	}
 	r.invalid = append(r.invalid, behind(s, r.traffic)...)
 	r.invalid = append(r.invalid, outOfStep(r.seen, window)...)
+	r.invalid = append(r.invalid, heldBack(r.seen.Counters)...)
 	rec.InvalidBecause = append([]string{}, r.invalid...)
 	rec.Valid = len(r.invalid) == 0
 	rec.Expect = evaluate(s, rec)
@@ -96,6 +100,21 @@ func outOfStep(seen *probe.Result, window time.Duration) []string {
 		seen.Late.Round(time.Microsecond), bound)}
 }
 
+// heldBack names the nodes whose TCP did not send a segment again because its first copy was still on this machine. In a
+// real network that copy has left, so the retransmission would have gone out. Packets on a link are detached from their
+// socket to rule this out; the counter is the kernel's own word that it was ruled out.
+// Source: skb_still_in_host_queue in net/ipv4/tcp_output.c.
+func heldBack(counters map[string]map[string]int64) []string {
+	var reasons []string
+	for _, node := range slices.Sorted(maps.Keys(counters)) {
+		if n := counters[node]["TcpExt.TCPSpuriousRtxHostQueues"]; n > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s held back %s: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)",
+				node, quantity.Plural(n, "retransmission")))
+		}
+	}
+	return reasons
+}
+
 // gaps is how many times between chosen packets are metrics.
 const gaps = 8
 
@@ -107,6 +126,7 @@ func faultMetrics(receipts []result.Receipt) map[string]float64 {
 		m[prefix+"chosen"] = float64(f.Chosen)
 		m[prefix+"delivered"] = float64(f.Delivered)
 		m[prefix+"unexplained_loss"] = float64(f.UnexplainedLoss)
+		m[prefix+"lost_in_queue"] = float64(f.LostInQueue)
 		for i, t := range f.Times {
 			switch {
 			case i == 0:
@@ -152,6 +172,7 @@ func addSeries(t *result.Timeline, s *load.Series) {
 	}
 	add("http.completed", s.Completed, 1)
 	add("http.errors", s.Errors, 1)
+	add("http.retried", s.Retried, 1)
 	add("http.in_flight", s.InFlight, 1)
 	add("http.latency.p99", s.LatencyP99, 1e9)
 	add("http.latency.max", s.LatencyMax, 1e9)

@@ -78,6 +78,7 @@ type Prepared struct {
 	seen     *probe.Result
 	traffic  []load.Result
 	receipts []result.Receipt
+	links    []result.LinkReceipt
 	invalid  []string
 }
 
@@ -208,6 +209,7 @@ func (r *Prepared) drain(ctx context.Context) error {
 		return fmt.Errorf("read receipts: %w", err)
 	}
 	r.receipts = receipts
+	r.links = r.wires.Links()
 	r.invalid = append(r.invalid, reasons...)
 	return nil
 }

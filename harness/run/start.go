@@ -10,6 +10,7 @@ import (
 	"github.com/ruleout/ruleout/harness/agent"
 	"github.com/ruleout/ruleout/harness/cgroup"
 	"github.com/ruleout/ruleout/harness/load"
+	"github.com/ruleout/ruleout/harness/metric"
 	"github.com/ruleout/ruleout/harness/probe"
 	"github.com/ruleout/ruleout/harness/quantity"
 	"github.com/ruleout/ruleout/harness/service"
@@ -51,18 +52,27 @@ func (r *Prepared) makeGroups() (map[string]*cgroup.Group, error) {
 	return groups, nil
 }
 
-// launch starts one agent on a node.
-func (r *Prepared) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any) (program, error) {
+// launch starts one agent on a node, whose counters have these names.
+func (r *Prepared) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any, counters ...string) (program, error) {
 	p, err := agent.Start(ctx, agent.Spec{
-		Role: role, Name: name, Config: config,
+		Role: role, Name: name, Config: config, Tally: len(counters),
 		Start: node.Start, CgroupFD: group.FD(),
 	})
 	if err != nil {
 		return program{}, err
 	}
 	r.undo.Push(p.Close)
-	return program{name: name, process: p}, nil
+	started := program{name: name, process: p}
+	for i, counter := range counters {
+		started.counts = append(started.counts, probe.Count{
+			Node: node.Name, Name: counter, Series: counter == reconnects, Read: p.Tally()[i].Load,
+		})
+	}
+	return started, nil
 }
+
+// reconnects is the counter of a service that is worth a series, for what it says is in no other.
+const reconnects = "sql.reconnects"
 
 func (r *Prepared) startDatabases(ctx context.Context, groups map[string]*cgroup.Group) error {
 	for _, name := range r.nodeNames() {
@@ -71,7 +81,7 @@ func (r *Prepared) startDatabases(ctx context.Context, groups map[string]*cgroup
 			continue
 		}
 		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.SQLRole, name+"/sql",
-			service.NewSQLConfig(*n.Service.SQL, r.callers(name)))
+			service.NewSQLConfig(*n.Service.SQL, r.callers(name)), service.SQLCounters()...)
 		if err != nil {
 			return err
 		}
@@ -106,9 +116,12 @@ func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Gro
 			}
 			database = netip.AddrPortFrom(addr, uint16(r.scenario.Nodes[php.Database].Service.SQL.Port))
 		}
-		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.PHPRole, name+"/php", service.NewPHPConfig(*php, database))
+		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.PHPRole, name+"/php", service.NewPHPConfig(*php, database), service.PHPCounters()...)
 		if err != nil {
 			return err
+		}
+		if php.Database == "" {
+			p.counts = p.counts[:len(metric.Pool())] // the rest are about its database
 		}
 		r.programs.services = append(r.programs.services, p)
 	}
@@ -139,7 +152,7 @@ func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Gro
 }
 
 func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
-	o := probe.Options{Interval: time.Duration(*r.scenario.Timeline)}
+	o := probe.Options{Interval: time.Duration(*r.scenario.Timeline), Counts: r.programs.counts()}
 	for _, n := range r.network.Nodes() {
 		o.Nodes = append(o.Nodes, probe.Target{Name: n.Name, Do: n.Do, Inode: n.Inode(), Group: groups[n.Name]})
 	}
@@ -148,6 +161,9 @@ func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
 		names[i] = n.Name
 	}
 	o.Arrived = r.wires.Arrived(names)
+	for _, q := range r.wires.Queues() {
+		o.Queues = append(o.Queues, probe.Queue(q))
+	}
 	p, err := probe.New(o)
 	if err != nil {
 		return fmt.Errorf("open recorder: %w", err)

@@ -31,6 +31,10 @@ type Action struct {
 	Overhead int `yaml:"overhead,omitempty" json:"overhead,omitempty" min:"-14" max:"1000"`
 	// Cell goes with rate: packets are sent in whole cells, as on ATM.
 	Cell *Cell `yaml:"cell,omitempty" json:"cell,omitempty"`
+	// Queue goes with rate and slot: the most packets that are in their queue at once, in each direction, the one that is being sent included. Without
+	// it, that of the link; if that has none either, 1000, as netem has it, and a run for which that is not enough is
+	// invalid. In a ramp each rate has a queue of its own.
+	Queue int `yaml:"queue,omitempty" json:"queue,omitempty" min:"1" max:"1000000"`
 	// Slot lets the chosen packets pass in slots only, as media do that are shared by turns.
 	Slot *Slot `yaml:"slot,omitempty" json:"slot,omitempty"`
 	// Loss loses packets by one of netem's own models, which draw from a stream of netem's.

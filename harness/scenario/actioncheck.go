@@ -34,6 +34,7 @@ func (v *validation) action(path string, a *Action, link *Link) {
 		{"distribution", a.Distribution != "", []string{"delay"}},
 		{"overhead", a.Overhead != 0, []string{"rate"}},
 		{"cell", a.Cell != nil, []string{"rate"}},
+		{"queue", a.Queue != 0, []string{"rate", "slot"}},
 		{"silent", a.Silent, []string{"mtu"}},
 	} {
 		if c.given && !slices.Contains(c.goes, kind) {

@@ -14,10 +14,11 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 )
 
-// Canonical returns the scenario as JSON with sorted keys, all defaults filled in and
+// Canonical returns the scenario as JSON with sorted keys, defaults filled in and
 // every quantity a number of base units: nanoseconds, bits a second, bytes, events a
 // second, shares of 1. Two scenarios that mean the same have the same canonical form,
-// but for About, Source and Seeds, which are in it and have no meaning.
+// but for About, Source and Seeds, which are in it and have no meaning. Keys that came to the format later are left out where they
+// have their default (omitzero), so that hashes of earlier records hold.
 func (s *Scenario) Canonical() ([]byte, error) {
 	plain, err := json.Marshal(s)
 	if err != nil {
@@ -66,8 +67,8 @@ func FromCanonical(data []byte) (*Scenario, error) {
 	return s, nil
 }
 
-// complete sets the pointers that are nil although they have a default. They are not
-// nil in what Canonical writes, but a record can have been edited.
+// complete sets what is missing and has a default: keys that Canonical leaves out, and pointers that are nil, which
+// they are not in what Canonical writes, but a record can have been edited.
 func complete(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -77,7 +78,7 @@ func complete(v reflect.Value) {
 	case reflect.Struct:
 		for _, f := range document.FieldsOf(v.Type()) {
 			x := v.Field(f.Index)
-			if x.Kind() == reflect.Pointer && x.IsNil() && f.Default != "" {
+			if x.IsZero() && (f.OmitZero || f.Default != "" && x.Kind() == reflect.Pointer) {
 				f.SetDefault(x)
 			}
 			complete(x)
@@ -96,6 +97,13 @@ func complete(v reflect.Value) {
 			complete(x)
 		}
 	}
+}
+
+// atDefaults reports whether v has the defaults of its fields, and no other values.
+func atDefaults[T comparable](v T) bool {
+	var defaults T
+	new(document.Field).SetDefault(reflect.ValueOf(&defaults).Elem())
+	return v == defaults
 }
 
 // Hash returns "sha256:" and the hash of the canonical form without About, Source and Seeds, in hex.

@@ -154,7 +154,7 @@ func drawScenario(t *rapid.T) (*Scenario, *yaml.Node) {
 	add("about", rapid.StringMatching(`[ -~äß€😀]{1,40}x`).Draw(t, "about"))
 	add("warmup", duration(0, 3600e9))
 	add("timeline", duration(1e6, 10e9))
-	add("machine.memory", Size(rapid.Uint64Range(128<<20, 8<<30).Draw(t, "memory")).String())
+	add("machine.memory", Size(rapid.Uint64Range(128, 3<<10).Draw(t, "MiB")<<20).String())
 	add("machine.speed", rapid.SampledFrom([]string{"1000mips", "500mips", "250mips", "125mips"}).Draw(t, "speed"))
 	add("nodes.web.sysctls", map[string]any{"net.ipv4.tcp_sack": rapid.IntRange(0, 1).Draw(t, "sack"), "net.ipv4.tcp_rmem": "4096\t87380  6291456"})
 	add("nodes.web.service.php.workers", rapid.IntRange(1, 1024).Draw(t, "workers"))
@@ -228,4 +228,71 @@ func TestFromCanonicalFillsWhatIsMissing(t *testing.T) {
 	s, err = FromCanonical([]byte(`{"version":1,"name":"x","duration":1000000000,"machine":{"speed":500,"memory":402653184},"nodes":{"a":{"role":"host"}}}`))
 	require.NoError(t, err)
 	require.NotNil(t, s.Timeline)
+}
+
+// A record of an earlier build has the hash of its scenario. It must hold, or the record cannot be replayed or compared.
+func TestHashesOfEarlierBuildsHold(t *testing.T) {
+	data, err := os.ReadFile("../result/testdata/early.json")
+	require.NoError(t, err)
+	var record struct {
+		Scenario struct {
+			Hash      string
+			Canonical json.RawMessage
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &record))
+	s, err := FromCanonical(record.Scenario.Canonical)
+	require.NoError(t, err)
+	require.Equal(t, record.Scenario.Hash, s.Hash())
+	require.Equal(t, RetryIdle, s.Load[0].HTTP.Retry, "what the record does not say has its default")
+	require.Equal(t, Duration(5e9), s.Nodes["web"].Service.PHP.Timeouts.Idle)
+}
+
+// Keys that are left out at their default are in the canonical form as soon as they say something else, and all of a group with them.
+func TestKeysLeftOutAtTheirDefault(t *testing.T) {
+	text := func(php, sql, http string) []byte {
+		return []byte(`version: 1
+name: x
+duration: 1s
+nodes:
+  client:
+  web: {service: {php: {database: db` + php + `}}}
+  db: {service: {sql: {row: 1kB` + sql + `}}}
+links: [{between: [client, web]}, {between: [web, db]}]
+load: [{from: client, to: web, http: {arrivals: constant, rate: 1/s, keepalive: true` + http + `}}]
+`)
+	}
+	plain, err := Parse("x", text("", "", ""), nil)
+	require.NoError(t, err)
+	spelt, err := Parse("x", text(", reconnect: idle, timeouts: {query: 30s, idle: 5s}", ", timeouts: {idle: 480m, write: 1m}", ", retry: idle"), nil)
+	require.NoError(t, err)
+	require.Equal(t, plain.Hash(), spelt.Hash())
+	canonical, err := plain.Canonical()
+	require.NoError(t, err)
+	for _, key := range []string{"retry", "reconnect", "timeouts", "first"} {
+		require.NotContains(t, string(canonical), key)
+	}
+	back, err := FromCanonical(canonical)
+	require.NoError(t, err)
+	require.Equal(t, plain, back)
+
+	for key, change := range map[string][3]string{
+		`"retry":"off"`:                {"", "", ", retry: off"},
+		`"idle":1000000000`:            {"", "", ", idle: 1s"},
+		`"first":0`:                    {"", "", ", first: 0s"},
+		`"reconnect":"always"`:         {", reconnect: always"},
+		`"query":30000000000,"read":1`: {", timeouts: {read: 1s}"},
+		`"timeouts":{"idle":1000000000,"read":30000000000,"write":60000000000}`: {"", ", timeouts: {idle: 1s}"},
+		`"connections":3`: {"", ", connections: 3"},
+	} {
+		s, err := Parse("x", text(change[0], change[1], change[2]), nil)
+		require.NoError(t, err, key)
+		require.NotEqual(t, plain.Hash(), s.Hash(), key)
+		canonical, err := s.Canonical()
+		require.NoError(t, err)
+		require.Contains(t, string(canonical), key)
+		back, err := FromCanonical(canonical)
+		require.NoError(t, err)
+		require.Equal(t, s, back)
+	}
 }

@@ -31,7 +31,8 @@ var keys = reference.Format{
 	Sections: []reference.Section{
 		reference.SectionOf[Scenario]("the whole file"), reference.SectionOf[Machine]("machine"), reference.SectionOf[Node]("nodes.NAME"),
 		reference.SectionOf[Service]("nodes.NAME.service"), reference.SectionOf[PHP]("nodes.NAME.service.php"),
-		reference.SectionOf[PHPRequest]("nodes.NAME.service.php.request"), reference.SectionOf[SQL]("nodes.NAME.service.sql"),
+		reference.SectionOf[PHPTimeouts]("nodes.NAME.service.php.timeouts"), reference.SectionOf[PHPRequest]("nodes.NAME.service.php.request"),
+		reference.SectionOf[SQL]("nodes.NAME.service.sql"), reference.SectionOf[SQLTimeouts]("nodes.NAME.service.sql.timeouts"),
 		reference.SectionOf[Link]("links[]"), reference.SectionOf[Traffic]("load[]"), reference.SectionOf[HTTPLoad]("load[].http"),
 		reference.SectionOf[Phase]("phases.NAME"), reference.SectionOf[Flow]("flows.NAME"),
 		reference.SectionOf[Fault]("faults[]"), reference.SectionOf[Select]("faults[].select"), reference.SectionOf[Action]("faults[].do"),

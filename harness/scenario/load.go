@@ -21,13 +21,36 @@ const (
 	Poisson Arrivals = "poisson"
 )
 
+// Retry says when what met a connection that had ended is sent once more, on a new connection. It is about
+// connections that end before a byte of the answer has come; half an answer is an error in any case.
+type Retry string
+
+// When to send once more.
+const (
+	// RetryOff never does: the connection's end is an error.
+	RetryOff Retry = "off"
+	// RetryIdle does on a connection that was kept from before, and so may have ended while nobody looked. The default.
+	RetryIdle Retry = "idle"
+	// RetryAlways does on a new connection too, and where one is refused.
+	RetryAlways Retry = "always"
+)
+
+// IsZero reports whether it is the default, which the canonical form leaves out: scenarios that were written before
+// there was a choice keep their hash.
+func (r Retry) IsZero() bool { return r == "" || r == RetryIdle }
+
 // HTTPLoad is an open-loop HTTP/1.1 client: requests leave when planned, whether or
 // not earlier ones were answered, and latency counts from the planned time.
 type HTTPLoad struct {
 	// Port of the php service. Without it, the port that the php service of the node has.
 	Port int `yaml:"port,omitempty" json:"port" min:"1" max:"65535"`
-	// Arrivals is constant (evenly spaced) or poisson (exponential gaps drawn from the seed).
+	// Arrivals is constant (evenly spaced, the first within one gap of the load's beginning, where the seed says) or poisson (exponential
+	// gaps drawn from the seed).
 	Arrivals Arrivals `yaml:"arrivals,omitempty" json:"arrivals" default:"poisson" enum:"constant,poisson"`
+	// First is when the first of constant arrivals is, from the load's beginning. Without it, the seed draws it,
+	// evenly within one gap (1/rate): seeds then differ, and no load is in step with a fault or the kernel's tick in
+	// all of them.
+	First *Duration `yaml:"first,omitempty" json:"first,omitempty" min:"0s"`
 	// Rate of arrivals, such as 40/s.
 	Rate Frequency `yaml:"rate" json:"rate" above:"0/s" max:"100000/s"`
 	// Timeout of a request from its planned time.
@@ -36,8 +59,17 @@ type HTTPLoad struct {
 	Keepalive bool `yaml:"keepalive,omitempty" json:"keepalive,omitempty"`
 	// Connections is the most that may be open at once. Without it there is no limit.
 	Connections int `yaml:"connections,omitempty" json:"connections,omitempty" min:"1" max:"65535"`
-	// Probes has the kernel send keepalive probes on idle connections (SO_KEEPALIVE), at the times of the sysctls net.ipv4.tcp_keepalive_time,
-	// tcp_keepalive_intvl and tcp_keepalive_probes of the node. It goes with keepalive.
+	// Idle is how long a kept connection may carry nothing before the client closes it. Without it, the client keeps
+	// connections to the end of the measured window. It goes with keepalive. A client that keeps them for longer than
+	// the service (timeouts.idle) meets resets.
+	Idle Duration `yaml:"idle,omitempty" json:"idle,omitempty" min:"1ms" max:"24h"`
+	// Retry says what becomes of a request whose connection ends before a byte of the answer: off counts an error (as
+	// Python's requests does by default), idle sends it once more on a new connection if the old one was kept from
+	// before (as browsers, libcurl, Go's net/http and nginx do; RFC 9112, 9.3.1), always does so for new and refused
+	// connections too. The metric http.retried counts them.
+	Retry Retry `yaml:"retry,omitempty" json:"retry,omitzero" default:"idle" enum:"off,idle,always"`
+	// Probes has the kernel send keepalive probes on idle connections (SO_KEEPALIVE), at the times of the sysctls
+	// net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl and tcp_keepalive_probes of the node. It goes with keepalive.
 	Probes bool `yaml:"probes,omitempty" json:"probes,omitempty"`
 	// Writes is how many pieces of about equal length a request is handed to the kernel in, one right after the other, by
 	// a call of write(2) each. Without it, one.

@@ -36,6 +36,7 @@ func (s *Scenario) fill() {
 		if p := s.Phases[f.Phase]; p != nil {
 			f.At, f.For = p.At, p.For
 		}
+		f.Link = s.endsOf(f.Link)
 	}
 	for i := range s.Load {
 		h := s.Load[i].HTTP
@@ -63,12 +64,30 @@ func (s *Scenario) fill() {
 	}
 }
 
+// endsOf returns the ends of a link in the order in which the link has them: [b, a] is the link between a and b, and means the same.
+func (s *Scenario) endsOf(ends [2]string) [2]string {
+	turned := [2]string{ends[1], ends[0]}
+	if slices.ContainsFunc(s.Links, func(l Link) bool { return l.Between == turned }) &&
+		!slices.ContainsFunc(s.Links, func(l Link) bool { return l.Between == ends }) && s.Nodes[ends[0]] != nil && s.Nodes[ends[1]] != nil {
+		return turned
+	}
+	return ends
+}
+
 // begin of a load relative to the start of the measured window: negative in the warm-up.
 func (s *Scenario) begin(h *HTTPLoad) Duration {
 	if h.At == nil {
 		return -s.Warmup
 	}
 	return *h.At
+}
+
+// machine checks what an emulated computer can have: memory is in pages that QEMU maps as a whole.
+func (v *validation) machine() {
+	const step = Size(1 << 20)
+	if m := v.Machine.Memory; m%step != 0 && v.sound("machine") {
+		v.fail("machine.memory", fmt.Sprintf("memory is in whole MiB, not %v", m), fmt.Sprintf("the next one is %v", (m/step+1)*step))
+	}
 }
 
 // services checks what runs on each node.

@@ -47,9 +47,39 @@ type PHP struct {
 	// Persistent keeps a worker's database connection open between requests, as
 	// PHP's persistent connections do, instead of one connection a request.
 	Persistent bool `yaml:"persistent,omitempty" json:"persistent,omitempty"`
+	// Reconnect says what becomes of a query whose connection to the database ends before a byte of the answer: off
+	// fails it, and the visitor gets a 500 ("MySQL server has gone away": PHP's drivers never send a query again;
+	// mysqlnd ignores mysqli.reconnect). idle connects anew if the connection was kept from an earlier request and
+	// this is the request's first query, as PDO and mysqli do when they hand out a persistent connection (they ask
+	// with COM_PING or COM_CHANGE_USER first; that round trip is not made here). always connects anew for every
+	// query, once. The metric NODE.sql.reconnects counts them.
+	Reconnect Retry `yaml:"reconnect,omitempty" json:"reconnect,omitzero" default:"idle" enum:"off,idle,always"`
+	// Timeouts are how long a worker waits for others. All but idle may end up to an eighth later, as the kernel's own timers of
+	// sockets do.
+	Timeouts PHPTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`
 	// Request is the cost of one request.
 	Request PHPRequest `yaml:"request,omitempty" json:"request"`
 }
+
+// PHPTimeouts are how long a worker waits for others; they hold it all the while.
+type PHPTimeouts struct {
+	// Idle is how long a worker waits for the next request on a kept connection before it closes the connection. The
+	// default is that of Apache's KeepAliveTimeout.
+	Idle Duration `yaml:"idle,omitempty" json:"idle" default:"5s" min:"1ms" max:"24h"`
+	// Read is how long the client may take from when a worker first waits for its request to the last byte of that.
+	// Then the worker closes the connection without an answer. The default is that of Apache's RequestReadTimeout for
+	// a head.
+	Read Duration `yaml:"read,omitempty" json:"read" default:"20s" min:"1ms" max:"24h"`
+	// Write is how long an answer may wait for room in the send buffer. The default is that of Apache's Timeout.
+	Write Duration `yaml:"write,omitempty" json:"write" default:"60s" min:"1ms" max:"24h"`
+	// Query bounds connecting to the database, and each wait for a part of an answer; then the query has failed, and
+	// the visitor gets a 500. The default is a choice: PHP itself would wait for a day (mysqlnd.net_read_timeout),
+	// since its max_execution_time of 30 s does not count waiting.
+	Query Duration `yaml:"query,omitempty" json:"query" default:"30s" min:"1ms" max:"24h"`
+}
+
+// IsZero reports whether all are the defaults, which the canonical form leaves out.
+func (t PHPTimeouts) IsZero() bool { return atDefaults(t) }
 
 // PHPRequest is what one request costs the node and its database.
 type PHPRequest struct {
@@ -71,4 +101,23 @@ type SQL struct {
 	Row *Size `yaml:"row,omitempty" json:"row" default:"1kB" min:"0B" max:"16MB"`
 	// Backlog given to listen(2). The default is MySQL's max_connections.
 	Backlog int `yaml:"backlog,omitempty" json:"backlog" default:"151" min:"1" max:"65535"`
+	// Connections is the most that are served at once; further ones wait in the backlog until one ends (MySQL would
+	// turn them away: "Too many connections"). Without it, there are two for each worker of the pools that use the
+	// database, and 16 more, so that none waits.
+	Connections int `yaml:"connections,omitempty" json:"connections,omitempty" min:"1" max:"4096"`
+	// Timeouts are how long the database waits for others. Write may end up to an eighth later, as the kernel's own timers of sockets do.
+	Timeouts SQLTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`
 }
+
+// SQLTimeouts are how long the database waits for others.
+type SQLTimeouts struct {
+	// Idle is how long a connection may carry no query before the database closes it. The default is that of MySQL's wait_timeout.
+	Idle Duration `yaml:"idle,omitempty" json:"idle" default:"8h" min:"1ms" max:"24h"`
+	// Read is how long the rest of a query that has begun may take to come. The default is that of MySQL's net_read_timeout.
+	Read Duration `yaml:"read,omitempty" json:"read" default:"30s" min:"1ms" max:"24h"`
+	// Write is how long an answer may wait for room in the send buffer. The default is that of MySQL's net_write_timeout.
+	Write Duration `yaml:"write,omitempty" json:"write" default:"60s" min:"1ms" max:"24h"`
+}
+
+// IsZero reports whether all are the defaults, which the canonical form leaves out.
+func (t SQLTimeouts) IsZero() bool { return atDefaults(t) }

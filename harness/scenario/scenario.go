@@ -56,8 +56,8 @@ type Machine struct {
 	// Speed of the emulated CPU in million instructions a second. A slower one reaches its limits with less
 	// load, and a second of its time costs less to run.
 	Speed Speed `yaml:"speed,omitempty" json:"speed" default:"500mips" enum:"1000mips,500mips,250mips,125mips"`
-	// Memory of the guest.
-	Memory Size `yaml:"memory,omitempty" json:"memory" default:"384MiB" min:"128MiB" max:"8GiB"`
+	// Memory of the guest, in whole MiB.
+	Memory Size `yaml:"memory,omitempty" json:"memory" default:"384MiB" min:"128MiB" max:"3GiB"`
 }
 
 // Link joins two nodes by way of a wire: a namespace in the middle in which the

@@ -26,6 +26,9 @@ func (v *validation) loads() {
 		if l.HTTP.Probes && !l.HTTP.Keepalive {
 			v.fail(path+".http.probes", "probes without keepalive", "connections that are closed after each request are never idle: set keepalive: true")
 		}
+		if l.HTTP.Idle > 0 && !l.HTTP.Keepalive {
+			v.fail(path+".http.idle", "idle without keepalive", "connections that are closed after each request are never idle: set keepalive: true")
+		}
 		v.arrivals(path+".http", l.HTTP)
 	}
 }
@@ -77,6 +80,12 @@ func (v *validation) arrivals(path string, h *HTTPLoad) {
 		v.fail(path+".for", fmt.Sprintf("the load would end %v after the run: it begins %s and lasts %v, and the run ends at %v",
 			h.For-(v.Duration-begin), at(begin), h.For, v.Duration), "leave the key out to load to the end")
 		return
+	}
+	switch {
+	case h.First != nil && h.Arrivals != Constant:
+		v.fail(path+".first", "the first of random arrivals is random too", "set arrivals: constant, or leave the key out")
+	case h.First != nil && *h.First >= h.For:
+		v.fail(path+".first", fmt.Sprintf("the first request would be %v after the load begins, and the load lasts %v", *h.First, h.For), "")
 	}
 	if n := float64(h.Rate) * float64(h.For) / 1e9; n > mostRequests {
 		v.fail(path+".rate", fmt.Sprintf("%v for %v makes %.0f requests, and %d is the most", h.Rate, h.For, n, mostRequests), "")

@@ -24,6 +24,7 @@ func (s *Scenario) validate(d *document.Document, checks []Check) {
 	}
 	d.Bounds(s)
 	v.names()
+	v.machine()
 	v.services()
 	v.links()
 	v.phases()
@@ -113,22 +114,57 @@ func (v *validation) sysctl(path, key, value string) {
 // if nothing is. since is the oldest kernel that it is for, as in [Scenario.Since]; empty for any. What only kernels have that are newer than those
 // of package sysctl may look like a slip and be none.
 func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
-	name, _ := SysctlName(key)
+	name, optional := SysctlName(key)
 	meant, newest := sysctl.Meant(name), sysctl.Newest()
+	later := since != "" && older(newest, since) // and so on kernels of which nothing is known
 	switch {
 	case !strings.HasPrefix(key, "net."):
 		return true, fmt.Sprintf("%s is not a sysctl of a network namespace", quote(key)), "those begin with net., such as net.ipv4.tcp_sack"
 	case !sysctlName.MatchString(key):
 		return true, fmt.Sprintf("%s is not the name of a sysctl", quote(key)), "a dotted name, such as net.ipv4.tcp_sack"
-	case meant != "" && !(since != "" && older(newest, since)):
+	case meant != "" && !later:
 		return true, fmt.Sprintf("unknown sysctl %s", quote(name)), fmt.Sprintf("did you mean %s? The names are those up to Linux %s; with since a later one this may be another",
 			quote(meant), newest)
+	case !later && barred(name, optional) != "":
+		return true, barred(name, optional), barredHint(name)
+	case !later && !optional && sysctl.Module(name) != "":
+		return true, fmt.Sprintf("no node has the sysctl %s", quote(name)),
+			fmt.Sprintf("it comes with the kernel's module %s, which nothing loads; write %s to have it set where it is there", sysctl.Module(name), quote(name+"?"))
 	case slices.Contains([]string{"true", "false", "on", "off", "yes", "no"}, strings.ToLower(value)):
 		return false, fmt.Sprintf("%s is not a number", quote(value)), "the kernel wants 1 or 0"
 	case len(value) > 1024 || strings.ContainsAny(value, "\n\r"):
 		return false, "a sysctl's value is one line", ""
 	}
 	return false, "", ""
+}
+
+// barred says that no node can have a sysctl on any kernel that is known; empty if one can. One with a question mark is left out where it is not
+// there, but where it is it has to be one that can be set.
+func barred(name string, optional bool) string {
+	switch sysctl.Barred(name) {
+	case sysctl.Machine:
+		if !optional {
+			return fmt.Sprintf("no node has a sysctl %s of its own", quote(name))
+		}
+	case sysctl.ReadOnly:
+		return fmt.Sprintf("no node can set the sysctl %s", quote(name))
+	case sysctl.WriteOnly:
+		return fmt.Sprintf("%s is a command, and no setting of a node", quote(name))
+	}
+	return ""
+}
+
+func barredHint(name string) string {
+	switch sysctl.Barred(name) {
+	case sysctl.Machine:
+		if general, device := sysctl.General(name); device == "default" && sysctl.Barred(sysctl.OfDevice(general)) == "" {
+			return fmt.Sprintf("neighbours of a node have it for each device: %s", quote(strings.Replace(name, ".default.", ".eth0.", 1)))
+		}
+		return "the kernel has one for the whole machine, and none for each network namespace, which is what a node is"
+	case sysctl.ReadOnly:
+		return "in a network namespace, which is what a node is, it can be read only"
+	}
+	return "what is set is read back, which the kernel does not allow for it"
 }
 
 // nodeNames returns the names in order.

@@ -1,27 +1,71 @@
 package service
 
-import "sync/atomic"
+import "github.com/ruleout/ruleout/harness/agent"
 
-// counters of one worker. Only the worker writes; they are atomic because the process
-// reads them while workers are at it.
-type counters struct {
-	accepted, requests, served, failed, refused atomic.Int64
-	queries, queryErrors, connects              atomic.Int64
-	timeouts, broken, acceptErrors              atomic.Int64
+// Counters of a pool, by their place in its tally. Workers add to them, and whoever started the pool reads them.
+const (
+	phpAccepted = iota
+	phpRequests
+	phpServed
+	phpFailed
+	phpRefused
+	phpTimeouts
+	phpBroken
+	phpIdleClosed
+	phpAcceptErrors
+	// Those from here on are about the pool's database.
+	dbConnects
+	dbReconnects
+	dbQueries
+	dbErrors
+	phpCounters
+)
+
+// PHPCounters names the counters of a pool in the order of its tally: the metrics of [metric.Pool], and then those of [metric.Queries].
+func PHPCounters() []string {
+	return []string{
+		"php.accepted", "php.requests", "php.served", "php.failed", "php.refused", "php.timeouts", "php.broken", "php.idle.closed", "php.accept_errors",
+		"sql.connects", "sql.reconnects", "sql.queries", "sql.errors",
+	}
 }
 
-func (c *counters) read() PHPResult {
+// Counters of a database, by their place in its tally.
+const (
+	sqlAccepted = iota
+	sqlAnswered
+	sqlBroken
+	sqlIdleClosed
+	sqlCounters
+)
+
+// SQLCounters names the counters of a database in the order of its tally: the metrics of [metric.Database].
+func SQLCounters() []string {
+	return []string{"sql.accepted", "sql.answered", "sql.broken", "sql.idle.closed"}
+}
+
+// tallyOf is what the parent reads, or as many counters that nobody reads.
+func tallyOf(c agent.Control, n int) agent.Tally {
+	if t := c.Tally(); len(t) == n {
+		return t
+	}
+	return make(agent.Tally, n)
+}
+
+func (p *pool) result() PHPResult {
+	c := p.count
 	return PHPResult{
-		Accepted:         c.accepted.Load(),
-		Requests:         c.requests.Load(),
-		Served:           c.served.Load(),
-		Failed:           c.failed.Load(),
-		Refused:          c.refused.Load(),
-		Queries:          c.queries.Load(),
-		QueryErrors:      c.queryErrors.Load(),
-		DatabaseConnects: c.connects.Load(),
-		Timeouts:         c.timeouts.Load(),
-		Broken:           c.broken.Load(),
-		AcceptErrors:     c.acceptErrors.Load(),
+		Accepted:           c[phpAccepted].Load(),
+		Requests:           c[phpRequests].Load(),
+		Served:             c[phpServed].Load(),
+		Failed:             c[phpFailed].Load(),
+		Refused:            c[phpRefused].Load(),
+		Queries:            c[dbQueries].Load(),
+		QueryErrors:        c[dbErrors].Load(),
+		DatabaseConnects:   c[dbConnects].Load(),
+		DatabaseReconnects: c[dbReconnects].Load(),
+		Timeouts:           c[phpTimeouts].Load(),
+		Broken:             c[phpBroken].Load(),
+		IdleClosed:         c[phpIdleClosed].Load(),
+		AcceptErrors:       c[phpAcceptErrors].Load(),
 	}
 }

@@ -32,9 +32,11 @@ type PHPConfig struct {
 	Backlog int `json:"backlog"`
 	// Database is the address of the sql service; needed when Queries is not 0.
 	Database netip.AddrPort `json:"database"`
-	// Persistent keeps each worker's database connection open between requests. One that turns out to have been
-	// closed meanwhile is replaced, once a request, as mysqlnd does.
+	// Persistent keeps each worker's database connection open between requests.
 	Persistent bool `json:"persistent"`
+	// Reconnect says which queries are sent again when their connection turns out to have ended. Default idle: the first of a request, if
+	// the connection is from an earlier one.
+	Reconnect scenario.Retry `json:"reconnect,omitempty"`
 	// CPU of one request, burnt in equal parts before, between and after its queries.
 	CPU time.Duration `json:"cpu"`
 	// Queries made one after the other.
@@ -49,7 +51,7 @@ type PHPConfig struct {
 	ReadTimeout time.Duration `json:"read_timeout,omitempty"`
 	// WriteTimeout bounds the time that an answer may wait for room in the send buffer. Default 60s, as Apache's Timeout.
 	WriteTimeout time.Duration `json:"write_timeout,omitempty"`
-	// QueryTimeout bounds connecting to the database, and each query. Default 30s, as PHP's max_execution_time.
+	// QueryTimeout bounds connecting to the database, and each wait for a part of an answer. Default 30s.
 	QueryTimeout time.Duration `json:"query_timeout,omitempty"`
 }
 
@@ -62,7 +64,13 @@ func NewPHPConfig(p scenario.PHP, database netip.AddrPort) PHPConfig {
 		Backlog:    p.Backlog,
 		Database:   database,
 		Persistent: p.Persistent,
+		Reconnect:  p.Reconnect,
 		Queries:    p.Request.Queries,
+
+		IdleTimeout:  time.Duration(p.Timeouts.Idle),
+		ReadTimeout:  time.Duration(p.Timeouts.Read),
+		WriteTimeout: time.Duration(p.Timeouts.Write),
+		QueryTimeout: time.Duration(p.Timeouts.Query),
 	}
 	if p.Request.CPU != nil {
 		c.CPU = time.Duration(*p.Request.CPU)
@@ -88,30 +96,20 @@ type PHPResult struct {
 	// Queries answered by the database, and failed ones, connecting included.
 	Queries     int64 `json:"queries"`
 	QueryErrors int64 `json:"query_errors"`
-	// DatabaseConnects is the number of connections made to the database.
-	DatabaseConnects int64 `json:"database_connects"`
+	// DatabaseConnects is the number of connections that were asked of the database, and DatabaseReconnects of those the ones
+	// in the place of one that had ended, on which the query went out again.
+	DatabaseConnects   int64 `json:"database_connects"`
+	DatabaseReconnects int64 `json:"database_reconnects"`
 	// Timeouts: clients too slow with a request or with taking an answer. Idle keep-alive connections are not among them.
 	Timeouts int64 `json:"timeouts"`
+	// IdleClosed is the keep-alive connections that the pool ended because no further request came in time.
+	IdleClosed int64 `json:"idle_closed"`
 	// Broken connections: reset, or closed in mid-request or mid-answer.
 	Broken int64 `json:"broken"`
 	// AcceptErrors are those of accept(2) itself.
 	AcceptErrors int64 `json:"accept_errors"`
 	// Turns of the burning loop in one request, as calibrated.
 	Turns int64 `json:"turns"`
-}
-
-func (r *PHPResult) add(o *PHPResult) {
-	r.Accepted += o.Accepted
-	r.Requests += o.Requests
-	r.Served += o.Served
-	r.Failed += o.Failed
-	r.Refused += o.Refused
-	r.Queries += o.Queries
-	r.QueryErrors += o.QueryErrors
-	r.DatabaseConnects += o.DatabaseConnects
-	r.Timeouts += o.Timeouts
-	r.Broken += o.Broken
-	r.AcceptErrors += o.AcceptErrors
 }
 
 func (c *PHPConfig) complete() error {
@@ -122,6 +120,9 @@ func (c *PHPConfig) complete() error {
 		return fmt.Errorf("php pool: %d queries and no database", c.Queries)
 	case c.Response < 0 || c.CPU < 0 || c.Queries < 0:
 		return fmt.Errorf("php pool: a cost of a request is negative")
+	}
+	if c.Reconnect == "" {
+		c.Reconnect = scenario.RetryIdle
 	}
 	for _, d := range []struct {
 		value *time.Duration
@@ -137,6 +138,7 @@ func (c *PHPConfig) complete() error {
 // pool is what workers share.
 type pool struct {
 	config   PHPConfig
+	count    agent.Tally
 	listener socket.FD
 	database socket.Address
 	turns    int64 // of the burning loop in one part of a request
@@ -160,7 +162,7 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{config: config, body: filler(config.Response), failure: []byte("query failed\n")}
+	p := &pool{config: config, count: tallyOf(c, phpCounters), body: filler(config.Response), failure: []byte("query failed\n")}
 	parts := int64(config.Queries + 1)
 	p.turns, p.rest = turns/parts, turns%parts
 	if config.Database.IsValid() {
@@ -194,11 +196,8 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 		return nil, fmt.Errorf("accept on %s: %w", config.Listen, err)
 	case <-ctx.Done():
 	}
-	result := PHPResult{Turns: turns}
-	for _, w := range workers {
-		r := w.count.read()
-		result.add(&r)
-	}
+	result := p.result()
+	result.Turns = turns
 	return result, nil
 }
 

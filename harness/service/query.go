@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/socket"
 )
 
@@ -23,21 +24,31 @@ type client struct {
 	in [16 << 10]byte
 }
 
-// query asks the database once; it connects first if there is no connection.
-func (w *worker) query() bool {
-	reused := w.database != socket.None
+// query asks the database once; it connects first if there is no connection. first tells that it is the request's first.
+//
+// A connection that has ended is replaced as the scenario says. PHP's drivers look whether a persistent connection lives when they hand it to a request, and send
+// nothing again later: see scenario.PHP.
+func (w *worker) query(first bool) bool {
+	again := false
+	switch w.pool.config.Reconnect {
+	case scenario.RetryIdle:
+		again = first && w.database != socket.None
+	case scenario.RetryAlways:
+		again = true
+	}
 	for {
 		if w.database == socket.None && !w.dial() {
 			break
 		}
 		switch w.ask() {
 		case answered:
-			w.count.queries.Add(1)
+			w.count[dbQueries].Add(1)
 			return true
 		case stale:
 			w.hangUp()
-			if reused { // closed while nobody looked: once more on a new one
-				reused = false
+			if again { // once more on a new one
+				again = false
+				w.count[dbReconnects].Add(1)
 				continue
 			}
 		case unanswered:
@@ -45,12 +56,12 @@ func (w *worker) query() bool {
 		}
 		break
 	}
-	w.count.queryErrors.Add(1)
+	w.count[dbErrors].Add(1)
 	return false
 }
 
 func (w *worker) dial() bool {
-	w.count.connects.Add(1)
+	w.count[dbConnects].Add(1)
 	fd, errno := socket.Stream(w.pool.database.Family(), true)
 	if errno != 0 {
 		return false

@@ -121,6 +121,14 @@ func TestPoolServes(t *testing.T) {
 		answer := exchange(t, to, fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 		require.Equal(t, 1, strings.Count(answer, "HTTP/1.1 "))
 	})
+	t.Run("POST's chunks are read, and no more", func(t *testing.T) {
+		long := fmt.Sprintf("%x\r\n%s\r\n", 20_000, strings.Repeat("GET / HTTP/1.1\r\n\r\n.", 1100)[:20_000])
+		post := "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		answer := exchange(t, to, post+"3;x\r\nabc\r\n0\r\nX: y\r\n\r\n"+post+long+long+"0\r\n\r\n"+getAndClose)
+		require.Equal(t, 3, strings.Count(answer, ok))
+		require.Contains(t, exchange(t, to, post+"3\r\nabcd"), "HTTP/1.1 400 ")
+		require.Contains(t, exchange(t, to, post+strings.Repeat(long, 53)), "HTTP/1.1 413 ")
+	})
 	t.Run("kept alive and pipelined", func(t *testing.T) {
 		answer := exchange(t, to, strings.Repeat("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 5)+getAndClose)
 		require.Equal(t, 6, strings.Count(answer, ok))
@@ -137,10 +145,11 @@ func TestPoolServes(t *testing.T) {
 		require.True(t, strings.HasPrefix(string(answer), ok))
 	})
 	r := stop[PHPResult](t, p)
-	require.Equal(t, int64(5), r.Accepted)
-	require.Equal(t, int64(10), r.Served)
+	require.Equal(t, int64(8), r.Accepted)
+	require.Equal(t, int64(13), r.Served)
 	require.Equal(t, r.Requests, r.Served+r.Failed)
-	require.Zero(t, r.Broken+r.Timeouts+r.Refused+r.QueryErrors)
+	require.Equal(t, int64(2), r.Refused)
+	require.Zero(t, r.Broken+r.Timeouts+r.QueryErrors)
 	require.Positive(t, r.Turns)
 }
 
@@ -235,7 +244,7 @@ func TestNoClientHoldsAWorkerForEver(t *testing.T) {
 			require.NoError(t, err)
 			_, err = io.ReadAll(c)
 			require.NoError(t, err, "closed in order")
-		}, func(r PHPResult) int64 { return 1 - r.Timeouts - r.Broken }},
+		}, func(r PHPResult) int64 { return r.IdleClosed - r.Timeouts - r.Broken }},
 		"sends rubbish without end": {func(t *testing.T, c net.Conn) {
 			for err := error(nil); err == nil; _, err = io.WriteString(c, strings.Repeat("rubbish ", 1000)) {
 			}

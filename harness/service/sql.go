@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -39,6 +40,13 @@ type SQLConfig struct {
 	Latency time.Duration `json:"latency"`
 	// Row is the length of an answer in bytes.
 	Row int64 `json:"row"`
+
+	// IdleTimeout ends a connection on which no query comes. Default 8h, as MySQL's wait_timeout.
+	IdleTimeout time.Duration `json:"idle_timeout,omitempty"`
+	// ReadTimeout bounds each wait for the rest of a query that has begun. Default 30s, as MySQL's net_read_timeout.
+	ReadTimeout time.Duration `json:"read_timeout,omitempty"`
+	// WriteTimeout bounds the time that an answer may wait for room in the send buffer. Default 60s, as MySQL's net_write_timeout.
+	WriteTimeout time.Duration `json:"write_timeout,omitempty"`
 }
 
 // NewSQLConfig returns the configuration of a scenario's database that is used by a number of workers, all pools
@@ -47,7 +55,11 @@ func NewSQLConfig(s scenario.SQL, workers int) SQLConfig {
 	c := SQLConfig{
 		Listen:      netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(s.Port)),
 		Backlog:     s.Backlog,
-		Connections: 2*workers + 16,
+		Connections: cmp.Or(s.Connections, 2*workers+16),
+
+		IdleTimeout:  time.Duration(s.Timeouts.Idle),
+		ReadTimeout:  time.Duration(s.Timeouts.Read),
+		WriteTimeout: time.Duration(s.Timeouts.Write),
 	}
 	if s.Latency != nil {
 		c.Latency = time.Duration(*s.Latency)
@@ -58,7 +70,15 @@ func NewSQLConfig(s scenario.SQL, workers int) SQLConfig {
 	return c
 }
 
-const defaultConnections = 151
+// complete sets the defaults.
+func (c *SQLConfig) complete() error {
+	c.Connections = cmp.Or(c.Connections, 151)
+	c.IdleTimeout, c.ReadTimeout, c.WriteTimeout = cmp.Or(c.IdleTimeout, 8*time.Hour), cmp.Or(c.ReadTimeout, 30*time.Second), cmp.Or(c.WriteTimeout, time.Minute)
+	if c.Latency < 0 || c.Row < 0 || c.Row > rowLimit || c.Connections < 1 || min(c.IdleTimeout, c.ReadTimeout, c.WriteTimeout) < 0 {
+		return fmt.Errorf("sql: latency, row, connections or a timeout out of range")
+	}
+	return nil
+}
 
 // SQLResult counts what a database did, warm-up included.
 type SQLResult struct {
@@ -66,8 +86,10 @@ type SQLResult struct {
 	Accepted int64 `json:"accepted"`
 	// Queries answered in full.
 	Queries int64 `json:"queries"`
-	// Broken connections: reset, closed in mid-query, or not speaking the protocol.
+	// Broken connections: reset, closed in mid-query, too slow, or not speaking the protocol.
 	Broken int64 `json:"broken"`
+	// IdleClosed is the connections that the database ended because no query came in time.
+	IdleClosed int64 `json:"idle_closed"`
 	// Threads that were needed.
 	Threads int64 `json:"threads"`
 }
@@ -80,9 +102,9 @@ type database struct {
 	listener socket.FD
 	answer   []byte // a row with its length in front
 
-	idle, threads             atomic.Int64
-	accepted, queries, broken atomic.Int64
-	failed                    chan error
+	idle, threads atomic.Int64
+	count         agent.Tally
+	failed        chan error
 }
 
 func runSQL(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
@@ -90,17 +112,14 @@ func runSQL(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	if err := json.Unmarshal(raw, &config); err != nil {
 		return nil, fmt.Errorf("decode configuration of sql: %w", err)
 	}
-	if config.Connections == 0 {
-		config.Connections = defaultConnections
-	}
-	if config.Latency < 0 || config.Row < 0 || config.Row > rowLimit || config.Connections < 1 {
-		return nil, fmt.Errorf("sql: latency, row or connections out of range")
+	if err := config.complete(); err != nil {
+		return nil, err
 	}
 	socket.Reserve(config.Connections + 64)
 	runtime.GOMAXPROCS(config.Connections + 2)
 	row := filler(config.Row)
 	d := &database{
-		config: config,
+		config: config, count: tallyOf(c, sqlCounters),
 		answer: append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(row)), uint32(len(row))), row...),
 		failed: make(chan error, config.Connections),
 	}
@@ -109,7 +128,7 @@ func runSQL(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 		return nil, err
 	}
 	// Inherited: a peer that does not take its answer holds a thread for so long.
-	if errno := d.listener.SetSendTimeout(time.Minute); errno != 0 {
+	if errno := d.listener.SetSendTimeout(config.WriteTimeout); errno != 0 {
 		return nil, fmt.Errorf("set SO_SNDTIMEO on %s: %w", config.Listen, errno)
 	}
 	started := make(chan struct{})
@@ -121,7 +140,10 @@ func runSQL(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 		return nil, fmt.Errorf("accept on %s: %w", config.Listen, err)
 	case <-ctx.Done():
 	}
-	return SQLResult{Accepted: d.accepted.Load(), Queries: d.queries.Load(), Broken: d.broken.Load(), Threads: d.threads.Load()}, nil
+	return SQLResult{
+		Accepted: d.count[sqlAccepted].Load(), Queries: d.count[sqlAnswered].Load(), Broken: d.count[sqlBroken].Load(),
+		IdleClosed: d.count[sqlIdleClosed].Load(), Threads: d.threads.Load(),
+	}, nil
 }
 
 // hire starts a thread that accepts and serves connections, one at a time.
@@ -150,7 +172,7 @@ func (d *database) work(in []byte) error {
 			}
 			continue
 		}
-		d.accepted.Add(1)
+		d.count[sqlAccepted].Add(1)
 		// The last idle thread sees to it that somebody takes the next connection, so
 		// that there are as many threads as connections were open at once, and one.
 		if d.idle.Add(-1) == 0 && d.threads.Load() < int64(d.config.Connections) {
@@ -166,21 +188,37 @@ func (d *database) work(in []byte) error {
 func (d *database) serve(conn socket.FD, in []byte) {
 	have := 0
 	for {
-		n, errno := conn.Read(in[have:])
+		patience := d.config.IdleTimeout
+		if have > 0 {
+			patience = d.config.ReadTimeout
+		}
+		ready, errno := conn.Await(patience)
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno == 0 && !ready {
+			if have == 0 {
+				d.count[sqlIdleClosed].Add(1)
+			} else {
+				d.count[sqlBroken].Add(1)
+			}
+			return
+		}
+		n, errno := conn.Read(in[have:]) // which tells an error, too
 		switch {
 		case errno == unix.EINTR:
 			continue
 		case errno == 0 && n == 0 && have == 0:
 			return
 		case errno != 0 || n == 0:
-			d.broken.Add(1)
+			d.count[sqlBroken].Add(1)
 			return
 		}
 		have += n
 		for have >= 4 {
 			size := 4 + int64(binary.BigEndian.Uint32(in))
 			if size > int64(len(in)) {
-				d.broken.Add(1)
+				d.count[sqlBroken].Add(1)
 				return
 			}
 			if int64(have) < size {
@@ -189,10 +227,10 @@ func (d *database) serve(conn socket.FD, in []byte) {
 			if d.config.Latency > 0 {
 				sleepUntil(agent.Now() + int64(d.config.Latency))
 			}
-			d.queries.Add(1) // first, so that an answer that somebody has seen is counted
+			d.count[sqlAnswered].Add(1) // first, so that an answer that somebody has seen is counted
 			if !writeAll(conn, d.answer) {
-				d.queries.Add(-1)
-				d.broken.Add(1)
+				d.count[sqlAnswered].Add(-1)
+				d.count[sqlBroken].Add(1)
 				return
 			}
 			have = copy(in, in[size:have])

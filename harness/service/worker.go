@@ -12,7 +12,7 @@ import (
 // worker is one task of the pool. All of its memory is there from the start.
 type worker struct {
 	pool  *pool
-	count counters
+	count agent.Tally // the pool's
 
 	conn    socket.FD
 	timeout time.Duration // receive timeout that is set on conn
@@ -32,7 +32,7 @@ const (
 )
 
 func newWorker(p *pool, number int) *worker {
-	w := &worker{pool: p, conn: socket.None, database: socket.None, refused: map[int][]byte{}}
+	w := &worker{pool: p, count: p.count, conn: socket.None, database: socket.None, refused: map[int][]byte{}}
 	for i, last := range []bool{keep: false, closing: true} {
 		w.ok[i] = responseHead(200, number, int64(len(p.body)), last)
 		w.failed[i] = responseHead(500, number, int64(len(p.failure)), last)
@@ -52,14 +52,14 @@ func (w *worker) work() error {
 				return errno
 			}
 			if errno != unix.EINTR {
-				w.count.acceptErrors.Add(1)
+				w.count[phpAcceptErrors].Add(1)
 			}
 			if errno == unix.EMFILE || errno == unix.ENFILE || errno == unix.ENOBUFS || errno == unix.ENOMEM {
 				sleepUntil(agent.Now() + int64(10*time.Millisecond)) // the queue stays; do not spin on it
 			}
 			continue
 		}
-		w.count.accepted.Add(1)
+		w.count[phpAccepted].Add(1)
 		w.conn, w.timeout, w.have = conn, 0, 0
 		w.serve()
 		w.conn.Close()
@@ -82,10 +82,10 @@ func (w *worker) serve() {
 			w.refuse(status)
 			return
 		}
-		w.count.requests.Add(1)
-		head, body, outcome := &w.ok, w.pool.body, &w.count.served
+		w.count[phpRequests].Add(1)
+		head, body, outcome := &w.ok, w.pool.body, &w.count[phpServed]
 		if !w.compute() {
-			head, body, outcome = &w.failed, w.pool.failure, &w.count.failed
+			head, body, outcome = &w.failed, w.pool.failure, &w.count[phpFailed]
 		}
 		if r.head {
 			body = nil
@@ -98,6 +98,9 @@ func (w *worker) serve() {
 		if !w.write(head[which], body) {
 			outcome.Add(-1)
 			return
+		}
+		if !w.pool.config.Persistent {
+			w.hangUp() // PHP closes what is not persistent when the request is over, whatever becomes of the visitor's connection
 		}
 		if r.close {
 			return
@@ -112,25 +115,25 @@ const statusEnd = -1
 func (w *worker) receive(first bool) (request, int) {
 	c := &w.pool.config
 	patience := c.ReadTimeout
-	idle := !first && w.have == 0
-	if idle {
-		patience = c.IdleTimeout
+	if !first && w.have == 0 && !w.await(c.IdleTimeout) {
+		w.count[phpIdleClosed].Add(1)
+		return request{}, statusEnd
 	}
 	var deadline int64 // looked at only when a request comes in more than one piece
 	for {
 		r, n, status := parseRequest(w.in[:w.have])
 		if status == statusOK {
-			return r, w.discard(r.body, n, deadline)
+			return r, w.discard(r, n, deadline)
 		}
 		if status != statusMore {
 			return r, status
 		}
 		n, status = w.read(w.in[w.have:], patience)
 		switch {
-		case status == 408 && idle, status == statusEnd && w.have == 0:
+		case status == statusEnd && w.have == 0:
 			return r, statusEnd // the usual end of a connection
 		case status == statusEnd:
-			w.count.broken.Add(1)
+			w.count[phpBroken].Add(1)
 			return r, statusEnd
 		case status != statusOK:
 			return r, status
@@ -143,34 +146,45 @@ func (w *worker) receive(first bool) (request, int) {
 		if patience = time.Duration(deadline - now); patience <= 0 {
 			return r, 408
 		}
-		idle = false
+	}
+}
+
+// await waits for the next request on a kept connection, and tells whether something has come, be it the connection's end. It polls as servers do,
+// since a receive timeout is late by up to an eighth, and in a race between a request and the end of its connection that decides.
+func (w *worker) await(patience time.Duration) bool {
+	for {
+		ready, errno := w.conn.Await(patience)
+		if errno != unix.EINTR {
+			return ready || errno != 0 // an error shows in the read
+		}
 	}
 }
 
 // discard takes a request of n bytes of head and a body off the connection and off the buffer.
-func (w *worker) discard(body int64, n int, deadline int64) int {
-	rest := w.in[n:w.have]
-	take := min(body, int64(len(rest)))
+func (w *worker) discard(r request, n int, deadline int64) int {
+	rest, body := w.in[n:w.have], bodyReader{left: r.body, chunked: r.chunked}
+	take, status := body.read(rest)
 	w.have = copy(w.in[:], rest[take:])
 	if deadline == 0 {
 		deadline = agent.Now() + int64(w.pool.config.ReadTimeout)
 	}
-	for body -= take; body > 0; {
+	for status == statusMore {
 		// Nothing is left in the buffer, so it is free.
 		patience := time.Duration(deadline - agent.Now())
 		if patience <= 0 {
 			return 408
 		}
-		n, status := w.read(w.in[:min(body, int64(len(w.in)))], patience)
-		if status != statusOK {
-			if status == statusEnd {
-				w.count.broken.Add(1)
+		n, got := w.read(w.in[:min(body.most(), int64(len(w.in)))], patience)
+		if got != statusOK {
+			if got == statusEnd {
+				w.count[phpBroken].Add(1)
 			}
-			return status
+			return got
 		}
-		body -= int64(n)
+		take, status = body.read(w.in[:n])
+		w.have = copy(w.in[:], w.in[take:n]) // behind chunks the next request may begin
 	}
-	return statusOK
+	return status
 }
 
 // read reads once. It returns statusOK, statusEnd, or 408 when nothing came in time.
@@ -200,9 +214,9 @@ func (w *worker) read(b []byte, patience time.Duration) (int, int) {
 
 // compute does what one request costs, and tells whether all queries were answered.
 func (w *worker) compute() bool {
-	for range w.pool.config.Queries {
+	for i := range w.pool.config.Queries {
 		burn(w.pool.turns)
-		if !w.query() {
+		if !w.query(i == 0) {
 			return false
 		}
 	}
@@ -226,10 +240,10 @@ func (w *worker) write(head, body []byte) bool {
 		case unix.EINTR:
 			continue
 		case unix.EAGAIN:
-			w.count.timeouts.Add(1)
+			w.count[phpTimeouts].Add(1)
 			return false
 		default:
-			w.count.broken.Add(1)
+			w.count[phpBroken].Add(1)
 			return false
 		}
 		took := min(n, len(head))
@@ -244,7 +258,7 @@ func (w *worker) write(head, body []byte) bool {
 			start = now
 		}
 		if now-start > int64(w.pool.config.WriteTimeout) {
-			w.count.timeouts.Add(1)
+			w.count[phpTimeouts].Add(1)
 			return false
 		}
 	}
@@ -261,10 +275,10 @@ const (
 // read for a while, or else the kernel would reset the connection and the answer be lost.
 func (w *worker) refuse(status int) {
 	if status == 408 {
-		w.count.timeouts.Add(1) // nothing to tell somebody who does not speak
+		w.count[phpTimeouts].Add(1) // nothing to tell somebody who does not speak
 		return
 	}
-	w.count.refused.Add(1)
+	w.count[phpRefused].Add(1)
 	if !w.write(w.refused[status], nil) || w.conn.ShutdownWrite() != 0 {
 		return
 	}

@@ -144,6 +144,35 @@ func TestTimeouts(t *testing.T) {
 	require.Equal(t, unix.EAGAIN, errno)
 }
 
+func TestAwait(t *testing.T) {
+	ours, theirs := pair(t)
+	await := func(d time.Duration) bool {
+		for {
+			ready, errno := ours.Await(d)
+			if errno == unix.EINTR {
+				continue
+			}
+			require.Zero(t, errno)
+			return ready
+		}
+	}
+	const patience = 300 * time.Millisecond // a receive timeout would be up to 37 ms late
+	before := time.Now()
+	require.False(t, await(patience))
+	require.GreaterOrEqual(t, time.Since(before), patience)
+	_, err := theirs.Write([]byte("x"))
+	require.NoError(t, err)
+	require.True(t, await(time.Minute))
+	_, errno := again(ours.Read, make([]byte, 1))
+	require.Zero(t, errno)
+	require.False(t, await(0))
+	require.NoError(t, theirs.Close())
+	require.True(t, await(time.Minute), "the end of the stream")
+	n, errno := again(ours.Read, make([]byte, 1))
+	require.Zero(t, errno)
+	require.Zero(t, n)
+}
+
 func TestConnectionsInheritFromTheirListener(t *testing.T) {
 	at := address()
 	l := listen(t, at, 1)
@@ -254,6 +283,7 @@ func TestNothingAllocates(t *testing.T) {
 		ours.WriteBoth(head, body)
 		ours.Read(in)
 		ours.SetReceiveTimeout(time.Minute)
+		ours.Await(0)
 		ours.Pending()
 	}))
 	require.Zero(t, ours.ShutdownWrite())

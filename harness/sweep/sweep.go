@@ -59,7 +59,7 @@ type Result struct {
 	State
 	// Bench has what all runs showed, also those that were there before.
 	Bench *judge.Bench
-	// OverBudget says that the budget was spent before everything was decided.
+	// OverBudget says that the budget was spent before everything was decided. Runs that were under way then are still made.
 	OverBudget bool
 	// Breaks are the runs that broke twice, with their last errors, and those of an earlier sweep that were not made
 	// again.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -259,6 +260,43 @@ func TestBudget(t *testing.T) {
 	require.True(t, r.OverBudget)
 	require.Less(t, r.Decided, len(p.Cases))
 	require.Positive(t, r.Remaining)
+}
+
+// runnerFunc makes runs.
+type runnerFunc func(ctx context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error)
+
+func (f runnerFunc) Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
+	return f(ctx, arm, seed)
+}
+
+// The budget ends while the last runs are under way. They are all that was missing, so that nothing is left over it.
+func TestABudgetThatEndsDuringTheLastRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := judgetest.Plan(t, `version: 1
+name: two-arms
+scenario: shop.yaml
+placebos: 0
+seeds: {least: 4, most: 4}
+hypotheses:
+  - {name: further away, cause: {links.client-web.delay: 30ms}, metric: http.latency.p99, margin: 5%}
+`)
+		a := open(t, t.TempDir())
+		all := make(chan struct{})
+		var begun atomic.Int64
+		slow := runnerFunc(func(_ context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
+			if begun.Add(1) == 8 {
+				close(all)
+			}
+			<-all
+			time.Sleep(time.Second) // of the clock of the test, which no work delays
+			return judgetest.Record(arm, seed), nil
+		})
+		r, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: slow, Kernels: kernels, Workers: 8, Budget: time.Second / 2})
+		require.NoError(t, err)
+		require.NoError(t, a.Close())
+		require.Equal(t, 1, r.Decided)
+		require.False(t, r.OverBudget)
+	})
 }
 
 func TestTell(t *testing.T) {

@@ -2,6 +2,7 @@ package sysctl_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -34,30 +35,64 @@ func settings(t *testing.T) []string {
 	return list
 }
 
-// Every setting of this kernel is listed. With RULEOUT_TEST_SYSCTLS they are printed, for make sysctls.
+// why says why a node cannot have a setting, in the words of the list: it tries to, in the namespace of the calling thread.
+func why(t *testing.T, name string) string {
+	// Every namespace has lo.
+	path := "/proc/sys/" + strings.ReplaceAll(strings.Replace(name, "."+sysctl.AnyDevice+".", ".lo.", 1), ".", "/")
+	info, err := os.Stat(path)
+	if os.IsNotExist(err) {
+		return "machine"
+	}
+	require.NoError(t, err)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if os.IsPermission(err) {
+		return "read-only"
+	}
+	require.NoError(t, err, name)
+	defer f.Close()
+	if info.Mode()&0o444 == 0 {
+		return "write-only"
+	}
+	if value, err := os.ReadFile(path); err == nil { // one is not to be read before it was set
+		if _, err := f.Write(value); os.IsPermission(err) {
+			return "read-only"
+		}
+	}
+	return ""
+}
+
+// Every setting of this kernel is listed, and the list says of none that a node cannot have it which this kernel gives to one. With
+// RULEOUT_TEST_SYSCTLS they are printed, for make sysctls.
 func TestSettingsAreListed(t *testing.T) {
-	var fresh []string
+	all := settings(t)
+	reasons := map[string]string{}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends here, and its namespace with it
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
-			fresh = settings(t)
+			all = append(all, settings(t)...)
+			for _, name := range all {
+				reasons[name] = why(t, name)
+				if general := sysctl.OfDevice(name); general != "" && reasons[name] != "" {
+					reasons[general] = why(t, general)
+				}
+			}
 		}
 		done <- err
 	}()
 	require.NoError(t, <-done)
-	all := append(settings(t), fresh...)
 	slices.Sort(all)
 	all = slices.Compact(all)
+	ofDevices := slices.DeleteFunc(slices.Sorted(maps.Keys(reasons)), func(name string) bool { return slices.Contains(all, name) })
 	require.Contains(t, all, "net.ipv4.tcp_sack")
 	require.Contains(t, all, "net.ipv4.conf.default.rp_filter")
 	if os.Getenv("RULEOUT_TEST_SYSCTLS") != "" {
 		var uts unix.Utsname
 		require.NoError(t, unix.Uname(&uts))
 		t.Log("kernel " + unix.ByteSliceToString(uts.Release[:]))
-		for _, name := range all {
-			t.Log("sysctl " + name)
+		for _, name := range append(all, ofDevices...) {
+			t.Log(strings.TrimSpace("sysctl " + name + " " + reasons[name]))
 		}
 		return
 	}
@@ -68,6 +103,12 @@ func TestSettingsAreListed(t *testing.T) {
 		}
 	}
 	require.Empty(t, missing, "make sysctls writes them to the list")
+	for _, name := range append(all, ofDevices...) {
+		if listed := sysctl.Barred(name); listed != "" {
+			require.Equal(t, listed != "", reasons[name] != "", "%s is %q by the list, and %q on this kernel", name, listed, reasons[name])
+		}
+	}
+	require.Equal(t, sysctl.Machine, sysctl.Barred("net.ipv4.tcp_mem"))
 }
 
 // Every counter of this kernel is one that package metric knows, in the groups whose names it has.

@@ -11,18 +11,61 @@ import (
 //go:embed names.txt
 var file string
 
-// names in alphabetical order, and the kernels that they are from, by their series.
-var names, kernels = parse(file)
+// names in alphabetical order, the kernels that they are from, by their series, and why nodes cannot have some.
+var names, kernels, barred = parse(file)
 
-func parse(text string) (names, kernels []string) {
+// Reason says why a node cannot have a setting on any kernel of the list.
+type Reason string
+
+// Reasons; empty where a node can, on one kernel at least.
+const (
+	// Machine: there is one for all of the machine, below its first network namespace.
+	Machine Reason = "machine"
+	// ReadOnly: a namespace shows what the machine has, or what it is itself, and takes nothing else.
+	ReadOnly Reason = "read-only"
+	// WriteOnly: it is a command and no setting, and cannot be read back.
+	WriteOnly Reason = "write-only"
+)
+
+// Barred returns why no node can have the setting with this name, on any of [Kernels]; empty if one can, or for a name that is not listed.
+func Barred(name string) Reason {
+	general, device := General(name)
+	if device != "" && device != "default" {
+		general = OfDevice(general)
+	}
+	return barred[general]
+}
+
+// AnyDevice stands for the name of a device where a setting is another thing for devices than for "default", which
+// of neighbours only the machine has.
+const AnyDevice = "DEVICE"
+
+// OfDevice returns the name with which the list has the setting of a device that General returned, or empty if there is none.
+func OfDevice(general string) string {
+	parts := strings.Split(general, ".")
+	if len(parts) <= deviceAt || parts[2] != "conf" && parts[2] != "neigh" {
+		return ""
+	}
+	parts[deviceAt] = AnyDevice
+	return strings.Join(parts, ".")
+}
+
+func parse(text string) (names, kernels []string, barred map[string]Reason) {
+	barred = map[string]Reason{}
 	for _, line := range strings.Split(text, "\n") {
 		if list, ok := strings.CutPrefix(line, "# kernels: "); ok {
 			kernels = strings.Fields(list)
 		} else if line != "" && !strings.HasPrefix(line, "#") {
-			names = append(names, line)
+			name, reason, _ := strings.Cut(line, " ")
+			if !strings.Contains(name, "."+AnyDevice+".") {
+				names = append(names, name)
+			}
+			if reason != "" {
+				barred[name] = Reason(reason)
+			}
 		}
 	}
-	return names, kernels
+	return names, kernels, barred
 }
 
 // Names returns the listed names in alphabetical order.

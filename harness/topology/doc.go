@@ -11,7 +11,8 @@
 //	└──────┘   └───────────────────┘   └───────────┘
 //
 // Delay, rate and faults act in the wire and not on a node's own device, where the
-// sender's TCP would feel them. This package creates the wire's two devices and leaves
+// sender's TCP would feel them. (A wire is not enough for that: package fault takes packets that
+// are held from their sockets.) This package creates the wire's two devices and leaves
 // what lies between them to package fault: until something forwards there, a link is cut.
 //
 // Addresses follow from the order of the links alone, see [Plan], so every run of a

@@ -111,10 +111,13 @@ func checkDevices(n *Node) (missing string, err error) {
 		}
 		return nil
 	})
-	for _, w := range wants {
-		return "", fmt.Errorf("%s is not there: %w", w.name, err)
+	if err != nil {
+		return "", err
 	}
-	return missing, err
+	for _, w := range wants {
+		return "", fmt.Errorf("%s is not there", w.name)
+	}
+	return missing, nil
 }
 
 // checkRoutes says which route of a node is not there yet: static ones, and those by which

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +88,14 @@ func Load(dir string) (*Report, error) {
 		return nil, fmt.Errorf("%s is of schema %d, not %d", filepath.Join(dir, file), r.Schema, Schema)
 	}
 	return r, nil
+}
+
+// Forget removes the report that is kept in a directory; none is no error.
+func Forget(dir string) error {
+	if err := os.Remove(filepath.Join(dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forget the report of a kernel: %w", err)
+	}
+	return nil
 }
 
 // Save keeps a report in a directory.

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // own data. What is measured is the share of false ones among the confirmed, and among the
 // ruled out, on the average over campaigns.
 func TestCalibrationOfCampaigns(t *testing.T) {
-	n := campaigns(t)
+	n := campaigns(t, 300)
 	truth := []float64{0, 0, 0, 1, 1, 1, 1, 2, 2, 2}
 	t.Logf("%d campaigns of %d hypotheses each; false discoveries allowed: 5 %%", n, len(truth))
 	for _, w := range worlds() {
@@ -24,7 +25,7 @@ func TestCalibrationOfCampaigns(t *testing.T) {
 		default:
 			continue
 		}
-		r := rand.New(rand.NewPCG(3, uint64(len(w.name))))
+		r := noise(w.name)
 		var falseConfirmed, falseRuledOut, squares, confirmed, ruledOut float64
 		for range n {
 			vs := Campaign(0.05, stopped(t, r, w, truth))
@@ -84,4 +85,150 @@ func stopped(t *testing.T, r *rand.Rand, w world, truth []float64) []Case {
 		}
 	}
 	return cases
+}
+
+// shared is a campaign of 300 hypotheses on one baseline, so that its noise is in all of them.
+type shared struct {
+	name  string
+	truth func(i int) float64 // the mean of hypothesis i, in margins
+	base  func(r *rand.Rand) float64
+	own   float64
+	stop  Evidence
+}
+
+func sharedBaselines() []shared {
+	atMargin := func(int) float64 { return 1 }
+	mix := func(i int) float64 { return []float64{3, 0, 0, 1, 1, 1, 1, 1, 1, 1}[i%10] }
+	alone := Evidence{Confirm: 20, RuleOut: 20} // as if there were one
+	campaign := Evidence{Confirm: 300 / 0.05, RuleOut: 300 / 60 / 0.05}
+	return []shared{
+		{"all at the margin, baseline normal, s = 0.3, stop at 20", atMargin, around(0, 0.3, normal), 0.1, alone},
+		{"all at the margin, baseline normal, s = 1, stop at 20", atMargin, around(0, 1, normal), 0.1, alone},
+		{"all at the margin, 5 % of baselines fall by 20, stop at 20", atMargin, besides(1, 0, 0.05, -20), 0.1, alone},
+		{"30 at 3, 60 at 0, 210 at the margin, baseline Student 2", mix, around(0, 0.1, student(2)), 0.1, campaign},
+		{"30 at 3, 60 at 0, 210 at the margin, baseline normal, s = 0.3", mix, around(0, 0.3, normal), 0.1, campaign},
+	}
+}
+
+// TestShared judges 300 hypotheses that share a baseline. Each stops on its own data: in some at 20, as if it were
+// alone, so that a twentieth of those at the margin may come to it by chance. What keeps the false ones few is
+// e-BH.
+func TestShared(t *testing.T) {
+	n := max(campaigns(t, 200)/20, 1)
+	const k = 300
+	var rows []string
+	for _, w := range sharedBaselines() {
+		r := noise(w.name)
+		var wrongly, squares [2]float64
+		var count [2]int
+		for range n {
+			cases := make([]Case, k)
+			going := make([]bool, k)
+			for i := range cases {
+				cases[i] = Case{State: newState(t, failures(Up)), Dose: given, Control: seen}
+				going[i] = true
+			}
+			for seed := 1; seed <= 104; seed++ {
+				base := w.base(r)
+				for i, c := range cases {
+					if !going[i] {
+						continue
+					}
+					c.State.Add(Pair{base, w.truth(i) + w.own*r.NormFloat64()})
+					if seed >= 8 && (seed-8)%12 == 0 {
+						e := c.State.Evidence()
+						going[i] = e.Confirm < w.stop.Confirm && e.RuleOut < w.stop.RuleOut
+					}
+				}
+			}
+			var said [2]Share
+			for i, v := range Campaign(0.05, cases) {
+				switch v.Outcome {
+				case Confirmed:
+					said[0].Add(w.truth(i) <= 1)
+				case RuledOut:
+					said[1].Add(w.truth(i) >= 1)
+				}
+			}
+			for i, s := range said {
+				share := float64(s.Yes) / float64(max(s.N, 1))
+				wrongly[i] += share / float64(n)
+				squares[i] += share * share / float64(n)
+				count[i] += s.N
+			}
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %.1f | %.1f %% ! | %.1f | %.1f %% ! |", w.name, float64(count[0])/float64(n), 100*wrongly[0],
+			float64(count[1])/float64(n), 100*wrongly[1]))
+		for i := range wrongly {
+			// Three standard errors of the mean.
+			assert.LessOrEqual(t, wrongly[i], 0.05+3*math.Sqrt((squares[i]-wrongly[i]*wrongly[i])/float64(n)), w.name)
+		}
+	}
+	documented(t, 20*n, "shared", "| 300 hypotheses on one baseline | confirmed | of these false | ruled out | of these false |\n|---|---|---|---|---|", rows)
+}
+
+// Of 300 innocent hypotheses that each stop at an e-value of 20, which is enough for one alone, as many as 15 may
+// reach it by chance. This is such a campaign, made by hand: without the bar that follows from all of them, 10
+// would be confirmed and 10 ruled out, all wrongly.
+func TestStoppingAt20IsNotEnoughAmong300(t *testing.T) {
+	var cases []Case
+	for i := range 300 {
+		ds := repeat(12, 1, .9)
+		switch {
+		case i < 10:
+			ds = worked // e = 122
+		case i < 20:
+			ds = small(68) // e = 23 against
+		}
+		h := failures(Up)
+		if i < 20 {
+			h = cpu(Up)
+		}
+		cases = append(cases, Case{State: differing(t, h, ds...), Dose: given, Control: seen})
+	}
+	count := map[Outcome]int{}
+	for i, v := range Campaign(0.05, cases) {
+		count[v.Outcome]++
+		if i < 20 {
+			alone := Judge(cases[i])
+			assert.Contains(t, []Outcome{Confirmed, RuledOut}, alone.Outcome)
+		}
+	}
+	assert.Equal(t, map[Outcome]int{Inconclusive: 300}, count)
+}
+
+// Each kind of claim has the bar that follows from how many make it: K/(α·k). What passes its bar alone may fall
+// short of it in a campaign.
+func TestEachClaimHasItsOwnBar(t *testing.T) {
+	var cases []Case
+	add := func(n int, s *State) {
+		for range n {
+			cases = append(cases, Case{State: s, Dose: given, Control: seen})
+		}
+	}
+	add(4, differing(t, failures(Up), repeat(20, 3, 4)...))  // confirmed, and real
+	add(3, differing(t, failures(Up), repeat(60, 0, .0)...)) // ruled out, and not real
+	add(2, contrasted(t, backlog(), repeat(3, inPlace50...), repeat(3, relieved38...)))
+	add(1, differing(t, failures(Up), repeat(4, .9, 1.2)...)) // 8 of 8 up: e = 28 of being real
+	add(10, differing(t, failures(Up), .9, -1.1, .8))
+	v := Campaign(0.05, cases)
+	assert.InDelta(t, 20/(0.05*4), v[0].Bars.Confirm, 1e-9)
+	assert.InDelta(t, 20/(0.05*3), v[0].Bars.RuleOut, 1e-9)
+	assert.InDelta(t, 20/(0.05*2), v[0].Bars.Part, 1e-9)
+	assert.InDelta(t, 20/(0.05*6), v[0].Bars.Real, 1e-9)
+	assert.InEpsilon(t, 28.3888, v[9].Evidence.Real, 1e-4)
+	assert.False(t, v[9].Real, "28 is less than 67")
+	assert.True(t, Judge(cases[9]).Real, "and enough alone")
+	assert.False(t, v[9].Has(SizeUnresolved))
+	assert.Equal(t, []Outcome{Confirmed, RuledOut, Inconclusive, Inconclusive}, []Outcome{v[0].Outcome, v[4].Outcome, v[7].Outcome, v[9].Outcome})
+	assert.True(t, v[7].Has(ExplainsPart))
+
+	// What is invalid counts for none of them.
+	for i := range cases {
+		if i != 9 {
+			cases[i].Dose = Dose{Counter: "d", Seeds: 5}
+		}
+	}
+	none := 20 / 0.05
+	assert.Equal(t, Evidence{none, none, none, none}, Campaign(0.05, cases)[0].Bars)
 }

@@ -38,32 +38,24 @@ func (s *State) estimate() Estimate {
 	if s.hypothesis.Kind != Mechanism {
 		return s.hypothesis.estimate(s.diff, s.rule.Alpha)
 	}
-	i := s.moved.Interval(s.rule.Alpha)
-	return Estimate{100 * float64(s.moved.Yes) / float64(s.moved.N), Interval{100 * i.Lo, 100 * i.Hi, i.Confidence}, "%"}
+	// In lost seeds the counter may have moved or not.
+	n, lost, alpha := s.moved.N, s.Lost(), s.rule.Alpha
+	lo := Share{s.moved.Yes, n + lost}.Interval(alpha).Lo
+	hi := Share{s.moved.Yes + lost, n + lost}.Interval(alpha).Hi
+	return Estimate{100 * float64(s.moved.Yes) / float64(n), Interval{100 * lo, 100 * hi, 1 - alpha}, "%"}
 }
 
-// real says whether the interval excludes that nothing happens.
-func (s *State) real() bool {
-	if s.hypothesis.Kind == Mechanism {
-		return s.moved.Yes > 0
-	}
-	return s.diff.Interval(s.rule.Alpha).Excludes(0)
-}
-
-// otherWay says whether the effect points away from the only suspected direction.
+// otherWay says whether most seeds go away from the only suspected direction.
 func (s *State) otherWay() bool {
-	return len(s.sides) == 1 && s.sides[0].sign*s.diff.Mean < 0
+	return len(s.sides) == 1 && s.sides[0].sign*float64(2*s.ups.Yes-s.ups.N) < 0
 }
 
 // against counts the seeds that went the other way than most are suspected to.
 func (s *State) against() Share {
-	switch {
-	case len(s.sides) == 0:
+	if s.hypothesis.Kind == Mechanism {
 		return Share{}
-	case len(s.sides) == 2 && s.diff.Mean < 0:
-		return s.sides[1].against
 	}
-	return s.sides[0].against
+	return s.main().against
 }
 
 // String writes "+9.0 % [+7.7, +10.3]", with "∞" for bounds that there are not yet.
@@ -149,11 +141,15 @@ type wire struct {
 	Unit       string   `json:"unit"`
 }
 
-// Bound is a count of seeds, and the share of all seeds that it may stand for at most.
+// Bound is a count of seeds that gave a pair, and the share of all seeds that it may stand
+// for at most.
 type Bound struct {
 	Share
-	// AtMost is between 0 and 1, with the confidence of the verdict.
+	// AtMost is between 0 and 1, with the confidence of the verdict. Lost seeds count as if
+	// they were among those that are counted.
 	AtMost float64 `json:"at_most"`
 }
 
-func bound(s Share, alpha float64) Bound { return Bound{s, s.AtMost(alpha)} }
+func bound(s Share, lost int, alpha float64) Bound {
+	return Bound{s, Share{s.Yes + lost, s.N + lost}.AtMost(alpha)}
+}

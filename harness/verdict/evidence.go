@@ -7,11 +7,15 @@ import "math"
 type Evidence struct {
 	Confirm float64 `json:"confirm"`
 	RuleOut float64 `json:"rule_out"`
+	// Real is evidence that more seeds go one way than the other; 0 for Mechanism.
+	Real float64 `json:"real,omitempty"`
+	// Part is evidence, for Explains, that it explains as much as the margin, and leaves as much.
+	Part float64 `json:"part,omitempty"`
 }
 
 // Part is one of the e-values that evidence is made of. All parts towards a verdict have to
-// pass its bar, so that the smallest one counts; for Confirm in either direction it is the
-// mean of the two smallest.
+// pass its bar, so that the smallest one counts; what confirms in either direction is first
+// averaged over the two.
 type Part struct {
 	Toward Outcome `json:"toward"`
 	// Name says what the e-value is evidence for.
@@ -26,13 +30,19 @@ type side struct {
 	// past counts the seeds past the margin, reach those at it as well, and against those
 	// that go the other way.
 	past, reach, against Share
+	// under counts the seeds that are beyond [Rule.Beyond] the other way; most and least are
+	// the farthest, in margins.
+	under       Share
+	most, least float64
 	// rise bets on the mean's being above the margin, fall on its being below. Seeds that
 	// go the other way count as unchanged in both, and none for more than twice the margin
 	// in fall.
 	rise, fall bets
 }
 
-func (s *side) add(x float64) {
+func (s *side) add(x, beyond float64) {
+	s.under.Add(x < -beyond)
+	s.most, s.least = max(s.most, x), min(s.least, x)
 	s.past.Add(x > 1)
 	s.reach.Add(x >= 1)
 	s.against.Add(x < 0)
@@ -49,18 +59,57 @@ func (s *State) project(scale float64) Evidence {
 	if s.hypothesis.Kind == Mechanism {
 		return s.mechanism(stretchShare(s.moved, scale), lost)
 	}
-	m := Moments{stretch(s.diff.N, scale), s.diff.Mean, s.diff.M2 * scale}
-	e := Evidence{RuleOut: s.tail(scale)}
+	e := Evidence{RuleOut: s.tail(scale), Real: s.real(scale, lost)}
+	share := 1 / float64(len(s.sides))
 	for i := range s.sides {
-		side := &s.sides[i]
-		up := min(side.above(m, s.delta), side.typical(scale, lost))
-		if s.rule.Against > 0 {
-			up = min(up, side.faithful(s.rule.Against, scale, lost))
+		exceeds := s.exceeds(i, scale)
+		if s.inPlace != nil {
+			exceeds = min(exceeds, s.inPlace.exceeds(i, scale))
+			e.Part += share * min(exceeds, s.remaining.exceeds(i, scale))
 		}
-		e.Confirm += up / float64(len(s.sides))
-		e.RuleOut = min(e.RuleOut, side.below(m, s.delta), side.inside(scale, lost), side.fall.evidence(scale, lost))
+		e.Confirm += share * exceeds
+		e.RuleOut = min(e.RuleOut, s.stays(i, scale))
+	}
+	if s.remaining != nil {
+		e.Confirm = min(e.Confirm, s.remaining.vanishes(scale))
 	}
 	return e
+}
+
+// exceeds is the evidence that the effect is past the margin on one side.
+func (s *State) exceeds(i int, scale float64) float64 {
+	side, lost := &s.sides[i], stretch(s.Lost(), scale)
+	e := min(side.above(s.diff.stretch(scale), s.delta), side.typical(scale, lost))
+	if s.rule.Against > 0 {
+		e = min(e, side.faithful(s.rule.Against, scale, lost))
+	}
+	return e
+}
+
+// stays is the evidence that the effect is inside the margin on one side, but for what rare
+// seeds do.
+func (s *State) stays(i int, scale float64) float64 {
+	side, lost := &s.sides[i], stretch(s.Lost(), scale)
+	return min(side.below(s.diff.stretch(scale), s.delta), side.inside(scale, lost), side.fall.evidence(scale, lost))
+}
+
+// vanishes is the evidence that the effect is inside the margin on all suspected sides.
+func (s *State) vanishes(scale float64) float64 {
+	e := largest
+	for i := range s.sides {
+		e = min(e, s.stays(i, scale))
+	}
+	return e
+}
+
+// real is exact evidence that more seeds go one way than the other. Of those that go
+// anywhere, each goes the rarer way with a probability of a half at most. Lost seeds went the
+// other way, and half of the evidence pays for the choice of the way.
+func (s *State) real(scale float64, lost int) float64 {
+	up := stretchShare(s.ups, scale)
+	down := Share{up.N - up.Yes, up.N + lost}
+	up.N += lost
+	return max(up.Above(0.5), down.Above(0.5)) / 2
 }
 
 // Parts returns the e-values that make up the evidence.
@@ -86,6 +135,12 @@ func (s *State) Parts() []Part {
 		if s.rule.Against > 0 {
 			parts = append(parts, Part{Confirmed, way + "few seeds go the other way", side.faithful(s.rule.Against, 1, lost)})
 		}
+		if s.inPlace != nil {
+			parts = append(parts, Part{Confirmed, way + "what is to be explained is past the margin", s.inPlace.exceeds(i, 1)})
+		}
+	}
+	if s.remaining != nil {
+		parts = append(parts, Part{Confirmed, "what remains is inside the margin", s.remaining.vanishes(1)})
 	}
 	return parts
 }
@@ -146,6 +201,11 @@ func (s *State) mechanism(moved Share, lost int) Evidence {
 		Confirm: Share{no, n}.Rarer(s.rule.Rare),
 		RuleOut: Share{no - lost, n}.Above(s.rule.Rare),
 	}
+}
+
+// stretch returns what scale times as many differences like these have.
+func (m Moments) stretch(scale float64) Moments {
+	return Moments{stretch(m.N, scale), m.Mean, m.M2 * scale}
 }
 
 func stretch(n int, scale float64) int { return int(math.Round(float64(n) * scale)) }

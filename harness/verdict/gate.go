@@ -1,6 +1,9 @@
 package verdict
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Dose is the proof that the cause acted: a counter of its own, added up over the seeds.
 // Without it nothing is ruled out. Its zero value is a dose that nobody named.
@@ -31,6 +34,25 @@ type Control struct {
 	// Seeds and E say how well it was seen.
 	Seeds int     `json:"seeds"`
 	E     float64 `json:"e"`
+	// Size of its effect, in margins, above zero; 0 while it is not known.
+	Size float64 `json:"size,omitempty"`
+}
+
+// What is seen with ease says nothing about what is seen just so.
+const (
+	// LargeControl is the size of a control, in margins, above which a verdict warns of it.
+	LargeControl = 4
+	// LargestControl is the size above which a control proves nothing, and nothing is ruled
+	// out by it.
+	LargestControl = 10
+)
+
+// String writes the control with its size: "burn, 2.1 margins".
+func (c Control) String() string {
+	if c.Size == 0 {
+		return c.Name
+	}
+	return fmt.Sprintf("%s, %.1f margins", c.Name, c.Size)
 }
 
 // ControlOf turns the verdict on the control's own effect, judged with the margin of the
@@ -38,6 +60,9 @@ type Control struct {
 // an inconclusive one is pending; afterwards it was missed.
 func ControlOf(v Verdict, final bool) Control {
 	c := Control{Name: v.Hypothesis.Name, Sighting: Pending, Seeds: v.Seeds, E: v.Evidence.Confirm}
+	if size := math.Abs(v.Hypothesis.Margins(v.Estimate.Value)); finite(size) {
+		c.Size = size
+	}
 	switch {
 	case v.Outcome == Confirmed:
 		c.Sighting = Seen
@@ -86,6 +111,11 @@ func (c Case) unproven() []Reason {
 			count(d.Seeds, "seed"), d.Counter)})
 	}
 	switch c.Control.Sighting {
+	case Seen:
+		if c.Control.Size > LargestControl {
+			rs = append(rs, Reason{ControlTooLarge, fmt.Sprintf("the control %s does not show that one margin would be "+
+				"seen: want about 2, and %d at the most", c.Control, LargestControl)})
+		}
 	case Pending:
 		rs = append(rs, Reason{ControlPending, fmt.Sprintf("the control %s is not seen yet after %s", c.Control.Name,
 			count(c.Control.Seeds, "seed"))})
@@ -93,14 +123,4 @@ func (c Case) unproven() []Reason {
 		rs = append(rs, Reason{ControlNotRun, "no control shows that this setting can see such an effect"})
 	}
 	return rs
-}
-
-// baseless returns why an explanation has nothing to explain.
-func (c Case) baseless() []Reason {
-	s := c.State
-	if s.inPlace == nil || s.inPlace.Evidence().Confirm >= 1/s.rule.Alpha {
-		return nil
-	}
-	return []Reason{{NothingToExplain, "the effect that is to be explained is not confirmed itself: " +
-		s.inPlace.estimate().String()}}
 }

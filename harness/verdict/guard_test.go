@@ -66,7 +66,7 @@ func TestGuards(t *testing.T) {
 			whole: func(s *State) float64 { return s.Evidence().Confirm },
 		},
 	} {
-		r := rand.New(rand.NewPCG(5, uint64(c.bar)))
+		r := noise(c.name)
 		var bare, whole int
 		for range n {
 			s := newState(t, failures(Up))
@@ -98,7 +98,7 @@ func TestGuards(t *testing.T) {
 // TestAgainst shows what Rule.Against buys: a twentieth of the seeds falls far, the rest
 // rises past the margin, and the mean is exactly at it.
 func TestAgainst(t *testing.T) {
-	n := campaigns(t)
+	n := campaigns(t, 500)
 	w := world{name: "5 % fall by 20", sd: 0.3, draw: mirrored(blowUp(20, 0.3))}
 	without := simulate(t, n, w, 1, failures(Up), Rule{})
 	with := simulate(t, n, w, 1, failures(Up), Rule{Against: 0.05})

@@ -73,18 +73,24 @@ func (m Moments) Below(mean float64) float64 {
 // at every n at once with a probability of 1-alpha, for normal differences. It is unbounded
 // while there are too few (below 5 for an alpha of 5 %), and a point where all are equal.
 func (m Moments) Interval(alpha float64) Interval {
-	unbounded := Interval{math.Inf(-1), math.Inf(1), 1 - alpha}
-	if m.N < 2 {
-		return unbounded
+	k := m.spread(alpha)
+	if math.IsInf(k, 1) {
+		return Interval{math.Inf(-1), math.Inf(1), 1 - alpha}
 	}
+	half := math.Sqrt(k * m.M2)
+	return Interval{m.Mean - half, m.Mean + half, 1 - alpha}
+}
+
+// spread returns the square of half an interval by the sum of squared deviations; infinite
+// while there is no interval.
+func (m Moments) spread(alpha float64) float64 {
 	n := float64(m.N)
 	r := n + 1
 	c := math.Pow(r/(alpha*alpha), 1/n)
-	if c >= r {
-		return unbounded
+	if m.N < 2 || c >= r {
+		return math.Inf(1)
 	}
-	half := math.Sqrt(m.M2 / n * (c - 1) / (1 - c/r))
-	return Interval{m.Mean - half, m.Mean + half, 1 - alpha}
+	return (c - 1) / (1 - c/r) / n
 }
 
 // Interval is a range of values that are compatible with what was seen.

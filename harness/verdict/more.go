@@ -52,6 +52,33 @@ func (s *State) seeds(enough func(Evidence) bool) int {
 	return high
 }
 
+// LeastToRuleOut is how many seeds it takes at the least to rule anything out at a bar: those
+// of pairs that are equal to the bit. It is 0 where more than 100,000 are too few.
+func (r Rule) LeastToRuleOut(bar float64) int {
+	h := Hypothesis{Kind: Effect, Direction: Either, Scale: Difference, Margin: 1}
+	return r.least(h, func(e Evidence) bool { return e.RuleOut >= bar })
+}
+
+// LeastToKnowEvery is how many seeds it takes at the least to confirm at a bar that a counter
+// moves in every seed, or in none. It is 0 where more than 100,000 are too few.
+func (r Rule) LeastToKnowEvery(bar float64) int {
+	h := Hypothesis{Kind: Mechanism, Direction: Up, Margin: 1, Extent: None}
+	return r.least(h, func(e Evidence) bool { return e.Confirm >= bar })
+}
+
+// least is how many seeds without a difference are enough.
+func (r Rule) least(h Hypothesis, enough func(Evidence) bool) int {
+	s, err := NewState(h, r)
+	if err != nil {
+		return 0
+	}
+	s.Add(Pair{})
+	if enough(s.Evidence()) {
+		return 1
+	}
+	return s.seeds(enough)
+}
+
 // obstacle says why more seeds would not help.
 func (s *State) obstacle() string {
 	if s.hypothesis.Kind == Mechanism {
@@ -60,6 +87,9 @@ func (s *State) obstacle() string {
 	if s.beyond.Yes > 0 && s.tail(10) <= 1 {
 		return fmt.Sprintf("%d of %s moved by more than %g margins, so that more seeds rule nothing out; widen the margin or calm the scenario",
 			s.beyond.Yes, count(s.beyond.N, "seed"), s.rule.Beyond)
+	}
+	if s.remaining != nil && s.contrast() >= 1/s.rule.Alpha {
+		return "what remains is too close to the margin for any number of seeds; choose another margin"
 	}
 	return "the effect is too close to the margin for any number of seeds; choose another margin"
 }

@@ -26,6 +26,8 @@ const (
 	DosePartial      Code = "dose-partial"
 	ControlNotRun    Code = "control-not-run"
 	ControlPending   Code = "control-pending"
+	ControlTooLarge  Code = "control-too-large"
+	ExplainsPart     Code = "explains-part"
 	NothingToExplain Code = "nothing-to-explain"
 )
 
@@ -35,6 +37,10 @@ const (
 	SeedsLost Code = "seeds-lost"
 	// AllEqual: the difference is the same in every seed, to the last bit.
 	AllEqual Code = "all-equal"
+	// SeedsBeyond: a few seeds moved far more than most, of which the verdict says nothing.
+	SeedsBeyond Code = "seeds-beyond"
+	// ControlLarge: the control is larger than it should be, but was let pass.
+	ControlLarge Code = "control-large"
 )
 
 var lossCode = map[Loss]Code{

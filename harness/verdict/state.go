@@ -68,6 +68,8 @@ type State struct {
 
 	// diff holds the differences; for Explains, those between effects.
 	diff Moments
+	// ups counts the seeds that went anywhere, and of them those that went up.
+	ups Share
 	// sides has one entry for Up and Down, two for Either, none for Mechanism.
 	sides []side
 	// beyond counts the seeds that blew up in a suspected direction, moved those in which
@@ -75,9 +77,10 @@ type State struct {
 	beyond, moved Share
 	lost          [len(losses)]int
 
-	// inPlace is the effect that is to be explained, relieved what is left of it.
-	inPlace  *State
-	relieved Moments
+	// inPlace is the effect that is to be explained, remaining what is left of it once
+	// something is relieved, and both how the contrast goes with the effect. For Explains only.
+	inPlace, remaining *State
+	both               comoment
 }
 
 // NewState returns the state before the first seed.
@@ -103,6 +106,9 @@ func NewState(h Hypothesis, rule Rule) (*State, error) {
 		effect.Kind = Effect
 		var err error
 		if s.inPlace, err = NewState(effect, rule); err != nil {
+			return nil, err
+		}
+		if s.remaining, err = NewState(effect, rule); err != nil {
 			return nil, err
 		}
 	}
@@ -154,8 +160,9 @@ func (s *State) AddContrast(inPlace, relieved Pair) {
 		s.Lose(loss)
 		return
 	}
+	s.both.add(s.diff, with-without, s.inPlace.diff, with)
 	s.inPlace.add(with)
-	s.relieved.Add(without)
+	s.remaining.add(without)
 	s.add(with - without)
 }
 
@@ -169,6 +176,7 @@ func (s *State) Lose(why Loss) {
 	}
 	if s.inPlace != nil {
 		s.inPlace.Lose(why)
+		s.remaining.Lose(why)
 	}
 }
 
@@ -183,10 +191,13 @@ func (s *State) Lost() int {
 
 func (s *State) add(d float64) {
 	s.diff.Add(d)
+	if d != 0 {
+		s.ups.Add(d > 0)
+	}
 	beyond := false
 	for i := range s.sides {
 		x := s.sides[i].sign * d / s.delta
-		s.sides[i].add(x)
+		s.sides[i].add(x, s.rule.Beyond)
 		beyond = beyond || x > s.rule.Beyond
 	}
 	s.beyond.Add(beyond)

@@ -177,9 +177,9 @@ func TestEvidenceIsThatOfTheFormulas(t *testing.T) {
 		upConfirm, upRuleOut, above := one(1)
 		downConfirm, downRuleOut, below := one(-1)
 		want := map[Direction]Evidence{
-			Up:     {upConfirm, min(upRuleOut, tail(above))},
-			Down:   {downConfirm, min(downRuleOut, tail(below))},
-			Either: {(upConfirm + downConfirm) / 2, min(upRuleOut, downRuleOut, tail(above+below))},
+			Up:     {Confirm: upConfirm, RuleOut: min(upRuleOut, tail(above))},
+			Down:   {Confirm: downConfirm, RuleOut: min(downRuleOut, tail(below))},
+			Either: {Confirm: (upConfirm + downConfirm) / 2, RuleOut: min(upRuleOut, downRuleOut, tail(above+below))},
 		}[direction]
 		if math.IsNaN(want.Confirm) || math.IsNaN(want.RuleOut) || want.Confirm > 1e200 || want.RuleOut > 1e200 {
 			t.Skip("the formulas overflow, or all differences are equal, or so small that nothing is left of their squares")

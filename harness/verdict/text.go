@@ -30,7 +30,7 @@ func (v Verdict) Basis() []string {
 			parts = append(parts, "dose: "+v.Dose.String())
 		}
 		if v.Control.Sighting == Seen {
-			parts = append(parts, "control seen: "+v.Control.Name)
+			parts = append(parts, "control seen: "+v.Control.String())
 		}
 	}
 	for _, r := range v.Reasons {
@@ -94,18 +94,32 @@ func (v Verdict) strength() []string {
 	case Confirmed:
 		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, EValue(v.Evidence.Confirm), v.Bars.Confirm)}
 		if h.Kind != Mechanism {
+			if v.Typical {
+				s = append(s, "past the margin in a typical seed")
+			} else {
+				s = append(s, fmt.Sprintf("past the margin in the mean, and in %d of the seeds", v.Past.Yes))
+			}
 			s = append(s, fmt.Sprintf("%s went the other way (at most %.0f %% of seeds do)", none(v.Against.Yes), 100*v.Against.AtMost))
 		}
 		return s
 	case RuledOut:
 		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, EValue(v.Evidence.RuleOut), v.Bars.RuleOut)}
 		if h.Kind != Mechanism {
-			s = append(s, fmt.Sprintf("%s beyond twice the margin (at most %.1f %% of seeds are)", none(v.Beyond.Yes), 100*v.Beyond.AtMost))
+			s = append(s, fmt.Sprintf("inside the margin in a typical seed, %s beyond %s (at most %.1f %% of seeds are)", none(v.Beyond.Yes),
+				margins(v.Rule.Beyond), 100*v.Beyond.AtMost))
 		}
 		return s
 	}
 	return []string{fmt.Sprintf("%s, e = %s for (bar %.0f) and %s against (bar %.0f)", pairs,
 		EValue(v.Evidence.Confirm), v.Bars.Confirm, EValue(v.Evidence.RuleOut), v.Bars.RuleOut)}
+}
+
+// margins writes how far a seed is that counts as blown up.
+func margins(n float64) string {
+	if n == 2 {
+		return "twice the margin"
+	}
+	return fmt.Sprintf("%g margins", n)
 }
 
 func none(n int) string {

@@ -39,23 +39,31 @@ type Verdict struct {
 	// Estimate is of the effect; for Mechanism, of the share of seeds in which the counter
 	// moves. Its confidence is for this hypothesis alone, not over the campaign.
 	Estimate Estimate `json:"estimate"`
-	// Real says that the interval excludes no effect at all.
-	Real     bool     `json:"real"`
+	// Real says that more seeds go one way than the other, whatever the size; for Mechanism,
+	// that the counter moved at all.
+	Real bool `json:"real"`
+	// Typical says that the verdict holds for most seeds each, and not only for their mean.
+	Typical  bool     `json:"typical"`
 	Evidence Evidence `json:"evidence"`
 	Parts    []Part   `json:"parts"`
 	// Bars are what the evidence had to reach.
 	Bars Evidence `json:"bars"`
+	// Past counts the seeds past the margin in the suspected direction, or in the more frequent one.
+	Past Share `json:"past"`
 	// Beyond counts the seeds that blew up, Against those that went the other way.
 	Beyond  Bound `json:"beyond"`
 	Against Bound `json:"against"`
 	// InPlace and Remaining are, for Explains, the effect with and without what was
-	// relieved.
+	// relieved; Explained is the share between them.
 	InPlace   *Estimate `json:"in_place,omitempty"`
 	Remaining *Estimate `json:"remaining,omitempty"`
+	Explained *Estimate `json:"explained,omitempty"`
 	Dose      Dose      `json:"dose"`
 	Control   Control   `json:"control"`
 	More      *More     `json:"more,omitempty"`
 	Reasons   []Reason  `json:"reasons,omitempty"`
+	// Rule is what was tolerated.
+	Rule Rule `json:"rule"`
 }
 
 // Judge answers one hypothesis that belongs to no campaign.
@@ -64,16 +72,22 @@ func Judge(c Case) Verdict {
 }
 
 // Campaign answers hypotheses together, so that of the confirmed ones a share of at most
-// alpha is expected to be false, and the same of the ruled out. The evidence of each must
-// have stopped on its own data, not because of what others showed.
+// alpha is expected to be false, and the same of the ruled out, of those that are called real,
+// and of those that explain a part. The evidence of each must have stopped on its own data,
+// not because of what others showed.
 func Campaign(alpha float64, cases []Case) []Verdict {
 	confirm, ruleOut := make([]float64, len(cases)), make([]float64, len(cases))
+	real, part := make([]float64, len(cases)), make([]float64, len(cases))
 	for i, c := range cases {
-		if c.invalid() != nil || c.baseless() != nil {
+		if c.invalid() != nil {
 			continue
 		}
 		e := c.State.Evidence()
-		confirm[i] = e.Confirm
+		real[i] = e.Real
+		if c.baseless() != nil {
+			continue
+		}
+		confirm[i], part[i] = e.Confirm, e.Part
 		if c.unproven() == nil {
 			ruleOut[i] = e.RuleOut
 		}
@@ -81,6 +95,8 @@ func Campaign(alpha float64, cases []Case) []Verdict {
 	var bars Evidence
 	bars.Confirm, _ = EBH(confirm, alpha)
 	bars.RuleOut, _ = EBH(ruleOut, alpha)
+	bars.Real, _ = EBH(real, alpha)
+	bars.Part, _ = EBH(part, alpha)
 	verdicts := make([]Verdict, len(cases))
 	for i, c := range cases {
 		verdicts[i] = c.judge(bars)
@@ -96,19 +112,23 @@ func (c Case) judge(bars Evidence) Verdict {
 		Seeds:      s.N(),
 		Lost:       s.Lost(),
 		Estimate:   s.estimate(),
-		Real:       s.real(),
 		Evidence:   s.Evidence(),
 		Parts:      s.Parts(),
 		Bars:       bars,
-		Beyond:     bound(s.beyond, s.rule.Alpha),
-		Against:    bound(s.against(), s.rule.Alpha),
+		Past:       s.past(),
+		Beyond:     bound(s.beyond, s.Lost(), s.rule.Alpha),
+		Against:    bound(s.against(), s.Lost(), s.rule.Alpha),
 		Dose:       c.Dose,
 		Control:    c.Control,
+		Rule:       s.rule,
+	}
+	v.Real = v.Evidence.Real >= bars.Real
+	if s.hypothesis.Kind == Mechanism {
+		v.Real = s.moved.Yes > 0
 	}
 	if s.inPlace != nil {
-		inPlace := s.inPlace.estimate()
-		remaining := s.hypothesis.estimate(s.relieved, s.rule.Alpha)
-		v.InPlace, v.Remaining = &inPlace, &remaining
+		inPlace, remaining, explained := s.inPlace.estimate(), s.remaining.estimate(), s.explained()
+		v.InPlace, v.Remaining, v.Explained = &inPlace, &remaining, &explained
 	}
 	invalid, unproven, baseless := c.invalid(), c.unproven(), c.baseless()
 	ruledOut := v.Evidence.RuleOut >= bars.RuleOut
@@ -120,11 +140,15 @@ func (c Case) judge(bars Evidence) Verdict {
 	case baseless != nil:
 		v.Outcome, v.Reasons = Inconclusive, baseless
 	case v.Evidence.Confirm >= bars.Confirm:
-		v.Outcome = Confirmed
+		v.Outcome, v.Typical = Confirmed, s.typical() >= bars.Confirm
+		v.warn(s.opposite())
 	case ruledOut && unproven == nil:
-		v.Outcome = RuledOut
+		v.Outcome, v.Typical = RuledOut, true
+		v.warn(s.farthest())
+		v.Reasons = append(v.Reasons, c.large()...)
 	case ruledOut:
 		v.Outcome, v.Reasons = Inconclusive, unproven
+		v.warn(s.farthest())
 	default:
 		v.Outcome = Inconclusive
 		v.unresolved(s)
@@ -138,12 +162,17 @@ func (v *Verdict) unresolved(s *State) {
 	add := func(code Code, format string, args ...any) {
 		v.Reasons = append(v.Reasons, Reason{code, fmt.Sprintf(format, args...)})
 	}
-	if v.Real && s.hypothesis.Kind != Mechanism {
+	v.partly(s)
+	if v.Real && s.hypothesis.Kind != Mechanism && !v.Has(ExplainsPart) {
+		up, down := s.ups.Yes, s.ups.N-s.ups.Yes
 		if s.otherWay() {
-			add(OtherWay, "real, but the other way")
+			add(OtherWay, "real, but the other way: %s up and %d down", count(up, "seed"), down)
 		} else {
-			add(SizeUnresolved, "real, size unresolved")
+			add(SizeUnresolved, "real, size unresolved: %s up and %d down", count(up, "seed"), down)
 		}
+	}
+	if v.Has(ExplainsPart) && v.Evidence.Part >= v.Bars.Part {
+		return // no number of seeds makes it all of it
 	}
 	v.More = s.more(v.Bars)
 	if v.More == nil {

@@ -250,7 +250,7 @@ func TestMore(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := differing(t, c.h, c.ds...)
-			bars := Evidence{20, 20}
+			bars := Evidence{Confirm: 20, RuleOut: 20}
 			more := s.more(bars)
 			if c.name == "to rule out what scatters" {
 				require.Nil(t, more, "one in four is beyond two margins")

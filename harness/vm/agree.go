@@ -53,6 +53,16 @@ func (f *frozen) discard() {
 	}
 }
 
+// publish puts it into the cache.
+func (f *frozen) publish(final string) error {
+	if err := f.work.publish(final); err != nil {
+		return storeError(err)
+	}
+	t := &Template{ram: f.ram, state: f.state, meta: f.meta}
+	t.trust()
+	return nil
+}
+
 // equals tells whether it makes no difference which of the two is used.
 func (f *frozen) equals(g *frozen) bool {
 	return f.meta.Hash == g.meta.Hash && f.meta.Instructions == g.meta.Instructions && string(f.meta.output()) == string(g.meta.output())

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,8 @@ import (
 	"github.com/ruleout/ruleout/harness/problem"
 )
 
-// BootError says that a guest did not get as far as its init.
+// BootError says that a guest gave up before its init: its kernel panicked, it reset the machine, or QEMU
+// lacks the machine or its firmware. A QEMU that was killed, or that could not go on, is none: that says nothing of the machine.
 type BootError struct{ Err error }
 
 func (e *BootError) Error() string { return "the guest did not boot: " + e.Err.Error() }
@@ -27,6 +29,9 @@ func (e *BootError) Unwrap() error { return e.Err }
 // build makes a template beside final and renames it when it is complete. Nothing stays
 // behind when it fails.
 func build(ctx context.Context, c Config, key, final string, progress func(string)) error {
+	if err := c.Kernel.Verify(); err != nil {
+		return err
+	}
 	began := time.Now()
 	progress(fmt.Sprintf("booting kernel %s on %s (%v), once for this build", c.Kernel.Name, c.Machine, c.QEMU))
 	f, err := c.settled(ctx, func(ctx context.Context) (*frozen, error) { return bootFrozen(ctx, &c, key) }, progress)
@@ -43,8 +48,8 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 		return storeError(err)
 	}
 	progress(fmt.Sprintf("frozen after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
-	if err := f.work.publish(final); err != nil {
-		return storeError(err)
+	if err := f.publish(final); err != nil {
+		return err
 	}
 	return storeError(prune(c.Dir, keepBytes, keepTime))
 }
@@ -110,6 +115,10 @@ func (f *frozen) settle(shift int) error {
 }
 
 func writeMeta(work *workDir, m *meta) error {
+	var err error
+	if m.Sum, err = m.sum(); err != nil {
+		return err
+	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
@@ -117,9 +126,12 @@ func writeMeta(work *workDir, m *meta) error {
 	return os.WriteFile(work.path(metaFile), append(text, '\n'), 0o644)
 }
 
-// save waits until the guest stops itself, saves its devices, and ends QEMU; the guest's memory is
+// bootAndSave lets the guest go and waits until it stops itself, saves its devices, and ends QEMU; the guest's memory is
 // in its file already.
-func (p *process) save(state *os.File) error {
+func (p *process) bootAndSave(state *os.File) error {
+	if err := p.monitor.command("cont", nil, nil); err != nil {
+		return err
+	}
 	if err := p.monitor.wait("GUEST_PANICKED", nil); err != nil {
 		return err
 	}
@@ -157,24 +169,43 @@ func boot(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta
 		config: c, plan: plan{ram: work.path(ramFile), initramfs: work.path("initramfs"), image: c.Kernel.Image()},
 		cpu: cpu, release: release,
 	})
+	if died := (*DiedError)(nil); errors.As(err, &died) && noMachine.MatchString(died.Stderr) {
+		return &BootError{err}
+	}
 	if err != nil {
 		return err
 	}
 	go p.limit(bootLimit, &LimitError{Limit: bootLimit})
-	if err := p.save(state); err != nil {
+	if err := p.bootAndSave(state); err != nil {
 		err = p.giveUp(err)
-		if p.story.checked == nil && p.story.failure == "" && ctx.Err() == nil {
-			err = &BootError{err} // not a word from init
+		if ctx.Err() == nil && p.gaveUp(err) {
+			err = &BootError{err}
 		}
 		return err
 	}
 	p.finish()
 	defer p.close()
 	if p.story.checked == nil {
-		return &BootError{p.unfinished()}
+		err := p.unfinished()
+		if p.gaveUp(err) {
+			err = &BootError{err}
+		}
+		return err
 	}
 	m.Checked = *p.story.checked
 	return nil
+}
+
+// noMachine is what QEMU says of a machine that it was built without (select_machine in softmmu/vl.c, later system/vl.c).
+var noMachine = regexp.MustCompile(`unsupported machine type|No such machine`)
+
+// gaveUp tells whether the guest itself ended the machine before its init said a word: err is how the process ended.
+func (p *process) gaveUp(err error) bool {
+	if p.story.checked != nil || p.story.failure != "" {
+		return false
+	}
+	panicked := (*PanicError)(nil)
+	return errors.As(err, &panicked) || p.monitor != nil && p.monitor.guestEnded
 }
 
 // checkSpace refuses to begin what would end in a SIGBUS of QEMU: it writes the guest's

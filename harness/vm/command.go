@@ -33,6 +33,8 @@ const (
 type plan struct {
 	incoming  bool   // it goes on where a template stopped
 	saved     bool   // it is stopped and saved: what it writes to memory goes to the file
+	bios      string // path of the machine's first firmware
+	sandbox   bool   // the kernel is to refuse what QEMU never asks for
 	ram       string // path of the file that holds the guest's memory
 	initramfs string
 	image     string
@@ -50,7 +52,7 @@ type device struct {
 func (c *Config) arguments(p plan) []string {
 	devices := []device{
 		{options: []string{"-nodefaults", "-no-user-config", "-nographic", "-no-reboot"}},
-		c.board(),
+		c.board(p),
 		c.memoryFile(p),
 		c.clock(p),
 		console(),
@@ -70,18 +72,20 @@ func (c *Config) arguments(p plan) []string {
 			words = append(words, d.append)
 		}
 	}
+	if p.sandbox {
+		args = append(args, "-sandbox", sandbox)
+	}
+	// The CPU stands until somebody listens: what a guest does before that would be told to nobody.
+	args = append(args, "-S")
 	if p.incoming {
 		// Kernel and initramfs are in the memory file; to load them again would take time.
-		return append(args, "-incoming", "defer", "-S")
+		return append(args, "-incoming", "defer")
 	}
 	return append(args, "-kernel", p.image, "-initrd", p.initramfs, "-append", strings.Join(words, " "))
 }
 
-func (c *Config) board() device {
-	machine := c.Machine
-	if machine == "" {
-		machine = MicroVM
-	}
+func (c *Config) board(p plan) device {
+	machine := c.machine()
 	options := string(machine) + ",memory-backend=mem"
 	if machine == Q35 {
 		// The HPET notes the time at which it is saved, which is not always the time at which
@@ -93,7 +97,7 @@ func (c *Config) board() device {
 		// on in idle: without it and without a second timer the kernel keeps a 4 ms tick.
 		// No CMPXCHG16B: QEMU (7.2 at least) takes the flags that it keeps from a stale rule, and an
 		// interrupt soon after it finds half a pointer in EFLAGS. Linux 6.12's allocator then dies of a double fault.
-		options: []string{"-M", options, "-cpu", "qemu64,+arat,-cx16", "-smp", "1"},
+		options: []string{"-M", options, "-cpu", "qemu64,+arat,-cx16", "-smp", "1", "-bios", p.bios},
 		append:  "tsc=reliable no_timer_check mitigations=off",
 	}
 }
@@ -110,6 +114,10 @@ func (c *Config) memoryFile(p plan) device {
 	}
 }
 
+// translated is how much room there is for translated code, MiB: what QEMU would choose depends on the host's memory. The host
+// gives what is used.
+const translated = 512
+
 // clock ties the guest's time to the instructions that it executes. Clones record, for the
 // lock that recording takes; a template that recorded could not be saved.
 func (c *Config) clock(p plan) device {
@@ -118,7 +126,7 @@ func (c *Config) clock(p plan) device {
 		count += ",rr=record,rrfile=/dev/null"
 	}
 	return device{
-		options: []string{"-accel", "tcg,thread=single", "-icount", count, "-rtc", "base=2026-01-01,clock=vm"},
+		options: []string{"-accel", fmt.Sprintf("tcg,thread=single,tb-size=%d", translated), "-icount", count, "-rtc", "base=2026-01-01,clock=vm"},
 		append:  "nowatchdog random.trust_cpu=on",
 	}
 }

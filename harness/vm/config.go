@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/kernel"
@@ -22,12 +20,11 @@ type Config struct {
 	// Machine is the board that is emulated; empty means that one which works is found by
 	// trying, and remembered for this QEMU and kernel.
 	Machine Machine
-	// Init is the path of a static binary for linux/amd64 which becomes the guest's first
-	// process and calls [guest.Main].
-	Init string
+	// Init becomes the guest's first process and calls [guest.Main].
+	Init *Program
 	// Args are the arguments of the guest's worker after its name.
 	Args []string
-	// Memory of the guest in bytes, a multiple of 1 MiB, at least 128 MiB. 0 means [DefaultMemory].
+	// Memory of the guest in bytes, a multiple of 1 MiB, 128 MiB to 3 GiB. 0 means [DefaultMemory].
 	Memory uint64
 	// Shift is the speed of the emulated CPU: an instruction takes 2^Shift ns, 0 to 10.
 	Shift int
@@ -46,13 +43,20 @@ type Config struct {
 const DefaultMemory = 384 << 20
 
 // recipe is raised whenever a template would differ for a reason that is not in Config.
-const recipe = 4
+const recipe = 5
 
 func (c *Config) memory() uint64 {
 	if c.Memory == 0 {
 		return DefaultMemory
 	}
 	return c.Memory
+}
+
+func (c *Config) machine() Machine {
+	if c.Machine == "" {
+		return MicroVM
+	}
+	return c.Machine
 }
 
 func (c *Config) modules() []string {
@@ -90,19 +94,17 @@ func (c *Config) check() error {
 		return problem.Wrap(problem.Usage, fmt.Errorf("machine speed of %d ns an instruction", 1<<max(c.Shift, 0)), "the shift is 0 to 10")
 	case c.Kernel == nil:
 		return fmt.Errorf("open a template: no kernel is given")
+	case c.Init == nil:
+		return fmt.Errorf("open a template: no init is given")
 	}
-	return checkStatic(c.Init)
+	return nil
 }
 
-// Key names what the configuration produces: "sha256:…" of QEMU's file and version, the
+// Key names what the configuration produces: "sha256:…" of QEMU's files (program, modules and firmware) and version, the
 // machine, the kernel, init, modules, files and the command line. Configurations with equal
 // keys share a template; runs in it with equal payloads and entropy have equal outcomes.
 func (c *Config) Key() (string, error) {
-	init, err := hashFile(c.Init)
-	if err != nil {
-		return "", fmt.Errorf("hash init: %w", err)
-	}
-	qemu, err := c.QEMU.hash()
+	qemu, err := c.QEMU.sums(c.machine())
 	if err != nil {
 		return "", err
 	}
@@ -112,9 +114,9 @@ func (c *Config) Key() (string, error) {
 	}
 	// Maps are encoded in the order of their keys.
 	text, err := json.Marshal(map[string]any{
-		"recipe": recipe, "qemu": qemu, "version": c.QEMU.Version, "kernel": c.Kernel.Hash, "init": init,
+		"recipe": recipe, "qemu": qemu, "version": c.QEMU.Version, "kernel": c.Kernel.Hash, "init": c.Init.hash,
 		"args": c.Args, "modules": c.modules(), "files": files,
-		"command": c.arguments(plan{ram: "ram", initramfs: "initramfs", image: "vmlinux"}),
+		"command": c.arguments(plan{bios: firmware[c.machine()][0], ram: "ram", initramfs: "initramfs", image: "vmlinux"}),
 	})
 	if err != nil {
 		return "", err
@@ -125,17 +127,4 @@ func (c *Config) Key() (string, error) {
 func hashBytes(b []byte) string {
 	sum := sha256.Sum256(b)
 	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/ruleout/ruleout/harness/vm/guest"
 )
 
 // attend waits for the guest to stop itself: because it has output that is too long for the
@@ -21,7 +23,9 @@ func (p *process) attend(output io.Writer, attachments func(name string) (io.Wri
 	}
 	select {
 	case h := <-p.held:
-		err = errors.Join(p.fetchAttached(attachments), p.fetch(h, output))
+		if err = p.bounded(h); err == nil {
+			err = errors.Join(p.fetchAttached(attachments), p.fetch(h, output))
+		}
 	case <-p.freezing:
 		err = errors.New("the guest asks to be frozen, in a clone that is not prepared for others")
 	case <-time.After(stopGrace):
@@ -34,6 +38,18 @@ func (p *process) attend(output io.Writer, attachments func(name string) (io.Wri
 // stopGrace is how long words of the guest may take to arrive that were sent before it
 // stopped. Nothing else happens on that way.
 const stopGrace = 2 * time.Second
+
+// bounded makes sure that what is to be fetched is no more than the guest's memory: there it is, each in a place of its own.
+func (p *process) bounded(h held) error {
+	left := p.memory
+	for _, a := range append([]guest.Attached{{Name: "output", Address: h.address, Size: h.size}}, p.attached...) {
+		if a.Size > left || a.Address+a.Size < a.Address {
+			return fmt.Errorf("the guest says that %q has %d bytes at %#x, more than its memory", a.Name, a.Size, a.Address)
+		}
+		left -= a.Size
+	}
+	return nil
+}
 
 // fetchAttached copies out what the guest attached.
 func (p *process) fetchAttached(to func(name string) (io.Writer, error)) error {

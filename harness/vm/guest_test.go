@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		guest.Main(testGuest, func() error { warmed = true; return nil })
 	case os.Getenv(envParent) != "":
 		parentMain() // a process that is killed with a clone under way
+	case os.Getenv(envReplaced) != "":
+		replacedMain() // a process whose program is replaced
 	case len(os.Args) > 1 && os.Args[1] == "child":
 		if err := exec.Command("/proc/self/exe", "grandchild").Start(); err != nil {
 			panic(err)
@@ -91,6 +93,14 @@ var jobs = map[string]func(job, io.Writer) error{
 	"status":  func(j job, _ io.Writer) error { return statusError(j.Size) },
 	"echo": func(j job, out io.Writer) error {
 		_, err := io.WriteString(out, j.Fill)
+		return err
+	},
+	"hash init": func(_ job, out io.Writer) error {
+		data, err := os.ReadFile("/init")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "sha256:%x", sha256.Sum256(data))
 		return err
 	},
 	"length": func(j job, out io.Writer) error {

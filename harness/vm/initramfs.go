@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -100,16 +99,7 @@ func writeInitramfs(w io.Writer, c *Config) error {
 		a.dir(d)
 	}
 	a.device("dev/console", 5, 1) // init's standard streams, before devtmpfs is there
-	init, err := os.Open(c.Init)
-	if err != nil {
-		return fmt.Errorf("add init to the initramfs: %w", err)
-	}
-	defer init.Close()
-	info, err := init.Stat()
-	if err != nil {
-		return err
-	}
-	if err := a.file("init", info.Size(), init); err != nil {
+	if err := c.Init.copyTo(a, "init"); err != nil {
 		return err
 	}
 	if len(c.Args) > 0 {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -88,4 +89,40 @@ func TestQEMUDiesWithItsParent(t *testing.T) {
 	n, err := unix.Poll(poll, 30_000)
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "QEMU is still there")
+}
+
+// The field of /proc/PID/task/TID/stat that tells a thread's policy, proc_pid_stat(5), counted
+// behind the name in brackets, whose number is 2.
+const policyField = 41 - 3
+
+func TestQEMUIsABatchJobInASandbox(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begun := make(chan struct{}, 1)
+	c := template(t).Command(job{Do: "say, then busy"}.payload())
+	c.WallLimit = time.Minute
+	c.Output = writerFunc(func(p []byte) (int, error) {
+		begun <- struct{}{}
+		return len(p), nil
+	})
+	require.NoError(t, c.Start(ctx))
+	<-begun
+	qemu := children(t)
+	require.Len(t, qemu, 1)
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", qemu[0]))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(threads), 2, "the main loop and the CPU")
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		_, rest, _ := strings.Cut(string(text), ") ")
+		require.Equal(t, strconv.Itoa(unix.SCHED_BATCH), strings.Fields(rest)[policyField])
+	}
+	if config(t).QEMU.Sandboxed() {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", qemu[0]))
+		require.NoError(t, err)
+		require.Regexp(t, `(?m)^Seccomp:\t2$`, string(status), "a filter is in force, proc_pid_status(5)")
+	}
+	cancel()
+	require.ErrorIs(t, c.Wait(), context.Canceled)
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/vm/frame"
 )
 
@@ -33,6 +34,8 @@ type Preparation struct {
 	Payload []byte
 	// VirtualLimit and WallLimit are as those of a [Clone].
 	VirtualLimit, WallLimit time.Duration
+	// Progress is told what is going on; it may be nil.
+	Progress func(string)
 }
 
 // EndedError says that a guest function returned where it should have had the machine
@@ -61,33 +64,33 @@ func (t *Template) Prepare(ctx context.Context, p Preparation) (*Template, error
 	key := hashBytes(append([]byte(head), p.Payload...))
 	final := filepath.Join(t.config.Dir, short(key))
 	load := func() (*Template, error) {
-		made, err := loadTemplate(t.config, key, final)
-		if err == nil && (made.meta.Prepared == nil || made.meta.Prepared.Boot != boot) {
-			return nil, errors.Join(errors.New("it was made before the host was started"), made.Close())
+		if m, err := readMeta(final); err == nil && (m.Prepared == nil || m.Prepared.Boot != boot) {
+			return nil, errOtherBoot // what is in its files need not have reached the disk
 		}
-		return made, err
+		return loadTemplate(t.config, key, final)
 	}
-	if made, err := load(); err == nil {
-		return made, nil
+	progress := p.Progress
+	if progress == nil {
+		progress = func(string) {}
 	}
-	unlock, err := lockFile(ctx, final+".lock")
-	if err != nil {
-		return nil, storeError(err)
-	}
-	defer unlock()
-	if made, err := load(); err == nil {
-		return made, nil // somebody else made it while we waited
-	}
-	m := meta{
-		Key: key, QEMU: t.meta.QEMU, Machine: t.meta.Machine, Kernel: t.meta.Kernel, Memory: t.meta.Memory, Checked: t.meta.Checked,
-		Prepared: &prepared{Base: t.key, Boot: boot},
-	}
-	if err := t.prepare(ctx, p, final, &m); err != nil {
-		return nil, err
-	}
-	trim(t.config.Dir, final)
-	return load()
+	return loadOrMake(ctx, final, progress, load, func() error {
+		m := meta{
+			Key: key, QEMU: t.meta.QEMU, Machine: t.meta.Machine, Kernel: t.meta.Kernel, Memory: t.meta.Memory, Checked: t.meta.Checked,
+			Prepared: &prepared{Base: t.key, Boot: boot},
+		}
+		if err := t.verify(); err != nil {
+			return problem.Wrap(problem.Machine, err, "start ruleout again: it makes another one")
+		}
+		if err := t.prepare(ctx, p, final, &m); err != nil {
+			return err
+		}
+		trim(t.config.Dir, final)
+		return nil
+	})
 }
+
+// errOtherBoot says that a prepared template was made before the host was started.
+var errOtherBoot = errors.New("it was made before the host was started")
 
 // prepare makes a prepared template.
 //
@@ -107,7 +110,7 @@ func (t *Template) prepare(ctx context.Context, p Preparation, final string, m *
 	if err := writeMeta(f.work, &f.meta); err != nil {
 		return storeError(err)
 	}
-	return storeError(f.work.publish(final))
+	return f.publish(final)
 }
 
 // prepareFrozen carries the preparation out in a clone, and freezes it.
@@ -145,7 +148,7 @@ func (t *Template) carryOut(ctx context.Context, p Preparation, ram, state *os.F
 	}
 	// The base's key and the payload are all that this depends on.
 	envelope := frame.Envelope{Entropy: [frame.EntropyLen]byte{1}, VirtualLimit: p.VirtualLimit, Payload: p.Payload}
-	var output bytes.Buffer
+	output := atMost{left: outputLimit}
 	cpu, release := cpus.take()
 	q, err := start(ctx, launch{
 		config:  &t.config,
@@ -183,6 +186,23 @@ func (t *Template) carryOut(ctx context.Context, p Preparation, ram, state *os.F
 	return nil, err
 }
 
+// outputLimit is how much a guest function may write before the freeze, bytes: what is kept with the template.
+const outputLimit = 64 << 20
+
+// atMost is a buffer with a bound.
+type atMost struct {
+	bytes.Buffer
+	left int
+}
+
+func (a *atMost) Write(p []byte) (int, error) {
+	if len(p) > a.left {
+		return 0, errors.New("the guest writes more than has room")
+	}
+	a.left -= len(p)
+	return a.Buffer.Write(p)
+}
+
 // saveOrEnd saves a guest that stops to be saved. One that stops to have its output fetched
 // has ended.
 func (p *process) saveOrEnd(state *os.File, output io.Writer) error {
@@ -191,6 +211,9 @@ func (p *process) saveOrEnd(state *os.File, output io.Writer) error {
 	}
 	select {
 	case h := <-p.held:
+		if err := p.bounded(h); err != nil {
+			return err
+		}
 		if err := p.fetch(h, output); err != nil {
 			return err
 		}

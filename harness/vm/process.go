@@ -25,10 +25,12 @@ type process struct {
 	streams *streams
 	stderr  tail
 	started time.Time
+	memory  uint64 // of the guest, bytes
 
 	story    story
 	held     chan held        // output to be fetched, at most one
 	attached []guest.Attached // to be fetched too; complete when held has come
+	complete bool             // it has come
 	freezing chan struct{}    // has one element when the guest is about to stop to be saved
 	told     chan struct{}    // closed when the guest's output has ended
 	stopKill func() bool      // ends the watch over the context
@@ -73,6 +75,15 @@ type launch struct {
 
 // start starts QEMU and returns when it has greeted. The context ends the process too.
 func start(ctx context.Context, l launch) (*process, error) {
+	qemu, err := l.config.QEMU.known()
+	if err == nil {
+		l.plan.sandbox = qemu.Sandbox
+		l.plan.bios, err = qemu.find(firmware[l.config.machine()][0])
+	}
+	if err != nil {
+		l.release()
+		return nil, err
+	}
 	streams, err := openStreams(l.payload, l.ram)
 	if err != nil {
 		l.release()
@@ -80,16 +91,19 @@ func start(ctx context.Context, l launch) (*process, error) {
 	}
 	p := &process{
 		streams: streams, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}), release: l.release, started: time.Now(),
+		memory: l.config.memory(),
 	}
-	p.cmd = exec.Command(l.config.QEMU.Path, l.config.arguments(l.plan)...)
+	p.cmd = command(context.Background(), l.config.QEMU.Path, l.config.arguments(l.plan)...) // the context's cause is told, see kill
 	p.cmd.ExtraFiles = streams.theirs
 	p.cmd.Stderr = &p.stderr
-	p.cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
 	p.cmd.WaitDelay = 5 * time.Second
-	err = spawn(p.cmd, l.cpu)
-	if giveErr := streams.giveAway(); err != nil || giveErr != nil {
+	if err := errors.Join(spawn(p.cmd, l.cpu), streams.giveAway()); err != nil {
 		l.release()
-		return nil, errors.Join(fmt.Errorf("start QEMU: %w", err), giveErr, streams.close())
+		if p.cmd.Process != nil { // it runs, and nobody would wait for it
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+		return nil, errors.Join(fmt.Errorf("start QEMU: %w", err), streams.close())
 	}
 	p.stopKill = context.AfterFunc(ctx, func() { p.kill(context.Cause(ctx)) })
 	go p.listen(l.sinks)
@@ -110,14 +124,24 @@ func (p *process) kill(cause error) {
 		p.cause = cause
 	}
 	p.mu.Unlock()
-	_ = p.cmd.Process.Kill()
+	if p.cmd.Process != nil {
+		_ = p.cmd.Process.Kill()
+	}
 }
 
-// listen reads the guest's output to its end.
+// The guest is believed as little as any input: what it says has bounds.
+const (
+	// frameLimit is how long a frame may be, bytes. Output above 2 KiB is held; the log comes in pieces of 16 KiB.
+	frameLimit = 16 << 20
+	// attachedLimit is how many files it may attach: one for each link.
+	attachedLimit = 4096
+)
+
+// listen reads the guest's output to its end, whatever it is: it waits for nobody, or nobody would see the end.
 func (p *process) listen(s sinks) {
 	defer close(p.told)
 	r := p.streams.frames
-	frames := frame.NewReader(bufio.NewReaderSize(r, 64<<10))
+	frames := frame.NewReader(bufio.NewReaderSize(r, 64<<10), frameLimit)
 	for {
 		kind, data, err := frames.Next()
 		if err != nil {
@@ -127,16 +151,11 @@ func (p *process) listen(s sinks) {
 			_, _ = io.Copy(io.Discard, r) // whatever it is, QEMU must not wait for us
 			return
 		}
-		if kind == frame.Held && len(data) == 16 {
-			p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])}
-			continue
-		}
-		if kind == frame.Attach {
-			var a guest.Attached
-			if err := json.Unmarshal(data, &a); err != nil {
+		if kind == frame.Held || kind == frame.Attach {
+			if err := p.take(kind, data); err != nil {
 				p.story.err = errors.Join(p.story.err, err)
+				p.kill(p.story.err)
 			}
-			p.attached = append(p.attached, a)
 			continue
 		}
 		p.story.add(kind, data, s)
@@ -147,6 +166,30 @@ func (p *process) listen(s sinks) {
 			}
 		}
 	}
+}
+
+// take notes what is to be fetched: attachments first, then held output, with which the list is complete.
+func (p *process) take(kind frame.Kind, data []byte) error {
+	if p.complete {
+		return errors.New("the guest has more to be fetched behind its held output")
+	}
+	if kind == frame.Held {
+		if len(data) != 16 {
+			return fmt.Errorf("the guest tells where its output is in %d bytes instead of 16", len(data))
+		}
+		p.complete = true
+		p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])} // there is room for one
+		return nil
+	}
+	if len(p.attached) >= attachedLimit {
+		return fmt.Errorf("the guest attaches more than %d files", attachedLimit)
+	}
+	var a guest.Attached
+	if err := json.Unmarshal(data, &a); err != nil {
+		return fmt.Errorf("read what the guest attaches: %w", err)
+	}
+	p.attached = append(p.attached, a)
+	return nil
 }
 
 func (s *story) add(kind frame.Kind, data []byte, to sinks) {
@@ -167,7 +210,9 @@ func (s *story) add(kind frame.Kind, data []byte, to sinks) {
 		pass(to.log)
 	case frame.Freeze:
 		s.checked = &guest.Checked{}
-		s.err = errors.Join(s.err, json.Unmarshal(data, s.checked))
+		if err := json.Unmarshal(data, s.checked); err != nil && s.err == nil {
+			s.err = fmt.Errorf("read what the guest checked: %w", err)
+		}
 	case frame.Awake:
 		s.awake = time.Now()
 	case frame.Limit:

@@ -17,6 +17,10 @@ import (
 type QEMU struct {
 	Path    string
 	Version string // 7.2.22
+
+	// Parts is what else it consists of, nil if it does not start; Broken says why.
+	Parts  *parts `json:",omitempty"`
+	Broken string `json:",omitempty"`
 }
 
 // EnvQEMU names an emulator that is preferred to those in PATH.
@@ -82,7 +86,12 @@ func openQEMU(ctx context.Context, path string) (QEMU, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return QEMU{}, err
 	}
-	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
+	return introduce(ctx, path)
+}
+
+// ask starts a QEMU to see what it is.
+func ask(ctx context.Context, path string) (QEMU, error) {
+	out, err := command(ctx, path, "--version").CombinedOutput()
 	if ctx.Err() != nil {
 		return QEMU{}, ctx.Err()
 	}
@@ -90,15 +99,25 @@ func openQEMU(ctx context.Context, path string) (QEMU, error) {
 	if m == nil {
 		return QEMU{}, problem.Wrap(problem.Machine, errors.Join(fmt.Errorf("%s does not tell its version: %q", path, out), err), qemuHint)
 	}
-	return QEMU{Path: path, Version: string(m[1])}, nil
+	q := QEMU{Path: path, Version: string(m[1])}
+	if q.Parts, err = explore(ctx, path); err != nil {
+		if ctx.Err() != nil {
+			return QEMU{}, ctx.Err()
+		}
+		q.Broken = err.Error()
+	}
+	return q, nil
 }
 
-func (q QEMU) hash() (string, error) {
-	sum, err := hashFile(q.Path)
-	if err != nil {
-		return "", fmt.Errorf("hash QEMU: %w", err)
+// known returns the parts. A QEMU that tells its version and does not start is an error of kind [problem.Machine].
+func (q QEMU) known() (*parts, error) {
+	if q.Parts == nil {
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("%v does not start: %s", q, q.Broken), qemuHint)
 	}
-	return sum, nil
+	return q.Parts, nil
 }
+
+// Sandboxed says that the kernel refuses what an emulator never asks for, which takes a QEMU that was built with seccomp.
+func (q QEMU) Sandboxed() bool { return q.Parts != nil && q.Parts.Sandbox }
 
 func (q QEMU) String() string { return "QEMU " + q.Version }

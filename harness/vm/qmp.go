@@ -17,6 +17,9 @@ type monitor struct {
 	conn   *net.UnixConn
 	dec    *json.Decoder
 	events []event // that nobody has waited for yet
+	// guestEnded says that the guest ended the machine: it reset it or switched it off. A signal, or
+	// somebody who asks QEMU to quit, is not the guest.
+	guestEnded bool
 }
 
 type event struct {
@@ -171,6 +174,10 @@ func (m *monitor) read() (*response, error) {
 			return nil, err
 		}
 		return nil, errors.Join(errGone, err)
+	}
+	if r.Name == "SHUTDOWN" { // docs/interop/qemu-qmp-ref, since 4.0 with its cause
+		var cause struct{ Guest bool }
+		m.guestEnded = json.Unmarshal(r.Data, &cause) == nil && cause.Guest
 	}
 	return r, nil
 }

@@ -20,7 +20,7 @@ func newConfig(ctx context.Context) (c vm.Config, err error) {
 	if c.QEMU, err = vm.ChooseQEMU(ctx, ""); err != nil {
 		return c, err
 	}
-	if c.Init, err = os.Executable(); err != nil {
+	if c.Init, err = vm.Self(); err != nil {
 		return c, err
 	}
 	store, err := kernel.OpenDefault()

@@ -41,6 +41,7 @@ type meta struct {
 	Instructions uint64        `json:"instructions"` // executed before the freeze
 	Memory       uint64        `json:"memory"`
 	Build        float64       `json:"build"` // s of wall time that it took
+	Sum          string        `json:"sum"`   // of all this
 	// Prepared is what is known of a template that was made of another one.
 	Prepared *prepared `json:"prepared,omitempty"`
 }
@@ -79,38 +80,6 @@ func OpenTemplate(ctx context.Context, c Config, progress func(string)) (*Templa
 	return chooseMachine(ctx, c, progress)
 }
 
-// chooseMachine finds a machine that works by making the template, and remembers it.
-func chooseMachine(ctx context.Context, c Config, progress func(string)) (*Template, error) {
-	qemu, err := c.QEMU.hash()
-	if err != nil {
-		return nil, err
-	}
-	id := hashBytes([]byte(qemu + c.QEMU.Version + c.Kernel.Hash))
-	memory := filepath.Join(c.Dir, "machine-"+short(id))
-	if known, err := os.ReadFile(memory); err == nil {
-		if m := Machine(strings.TrimSpace(string(known))); m == MicroVM || m == Q35 {
-			c.Machine = m
-			return openTemplate(ctx, c, progress)
-		}
-	}
-	var failures []error
-	for _, m := range []Machine{MicroVM, Q35} {
-		c.Machine = m
-		t, err := openTemplate(ctx, c, progress)
-		if err == nil {
-			return t, os.WriteFile(memory, []byte(m+"\n"), 0o644)
-		}
-		// Only a machine that never got as far as init is worth another try.
-		if boot := (*BootError)(nil); !errors.As(err, &boot) {
-			return nil, err
-		}
-		progress(fmt.Sprintf("%s: %v", m, err))
-		failures = append(failures, fmt.Errorf("%s: %w", m, err))
-	}
-	return nil, problem.Wrap(problem.Machine, fmt.Errorf("%v boots kernel %s on no machine: %w", c.QEMU, c.Kernel.Name, errors.Join(failures...)),
-		"try another QEMU ("+EnvQEMU+") or another kernel")
-}
-
 func short(hash string) string {
 	hash = strings.TrimPrefix(hash, "sha256:")
 	return hash[:min(24, len(hash))]
@@ -122,26 +91,63 @@ func openTemplate(ctx context.Context, c Config, progress func(string)) (*Templa
 		return nil, err
 	}
 	final := filepath.Join(c.Dir, short(key))
-	if t, err := loadTemplate(c, key, final); err == nil {
+	load := func() (*Template, error) { return loadTemplate(c, key, final) }
+	return loadOrMake(ctx, final, progress, load, func() error { return build(ctx, c, key, final, progress) })
+}
+
+// loadOrMake returns the template in a directory, or makes it. Of several processes one makes it, and the others say that they wait.
+func loadOrMake(ctx context.Context, final string, progress func(string), load func() (*Template, error), make func() error) (*Template, error) {
+	t, err := load()
+	if err == nil {
 		return t, nil
 	}
-	unlock, err := lockFile(ctx, final+".lock")
+	unlock, err := lockFile(ctx, final+".lock", func() {
+		progress("another process is freezing this machine: waiting for it")
+	})
 	if err != nil {
 		return nil, storeError(err)
 	}
 	defer unlock()
-	if t, err := loadTemplate(c, key, final); err == nil {
+	t, err = load()
+	if err == nil {
 		return t, nil // somebody else made it while we waited
 	}
-	if err := build(ctx, c, key, final, progress); err != nil {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errOtherBoot) {
+		progress(fmt.Sprintf("%v: making it again", err))
+	}
+	if err := make(); err != nil {
 		return nil, err
 	}
-	return loadTemplate(c, key, final)
+	return load()
 }
 
-// loadTemplate opens a complete template. A directory that is not one is removed.
+// loadTemplate opens a complete template.
 func loadTemplate(c Config, key, dir string) (_ *Template, err error) {
-	t := &Template{config: c, key: key, dir: dir}
+	t, err := loadFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	t.config, t.key = c, key
+	info, err := t.ram.Stat()
+	switch {
+	case t.meta.Key != key:
+		err = fmt.Errorf("read template %s: it is of another key", dir)
+	case err == nil && uint64(info.Size()) != c.memory():
+		err = &ChangedError{Path: dir, What: "the size of its memory"}
+	case err == nil:
+		err = t.verify()
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	now := time.Now()
+	_ = os.Chtimes(dir, now, now) // GC goes by it
+	return t, nil
+}
+
+// loadFiles opens the files of a template and reads its description.
+func loadFiles(dir string) (_ *Template, err error) {
+	t := &Template{dir: dir}
 	m, err := readMeta(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -149,24 +155,22 @@ func loadTemplate(c Config, key, dir string) (_ *Template, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read template %s: %w", dir, err)
 	}
-	t.meta = *m
-	if t.meta.Key != key {
-		return nil, fmt.Errorf("read template %s: it is of another key", dir)
+	sum, err := m.sum()
+	if err != nil {
+		return nil, err
 	}
+	if sum != m.Sum {
+		return nil, &ChangedError{Path: dir, What: "its description"}
+	}
+	t.meta = *m
 	// QEMU opens the file for writing even when it maps it privately.
 	if t.ram, err = os.OpenFile(filepath.Join(dir, ramFile), os.O_RDWR, 0); err != nil {
 		return nil, storeError(err)
-	}
-	if info, err := t.ram.Stat(); err != nil || uint64(info.Size()) != c.memory() {
-		_ = t.ram.Close()
-		return nil, fmt.Errorf("read template %s: its memory has the wrong size", dir)
 	}
 	if t.state, err = os.Open(filepath.Join(dir, stateFile)); err != nil {
 		_ = t.ram.Close()
 		return nil, storeError(err)
 	}
-	now := time.Now()
-	_ = os.Chtimes(dir, now, now) // GC goes by it
 	return t, nil
 }
 

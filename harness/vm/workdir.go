@@ -107,12 +107,16 @@ func forsaken(dir string) bool {
 	return err == nil && time.Since(info.ModTime()) > time.Hour && os.RemoveAll(dir) == nil
 }
 
-// lockFile takes the lock on a file, and waits for it as long as the context allows.
-func lockFile(ctx context.Context, name string) (unlock func(), err error) {
+// lockFile takes the lock on a file, and waits for it as long as the context allows. It calls waits if it has to.
+func lockFile(ctx context.Context, name string, waits func()) (unlock func(), err error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		return func() { _ = f.Close() }, nil
+	}
+	waits()
 	done := make(chan error, 1)
 	go func() {
 		for {

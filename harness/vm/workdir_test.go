@@ -63,14 +63,16 @@ func TestPublishReplacesWhatCouldNotBeLoaded(t *testing.T) {
 
 func TestLockIsWaitedForAsLongAsTheContextAllows(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lockFile(t.Context(), name)
+	unlock, err := lockFile(t.Context(), name, func() { t.Error("nobody has it") })
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = lockFile(ctx, name)
+	waited := false
+	_, err = lockFile(ctx, name, func() { waited = true })
 	require.ErrorIs(t, err, context.Canceled)
+	require.True(t, waited)
 	unlock()
-	again, err := lockFile(t.Context(), name)
+	again, err := lockFile(t.Context(), name, func() {})
 	require.NoError(t, err)
 	again()
 }

@@ -43,7 +43,7 @@ func action(a *scenario.Action, what string) string {
 	case "rate":
 		return "squeeze " + what + " to " + Rate(a.Rate) + framing(a)
 	case "slot":
-		return "let " + what + " pass only in slots" + slots(a.Slot)
+		return "let " + what + " pass only in slots" + slots(a.Slot) + framing(a)
 	case "loss":
 		return lose(a.Loss, what)
 	case "mtu":
@@ -77,7 +77,7 @@ func inOrder(a *scenario.Action) string {
 	return ""
 }
 
-// framing says how a bottleneck counts the length of a packet.
+// framing says how a bottleneck counts the length of a packet, and how many it makes wait.
 func framing(a *scenario.Action) string {
 	var parts []string
 	if a.Overhead != 0 {
@@ -89,6 +89,9 @@ func framing(a *scenario.Action) string {
 			cell += fmt.Sprintf(" and %d B of overhead", c.Overhead)
 		}
 		parts = append(parts, cell)
+	}
+	if a.Queue > 0 {
+		parts = append(parts, "a queue of "+quantity.Plural(int64(a.Queue), "packet"))
 	}
 	if len(parts) == 0 {
 		return ""

@@ -49,6 +49,8 @@ var said = []struct {
 	{"hold 25 % of packets from web for 500 µs, so that later ones overtake", scenario.Fault{From: "web", Select: scenario.Select{Chance: share(0.25)}, Do: scenario.Action{Reorder: ms / 2}}},
 	{"squeeze packets from web to 1.5 Mbit/s", scenario.Fault{From: "web", Do: scenario.Action{Rate: 1_500_000}}},
 	{"squeeze packets from web to 2 Mbit/s (-14 B a packet, in cells of 48 B and 5 B of overhead)", scenario.Fault{From: "web", Do: scenario.Action{Rate: 2_000_000, Overhead: -14, Cell: &scenario.Cell{Size: 48, Overhead: 5}}}},
+	{"squeeze packets from web to 1.5 Mbit/s (a queue of 20 packets)", scenario.Fault{From: "web", Do: scenario.Action{Rate: 1_500_000, Queue: 20}}},
+	{"let packets from web pass only in slots 10 ms apart (a queue of 1 packet)", scenario.Fault{From: "web", Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms}, Queue: 1}}},
 	{"let packets from web pass only in slots 10 ms apart", scenario.Fault{From: "web", Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms}}}},
 	{"let packets from web pass only in slots 10 ms to 20 ms apart, at most 5 packets and 3 kB in each", scenario.Fault{From: "web", Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms, Max: 20 * ms, Packets: 5, Bytes: 3000}}}},
 	{"lose packets from web at random, 2 % in the mean", scenario.Fault{From: "web", Do: scenario.Action{Loss: &scenario.Loss{Random: share(0.02)}}}},

@@ -48,6 +48,17 @@ func php(p *scenario.PHP) string {
 	if len(each) > 0 {
 		out += "; a request is " + quantity.List(each)
 	}
+	switch p.Reconnect {
+	case scenario.RetryOff:
+		out += "; a query that finds its connection ended has failed"
+	case scenario.RetryAlways:
+		out += "; a query that finds its connection ended is sent once more"
+	}
+	if t := p.Timeouts; !t.IsZero() {
+		out += "; waits " + quantity.List([]string{
+			Duration(t.Idle) + " for another request", Duration(t.Read) + " for all of one",
+			Duration(t.Write) + " to write", Duration(t.Query) + " for its database"})
+	}
 	return out
 }
 
@@ -58,6 +69,13 @@ func sql(q *scenario.SQL) string {
 	}
 	if q.Row != nil {
 		out += " with " + Size(*q.Row)
+	}
+	if q.Connections > 0 {
+		out += fmt.Sprintf("; %s at most", quantity.Plural(int64(q.Connections), "connection"))
+	}
+	if t := q.Timeouts; !t.IsZero() {
+		out += "; waits " + quantity.List([]string{
+			Duration(t.Idle) + " for a query", Duration(t.Read) + " for the rest of one", Duration(t.Write) + " to write"})
 	}
 	return out
 }
@@ -95,12 +113,18 @@ func Load(t *scenario.Traffic) string {
 	if h.Arrivals == scenario.Constant {
 		arrivals = "evenly spaced"
 	}
+	if h.First != nil {
+		arrivals += ", the first after " + Duration(*h.First)
+	}
 	connections := "one connection each"
 	if h.Keepalive {
 		connections = "connections kept alive"
 	}
 	if h.Probes {
 		connections += " and probed"
+	}
+	if h.Idle > 0 {
+		connections += fmt.Sprintf(", for %s of silence", Duration(h.Idle))
 	}
 	if h.Connections > 0 {
 		connections += fmt.Sprintf(", %s at most", quantity.Count(int64(h.Connections)))
@@ -115,6 +139,12 @@ func Load(t *scenario.Traffic) string {
 	}
 	if h.NoDelay {
 		how += "; without Nagle's algorithm"
+	}
+	switch h.Retry {
+	case scenario.RetryOff:
+		how += "; none is sent again"
+	case scenario.RetryAlways:
+		how += "; sent once more if the connection fails"
 	}
 	return fmt.Sprintf("%s asks %s for %s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), family, arrivals, connections, how, Duration(h.Timeout))
 }

@@ -56,12 +56,14 @@ func Write(w io.Writer, kind Kind, data []byte) error {
 // Reader reads frames.
 type Reader struct {
 	r    io.Reader
+	most int
 	head [HeaderLen]byte
 	data []byte
 }
 
-// NewReader returns a Reader of r, which should be buffered.
-func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
+// NewReader returns a Reader of r, which should be buffered, of frames with at most so many bytes of data. It takes
+// up to twice as much memory.
+func NewReader(r io.Reader, most int) *Reader { return &Reader{r: r, most: most} }
 
 // Next returns the next frame; its data is valid until the next call. The error is io.EOF
 // between frames and io.ErrUnexpectedEOF inside one.
@@ -70,8 +72,8 @@ func (r *Reader) Next() (Kind, []byte, error) {
 		return 0, nil, err
 	}
 	n := binary.LittleEndian.Uint32(r.head[1:])
-	if n > Max {
-		return 0, nil, fmt.Errorf("read frame %q: length %d, at most %d allowed", r.head[0], n, Max)
+	if int64(n) > int64(r.most) {
+		return 0, nil, fmt.Errorf("read frame %q: length %d, at most %d allowed", r.head[0], n, r.most)
 	}
 	if cap(r.data) < int(n) {
 		// Grow with what arrives, so that a damaged length does not allocate.

@@ -20,7 +20,7 @@ func TestFramesComeBackWhole(t *testing.T) {
 	for _, f := range want {
 		require.NoError(t, Write(&b, f.kind, []byte(f.data)))
 	}
-	r := NewReader(iotest.HalfReader(&b))
+	r := NewReader(iotest.HalfReader(&b), Max)
 	for _, f := range want {
 		kind, data, err := r.Next()
 		require.NoError(t, err)
@@ -34,15 +34,15 @@ func TestFramesComeBackWhole(t *testing.T) {
 func TestStreamThatBreaksOff(t *testing.T) {
 	whole := Append(nil, Output, []byte("hello"))
 	for n := 1; n < len(whole); n++ {
-		_, _, err := NewReader(bytes.NewReader(whole[:n])).Next()
+		_, _, err := NewReader(bytes.NewReader(whole[:n]), Max).Next()
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF, "after %d bytes", n)
 	}
 }
 
 func TestDamagedLengthIsRefused(t *testing.T) {
-	_, _, err := NewReader(strings.NewReader("o\xff\xff\xff\xff")).Next()
+	_, _, err := NewReader(strings.NewReader("o\xff\xff\xff\xff"), Max).Next()
 	require.ErrorContains(t, err, `read frame 'o': length 4294967295, at most 268435456 allowed`)
-	_, _, err = NewReader(strings.NewReader("o\xff\xff\xff\x0f")).Next()
+	_, _, err = NewReader(strings.NewReader("o\xff\xff\xff\x0f"), Max).Next()
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
@@ -68,7 +68,7 @@ func TestEnvelope(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	f.Add(Append(Append(nil, Output, []byte("x")), Exit, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r := NewReader(bytes.NewReader(b))
+		r := NewReader(bytes.NewReader(b), Max)
 		read := 0
 		for {
 			_, data, err := r.Next()

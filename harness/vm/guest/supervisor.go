@@ -161,7 +161,7 @@ func startWorker(args []string) (*supervisor, error) {
 		return nil, err
 	}
 	s := &supervisor{control: os.NewFile(uintptr(pair[0]), "worker"), log: log[0], died: make(chan unix.WaitStatus, 1)}
-	s.frames = frame.NewReader(bufio.NewReaderSize(s.control, 64<<10))
+	s.frames = frame.NewReader(bufio.NewReaderSize(s.control, 64<<10), frame.Max)
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, unix.SIGCHLD)
 	s.worker, err = syscall.ForkExec("/proc/self/exe", append([]string{workerName}, args...), &syscall.ProcAttr{

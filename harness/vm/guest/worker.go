@@ -46,7 +46,7 @@ func runWorker(f Func, warm []func() error) {
 	if err := frame.Write(conn, frame.Ready, nil); err != nil {
 		fail(err)
 	}
-	h := &host{w: conn, frames: frame.NewReader(bufio.NewReader(conn))}
+	h := &host{w: conn, frames: frame.NewReader(bufio.NewReader(conn), frame.Max)}
 	payload, err := h.payload()
 	if err != nil {
 		fail(err)

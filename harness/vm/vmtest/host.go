@@ -18,14 +18,14 @@ import (
 )
 
 // host is the host's side: it runs this very binary in clones.
-func host() (int, error) {
+func host(programs []string) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	o, err := readOrders(ctx)
 	if err != nil {
 		return 1, err
 	}
-	template, err := openTemplate(ctx)
+	template, err := openTemplate(ctx, programs)
 	if err != nil {
 		return 1, err
 	}
@@ -43,7 +43,7 @@ func tell(err error) {
 	}
 }
 
-func openTemplate(ctx context.Context) (*vm.Template, error) {
+func openTemplate(ctx context.Context, programs []string) (*vm.Template, error) {
 	qemu, err := vm.ChooseQEMU(ctx, "")
 	if err != nil {
 		return nil, err
@@ -52,13 +52,18 @@ func openTemplate(ctx context.Context) (*vm.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
+	self, err := vm.Self()
 	if err != nil {
 		return nil, err
 	}
 	files, err := testData()
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range programs {
+		if err := pack(ctx, files, p); err != nil {
+			return nil, err
+		}
 	}
 	progress := func(text string) { fmt.Fprintln(os.Stderr, "vmtest:", text) }
 	if !testing.Verbose() {

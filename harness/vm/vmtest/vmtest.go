@@ -24,9 +24,10 @@ var inGuest bool
 // InGuest reports whether the test runs inside a clone, as root, on a kernel with netem.
 func InGuest() bool { return inGuest }
 
-// Main runs the package's tests inside clones and ends the process with their status. Call
-// it in TestMain, behind agent.Main if the package starts agents.
-func Main(m *testing.M) {
+// Main runs the package's tests inside clones and ends the process with their status. Call it in TestMain, behind
+// agent.Main if the package starts agents. The programs are some of the host's that tests run in the guest: they
+// are in PATH there, with the libraries that they need.
+func Main(m *testing.M, programs ...string) {
 	if guest.IsInit() {
 		guest.Main(func(_ context.Context, payload []byte, out guest.Host) int {
 			inGuest = true
@@ -37,7 +38,7 @@ func Main(m *testing.M) {
 	if lists() {
 		os.Exit(m.Run())
 	}
-	status, err := host()
+	status, err := host(programs)
 	if err != nil {
 		tell(err)
 		status = max(status, 1)
@@ -47,6 +48,7 @@ func Main(m *testing.M) {
 
 const (
 	guestDir     = "/tmp/work"
+	programDir   = "/usr/bin"
 	packedDir    = "/usr/share/ruleout-test"
 	guestProfile = "/tmp/cover.out"
 	dataDir      = "testdata"
@@ -58,6 +60,10 @@ func runTests(m *testing.M, payload []byte, out io.Writer) int {
 	var o order
 	if err := json.Unmarshal(payload, &o); err != nil {
 		fmt.Fprintln(os.Stderr, "vmtest: read the order:", err)
+		return 1
+	}
+	if err := os.Setenv("PATH", programDir); err != nil {
+		fmt.Fprintln(os.Stderr, "vmtest:", err)
 		return 1
 	}
 	for _, e := range o.Env {

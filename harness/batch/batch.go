@@ -1,4 +1,4 @@
-package nightly
+package batch
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
+	"github.com/ruleout/ruleout/harness/problem"
 	"github.com/ruleout/ruleout/harness/result"
 )
 
@@ -25,18 +26,31 @@ type Job struct {
 	Seeds []uint64
 }
 
-// Broken is a run that left no record, twice.
+// String names the job to a person: "dup-ack on 6.1".
+func (j *Job) String() string {
+	if j.Arm.Kernel == "" {
+		return j.Scenario
+	}
+	return j.Scenario + " on " + j.Arm.Kernel
+}
+
+// Broken is a run that left no record, twice, or that the kernel refused.
 type Broken struct {
+	// Job is its place in the list.
+	Job              int
 	Scenario, Kernel string
 	Seed             uint64
 	Err              error
+	// GivenUp says that the job's other runs were not tried any more.
+	GivenUp bool
 }
 
-// inARow is how many runs of a job may break one after the other before the rest of it is left alone: it will be the kernel.
+// inARow is how many runs of a job may break one after the other before the rest of it is given up: it will be the scenario or the kernel.
 const inARow = 4
 
-// MakeOptions say how runs are made.
-type MakeOptions struct {
+// Options say how runs are made. Archive and Runner have to be given.
+type Options struct {
+	// Workers at a time; 0 means 1.
 	Workers int
 	// Budget is the time after which no run begins; 0 is no limit.
 	Budget  time.Duration
@@ -50,20 +64,22 @@ type MakeOptions struct {
 type Made struct {
 	// Runs there are now, of All.
 	Runs, All int
-	Broken    []Broken
+	// Broken are in the order in which they broke.
+	Broken []Broken
 }
 
 // maker makes runs: a worker takes a seed of the first job that has one left, so that a job's seeds are made in their order.
 type maker struct {
-	MakeOptions
+	Options
 	began time.Time
 
 	mu     sync.Mutex
 	jobs   []Job
-	have   map[run]bool
-	row    map[int]int // by job: how many broke in a row
-	at     int         // the job whose turn it is
-	next   int         // its next seed
+	have   map[run]bool // runs that there are, or that are being made
+	row    map[int]int  // by job: how many broke in a row
+	gone   map[int]bool // jobs that were given up
+	at     int          // the job whose turn it is
+	next   int          // its next seed
 	result Made
 }
 
@@ -74,8 +90,8 @@ type run struct {
 
 // Make makes the runs that the archive does not have. A run that breaks is made once more, and what breaks again is noted. The error
 // is for what stops all of them: a full disk, an interrupt.
-func Make(ctx context.Context, jobs []Job, o MakeOptions) (*Made, error) {
-	m := &maker{MakeOptions: o, began: time.Now(), jobs: jobs, have: map[run]bool{}, row: map[int]int{}}
+func Make(ctx context.Context, jobs []Job, o Options) (*Made, error) {
+	m := &maker{Options: o, began: time.Now(), jobs: jobs, have: map[run]bool{}, row: map[int]int{}, gone: map[int]bool{}}
 	err := o.Archive.Entries(func(e *archive.Entry) error {
 		m.have[run{e.Scenario, e.Kernel, e.Seed}] = true
 		return nil
@@ -115,14 +131,16 @@ func (m *maker) take() (job int, seed uint64, ok bool) {
 	defer m.mu.Unlock()
 	for ; m.at < len(m.jobs); m.at, m.next = m.at+1, 0 {
 		j := &m.jobs[m.at]
-		for m.next < len(j.Seeds) && m.row[m.at] < inARow {
+		for m.next < len(j.Seeds) && !m.gone[m.at] {
 			seed := j.Seeds[m.next]
-			there := m.have[run{j.Arm.Hash, j.Release, seed}]
+			at := run{j.Arm.Hash, j.Release, seed}
+			there := m.have[at]
 			if !there && m.Budget > 0 && time.Since(m.began) >= m.Budget {
 				return 0, 0, false
 			}
 			m.next++
 			if !there {
+				m.have[at] = true
 				return m.at, seed, true
 			}
 			m.result.Runs++
@@ -134,23 +152,27 @@ func (m *maker) take() (job int, seed uint64, ok bool) {
 func (m *maker) make(ctx context.Context, job int, seed uint64) error {
 	j := &m.jobs[job]
 	record, err := m.Runner.Run(ctx, &j.Arm, seed)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && problem.PlaceOf(err) == "" {
 		record, err = m.Runner.Run(ctx, &j.Arm, seed)
 	}
+	refused := problem.PlaceOf(err) != "" // as it would be at every seed
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	broken := err
 	if broken == nil {
 		if _, err := m.Archive.Append(record); err != nil {
-			return fmt.Errorf("%s, seed %d: %w", place(j.Scenario, j.Arm.Kernel), seed, err)
+			return fmt.Errorf("%v, seed %d: %w", j, seed, err)
 		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if broken != nil {
 		m.row[job]++
-		m.result.Broken = append(m.result.Broken, Broken{j.Scenario, j.Arm.Kernel, seed, broken})
+		delete(m.have, run{j.Arm.Hash, j.Release, seed})
+		now := (refused || m.row[job] >= inARow) && !m.gone[job]
+		m.gone[job] = m.gone[job] || now
+		m.result.Broken = append(m.result.Broken, Broken{job, j.Scenario, j.Arm.Kernel, seed, broken, now})
 	} else {
 		m.row[job] = 0
 		m.result.Runs++
@@ -159,31 +181,4 @@ func (m *maker) make(ctx context.Context, job int, seed uint64) error {
 		m.Tell(m.result.Runs, m.result.All)
 	}
 	return nil
-}
-
-// Turn orders jobs so that a budget which is too small does not leave out the same ones every night.
-func Turn(night string, jobs []Job) []Job {
-	if len(jobs) == 0 {
-		return nil
-	}
-	pool := make([]uint64, len(jobs))
-	for i := range pool {
-		pool[i] = uint64(i)
-	}
-	turned := make([]Job, 0, len(jobs))
-	for _, i := range Draw(night, "turn", pool, len(pool)) {
-		turned = append(turned, jobs[i])
-	}
-	return turned
-}
-
-// Shard returns the part of the jobs that is for shard i of n, from 1: whole jobs, so that each is prepared once.
-func Shard(jobs []Job, i, n int) []Job {
-	var mine []Job
-	for k, j := range jobs {
-		if n < 2 || k%n == i-1 {
-			mine = append(mine, j)
-		}
-	}
-	return mine
 }
