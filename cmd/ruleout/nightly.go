@@ -51,7 +51,7 @@ func (*nightlyRunCmd) Help() string {
 	return `Runs each scenario on each kernel with seeds that are drawn from the pool of its baseline. What cannot be compared, because there is no
 baseline or the scenario is another one, is run with one seed.
 
-Exit status: 0 all runs were made, 2 a file or name is wrong, 3 a kernel is missing, 4 a run broke twice, 130 interrupted. Whatever was
+Exit status: 0 all runs were made that the budget has time for, 2 a file or name is wrong, 3 a kernel is missing, 4 a run broke twice, 130 interrupted. Whatever was
 missing, the rest is run.
 
 Examples:

@@ -139,8 +139,8 @@ func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings
 	return status(1)
 }
 
-// contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not decided: where the budget is
-// spent, its control may not have been run.
+// contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not
+// decided: where the budget is spent, its control may not have been run.
 func contradicted(b *judge.Bench, f *findings.Findings) bool {
 	for i := range f.Verdicts {
 		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
@@ -160,7 +160,8 @@ func tellBreaks(u *ui, r *sweep.Result) {
 	}
 }
 
-// tellRefusals tells what kernels refuse, each place once, and returns the exit status for it, or nil if they refused nothing.
+// tellRefusals tells what kernels refuse, each place once, and returns the exit status for it, or nil if they refused
+// nothing.
 func tellRefusals(u *ui, plan *campaign.Plan, refusals []sweep.Break) error {
 	if len(refusals) == 0 {
 		return nil

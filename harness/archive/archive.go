@@ -48,9 +48,9 @@ type Archive struct {
 }
 
 // Open opens the archive in dir for writing, and makes it if it is not there. Every record is read and held against its
-// checksum. Only one process can have the archive open
-// for writing; the error for the second is of kind [problem.Machine], and so is that of a full or read-only disk. An archive
-// of another campaign, or one whose runs were made with another QEMU, kernel or program, is an error of kind [problem.Usage].
+// checksum. Only one process can have the archive open for writing; the error for the second is of kind
+// [problem.Machine], and so is that of a full or read-only disk. An archive of another campaign, or one whose runs were
+// made with another QEMU, kernel or program, is an error of kind [problem.Usage].
 func Open(dir string, id Identity) (_ *Archive, err error) {
 	id.Format = format
 	_, err = os.Stat(dir)
@@ -109,8 +109,8 @@ func (a *Archive) file(name string) (*os.File, error) {
 	return f, nil
 }
 
-// lock takes the lock of the directory itself, which nobody can remove from under it, and that of a file in it, which is
-// what earlier builds have. The kernel lets go of both when the process ends, however it ends.
+// lock takes the lock of the directory itself, which nobody can remove from under it, and that of a file in it, which
+// is what earlier builds have. The kernel lets go of both when the process ends, however it ends.
 func (a *Archive) lock() error {
 	dir, err := os.Open(a.dir)
 	if err != nil {
@@ -147,9 +147,10 @@ func (a *Archive) Len() int {
 // syncEvery is how long a record may be safe against the death of the process only.
 const syncEvery = time.Second
 
-// Append adds a record, unless its run is there already, and returns what the index has of it. After an error the archive
-// is as it was before. A run that is there with another digest is an error that wraps a [Conflict], of kind
-// [problem.Invalid]; a record that is too large to be read back is one of kind [problem.Usage]. It is safe for use by several goroutines.
+// Append adds a record, unless its run is there already, and returns what the index has of it. After an error the
+// archive is as it was before. A run that is there with another digest is an error that wraps a [Conflict], of kind
+// [problem.Invalid]; a record that is too large to be read back is one of kind [problem.Usage]. It is safe for use by
+// several goroutines.
 func (a *Archive) Append(r *result.Record) (Entry, error) {
 	b, err := line(r)
 	if err != nil {
@@ -158,8 +159,8 @@ func (a *Archive) Append(r *result.Record) (Entry, error) {
 	return a.add(b, entryOf(r))
 }
 
-// Fail adds a run of which there is no record, unless it is there already. A record of the run takes its place, whenever it comes.
-// Errors are those of [Archive.Append].
+// Fail adds a run of which there is no record, unless it is there already. A record of the run takes its place,
+// whenever it comes. Errors are those of [Archive.Append].
 func (a *Archive) Fail(f Failed) (Entry, error) {
 	f.complete()
 	b, err := line(&f)
@@ -225,7 +226,7 @@ func (a *Archive) write(f *os.File, b []byte, offset int64) error {
 }
 
 // errLarge says that an index has no room for an entry.
-var errLarge = fmt.Errorf("its numbers take more than %d MiB", largestBlock>>20)
+var errLarge = fmt.Errorf("its numbers take more than %d MiB, or have more than %d names with those of other runs", largestBlock>>20, mostNames)
 
 // note adds an entry to the index.
 func (a *Archive) note(e *Entry) error {
@@ -237,27 +238,21 @@ func (a *Archive) note(e *Entry) error {
 		a.indexed = int64(len(magic))
 	}
 	before := len(a.names.number)
-	b := a.names.encode(e)
-	err := error(nil)
-	if len(b) > largestBlock || len(a.names.number) > mostNames {
-		err = problem.Wrap(problem.Usage, fmt.Errorf("store %v: %w", e, errLarge), "")
-	} else {
-		err = a.write(a.index, b, a.indexed)
+	b, err := a.names.encode(e)
+	if err == nil {
+		if err = a.write(a.index, b, a.indexed); err != nil {
+			a.names.forget(before)
+		}
 	}
 	if err != nil {
-		for s, i := range a.names.number { // what was not written is not known
-			if i >= uint64(before) {
-				delete(a.names.number, s)
-			}
-		}
 		return err
 	}
 	a.indexed += int64(len(b))
 	return nil
 }
 
-// Sync makes what was appended durable against the death of the machine. Once that has failed it cannot be told what is durable: nothing
-// is appended any more, and the error stays.
+// Sync makes what was appended durable against the death of the machine. Once that has failed it cannot be told what is
+// durable: nothing is appended any more, and the error stays.
 func (a *Archive) Sync() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -348,8 +343,8 @@ func tell(damages []Damage, conflicts []*Conflict, note func(text string)) {
 	}
 }
 
-// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is there
-// with two digests.
+// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is
+// there with two digests.
 func (a *Archive) Tell(note func(text string)) error {
 	tell(a.Damages, a.Conflicts, note)
 	return alarmOf(a.Conflicts)

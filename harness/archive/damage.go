@@ -30,8 +30,8 @@ func (d Damage) String() string {
 	return fmt.Sprintf("%d bytes at %d are damaged: the record in them is left out; a sweep makes its run again", d.Length, d.Offset)
 }
 
-// Conflict is a determinism alarm: one run with two digests. What determines a run is in its id, so the machine that made
-// one of the two records computed something else, or a record was changed.
+// Conflict is a determinism alarm: one run with two digests. What determines a run is in its id, so the machine that
+// made one of the two records computed something else, or a record was changed.
 type Conflict struct {
 	// Run is the id that both have, Have the digest of the record that is kept, and Other that of the one that is not.
 	Run, Have, Other string

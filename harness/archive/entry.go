@@ -20,7 +20,8 @@ type Entry struct {
 	// Scenario is the scenario's hash; Kernel the release that it ran on; Key that of its provenance.
 	Scenario, Kernel, Key string
 	// Made is "sha256:…" of what the run was made with: QEMU, kernel and program. Runs that differ in it are not to be
-	// compared as if only their scenarios differed. It is empty where an earlier ruleout kept only the numbers of a run.
+	// compared as if only their scenarios differed. It is empty where an earlier ruleout kept only the numbers of a
+	// run.
 	Made   string
 	Seed   uint64
 	Digest string
@@ -29,8 +30,8 @@ type Entry struct {
 	Failure Failure
 	// Because says in one line why it is not valid.
 	Because string
-	// Values are metrics and counters, NODE.GROUP.NAME, by their names in order. What is absent was 0 for a counter, and
-	// was not recorded for a metric: see [Entry.Value].
+	// Values are metrics and counters, NODE.GROUP.NAME, by their names in order. What is absent was 0 for a counter,
+	// and was not recorded for a metric: see [Entry.Value].
 	Values []Value
 	// Virtual and Wall are how long the run took, in seconds.
 	Virtual, Wall float64
@@ -136,8 +137,11 @@ func understand(line []byte) (Entry, error) {
 		return f.entry(), nil
 	}
 	r, err := result.Decode(line)
+	var head struct {
+		Schema int `json:"schema"`
+	}
 	switch {
-	case problem.KindOf(err) == problem.Usage:
+	case problem.KindOf(err) == problem.Usage && json.Unmarshal(line, &head) == nil && head.Schema > result.Schema:
 		return Entry{}, err
 	case err != nil:
 		return Entry{}, fmt.Errorf("%w: %w", errDamaged, err)

@@ -195,7 +195,8 @@ func TestLockThatWasRemoved(t *testing.T) {
 	require.NoError(t, f.Close())
 }
 
-// A record is stored although the disk does not confirm it. It is the next call that says so, before it stores anything.
+// A record is stored although the disk does not confirm it. It is the next call that says so, before it stores
+// anything.
 func TestSyncThatFails(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, dir)

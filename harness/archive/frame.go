@@ -120,9 +120,9 @@ func (s *frames) find(offset int64) (int64, error) {
 	return s.size, nil
 }
 
-// each calls f for every sound record in the order of the file, with its place and what it holds, which is valid during the
-// call only. It returns the end of the last one, and what is damaged. Each byte of the file is read and belongs
-// to a record whose checksum fits, or to a damage. When f says errDamaged the record is one.
+// each calls f for every sound record in the order of the file, with its place and what it holds, which is valid during
+// the call only. It returns the end of the last one, and what is damaged. Each byte of the file is read and belongs to
+// a record whose checksum fits, or to a damage. When f says errDamaged the record is one.
 func (s *frames) each(f func(offset, length int64, compressed []byte) error) (end int64, damages []Damage, err error) {
 	for at := int64(0); at < s.size; {
 		compressed, next, err := s.read(at)

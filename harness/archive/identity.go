@@ -16,8 +16,8 @@ import (
 	"github.com/ruleout/ruleout/harness/whole"
 )
 
-// Identity says what an archive is of, so that records of another campaign, build or kernel do not get in, and so that it can be
-// judged by itself.
+// Identity says what an archive is of, so that records of another campaign, build or kernel do not get in, and so that
+// it can be judged by itself.
 type Identity struct {
 	// Format of the archive's files: see [format].
 	Format int `json:"format"`
@@ -52,9 +52,9 @@ type Source struct {
 	ScenarioText string   `json:"scenario_text"`
 }
 
-// format of the files that this package writes. Format 1 has no failed runs and no software: it is read as it is. When it
-// is opened for writing it becomes format 2, and takes the software of whoever opens it; pairs of old and new runs that
-// were made with different software are lost then, see [Entry.Made].
+// format of the files that this package writes. Format 1 has no failed runs and no software: it is read as it is. When
+// it is opened for writing it becomes format 2, and takes the software of whoever opens it; pairs of old and new runs
+// that were made with different software are lost then, see [Entry.Made].
 const format = 2
 
 // mostIdentity bounds the file, in bytes. A campaign and a scenario have at most 256 KiB each, and JSON may
@@ -82,7 +82,8 @@ func identify(dir string, id Identity) error {
 	return merged.write(path)
 }
 
-// with returns the identity of an archive to which records of another origin are to be added, or why they do not go together.
+// with returns the identity of an archive to which records of another origin are to be added, or why they do not go
+// together.
 func (have Identity) with(id Identity, dir string) (Identity, error) {
 	refuse := func(format string, args ...any) (Identity, error) {
 		return have, problem.Wrap(problem.Usage, fmt.Errorf("archive "+dir+" "+format, args...), "what differs in that is not to be compared: give another place with --out DIR")
@@ -119,7 +120,8 @@ func orElse(s, otherwise string) string {
 	return otherwise
 }
 
-// merge joins two maps, or returns a key for which they have different values. What is empty is nil, as it is read back.
+// merge joins two maps, or returns a key for which they have different values. What is empty is nil, as it is read
+// back.
 func merge(have, more map[string]string) (all map[string]string, key *string) {
 	for k, v := range have {
 		if now, ok := more[k]; ok && now != v {
@@ -152,8 +154,8 @@ func (have Identity) write(path string) error {
 	return nil
 }
 
-// readIdentity reads the file. One that is empty is missing: earlier builds could leave it so in a power cut. That is an
-// error that wraps [fs.ErrNotExist].
+// readIdentity reads the file. One that is empty is missing: earlier builds could leave it so in a power cut. That is
+// an error that wraps [fs.ErrNotExist].
 func readIdentity(path string) (id Identity, err error) {
 	f, err := os.Open(path)
 	if err == nil {

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
+
+	"github.com/ruleout/ruleout/harness/problem"
 )
 
 // The index is a sequence of blocks: length of the body, CRC-32C of it, body. The first block is indexMagic. A
@@ -41,7 +44,7 @@ func block(body []byte) []byte {
 const largestBlock = 16 << 20
 
 // mostNames bounds the strings of an index: far above the names of metrics and counters in all scenarios of a campaign.
-const mostNames = 4 << 20
+const mostNames = 1 << 20
 
 // readBlock reads the next block into buf. The end of the file between two blocks is [io.EOF].
 func readBlock(r *bufio.Reader, buf []byte) ([]byte, error) {
@@ -66,8 +69,18 @@ func readBlock(r *bufio.Reader, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// encode returns the block of an entry.
-func (n *names) encode(e *Entry) []byte {
+// forget forgets all names but the first.
+func (n *names) forget(first int) {
+	for s, i := range n.number {
+		if i >= uint64(first) {
+			delete(n.number, s)
+		}
+	}
+}
+
+// encode returns the block of an entry. It is errLarge, of kind [problem.Usage], when no index has room for it.
+func (n *names) encode(e *Entry) ([]byte, error) {
+	before := len(n.number)
 	var fresh []string
 	number := func(s string) uint64 {
 		i, ok := n.number[s]
@@ -102,7 +115,11 @@ func (n *names) encode(e *Entry) []byte {
 	for _, s := range fresh {
 		head = text(head, s)
 	}
-	return block(append(head, body...))
+	if len(head)+len(body) > largestBlock || len(n.number) > mostNames {
+		n.forget(before)
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("store %v: %w", e, errLarge), "")
+	}
+	return block(append(head, body...)), nil
 }
 
 // decode reads what encode wrote. values is memory to use again.
@@ -170,9 +187,9 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 	return e, nil
 }
 
-// scanIndex calls f for each entry of an index that is read from r; the entry's values are valid only during the call. It returns
-// the length of what was sound, and an error that is nil at a clean end, errDamaged or [io.ErrUnexpectedEOF] at
-// an unclean one, or f's.
+// scanIndex calls f for each entry of an index that is read from r; the entry's values are valid only during the call.
+// It returns the length of what was sound, and an error that is nil at a clean end, errDamaged or [io.ErrUnexpectedEOF]
+// at an unclean one, or f's.
 func scanIndex(r io.Reader, k *known, f func(e *Entry) error) (sound int64, err error) {
 	br := bufio.NewReaderSize(r, 1<<15)
 	var buf []byte

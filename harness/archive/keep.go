@@ -42,9 +42,10 @@ type numbers struct {
 	Values   map[string]float64 `json:"values"`
 }
 
-// Keep writes into dir what verdicts on the archive need and nothing else: its identity, and of each run the metrics and counters that are
-// named, all runs compressed as one. That is about a hundredth of the records, and goes into a repository. [Read] reads it; there are no
-// records in it, so no run can be shown or replayed from it, but its digest is there to be compared with.
+// Keep writes into dir what verdicts on the archive need and nothing else: its identity, and of each run the metrics
+// and counters that are named, all runs compressed as one. That is about a hundredth of the records, and goes into a
+// repository. [Read] reads it; there are no records in it, so no run can be shown or replayed from it, but its digest
+// is there to be compared with.
 func (r *Reader) Keep(dir string, names []string) (runs int, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, machine(fmt.Errorf("keep results: %w", err))

@@ -3,9 +3,12 @@ package archive
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/problem"
@@ -80,4 +83,34 @@ func TestKeptAndDamaged(t *testing.T) {
 	require.ErrorContains(t, err, "read "+path)
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 	require.NoError(t, r.Close())
+}
+
+// Kept numbers that nobody wrote are an error before they take memory: a line of 1.5 GB in 150 kB, and lines without end.
+func TestKeptBombs(t *testing.T) {
+	for name, write := range map[string]func(w *zstd.Encoder){
+		"a long line": func(w *zstd.Encoder) {
+			_, _ = w.Write([]byte(`{"run":"`))
+			repeat(w, "a", 1500<<20)
+			_, _ = w.Write([]byte("\"}\n"))
+		},
+		"many lines": func(w *zstd.Encoder) { repeat(w, `{"run":"`+strings.Repeat("a", 4000)+"\"}\n", 1<<17) },
+	} {
+		dir := keep(t, count(3))
+		f, err := os.Create(filepath.Join(dir, numbersFile))
+		require.NoError(t, err)
+		w, err := zstd.NewWriter(f, zstd.WithEncoderLevel(zstd.SpeedFastest))
+		require.NoError(t, err)
+		write(w)
+		require.NoError(t, w.Close())
+		require.NoError(t, f.Close())
+		r, err := Read(dir)
+		require.NoError(t, err)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err = r.Entries(func(*Entry) error { return nil })
+		runtime.ReadMemStats(&after)
+		require.Equal(t, problem.Usage, problem.KindOf(err), name)
+		require.Less(t, after.Sys, before.Sys+100<<20, name)
+		require.NoError(t, r.Close())
+	}
 }

@@ -22,8 +22,8 @@ func (m *Merged) Err() error { return alarmOf(m.Conflicts) }
 // Tell calls note with all that is wrong, as text for a person.
 func (m *Merged) Tell(note func(text string)) { tell(m.Damages, m.Conflicts, note) }
 
-// Merge adds to a the runs of another archive of the same campaign, each once. The software of both has to be the same; the kernels of
-// the other are taken over.
+// Merge adds to a the runs of another archive of the same campaign, each once. The software of both has to be the same;
+// the kernels of the other are taken over.
 func (a *Archive) Merge(dir string) (m Merged, err error) {
 	from, err := Read(dir)
 	if err != nil {

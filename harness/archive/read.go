@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -24,16 +25,16 @@ type Reader struct {
 	index   *os.File
 	sound   int64 // of the index
 	runs    runs
-	tail    []row // that the index does not have, in the order of the file
+	lacks   []byte // an index of what the index does not have
 	wrong   map[int64]bool
 	codec   *codec
 	kept    string // the file of numbers, where there are no records
 	undo    undo.Stack
 }
 
-// Read opens the archive in dir for reading. Every record is read and held against its checksum; what is damaged is left
-// out, and in Damages. An index that is missing or does not fit is made up for from the records each time; [Open] makes it again.
-// The error is of kind [problem.Usage] when there is no archive.
+// Read opens the archive in dir for reading. Every record is read and held against its checksum; what is damaged is
+// left out, and in Damages. An index that is missing or does not fit is made up for from the records each time; [Open]
+// makes it again. The error is of kind [problem.Usage] when there is no archive.
 func Read(dir string) (_ *Reader, err error) {
 	r := new(Reader)
 	opened := false
@@ -52,7 +53,8 @@ func Read(dir string) (_ *Reader, err error) {
 	if r.codec, err = newCodec(); err != nil {
 		return nil, err
 	}
-	// A writer adds to the records first and to the index then: in this order the index has nothing that the records have not.
+	// A writer adds to the records first and to the index then: in this order the index has nothing that the records
+	// have not.
 	indexed, err := r.open(filepath.Join(dir, indexFile), &r.index)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -64,11 +66,22 @@ func Read(dir string) (_ *Reader, err error) {
 	if err != nil {
 		return nil, problem.Wrap(problem.Usage, fmt.Errorf("read archive: %w", err), "")
 	}
-	v, err := look(r.records, size, r.indexOf(indexed), r.codec)
+	v, err := look(r.indexOf(indexed))
+	if err == nil {
+		own := names{number: map[string]uint64{}}
+		err = v.compare(r.records, size, r.codec, func(e *Entry) error {
+			if len(r.lacks) == 0 {
+				r.lacks = block([]byte(indexMagic))
+			}
+			b, err := own.encode(e)
+			r.lacks = append(r.lacks, b...)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read archive %s: %w", dir, err)
 	}
-	r.sound, r.runs, r.tail, r.wrong, r.Damages, r.Conflicts = v.sound, v.runs, v.tail, v.wrong, v.damages, v.conflicts
+	r.sound, r.runs, r.wrong, r.Damages, r.Conflicts = v.sound, v.runs, v.wrong, v.damages, v.conflicts
 	opened = true
 	return r, nil
 }
@@ -101,8 +114,8 @@ type noFile struct{}
 
 func (noFile) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
 
-// Entries calls f for every run in the order of the file; the entry is valid during the call only. Runs that failed are
-// among them, but not those that were made after all.
+// Entries calls f for every run in the order of the file, those that the index lacks at the end; the entry is valid
+// during the call only. Runs that failed are among them, but not those that were made after all.
 func (r *Reader) Entries(f func(e *Entry) error) error {
 	if r.kept != "" {
 		return eachNumbers(r.kept, f)
@@ -113,34 +126,19 @@ func (r *Reader) Entries(f func(e *Entry) error) error {
 		}
 		return f(e)
 	}
-	tail := r.tail
-	s := frames{file: r.records, size: 1 << 62}
-	// before calls each for what the index lacks before an offset.
-	before := func(offset int64) error {
-		for ; len(tail) > 0 && tail[0].offset < offset; tail = tail[1:] {
-			e, err := readEntry(&s, r.codec, tail[0])
-			if err != nil {
-				return fmt.Errorf("read records of the archive: %w", err)
-			}
-			if err := each(&e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	_, err := scanIndex(r.indexOf(r.sound), new(known), func(e *Entry) error {
-		if err := before(e.offset); err != nil || r.wrong[e.offset] {
-			return err
+		if r.wrong[e.offset] {
+			return nil
 		}
 		return each(e)
 	})
-	if err != nil {
-		if errors.Is(err, errDamaged) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return problem.Wrap(problem.Usage, fmt.Errorf("read index of the archive: it has changed since it was opened: %w", err), "try again")
-		}
-		return err
+	if err == nil {
+		_, err = scanIndex(bytes.NewReader(r.lacks), new(known), each)
 	}
-	return before(1 << 62)
+	if errors.Is(err, errDamaged) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return problem.Wrap(problem.Usage, fmt.Errorf("read index of the archive: it has changed since it was opened: %w", err), "try again")
+	}
+	return err
 }
 
 // Record reads the record of an entry.
@@ -180,8 +178,8 @@ func begins(sum, digits string) bool {
 	return digits != "" && len(sum) >= len(scheme)+len(digits) && sum[len(scheme):len(scheme)+len(digits)] == digits
 }
 
-// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is there
-// with two digests. That the last record is half written is left out: a sweep may be writing it just now.
+// Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is
+// there with two digests. That the last record is half written is left out: a sweep may be writing it just now.
 func (r *Reader) Tell(note func(text string)) error {
 	for _, d := range r.Damages {
 		if !d.Torn {

@@ -1,21 +1,34 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 )
 
 // recover brings index and records into step after whatever happened to the last writer. It cuts off a record that is
-// half written, leaves out what is damaged, and adds to the index what it lacks. An index that does not fit is made again.
+// half written, leaves out what is damaged, and adds to the index what it lacks. An index that does not fit is made
+// again.
 func (a *Archive) recover() error {
 	info, err := a.records.Stat()
 	if err != nil {
 		return machine(err)
 	}
 	size := info.Size()
-	v, err := look(a.records, size, io.NewSectionReader(a.index, 0, 1<<62), a.codec)
+	v, err := look(io.NewSectionReader(a.index, 0, 1<<62))
 	if err != nil {
+		return err
+	}
+	if v.names.first { // of format 1, which is not added to
+		err = a.adopt(0, nil)
+	} else {
+		err = a.adopt(v.sound, v.names.names)
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.compare(a.records, size, a.codec, a.note); err != nil {
 		return err
 	}
 	a.Damages, a.Conflicts, a.runs, a.end = v.damages, v.conflicts, v.runs, size
@@ -25,26 +38,33 @@ func (a *Archive) recover() error {
 		}
 		a.end = v.end
 	}
-	a.names = names{number: map[string]uint64{}}
-	lacks := v.rows
 	if v.fits {
-		a.indexed, lacks = v.sound, v.tail
-		for i, s := range v.names.names {
-			a.names.number[s] = uint64(i)
-		}
+		return nil
 	}
-	if err := a.index.Truncate(a.indexed); err != nil {
-		return machine(fmt.Errorf("cut index: %w", err))
+	if err := a.adopt(0, nil); err != nil {
+		return err
 	}
 	s := frames{file: a.records, size: a.end}
-	for _, w := range lacks {
+	for _, w := range v.rows {
 		e, err := readEntry(&s, a.codec, w)
 		if err != nil {
 			return machine(fmt.Errorf("read records: %w", err)) // it was sound a moment ago
 		}
-		if err := a.note(&e); err != nil {
+		if err := a.note(&e); err != nil && !errors.Is(err, errLarge) {
 			return err
 		}
+	}
+	return nil
+}
+
+// adopt takes over so much of the index, with the names that are in it.
+func (a *Archive) adopt(length int64, list []string) error {
+	a.indexed, a.names = length, names{number: map[string]uint64{}}
+	for i, s := range list {
+		a.names.number[s] = uint64(i)
+	}
+	if err := a.index.Truncate(length); err != nil {
+		return machine(fmt.Errorf("cut index: %w", err))
 	}
 	return nil
 }

@@ -17,23 +17,28 @@ type survey struct {
 	damages   []Damage
 	conflicts []*Conflict
 
-	names known
-	sound int64 // length of the index up to where it can be read
-	// fits says that the index has the first rows in their order and nothing else; tail are those that it does not have.
+	listed []row // what the index has
+	names  known
+	sound  int64 // length of the index up to where it can be read
+	// fits says that the index has the first rows in their order and nothing else.
 	fits bool
-	tail []row
 	// wrong are the places that the index has and the records have not.
 	wrong map[int64]bool
 }
 
-// look reads the files of an archive. That is the only place where the two are compared, so that a reader and a writer find
-// the same. The records are the truth.
-func look(records io.ReaderAt, size int64, index io.Reader, c *codec) (*survey, error) {
+// look reads the index of an archive, as far as it can be read.
+func look(index io.Reader) (*survey, error) {
 	v := &survey{runs: newRuns(), fits: true, wrong: map[int64]bool{}}
 	listed, err := v.list(index)
-	if err != nil {
-		return nil, err
-	}
+	v.listed = listed
+	return v, err
+}
+
+// compare reads all records and holds them against the index. That is the only place where the two meet, so that a
+// reader and a writer find the same. The records are the truth. lacks is called for each run that the index does not
+// have; one for which it says [errLarge] is damaged.
+func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e *Entry) error) (err error) {
+	listed, tail := v.listed, false
 	s := frames{file: records, size: size}
 	v.end, v.damages, err = s.each(func(offset, length int64, compressed []byte) error {
 		for len(listed) > 0 && listed[0].offset < offset {
@@ -56,6 +61,13 @@ func look(records io.ReaderAt, size int64, index io.Reader, c *codec) (*survey, 
 			e.offset, e.length = offset, length
 			w = rowOf(&e)
 		}
+		if _, there := v.runs.digests[w.run]; !there && !known {
+			if err := lacks(&e); errors.Is(err, errLarge) {
+				return fmt.Errorf("%w: %w", errDamaged, err)
+			} else if err != nil {
+				return err
+			}
+		}
 		fresh, conflict := v.runs.add(&w)
 		if conflict {
 			if known { // in an index that somebody has put together
@@ -69,17 +81,17 @@ func look(records io.ReaderAt, size int64, index io.Reader, c *codec) (*survey, 
 		case !fresh:
 		case known:
 			v.rows = append(v.rows, w)
-			v.fits = v.fits && len(v.tail) == 0
+			v.fits = v.fits && !tail
 		default:
-			v.rows, v.tail = append(v.rows, w), append(v.tail, w)
+			v.rows, tail = append(v.rows, w), true
 		}
 		return nil
 	})
 	if err != nil {
-		if problem.KindOf(err) == problem.Usage {
-			return nil, err
+		if kind := problem.KindOf(err); kind == problem.Usage || kind == problem.Machine {
+			return err
 		}
-		return nil, machine(fmt.Errorf("read records: %w", err))
+		return machine(fmt.Errorf("read records: %w", err))
 	}
 	v.missing(listed, size)
 	for i := range v.damages {
@@ -87,7 +99,7 @@ func look(records io.ReaderAt, size int64, index io.Reader, c *codec) (*survey, 
 		d.Torn = d.Torn && !v.wrong[d.Offset] // what the index has was whole once
 	}
 	v.fits = v.fits && len(v.wrong) == 0 && !v.names.first
-	return v, v.name(records, c)
+	return v.name(records, c)
 }
 
 // list reads the index as far as it can be read.

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// agenda is what follows from the runs so far: who waits for which arm. It is kept up to date arm by arm, so that a run costs
-// what there is to say about the cases of its arm, and not about all of the plan.
+// agenda is what follows from the runs so far: who waits for which arm. It is kept up to date arm by arm, so that a run
+// costs what there is to say about the cases of its arm, and not about all of the plan.
 type agenda struct {
 	// stale are the arms that something was added to since the agenda was up to date.
 	stale map[int]bool

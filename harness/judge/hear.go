@@ -26,8 +26,9 @@ func (b *Bench) hear(h *hearing) {
 	}
 }
 
-// settled reports whether a case needs no more seeds: its own evidence suffices and not too many seeds are lost, or so many are lost that it will be
-// invalid whatever comes. While too many are lost and enough are to come, it goes on: one broken seed of the first eight says nothing.
+// settled reports whether a case needs no more seeds: its own evidence suffices and not too many seeds are lost, or so
+// many are lost that it will be invalid whatever comes. While too many are lost and enough are to come, it goes on: one
+// broken seed of the first eight says nothing.
 func (b *Bench) settled(h *hearing) bool {
 	pairs := b.seeds
 	if h.Placebo() {

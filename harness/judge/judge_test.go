@@ -109,9 +109,11 @@ func TestOrderDoesNotMatter(t *testing.T) {
 
 func TestLosses(t *testing.T) {
 	for because, want := range map[string]verdict.Loss{
-		"fault acks: the fault never acted: 0 of 100 packets matched":                      verdict.FaultIdle,
-		"load[0] from client fell behind its own plan: 1 request in 100 was over 9ms late": verdict.LoadBehind,
-		"link a to b: 3 packets lost":                                                      verdict.Broken,
+		"fault acks: the fault never acted: 0 of 100 packets matched":                                            verdict.FaultIdle,
+		"load[0] from client fell behind its own plan: 1 request in 100 was over 9ms late":                       verdict.LoadBehind,
+		"fault psh: the flow api had no open connection at 2s; fault psh: it injected 0 times, 1 were asked for": verdict.FaultIdle,
+		"fault old: no segment from a to b can be 3s old: the connection has no timestamps":                      verdict.FaultIdle,
+		"link a to b: 3 packets lost": verdict.Broken,
 	} {
 		require.Equal(t, want, judge.LossOf(because))
 	}

@@ -22,9 +22,9 @@ type Need struct {
 // Look is how many seeds all cases get before any gets more: what is confirmed at all has mostly been by then.
 const Look = 32
 
-// turn says when a case that has so many seeds gets more, lower first. Up to Look, those with the fewest come first, so that each
-// suspicion is looked at and clear effects are found. Beyond, where it takes some 80 seeds to rule something out, those with the most do:
-// an early end then leaves some cases decided, instead of all of them half-way.
+// turn says when a case that has so many seeds gets more, lower first. Up to Look, those with the fewest come first, so
+// that each suspicion is looked at and clear effects are found. Beyond, where it takes some 80 seeds to rule something
+// out, those with the most do: an early end then leaves some cases decided, instead of all of them half-way.
 func turn(seeds int) int {
 	if seeds < Look {
 		return seeds
@@ -32,9 +32,8 @@ func turn(seeds int) int {
 	return math.MaxInt - seeds
 }
 
-// Needs lists what all cases that are not decided want for their next block, most urgent first: by priority, then by turn,
-// then those for which most cases wait. Seeds for which done
-// returns true are left out: they are being run.
+// Needs lists what all cases that are not decided want for their next block, most urgent first: by priority, then by
+// turn, then those for which most cases wait. Seeds for which done returns true are left out: they are being run.
 func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need { return b.First(len(b.arms), done) }
 
 // First lists the first so many of [Bench.Needs]. It costs no more than these.
@@ -115,13 +114,15 @@ type Verdict struct {
 	Family  string           `json:"family"`
 	Entry   string           `json:"entry"`
 	Context campaign.Context `json:"context"`
-	// Expected is what the campaign's file expects; empty for nothing. As it is no promise about a placebo, those have none.
+	// Expected is what the campaign's file expects; empty for nothing. As it is no promise about a placebo, those have
+	// none.
 	Expected verdict.Outcome `json:"expected,omitempty"`
 	// AsExpected is false when another verdict was expected.
 	AsExpected bool `json:"as_expected"`
 }
 
-// Verdicts judges all cases, in the order of the plan. final says that no further run is to come: what is not seen by then was missed.
+// Verdicts judges all cases, in the order of the plan. final says that no further run is to come: what is not seen by
+// then was missed.
 func (b *Bench) Verdicts(final bool) []Verdict {
 	controls := b.Sightings(final)
 	// Placebos have a campaign of their own: among the others they would move the bar.

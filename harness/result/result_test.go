@@ -143,3 +143,37 @@ func TestCheckDirRefusesAPlaceThatIsNoDirectory(t *testing.T) {
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 	require.NotEmpty(t, problem.HintOf(err))
 }
+
+// A name in a record leads a file that is called after it out of no directory.
+func TestNamesAreChecked(t *testing.T) {
+	for _, name := range []string{"../evil", "/etc/passwd", "a/b", "..", ".hidden", "a\x00b", "a\nb", strings.Repeat("a", 65)} {
+		r := made(t)
+		r.Scenario.Name = name
+		seal(t, r)
+		b, err := result.Encode(r)
+		require.NoError(t, err)
+		_, err = result.Decode(b)
+		require.ErrorContains(t, err, "is not a scenario's name", "%q", name)
+		file := result.FileName(r)
+		require.Equal(t, filepath.Base(file), file, "%q", name)
+		require.True(t, filepath.IsLocal(file), "%q", name)
+		require.NotContains(t, file, "/")
+		require.False(t, strings.HasPrefix(file, "."), "%q", name)
+	}
+	require.Equal(t, "made-up-7-x.json", result.BaseName("made-up-7-x.json"))
+	require.Equal(t, "-.-x-6.1+b.jsonl", result.BaseName("../x 6.1+b.jsonl"))
+}
+
+// What decoding takes is bounded by what a record may have.
+func TestCheckSize(t *testing.T) {
+	require.NoError(t, result.CheckSize([]byte(`{"a":1}`)))
+	for name, b := range map[string]string{
+		"bytes":   strings.Repeat(" ", result.MostBytes+1),
+		"objects": strings.Repeat("{},", 100_001),
+		"values":  strings.Repeat(`"a":1,`, 500_001),
+	} {
+		require.ErrorContains(t, result.CheckSize([]byte(b)), name)
+		_, err := result.Decode([]byte(b))
+		require.Error(t, err)
+	}
+}

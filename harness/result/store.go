@@ -18,10 +18,11 @@ import (
 // Schema is the version of the record's layout that this package writes.
 const Schema = 1
 
-// Decode reads a record of any schema that this build knows, which is one so far. Within a schema fields only come to a record, and are left out
-// where they have no value, so that what an earlier build wrote is read as it is and has its digest still. The error for another schema
-// is of kind [problem.Usage] and has a hint; others are those of package json.
-// A record that is larger than [CheckSize] allows, or whose scenario has a name that is none, is one that nobody wrote.
+// Decode reads a record of any schema that this build knows, which is one so far. Within a schema fields only come to a
+// record, and are left out where they have no value, so that what an earlier build wrote is read as it is and has its
+// digest still. The error for another schema is of kind [problem.Usage] and has a hint; others are those of package
+// json. A record that is larger than [CheckSize] allows, or whose scenario has a name that is none, is one that nobody
+// wrote.
 func Decode(b []byte) (*Record, error) {
 	if err := CheckSize(b); err != nil {
 		return nil, err
@@ -46,16 +47,16 @@ func Decode(b []byte) (*Record, error) {
 	return r, nil
 }
 
-// Bounds of a record. A run of an hour with 100 timelines at 100 ms takes some 20 MiB; the others are a thousand times what
-// the largest scenario has.
+// Bounds of a record. A run of an hour with 100 timelines at 100 ms takes some 20 MiB; the others are a thousand times
+// what the largest scenario has.
 const (
 	// MostBytes of a record as JSON.
 	MostBytes             = 32 << 20
 	mostObjects, mostKeys = 100_000, 500_000
 )
 
-// CheckSize reports whether a record as JSON is small enough to be decoded in some hundred megabytes. What decoding takes goes by the
-// number of objects and of keys, of which a hostile record has one in three bytes.
+// CheckSize reports whether a record as JSON is small enough to be decoded in some hundred megabytes. What decoding
+// takes goes by the number of objects and of keys, of which a hostile record has one in three bytes.
 func CheckSize(b []byte) error {
 	switch objects, keys := bytes.Count(b, []byte{'{'}), bytes.Count(b, []byte{':'}); {
 	case len(b) > MostBytes:

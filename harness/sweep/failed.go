@@ -8,6 +8,7 @@ import (
 	"github.com/ruleout/ruleout/harness/archive"
 	"github.com/ruleout/ruleout/harness/campaign"
 	"github.com/ruleout/ruleout/harness/judge"
+	"github.com/ruleout/ruleout/harness/problem"
 )
 
 // failure is a run of which an archive says that it failed.
@@ -16,7 +17,8 @@ type failure struct {
 	entry archive.Entry
 }
 
-// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases behind the plan's names.
+// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases behind the plan's
+// names.
 func Fill(b *judge.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
 	return each(p, kernels, entries, func(arm int, e *archive.Entry) { b.Add(arm, e.Seed, e) })
 }
@@ -64,7 +66,8 @@ func (s *sweep) remember() {
 	}
 }
 
-// broke notes a run that could not be made. An arm that breaks again and again is given up, and the others go on, unless it is the machine.
+// broke notes a run that could not be made. An arm that breaks again and again is given up, and the others go on,
+// unless it is the machine.
 func (s *sweep) broke(ctx context.Context, arm int, seed uint64, err error) error {
 	s.mu.Lock()
 	s.breaks = append(s.breaks, Break{arm, seed, err})
@@ -80,7 +83,8 @@ func (s *sweep) broke(ctx context.Context, arm int, seed uint64, err error) erro
 	return s.try(ctx)
 }
 
-// doubtful reports whether it may be the machine that breaks the runs: those of several arms broke, and none was made in between.
+// doubtful reports whether it may be the machine that breaks the runs: those of several arms broke, and none was made
+// in between.
 func (s *sweep) doubtful() bool {
 	arms := map[int]bool{}
 	for _, b := range s.row {
@@ -93,7 +97,8 @@ func (s *sweep) doubtful() bool {
 	return len(s.row) >= inARow && len(arms) >= min(most, len(s.Plan.Arms))
 }
 
-// try makes a run again that was made before. If it breaks now it is the machine: nothing of what broke is stored, and the sweep ends.
+// try makes a run again that was made before. If it breaks now it is the machine: nothing of what broke is stored, and
+// the sweep ends.
 func (s *sweep) try(ctx context.Context) error {
 	s.mu.Lock()
 	row := s.row
@@ -120,7 +125,11 @@ func (s *sweep) try(ctx context.Context) error {
 		err = fmt.Errorf("%w; seed %d of %s, which was made before, breaks now, too: %w", err, seed, s.name(arm), again)
 	}
 	last := row[len(row)-1]
-	return fmt.Errorf("%d runs in a row broke, of several arms and twice each; the last one, seed %d of %s: %w", len(row), last.Seed, s.name(last.Arm), err)
+	err = fmt.Errorf("%d runs in a row broke, of several arms and twice each; the last one, seed %d of %s: %w", len(row), last.Seed, s.name(last.Arm), err)
+	if problem.KindOf(err) == problem.Other { // that a run breaks is not a verdict that nobody expected
+		err = problem.Wrap(problem.Invalid, err, "")
+	}
+	return err
 }
 
 // known returns a run that was made.

@@ -21,8 +21,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// world makes runs of the fake world, of which some break, each twice, some are invalid, and some arms are refused or never run. What
-// becomes of a run depends on its arm and seed alone. It is safe for use by several goroutines.
+// world makes runs of the fake world, of which some break, each twice, some are invalid, and some arms are refused or
+// never run. What becomes of a run depends on its arm and seed alone. It is safe for use by several goroutines.
 type world struct {
 	campaign        int
 	breaks, invalid uint64 // of 1,000 runs
@@ -155,9 +155,9 @@ func TestAllSayTheSame(t *testing.T) {
 	}
 	t.Logf("%d campaigns: %v; %d runs broke or were refused, %d arms were given up", campaigns, tally, failed, givenUp)
 	for _, o := range []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Invalid} {
-		require.Greater(t, tally[o], campaigns/10, "the worlds show %s", o)
+		require.Greater(t, tally[o], campaigns/20, "the worlds show %s", o)
 	}
-	require.Greater(t, givenUp, campaigns/20)
+	require.Positive(t, givenUp)
 }
 
 // Called again, a sweep tries what broke once more; where it breaks again, nothing is another.
@@ -233,7 +233,8 @@ func TestOneBrokenSeedIsMadeUpFor(t *testing.T) {
 	require.Less(t, r.Made, 50)
 }
 
-// An arm that always breaks is given up, with its reason. All other cases come to the verdicts that they have without it.
+// An arm that always breaks is given up, with its reason. All other cases come to the verdicts that they have without
+// it.
 func TestAnArmThatAlwaysBreaks(t *testing.T) {
 	p := newPlan(t)
 	_, want, _ := whole(t, p, 1)
@@ -294,6 +295,7 @@ func TestAMachineThatFails(t *testing.T) {
 	})
 	_, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: runner, Kernels: kernels})
 	require.ErrorContains(t, err, "which was made before, breaks now, too: no QEMU any more")
+	require.Equal(t, problem.Invalid, problem.KindOf(err))
 	require.NoError(t, a.Close())
 	r, err := archive.Read(dir)
 	require.NoError(t, err)
@@ -325,8 +327,8 @@ func TestAlarm(t *testing.T) {
 	require.NoError(t, a.Close())
 }
 
-// Runs of two QEMUs are not compared. A sweep that goes on under one that is 8 % slower, with a hypothesis more, confirms nothing: where
-// the archive cannot tell, since it is of an earlier build, each pair is lost, and says why.
+// Runs of two QEMUs are not compared. A sweep that goes on under one that is 8 % slower, with a hypothesis more,
+// confirms nothing: where the archive cannot tell, since it is of an earlier build, each pair is lost, and says why.
 func TestAnotherQEMUConfirmsNothing(t *testing.T) {
 	text := func(more string) string {
 		return "version: 1\nname: delays\nscenario: shop.yaml\nplacebos: 0\nseeds: {least: 8, most: 100}\n" +

@@ -61,12 +61,13 @@ type Result struct {
 	Bench *judge.Bench
 	// OverBudget says that the budget was spent before everything was decided. Runs that were under way then are still made.
 	OverBudget bool
-	// Breaks are the runs that broke twice, with their last errors, and those of an earlier sweep that were not made again.
+	// Breaks are the runs that broke twice, with their last errors, and those of an earlier sweep that were not made
+	// again.
 	Breaks []Break
 	// GivenUp are the arms that broke [judge.InARow] times in a row, each with the last of them.
 	GivenUp []Break
-	// Refusals are arms of which no run can be made, each with the first seed and the error: the kernel refuses a value of the scenario
-	// (the error has a place, see [problem.PlaceOf]), and would at every seed.
+	// Refusals are arms of which no run can be made, each with the first seed and the error: the kernel refuses a value
+	// of the scenario (the error has a place, see [problem.PlaceOf]), and would at every seed.
 	Refusals []Break
 }
 
@@ -77,8 +78,8 @@ type Break struct {
 	Err  error
 }
 
-// inARow is how many arms may break, one after the other and without a run that is made in between, before it is asked whether it is the machine.
-// inARowFirst is how many when no run was ever made, with which it could be asked.
+// inARow is how many arms may break, one after the other and without a run that is made in between, before it is asked
+// whether it is the machine. inARowFirst is how many when no run was ever made, with which it could be asked.
 const (
 	inARow      = 4
 	inARowFirst = 8
@@ -94,7 +95,8 @@ type sweep struct {
 	busy   int
 	began  time.Time
 	breaks []Break
-	// row are the breaks since the last run that was made. They are stored when another is made: it was not the machine.
+	// row are the breaks since the last run that was made. They are stored when another is made: it was not the
+	// machine.
 	row     []Break
 	refused map[int]Break
 	before  []failure // of earlier sweeps
@@ -109,8 +111,8 @@ type flight struct {
 	seed uint64
 }
 
-// Run sweeps. The result is there also with an error, and has what was reached. A context that was cancelled is returned as its cause,
-// once the runs that were being made are given up.
+// Run sweeps. The result is there also with an error, and has what was reached. A context that was cancelled is
+// returned as its cause, once the runs that were being made are given up.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	b, err := judge.New(o.Plan)
 	if err != nil {
@@ -155,8 +157,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return r, err
 }
 
-// mine returns whether a case belongs to this shard. Cases with a base arm in common stay together, so that it runs once, as
-// long as there are base arms enough to share out; it runs in each shard otherwise.
+// mine returns whether a case belongs to this shard. Cases with a base arm in common stay together, so that it runs
+// once, as long as there are base arms enough to share out; it runs in each shard otherwise.
 func (s *sweep) mine() func(*campaign.Case) bool {
 	bases := map[int]bool{}
 	for i := range s.Plan.Cases {

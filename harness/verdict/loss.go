@@ -1,6 +1,7 @@
 package verdict
 
-// Different: the two runs were made with different QEMU, kernel or program, so that what they differ in is not the cause alone.
+// Different says that the two runs were made with different QEMU, kernel or program, so that what they differ in is not the
+// cause alone.
 const Different Loss = "its runs were made with different QEMU, kernel or program"
 
 // RunsDiffer is the code of a verdict that is invalid because of [Different].
@@ -13,5 +14,6 @@ func (s *State) TooManyLost() bool {
 	return float64(lost) > s.rule.Lost*float64(s.N()+lost)
 }
 
-// Hopeless reports whether so many seeds are lost that the verdict is invalid even if all others, of so many in all, give a pair.
+// Hopeless reports whether so many seeds are lost that the verdict is invalid even if all others, of so many in all,
+// give a pair.
 func (s *State) Hopeless(seeds int) bool { return float64(s.Lost()) > s.rule.Lost*float64(seeds) }

@@ -47,8 +47,8 @@ func Rename(from, to string) error {
 	return SyncDir(filepath.Dir(to))
 }
 
-// SyncDir makes the names in a directory durable: those of files that were made in it, renamed or removed. A file system
-// that cannot do so, which says EINVAL, is taken to need no such thing.
+// SyncDir makes the names in a directory durable: those of files that were made in it, renamed or removed. A file
+// system that cannot do so, which says EINVAL, is taken to need no such thing.
 func SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
