@@ -54,3 +54,31 @@ hypotheses:
 		require.NotEqual(t, verdict.Invalid, v.Outcome, v.Entry)
 	}
 }
+
+// A seed in which the dose is the same in both arms, or was not measured, shows none.
+func TestDoseIsCountedBySeed(t *testing.T) {
+	p := judgetest.Plan(t, `version: 1
+name: doses
+scenario: shop.yaml
+placebos: 0
+seeds: {least: 4, most: 4}
+hypotheses:
+  - {name: slower, cause: {links.client-web.delay: 30ms}, metric: http.latency.p99, margin: 1s, dose: http.latency.p50}
+`)
+	b, err := judge.New(p)
+	require.NoError(t, err)
+	for seed := uint64(1); seed <= 4; seed++ {
+		for arm := range p.Arms {
+			e := &archive.Entry{Valid: true, Values: []archive.Value{{Name: "http.latency.p50", Value: 5}, {Name: "http.latency.p99", Value: 1}}}
+			switch {
+			case arm == p.Cases[0].Treated && seed < 3:
+				e.Values[0].Value += float64(seed)
+			case arm == p.Cases[0].Treated && seed == 4:
+				e.Values = e.Values[1:] // nobody measured
+			}
+			b.Add(arm, seed, e)
+		}
+	}
+	v := b.Verdicts(true)[0]
+	require.Equal(t, verdict.Dose{Counter: "http.latency.p50", Base: 15, Treated: 18, Given: 2, Seeds: 4}, v.Dose)
+}

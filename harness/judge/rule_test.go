@@ -178,3 +178,25 @@ hypotheses:
 	require.Equal(t, "crowd, 12.0 margins", got[1].Control.String())
 	require.Empty(t, got[2].Control.Name)
 }
+
+// Who is confirmed needs no control any more. Who is to be ruled out does, also once it has had enough seeds itself.
+func TestWhoStillNeedsTheControl(t *testing.T) {
+	for _, effect := range []float64{0, 5} {
+		p := small(t, 1, "placebos: 0")
+		b, err := judge.New(p)
+		require.NoError(t, err)
+		for _, seed := range p.Seeds() {
+			b.Add(p.Cases[0].Base, seed, entry(1, 5))
+			b.Add(p.Cases[0].Treated, seed, entry(1+effect, 6))
+		}
+		require.True(t, b.Decided(0))
+		needs := b.Needs(func(int, uint64) bool { return false })
+		if effect > 0 {
+			require.Empty(t, needs)
+			continue
+		}
+		require.Len(t, needs, 1)
+		require.Equal(t, p.Controls[0].Treated, needs[0].Arm)
+		require.Equal(t, verdict.Inconclusive, b.Verdicts(false)[0].Outcome, "while the control has not been seen")
+	}
+}
