@@ -136,6 +136,7 @@ func Compare(a, b Side, o Options) (*Comparison, error) {
 	groups, paired := c.groups(left, right)
 	c.Unpaired = len(a.Runs) + len(b.Runs) - paired
 	if c.Identical == c.Pairs {
+		c.Lost = nil // what is the same to the last bit is so whether it is valid or not
 		return c, nil
 	}
 	var cases []verdict.Case

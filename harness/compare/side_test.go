@@ -160,6 +160,12 @@ func TestPairsAreLostAndNotDropped(t *testing.T) {
 	require.Empty(t, c.Lost)
 	require.Contains(t, c.Heading(), "; 10 runs without a partner")
 
+	// Invalid runs that are the same to the last bit are no less identical.
+	c, err = Compare(spoil(a, false, 1, 2, 3, 4), spoil(on("B", 40, named{"6.1": "6.1.0"}), false, 1, 2, 3, 4), Options{})
+	require.NoError(t, err)
+	require.Equal(t, "IDENTICAL, all 40 pairs of runs to the last bit", c.Heading())
+	require.False(t, c.Undecided())
+
 	// A run without a record, which is what Make gives for one that broke, is identical to nothing.
 	broken := on("B", 40, named{"6.1": "6.1.0"})
 	broken.Runs[4] = Run{Scenario: broken.Runs[4].Scenario, Kernel: "6.1.0", Seed: broken.Runs[4].Seed, Because: "the run broke: no"}

@@ -62,6 +62,7 @@ func TestWindows(t *testing.T) {
 		{"shorter than a sample", "faults: [{name: f, link: [client, web], at: 5200ms, for: 10ms, do: drop}]", 0.2, 0.5, none, 0.75},
 		{"samples of which half is covered belong to it", "faults: [{name: f, link: [client, web], at: 2500ms, for: 3500ms, do: drop}]", 0.05, 0.35, none, 0.75},
 		{"most of one sample and a bit of the next", "faults: [{name: f, link: [client, web], at: 5300ms, for: 900ms, do: drop}]", 0.2, 0.5, none, 0.8},
+		{"half of one sample and a bit of the next", "faults: [{name: f, link: [client, web], at: 5500ms, for: 700ms, do: drop}]", 0.2, 0.5, none, 0.8},
 		{"another one acts in nine samples, of one in a half", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: 1500ms, do: corrupt}]", 0.2, 0.45, none, 0.75},
 		{"it goes off soon in a sample", "faults: [{name: f, link: [client, web], at: 2s, for: 3300ms, do: drop}]", 0.05, 0.3, none, 0.75},
 		{"another one acts in eight samples of ten", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: 2s, do: corrupt}]", 0.05, 0.45, none, none},
@@ -129,6 +130,12 @@ func TestOthersThatActAtTheSameTimeAreNamed(t *testing.T) {
 	list = world(t, "faults: [{name: one, link: [client, web], at: 3s, for: 3s, do: corrupt}, {name: two, link: [client, web], at: 5s, for: 3s, do: drop}]", steps)
 	require.Empty(t, list[0].Also)
 	require.Empty(t, list[1].Also)
+	// One sample is enough for one that is shorter; and an injection takes no time that others could share.
+	list = world(t, "faults: [{name: short, link: [client, web], at: 5200ms, for: 10ms, do: drop}, {name: long, link: [client, web], at: 4s, for: 3s, do: corrupt}]", steps)
+	require.Equal(t, []string{"long"}, list[0].Also)
+	list = world(t, "faults: [{name: i, link: [client, web], at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}, {name: g, link: [client, web], at: 6s, for: 2s, do: drop}]", steps)
+	require.Equal(t, []string{"i"}, list[0].Names)
+	require.Empty(t, list[0].Also)
 	// What acts most of the time is no news.
 	list = world(t, "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, do: corrupt}]", steps)
 	require.Empty(t, list[0].Also)

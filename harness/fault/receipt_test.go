@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,8 +75,8 @@ func TestPlainReceipts(t *testing.T) {
 			"f0: delivered 299 extra copies on a to b, 300 were asked for", "f0: 1 packets lost of 100 on a to b, for no reason that was asked for"}},
 		{"delay", scenario.Action{Delay: ms}, 100, 100, 100, netem.Stats{Packets: 100}, 100, 0, nil},
 		{"delay of too few", scenario.Action{Delay: ms}, 100, 100, 100, netem.Stats{Packets: 98}, 98, 0, []string{"f0: delivered 98 packets through its queue on a to b, 100 were asked for"}},
-		{"delay that is not over", scenario.Action{Delay: ms}, 100, 100, 98, netem.Stats{Packets: 100, Waiting: 2}, 100, 2, []string{
-			"f0: 2 packets lost of 100 on a to b, for no reason that was asked for", "f0: 2 packets are still in its queue"}},
+		{"delay that is not over", scenario.Action{Delay: ms}, 100, 100, 99, netem.Stats{Packets: 100, Waiting: 1}, 100, 1, []string{
+			"f0: 1 packets lost of 100 on a to b, for no reason that was asked for", "f0: 1 packets are still in its queue"}},
 		{"delay with a full queue", scenario.Action{Delay: ms}, 100, 100, 98, netem.Stats{Packets: 100, Drops: 1, Overlimits: 1}, 100, 2, []string{
 			"f0: 2 packets lost of 100 on a to b, for no reason that was asked for", overflowed}},
 		{"watch", scenario.Action{Watch: true}, 100, 100, 100, netem.Stats{}, 100, 0, nil},
@@ -83,7 +84,7 @@ func TestPlainReceipts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBooks(t, scenario.Link{}, all(c.do))
-			b.passed(0, c.in, c.out, c.out)
+			b.passed(0, c.in, c.out, 7777) // what arrives is the link's affair
 			b.chose(0, 0, c.chosen, c.chosen)
 			b.s.qdiscs[place{role: role{0, 0}}] = c.qdisc
 			if len(c.because) > 1 && c.because[1] == overflowed {
@@ -258,16 +259,17 @@ func TestPlainLossOfALink(t *testing.T) {
 		queue   netem.Stats
 		last    netem.Stats
 		because int
+		says    string
 	}{
-		{"nothing is lost", scenario.Link{}, []int64{10, 10}, netem.Stats{}, netem.Stats{}, 0},
-		{"one is", scenario.Link{}, []int64{10, 9}, netem.Stats{}, netem.Stats{}, 1},
-		{"one comes of nothing", scenario.Link{}, []int64{10, 11}, netem.Stats{}, netem.Stats{}, 1},
-		{"two are under way", scenario.Link{Delay: 10 * ms}, []int64{10, 10}, netem.Stats{}, netem.Stats{Waiting: 2}, 1},
-		{"a queue that nobody stated is full", scenario.Link{Delay: 10 * ms}, []int64{10, 8}, netem.Stats{}, netem.Stats{Drops: 2}, 2},
-		{"the queue drops as it was told", queue, []int64{10, 7, 7}, netem.Stats{Drops: 2, Overlimits: 1}, netem.Stats{}, 0},
-		{"it drops one more", queue, []int64{10, 6, 6}, netem.Stats{Drops: 2, Overlimits: 1}, netem.Stats{}, 1},
-		{"it says more than is missing", queue, []int64{10, 8, 8}, netem.Stats{Drops: 2, Overlimits: 1}, netem.Stats{}, 1},
-		{"one is lost behind it", queue, []int64{10, 10, 9}, netem.Stats{}, netem.Stats{}, 1},
+		{"nothing is lost", scenario.Link{}, []int64{10, 10}, netem.Stats{}, netem.Stats{}, 0, ""},
+		{"one is", scenario.Link{}, []int64{10, 9}, netem.Stats{}, netem.Stats{}, 1, "1 packets lost"},
+		{"one comes of nothing", scenario.Link{}, []int64{10, 11}, netem.Stats{}, netem.Stats{}, 1, "1 packets too many"},
+		{"two are under way", scenario.Link{Delay: 10 * ms}, []int64{10, 10}, netem.Stats{}, netem.Stats{Waiting: 2}, 1, "2 packets"},
+		{"a queue that nobody stated is full", scenario.Link{Delay: 10 * ms}, []int64{10, 8}, netem.Stats{}, netem.Stats{Drops: 2}, 2, "2 packets lost"},
+		{"the queue drops as it was told", queue, []int64{10, 7, 7}, netem.Stats{Drops: 2, Overlimits: 1}, netem.Stats{}, 0, ""},
+		{"it drops one more", queue, []int64{10, 6, 6}, netem.Stats{Drops: 2, Overlimits: 1}, netem.Stats{}, 1, "1 packets lost"},
+		{"it says more than is missing", queue, []int64{10, 8, 8}, netem.Stats{Drops: 2, Overlimits: 1}, netem.Stats{}, 1, "1 packets too many"},
+		{"one is lost behind it", queue, []int64{10, 10, 9}, netem.Stats{}, netem.Stats{}, 1, "1 packets lost"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for path := range 2 {
@@ -277,9 +279,29 @@ func TestPlainLossOfALink(t *testing.T) {
 					b.s.qdiscs[place{role: role{path, 0}}] = c.queue
 				}
 				b.s.qdiscs[place{role: role{path, -1}}] = c.last
-				require.Len(t, b.linkLoss(path, b.s), c.because)
+				because := b.linkLoss(path, b.s)
+				require.Len(t, because, c.because)
+				way := map[int]string{0: "link a to b: ", 1: "link b to a: "}[path]
+				for _, text := range because {
+					require.True(t, strings.HasPrefix(text, way), text)
+				}
+				if c.says != "" {
+					require.Contains(t, because[len(because)-1], c.says)
+				}
 				require.Empty(t, b.linkLoss(1-path, b.s), "nothing came the other way")
 			}
 		})
 	}
+}
+
+// What is under way when a link goes down is lost on its last stretch, and in no queue.
+func TestPlainLossOfALinkThatIsDown(t *testing.T) {
+	b := newBooks(t, scenario.Link{Rate: mbit, Queue: 5}, scenario.Fault{Do: scenario.Action{Down: true}})
+	b.outages = []*outage{{fault: 0, link: 0}}
+	b.passed(0, 10, 10, 8)
+	require.Empty(t, b.linkLoss(0, b.s), "the outage's receipt has them")
+	b.passed(0, 10, 9, 8)
+	require.Len(t, b.linkLoss(0, b.s), 1, "one of them in the queue")
+	b.passed(0, 10, 10, 11)
+	require.Len(t, b.linkLoss(0, b.s), 1, "none comes of nothing")
 }

@@ -35,6 +35,7 @@ type bench struct {
 	unviable map[int]bool
 	crowd    *crowd
 	program  string // tests with the crowd
+	flags    []string
 	// limits of go test, and of the program.
 	limits, quick bounds
 }
@@ -47,6 +48,19 @@ func (d *tested) bounds() bounds { return bounds{max(least, times*d.wall), max(l
 
 // prepare runs the tests without a mutant, and compiles those with all that can be compiled together.
 func (b *bench) prepare(ctx context.Context) error {
+	tests, err := filepath.Glob(filepath.Join(b.root, b.target.Dir, "*_test.go"))
+	if err != nil {
+		return fmt.Errorf("list tests: %w", err)
+	}
+	for _, path := range tests {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("read test: %w", err)
+		}
+		if bytes.Contains(text, []byte(`"pgregory.net/rapid"`)) {
+			b.flags = []string{"-rapid.nofailfile"} // what fails with a mutant is no case to keep
+		}
+	}
 	profile := filepath.Join(b.tmp, "cover")
 	var args []string
 	if !b.target.Machine {
@@ -148,7 +162,7 @@ func (b *bench) goTest(ctx context.Context, limit bounds, more ...string) (teste
 	if b.target.Machine {
 		limit.cpu = 0
 	}
-	return b.exec(ctx, limit, b.root, b.target.Env, append(args, "./"+b.target.Dir)...)
+	return b.exec(ctx, limit, b.root, b.target.Env, append(append(args, "./"+b.target.Dir), b.flags...)...)
 }
 
 // run runs the program with one of its mutants alive; 0 is none.
@@ -158,7 +172,7 @@ func (b *bench) run(ctx context.Context, limit bounds, mutant int) (tested, erro
 		args = append(args, "-test.run", b.target.Run)
 	}
 	env := append([]string{fmt.Sprintf("%s=%d", which, mutant)}, b.target.Env...)
-	return b.exec(ctx, limit, filepath.Join(b.root, b.target.Dir), env, args...)
+	return b.exec(ctx, limit, filepath.Join(b.root, b.target.Dir), env, append(args, b.flags...)...)
 }
 
 // tested is how tests ended.
