@@ -111,13 +111,15 @@ var talkCounters = []talkCounter{
 		name: "TcpExt.TCPKeepAlive", and: []string{"TcpExt.TCPWinProbe"}, out: true, why: whySending,
 		how: "segments without data, SYN, FIN and RST whose `tcp.seq` is one below what the peer has acknowledged of the node's",
 		each: func(t *Talk, count func(int64, bool)) {
-			var acked uint32
+			var acked, sent uint32
 			for _, m := range t.Packets {
 				switch {
-				case !m.Out && m.Has(flagACK) && (acked == 0 || after(m.Ack, acked)):
-					acked = m.Ack
 				case m.Out && m.PureACK() && acked != 0 && m.Seq == acked-1 && t.Open < m.Time:
 					count(m.Time, true)
+				case m.Out && (sent == 0 || after(m.end(), sent)):
+					sent = m.end()
+				case !m.Out && m.Has(flagACK) && !after(m.Ack, sent) && (acked == 0 || after(m.Ack, acked)):
+					acked = m.Ack
 				}
 			}
 		},
