@@ -44,7 +44,7 @@ const found = `
 ## What it found
 
 - No figure of a record was wrong in these scenarios. All first differences were the checks' own, or Linux's meaning of a counter.
-- What an older text of the harness said ` + "`Tcp.InErrs` and `TcpExt.TW`" + ` count was wrong: SYNs in an open connection are among the first, and the second counts connections as they enter TIME_WAIT. A RST ends that state
+- What an older text of the harness said ` + "`Tcp.InErrs` and `TcpExt.TW`" + ` count was wrong: SYNs in an open connection are among the first, and the second counts connections as they enter TIME_WAIT (on 5.10 as they leave it). A RST ends that state
   early (RFC 1337), so there may be fewer sockets in it than were counted.
 - A router's ` + "`IpExt.OutOctets`" + ` are twice what it forwarded before Linux 6.4. So are they in the record.
 - ` + "`sockets.syn_recv.max`" + ` is too low on 7.2, as [the recorder](probe.md) says: 0, where 1 connection was in the state.
