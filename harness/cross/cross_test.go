@@ -135,8 +135,8 @@ func falsifyCapture(t *testing.T, shark *cross.Reader, dir string) {
 		require.NoError(t, err)
 		for point := range cross.PointsOf(whole) {
 			for what, change := range map[string]func([]byte, string) []byte{"without": cross.Without, "damaged": cross.Damaged} {
-				if what == "damaged" && strings.HasSuffix(point, " sent") {
-					continue // the checksum is looked at where a packet arrives
+				if what == "damaged" && (strings.HasSuffix(point, " sent") || strings.HasSuffix(point, ">edge received")) {
+					continue // the checksum is looked at where a packet arrives, and not by a router
 				}
 				require.NoError(t, os.WriteFile(file, change(whole, point), 0o600))
 				wrong := cross.NewTable(nil).Add(read(t, shark, dir))

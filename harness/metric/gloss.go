@@ -115,7 +115,7 @@ var glosses = map[Topic]map[string]string{
 		"Tcp.EstabResets":                  "established connections that ended by a reset",
 		"Tcp.CurrEstab":                    "connections open at the end, less those at the beginning",
 		"Tcp.OutRsts":                      "resets sent",
-		"TcpExt.TW":                        "connections that began to wait out their time after closing (TIME_WAIT)",
+		"TcpExt.TW":                        "connections that wait out their time after closing (TIME_WAIT), counted when it begins; on 5.10 when it is over",
 		"TcpExt.TWRecycled":                "such connections used again early",
 		"TcpExt.TWKilled":                  "such connections ended early",
 		"TcpExt.TCPTimeWaitOverflow":       "connections that could not wait out their time because there were too many",
