@@ -1,7 +1,9 @@
 package compare
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/archive"
@@ -22,24 +24,27 @@ func (n names) add(values []archive.Value) {
 // happened, such as IcmpMsg.
 const unlisted = 64
 
-// hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each node and fault. Were it how many
+// hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each node, fault and link. Were it how many
 // moved, it would follow from the data: a counter that rarely moves would be tested only where it does, and called a change too often. Which
-// nodes and faults there are follows from the scenario, since a run records metrics of all of them.
+// nodes, faults and links there are follows from the scenario, since a run records metrics of all of them.
 func (n names) hypotheses() int {
-	nodes, faults := map[string]bool{}, map[string]bool{}
+	nodes, faults, links := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for name := range n {
 		first, rest, _ := strings.Cut(name, ".")
-		switch first {
-		case "http", "machine":
-		case "fault":
+		parts := strings.SplitN(name, ".", 5)
+		switch {
+		case first == "http", first == "machine":
+		case first == "fault":
 			fault, _, _ := strings.Cut(rest, ".")
 			faults[fault] = true
+		case first == "link" && len(parts) == 5 && parts[2] == "from":
+			links[strings.Join(parts[:4], ".")] = true
 		default:
 			nodes[first] = true
 		}
 	}
-	k := len(metric.HTTP()) + len(metric.Machine()) + len(faults)*len(metric.Fault())
-	k += len(nodes) * (len(metric.Node()) + len(metric.Counters()) + unlisted)
+	list := func(set map[string]bool) []string { return slices.Collect(maps.Keys(set)) }
+	k := len(metric.Names(list(nodes), list(faults), list(links))) + len(nodes)*unlisted
 	return max(k, len(n)) // an archive of another version may have more
 }
 
