@@ -37,24 +37,28 @@ type options struct {
 	list          bool
 }
 
-func main() {
+func main() { os.Exit(command()) }
+
+// command carries out the command line and returns its exit status.
+func command() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	o, err := parse(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants: error:", err)
-		os.Exit(2)
+		return 2
 	}
 	good, err := run(ctx, o)
 	switch {
 	case ctx.Err() != nil:
-		os.Exit(130)
+		return 130
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "mutants: error:", err)
-		os.Exit(1)
+		return 1
 	case !good:
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func parse(args []string) (o options, err error) {

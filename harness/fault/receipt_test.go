@@ -150,6 +150,12 @@ func TestPlainReceiptsAddUpDirections(t *testing.T) {
 	require.Empty(t, because)
 	require.Equal(t, []int64{17, 17, 17, 17, 34}, []int64{r.Matched, r.Chosen, r.Delivered, r.In, r.Out})
 
+	// So are the kinds of the chosen.
+	sum, more := selection{}, selection{}
+	sum.kinds[1], more.kinds[1], more.kinds[2] = 3, 4, 5
+	sum.add(more)
+	require.Equal(t, []int64{0, 7, 5}, sum.kinds[:3])
+
 	b.passed(0, 10, 19, 19) // a copy less here, and one more there
 	b.passed(1, 7, 15, 15)
 	r, because = b.receipt(0, b.s)
@@ -292,6 +298,19 @@ func TestPlainLossOfALink(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A queue for one packet is a stated one, too; and what a fault takes away the link has not lost.
+func TestPlainLossOfALinkIsNotThatOfItsFaults(t *testing.T) {
+	b := newBooks(t, scenario.Link{Rate: mbit, Queue: 1})
+	b.passed(0, 10, 7, 7)
+	b.s.qdiscs[place{role: role{0, 0}}] = netem.Stats{Drops: 3}
+	require.Empty(t, b.linkLoss(0, b.s))
+	b = newBooks(t, scenario.Link{}, all(scenario.Action{Drop: true}))
+	b.passed(0, 10, 0, 0)
+	require.Empty(t, b.linkLoss(0, b.s))
+	b.passed(0, 10, 2, 1)
+	require.Len(t, b.linkLoss(0, b.s), 1)
 }
 
 // What is under way when a link goes down is lost on its last stretch, and in no queue.

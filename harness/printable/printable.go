@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -35,7 +36,7 @@ var (
 
 // Write passes text on. A character that is cut in two is passed on with its second half.
 func (w *Writer) Write(text []byte) (int, error) {
-	in := append(w.rest, text...)
+	in := slices.Concat(w.rest, text)
 	w.rest = nil
 	var out bytes.Buffer
 	for len(in) > 0 {
