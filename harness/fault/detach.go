@@ -111,14 +111,23 @@ func (a *assembler) detach(d *detacher, site string) {
 // skipACKs jumps to "done" for TCP segments without payload and without SYN, FIN and RST, and for what it cannot read.
 func (d *detacher) skipACKs(a *assembler, label func(string) string) {
 	done, give := label("done"), label("give")
+	// segment ends this for the TCP header that lies so far into what was read; rest is its length with the payload.
+	segment := func(header int16) {
+		a.add(at(asm.R1, header+tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagSYN|flagFIN|flagRST), asm.JNE.Imm(asm.R1, 0, give))
+		a.add(at(asm.R1, header+tcpOffset, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JEq.Reg(asm.R1, rest, done))
+		a.add(asm.Ja.Label(give))
+	}
 	a.add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, label("ipv6")), asm.JNE.Imm(asm.R0, etherIPv4, done))
 	a.add(asm.LoadMem(asm.R0, ctx, skbLength, asm.Word), asm.JGT.Imm(asm.R0, longestACK, give))
 	a.add(asm.Mov.Imm(offset, etherHeader))
-	a.header(20, done)
+	a.header(40, give) // too short for TCP
 	a.add(at(asm.R1, 9, asm.Byte), asm.JNE.Imm(asm.R1, protoTCP, give))
 	a.add(at(rest, 2, asm.Half), toHost(rest))
-	a.add(at(asm.R1, 0, asm.Byte), asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.Add.Reg(offset, asm.R1), asm.Sub.Reg(rest, asm.R1))
-	a.add(asm.Ja.Label(label("tcp")))
+	a.add(at(asm.R1, 0, asm.Byte), asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.Sub.Reg(rest, asm.R1))
+	a.add(asm.JNE.Imm(asm.R1, 20, label("options")))
+	segment(20)
+	a.label(label("options"))
+	a.add(asm.Add.Reg(offset, asm.R1), asm.Ja.Label(label("tcp")))
 
 	a.label(label("ipv6"))
 	a.add(asm.Mov.Imm(offset, etherHeader))
@@ -129,9 +138,7 @@ func (d *detacher) skipACKs(a *assembler, label func(string) string) {
 	}
 	a.add(asm.JNE.Imm(asm.R1, protoTCP, done)) // with an extension header: no socket of ours sends that
 	a.add(at(rest, 4, asm.Half), toHost(rest), asm.Add.Imm(offset, 40))
-
 	a.label(label("tcp"))
 	a.header(shortestTCP, done)
-	a.add(at(asm.R1, tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagSYN|flagFIN|flagRST), asm.JNE.Imm(asm.R1, 0, give))
-	a.add(at(asm.R1, tcpOffset, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JEq.Reg(asm.R1, rest, done))
+	segment(0)
 }
