@@ -58,12 +58,12 @@ func all(do scenario.Action) scenario.Fault { return scenario.Fault{From: "a", D
 func TestPlainReceipts(t *testing.T) {
 	const overflowed = "f0: its queue of 10000 packets overflowed: 2 dropped"
 	for _, c := range []struct {
-		name                  string
-		do                    scenario.Action
-		in, chosen, out       int64
-		qdisc                 netem.Stats
-		delivered, unexplaind int64
-		because               []string // behind "fault "
+		name            string
+		do              scenario.Action
+		in, chosen, out int64
+		qdisc           netem.Stats
+		delivered, loss int64
+		because         []string // behind "fault "
 	}{
 		{"drop", scenario.Action{Drop: true}, 100, 100, 0, netem.Stats{}, 100, 0, nil},
 		{"drop, and one more is lost", scenario.Action{Drop: true}, 101, 100, 0, netem.Stats{}, 101, 1, []string{
@@ -92,7 +92,7 @@ func TestPlainReceipts(t *testing.T) {
 			}
 			r, because := b.receipt(0, b.s)
 			require.Equal(t, result.Receipt{
-				Name: "f0", Matched: c.chosen, Chosen: c.chosen, Delivered: c.delivered, In: c.in, Out: c.out, UnexplainedLoss: c.unexplaind,
+				Name: "f0", Matched: c.chosen, Chosen: c.chosen, Delivered: c.delivered, In: c.in, Out: c.out, UnexplainedLoss: c.loss,
 				Overlimits: r.Overlimits, Kinds: r.Kinds, Times: r.Times,
 			}, r)
 			require.Equal(t, int64(c.qdisc.Drops+c.qdisc.Overlimits), r.Overlimits)

@@ -14,7 +14,7 @@ type block struct {
 }
 
 // coverage reads a profile of go test, and returns whether any test runs the line of a mutant. What is in no block, such as a constant, counts
-// as run.
+// as run, and so does the line on which a block begins: the condition of a case stands there, which is run if the case is not.
 func coverage(profile string) (func(*Mutant) bool, error) {
 	f, err := os.Open(profile)
 	if err != nil {
@@ -38,10 +38,11 @@ func coverage(profile string) (func(*Mutant) bool, error) {
 	return func(m *Mutant) bool {
 		found := false
 		for _, b := range blocks[path.Base(m.File)] {
-			if m.Line >= b.fromLine && m.Line <= b.toLine {
-				if b.count > 0 {
-					return true
-				}
+			switch {
+			case m.Line < b.fromLine || m.Line > b.toLine:
+			case b.count > 0:
+				return true
+			case m.Line > b.fromLine:
 				found = true
 			}
 		}

@@ -39,7 +39,9 @@ func note(from, to int) { last = from*10 + to }
 var last int
 
 // Never is called by no test.
-func Never(s string) string { return s + "!" }
+func Never(s string) string {
+	return s + "!"
+}
 
 // Loop comes to an end.
 func Loop(n int) (sum int) {
