@@ -282,14 +282,16 @@ func loadChecks() []Check {
 			},
 		},
 	}
-	for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1} {
+	for i, name := range []string{"p50", "p90", "p99", "p999", "max"} {
+		q := []float64{0.5, 0.9, 0.99, 0.999, 1}[i]
 		list = append(list, Check{Metrics: []string{"http.latency." + name}, How: "last byte of the answer less planned time, " + name, Why: whyLatency,
 			Figures: func(r *Run) []Figure {
 				l, _ := r.load()
 				return quantileFigure("http.latency."+name, l.latencies(), q)
 			}})
 	}
-	for name, q := range map[string]float64{"p50": 0.5, "p99": 0.99} {
+	for i, name := range []string{"p50", "p99"} {
+		q := []float64{0.5, 0.99}[i]
 		list = append(list, Check{Metrics: []string{"http.connect." + name}, How: "SYN-ACK received less SYN sent, " + name, Why: whyConnect,
 			Figures: func(r *Run) []Figure {
 				l, _ := r.load()

@@ -106,7 +106,9 @@ func (t *Table) Markdown() string {
 	b.WriteString("\n## What a capture cannot tell\n\n| why | metrics |\n|---|---|\n")
 	for _, r := range Reasons {
 		names := slices.DeleteFunc(r.names(), func(m string) bool { _, ok := t.units[m]; return !ok })
-		fmt.Fprintf(&b, "| %s | %s |\n", r.Why, strings.Join(names, ", "))
+		if len(names) > 0 {
+			fmt.Fprintf(&b, "| %s | %s |\n", r.Why, strings.Join(names, ", "))
+		}
 	}
 	return b.String()
 }
