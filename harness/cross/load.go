@@ -89,11 +89,12 @@ func (t *Talk) requests() []Request {
 			if m.Status != 0 && !r.begun {
 				r.begun, r.Status, r.start, r.whole = true, m.Status, m.Seq, m.Seq+uint32(m.Head+m.Body)
 			}
-			if r.begun && !after(r.whole, in.next) {
+			switch {
+			case r.begun && !after(r.whole, in.next):
 				first(&r.Last, m.Time)
-			} else if in.finished() && r.Last == never && r.begun {
+			case in.finished() && r.Last == never && r.begun:
 				first(&r.Cut, m.Time)
-			} else if in.finished() && r.Last == never {
+			case in.finished() && r.Last == never:
 				first(&r.Reset, m.Time)
 			}
 		}

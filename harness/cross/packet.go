@@ -110,11 +110,11 @@ func parsePacket(f []string) (p Packet, err error) {
 	p.Hash = next()
 	p.Version, p.Transport = parseProtocols(next())
 	p.Comment = next()
-	v4, v6 := ip{next(), next(), number(), number()}, ip{}
+	v4 := ip{next(), next(), number(), number()}
 	p.BadHeader = next() == "0"
 	p.Fragment = truth(next())
 	p.Fragment = number() != 0 || p.Fragment
-	v6 = ip{next(), next(), number() + 40, number()}
+	v6 := ip{next(), next(), number() + 40, number()}
 	a := v4
 	if p.Version == 6 {
 		a = v6

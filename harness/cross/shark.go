@@ -66,7 +66,7 @@ func (r *Reader) packets(ctx context.Context, capture []byte, keep func(point st
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(file.Name())
+	defer os.Remove(file.Name()) //nolint:errcheck // it is in a scratch directory
 	_, err = file.Write(part)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, err
