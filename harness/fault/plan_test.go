@@ -96,6 +96,7 @@ func TestFaultsFindTheirPathAndNoCounterIsSharedByTwo(t *testing.T) {
 			}
 		}
 	}
+	take(p.attached)
 	require.Len(t, seen, p.counters)
 }
 

@@ -89,6 +89,13 @@ func preflight() (err error) {
 		return err
 	}
 	undo.Push(w.state.Close)
+	if w.sockets, err = newSockets(1); err != nil {
+		return bpfError(err)
+	}
+	undo.Push(w.sockets.Close)
+	if err := w.openKeeper(); err != nil {
+		return err
+	}
 	trial := &wire{name: "trial", handle: handle, conn: conn, undo: &undo}
 	pair, err := trial.addPair("a0")
 	if err != nil {

@@ -187,10 +187,15 @@ func (g *generator) handle(e socket.Event) {
 			c.spoken = true // found out when it would be used again, as libcurl does
 			return
 		}
-		g.record.idleClosed(now)
-		g.unlink(e.Key.Slot) // the server ended it
-		g.drop(e.Key.Slot)
+		g.endIdle(e.Key.Slot, now)
 	}
+}
+
+// endIdle takes the end of a connection on which nothing is: the server closed it.
+func (g *generator) endIdle(slot int32, now int64) {
+	g.record.idleClosed(now)
+	g.unlink(slot)
+	g.drop(slot)
 }
 
 // read takes what has come. Events are edges: it reads until the queue is empty, which a short read
@@ -219,6 +224,9 @@ func (g *generator) read(slot int32, ending bool, now int64) {
 		}
 		if finished {
 			g.answered(slot, now)
+			if c := &g.conns[slot]; ending && c.state == idle { // the end came with the answer, and does so once
+				g.endIdle(slot, now)
+			}
 			return
 		}
 		c.batch()

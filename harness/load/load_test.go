@@ -181,7 +181,7 @@ func TestErrorsAreClassified(t *testing.T) {
 				c := config(server(t, test.script))
 				c.Keepalive = keepalive
 				if test.class == Timeout {
-					c.Timeout = 20 * time.Millisecond
+					c.Timeout = 300 * time.Millisecond // by then a busy machine has sent it
 				}
 				r := generate(t, c)
 				require.Equal(t, r.Planned, r.Errors)
@@ -340,8 +340,8 @@ func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
 		}
 	})
 	c := config(to)
-	c.Keepalive, c.Duration = true, time.Second
-	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 10, To: 500 * time.Millisecond}
+	c.Keepalive, c.Duration = true, 4*time.Second
+	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 2, To: 2500 * time.Millisecond}
 	r := generate(t, c)
 	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
 	require.Equal(t, []int64{5, 5, 0, 0}, []int64{r.Connects, r.IdleClosed, r.Retried, r.IdleExpired})
