@@ -16,7 +16,7 @@ const apart = `
 version: 1
 name: apart
 warmup: 0s
-duration: 8s
+duration: 4s
 timeline: off
 nodes:
   client: {}
