@@ -193,9 +193,6 @@ func (d *database) serve(conn socket.FD, in []byte) {
 			patience = d.config.ReadTimeout
 		}
 		ready, errno := conn.Await(patience)
-		if errno == unix.EINTR {
-			continue
-		}
 		if errno == 0 && !ready {
 			if have == 0 {
 				d.count[sqlIdleClosed].Add(1)

@@ -152,12 +152,8 @@ func (w *worker) receive(first bool) (request, int) {
 // await waits for the next request on a kept connection, and tells whether something has come, be it the connection's end. It polls as servers do,
 // since a receive timeout is late by up to an eighth, and in a race between a request and the end of its connection that decides.
 func (w *worker) await(patience time.Duration) bool {
-	for {
-		ready, errno := w.conn.Await(patience)
-		if errno != unix.EINTR {
-			return ready || errno != 0 // an error shows in the read
-		}
-	}
+	ready, errno := w.conn.Await(patience)
+	return ready || errno != 0 // an error shows in the read
 }
 
 // discard takes a request of n bytes of head and a body off the connection and off the buffer.

@@ -98,12 +98,17 @@ func (fd FD) WriteBoth(head, body []byte) (int, Errno) {
 }
 
 // Await sleeps until there is something to read, the end of the stream and errors included, and tells whether there is: false once d is over.
-// Unlike a receive timeout it is exact to the thread's timer slack, 50 µs as a rule.
+// Unlike a receive timeout it is exact to the thread's timer slack, 50 µs as a rule. A signal does not make it longer: Go sends
+// one every 10 ms to a thread that seems to be busy, and the kernel leaves in ts what is left of d (ppoll(2), C library/kernel differences).
 func (fd FD) Await(d time.Duration) (bool, Errno) {
 	wait := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	ts := unix.NsecToTimespec(int64(d))
-	n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&wait)), 1, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-	return n == 1 && errno == 0, errno
+	for {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&wait)), 1, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+		if errno != unix.EINTR {
+			return n == 1 && errno == 0, errno
+		}
+	}
 }
 
 // SetReceiveTimeout bounds how long one Read (or, on a listener, Accept) may sleep; it then

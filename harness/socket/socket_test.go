@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -147,19 +148,38 @@ func TestTimeouts(t *testing.T) {
 func TestAwait(t *testing.T) {
 	ours, theirs := pair(t)
 	await := func(d time.Duration) bool {
-		for {
-			ready, errno := ours.Await(d)
-			if errno == unix.EINTR {
-				continue
-			}
-			require.Zero(t, errno)
-			return ready
-		}
+		ready, errno := ours.Await(d)
+		require.Zero(t, errno)
+		return ready
 	}
 	const patience = 300 * time.Millisecond // a receive timeout would be up to 37 ms late
 	before := time.Now()
 	require.False(t, await(patience))
 	require.GreaterOrEqual(t, time.Since(before), patience)
+
+	// Signals in the meantime make it no longer.
+	runtime.LockOSThread()
+	thread, done := unix.Gettid(), make(chan struct{})
+	var signals atomic.Int64
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				if unix.Tgkill(unix.Getpid(), thread, unix.SIGURG) == nil {
+					signals.Add(1)
+				}
+				time.Sleep(patience / 30)
+			}
+		}
+	}()
+	before = time.Now()
+	require.False(t, await(patience))
+	close(done)
+	runtime.UnlockOSThread()
+	require.Greater(t, signals.Load(), int64(3))
+	require.Less(t, time.Since(before), time.Minute, "each signal would begin it anew, for ever")
 	_, err := theirs.Write([]byte("x"))
 	require.NoError(t, err)
 	require.True(t, await(time.Minute))
