@@ -23,8 +23,8 @@ nodes:
   edge: {role: router}
   web: {service: {php: {workers: 2, request: {cpu: 0s, response: 100kB}}}}
 links:
-  - {between: [client, edge]%s}
-  - {between: [edge, web]%s}
+  - {between: [client, edge], delay: 20ms}
+  - {between: [edge, web]}
 load:
   - {from: client, to: web, http: {arrivals: constant, rate: 100/s, at: 200ms, for: 10ms, timeout: 8s, ipv6: %t}}
 faults:
@@ -35,8 +35,7 @@ faults:
 type place struct{ link, other, from string }
 
 func (p place) scenario(ipv6 bool, fault string) string {
-	delays := map[string]string{"client": ", delay: 20ms", "web": ""}
-	return fmt.Sprintf(apart, delays["client"], delays["web"], ipv6, p.link, p.other, p.from, fault)
+	return fmt.Sprintf(apart, ipv6, p.link, p.other, p.from, fault)
 }
 
 // Where a fault is on a path is nothing that the sender can feel: a packet that is held has left its machine.
