@@ -48,17 +48,17 @@ test: setup ## set up, and run all tests, those that boot kernels included
 	go test -count=1 -p 1 -timeout 20m ./...
 
 test-kernels: kernels ## run the tests of faults, captures and names on each kernel: SERIES=…
-	@for s in $(SERIES); do RULEOUT_KERNEL=$${s%%=*} go test -count=1 -timeout 40m ./harness/fault ./harness/truth ./harness/capture ./harness/sysctl || exit; done
-	RULEOUT_TEST_KERNELS=all go test -count=1 -timeout 40m -run TestEveryAction ./harness/backend
+	@for s in $(SERIES); do RULEOUT_KERNEL=$${s%%=*} go test -count=1 -timeout 40m ./harness/run/fault ./harness/run/truth ./harness/run/capture ./harness/scenario/sysctl || exit; done
+	RULEOUT_TEST_KERNELS=all go test -count=1 -timeout 40m -run TestEveryAction ./harness/machine/backend
 
 test-cross: build ## hold records against what tshark sees in their captures, and write docs/architecture/cross.md: KERNEL=… SHORT=1
 	@bin/ruleout setup --tests $(if $(KERNEL),--kernel $(KERNEL))
-	RULEOUT_TEST_CROSS=$(CURDIR)/bin/ruleout RULEOUT_KERNEL=$(KERNEL) go test -count=1 -v -timeout 40m $(if $(SHORT),-short) ./harness/cross $(if $(SHORT)$(KERNEL),,-update)
-	RULEOUT_KERNEL=$(KERNEL) go test -count=1 ./harness/cross/witness
+	RULEOUT_TEST_CROSS=$(CURDIR)/bin/ruleout RULEOUT_KERNEL=$(KERNEL) go test -count=1 -v -timeout 40m $(if $(SHORT),-short) ./harness/selftest/cross $(if $(SHORT)$(KERNEL),,-update)
+	RULEOUT_KERNEL=$(KERNEL) go test -count=1 ./harness/selftest/cross/witness
 
 sysctls: kernels ## list the names of the kernels' network settings anew: SERIES=…
-	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/sysctl || exit; done >bin/sysctls.log
-	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | awk '!($$1 in why) || !$$2 || why[$$1] {why[$$1] = $$2} END {for (n in why) if (why[n] || n !~ /DEVICE/) print n (why[n] ? " " why[n] : "")}' | LC_ALL=C sort; } >harness/sysctl/names.txt
+	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/scenario/sysctl || exit; done >bin/sysctls.log
+	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | awk '!($$1 in why) || !$$2 || why[$$1] {why[$$1] = $$2} END {for (n in why) if (why[n] || n !~ /DEVICE/) print n (why[n] ? " " why[n] : "")}' | LC_ALL=C sort; } >harness/scenario/sysctl/names.txt
 
 test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))
@@ -83,9 +83,9 @@ mutants: go ## plant errors in the packages that decide, to see that tests find 
 	go run ./cmd/mutants -most $(MUTANTS) -seed $(PLANT) -j $(JOBS) $(if $(SHARD),-shard $(SHARD)) $(if $(PACKAGES)$(SHARD)$(filter-out 1,$(PLANT)),,-docs docs/architecture/mutants.md) $(PACKAGES)
 
 bench: setup ## measure the harness itself, side by side with what it replaces
-	go test -run "^$$" -bench Build6x5 ./harness/topology
-	go test -run "^$$" -bench Growth -benchtime 1x -timeout 30m ./harness/sweep
-	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/fault
+	go test -run "^$$" -bench Build6x5 ./harness/run/topology
+	go test -run "^$$" -bench Growth -benchtime 1x -timeout 30m ./harness/verdict/sweep
+	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/run/fault
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 
 lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go tools

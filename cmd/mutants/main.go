@@ -21,8 +21,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/mutant"
-	"github.com/ruleout/ruleout/harness/whole"
+	"github.com/ruleout/ruleout/harness/base/whole"
+	"github.com/ruleout/ruleout/harness/selftest/mutant"
 )
 
 type options struct {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
-	"github.com/ruleout/ruleout/harness/bench"
+	"github.com/ruleout/ruleout/harness/selftest/bench"
 )
 
 type benchCmd struct {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/ruleout/ruleout/harness/kernel"
+	"github.com/ruleout/ruleout/harness/machine/kernel"
 )
 
 //go:embed shell/*.sh

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
-	"github.com/ruleout/ruleout/harness/doctor"
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/selftest/doctor"
 )
 
 type doctorCmd struct {

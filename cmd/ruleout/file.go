@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/expect"
-	"github.com/ruleout/ruleout/harness/printable"
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/base/whole"
+	"github.com/ruleout/ruleout/harness/report/printable"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/whole"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
 // loadScenario reads a scenario and works --set arguments into it.

@@ -7,11 +7,11 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/archive"
-	"github.com/ruleout/ruleout/harness/campaign"
-	"github.com/ruleout/ruleout/harness/forecast"
-	"github.com/ruleout/ruleout/harness/judge"
-	"github.com/ruleout/ruleout/harness/sweep"
+	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/forecast"
+	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 // forecast says what a campaign would cost.

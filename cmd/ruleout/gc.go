@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/bench"
-	"github.com/ruleout/ruleout/harness/cgroup"
-	"github.com/ruleout/ruleout/harness/kernel"
-	"github.com/ruleout/ruleout/harness/vm"
+	"github.com/ruleout/ruleout/harness/machine/kernel"
+	"github.com/ruleout/ruleout/harness/machine/vm"
+	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/selftest/bench"
 )
 
 type gcCmd struct {

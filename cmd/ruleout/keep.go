@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 type resultsKeepCmd struct {

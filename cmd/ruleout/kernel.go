@@ -7,9 +7,9 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/ruleout/ruleout/harness/kernel"
-	"github.com/ruleout/ruleout/harness/result"
-	"github.com/ruleout/ruleout/harness/truth"
+	"github.com/ruleout/ruleout/harness/machine/kernel"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/truth"
 )
 
 type kernelCmd struct {

@@ -16,8 +16,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/ruleout/ruleout/harness/backend"
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/backend"
 )
 
 // cli is the command line.

@@ -9,15 +9,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/archive"
-	"github.com/ruleout/ruleout/harness/backend"
-	"github.com/ruleout/ruleout/harness/batch"
-	"github.com/ruleout/ruleout/harness/campaign"
-	"github.com/ruleout/ruleout/harness/kernel"
-	"github.com/ruleout/ruleout/harness/nightly"
-	"github.com/ruleout/ruleout/harness/problem"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/sweep"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine/kernel"
+	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/verdict/batch"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/nightly"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type nightlyCmd struct {

@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/nightly"
-	"github.com/ruleout/ruleout/harness/problem"
-	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/verdict/nightly"
 )
 
 type nightlyJudgeCmd struct {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/ruleout/ruleout/harness/result"
-	"github.com/ruleout/ruleout/harness/stamp"
+	"github.com/ruleout/ruleout/harness/base/stamp"
+	"github.com/ruleout/ruleout/harness/record/result"
 )
 
 // patch replaces a text by one of equal length in the memory of the machine that a run was a clone of, or puts it back:

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ruleout/ruleout/harness/capture"
-	"github.com/ruleout/ruleout/harness/problem"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // pcapFlags are those of commands that can capture packets.

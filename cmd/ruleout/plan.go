@@ -10,10 +10,10 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/ruleout/ruleout/harness/campaign"
-	"github.com/ruleout/ruleout/harness/document"
-	"github.com/ruleout/ruleout/harness/plan"
 	"github.com/ruleout/ruleout/harness/report"
+	"github.com/ruleout/ruleout/harness/run/plan"
+	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
 type planCmd struct {

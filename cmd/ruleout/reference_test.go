@@ -10,7 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/golden"
+	"github.com/ruleout/ruleout/harness/base/golden"
 )
 
 //go:generate go test -count=1 -run=^TestGeneratedReference$ -update .

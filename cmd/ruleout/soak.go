@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"text/tabwriter"
 
-	"github.com/ruleout/ruleout/harness/backend"
-	"github.com/ruleout/ruleout/harness/problem"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/soak"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/selftest/soak"
 )
 
 type soakCmd struct {

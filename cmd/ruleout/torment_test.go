@@ -16,8 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/ruleout/ruleout/harness/archive"
-	"github.com/ruleout/ruleout/harness/archive/archivetest"
+	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/record/archive/archivetest"
 )
 
 // killsOfATest is how often torment kills unless RULEOUT_KILLS says otherwise.

@@ -29,11 +29,11 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/ruleout/ruleout/harness/document"
-	"github.com/ruleout/ruleout/harness/printable"
-	"github.com/ruleout/ruleout/harness/problem"
-	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/report/printable"
 	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // Formats of output.

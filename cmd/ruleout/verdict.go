@@ -5,11 +5,11 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/ruleout/ruleout/harness/archive"
-	"github.com/ruleout/ruleout/harness/campaign"
-	"github.com/ruleout/ruleout/harness/findings"
-	"github.com/ruleout/ruleout/harness/judge"
-	"github.com/ruleout/ruleout/harness/sweep"
+	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/report/findings"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type verdictCmd struct {

@@ -3,7 +3,7 @@ package main
 import (
 	"runtime"
 
-	"github.com/ruleout/ruleout/harness/backend"
+	"github.com/ruleout/ruleout/harness/machine/backend"
 )
 
 type versionCmd struct{}

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/effect"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/report/effect"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 const (

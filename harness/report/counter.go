@@ -5,8 +5,8 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // mostCounters is how many rows of counters are shown unless all are asked for.

@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report"
-	"github.com/ruleout/ruleout/harness/result"
 )
 
 // What an expectation compares has the unit of what it is computed from.

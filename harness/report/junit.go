@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
 )
 
 // Suite is a group of test results, as CI systems read them.

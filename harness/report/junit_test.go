@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report"
-	"github.com/ruleout/ruleout/harness/result"
 )
 
 // suites is what a CI system reads of a JUnit file.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // Entry is a run in a list of runs: what fits into a line.

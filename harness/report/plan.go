@@ -7,8 +7,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/ruleout/ruleout/harness/plan"
-	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/run/plan"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // PlanOptions of [Plan]. The zero value is plain text of 80 columns.

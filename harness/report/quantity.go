@@ -4,8 +4,8 @@ import (
 	"math"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/metric"
-	"github.com/ruleout/ruleout/harness/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // none stands where a record has no number.

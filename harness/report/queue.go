@@ -5,10 +5,10 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/metric"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // queueColumns are the columns of the table of queues.

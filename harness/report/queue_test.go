@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report"
-	"github.com/ruleout/ruleout/harness/result"
 )
 
 // queued is a made-up record with queues: one that lost packets, one that never held two, and a fault's.

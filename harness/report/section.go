@@ -7,12 +7,12 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/expect"
-	"github.com/ruleout/ruleout/harness/metric"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/wording"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // Section is one table of a report.

@@ -1,10 +1,10 @@
 package report
 
 import (
-	"github.com/ruleout/ruleout/harness/effect"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/report/effect"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/wording"
+	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // Story is what a report says beyond the record, for programs: words for the faults, and what moved while they acted.

@@ -3,7 +3,7 @@ package run
 import (
 	"time"
 
-	"github.com/ruleout/ruleout/harness/plan"
+	"github.com/ruleout/ruleout/harness/run/plan"
 )
 
 // Event is something that happened in a run, told while it happens.

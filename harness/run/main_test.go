@@ -3,8 +3,8 @@ package run_test
 import (
 	"testing"
 
-	"github.com/ruleout/ruleout/harness/agent"
-	"github.com/ruleout/ruleout/harness/vm/vmtest"
+	"github.com/ruleout/ruleout/harness/machine/vm/vmtest"
+	"github.com/ruleout/ruleout/harness/run/agent"
 )
 
 // These tests run as root in a clone, on a kernel with netem: there, package run

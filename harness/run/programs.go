@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/ruleout/ruleout/harness/agent"
-	"github.com/ruleout/ruleout/harness/load"
-	"github.com/ruleout/ruleout/harness/probe"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/probe"
 )
 
 // program is an agent with the name under which it is reported, such as "web/php".

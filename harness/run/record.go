@@ -7,13 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/expect"
-	"github.com/ruleout/ruleout/harness/load"
-	"github.com/ruleout/ruleout/harness/metric"
-	"github.com/ruleout/ruleout/harness/probe"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/probe"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // record puts together what a run left.

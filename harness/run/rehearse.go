@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ruleout/ruleout/harness/expect"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
 // rehearsal has one of everything, as small as it can be.

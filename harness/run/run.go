@@ -10,17 +10,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/agent"
-	"github.com/ruleout/ruleout/harness/capture"
-	"github.com/ruleout/ruleout/harness/fault"
-	"github.com/ruleout/ruleout/harness/load"
-	"github.com/ruleout/ruleout/harness/probe"
-	"github.com/ruleout/ruleout/harness/problem"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/base/undo"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/fault"
+	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/probe"
+	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/topology"
-	"github.com/ruleout/ruleout/harness/undo"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // lead is the time between the moment at which all parts are ready and the

@@ -7,14 +7,14 @@ import (
 	"sort"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/agent"
-	"github.com/ruleout/ruleout/harness/cgroup"
-	"github.com/ruleout/ruleout/harness/load"
-	"github.com/ruleout/ruleout/harness/metric"
-	"github.com/ruleout/ruleout/harness/probe"
-	"github.com/ruleout/ruleout/harness/quantity"
-	"github.com/ruleout/ruleout/harness/service"
-	"github.com/ruleout/ruleout/harness/topology"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/probe"
+	"github.com/ruleout/ruleout/harness/run/service"
+	"github.com/ruleout/ruleout/harness/run/topology"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // start starts what runs on the nodes, services before those who call them, and

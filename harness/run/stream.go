@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/ruleout/ruleout/harness/capture"
-	"github.com/ruleout/ruleout/harness/problem"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/capture"
 )
 
 // message is one line of the stream from a guest to its host.

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/plan"
+	"github.com/ruleout/ruleout/harness/run/plan"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 

@@ -13,9 +13,9 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/backend"
-	"github.com/ruleout/ruleout/harness/capture"
-	"github.com/ruleout/ruleout/harness/result"
+	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/capture"
 )
 
 // kept is a client that keeps its connection for longer than the service does, so that requests cross its end: gaps of 300 ms, a service

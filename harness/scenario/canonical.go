@@ -10,8 +10,8 @@ import (
 	"io"
 	"reflect"
 
-	"github.com/ruleout/ruleout/harness/document"
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/document"
 )
 
 // Canonical returns the scenario as JSON with sorted keys, defaults filled in and

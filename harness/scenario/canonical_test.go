@@ -12,8 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 	"pgregory.net/rapid"
 
-	"github.com/ruleout/ruleout/harness/document"
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/document"
 )
 
 const small = `version: 1
@@ -232,7 +232,7 @@ func TestFromCanonicalFillsWhatIsMissing(t *testing.T) {
 
 // A record of an earlier build has the hash of its scenario. It must hold, or the record cannot be replayed or compared.
 func TestHashesOfEarlierBuildsHold(t *testing.T) {
-	data, err := os.ReadFile("../result/testdata/early.json")
+	data, err := os.ReadFile("../record/result/testdata/early.json")
 	require.NoError(t, err)
 	var record struct {
 		Scenario struct {

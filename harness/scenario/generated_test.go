@@ -10,7 +10,7 @@ import (
 	invopop "github.com/invopop/jsonschema"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/reference"
+	"github.com/ruleout/ruleout/harness/scenario/reference"
 )
 
 func TestGenerated(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/document"
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/document"
 )
 
 // bombs are files that would grow, nest or multiply without bound.

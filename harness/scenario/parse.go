@@ -1,8 +1,8 @@
 package scenario
 
 import (
-	"github.com/ruleout/ruleout/harness/document"
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/document"
 )
 
 // Mistake is something that a [Check] finds wrong.

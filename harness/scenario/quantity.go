@@ -1,6 +1,6 @@
 package scenario
 
-import "github.com/ruleout/ruleout/harness/unit"
+import "github.com/ruleout/ruleout/harness/scenario/unit"
 
 // Quantities of a scenario, which a file writes with their units.
 type (

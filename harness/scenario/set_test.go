@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/problem"
+	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
 const routed = `version: 1

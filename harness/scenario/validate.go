@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/document"
-	"github.com/ruleout/ruleout/harness/sysctl"
-	"github.com/ruleout/ruleout/harness/unit"
+	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/sysctl"
+	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
 // validation checks what a scenario means, once it is decoded.

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/ruleout/ruleout/harness/golden"
+	"github.com/ruleout/ruleout/harness/base/golden"
 )
 
 // brink is a setting in which a verdict is false just so: the mean is exactly at the margin, or as many seeds

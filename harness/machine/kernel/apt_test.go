@@ -1,0 +1,270 @@
+package kernel
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+)
+
+// repository is a package repository that apt is told to use instead of the system's.
+type repository struct {
+	root string
+	url  string
+	work string
+}
+
+// newRepository serves packages over HTTP to the apt of this process and its children, as
+// something that is no distribution.
+func newRepository(t *testing.T, packages ...pkg) *repository {
+	r := newServer(t)
+	r.sources(t, "deb [trusted=yes] "+r.url+" ./\n")
+	require.NoError(t, os.WriteFile(filepath.Join(r.root, "Packages"), r.index(t, packages...), 0o644))
+	return r
+}
+
+// newServer serves nothing yet.
+func newServer(t *testing.T) *repository {
+	for _, tool := range []string{"apt-get", "apt-cache", "apt-config"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("no %s on this machine; TestPullWithoutApt runs", tool)
+		}
+	}
+	r := &repository{root: t.TempDir(), work: t.TempDir()}
+	server := httptest.NewServer(http.FileServer(http.Dir(r.root)))
+	t.Cleanup(server.Close)
+	r.url = server.URL
+	for _, dir := range []string{"lists/partial", "cache/archives/partial", "etc"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(r.work, dir), 0o755))
+	}
+	conf := fmt.Sprintf(`Dir::Etc "%[1]s/etc";
+Dir::Etc::sourcelist "%[1]s/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::Etc::main "-";
+Dir::Etc::parts "-";
+Dir::State "%[1]s";
+Dir::State::lists "%[1]s/lists";
+Dir::State::status "%[1]s/status";
+Dir::Cache "%[1]s/cache";
+APT::Architecture "amd64";
+APT::Architectures "amd64";
+Acquire::Languages "none";
+Acquire::http::Proxy "DIRECT";
+Acquire::Retries "0";
+APT::Sandbox::User "root";
+`, r.work)
+	r.configure(t, conf)
+	require.NoError(t, os.WriteFile(filepath.Join(r.work, "status"), nil, 0o644))
+	t.Setenv("APT_CONFIG", filepath.Join(r.work, "apt.conf"))
+	return r
+}
+
+// configure adds to apt's configuration.
+func (r *repository) configure(t *testing.T, conf string) {
+	file := filepath.Join(r.work, "apt.conf")
+	old, err := os.ReadFile(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(t, err)
+	}
+	require.NoError(t, os.WriteFile(file, append(old, conf...), 0o644))
+}
+
+// sources replaces apt's sources.
+func (r *repository) sources(t *testing.T, lines string) {
+	require.NoError(t, os.WriteFile(filepath.Join(r.work, "sources.list"), []byte(lines), 0o644))
+}
+
+// index puts packages where they are served, and returns the list of them.
+func (r *repository) index(t *testing.T, packages ...pkg) []byte {
+	var index bytes.Buffer
+	for _, p := range packages {
+		data := p.bytes()
+		name := p.name + "_" + p.version + "_amd64.deb"
+		require.NoError(t, os.WriteFile(filepath.Join(r.root, name), data, 0o644))
+		fmt.Fprintf(&index, "%sFilename: ./%s\nSize: %d\nSHA256: %x\n\n", p.control(), name, len(data), sha256.Sum256(data))
+	}
+	return index.Bytes()
+}
+
+func (r *repository) update(t *testing.T) {
+	out, err := exec.Command("apt-get", "update").CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+// aptKernel is a complete kernel of a release.
+func aptKernel(release, version string) pkg {
+	p := pkg{name: "linux-image-" + release, version: version}
+	for _, e := range kernelEntries() {
+		e.name = strings.ReplaceAll(e.name, testRelease, release)
+		if strings.HasPrefix(e.name, "./boot/vmlinuz") {
+			e.data = bzImage(release, payload(plain, vmlinux(10)), nil)
+		}
+		p.entries = append(p.entries, e)
+	}
+	return p
+}
+
+func meta(name, version, depends string) pkg {
+	return pkg{name: name, version: version, depends: depends, entries: []entry{dir("./usr/")}}
+}
+
+func debian() []pkg {
+	return []pkg{
+		aptKernel("6.1.0-55-cloud-amd64", "6.1.190-1"),
+		aptKernel("6.1.0-56-cloud-amd64", "6.1.192-2"),
+		aptKernel("6.1.0-9-cloud-amd64", "6.1.27-1"),
+		aptKernel("6.1.0-56-amd64", "6.1.192-2"),
+		aptKernel("6.1.0-56-rt-amd64", "6.1.192-2"),
+		aptKernel("6.12.117+deb12-amd64", "6.12.117-1~deb12u1"),
+		meta("linux-image-6.1.0-56-cloud-amd64-dbg", "6.1.192-2", ""),
+		meta("linux-image-6.1.0-57-cloud-amd64-unsigned", "6.1.193-1", ""),
+		meta("linux-image-6.12-cloud-amd64", "6.12.117-1~deb12u1", "linux-image-6.12.117+deb12-amd64 (= 6.12.117-1~deb12u1)"),
+		meta("linux-image-cloud-amd64", "6.1.192-2", "linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)"),
+		meta("linux-image-amd64", "6.1.192-2", "linux-image-6.1.0-56-amd64 (= 6.1.192-2)"),
+		meta("linux-image-broken", "1", "linux-image-6.99.0-amd64"),
+	}
+}
+
+func TestPull(t *testing.T) {
+	newRepository(t, debian()...).update(t)
+	s := newStore(t)
+	for _, c := range []struct{ pattern, want string }{
+		{"6.12", "6.12.117+deb12-amd64"},
+		{"6.1", "6.1.0-56-cloud-amd64"},
+		{"6.1-rt", "6.1.0-56-rt-amd64"},
+		{"6.1.0-9", "6.1.0-9-cloud-amd64"},
+		{"6.1.0-55-cloud-amd64", "6.1.0-55-cloud-amd64"},
+		{"linux-image-amd64", "6.1.0-56-amd64"},
+		{"linux-image-6.12-cloud-amd64", "6.12.117+deb12-amd64"},
+		{"linux-image-6.1.0-55-cloud-amd64", "6.1.0-55-cloud-amd64"},
+		{"", "6.1.0-56-cloud-amd64"},
+	} {
+		t.Run("pattern "+c.pattern, func(t *testing.T) {
+			k, err := s.Pull(context.Background(), c.pattern, nil)
+			require.NoError(t, err)
+			require.Equal(t, c.want, k.Name)
+		})
+	}
+	k, err := s.Default()
+	require.NoError(t, err)
+	require.Equal(t, "6.1.0-56-cloud-amd64", k.Name)
+	removed, err := s.GC()
+	require.NoError(t, err)
+	require.Empty(t, removed, "a download was left behind")
+	for _, c := range []struct{ pattern, says, hint string }{
+		{"6.18", "apt has no such kernel, but 6.1 and 6.12", "docs/guides/kernels.md"},
+		{"linux-image-6.1.0-56-cluod-amd64", "did you mean linux-image-6.1.0-56-cloud-amd64?", "sudo apt-get update"},
+		{"linux-image-6.1.0-56-cloud-amd64-dbg", "leads to no kernel image", "linux-image-RELEASE"},
+		{"--help", "apt has no such kernel", "docs/guides/kernels.md"},
+		{"linux-image-amd64; touch x", "apt has no package", ""},
+	} {
+		t.Run("no "+c.pattern, func(t *testing.T) {
+			_, err := s.Pull(context.Background(), c.pattern, nil)
+			require.ErrorContains(t, err, c.says)
+			require.Contains(t, problem.HintOf(err), c.hint)
+			require.Equal(t, problem.Usage, problem.KindOf(err))
+		})
+	}
+	_, err = s.Pull(context.Background(), "linux-image-broken", nil)
+	require.ErrorContains(t, err, "linux-image-6.99.0-amd64, which apt does not have")
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+}
+
+func TestPullOfASplitKernel(t *testing.T) {
+	image, modules, extra := ubuntu()
+	newRepository(t, image, modules, extra,
+		meta("linux-image-6.8.0-44-generic", "6.8.0-44.44", "linux-modules-6.8.0-44-generic"),
+		meta("linux-image-virtual", "6.8.0-45.45", "linux-image-6.8.0-45-generic"),
+		meta("linux-image-generic", "6.8.0-45.45", "linux-image-6.8.0-45-generic, linux-modules-extra-6.8.0-45-generic")).update(t)
+	s := newStore(t)
+	var progress bytes.Buffer
+	k, err := s.Pull(context.Background(), "", &progress)
+	require.NoError(t, err)
+	require.Equal(t, "6.8.0-45-generic", k.Name)
+	require.Len(t, k.Packages, 3)
+	_, err = k.ModuleOrder("sch_netem")
+	require.NoError(t, err)
+	require.Contains(t, progress.String(), "fetching linux-modules-extra-6.8.0-45-generic 6.8.0-45.45")
+
+	progress.Reset()
+	again, err := s.Pull(context.Background(), "6.8", &progress)
+	require.NoError(t, err)
+	require.Equal(t, k.Dir, again.Dir)
+	require.Equal(t, "linux-image-6.8.0-45-generic 6.8.0-45.45 is in the store already\n", progress.String())
+}
+
+func TestPullWithoutPackageLists(t *testing.T) {
+	newRepository(t, debian()...) // and no update
+	s := newStore(t)
+	_, err := s.Pull(context.Background(), "", nil)
+	require.ErrorContains(t, err, "no kernel packages")
+	require.Contains(t, problem.HintOf(err), "sudo apt-get update")
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+	requireEmpty(t, s)
+}
+
+func TestPullOfAPackageThatTheMirrorHasNoMore(t *testing.T) {
+	r := newRepository(t, debian()...)
+	r.update(t)
+	require.NoError(t, os.Remove(filepath.Join(r.root, "linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")))
+	s := newStore(t)
+	_, err := s.Pull(context.Background(), "", nil)
+	require.ErrorContains(t, err, "older than what the mirror has")
+	require.Contains(t, problem.HintOf(err), "sudo apt-get update")
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+	require.NotContains(t, err.Error(), "\n")
+	requireEmpty(t, s)
+}
+
+func TestPullOfAPackageThatWasChanged(t *testing.T) {
+	r := newRepository(t, debian()...)
+	r.update(t)
+	deb := filepath.Join(r.root, "linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")
+	data, err := os.ReadFile(deb)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(deb, flip(data, len(data)/2), 0o644))
+	s := newStore(t)
+	_, err = s.Pull(context.Background(), "", nil)
+	require.Equal(t, problem.Machine, problem.KindOf(err), "%v", err)
+	requireEmpty(t, s)
+}
+
+func TestPullWithoutANetwork(t *testing.T) {
+	r := newRepository(t, debian()...)
+	r.update(t)
+	// Port 1 of the loopback refuses connections.
+	r.configure(t, `Acquire::http::Proxy "http://127.0.0.1:1";`)
+	s := newStore(t)
+	_, err := s.Pull(context.Background(), "", nil)
+	require.Contains(t, problem.HintOf(err), "check the network", "%v", err)
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+	requireEmpty(t, s)
+}
+
+func read(t *testing.T, file string) []byte {
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return data
+}
+
+func TestPullWithoutApt(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	s := newStore(t)
+	_, err := s.Pull(context.Background(), "", nil)
+	require.ErrorContains(t, err, "no apt-get on this machine")
+	require.Contains(t, problem.HintOf(err), "ruleout kernel add")
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+}

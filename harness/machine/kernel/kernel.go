@@ -1,0 +1,147 @@
+package kernel
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+)
+
+// Files of a kernel's directory.
+const (
+	metaFile    = "kernel.json"
+	imageFile   = "vmlinux"
+	configFile  = "config"
+	modulesFile = "modules.json"
+	moduleDir   = "modules"
+)
+
+// schema is the version of the layout; a directory of another version is as good as absent.
+const schema = 1
+
+// errSchema marks the directory of another version of ruleout.
+var errSchema = errors.New("stored in the layout of another version")
+
+// Package is a package that a kernel came from.
+type Package struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"` // of the .deb, hexadecimal
+}
+
+// Kernel is one imported kernel. Its methods may be called concurrently. Removing it
+// from the store while it is in use makes them fail.
+type Kernel struct {
+	// Name is unique within the store: the release, with the package's version behind an
+	// underscore where several kernels share a release.
+	Name    string `json:"-"`
+	Release string `json:"release"` // as uname -r prints it: 6.1.0-56-cloud-amd64
+	Flavour string `json:"flavour"` // cloud, generic, rt, …: what remains of the release
+	Version string `json:"version"` // of the package: 6.1.192-2
+	Package string `json:"package"` // the one that brought the image: linux-image-6.1.0-56-cloud-amd64
+	Arch    string `json:"arch"`    // amd64
+	// ConfigHash is "sha256:…" of the options that are set, in order; comments do not count.
+	ConfigHash string `json:"config_hash"`
+	// Hash is "sha256:…" of image, configuration and modules, uncompressed: equal hashes
+	// boot equal machines, however the kernel was packaged.
+	Hash     string    `json:"hash"`
+	Packages []Package `json:"packages"` // all that were imported, by name
+	Format   string    `json:"format"`   // compression that the image came in: LZ4, XZ, zstd, gzip
+	Modules  int       `json:"modules"`  // loadable modules
+	Size     int64     `json:"size"`     // bytes in the store
+	Dir      string    `json:"-"`
+
+	ImageSize int64 `json:"image_size"` // bytes of vmlinux
+	Schema    int   `json:"schema"`
+
+	loadModules func() (*moduleIndex, error)
+	loadConfig  func() (Config, error)
+}
+
+// load reads the kernel in dir. It fails for anything but a complete kernel.
+func load(dir string) (*Kernel, error) {
+	text, err := os.ReadFile(filepath.Join(dir, metaFile))
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernel{Dir: dir}
+	if err := json.Unmarshal(text, k); err != nil {
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, metaFile), err)
+	}
+	if k.Schema != schema {
+		return nil, fmt.Errorf("%s: %w", dir, errSchema)
+	}
+	// A power cut may have left files without contents behind a complete directory.
+	if info, err := os.Stat(k.Image()); err != nil {
+		return nil, err
+	} else if info.Size() != k.ImageSize {
+		return nil, fmt.Errorf("%s has %d bytes instead of %d", k.Image(), info.Size(), k.ImageSize)
+	}
+	k.Name = k.Release
+	k.loadModules = sync.OnceValues(k.readModules)
+	k.loadConfig = sync.OnceValues(func() (Config, error) {
+		text, err := os.ReadFile(k.ConfigFile())
+		if err != nil {
+			return nil, damaged(k, err)
+		}
+		return parseConfig(text), nil
+	})
+	return k, nil
+}
+
+// String returns the name.
+func (k *Kernel) String() string { return k.Name }
+
+// Image returns the path of the uncompressed ELF image, vmlinux.
+func (k *Kernel) Image() string { return filepath.Join(k.Dir, imageFile) }
+
+// ConfigFile returns the path of the configuration, as the package had it.
+func (k *Kernel) ConfigFile() string { return filepath.Join(k.Dir, configFile) }
+
+// Config returns the configuration.
+func (k *Kernel) Config() (Config, error) { return k.loadConfig() }
+
+// HasConfig tells whether an option is built in or a module; the prefix CONFIG_ may be left out.
+func (k *Kernel) HasConfig(name string) bool {
+	c, err := k.Config()
+	return err == nil && c.Has(name)
+}
+
+// BTF returns the image's type information, the raw .BTF section
+// (Documentation/bpf/btf.rst), for btf.LoadSpecFromReader.
+func (k *Kernel) BTF() ([]byte, error) {
+	data, err := sectionOfFile(k.Image(), ".BTF")
+	if err != nil {
+		return nil, damaged(k, fmt.Errorf("read BTF of %s: %w", k.Image(), err))
+	}
+	if len(data) == 0 {
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("kernel %s has no type information (.BTF)", k.Name),
+			"choose a kernel built with CONFIG_DEBUG_INFO_BTF, such as Debian's since 5.10")
+	}
+	return data, nil
+}
+
+func (k *Kernel) modules() (*moduleIndex, error) { return k.loadModules() }
+
+func (k *Kernel) readModules() (*moduleIndex, error) {
+	text, err := os.ReadFile(filepath.Join(k.Dir, modulesFile))
+	if err != nil {
+		return nil, damaged(k, err)
+	}
+	var x moduleIndex
+	if err := json.Unmarshal(text, &x); err != nil {
+		return nil, damaged(k, fmt.Errorf("read %s: %w", filepath.Join(k.Dir, modulesFile), err))
+	}
+	x.index()
+	return &x, nil
+}
+
+// damaged classifies an error from reading a stored kernel.
+func damaged(k *Kernel, err error) error {
+	return problem.Wrap(problem.Machine, fmt.Errorf("kernel %s in the store is damaged: %w", k.Name, err),
+		"remove "+k.Dir+" and import the kernel again")
+}

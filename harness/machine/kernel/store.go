@@ -1,0 +1,307 @@
+package kernel
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+)
+
+// Store is a directory of kernels. It holds nothing open; any number of processes may
+// use one at the same time.
+type Store struct {
+	dir    string
+	limits limits
+
+	// Waits is called when another process imports the same kernel, and this one waits for it. It may be nil.
+	Waits func()
+}
+
+const (
+	stagingPrefix  = ".import-"
+	downloadPrefix = ".download-"
+	trashPrefix    = ".trash-"
+	lockFile       = ".lock"
+	// defaultFile names the release that the last Pull of the distribution's default brought.
+	defaultFile = "default"
+)
+
+// CacheDir returns ruleout's directory for what can be had again:
+// $XDG_CACHE_HOME/ruleout, or ~/.cache/ruleout. It need not exist.
+func CacheDir() (string, error) {
+	// The XDG base directory specification says to ignore relative paths.
+	if dir := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ruleout"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(home) {
+		return "", problem.Wrap(problem.Machine, errors.New("find the cache directory: neither XDG_CACHE_HOME nor HOME is set"),
+			"set XDG_CACHE_HOME to a writable directory")
+	}
+	return filepath.Join(home, ".cache", "ruleout"), nil
+}
+
+// Open returns the store in dir, normally "kernels" below [CacheDir]. The directory is
+// made when something is first stored; an absent or read-only one can be listed.
+func Open(dir string) (*Store, error) {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, storeError("open the kernel store", err)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("open the kernel store: %w", err)
+	}
+	return &Store{dir: dir, limits: defaultLimits}, nil
+}
+
+// OpenDefault returns the store in the user's cache directory.
+func OpenDefault() (*Store, error) {
+	dir, err := CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	return Open(filepath.Join(dir, "kernels"))
+}
+
+// Dir returns the store's directory.
+func (s *Store) Dir() string { return s.dir }
+
+// List returns all kernels, oldest version first. Directories that hold no complete
+// kernel are left out; importing the kernel again mends them.
+func (s *Store) List() ([]*Kernel, error) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, storeError("list kernels", err)
+	}
+	var kernels []*Kernel
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if k, err := load(filepath.Join(s.dir, e.Name())); err == nil {
+			kernels = append(kernels, k)
+		}
+	}
+	slices.SortFunc(kernels, byVersion)
+	name(kernels)
+	return kernels, nil
+}
+
+func byVersion(a, b *Kernel) int {
+	return cmp.Or(compareVersions(a.Version, b.Version), compareVersions(a.Release, b.Release), strings.Compare(a.Dir, b.Dir))
+}
+
+// name gives every kernel a name that no other one has.
+func name(kernels []*Kernel) {
+	count := map[string]int{}
+	for _, k := range kernels {
+		count[k.Release]++
+		count[k.Release+"_"+k.Version]++
+	}
+	for _, k := range kernels {
+		k.Name = k.Release
+		if count[k.Release] > 1 {
+			k.Name += "_" + k.Version
+			if count[k.Name] > 1 {
+				k.Name += "_" + filepath.Base(k.Dir)[:6]
+			}
+		}
+	}
+}
+
+// flavours in the order in which a series such as 6.1 prefers them. The cloud builds
+// are the smallest and boot fastest.
+var flavours = []string{"cloud", "generic", "virtual", "kvm", "rt"}
+
+func preference(flavour string) int {
+	if i := slices.Index(flavours, flavour); i >= 0 {
+		return i
+	}
+	return len(flavours)
+}
+
+// Get returns the kernel that name means, the first of these that matches:
+//
+//   - its [Kernel.Name];
+//   - its release: the newest package of several;
+//   - the beginning of a release, up to a boundary (6.1 is not the beginning of 6.12.117),
+//     with or without a flavour behind it (6.1, 6.1-rt, 6.1.0-56): the newest of the
+//     flavour, or without one of the first of cloud, generic, virtual, kvm, rt and others;
+//   - the beginning of its hash, sha256: and at least 8 digits.
+//
+// The error for a name that matches nothing is a [problem.Usage] and says what is there.
+func (s *Store) Get(name string) (*Kernel, error) {
+	kernels, err := s.List()
+	if err != nil {
+		return nil, err
+	}
+	if k := choose(kernels, name); k != nil {
+		return k, nil
+	}
+	return nil, notFound(kernels, name)
+}
+
+func choose(kernels []*Kernel, name string) *Kernel {
+	newest := func(match func(*Kernel) bool) *Kernel {
+		var best *Kernel
+		for _, k := range kernels { // oldest first
+			if match(k) && (best == nil || preference(k.Flavour) <= preference(best.Flavour)) {
+				best = k
+			}
+		}
+		return best
+	}
+	series, flavour := name, ""
+	if i := strings.LastIndexByte(name, '-'); i >= 0 && !digit((name + "0")[i+1]) {
+		series, flavour = name[:i], name[i+1:]
+	}
+	for _, match := range []func(*Kernel) bool{
+		func(k *Kernel) bool { return k.Name == name },
+		func(k *Kernel) bool { return k.Release == name },
+		func(k *Kernel) bool { return hasPrefix(k.Release, name) },
+		func(k *Kernel) bool { return flavour != "" && k.Flavour == flavour && hasPrefix(k.Release, series) },
+		func(k *Kernel) bool { return len(name) >= len("sha256:")+8 && strings.HasPrefix(k.Hash, name) },
+	} {
+		if k := newest(match); k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+func notFound(kernels []*Kernel, name string) error {
+	if len(kernels) == 0 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("kernel %q is not in the store, which is empty", name), pullHint(name))
+	}
+	var names []string
+	for _, k := range kernels {
+		names = append(names, k.Name)
+	}
+	return problem.Wrap(problem.Usage,
+		fmt.Errorf("kernel %q is not in the store, which has %s%s", name, strings.Join(names, ", "), didYouMean(name, names)), pullHint(name))
+}
+
+func pullHint(name string) string {
+	if !validRelease.MatchString(name) {
+		return "to see what is there: ruleout kernel list; to get the distribution's: ruleout kernel pull"
+	}
+	return "to get it from the distribution: ruleout kernel pull " + name + "; from a file: ruleout kernel add FILE.deb"
+}
+
+// Choose returns the kernel that [Store.Get] finds, or without a name that of [Store.Default].
+func (s *Store) Choose(name string) (*Kernel, error) {
+	if name == "" {
+		return s.Default()
+	}
+	return s.Get(name)
+}
+
+// Default returns the kernel to use when none is named: the one that the last [Store.Pull]
+// of the distribution's default kernel brought, or else what "6.1" means to
+// [Store.Get], or else the newest of the preferred flavour.
+func (s *Store) Default() (*Kernel, error) {
+	kernels, err := s.List()
+	if err != nil {
+		return nil, err
+	}
+	pulled, err := os.ReadFile(filepath.Join(s.dir, defaultFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, storeError("find the default kernel", err)
+	}
+	for _, name := range []string{strings.TrimSpace(string(pulled)), "6.1"} {
+		if k := choose(kernels, name); k != nil {
+			return k, nil
+		}
+	}
+	var best *Kernel
+	for _, k := range kernels {
+		if best == nil || preference(k.Flavour) <= preference(best.Flavour) {
+			best = k
+		}
+	}
+	if best == nil {
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("no kernel in %s", s.dir),
+			"get the distribution's kernel: ruleout kernel pull; or import a package: ruleout kernel add FILE.deb")
+	}
+	return best, nil
+}
+
+// Remove deletes the kernel of this name, which [Store.Get] must be able to tell.
+func (s *Store) Remove(name string) error {
+	k, err := s.Get(name)
+	if err != nil {
+		return err
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	trash := filepath.Join(s.dir, trashPrefix+filepath.Base(k.Dir))
+	err = errors.Join(os.RemoveAll(trash), os.Rename(k.Dir, trash))
+	unlock()
+	if errors.Is(err, fs.ErrNotExist) { // another process was faster
+		return nil
+	}
+	if err != nil {
+		return storeError("remove kernel "+k.Name, err)
+	}
+	return storeError("remove kernel "+k.Name, os.RemoveAll(trash))
+}
+
+// lock takes the store's lock, making the store if necessary. It is held for moments only.
+func (s *Store) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return nil, storeError("make the kernel store", err)
+	}
+	f, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, storeError("lock the kernel store", err)
+	}
+	if err := flock(f, unix.LOCK_EX); err != nil {
+		return nil, errors.Join(storeError("lock the kernel store", &fs.PathError{Op: "flock", Path: f.Name(), Err: err}), f.Close())
+	}
+	return func() { f.Close() }, nil
+}
+
+// flock is flock(2), tried again when a signal interrupts it.
+func flock(f *os.File, how int) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), how); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// storeError classifies an error of the file system under the store: whoever runs this
+// machine has to act.
+func storeError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", op, err)
+	var hint string
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		hint = "make room, or set XDG_CACHE_HOME to a directory with more (a kernel takes 90 to 250 MB)"
+	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENOTDIR):
+		hint = "set XDG_CACHE_HOME to a directory that you can write to"
+	default:
+		return err
+	}
+	return problem.Wrap(problem.Machine, err, hint)
+}

@@ -1,0 +1,102 @@
+package fault
+
+import (
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/topology"
+)
+
+// prepareMTU tells the selector of a stage, if it refuses what is too long, what it needs to know for its messages.
+func (w *Wires) prepareMTU(at role, far *topology.End, p *pair) (err error) {
+	s := &w.plan.paths[at.path].stages[at.stage]
+	m := s.choose.mtu
+	if m == nil || m.silent {
+		return nil
+	}
+	w.ways[at] = p.in.Index
+	if s.back {
+		return nil
+	}
+	m.far4, m.far6 = far.Addr4.Addr(), far.Addr6.Addr()
+	if m.back, err = newBack(); err != nil {
+		return bpfError(err)
+	}
+	w.undo.Push(m.back.Close)
+	return nil
+}
+
+// connectMTUs tells them the device by which messages go out, once all are there.
+func (w *Wires) connectMTUs() error {
+	for j, places := range w.plan.places {
+		for _, at := range places {
+			m := w.plan.paths[at.path].stages[at.stage].choose.mtu
+			if m == nil || m.back == nil {
+				continue
+			}
+			for _, other := range places {
+				if other == at {
+					continue
+				}
+				if err := m.back.Put(uint32(0), uint64(w.ways[other])); err != nil {
+					return fmt.Errorf("fault %s: connect its two directions: %w", w.faults[j].Name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// narrowing is the receipt of a fault that refuses what is too long. Behind a stage there is what came in, less what was lost,
+// and the messages about packets of the other direction; the boundary counts these for themselves.
+func (w *Wires) narrowing(fault int, places []role, s snapshot, say func(string, ...any)) result.Receipt {
+	f := &w.faults[fault]
+	r := result.Receipt{Name: f.Name}
+	var sent, mute int64
+	var sum selection
+	for _, at := range places {
+		p := &w.plan.paths[at.path]
+		stage := &p.stages[at.stage]
+		before, behind := s.counters.at(p.boundary(at.stage)), s.counters.at(p.boundary(at.stage+1))
+		var part selection
+		if !stage.back {
+			var err error
+			if part, err = stage.choose.selection(w.state.orders[fault], s.counters, stage.flows); err != nil {
+				say("%v", err)
+			} else if part.chosen > part.most { // fewer are right: only those that are too long
+				say("chose %d of %d packets, at most %d were to be", part.chosen, part.matched, part.most)
+			}
+			sum.add(part)
+		}
+		told := s.counters.at(*stage.forged)
+		gone := before + told - behind
+		r.In += before
+		r.Out += behind
+		r.Delivered += gone
+		r.Messages += told
+		sent += s.counters.at(stage.choose.mtu.messages)
+		mute += s.counters.at(stage.choose.mtu.mute)
+		if n := gone - part.chosen; n != 0 {
+			r.UnexplainedLoss += n
+			say("%s of %d on %s, for no reason that was asked for", lost(n), before, p)
+		}
+		if n := s.counters.at(stage.choose.overflow); n > 0 {
+			say("more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
+		}
+	}
+	first := &w.plan.paths[places[0].path].stages[places[0].stage].choose
+	sum.fill(&r, draws{}, first.sorts()) // no interval: chance is not all that chooses
+	switch {
+	case r.Matched == 0:
+		say("the fault never acted: 0 of %d packets matched", r.In)
+	case r.Chosen == 0:
+		say("the fault never acted: of %d packets that matched, none was chosen that is longer than %d bytes and may not be fragmented", r.Matched, f.Do.MTU)
+	}
+	if !f.Do.Silent && sent+mute != r.Chosen {
+		say("told the senders of %d packets, %d were to be told", sent, r.Chosen-mute)
+	}
+	if r.Messages != sent {
+		say("%d messages arrived, %d were sent", r.Messages, sent)
+	}
+	return r
+}

@@ -1,0 +1,264 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/topology"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// An outage is a fault that takes the carrier of a link away: do: down. The devices at the wire's side of both
+// veth pairs are set down, by which both nodes' devices lose their carrier (veth_close in drivers/net/veth.c) and
+// their nodes are told, as by a cable that is pulled out. What is on the wire's last stretches then is lost, and so is what
+// the nodes send meanwhile, before it gets to the wire.
+type outage struct {
+	// fault and link are indices in the scenario.
+	fault, link int
+
+	mu sync.Mutex
+	// times is how often the link was taken down so far, late by how much at the most.
+	times int64
+	late  time.Duration
+	down  bool
+	err   error
+	// before are the carrier losses of both ends' devices before the first time.
+	before [2]int64
+	actor  *actor // once it has begun
+}
+
+// slowest is how late a link may have gone down, or up: a run in which it took longer is not the one that was asked for. The actor
+// wakes within some 0.1 ms, and each of the two devices takes some 0.2 ms, but if a packet is just due in a device's qdisc, the kernel sleeps
+// before it closes the device: for one timer tick, which takes up to two, 8 ms at 250 Hz (dev_deactivate_many in net/sched/sch_generic.c). What is sent on the device meanwhile is lost already.
+const slowest = 20 * time.Millisecond
+
+// begin starts the actor; start is the beginning of the measured window in ns of CLOCK_MONOTONIC.
+func (o *outage) begin(l *topology.Link, f *scenario.Fault, start int64) (err error) {
+	for side := range 2 {
+		if o.before[side], err = carrierLosses(l.Ends[side]); err != nil {
+			return err
+		}
+	}
+	o.actor, err = newActor(func(a *alarm) error { return o.act(a, l, f, start) })
+	return err
+}
+
+// act takes the link down and up again until it is stopped.
+func (o *outage) act(a *alarm, l *topology.Link, f *scenario.Fault, start int64) error {
+	for n := 0; f.Times == 0 || n < f.Times; n++ {
+		if n > 0 && f.Every == 0 {
+			return nil
+		}
+		from := start + int64(f.At) + int64(n)*int64(f.Every)
+		if rang, err := a.await(from); err != nil || !rang {
+			return err
+		}
+		o.set(l, false, from)
+		if f.For == 0 {
+			return nil
+		}
+		until := from + int64(f.For)
+		if rang, err := a.await(until); err != nil || !rang {
+			return err
+		}
+		o.set(l, true, until)
+	}
+	return nil
+}
+
+// set brings both of the wire's devices up or down; at is when that was due.
+func (o *outage) set(l *topology.Link, up bool, at int64) {
+	var errs []error
+	for _, e := range l.Ends {
+		device := &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: e.WireIndex, Name: e.WireDevice}}
+		change := l.Wire.Netlink().LinkSetDown
+		if up {
+			change = l.Wire.Netlink().LinkSetUp
+		}
+		if err := change(device); err != nil {
+			errs = append(errs, fmt.Errorf("set %s/%s %s: %w", l.Wire.Name, e.WireDevice, map[bool]string{true: "up", false: "down"}[up], err))
+		}
+	}
+	now, err := monotonic()
+	errs = append(errs, err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.late = max(o.late, time.Duration(now-at))
+	if o.down = !up; o.down {
+		o.times++
+	}
+	o.err = errors.Join(append([]error{o.err}, errs...)...)
+}
+
+func (o *outage) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = errors.Join(o.err, err)
+}
+
+// carrierLosses is how often a node's device has lost its carrier, by the kernel's count (IFLA_CARRIER_DOWN_COUNT,
+// Linux 4.16).
+func carrierLosses(e *topology.End) (int64, error) {
+	var count int64
+	err := e.Node.Do(func() error {
+		r := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
+		m := nl.NewIfInfomsg(unix.AF_UNSPEC)
+		m.Index = int32(e.Index)
+		r.AddData(m)
+		answers, err := r.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+		if err != nil {
+			return err
+		}
+		for _, a := range answers {
+			attrs, err := nl.ParseRouteAttr(a[unix.SizeofIfInfomsg:])
+			if err != nil {
+				return err
+			}
+			for _, attr := range attrs {
+				if attr.Attr.Type == unix.IFLA_CARRIER_DOWN_COUNT {
+					count = int64(nl.NativeEndian().Uint32(attr.Value))
+					return nil
+				}
+			}
+		}
+		return errors.New("the kernel does not say")
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count carrier losses of %s/%s: %w", e.Node.Name, e.Device, err)
+	}
+	return count, nil
+}
+
+// due is how often the fault begins before a time, in ns from the start of the measured window.
+func due(f *scenario.Fault, until time.Duration) (n int64) {
+	switch left := until - time.Duration(f.At); {
+	case left < 0:
+		return 0
+	case f.Every == 0:
+		return 1
+	default:
+		n = 1 + int64(left/time.Duration(f.Every))
+	}
+	if f.Times > 0 {
+		n = min(n, int64(f.Times))
+	}
+	return n
+}
+
+// outageReceipt tells how often the link went down: matched by the schedule, chosen by the actor's own count, delivered by what both
+// nodes' kernels counted. In and Out are the packets on the last stretches of both directions: what is lost there is put down to it.
+func (w *Wires) outageReceipt(o *outage, s snapshot) (r result.Receipt, because []string, err error) {
+	f, l := &w.faults[o.fault], w.links[o.link]
+	say := func(format string, a ...any) {
+		because = append(because, "fault "+f.Name+": "+fmt.Sprintf(format, a...))
+	}
+	r.Name = f.Name
+	o.mu.Lock()
+	times, late := o.times, o.late
+	err = o.err
+	o.mu.Unlock()
+	if err != nil {
+		return r, nil, fmt.Errorf("fault %s: %w", f.Name, err)
+	}
+	r.Chosen = times
+	// It may have been due at the very moment at which the actors were stopped.
+	r.Matched = min(max(times, due(f, time.Duration(w.stopping-w.start))), due(f, time.Duration(w.stopped-w.start)))
+	var seen [2]int64
+	for side, e := range l.Ends {
+		n, err := carrierLosses(e)
+		if err != nil {
+			return r, nil, err
+		}
+		seen[side] = n - o.before[side]
+	}
+	r.Delivered = min(seen[0], seen[1])
+	for i := range w.plan.paths {
+		if p := &w.plan.paths[i]; p.link == o.link {
+			n := len(p.stages)
+			r.In += s.counters.at(p.boundary(n))
+			r.Out += s.counters.at(p.boundary(n + 1))
+		}
+	}
+	switch {
+	case r.Matched == 0:
+		say("the fault never acted: the run ended before")
+	case r.Chosen != r.Matched:
+		say("the link went down %d times, %d were asked for", r.Chosen, r.Matched)
+	}
+	if seen != [2]int64{r.Chosen, r.Chosen} {
+		say("the link was taken down %d times; %s lost its carrier %d times, %s %d times", r.Chosen, l.Ends[0].Node.Name, seen[0], l.Ends[1].Node.Name, seen[1])
+	}
+	if late > slowest {
+		say("the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), slowest)
+	}
+	if r.Out > r.In {
+		say("%d packets too many behind it", r.Out-r.In)
+	}
+	return r, because, nil
+}
+
+// stopOutages ends all actors, the first time that it is called. Links stay as they are.
+func (w *Wires) stopOutages() (err error) {
+	if w.stopped > 0 {
+		return nil
+	}
+	if w.stopping, err = monotonic(); err != nil {
+		return err
+	}
+	for _, o := range w.outages {
+		if o.actor != nil {
+			o.fail(o.actor.stop())
+		}
+	}
+	w.stopped, err = monotonic()
+	return err
+}
+
+// mend ends all actors and brings links up again that they left down.
+func (w *Wires) mend() error {
+	errs := []error{w.stopOutages()}
+	for _, o := range w.outages {
+		if o.down {
+			o.set(w.links[o.link], true, math.MaxInt64)
+			errs = append(errs, o.err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// monotonic reads the clock of a run, in ns.
+func monotonic() (int64, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return 0, fmt.Errorf("read CLOCK_MONOTONIC: %w", err)
+	}
+	return now.Nano(), nil
+}
+
+// outageOf returns the outage that a fault is, or nil.
+func (w *Wires) outageOf(fault int) *outage {
+	for _, o := range w.outages {
+		if o.fault == fault {
+			return o
+		}
+	}
+	return nil
+}
+
+// down reports whether a fault takes this link down.
+func (w *Wires) down(link int) bool {
+	for _, o := range w.outages {
+		if o.link == link {
+			return true
+		}
+	}
+	return false
+}

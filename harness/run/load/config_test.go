@@ -1,0 +1,70 @@
+package load
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/socket"
+)
+
+func TestNothingToDo(t *testing.T) {
+	c := config(address())
+	c.Schedule.To = c.Schedule.From
+	r := generate(t, c)
+	require.Zero(t, r.Planned)
+	require.Len(t, r.Series.InFlight, 25)
+}
+
+func TestNonsensicalConfigurations(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"no address":         func(c *Config) { c.To = netip.AddrPort{} },
+		"no timeout":         func(c *Config) { c.Timeout = 0 },
+		"negative cap":       func(c *Config) { c.Connections = -1 },
+		"too many writes":    func(c *Config) { c.Writes = 1000 },
+		"negative intervals": func(c *Config) { c.Interval = -1 },
+		"negative idle":      func(c *Config) { c.Idle = -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config(address())
+			change(&c)
+			_, err := agent.Start(t.Context(), agent.Spec{Role: Role, Config: c})
+			require.ErrorContains(t, err, "load: ")
+		})
+	}
+}
+
+func TestARequestIsWrittenInPieces(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 3, 16} {
+		c := config(address())
+		c.Writes = n
+		pieces := c.pieces()
+		require.Len(t, pieces, max(n, 1))
+		require.Equal(t, c.request(), bytes.Join(pieces, nil))
+		for _, p := range pieces {
+			require.NotEmpty(t, p, "a write of nothing writes nothing")
+		}
+	}
+}
+
+// What the sockets of a generator are, asked of one that it has open.
+func TestOptionsOfASocket(t *testing.T) {
+	for _, want := range []bool{false, true} {
+		c := config(address())
+		c.NoDelay, c.Probes = want, want
+		fd, errno := socket.Stream(unix.AF_INET, false)
+		require.Zero(t, errno)
+		defer fd.Close()
+		g := &generator{config: c}
+		require.Zero(t, g.set(fd))
+		for _, option := range [][2]int{{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.SOL_SOCKET, unix.SO_KEEPALIVE}} {
+			got, err := unix.GetsockoptInt(int(fd), option[0], option[1])
+			require.NoError(t, err)
+			require.Equal(t, want, got != 0, option)
+		}
+	}
+}

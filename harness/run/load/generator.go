@@ -1,0 +1,308 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/base/precedence"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/socket"
+)
+
+// Role is the agent role of the generator. Its configuration is a [Config], its result a [Result].
+const Role = "load"
+
+func init() { agent.Register(Role, run) }
+
+func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
+	var config Config
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return nil, fmt.Errorf("decode configuration of load: %w", err)
+	}
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	socket.Reserve(descriptors)
+	runtime.GOMAXPROCS(3) // the loop's thread never gives its P back
+	g, err := newGenerator(config)
+	if err != nil {
+		return nil, err
+	}
+	defer g.close()
+	c.Ready()
+	select {
+	case b := <-c.Begin():
+		g.start = b.Start
+		g.draw(b.Seed)
+	case <-ctx.Done():
+		g.abandon()
+		return g.record.finish(0, 0), nil
+	}
+	stop := context.AfterFunc(ctx, g.wake)
+	defer stop()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		agent.NameThread("load")
+		// The generator stands for another computer than the server's, whose busy workers must not keep it from its plan.
+		precedence.Take(precedence.Load)
+		done <- g.loop(ctx)
+	}()
+	if err := <-done; err != nil {
+		return nil, err
+	}
+	return g.record.finish(g.now(), g.inFlight), nil
+}
+
+// descriptors for which there is room from the start; beyond, the table grows in steps.
+const descriptors = 4096
+
+// What is known of a planned request, as bits.
+const (
+	sent     = 1 << iota // an attempt was made
+	done                 // has met its fate
+	retried              // goes out for the second time
+	measured             // planned inside the window
+)
+
+// generator is the loop. All of its state belongs to the loop's thread.
+type generator struct {
+	config  Config
+	address socket.Address
+	text    [][]byte // of a request, cut as it is written
+	start   int64    // of the measured window, ns of CLOCK_MONOTONIC
+	record  *recorder
+
+	// The plan, and what became of it, by index. All requests have the same timeout, so
+	// they expire in the order of the plan.
+	plan    []int64
+	flags   []uint8
+	carrier []int32 // slot of the connection that a request is on, or none
+	next    int     // the first that has not been dispatched
+	oldest  int     // none before it is without a fate
+
+	inFlight int
+	waiting  []int32 // dispatched, for want of a connection; in order, from front on
+	front    int
+
+	conns []conn
+	free  []int32 // slots without a connection
+	idle  []int32 // slots of kept-alive connections; the last was used last
+	open  int
+
+	poll    *socket.Poll
+	armed   int64 // alarm that is set and has not rung, relative to start; or never
+	bell    [2]int
+	onEvent func(socket.Event)
+	buffer  []byte
+}
+
+const none = -1
+
+// bellSlot is the slot of the pipe that stops the loop; the alarm has -1.
+const bellSlot = -2
+
+func newGenerator(c Config) (*generator, error) {
+	g := &generator{config: c, address: socket.NewAddress(c.To), text: c.pieces(), record: newRecorder(&c)}
+	g.armed = never
+	g.buffer = make([]byte, 64<<10)
+	g.onEvent = g.handle
+	var err error
+	if g.poll, err = socket.NewPoll(); err != nil {
+		return nil, err
+	}
+	if err := unix.Pipe2(g.bell[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		g.poll.Close()
+		return nil, fmt.Errorf("create pipe: %w", err)
+	}
+	if errno := g.poll.Add(socket.FD(g.bell[0]), socket.Key{Slot: bellSlot}, unix.EPOLLIN); errno != 0 {
+		g.close()
+		return nil, fmt.Errorf("watch pipe: %w", errno)
+	}
+	return g, nil
+}
+
+// draw makes the plan.
+func (g *generator) draw(seed uint64) {
+	g.plan = Plan(g.config.Schedule, seed, g.config.Index)
+	g.flags = make([]uint8, len(g.plan))
+	g.carrier = make([]int32, len(g.plan))
+	for i, at := range g.plan {
+		g.carrier[i] = none
+		if at >= 0 && at < int64(g.config.Duration) {
+			g.flags[i] = measured
+			g.record.result.Planned++
+		}
+	}
+}
+
+// wake makes the loop look at its context; any thread may call it.
+func (g *generator) wake() { _, _ = unix.Write(g.bell[1], []byte{0}) }
+
+func (g *generator) close() {
+	for i := range g.conns {
+		if g.conns[i].state != closed {
+			g.conns[i].fd.Close()
+		}
+	}
+	g.poll.Close()
+	_ = unix.Close(g.bell[0])
+	_ = unix.Close(g.bell[1])
+}
+
+// now returns the time since the start of the measured window.
+func (g *generator) now() int64 { return agent.Now() - g.start }
+
+// loop runs until every request has met its fate, or ctx is done.
+func (g *generator) loop(ctx context.Context) error {
+	for {
+		now := g.dispatchDue(g.now())
+		g.expireDue(now)
+		g.expireIdle(now)
+		g.serveWaiting(now)
+		if g.next == len(g.plan) && g.inFlight == 0 && !g.lingers(now) {
+			return nil
+		}
+		if ctx.Err() != nil {
+			g.abandon()
+			return nil
+		}
+		if err := g.arm(); err != nil {
+			return err
+		}
+		rang, errno := g.poll.Wait(g.onEvent)
+		if errno != 0 {
+			return fmt.Errorf("wait for sockets: %w", errno)
+		}
+		if rang {
+			// It is spent, even if the time has not come on our clock, which may be some ns behind.
+			g.armed = never
+		}
+	}
+}
+
+// lingers reports whether nothing but kept-alive connections is left, which stay open to the end of the window.
+func (g *generator) lingers(now int64) bool {
+	return g.next == len(g.plan) && g.inFlight == 0 && g.open > 0 && now < int64(g.config.Duration)
+}
+
+// never is later than any alarm.
+const never = math.MaxInt64
+
+// arm sets the alarm to the next arrival or timeout, or to the end, unless it rings before that anyway.
+func (g *generator) arm() error {
+	at := int64(never)
+	if g.lingers(math.MinInt64) {
+		at = int64(g.config.Duration)
+	}
+	if g.next < len(g.plan) {
+		at = g.plan[g.next]
+	}
+	if g.config.Idle > 0 && len(g.idle) > 0 {
+		at = min(at, g.conns[g.idle[0]].since+int64(g.config.Idle))
+	}
+	if g.inFlight > 0 {
+		for g.flags[g.oldest]&done != 0 {
+			g.oldest++
+		}
+		at = min(at, g.plan[g.oldest]+int64(g.config.Timeout))
+	}
+	if g.armed <= at {
+		return nil
+	}
+	g.armed = at
+	if errno := g.poll.Alarm(g.start + at); errno != 0 {
+		return fmt.Errorf("set timer: %w", errno)
+	}
+	return nil
+}
+
+// dispatchDue turns to the requests whose time has come, and returns the time when it is through.
+func (g *generator) dispatchDue(now int64) int64 {
+	for g.next < len(g.plan) && g.plan[g.next] <= now {
+		i := int32(g.next)
+		g.next++
+		g.record.advance(now, g.inFlight)
+		if g.flags[i]&measured != 0 {
+			g.record.result.Late.record(now - g.plan[i])
+		}
+		g.inFlight++
+		expired := g.plan[i]+int64(g.config.Timeout) <= now
+		if expired || g.front < len(g.waiting) || !g.carry(i, now) {
+			g.waiting = append(g.waiting, i) // where it expires, or gets its turn
+		}
+		now = g.now() // many may be due, and each takes time
+	}
+	return now
+}
+
+// expireDue ends the requests whose timeout has come.
+func (g *generator) expireDue(now int64) {
+	for ; g.oldest < g.next; g.oldest++ {
+		i := g.oldest
+		if g.flags[i]&done != 0 {
+			continue
+		}
+		if g.plan[i]+int64(g.config.Timeout) > now {
+			return
+		}
+		if slot := g.carrier[i]; slot != none {
+			g.drop(slot)
+		}
+		g.fail(int32(i), Timeout, now)
+	}
+}
+
+// serveWaiting gives free connections to requests that wait for one.
+func (g *generator) serveWaiting(now int64) {
+	for ; g.front < len(g.waiting); g.front++ {
+		i := g.waiting[g.front]
+		if g.flags[i]&done == 0 && !g.carry(i, now) {
+			return
+		}
+	}
+	g.waiting, g.front = g.waiting[:0], 0
+}
+
+// abandon leaves the rest of the plan without a fate.
+func (g *generator) abandon() {
+	for _, f := range g.flags {
+		if f&(done|measured) == measured {
+			g.record.result.Abandoned++
+		}
+	}
+}
+
+// complete and fail give a request its fate.
+func (g *generator) complete(i int32, now int64) {
+	g.settle(i, now)
+	g.record.completed(now, now-g.plan[i], g.flags[i]&measured != 0)
+}
+
+func (g *generator) fail(i int32, class Class, now int64) {
+	g.settle(i, now)
+	g.record.failed(now, class, g.flags[i]&measured != 0)
+	if g.flags[i]&(sent|measured) == measured {
+		g.record.result.Unsent++
+	}
+}
+
+func (g *generator) settle(i int32, now int64) {
+	g.record.advance(now, g.inFlight)
+	g.inFlight--
+	g.flags[i] |= done
+	g.carrier[i] = none
+}
+
+// markSent notes the first attempt to send a request.
+func (g *generator) markSent(i int32) {
+	if g.flags[i]&(sent|measured) == measured {
+		g.record.result.Sent++
+	}
+	g.flags[i] |= sent
+}

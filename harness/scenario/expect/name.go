@@ -1,0 +1,171 @@
+package expect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/spelling"
+)
+
+// names that a scenario's run can yield, and further ones of a [Vocabulary].
+type names struct {
+	nodes, faults []string
+	services      map[string]*scenario.Service // by node; nil if the scenario is not known
+	links         []string                     // directions that have a queue, as metrics of theirs begin
+	fields        []Field
+}
+
+// field finds one by its name; nil if there is none.
+func (n *names) field(name string) *Field {
+	i := slices.IndexFunc(n.fields, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &n.fields[i]
+}
+
+func newNames(s *scenario.Scenario) *names {
+	n := &names{services: make(map[string]*scenario.Service)}
+	for name, node := range s.Nodes {
+		n.nodes = append(n.nodes, name)
+		n.services[name] = new(scenario.Service)
+		if node != nil && node.Service != nil {
+			n.services[name] = node.Service
+		}
+	}
+	slices.Sort(n.nodes)
+	for _, f := range s.Faults {
+		n.faults = append(n.faults, f.Name)
+	}
+	for _, l := range s.Links {
+		if l.Rate > 0 || l.Queue > 0 && l.Delay > 0 {
+			for _, from := range l.Between {
+				n.links = append(n.links, metric.LinkPrefix(l.Between[0], l.Between[1], from))
+			}
+		}
+	}
+	return n
+}
+
+// find looks a metric up; msg is empty if it can exist in this scenario.
+func (n *names) find(name string) (m metric.Metric, msg, hint string) {
+	first, rest, _ := strings.Cut(name, ".")
+	group := []string{"http", "machine"}
+	switch {
+	case slices.Contains(group, first):
+	case first == "link" && !slices.Contains(n.nodes, first):
+		if !slices.ContainsFunc(n.links, func(l string) bool { return strings.HasPrefix(name, l+".") }) {
+			return m, fmt.Sprintf("no queue of a link in %q", name), n.nearLink(name)
+		}
+	case first == "fault":
+		if fault, _, _ := strings.Cut(rest, "."); !slices.Contains(n.faults, fault) {
+			return m, fmt.Sprintf("no fault %q", fault), near(fault, n.faults, "faults: ")
+		}
+	case !slices.Contains(n.nodes, first) && len(n.fields) > 0:
+		all := metric.Names(n.nodes, n.faults, n.links)
+		var known []string
+		for _, f := range n.fields {
+			known = append(known, f.Name)
+		}
+		if best := spelling.Nearest(name, slices.Concat(known, all)); best != "" {
+			return m, fmt.Sprintf("unknown name %q", name), fmt.Sprintf("did you mean %q?", best)
+		}
+		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") + ", and metrics and counters, which begin with " + strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault", "link"}), ", ")
+	case !slices.Contains(n.nodes, first):
+		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault", "link"), "names begin with: ")
+	}
+	m, ok := metric.Lookup(name)
+	if !ok {
+		return m, fmt.Sprintf("unknown metric %q", name), n.nearMetric(name, first)
+	}
+	if msg, hint := n.lacks(first, strings.TrimPrefix(name, first+".")); msg != "" {
+		return m, msg, hint
+	}
+	if counter := strings.TrimPrefix(name, first+"."); !metric.KnownCounter(counter) {
+		if _, _, isCounter := metric.SplitCounter(counter); isCounter {
+			if best := spelling.Nearest(counter, metric.Counters()); best != "" && spelling.Distance(counter, best) <= 2 {
+				return m, fmt.Sprintf("unknown counter %q", counter), fmt.Sprintf("did you mean %q?", first+"."+best)
+			}
+		}
+	}
+	return m, "", ""
+}
+
+// lacks says why a node of the scenario does not have a metric of a service.
+func (n *names) lacks(node, of string) (msg, hint string) {
+	s := n.services[node]
+	if s == nil {
+		return "", ""
+	}
+	for _, kind := range []struct {
+		what string
+		has  bool
+		list []metric.Metric
+		hint string
+	}{
+		{"php service", s.PHP != nil, metric.Pool(), ""},
+		{"php service with a database", s.PHP != nil && s.PHP.Database != "", metric.Queries(), "what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
+		{"sql service", s.SQL != nil, metric.Database(), "what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
+	} {
+		if !kind.has && slices.ContainsFunc(kind.list, func(m metric.Metric) bool { return m.Name == of }) {
+			return fmt.Sprintf("%s has no %s, and so no %s", node, kind.what, of), kind.hint
+		}
+	}
+	return "", ""
+}
+
+// nearLink says which metrics of links there are.
+func (n *names) nearLink(name string) string {
+	if best := spelling.Nearest(name, metric.Names(nil, nil, n.links)); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	if len(n.links) == 0 {
+		return "no link has a rate or a queue of its own"
+	}
+	return "queues of links: " + strings.Join(n.links, ", ")
+}
+
+func (n *names) nearMetric(name, first string) string {
+	all := metric.Names(n.nodes, n.faults, n.links)
+	if best := spelling.Nearest(name, all); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	if strings.Contains(name, "-") && !slices.Contains(all, name) {
+		if head := name[:strings.LastIndexByte(name, '-')]; slices.Contains(all, head) {
+			return "a minus needs blanks around it"
+		}
+	}
+	var below []string
+	for _, m := range all {
+		if rest, ok := strings.CutPrefix(m, first+"."); ok {
+			part, _, _ := strings.Cut(rest, ".")
+			if !slices.Contains(below, part) {
+				below = append(below, part)
+			}
+		}
+	}
+	return "below " + first + " there is: " + strings.Join(below, ", ")
+}
+
+func near(name string, have []string, lead string) string {
+	if len(have) == 0 {
+		return lead + "none"
+	}
+	hint := lead + strings.Join(have, ", ")
+	if best := spelling.Nearest(name, have); best != "" {
+		hint = fmt.Sprintf("did you mean %q? %s", best, hint)
+	}
+	return hint
+}
+
+// Metric finds a metric or counter by its name, among what a run of the scenario can yield. The error is an [*Error].
+func Metric(name string, s *scenario.Scenario) (metric.Metric, error) {
+	m, msg, hint := newNames(s).find(name)
+	if msg != "" {
+		return m, &Error{Length: len(name), Msg: msg, Hint: hint}
+	}
+	return m, nil
+}

@@ -1,0 +1,78 @@
+package metric_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ruleout/ruleout/harness/base/golden"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+)
+
+func TestGeneratedReference(t *testing.T) {
+	golden.Equal(t, "../../../docs/reference/metrics.md", reference())
+}
+
+const linkText = `Below, link.A-B is a link as the scenario has it, and from.A the direction of packets that A sends. There are these
+metrics for directions with a rate or a queue of their own. A link that has both has a queue of its own in front of the rate; in any
+other, packets that are on their way are among those in the queue, for as long as the delay. The same metrics of a fault are those of its directions
+together: what is lost and what waits is added up, and the most is that of the one in which it was more.
+
+`
+
+func reference() []byte {
+	var b bytes.Buffer
+	b.WriteString(`<!-- Generated from harness/scenario/metric: run go generate ./harness/scenario/metric -->
+
+# Metrics
+
+The numbers of a run, by the names that they have in a record and in the expectations of a scenario. All of them are
+about the measured window; of requests, the text says whether they are those planned in it, which may be answered after it, or those
+that were answered in it. The unit 1 is a count or, where it says so, a share: 0.2 and 20% are the same.
+
+`)
+	table := func(title, prefix string, list []metric.Metric) {
+		if title != "" {
+			fmt.Fprintf(&b, "## %s\n\n", title)
+		}
+		b.WriteString("| name | unit | better | meaning |\n|---|---|---|---|\n")
+		for _, m := range list {
+			fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", prefix, m.Name, m.Unit, m.Better, m.About)
+		}
+		b.WriteString("\n")
+	}
+	table("The load", "", metric.HTTP())
+	table("A node", "NODE.", metric.Node())
+	b.WriteString("## Services of a node\n\nCounted within the measured window, whenever the requests were planned. A node has those of the services that it has.\n\n")
+	table("", "NODE.", metric.Pool())
+	b.WriteString("A php service with a database counts besides:\n\n")
+	table("", "NODE.", metric.Queries())
+	b.WriteString("And an sql service:\n\n")
+	table("", "NODE.", metric.Database())
+	table("The machine", "", metric.Machine())
+	b.WriteString(linkText)
+	table("A direction of a link", "link.A-B.from.A.", metric.Link())
+	table("A fault", "fault.NAME.", metric.Fault())
+	b.WriteString(`## Counters of the kernel
+
+` + "`NODE.GROUP.COUNTER`" + `, with the kernel's own names, as differences over the measured window. A few of them are not
+counters but states (Tcp.CurrEstab) or settings (Tcp.RtoMin), and their differences mean little. Which ones exist
+depends on the kernel; a record holds all that it has. These are known here, from Linux 6.1 and 6.18:
+
+`)
+	for _, group := range metric.Groups() {
+		var names []string
+		for _, c := range metric.Counters() {
+			if name, ok := strings.CutPrefix(c, group+"."); ok {
+				names = append(names, name)
+			}
+		}
+		list := strings.Join(names, " ")
+		if list == "" {
+			list = "(depends on the kernel and on what happened)"
+		}
+		fmt.Fprintf(&b, "- **%s**: %s\n", group, list)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,77 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/unit"
+	"github.com/ruleout/ruleout/harness/verdict"
+)
+
+// setMargin reads a margin in the unit of the metric, or as a share of the base.
+func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute bool) error {
+	slip := func(msg, say string) error { return &unit.Slip{Msg: msg, Say: say} }
+	if strings.HasPrefix(text, "-") {
+		return slip(fmt.Sprintf("the margin %s is negative", text), "a margin is a distance; the direction says which way: direction: down")
+	}
+	h.Scale = verdict.Difference
+	if share, err := unit.ParseShare(text); err == nil {
+		h.Margin = float64(share)
+		switch {
+		case h.Margin == 0:
+			return slip("a margin of nothing", "it is the smallest change that matters, which is above zero")
+		case absolute && !m.Share:
+			return slip(fmt.Sprintf("%s is no share: it has no points", m.Name), "leave absolute out for a share of the base")
+		case h.Kind == verdict.Mechanism:
+			return slip("a counter moves by a number, not by a share", "such as 1")
+		case !absolute:
+			h.Scale = verdict.Ratio
+		}
+		return nil
+	}
+	if absolute {
+		return slip(fmt.Sprintf("absolute goes with a margin in per cent, not with %s", text), "an amount with a unit is absolute by itself")
+	}
+	h.Unit = m.Unit
+	var err error
+	switch {
+	case m.Share:
+		err = slip(fmt.Sprintf("the margin %s needs a unit: %s is a share", text, m.Name), "such as 5%, and absolute: true for points")
+	case m.Unit == metric.Seconds:
+		var d unit.Duration
+		d, err = unit.ParseDuration(text)
+		h.Margin = float64(d) / 1e9
+	case m.Unit == metric.Bytes:
+		var s unit.Size
+		s, err = unit.ParseSize(text)
+		h.Margin = float64(s)
+	case m.Unit == metric.PerSecond:
+		var f unit.Frequency
+		f, err = unit.ParseFrequency(text)
+		h.Margin = float64(f)
+	default:
+		h.Unit = ""
+		if h.Margin, err = strconv.ParseFloat(text, 64); err != nil {
+			err = slip(fmt.Sprintf("%s is not a margin", unit.Quote(text)), "a number, as the metric is a count, or a share of the base such as 5%")
+		}
+	}
+	if err == nil && !(h.Margin > 0) {
+		err = slip("a margin of nothing", "it is the smallest change that matters, which is above zero")
+	}
+	return err
+}
+
+// hintOf returns what an error says should be written instead.
+func hintOf(err error) string {
+	if slip := (*unit.Slip)(nil); errors.As(err, &slip) {
+		return slip.Say
+	}
+	if e := (*expect.Error)(nil); errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}

@@ -1,0 +1,90 @@
+package compare
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/machine/kernel"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/truth"
+)
+
+// Settings lists what differs between two mappings, by name; what one of them lacks is empty.
+func Settings(a, b map[string]string) []Setting {
+	list := []Setting{}
+	for _, name := range slices.Sorted(maps.Keys(merge(a, b))) {
+		if a[name] != b[name] {
+			list = append(list, Setting{name, a[name], b[name]})
+		}
+	}
+	return list
+}
+
+func merge(a, b map[string]string) map[string]string {
+	m := maps.Clone(a)
+	if m == nil {
+		m = map[string]string{}
+	}
+	maps.Copy(m, b)
+	return m
+}
+
+// Kernels lists how two kernels differ: release, package, what their netem does (see package truth; a kernel that was not asked
+// yet has nothing there), and the options of their configurations, of which those about the network
+// come first. An option that is not set is "n".
+func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
+	x, err := options(a)
+	if err != nil {
+		return nil, err
+	}
+	y, err := options(b)
+	if err != nil {
+		return nil, err
+	}
+	list := Settings(identity(a), identity(b))
+	changed := Settings(x, y)
+	for i := range changed {
+		for _, v := range []*string{&changed[i].A, &changed[i].B} {
+			if *v == "" {
+				*v = "n"
+			}
+		}
+	}
+	slices.SortStableFunc(changed, func(a, b Setting) int { return weight(a.Name) - weight(b.Name) })
+	return append(list, changed...), nil
+}
+
+// identity is what a kernel is called and what its faults are.
+func identity(k *kernel.Kernel) map[string]string {
+	m := map[string]string{"kernel": k.Release, "package": k.Package}
+	if r, err := truth.Load(k.Dir); err == nil {
+		m["netem"] = result.Short(r.Fingerprint)
+		for _, a := range r.Answers {
+			m["netem "+a.Name] = a.Answer
+		}
+	}
+	return m
+}
+
+func options(k *kernel.Kernel) (map[string]string, error) {
+	c, err := k.Config()
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[string]string, len(c))
+	for name, value := range c {
+		m["CONFIG_"+name] = value
+	}
+	return m, nil
+}
+
+// weight is 0 for options that touch what runs measure, 1 for others.
+func weight(name string) int {
+	for _, part := range []string{"_TCP", "_NET_", "_INET", "_IP_", "_IPV6", "_SCHED", "_HZ", "_PREEMPT", "_RCU", "_NO_HZ", "_BPF", "_CGROUP", "_MITIGATION"} {
+		if strings.Contains(name, part) {
+			return 0
+		}
+	}
+	return 1
+}
