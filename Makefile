@@ -23,7 +23,7 @@ SHARD     ?=
 # is set up for none that does.
 SERIES    ?= 5.10=bullseye-security,bullseye 6.1=bookworm-security,bookworm 6.12=bookworm-backports,trixie 7=sid,forky
 
-# The program is also the guest's first process, so it has to be static; and two clones of the
+# The guest program is a guest's first process, so it has to be static; and two clones of the
 # repository have to build the same bytes, whatever their paths. That goes for the programs of tests too: they run
 # in guests, and what passes in one clone then passes in all.
 export CGO_ENABLED := 0
@@ -34,8 +34,8 @@ LINT    := .github/tools
 .DEFAULT_GOAL := build
 .PHONY: build setup kernels test test-kernels test-cross sysctls test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
-build: go ## build bin/ruleout
-	@$(GOBUILD) -o bin/ruleout ./cmd/ruleout
+build: go ## build bin/ruleout and bin/ruleout-guest
+	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest
 
 setup: build ## get what is missing: QEMU and a kernel
 	@bin/ruleout setup $(if $(KERNEL),--kernel $(KERNEL))

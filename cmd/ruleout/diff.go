@@ -134,14 +134,14 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if err != nil {
 		return sides, nil, false, err
 	}
-	tool, err := backend.Tool()
+	guest, err := backend.Guest()
 	if err != nil {
 		return sides, nil, false, err
 	}
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: "diff", Tool: tool, Kernels: fleet.Releases(), Software: fleet.Software()})
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: "diff", Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software()})
 	if err != nil {
 		return sides, nil, false, err
 	}

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"time"
 
+	"github.com/ruleout/ruleout/harness/machine/backend"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
-	"github.com/ruleout/ruleout/harness/run/cgroup"
 	"github.com/ruleout/ruleout/harness/selftest/bench"
 )
 
@@ -92,16 +94,8 @@ func (c *gcCmd) benches() ([]string, error) { return bench.Leftovers(c.DryRun) }
 
 // controlGroups are those of host runs that are gone.
 func (c *gcCmd) controlGroups() ([]string, error) {
-	if cgroup.Supported() != nil {
-		return nil, nil // where none can be made none can be left
+	if runtime.GOOS != "linux" {
+		return nil, nil
 	}
-	left, err := cgroup.Leftovers()
-	if err != nil || c.DryRun {
-		return left, err
-	}
-	var errs []error
-	for _, path := range left {
-		errs = append(errs, cgroup.Remove(path))
-	}
-	return left, errors.Join(errs...)
+	return backend.Leftovers(context.Background(), !c.DryRun)
 }

@@ -1,8 +1,7 @@
 // Command ruleout is a reproducible network-fault test harness.
 //
 // It has flags and printing, nothing else: what it does is in the packages under
-// harness. The program is also what runs inside a guest, as its first process, and
-// beside it, as the processes on a node; see [backend.Init].
+// harness. What acts in a run is another program, ruleout-guest.
 package main
 
 import (
@@ -11,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -55,10 +53,6 @@ const about = `ruleout runs a network scenario with a fault in it on a real kern
 var errInterrupted = errors.New("interrupted")
 
 func main() {
-	backend.Init() // a guest's init and a node's processes never get past this
-	// The first thread stays main's own. Code that changes a thread's namespace and lets the thread
-	// end with it would otherwise change /proc/self for good, since this thread never ends.
-	runtime.LockOSThread()
 	os.Exit(command(os.Args[1:], &ui{out: newScreen(os.Stdout), err: newScreen(os.Stderr), format: formatText}))
 }
 

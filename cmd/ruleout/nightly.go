@@ -225,11 +225,11 @@ func (c *nightlyRunCmd) open(u *ui, files map[string]string, fleet *sweep.Fleet)
 	if c.Pool > 0 {
 		plan.Seeds = 0
 	}
-	tool, err := backend.Tool()
+	guest, err := backend.Guest()
 	if err != nil {
 		return nil, err
 	}
-	id, err := plan.Identity(tool, fleet.Releases())
+	id, err := plan.Identity(guest, fleet.Releases())
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
@@ -19,7 +20,7 @@ type pcapFlags struct {
 
 // open makes sure that captures can be written, and returns where they go; nil if none are asked for. The
 // snap length is the given one unless the user names one.
-func (f *pcapFlags) open(snap int) (*capture.Spool, error) {
+func (f *pcapFlags) open(snap int) (*pcapng.Spool, error) {
 	if f.Pcap == "" {
 		if f.Snaplen != nil {
 			return nil, problem.Wrap(problem.Usage, fmt.Errorf("--snaplen without --pcap"), "add --pcap DIR")
@@ -31,15 +32,15 @@ func (f *pcapFlags) open(snap int) (*capture.Spool, error) {
 			snap = capture.Whole
 		}
 	}
-	return capture.Open(f.Pcap, snap)
+	return pcapng.Open(f.Pcap, snap)
 }
 
 // writeCaptures makes files of what a run has captured, and tells of them. Without a spool it does nothing.
-func writeCaptures(ctx context.Context, u *ui, spool *capture.Spool, s *scenario.Scenario, r *result.Record) error {
+func writeCaptures(ctx context.Context, u *ui, spool *pcapng.Spool, s *scenario.Scenario, r *result.Record) error {
 	if spool == nil {
 		return nil
 	}
-	files, err := spool.Write(ctx, s, capture.Origin{
+	files, err := spool.Write(ctx, s, pcapng.Origin{
 		Tool: r.Provenance.Tool, Kernel: r.Provenance.Kernel, Machine: r.Provenance.Machine,
 		Backend: r.Backend, Seed: r.Seed, Run: r.Run, Digest: r.Digest,
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/backend"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
@@ -122,14 +123,14 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 }
 
 // replay makes the run again, as it was made, and once more if it is to be captured in another way.
-func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, request backend.Request, spool *capture.Spool) (*replayed, error) {
+func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, request backend.Request, spool *pcapng.Spool) (*replayed, error) {
 	as := recorded.Provenance.Capture
 	once := spool != nil && spool.Snap() == as
 	switch {
 	case once:
 		request.Capture = spool
 	case as > 0:
-		request.Capture = capture.Discard(as)
+		request.Capture = pcapng.Discard(as)
 	}
 	again, err := backend.Run(ctx, request)
 	if err != nil {
@@ -160,7 +161,7 @@ func doubt(ctx context.Context, u *ui, recorded *result.Record, request backend.
 		return nil, nil, err
 	}
 	if request.Capture != nil {
-		request.Capture = capture.Discard(request.Capture.Snap())
+		request.Capture = pcapng.Discard(request.Capture.Snap())
 	}
 	again, err := backend.Run(ctx, request)
 	if err != nil {
@@ -183,7 +184,7 @@ func compareRecords(recorded, again *result.Record) *replayed {
 	}
 	p, q := recorded.Provenance, again.Provenance
 	for _, f := range []struct{ name, a, b string }{
-		{"tool", p.Tool, q.Tool}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig}, {"netem", p.Netem, q.Netem},
+		{"guest program", p.Program(), q.Program()}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig}, {"netem", p.Netem, q.Netem},
 		{"qemu", p.QEMU, q.QEMU}, {"machine", machineBoard(p.Machine), machineBoard(q.Machine)},
 		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
 		{"capture", strconv.Itoa(p.Capture), strconv.Itoa(q.Capture)},

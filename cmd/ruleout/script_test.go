@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/backend/guesttest"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
@@ -30,15 +31,12 @@ const patience = 2 * time.Minute
 
 // TestScripts runs the scripts of testdata/script, which say what the command does.
 //
-// They run the program that users run: it is built once, as the Makefile builds it.
+// They run the programs that users run: they are built once, as the Makefile builds them.
 // The kernel store is the user's own; without a kernel in it the scripts that boot
 // one fail, with the hint to run make setup.
 func TestScripts(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", bin+"/ruleout", ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	require.NoError(t, guesttest.Into(bin, "github.com/ruleout/ruleout/cmd/ruleout", "github.com/ruleout/ruleout/cmd/ruleout-guest"))
 
 	// What a dead ruleout leaves behind becomes a child of this process, see nothingLeft.
 	require.NoError(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"text/tabwriter"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -46,7 +47,7 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 		}
 	}
 	if c.Load {
-		busy, err := soak.MakeBusy(ctx)
+		busy, err := backend.MakeBusy(ctx, runtime.NumCPU())
 		if err != nil {
 			return err
 		}

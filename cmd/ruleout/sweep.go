@@ -73,11 +73,11 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	tool, err := backend.Tool()
+	guest, err := backend.Guest()
 	if err != nil {
 		return err
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: tool, Kernels: fleet.Releases(), Software: fleet.Software(), Source: source})
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software(), Source: source})
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/report/printable"
-	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
@@ -110,7 +110,7 @@ func encoder(w io.Writer) *json.Encoder {
 
 // event tells what happens while it happens. The text form has the run's clock in
 // front: "+" within the measured window, "-" before it.
-func (u *ui) event(e run.Event) {
+func (u *ui) event(e protocol.Event) {
 	if u.format == formatJSON {
 		u.line(struct {
 			At   float64 `json:"at"` // s
@@ -120,7 +120,7 @@ func (u *ui) event(e run.Event) {
 		return
 	}
 	clock := "       "
-	if e.Kind != run.Build && e.Kind != run.Start {
+	if e.Kind != protocol.Build && e.Kind != protocol.Start {
 		clock = fmt.Sprintf("%+7.1f", e.At.Seconds())
 	}
 	fmt.Fprintf(u.err, "%s  %-9s  %s\n", clock, e.Kind, e.Text)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 )
 
 // hog keeps the CPU for a while from all that has no higher real-time priority, the recorder and
@@ -42,8 +43,8 @@ func TestARecorderThatIsLateMakesTheRunInvalid(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := parse(t, small)
-			rec, err := run.Run(t.Context(), canonical(t, s), seed, func(e run.Event) {
-				if e.Kind == run.Warmup {
+			rec, err := run.Run(t.Context(), canonical(t, s), seed, func(e protocol.Event) {
+				if e.Kind == protocol.Warmup {
 					go func() {
 						time.Sleep(-e.At - c.before)
 						hog(t, c.hogged)

@@ -28,7 +28,7 @@ load:
 // kernel can lose the module for good.
 func TestTheHostNeedsNetemOnlyWhereTheScenarioDoes(t *testing.T) {
 	require.NoError(t, unix.DeleteModule("sch_netem", unix.O_NONBLOCK))
-	h, err := backend.OpenHost()
+	h, err := backend.OpenHost(t.Context())
 	require.NoError(t, err)
 	s, err := expect.Parse("bare.yaml", []byte(bare), nil)
 	require.NoError(t, err)

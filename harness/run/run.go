@@ -1,7 +1,6 @@
 package run
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/fault"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/probe"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
@@ -29,33 +29,13 @@ const lead = 50 * time.Millisecond
 
 // Run carries out one run of a scenario, which is in its canonical form, and leaves
 // nothing behind. See [Prepare] and [Prepared.Run].
-func Run(ctx context.Context, canonical json.RawMessage, seed uint64, events func(Event)) (record *result.Record, err error) {
-	p, err := Prepare(ctx, Order{Scenario: canonical}, events)
+func Run(ctx context.Context, canonical json.RawMessage, seed uint64, events func(protocol.Event)) (record *result.Record, err error) {
+	p, err := Prepare(ctx, protocol.Order{Scenario: canonical}, events)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	return p.Run(ctx, seed)
-}
-
-// Order is what is to be run, but for the seed.
-type Order struct {
-	// Scenario in its canonical form, see [scenario.Scenario.Canonical].
-	Scenario json.RawMessage `json:"scenario"`
-	// Snap is how many bytes of each packet are captured, at most; 0 captures none. It
-	// changes the run, since it takes CPU time.
-	Snap int `json:"snap,omitempty"`
-}
-
-// Marshal returns the order as JSON, with the scenario's text as it is.
-func (o Order) Marshal() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(o); err != nil {
-		return nil, fmt.Errorf("encode the order of a run: %w", err)
-	}
-	return b.Bytes(), nil
 }
 
 // Prepared is a scenario of which everything is built and started that does not depend
@@ -85,7 +65,7 @@ type Prepared struct {
 // Prepare builds and starts what a scenario consists of. Whoever gets no error closes what he got.
 //
 // events is called from several goroutines, one at a time, until Close; it may be nil.
-func Prepare(ctx context.Context, o Order, events func(Event)) (_ *Prepared, err error) {
+func Prepare(ctx context.Context, o protocol.Order, events func(protocol.Event)) (_ *Prepared, err error) {
 	s, err := scenario.FromCanonical(o.Scenario)
 	if err != nil {
 		return nil, err
@@ -137,13 +117,13 @@ func (r *Prepared) Run(ctx context.Context, seed uint64) (*result.Record, error)
 	if err := r.drain(ctx); err != nil {
 		return nil, err
 	}
-	r.teller.tell(Done, "all counted")
+	r.teller.tell(protocol.Done, "all counted")
 	return r.record(seed)
 }
 
-// Captured says what was captured in the run, which is over, and where it is: a ring for each link, that lives
+// captured says what was captured in the run, which is over, and where it is: a ring for each link, that lives
 // until Close. It returns nil if the order was to capture nothing.
-func (r *Prepared) Captured() (*capture.Taken, []fault.Ring, error) {
+func (r *Prepared) captured() (*capture.Taken, []fault.Ring, error) {
 	return r.wires.Captured(r.begin.Nanoseconds())
 }
 
@@ -156,7 +136,7 @@ func (r *Prepared) Close() error {
 // build makes the network and the wires.
 func (r *Prepared) build(ctx context.Context) error {
 	s := r.scenario
-	r.teller.tell(Build, fmt.Sprintf("%s, %s, %s",
+	r.teller.tell(protocol.Build, fmt.Sprintf("%s, %s, %s",
 		quantity.Plural(int64(len(s.Nodes)), "node"), quantity.Plural(int64(len(s.Links)), "link"), quantity.Plural(int64(len(s.Faults)), "fault")))
 	network, err := topology.Build(ctx, s)
 	if err != nil {
@@ -202,7 +182,7 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 
 // drain looks after the services and reads the receipts once nothing moves any more.
 func (r *Prepared) drain(ctx context.Context) error {
-	r.teller.tell(Drain, "waiting for the last packets")
+	r.teller.tell(protocol.Drain, "waiting for the last packets")
 	r.invalid = append(r.invalid, r.programs.broken()...)
 	receipts, reasons, err := r.wires.Receipts(ctx)
 	if err != nil {

@@ -17,7 +17,9 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
@@ -97,11 +99,11 @@ func leftovers(t *testing.T) left {
 func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
 	before := leftovers(t)
 	var kinds []string
-	rec, err := run.Run(t.Context(), canonical(t, parse(t, small)), seed, func(e run.Event) { kinds = append(kinds, e.Kind) })
+	rec, err := run.Run(t.Context(), canonical(t, parse(t, small)), seed, func(e protocol.Event) { kinds = append(kinds, e.Kind) })
 	require.NoError(t, err)
 
 	require.True(t, rec.Valid, rec.InvalidBecause)
-	require.Equal(t, []string{run.Build, run.Start, run.Warmup, run.Measure, run.FaultOn, run.FaultOff, run.Drain, run.Done}, kinds)
+	require.Equal(t, []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn, protocol.FaultOff, protocol.Drain, protocol.Done}, kinds)
 	require.EqualValues(t, 40, rec.Load.Planned)
 	require.EqualValues(t, 40, rec.Load.Completed)
 
@@ -143,7 +145,7 @@ func TestAFaultThatNeverActsMakesTheRunInvalid(t *testing.T) {
 
 func TestAPreparedScenarioIsClosedWithoutARun(t *testing.T) {
 	before := leftovers(t)
-	p, err := run.Prepare(t.Context(), run.Order{Scenario: canonical(t, parse(t, small))}, nil)
+	p, err := run.Prepare(t.Context(), protocol.Order{Scenario: canonical(t, parse(t, small))}, nil)
 	require.NoError(t, err)
 	require.NotEqual(t, before, leftovers(t))
 	require.NoError(t, p.Close())
@@ -159,13 +161,13 @@ func TestAKernelThatDoesNotFitIsRefused(t *testing.T) {
 }
 
 func TestCancelLeavesNothing(t *testing.T) {
-	for _, at := range []string{run.Build, run.Start, run.Warmup, run.Measure, run.FaultOn, run.Drain} {
+	for _, at := range []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn, protocol.Drain} {
 		t.Run(at, func(t *testing.T) {
 			before := leftovers(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var once sync.Once
-			_, err := run.Run(ctx, canonical(t, parse(t, small)), seed, func(e run.Event) {
+			_, err := run.Run(ctx, canonical(t, parse(t, small)), seed, func(e protocol.Event) {
 				if e.Kind == at {
 					once.Do(cancel)
 				}
@@ -188,12 +190,12 @@ func TestABrokenServiceLeavesNothing(t *testing.T) {
 // The host backend is the same code on the machine's own kernel; here that machine is the guest.
 func TestHostBackendGivesTheSameKindOfRecord(t *testing.T) {
 	s := parse(t, small)
-	spool, err := capture.Open(t.TempDir(), capture.DefaultSnap)
+	spool, err := pcapng.Open(t.TempDir(), capture.DefaultSnap)
 	require.NoError(t, err)
 	defer spool.Close()
 	rec, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 9, Backend: backend.NameHost, Capture: spool})
 	require.NoError(t, err)
-	files, err := spool.Write(t.Context(), s, capture.Origin{Run: rec.Run})
+	files, err := spool.Write(t.Context(), s, pcapng.Origin{Run: rec.Run})
 	require.NoError(t, err)
 	require.Len(t, files, 2)
 	require.Greater(t, files[0].Packets, rec.Faults[0].In)

@@ -11,6 +11,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/cgroup"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/probe"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/service"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
@@ -29,7 +30,7 @@ func (r *Prepared) start(ctx context.Context) error {
 			return err
 		}
 	}
-	r.teller.tell(Start, fmt.Sprintf("%s and %s are ready",
+	r.teller.tell(protocol.Start, fmt.Sprintf("%s and %s are ready",
 		quantity.Plural(int64(len(r.programs.services)), "service"), quantity.Plural(int64(len(r.programs.loads)), "generator")))
 	return r.openProbe(groups)
 }

@@ -2,14 +2,13 @@ package run_test
 
 import (
 	"bytes"
-	"errors"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 )
 
 // host is the other end of the stream.
@@ -29,7 +28,7 @@ func (h *host) Attach(name string, _ int, _, size int64) error {
 	return nil
 }
 
-func order(t *testing.T, o run.Order) []byte {
+func order(t *testing.T, o protocol.Order) []byte {
 	t.Helper()
 	b, err := o.Marshal()
 	require.NoError(t, err)
@@ -44,10 +43,10 @@ func TestStreamCarriesEventsAndRecordAndWhatWasCaptured(t *testing.T) {
 		told = bytes.Count(stream.Bytes(), []byte{'\n'})
 		return []byte(`{"seed": 5}`), nil
 	}
-	require.Zero(t, run.Serve(t.Context(), order(t, run.Order{Scenario: canonical(t, parse(t, small)), Snap: 64}), &stream))
+	require.Zero(t, run.Serve(t.Context(), order(t, protocol.Order{Scenario: canonical(t, parse(t, small)), Snap: 64}), &stream))
 	require.Equal(t, 2, told, "build and start are told before the freeze")
 	events := 0
-	rec, taken, err := run.Receive(&stream, func(run.Event) { events++ })
+	rec, taken, err := protocol.Receive(&stream, func(protocol.Event) { events++ })
 	require.NoError(t, err)
 	require.EqualValues(t, 5, rec.Seed)
 	require.Equal(t, 8, events)
@@ -55,8 +54,8 @@ func TestStreamCarriesEventsAndRecordAndWhatWasCaptured(t *testing.T) {
 	require.Len(t, taken.Wires, 2)
 	for i, w := range taken.Wires {
 		require.Positive(t, w.Size)
-		require.Equal(t, w.Size, stream.attached[run.RingName(i)])
-		link, err := run.RingLink(run.RingName(i))
+		require.Equal(t, w.Size, stream.attached[protocol.RingName(i)])
+		link, err := protocol.RingLink(protocol.RingName(i))
 		require.NoError(t, err)
 		require.Equal(t, i, link)
 	}
@@ -72,18 +71,8 @@ func TestStreamCarriesErrorsWithTheirKind(t *testing.T) {
 		return nil, nil
 	}}
 	s := parse(t, small, `nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}`)
-	require.Zero(t, run.Serve(t.Context(), order(t, run.Order{Scenario: canonical(t, s)}), &stream))
-	_, _, err := run.Receive(&stream, nil)
+	require.Zero(t, run.Serve(t.Context(), order(t, protocol.Order{Scenario: canonical(t, s)}), &stream))
+	_, _, err := protocol.Receive(&stream, nil)
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 	require.NotEmpty(t, problem.HintOf(err))
-}
-
-func TestStreamThatBreaksOffIsNoRecord(t *testing.T) {
-	for _, text := range []string{"", `{"event":{"kind":"build"}}`, `{"record":{"sch`} {
-		_, _, err := run.Receive(strings.NewReader(text), nil)
-		require.ErrorIs(t, err, run.ErrNoRecord, text)
-	}
-	_, _, err := run.Receive(strings.NewReader("oops"), nil)
-	require.Error(t, err)
-	require.False(t, errors.Is(err, run.ErrNoRecord))
 }

@@ -4,8 +4,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/run/plan"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // teller tells a run's events: those of this package when they happen, and the
@@ -13,16 +14,16 @@ import (
 // only tells; what is planned happens without it.
 type teller struct {
 	mu     sync.Mutex
-	events func(Event)
+	events func(protocol.Event)
 	begin  time.Duration // start of the measured window; 0 while it is not known
 	born   time.Duration
 	stop   chan struct{}
 	done   sync.WaitGroup
 }
 
-func newTeller(events func(Event)) *teller {
+func newTeller(events func(protocol.Event)) *teller {
 	if events == nil {
-		events = func(Event) {}
+		events = func(protocol.Event) {}
 	}
 	return &teller{events: events, born: monotonic(), stop: make(chan struct{})}
 }
@@ -35,7 +36,7 @@ func (t *teller) tell(kind, text string) {
 	if t.begin != 0 {
 		at = monotonic() - t.begin
 	}
-	t.events(Event{At: at, Kind: kind, Text: text})
+	t.events(protocol.Event{At: at, Kind: kind, Text: text})
 }
 
 // follow tells the planned events of the scenario when their time comes.
@@ -69,11 +70,11 @@ func (t *teller) close() {
 }
 
 // planned lists what a scenario says will happen, in order of time.
-func planned(s *scenario.Scenario) []Event {
-	moments := plan.Moments(s)
-	events := make([]Event, len(moments))
+func planned(s *scenario.Scenario) []protocol.Event {
+	moments := wording.Moments(s)
+	events := make([]protocol.Event, len(moments))
 	for i, m := range moments {
-		events[i] = Event(m)
+		events[i] = protocol.Event(m)
 	}
 	return events
 }

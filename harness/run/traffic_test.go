@@ -15,7 +15,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/machine/backend"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 )
 
 // kept is a client that keeps its connection for longer than the service does, so that requests cross its end: gaps of 300 ms, a service
@@ -123,13 +123,13 @@ func look(t *testing.T, path, out, in string, port layers.TCPPort, window time.D
 func captured(t *testing.T, text string, set ...string) (*result.Record, map[string]string) {
 	t.Helper()
 	s := parse(t, text, set...)
-	spool, err := capture.Open(t.TempDir(), 2048)
+	spool, err := pcapng.Open(t.TempDir(), 2048)
 	require.NoError(t, err)
 	defer spool.Close()
 	rec, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: seed, Backend: backend.NameHost, Capture: spool})
 	require.NoError(t, err)
 	require.True(t, rec.Valid, rec.InvalidBecause)
-	files, err := spool.Write(t.Context(), s, capture.Origin{Run: rec.Run})
+	files, err := spool.Write(t.Context(), s, pcapng.Origin{Run: rec.Run})
 	require.NoError(t, err)
 	paths := map[string]string{}
 	for i, f := range files {

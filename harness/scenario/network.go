@@ -193,9 +193,9 @@ func (v *validation) link(a, b string) *Link {
 }
 
 // neighbours of a node, in the order of the links.
-func (v *validation) neighbours(name string) []string {
+func (s *Scenario) neighbours(name string) []string {
 	var list []string
-	for _, l := range v.Links {
+	for _, l := range s.Links {
 		switch name {
 		case l.Between[0]:
 			list = append(list, l.Between[1])
@@ -206,9 +206,12 @@ func (v *validation) neighbours(name string) []string {
 	return list
 }
 
-// path returns the nodes from one to another, both included, on a shortest way, or nil.
-// Only routers forward, unless any node may.
-func (v *validation) path(from, to string, anyNode bool) []string {
+// Path returns the nodes of a shortest path from one node to another, both included, or nil if there is none. Only
+// routers forward.
+func (s *Scenario) Path(from, to string) []string { return s.path(from, to, false) }
+
+// path is [Scenario.Path]; with anyNode each node forwards.
+func (s *Scenario) path(from, to string, anyNode bool) []string {
 	before := map[string]string{from: from}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
@@ -221,10 +224,10 @@ func (v *validation) path(from, to string, anyNode bool) []string {
 			slices.Reverse(way)
 			return way
 		}
-		if node := v.Nodes[at]; at != from && (node == nil || node.Role != Router && !anyNode) {
+		if node := s.Nodes[at]; at != from && (node == nil || node.Role != Router && !anyNode) {
 			continue
 		}
-		for _, next := range v.neighbours(at) {
+		for _, next := range s.neighbours(at) {
 			if _, seen := before[next]; !seen {
 				before[next] = at
 				queue = append(queue, next)

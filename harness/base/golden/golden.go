@@ -24,6 +24,20 @@ func Equal[T ~string | ~[]byte](t testing.TB, path string, made T) {
 	}
 }
 
+// Repository is the path of a file of the repository, from the directory of whichever package is tested.
+func Repository(t testing.TB, path string) string {
+	t.Helper()
+	root := ""
+	for range 10 {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			return filepath.Join(root, path)
+		}
+		root = filepath.Join(root, "..")
+	}
+	t.Fatal("no go.mod above this package")
+	return ""
+}
+
 // keep returns what the file has, once it was written if it is to be.
 func keep(path string, made []byte, write bool) ([]byte, error) {
 	if write {

@@ -5,13 +5,9 @@ import (
 	"fmt"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/vm"
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run"
-	"github.com/ruleout/ruleout/harness/run/agent"
-	"github.com/ruleout/ruleout/harness/run/capture"
-	"github.com/ruleout/ruleout/harness/run/truth"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -32,23 +28,9 @@ type Request struct {
 	Backend  string // [NameVM], the default, or [NameHost]
 	Kernel   string // name of a kernel in the store; empty for the default one
 	// Capture gets the packets of all wires; nil captures none.
-	Capture *capture.Spool
+	Capture *pcapng.Spool
 	// Events is told what happens while it happens, one event at a time. It may be nil.
-	Events func(run.Event)
-}
-
-// Init makes this process what it was started for: the first process of a guest,
-// a helper process on a node, or, when it returns, the command. It comes first in main.
-func Init() {
-	agent.Main()
-	if guest.IsInit() {
-		guest.Main(func(ctx context.Context, payload []byte, host guest.Host) int {
-			if string(payload) == truth.Payload {
-				return truth.Serve(host)
-			}
-			return run.Serve(ctx, payload, host)
-		}, run.Rehearse)
-	}
+	Events func(protocol.Event)
 }
 
 // Run makes one run in the backend that the request names. For many runs, open a [VM] or a [Host] once.
@@ -61,7 +43,7 @@ func Run(ctx context.Context, req Request) (*result.Record, error) {
 		}
 		return v.Run(ctx, req)
 	case NameHost:
-		h, err := OpenHost()
+		h, err := OpenHost(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -72,12 +54,12 @@ func Run(ctx context.Context, req Request) (*result.Record, error) {
 }
 
 // order is what is to be run for the request.
-func (r *Request) order() (run.Order, error) {
+func (r *Request) order() (protocol.Order, error) {
 	canonical, err := r.Scenario.Canonical()
 	if err != nil {
-		return run.Order{}, fmt.Errorf("encode scenario: %w", err)
+		return protocol.Order{}, fmt.Errorf("encode scenario: %w", err)
 	}
-	o := run.Order{Scenario: canonical}
+	o := protocol.Order{Scenario: canonical}
 	if r.Capture != nil {
 		o.Snap = r.Capture.Snap()
 	}
@@ -106,14 +88,4 @@ func seal(record *result.Record, req Request, backend string, p result.Provenanc
 	}
 	record.Digest = digest
 	return nil
-}
-
-// Tool names this build: the version, and the hash of the program's file, which
-// is what runs in the guest.
-func Tool() (string, error) {
-	self, err := vm.Self()
-	if err != nil {
-		return "", fmt.Errorf("this program: %w", err)
-	}
-	return Version + " " + self.Hash(), nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/backend"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
@@ -87,14 +88,14 @@ func segments(t *testing.T, faults string) (flows map[string][]segment) {
 // captured runs a scenario with one link, and returns what was captured, whole, beside the record.
 func captured(t *testing.T, s *scenario.Scenario, kernel string) (*result.Record, *pcapgo.NgReader) {
 	t.Helper()
-	spool, err := capture.Open(t.TempDir(), capture.DefaultSnap)
+	spool, err := pcapng.Open(t.TempDir(), capture.DefaultSnap)
 	require.NoError(t, err)
 	defer spool.Close()
 	record, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 5, Kernel: kernel, Capture: spool})
 	require.NoError(t, err)
 	require.True(t, record.Valid, record.InvalidBecause)
 	require.Equal(t, capture.DefaultSnap, record.Provenance.Capture)
-	files, err := spool.Write(t.Context(), s, capture.Origin{Run: record.Run, Digest: record.Digest})
+	files, err := spool.Write(t.Context(), s, pcapng.Origin{Run: record.Run, Digest: record.Digest})
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 	require.Zero(t, files[0].Lost)
@@ -127,7 +128,7 @@ func describe(t *testing.T, data []byte, ci gopacket.CaptureInfo, first map[stri
 		}
 	}
 	content := fmt.Sprintf("seq %d ack %d flags %x payload %d sack%s", h.Seq-first[flow][0], h.Ack-first[flow][1], data[14+int(ip.IHL)*4+13], payload, options)
-	return flow, segment{content: content, at: ci.Timestamp.Sub(capture.Epoch), data: payload > 0}
+	return flow, segment{content: content, at: ci.Timestamp.Sub(pcapng.Epoch), data: payload > 0}
 }
 
 // A second fault is switched on: the first one's decisions stay what they were, packet by

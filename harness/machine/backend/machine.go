@@ -42,7 +42,8 @@ func limits(s *scenario.Scenario) (virtual, wall time.Duration) {
 // provenance says what a run came from.
 func (v *VM) provenance(t, prepared *vm.Template, truths *truth.Report) result.Provenance {
 	return result.Provenance{
-		Tool:         v.tool,
+		Tool:         Version,
+		Guest:        v.software.Guest,
 		Kernel:       v.kernel.Release,
 		KernelConfig: v.kernel.ConfigHash,
 		Netem:        truths.Fingerprint,

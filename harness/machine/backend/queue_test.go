@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
@@ -50,7 +50,7 @@ func stays(t *testing.T, kernel, more string) (*result.Record, []stay) {
 		require.NoError(t, err)
 		face, err := r.Interface(ci.InterfaceIndex)
 		require.NoError(t, err)
-		switch when := ci.Timestamp.Sub(capture.Epoch); face.Name {
+		switch when := ci.Timestamp.Sub(pcapng.Epoch); face.Name {
 		case "web>client sent":
 			require.NotContains(t, sent, string(data))
 			sent[string(data)] = len(list)

@@ -21,12 +21,8 @@ func softwareOf(qemu vm.QEMU, kernel string) (s Software, err error) {
 	if s.QEMU, err = qemu.Hash(); err != nil {
 		return s, err
 	}
-	self, err := vm.Self()
-	if err != nil {
-		return s, err
-	}
-	s.Guest = self.Hash()
-	return s, nil
+	s.Guest, err = Guest()
+	return s, err
 }
 
 // sum stands for all of it.

@@ -20,8 +20,8 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/machine/vm/guest"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run"
-	"github.com/ruleout/ruleout/harness/run/probe"
+	"github.com/ruleout/ruleout/harness/run/probe/offsets"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/truth"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -36,7 +36,6 @@ type VMOptions struct {
 type VM struct {
 	kernel *kernel.Kernel
 	qemu   vm.QEMU
-	tool   string
 	files  map[string][]byte
 
 	software Software
@@ -66,17 +65,14 @@ func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
 	if v.qemu, err = vm.ChooseQEMU(ctx, o.QEMU); err != nil {
 		return nil, err
 	}
-	if v.tool, err = Tool(); err != nil {
-		return nil, err
-	}
 	if v.software, err = softwareOf(v.qemu, v.kernel.Hash); err != nil {
 		return nil, err
 	}
-	offsets, err := offsetsOf(v.kernel, v.tool)
+	at, err := offsetsOf(v.kernel, v.software.Guest)
 	if err != nil {
 		return nil, err
 	}
-	v.files = map[string][]byte{probe.OffsetsPath: offsets}
+	v.files = map[string][]byte{offsets.Path: at}
 	return v, nil
 }
 
@@ -84,7 +80,7 @@ func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
 // the kernel's structures: parsing type information would cost the guest dear.
 //
 // It takes 0.05 s, so the result is kept by the stamp of the kernel's image and by the program that worked it out.
-func offsetsOf(k *kernel.Kernel, tool string) ([]byte, error) {
+func offsetsOf(k *kernel.Kernel, guest string) ([]byte, error) {
 	dir, err := kernel.CacheDir()
 	if err != nil {
 		return nil, err
@@ -94,7 +90,7 @@ func offsetsOf(k *kernel.Kernel, tool string) ([]byte, error) {
 		return nil, fmt.Errorf("read type information of kernel %s: %w", k.Name, err)
 	}
 	defer image.Close()
-	return stamp.Open(dir).Value("offsets "+tool, image, func(*os.File) ([]byte, error) { return workOutOffsets(k) })
+	return stamp.Open(dir).Value("offsets "+guest, image, func(*os.File) ([]byte, error) { return workOutOffsets(k) })
 }
 
 func workOutOffsets(k *kernel.Kernel) ([]byte, error) {
@@ -106,7 +102,7 @@ func workOutOffsets(k *kernel.Kernel) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read type information of kernel %s: %w", k.Name, err)
 	}
-	o, err := probe.OffsetsFromBTF(spec)
+	o, err := offsets.FromBTF(spec)
 	if err != nil {
 		return nil, fmt.Errorf("kernel %s: %w", k.Name, err)
 	}
@@ -129,12 +125,12 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	if t, ok := v.templates[m]; ok {
 		return t, nil
 	}
-	self, err := vm.Self()
+	init, err := guestProgram()
 	if err != nil {
 		return nil, err
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
-		QEMU: v.qemu, Kernel: v.kernel, Init: self,
+		QEMU: v.qemu, Kernel: v.kernel, Init: init,
 		Memory: m.memory, Shift: m.shift, Files: v.files, Modules: slices.Concat(guest.DefaultModules, extra),
 	}, progress)
 	if err != nil {
@@ -198,7 +194,7 @@ func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, progress
 	prepared, err := t.Prepare(ctx, vm.Preparation{Payload: payload, VirtualLimit: virtual, WallLimit: wall, Progress: progress})
 	if ended := (*vm.EndedError)(nil); errors.As(err, &ended) {
 		// The guest's own words say more, and whose fault it is.
-		if _, _, told := run.Receive(bytes.NewReader(ended.Output), nil); !errors.Is(told, run.ErrNoRecord) {
+		if _, _, told := protocol.Receive(bytes.NewReader(ended.Output), nil); !errors.Is(told, protocol.ErrNoRecord) {
 			return nil, told
 		}
 	}
@@ -209,13 +205,13 @@ func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, progress
 func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	events := req.Events
 	if events == nil {
-		events = func(run.Event) {}
+		events = func(protocol.Event) {}
 	}
-	t, err := v.Template(ctx, req.Scenario, func(text string) { events(run.Event{Kind: run.Build, Text: text}) })
+	t, err := v.Template(ctx, req.Scenario, func(text string) { events(protocol.Event{Kind: protocol.Build, Text: text}) })
 	if err != nil {
 		return nil, err
 	}
-	truths, err := v.Truths(ctx, t, func(text string) { events(run.Event{Kind: run.Build, Text: text}) })
+	truths, err := v.Truths(ctx, t, func(text string) { events(protocol.Event{Kind: protocol.Build, Text: text}) })
 	if err != nil {
 		return nil, err
 	}
@@ -223,12 +219,12 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	began := time.Now()
-	prepared, err := v.prepare(ctx, t, &req, func(text string) { events(run.Event{Kind: run.Build, Text: text}) })
+	prepared, err := v.prepare(ctx, t, &req, func(text string) { events(protocol.Event{Kind: protocol.Build, Text: text}) })
 	if err != nil {
 		return nil, err
 	}
 	defer prepared.Close()
-	payload, err := json.Marshal(run.Draw{Seed: req.Seed})
+	payload, err := json.Marshal(protocol.Draw{Seed: req.Seed})
 	if err != nil {
 		return nil, fmt.Errorf("encode the run's seed: %w", err)
 	}
@@ -239,7 +235,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	clone.VirtualLimit, clone.WallLimit = limits(req.Scenario)
 	if req.Capture != nil {
 		clone.Attachments = func(name string) (io.Writer, error) {
-			link, err := run.RingLink(name)
+			link, err := protocol.RingLink(name)
 			if err != nil {
 				return nil, err
 			}
@@ -256,7 +252,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		done <- err
 	}()
 	// What was told while the template was prepared belongs to every run of it.
-	record, taken, err := run.Receive(io.MultiReader(bytes.NewReader(prepared.Output()), reader), events)
+	record, taken, err := protocol.Receive(io.MultiReader(bytes.NewReader(prepared.Output()), reader), events)
 	_, _ = io.Copy(io.Discard, reader) // a clone must never wait for its reader
 	if cloneErr := <-done; cloneErr != nil {
 		return nil, cloneErr // says more than a stream that broke off

@@ -12,16 +12,22 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine/backend/guesttest"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
-// The test binary is the guest's init, and the agents in it.
 func TestMain(m *testing.M) {
-	backend.Init()
-	os.Exit(m.Run())
+	remove, err := guesttest.Build()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	remove()
+	os.Exit(status)
 }
 
 const small = `
@@ -59,14 +65,14 @@ func TestRunsOfOnePreparedScenarioAreEqualUnderLoad(t *testing.T) {
 	runWith := func(seed uint64) (*result.Record, []string) {
 		var kinds []string
 		rec, err := v.Run(t.Context(), backend.Request{
-			Scenario: s, Seed: seed, Set: map[string]string{"a": "b"}, Events: func(e run.Event) { kinds = append(kinds, e.Kind) },
+			Scenario: s, Seed: seed, Set: map[string]string{"a": "b"}, Events: func(e protocol.Event) { kinds = append(kinds, e.Kind) },
 		})
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"a": "b"}, rec.Scenario.Set)
 		return rec, kinds
 	}
 	first, told := runWith(1)
-	require.Contains(t, told, run.Start)
+	require.Contains(t, told, protocol.Start)
 
 	stop := burn()
 	defer stop()
@@ -74,7 +80,7 @@ func TestRunsOfOnePreparedScenarioAreEqualUnderLoad(t *testing.T) {
 		again, kinds := runWith(1)
 		require.Equal(t, first.Digest, again.Digest, result.Compare(first, again))
 		require.Equal(t, first.Run, again.Run)
-		require.Equal(t, []string{run.Build, run.Start, run.Warmup, run.Measure, run.FaultOn, run.Drain, run.Done}, kinds, "as if it had all happened now")
+		require.Equal(t, []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn, protocol.Drain, protocol.Done}, kinds, "as if it had all happened now")
 	}
 	other, _ := runWith(2)
 	require.NotEqual(t, first.Load.Planned, other.Load.Planned, "arrivals are drawn from the seed")

@@ -156,7 +156,7 @@ func frames() device {
 func payload() device {
 	return device{
 		options: []string{"-fw_cfg", "name=" + guest.PayloadName + ",file=" + inherited(fdPayload)},
-		append:  guest.EnvGuest + "=1",
+		append:  guest.EnvInit + "=1",
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 func TestArguments(t *testing.T) {
 	const appended = "tsc=reliable no_timer_check mitigations=off nokaslr norandmaps nowatchdog random.trust_cpu=on " +
-		"console=ttyS0 quiet panic=-1 oops=panic reboot=t RULEOUT_GUEST=1 audit=0 psi=1 cgroup_no_v1=all cryptomgr.notests=1 initcall_blacklist=load_system_certificate_list"
+		"console=ttyS0 quiet panic=-1 oops=panic reboot=t RULEOUT_INIT=1 audit=0 psi=1 cgroup_no_v1=all cryptomgr.notests=1 initcall_blacklist=load_system_certificate_list"
 	for _, c := range []struct {
 		name   string
 		config Config

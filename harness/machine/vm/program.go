@@ -1,12 +1,15 @@
 package vm
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -37,11 +40,40 @@ func OpenProgram(path string) (*Program, error) {
 	return p, nil
 }
 
-// Self is this process's own program, which /proc/self/exe leads to even when its file was replaced.
+// Self is this process's own program, which /proc/self/exe leads to even when its file was replaced: for tests, whose
+// programs are guests too.
 var Self = sync.OnceValues(func() (*Program, error) { return OpenProgram("/proc/self/exe") })
 
 // Hash is "sha256:…" of the program's file.
 func (p *Program) Hash() string { return p.hash }
+
+// Path leads to the program that was hashed, even when another file is where it was, for as long as this process lives.
+func (p *Program) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), p.file.Fd()) }
+
+// Speaks makes sure that the program's file has a text and a number after it, with a full stop: the protocol that it speaks.
+func (p *Program) Speaks(text string, number int) error {
+	b, err := io.ReadAll(io.NewSectionReader(p.file, 0, 1<<30))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.file.Name(), err)
+	}
+	spoken := 0
+	for at := bytes.Index(b, []byte(text)); at >= 0; {
+		b = b[at+len(text):]
+		digits, _, _ := strings.Cut(string(b[:min(len(b), 8)]), ".")
+		if n, err := strconv.Atoi(digits); err == nil {
+			spoken = n
+		}
+		at = bytes.Index(b, []byte(text))
+	}
+	switch spoken {
+	case number:
+		return nil
+	case 0:
+		return problem.Wrap(problem.Machine, fmt.Errorf("%s is not the guest program of ruleout", p.file.Name()), "make build makes both programs")
+	}
+	return problem.Wrap(problem.Machine, fmt.Errorf("%s speaks protocol %d, and this ruleout speaks %d", p.file.Name(), spoken, number),
+		"install both programs of one build; make build makes them")
+}
 
 // checkStatic makes sure that a program can run where there is nothing but itself.
 func (p *Program) checkStatic(path string) error {

@@ -237,7 +237,7 @@ func TestOthers(t *testing.T) {
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 	require.ErrorContains(t, err, "is of the campaign acks, not of synack")
 	_, err = Open(dir, Identity{Campaign: "acks", Tool: "another"})
-	require.ErrorContains(t, err, "has runs of another build")
+	require.ErrorContains(t, err, "has runs of another guest program")
 	b := open(t, dir)
 	require.NoError(t, b.Close())
 	c, err := Open(dir, Identity{Campaign: "acks", Kernels: map[string]string{"": "6.1"}})

@@ -79,7 +79,7 @@ func entryOf(r *result.Record) Entry {
 
 // made hashes what a run was made with. Records of early builds do not have the hash of the software.
 func made(p *result.Provenance) string {
-	return result.Sum([]byte(strings.Join([]string{p.Tool, p.Kernel, p.KernelConfig, p.QEMU, p.Software}, "\n")))
+	return result.Sum([]byte(strings.Join([]string{p.Program(), p.Kernel, p.KernelConfig, p.QEMU, p.Software}, "\n")))
 }
 
 // Failure says why there is no record of a run.

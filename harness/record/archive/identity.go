@@ -23,7 +23,8 @@ type Identity struct {
 	Format int `json:"format"`
 	// Campaign is its name.
 	Campaign string `json:"campaign"`
-	// Tool is the version and hash of the build that makes the runs. Runs of two builds are not to be compared.
+	// Tool is "sha256:…" of the guest program that makes the runs. Runs of two are not to be compared. Early archives have version
+	// and hash of the whole build.
 	Tool string `json:"tool"`
 	// Kernels are the releases behind the names that the campaign uses; an empty name is the default one.
 	Kernels map[string]string `json:"kernels"`
@@ -92,7 +93,7 @@ func (have Identity) with(id Identity, dir string) (Identity, error) {
 	case have.Campaign != id.Campaign:
 		return refuse("is of the campaign %s, not of %s", have.Campaign, id.Campaign)
 	case have.Tool != id.Tool:
-		return refuse("has runs of another build of ruleout")
+		return refuse("has runs of another guest program (%.19s, and now it is %.19s)", have.Tool, id.Tool)
 	}
 	kernels, name := merge(have.Kernels, id.Kernels)
 	if name != nil {

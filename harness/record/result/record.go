@@ -41,7 +41,10 @@ type Scenario struct {
 
 // Provenance is everything that goes into a run besides scenario and seed.
 type Provenance struct {
-	Tool         string `json:"tool"`          // version and hash of the harness build
+	// Tool is the version of the command; in records of early builds the hash of its program follows, which was the guest's too.
+	Tool string `json:"tool"`
+	// Guest is "sha256:…" of the guest program. Records of early builds lack it.
+	Guest        string `json:"guest,omitempty"`
 	Kernel       string `json:"kernel"`        // release, such as 6.1.0-55-cloud-amd64
 	KernelConfig string `json:"kernel_config"` // sha256:… of the config
 	// Netem is the fingerprint of the kernel's netem (package truth): where it is another one, the faults are others
@@ -60,6 +63,14 @@ type Provenance struct {
 	// Capture is how many bytes of each packet were captured, at most; 0 says that none were.
 	Capture int    `json:"capture,omitempty"`
 	Key     string `json:"key"` // sha256:… of all that determines the outcome
+}
+
+// Program names what acted in the run besides QEMU and the kernel: the guest program, or the whole build if that was early.
+func (p *Provenance) Program() string {
+	if p.Guest != "" {
+		return p.Guest
+	}
+	return p.Tool
 }
 
 // Receipt is what a fault actually did, counted by something other than what acted.

@@ -14,8 +14,9 @@ import (
 
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/machine/vm/vmtest"
-	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -61,14 +62,14 @@ func (o order) in(t *testing.T, text string) (*outcome, string) {
 	require.NoError(t, err)
 	machine, err := template()
 	require.NoError(t, err)
-	spool, err := capture.Open(t.TempDir(), o.Snap)
+	spool, err := pcapng.Open(t.TempDir(), o.Snap)
 	require.NoError(t, err)
 	defer spool.Close()
 	var output bytes.Buffer
 	clone := machine.Command(payload)
 	clone.Output = &output
 	clone.Attachments = func(name string) (io.Writer, error) {
-		link, err := run.RingLink(name)
+		link, err := protocol.RingLink(name)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +80,7 @@ func (o order) in(t *testing.T, text string) (*outcome, string) {
 	require.NoError(t, json.Unmarshal(output.Bytes(), out))
 	require.Empty(t, out.Err)
 	spool.Take(out.Taken)
-	files, err := spool.Write(t.Context(), s, capture.Origin{Seed: o.Seed})
+	files, err := spool.Write(t.Context(), s, pcapng.Origin{Seed: o.Seed})
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 	require.Zero(t, files[0].Lost, "the ring is to hold all of it")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -76,9 +77,9 @@ func (r *ring) wire() capture.Wire {
 const begin = int64(5 * time.Second)
 
 // write makes files of two rings.
-func write(t *testing.T, dir string, rings ...*ring) ([]capture.File, error) {
+func write(t *testing.T, dir string, rings ...*ring) ([]pcapng.File, error) {
 	t.Helper()
-	spool, err := capture.Open(dir, 64)
+	spool, err := pcapng.Open(dir, 64)
 	require.NoError(t, err)
 	defer spool.Close()
 	taken := &capture.Taken{Begin: begin}
@@ -90,7 +91,7 @@ func write(t *testing.T, dir string, rings ...*ring) ([]capture.File, error) {
 		require.NoError(t, err)
 	}
 	spool.Take(taken)
-	return spool.Write(t.Context(), wiredScenario(t), capture.Origin{
+	return spool.Write(t.Context(), wiredScenario(t), pcapng.Origin{
 		Tool: "0.1", Kernel: "6.1.0", Machine: "microvm", Backend: "vm", Seed: 7, Run: "sha256:aa", Digest: "sha256:bb",
 	})
 }
@@ -138,7 +139,7 @@ func TestAFileSaysWhatHappened(t *testing.T) {
 	first.add(4, time.Minute, 2, 0, 14, "other")
 	files, err := write(t, dir, first, second)
 	require.NoError(t, err)
-	require.Equal(t, []capture.File{
+	require.Equal(t, []pcapng.File{
 		{Path: filepath.Join(dir, "client--edge.pcapng"), Packets: 7, Room: 1 << 20},
 		{Path: filepath.Join(dir, "edge--web.pcapng"), Packets: 1, Room: 1 << 20},
 	}, files)
@@ -176,7 +177,7 @@ func TestAFileSaysWhatHappened(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, layers.LinkTypeEthernet, face.LinkType)
 		require.EqualValues(t, 64, face.SnapLength)
-		p := packet{face.Name, ci.Timestamp.Sub(capture.Epoch), ci.Length, 0, o.Comments}
+		p := packet{face.Name, ci.Timestamp.Sub(pcapng.Epoch), ci.Length, 0, o.Comments}
 		if o.PacketID != nil {
 			p.id = *o.PacketID
 		}
@@ -213,7 +214,7 @@ func TestAFileSaysWhatHappened(t *testing.T) {
 
 func TestAFileThatIsCutShortSaysSo(t *testing.T) {
 	dir := t.TempDir()
-	spool, err := capture.Open(dir, capture.Whole)
+	spool, err := pcapng.Open(dir, capture.Whole)
 	require.NoError(t, err)
 	defer spool.Close()
 	first, second := newRing(7), newRing(6)
@@ -228,7 +229,7 @@ func TestAFileThatIsCutShortSaysSo(t *testing.T) {
 		require.NoError(t, err)
 	}
 	spool.Take(taken)
-	files, err := spool.Write(t.Context(), wiredScenario(t), capture.Origin{})
+	files, err := spool.Write(t.Context(), wiredScenario(t), pcapng.Origin{})
 	require.NoError(t, err)
 	require.EqualValues(t, 12, files[0].Lost)
 	require.Zero(t, files[1].Lost)
@@ -264,7 +265,7 @@ func TestTroubleLeavesNoFiles(t *testing.T) {
 	}
 	t.Run("interrupted", func(t *testing.T) {
 		dir := t.TempDir()
-		spool, err := capture.Open(dir, 64)
+		spool, err := pcapng.Open(dir, 64)
 		require.NoError(t, err)
 		defer spool.Close()
 		r := newRing(7)
@@ -276,7 +277,7 @@ func TestTroubleLeavesNoFiles(t *testing.T) {
 		spool.Take(&capture.Taken{Wires: []capture.Wire{r.wire(), newRing(6).wire()}})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = spool.Write(ctx, wiredScenario(t), capture.Origin{})
+		_, err = spool.Write(ctx, wiredScenario(t), pcapng.Origin{})
 		require.ErrorIs(t, err, context.Canceled)
 		requireEmpty(t, dir)
 	})
@@ -288,10 +289,10 @@ func TestTroubleLeavesNoFiles(t *testing.T) {
 		require.NoFileExists(t, filepath.Join(dir, "client--edge.pcapng"))
 	})
 	t.Run("nothing was handed over", func(t *testing.T) {
-		spool, err := capture.Open(t.TempDir(), 64)
+		spool, err := pcapng.Open(t.TempDir(), 64)
 		require.NoError(t, err)
 		defer spool.Close()
-		_, err = spool.Write(t.Context(), wiredScenario(t), capture.Origin{})
+		_, err = spool.Write(t.Context(), wiredScenario(t), pcapng.Origin{})
 		require.ErrorContains(t, err, "the run has left none")
 	})
 }
@@ -305,7 +306,7 @@ func requireEmpty(t *testing.T, dir string) {
 
 func TestSnapLengthsAreBounded(t *testing.T) {
 	for _, snap := range []int{-1, 0, 63, 65536} {
-		_, err := capture.Open(t.TempDir(), snap)
+		_, err := pcapng.Open(t.TempDir(), snap)
 		require.Equal(t, problem.Usage, problem.KindOf(err), snap)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -44,9 +45,9 @@ func TestCountsThatCannotBeTrue(t *testing.T) {
 	}
 }
 
-func spooled(t *testing.T, dir string, s *scenario.Scenario, taken *capture.Taken, rings ...[]byte) ([]capture.File, error) {
+func spooled(t *testing.T, dir string, s *scenario.Scenario, taken *capture.Taken, rings ...[]byte) ([]pcapng.File, error) {
 	t.Helper()
-	spool, err := capture.Open(dir, 64)
+	spool, err := pcapng.Open(dir, 64)
 	require.NoError(t, err)
 	defer spool.Close()
 	for i, r := range rings {
@@ -56,11 +57,11 @@ func spooled(t *testing.T, dir string, s *scenario.Scenario, taken *capture.Take
 		require.NoError(t, err)
 	}
 	spool.Take(taken)
-	return spool.Write(t.Context(), s, capture.Origin{})
+	return spool.Write(t.Context(), s, pcapng.Origin{})
 }
 
 func TestARingIsHandedOverOnce(t *testing.T) {
-	spool, err := capture.Open(t.TempDir(), 64)
+	spool, err := pcapng.Open(t.TempDir(), 64)
 	require.NoError(t, err)
 	defer spool.Close()
 	_, err = spool.Ring(0)

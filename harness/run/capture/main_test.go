@@ -13,9 +13,9 @@ import (
 
 	"github.com/ruleout/ruleout/harness/machine/vm/guest"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/run/fault"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -100,7 +100,7 @@ func experiment(ctx context.Context, payload []byte, host guest.Host) (out outco
 		return out, err
 	}
 	for i, r := range rings {
-		err = errors.Join(err, host.Attach(run.RingName(i), r.File, r.Offset, r.Size))
+		err = errors.Join(err, host.Attach(protocol.RingName(i), r.File, r.Offset, r.Size))
 	}
 	if err != nil {
 		return out, fmt.Errorf("hand over what was captured: %w", err)

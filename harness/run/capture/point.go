@@ -69,7 +69,7 @@ func (p *Point) Name() string {
 	}
 }
 
-func (p *Point) description() string {
+func (p *Point) Description() string {
 	switch p.Kind {
 	case Sent:
 		return "packets as " + p.From + " puts them on the wire"
@@ -84,8 +84,8 @@ func (p *Point) description() string {
 	}
 }
 
-// comment says what a fault does to a packet, the nth of its kind, or that it has made it up.
-func (p *Point) comment(ordinal uint64, forged bool) string {
+// Comment says what a fault does to a packet, the nth of its kind, or that it has made it up.
+func (p *Point) Comment(ordinal uint64, forged bool) string {
 	f := p.fault
 	switch {
 	case forged && f.Do.MTU > 0:

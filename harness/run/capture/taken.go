@@ -37,8 +37,8 @@ type Wire struct {
 	Lost []int64 `json:"lost"`
 }
 
-// lost is how many packets the ring had no room for, at all points.
-func (w *Wire) lost() (n int64) {
+// AllLost is how many packets the ring had no room for, at all points.
+func (w *Wire) AllLost() (n int64) {
 	for _, l := range w.Lost {
 		n += l
 	}

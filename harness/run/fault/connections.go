@@ -7,8 +7,8 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
-	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
 // connections are a flow that a scenario names: all TCP and UDP between any address of one node
@@ -24,7 +24,7 @@ func newConnections(s *scenario.Scenario, name string) (*connections, error) {
 	if f == nil {
 		return nil, fmt.Errorf("no flow %q", name)
 	}
-	l, err := topology.Plan(s)
+	l, err := layout.Plan(s)
 	if err != nil {
 		return nil, err
 	}

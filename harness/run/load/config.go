@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
 
 // Config configures a generator.
@@ -13,8 +14,8 @@ type Config struct {
 	// To is the server.
 	To netip.AddrPort `json:"to"`
 	// Schedule and Index make the plan, with the seed that comes when the run begins.
-	Schedule Schedule `json:"schedule"`
-	Index    int      `json:"index"`
+	Schedule arrival.Schedule `json:"schedule"`
+	Index    int              `json:"index"`
 	// Duration of the measured window.
 	Duration time.Duration `json:"duration"`
 	// Timeout of a request from its planned time.
@@ -40,17 +41,9 @@ type Config struct {
 // NewConfig returns the configuration of the load of a scenario that has an index, which goes to an address.
 func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 	h := s.Load[index].HTTP
-	from := -time.Duration(s.Warmup)
-	if h.At != nil {
-		from = time.Duration(*h.At)
-	}
-	end := time.Duration(s.Duration)
-	if h.For > 0 {
-		end = min(end, from+time.Duration(h.For))
-	}
 	c := Config{
 		To:          to,
-		Schedule:    Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), First: (*time.Duration)(h.First), From: from, To: end},
+		Schedule:    arrival.Of(s, index),
 		Index:       index,
 		Duration:    time.Duration(s.Duration),
 		Timeout:     time.Duration(h.Timeout),

@@ -2,14 +2,18 @@ package load
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
 
 func TestNothingToDo(t *testing.T) {
@@ -67,4 +71,25 @@ func TestOptionsOfASocket(t *testing.T) {
 			require.Equal(t, want, got != 0, option)
 		}
 	}
+}
+
+func TestNewConfig(t *testing.T) {
+	at, timeline := scenario.Duration(5e9), scenario.Duration(1e8)
+	s := &scenario.Scenario{Warmup: 2e9, Duration: 30e9, Timeline: &timeline, Load: []scenario.Traffic{
+		{HTTP: &scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 40, Timeout: 5e9}},
+		{HTTP: &scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 4, Timeout: 1e9, At: &at, For: 3e9, Keepalive: true, Connections: 7}},
+		{HTTP: &scenario.HTTPLoad{At: &at, For: 300e9}},
+	}}
+	to := netip.MustParseAddrPort("10.0.0.2:80")
+	require.Equal(t, Config{To: to, Duration: 30 * time.Second, Timeout: 5 * time.Second, Interval: 100 * time.Millisecond,
+		Schedule: arrival.Schedule{Arrivals: scenario.Poisson, Rate: 40, From: -2 * time.Second, To: 30 * time.Second}}, NewConfig(s, 0, to))
+	require.Equal(t, Config{To: to, Index: 1, Duration: 30 * time.Second, Timeout: time.Second, Interval: 100 * time.Millisecond, Keepalive: true, Connections: 7,
+		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 4, From: 5 * time.Second, To: 8 * time.Second}}, NewConfig(s, 1, to))
+	require.Equal(t, 30*time.Second, NewConfig(s, 2, to).Schedule.To, "no request leaves after the window")
+
+	b, err := json.Marshal(NewConfig(s, 1, to))
+	require.NoError(t, err)
+	var back Config
+	require.NoError(t, json.Unmarshal(b, &back))
+	require.Equal(t, NewConfig(s, 1, to), back)
 }

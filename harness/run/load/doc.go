@@ -4,7 +4,7 @@
 //
 // # Concept
 //
-// [Plan] draws the arrival times from the seed, when the run begins and before anything is sent; it is a pure function. The generator is one
+// [arrival.Plan] draws the arrival times from the seed, when the run begins and before anything is sent; it is a pure function. The generator is one
 // thread with one epoll set and one timer, so that a request costs a handful of system calls and no hand-over
 // between threads, and the times it takes are those of the kernel's wake-ups.
 //

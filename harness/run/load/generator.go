@@ -12,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/precedence"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
 
 // Role is the agent role of the generator. Its configuration is a [Config], its result a [Result].
@@ -129,7 +130,7 @@ func newGenerator(c Config) (*generator, error) {
 
 // draw makes the plan.
 func (g *generator) draw(seed uint64) {
-	g.plan = Plan(g.config.Schedule, seed, g.config.Index)
+	g.plan = arrival.Plan(g.config.Schedule, seed, g.config.Index)
 	g.flags = make([]uint8, len(g.plan))
 	g.carrier = make([]int32, len(g.plan))
 	for i, at := range g.plan {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +36,7 @@ func address() netip.AddrPort {
 func config(to netip.AddrPort) Config {
 	return Config{
 		To: to, Duration: 50 * time.Millisecond, Timeout: time.Minute, Interval: 2 * time.Millisecond,
-		Schedule: Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: 60 * time.Millisecond},
+		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: 60 * time.Millisecond},
 	}
 }
 

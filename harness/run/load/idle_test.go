@@ -13,6 +13,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
 
 // Ten requests one after the other, on one connection at a time: what a client counts when connections end on it.
@@ -60,7 +61,7 @@ func TestRetry(t *testing.T) {
 					test.script(c, r)
 				}))
 				c.Keepalive, c.Connections, c.Retry = true, 1, retry
-				c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 1000, To: 10 * time.Millisecond}
+				c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, To: 10 * time.Millisecond}
 				r := generate(t, c)
 				require.Equal(t, want, wants{r.Completed, r.ByClass[Reset], r.ByClass[Malformed], r.Retried, connects.Load()}, "%v", r.ByClass)
 			})
@@ -91,7 +92,7 @@ func TestIdleConnectionsExpire(t *testing.T) {
 		closed.Store(0)
 		c := config(to)
 		c.Keepalive, c.Idle, c.Duration = true, idle, time.Second
-		c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 10, To: 500 * time.Millisecond}
+		c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 10, To: 500 * time.Millisecond}
 		r := generate(t, c)
 		require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
 		require.Equal(t, connects, r.Connects)
@@ -114,7 +115,7 @@ func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
 	})
 	c := config(to)
 	c.Keepalive, c.Duration = true, 4*time.Second
-	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 2, To: 2500 * time.Millisecond}
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 2, To: 2500 * time.Millisecond}
 	r := generate(t, c)
 	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
 	require.Equal(t, []int64{5, 5, 0, 0}, []int64{r.Connects, r.IdleClosed, r.Retried, r.IdleExpired})
@@ -132,7 +133,7 @@ func TestAConnectionOnWhichTheServerSpeaksOutOfTurnIsNotUsedAgain(t *testing.T) 
 	c := config(to)
 	c.Keepalive = true
 	c.Duration = time.Second
-	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 5, To: time.Second} // far enough apart for a busy machine
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 5, To: time.Second} // far enough apart for a busy machine
 	r := generate(t, c)
 	require.Equal(t, r.Planned, r.Completed+r.ByClass[Malformed], "%v", r.ByClass)
 	require.Positive(t, r.Completed)
@@ -151,7 +152,7 @@ func TestKeptAliveConnectionsStayOpenToTheEndOfTheWindow(t *testing.T) {
 	})
 	c := config(to)
 	c.Keepalive = true
-	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: -39 * time.Millisecond} // one
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: -39 * time.Millisecond} // one
 	p := startLoad(t, c)
 	start := agent.Now() - int64(c.Schedule.From)
 	require.NoError(t, p.Begin(agent.Beginning{Start: start, Seed: 1}))

@@ -20,6 +20,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/service"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -245,7 +246,7 @@ func TestChunkedAnswers(t *testing.T) {
 func TestRequestsThatFindNoConnectionTimeOutUnsent(t *testing.T) {
 	c := config(server(t, func(c *net.TCPConn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }))
 	c.Connections, c.Timeout = 1, 20*time.Millisecond
-	c.Schedule = Schedule{Arrivals: scenario.Constant, Rate: 1e9, To: planned} // all within 50 ns
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1e9, To: planned} // all within 50 ns
 	r := generate(t, c)
 	require.Equal(t, int64(planned), r.ByClass[Timeout])
 	require.Equal(t, int64(1), r.Sent, "the others expire when it does")
@@ -265,7 +266,7 @@ func TestThousandsOutstanding(t *testing.T) {
 		_, _ = io.WriteString(c, ok)
 	})
 	c := Config{To: to, Duration: time.Second, Timeout: time.Minute, Interval: 100 * time.Millisecond,
-		Schedule: Schedule{Arrivals: scenario.Constant, Rate: 6000, To: 500 * time.Millisecond}}
+		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 6000, To: 500 * time.Millisecond}}
 	r := generate(t, c)
 	require.Equal(t, int64(all), r.Planned)
 	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)

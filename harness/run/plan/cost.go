@@ -41,12 +41,12 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 		}
 		n := float64(p.Load[i].Requests)
 		php := node.Service.PHP
-		hops := float64(distance(s, s.Load[i].From, s.Load[i].To))
+		links := hops(s, s.Load[i].From, s.Load[i].To)
 		connect := 7. // SYN, SYN-ACK, ACK and two times FIN and ACK
 		if s.Load[i].HTTP.Keepalive {
 			connect = 0
 		}
-		packets += n * hops * (connect + exchange(size(php.Request.Response)))
+		packets += n * links * (connect + exchange(size(php.Request.Response)))
 		if php.Request.CPU != nil {
 			cpu += n * seconds(*php.Request.CPU)
 		}
@@ -59,7 +59,7 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 			if db := s.Nodes[php.Database]; db != nil && db.Service != nil && db.Service.SQL != nil {
 				row = size(db.Service.SQL.Row)
 			}
-			packets += n * float64(distance(s, s.Load[i].To, php.Database)) * (connect + q*exchange(row))
+			packets += n * hops(s, s.Load[i].To, php.Database) * (connect + q*exchange(row))
 		}
 	}
 	virtual := p.Warmup + p.Duration + overhead
@@ -83,22 +83,9 @@ func size(s *scenario.Size) float64 {
 	return float64(*s)
 }
 
-// distance is the number of links on a shortest way, 0 when there is none.
-func distance(s *scenario.Scenario, from, to string) int {
-	steps := map[string]int{from: 0}
-	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
-		for i := range s.Links {
-			a, b := s.Links[i].Between[0], s.Links[i].Between[1]
-			if b == queue[0] {
-				a, b = b, a
-			}
-			if _, seen := steps[b]; a == queue[0] && !seen {
-				steps[b] = steps[a] + 1
-				queue = append(queue, b)
-			}
-		}
-	}
-	return steps[to]
+// hops is the number of links on a shortest path through routers, 0 when there is none.
+func hops(s *scenario.Scenario, from, to string) float64 {
+	return float64(max(len(s.Path(from, to))-1, 0))
 }
 
 func round(v float64) float64 { return math.Round(v*100) / 100 }

@@ -2,11 +2,10 @@ package plan
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
-	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
@@ -115,14 +114,14 @@ func New(s *scenario.Scenario, seed uint64) *Plan {
 		p.Links = append(p.Links, Link{l.Between, seconds(l.Delay), uint64(l.Rate), l.MTU, l.Queue})
 	}
 	p.loads(s, seed)
-	for _, name := range phaseNames(s) {
+	for _, name := range wording.PhaseNames(s) {
 		ph := s.Phases[name]
 		p.Phases = append(p.Phases, phase(name, ph.At, ph.At+ph.For, ph.For == 0))
 	}
 	for i := range s.Faults {
 		p.Faults = append(p.Faults, newFault(s, &s.Faults[i]))
 	}
-	for _, m := range Moments(s) {
+	for _, m := range wording.Moments(s) {
 		p.Moments = append(p.Moments, Event{m.At.Seconds(), m.Kind, m.Text})
 	}
 	for _, e := range s.Expect {
@@ -134,13 +133,13 @@ func New(s *scenario.Scenario, seed uint64) *Plan {
 
 func (p *Plan) loads(s *scenario.Scenario, seed uint64) {
 	for i := range s.Load {
-		c := load.NewConfig(s, i, netip.AddrPort{})
-		arrivals := load.Plan(c.Schedule, seed, i)
+		schedule := arrival.Of(s, i)
+		arrivals := arrival.Plan(schedule, seed, i)
 		first, _ := slices.BinarySearch(arrivals, 0)
 		p.arrivals = append(p.arrivals, arrivals)
 		p.Load = append(p.Load, Load{
 			From: s.Load[i].From, To: s.Load[i].To, Does: wording.Load(&s.Load[i]),
-			Begin: c.Schedule.From.Seconds(), End: c.Schedule.To.Seconds(),
+			Begin: schedule.From.Seconds(), End: schedule.To.Seconds(),
 			Requests: int64(len(arrivals)), Measured: int64(len(arrivals) - first),
 		})
 	}

@@ -11,10 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/golden"
-	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/plan"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 func read(t *testing.T) *scenario.Scenario {
@@ -59,7 +60,7 @@ func isASCII(s string) bool {
 
 func TestMoments(t *testing.T) {
 	var b strings.Builder
-	for _, m := range plan.Moments(read(t)) {
+	for _, m := range wording.Moments(read(t)) {
 		b.WriteString(m.At.String() + " " + m.Kind + " " + m.Text + "\n")
 	}
 	golden.Equal(t, filepath.Join("testdata", "moments.golden"), b.String())
@@ -79,14 +80,14 @@ func TestRepetitionsAreTold(t *testing.T) {
 		{"too many", "{name: f, link: [a, b], do: drop, for: 1ms, every: 10ms}", 20, 20, "f: 980 times more, every 10 ms, not told one by one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			moments := plan.Moments(parse(t, "  - "+c.fault))
+			moments := wording.Moments(parse(t, "  - "+c.fault))
 			on, off := 0, 0
 			for i, m := range moments {
 				require.True(t, i == 0 || moments[i-1].At <= m.At)
 				switch m.Kind {
-				case plan.FaultOn:
+				case wording.FaultOn:
 					on++
-				case plan.FaultOff:
+				case wording.FaultOff:
 					off++
 				}
 			}
@@ -106,7 +107,7 @@ func TestArrivalsAreThoseOfTheGenerator(t *testing.T) {
 		if h.At != nil {
 			from = time.Duration(*h.At)
 		}
-		want := load.Plan(load.Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), From: from, To: from + time.Duration(h.For)}, 7, i)
+		want := arrival.Plan(arrival.Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), From: from, To: from + time.Duration(h.For)}, 7, i)
 		first, _ := slices.BinarySearch(want, 0)
 		require.EqualValues(t, len(want), p.Load[i].Requests)
 		require.EqualValues(t, len(want)-first, p.Load[i].Measured)
@@ -190,4 +191,32 @@ func TestEstimateOfScenarios(t *testing.T) {
 		require.InEpsilon(t, c.virtual, cost.Virtual, 0.05, c.file)
 		require.Less(t, cost.WallLeast, cost.WallMost)
 	}
+}
+
+// TestEstimateGoesThroughRoutersOnly has a host with two links in the way: packets go around it, over three links.
+func TestEstimateGoesThroughRoutersOnly(t *testing.T) {
+	const text = `
+version: 1
+name: around
+warmup: 0s
+duration: 10s
+nodes:
+  client: {}
+  host: {}
+  one: {role: router}
+  two: {role: router}
+  web: {service: {php: {request: {cpu: 0ms, response: 1kB}}}}
+links:
+  - {between: [client, host]}
+  - {between: [host, web]}
+  - {between: [client, one]}
+  - {between: [one, two]}
+  - {between: [two, web]}
+load:
+  - {from: client, to: web, http: {arrivals: constant, rate: 10/s, keepalive: true}}
+`
+	s, err := expect.Parse("around.yaml", []byte(text), nil)
+	require.NoError(t, err)
+	// 100 exchanges over 3 links, each a request, its answer and 1.5 ACKs, at 25 us a packet; and 0.5 % of 10.7 s.
+	require.InDelta(t, 100*3*(2+1.5)*25e-6+10.7*.005, plan.New(s, 1).Cost.Busy, .006)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf/asm"
+
+	"github.com/ruleout/ruleout/harness/run/probe/offsets"
 )
 
 // emitter writes one program. By convention of all of them R6 holds the context, R7 this
@@ -12,7 +14,7 @@ type emitter struct {
 	asm.Instructions
 	layout
 	maps    maps
-	offsets *Offsets
+	offsets *offsets.Offsets
 	labels  int
 	pending string
 }
@@ -30,12 +32,11 @@ type maps struct {
 
 // Stack slots, relative to the frame pointer.
 const (
-	stackKey   = -8                    // a key for a map
-	stackValue = -16                   // a value for a map
-	stackRead  = -24                   // what was read from kernel memory
-	stackSaved = -32                   // a register that has to survive
-	stackQueue = stackSaved - mostSpan // of what a qdisc counts
-	mostSpan   = 256
+	stackKey   = -8                           // a key for a map
+	stackValue = -16                          // a value for a map
+	stackRead  = -24                          // what was read from kernel memory
+	stackSaved = -32                          // a register that has to survive
+	stackQueue = stackSaved - offsets.MaxSpan // of what a qdisc counts
 )
 
 func (e *emitter) emit(ins ...asm.Instruction) {

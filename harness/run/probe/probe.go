@@ -13,6 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/undo"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/run/probe/offsets"
 )
 
 // maxSamples bounds the timeline: at 100 ms it is enough for almost three hours.
@@ -46,8 +47,8 @@ type Options struct {
 	Arrived func(counts []int64) error
 	// Counts are kept by others and read at each sample.
 	Counts []Count
-	// Offsets of the kernel; nil: [LoadOffsets].
-	Offsets *Offsets
+	// Offsets of the kernel; nil: [offsets.Load].
+	Offsets *offsets.Offsets
 }
 
 // Count is a number that only grows, such as the requests that a service has served. What it grew by in the window is a metric
@@ -109,13 +110,13 @@ func New(o Options) (_ *Probe, err error) {
 			err = errors.Join(err, p.Close())
 		}
 	}()
-	offsets := o.Offsets
-	if offsets == nil {
-		if offsets, err = LoadOffsets(); err != nil {
+	at := o.Offsets
+	if at == nil {
+		if at, err = offsets.Load(); err != nil {
 			return nil, err
 		}
 	}
-	p.stolen = !offsets.IRQTime || !irqTimeActive()
+	p.stolen = !at.IRQTime || !irqTimeActive()
 	if p.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return nil, fmt.Errorf("create eventfd: %w", err)
 	}
@@ -127,7 +128,7 @@ func New(o Options) (_ *Probe, err error) {
 			return nil, fmt.Errorf("record node %s: %w", target.Name, err)
 		}
 	}
-	if p.tracer, err = newTracer(offsets, keys, o.Queues); err != nil {
+	if p.tracer, err = newTracer(at, keys, o.Queues); err != nil {
 		return nil, err
 	}
 	p.undo.Push(p.tracer.Close)

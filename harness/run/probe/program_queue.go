@@ -32,7 +32,7 @@ func (e *emitter) qdiscDequeue() {
 		asm.Add.Imm(asm.R3, int32(at)),
 		asm.Mov.Reg(asm.R1, asm.RFP),
 		asm.Add.Imm(asm.R1, stackQueue),
-		asm.Mov.Imm(asm.R2, int32(o.qdiscSpan())),
+		asm.Mov.Imm(asm.R2, int32(o.QdiscSpan())),
 		asm.FnProbeReadKernel.Call(),
 		asm.LoadMem(asm.R1, asm.RFP, stats+statsDrops, asm.Word),
 		asm.LoadMem(asm.R2, asm.RFP, stats+statsOverlimits, asm.Word),
@@ -150,11 +150,6 @@ const (
 	statsOverlimits = 16
 	statsSize       = 20
 )
-
-// qdiscSpan is how many bytes lie between the first and the last of what is read of a qdisc.
-func (o *Offsets) qdiscSpan() uint32 {
-	return max(o.QdiscLength+4, o.QdiscStats+statsSize) - min(o.QdiscLength, o.QdiscStats)
-}
 
 // bumpQueue is [emitter.bump] of the queue in R7.
 func (e *emitter) bumpQueue() {

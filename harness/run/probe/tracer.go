@@ -16,6 +16,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/undo"
+	"github.com/ruleout/ruleout/harness/run/probe/offsets"
 )
 
 // license of the programs. The kernel lends bpf_probe_read_kernel only to programs under
@@ -36,7 +37,7 @@ type key struct {
 }
 
 // newTracer loads and attaches the programs; node i of the keys gets the number i+1, and so does queue i.
-func newTracer(o *Offsets, keys []key, queues []Queue) (_ *tracer, err error) {
+func newTracer(o *offsets.Offsets, keys []key, queues []Queue) (_ *tracer, err error) {
 	t := &tracer{}
 	defer func() {
 		if err != nil {

@@ -18,6 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/run/topology"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
 // BenchmarkBuild6x5 builds and closes a network of 6 nodes and 5 links, ours and one made by
@@ -63,7 +65,7 @@ func BenchmarkBuild6x5(b *testing.B) {
 // scripts writes shell scripts that make and remove the network that Build makes, less the offloads.
 func scripts(b *testing.B) (up, down string) {
 	b.Helper()
-	l, err := topology.Plan(sixByFive())
+	l, err := layout.Plan(sixByFive())
 	require.NoError(b, err)
 	var make, remove strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&make, format+"\n", args...) }
@@ -167,3 +169,14 @@ func BenchmarkTransfer(b *testing.B) {
 		})
 	}
 }
+
+// sixByFive has 6 nodes and 5 links: two routers in a row, and a link between two hosts at the end.
+func sixByFive() *scenario.Scenario {
+	s := &scenario.Scenario{Nodes: map[string]*scenario.Node{
+		"client": {}, "db": {}, "mon": {}, "web": {}, "core": {Role: scenario.Router}, "edge": {Role: scenario.Router},
+	}}
+	s.Links = []scenario.Link{link("client", "edge"), link("edge", "core"), link("core", "web"), link("web", "db"), link("core", "mon")}
+	return s
+}
+
+func link(a, b string) scenario.Link { return scenario.Link{Between: [2]string{a, b}} }

@@ -8,6 +8,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
 // loopback is its index in every namespace (LOOPBACK_IFINDEX in the kernel).
@@ -93,7 +95,7 @@ func (b *batch) addNeighbour(e *End, addr netip.Addr, mac net.HardwareAddr) {
 }
 
 // addRoute appends a static route.
-func (b *batch) addRoute(n *Node, r Route) {
+func (b *batch) addRoute(n *Node, r layout.Route) {
 	family, dst := familyOf(r.To.Addr())
 	_, via := familyOf(r.Via)
 	msg := nl.NewRtMsg()

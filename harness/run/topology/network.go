@@ -13,11 +13,12 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/undo"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
 // Network is a scenario's nodes and links, up and running.
 type Network struct {
-	layout *Layout
+	layout *layout.Layout
 	nodes  []*Node
 	links  []*Link
 	byName map[string]*Node
@@ -64,7 +65,7 @@ type End struct {
 // is missing, and of kind [problem.Usage] where the scenario asks for what cannot be, such
 // as a sysctl that does not exist.
 func Build(ctx context.Context, s *scenario.Scenario) (_ *Network, err error) {
-	layout, err := Plan(s)
+	layout, err := layout.Plan(s)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func Build(ctx context.Context, s *scenario.Scenario) (_ *Network, err error) {
 func (n *Network) Close() error { return n.close() }
 
 // Layout is what the network was built from.
-func (n *Network) Layout() *Layout { return n.layout }
+func (n *Network) Layout() *layout.Layout { return n.layout }
 
 // Nodes are the scenario's nodes, in order of their names. Wires are not among them.
 func (n *Network) Nodes() []*Node { return n.nodes }
@@ -135,7 +136,7 @@ func (l *Link) End(node string) *End {
 // builder is a network in the making.
 type builder struct {
 	scenario *scenario.Scenario
-	layout   *Layout
+	layout   *layout.Layout
 	undo     undo.Stack
 	// home is the namespace that threads return to.
 	home int

@@ -58,8 +58,8 @@ func (r *Report) Knows(name string) string {
 	return Unknown
 }
 
-// seal computes the fingerprint.
-func (r *Report) seal() {
+// Seal computes the fingerprint.
+func (r *Report) Seal() {
 	var b strings.Builder
 	for _, a := range r.Answers {
 		fmt.Fprintf(&b, "%s\t%s\n", a.Name, a.Answer)

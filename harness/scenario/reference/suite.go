@@ -11,13 +11,11 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/document"
 )
 
-// docs is where the documentation is, from a package of the harness.
-const docs = "../../../docs/reference/"
-
 // Generate makes what is kept of the format: schema.json in its package, for the program, the same in the documentation, and the
 // page there, which begins with introduction. adjust is as in [Format.Schema].
 func (f *Format) Generate(t *testing.T, introduction string, adjust func(s *jsonschema.Schema)) {
 	t.Helper()
+	docs := golden.Repository(t, "docs/reference") + "/"
 	schema, err := f.Schema(adjust)
 	require.NoError(t, err)
 	golden.Equal(t, "schema.json", schema)

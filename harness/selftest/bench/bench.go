@@ -16,7 +16,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/machine/backend"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -146,7 +146,7 @@ func (m *measurement) restore(ctx context.Context) error {
 		Note: fmt.Sprintf("median; 90 %% within %.0f ms", milliseconds(quantile(restore, 0.9)))})
 	m.add(Figure{Name: "clone, from start to gone", Value: milliseconds(quantile(whole, 0.5)), Unit: "ms", Note: "median; a run that ends at once"})
 
-	payload, err := json.Marshal(run.Draw{Seed: 1})
+	payload, err := json.Marshal(protocol.Draw{Seed: 1})
 	if err != nil {
 		return err
 	}

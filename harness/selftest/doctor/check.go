@@ -60,8 +60,7 @@ func Examine(ctx context.Context, o Options) ([]Check, error) {
 	e := &examination{Options: o}
 	for _, step := range []func(context.Context){
 		e.qemu, e.cache, e.kernels, e.boards, e.repeats, e.kvm,
-		e.rights, e.namespaces, e.userNamespaces, e.netem, e.cgroups, e.bpf,
-		e.golang,
+		e.host, e.golang,
 	} {
 		step(ctx)
 		if err := ctx.Err(); err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
@@ -159,8 +161,8 @@ func (e *examination) twice(ctx context.Context, qemu string) (string, error) {
 	}
 	var records [2]*result.Record
 	for i := range records {
-		records[i], err = v.Run(ctx, backend.Request{Scenario: s, Seed: 1, Events: func(ev run.Event) {
-			if ev.Kind == run.Build {
+		records[i], err = v.Run(ctx, backend.Request{Scenario: s, Seed: 1, Events: func(ev protocol.Event) {
+			if ev.Kind == protocol.Build {
 				e.Progress(ev.Text)
 			}
 		}})
@@ -181,4 +183,37 @@ func (e *examination) twice(ctx context.Context, qemu string) (string, error) {
 
 func (e *examination) kvm(context.Context) {
 	e.ok("KVM", Neither, "not used: runs need virtual time, which only emulation has")
+}
+
+// host has what runs on this machine's own kernel would need, as the guest program finds it.
+func (e *examination) host(ctx context.Context) {
+	found, err := backend.Examine(ctx)
+	if err != nil {
+		e.failed("host backend", Host, err, "")
+		return
+	}
+	for _, f := range found {
+		c := Check{Name: f.Name, For: Host, Status: Missing, Detail: f.Detail, Hint: f.Hint}
+		switch {
+		case f.OK:
+			c.Status = OK
+		case f.Broken:
+			c.Status = Broken
+		}
+		if f.Optional {
+			c.For = Neither
+		}
+		e.report(c)
+	}
+}
+
+func (e *examination) golang(ctx context.Context) {
+	const name = "Go"
+	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
+	if err != nil {
+		e.report(Check{Name: name, Status: Missing, Detail: "not in PATH; this build was made with " + runtime.Version(),
+			Hint: "only building ruleout and its tests needs it"})
+		return
+	}
+	e.ok(name, Neither, strings.TrimSpace(string(out))+"; this build was made with "+runtime.Version())
 }

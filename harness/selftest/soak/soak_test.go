@@ -11,13 +11,11 @@ import (
 
 	"github.com/ruleout/ruleout/harness/machine/backend"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/selftest/soak"
 )
 
 func TestMain(m *testing.M) {
-	agent.Main() // the processes that keep this machine busy are this binary
 	goleak.VerifyTestMain(m)
 }
 
@@ -106,11 +104,4 @@ func TestCancelEndsASoak(t *testing.T) {
 func TestOneRunCannotBeCompared(t *testing.T) {
 	_, err := soak.Run(t.Context(), &world{}, soak.Options{Runs: 1, Jobs: 1})
 	require.Error(t, err)
-}
-
-func TestBusyProcessesEnd(t *testing.T) {
-	b, err := soak.MakeBusy(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, b.Close())
-	require.NoError(t, b.Close(), "closing twice")
 }

@@ -120,7 +120,7 @@ func Load(r *archive.Reader) ([]*Runs, error) {
 func runsOf(r *result.Record) *Runs {
 	p := r.Provenance
 	return &Runs{
-		Head: Head{Scenario: r.Scenario.Name, Hash: r.Scenario.Hash, Release: p.Kernel, Tool: p.Tool, QEMU: p.QEMU, Netem: p.Netem, Key: p.Key},
+		Head: Head{Scenario: r.Scenario.Name, Hash: r.Scenario.Hash, Release: p.Kernel, Tool: p.Program(), QEMU: p.QEMU, Netem: p.Netem, Key: p.Key},
 		Set:  r.Scenario.Set, BySeed: map[uint64]*Run{},
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine/backend/guesttest"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict"
@@ -28,9 +28,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	backend.Init()
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() != "" {
+		if _, err := guesttest.Build(); err != nil {
+			panic(err)
+		}
 		os.Exit(m.Run()) // a benchmark compares with real runs: what starts their machines lives as long as the process
 	}
 	goleak.VerifyTestMain(m)

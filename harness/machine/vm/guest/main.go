@@ -13,9 +13,9 @@ var DefaultModules = []string{
 	"veth", "sch_netem", "sch_prio", "sch_ingress", "cls_bpf", "inet_diag", "tcp_diag",
 }
 
-// EnvGuest is in the environment of init when the host booted it as a guest. Pid 1 of a
+// EnvInit is in the environment of init when the host booted it as a guest. Pid 1 of a
 // container is not one of ours.
-const EnvGuest = "RULEOUT_GUEST"
+const EnvInit = "RULEOUT_INIT"
 
 // Files of the guest's root directory that the host writes.
 const (
@@ -24,7 +24,7 @@ const (
 )
 
 // workerName is the worker's argv[0]. Names, unlike the environment, are not inherited.
-const workerName = "ruleout-guest"
+const workerName = "ruleout-worker"
 
 // Func is what a guest is there for. It gets the clone's payload. Its result is the clone's
 // status, as of a process: 0 means success.
@@ -49,7 +49,7 @@ type Host interface {
 // IsInit reports whether this process is part of a guest's start, so that the only thing
 // to do is to call [Main].
 func IsInit() bool {
-	return os.Args[0] == workerName || os.Getpid() == 1 && os.Getenv(EnvGuest) != ""
+	return os.Args[0] == workerName || os.Getpid() == 1 && os.Getenv(EnvInit) != ""
 }
 
 // Main makes this process the guest: pid 1 becomes the supervisor, which starts the same

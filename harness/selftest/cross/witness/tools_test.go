@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/run"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
@@ -121,9 +122,9 @@ func holdAgainstTools(t *testing.T, ipv6 bool) {
 	before, after := map[string]map[string]int64{}, map[string]map[string]int64{}
 	sockets := map[string][]byte{}
 	var failed error // the events come on goroutines of the run's
-	look := func(e run.Event) (err error) {
+	look := func(e protocol.Event) (err error) {
 		switch {
-		case e.Kind == run.Measure:
+		case e.Kind == protocol.Measure:
 			if nodes, err = namespaces(); err != nil {
 				return err
 			}
@@ -132,7 +133,7 @@ func holdAgainstTools(t *testing.T, ipv6 bool) {
 					return err
 				}
 			}
-		case e.Kind == run.FaultOff && len(after) == 0:
+		case e.Kind == protocol.FaultOff && len(after) == 0:
 			for node, namespace := range nodes {
 				if after[node], err = nstat(namespace); err != nil {
 					return err
@@ -144,7 +145,7 @@ func holdAgainstTools(t *testing.T, ipv6 bool) {
 		}
 		return nil
 	}
-	rec, err := run.Run(t.Context(), canonical, 5, func(e run.Event) { failed = errors.Join(failed, look(e)) })
+	rec, err := run.Run(t.Context(), canonical, 5, func(e protocol.Event) { failed = errors.Join(failed, look(e)) })
 	require.NoError(t, failed)
 	require.NoError(t, err)
 	require.True(t, rec.Valid, rec.InvalidBecause)

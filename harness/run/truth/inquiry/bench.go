@@ -1,4 +1,4 @@
-package truth
+package inquiry
 
 import (
 	"encoding/binary"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/undo"
 	"github.com/ruleout/ruleout/harness/run/netem"
+	"github.com/ruleout/ruleout/harness/run/truth"
 )
 
 // bench is a pair of devices in a namespace of its own: what is sent on near goes through a netem and arrives at far.
@@ -25,7 +26,7 @@ type bench struct {
 	near, far *netlink.Veth
 	// relayed and last are a second pair, to which far passes packets on; see relay.
 	relayed, last *netlink.Veth
-	answers       []Answer
+	answers       []truth.Answer
 	undo          undo.Stack
 }
 
@@ -131,7 +132,7 @@ func (b *bench) read() (netem.Stats, bool, error) {
 	return netem.Stats{}, false, nil
 }
 
-func (b *bench) knows(name string) string { return (&Report{Answers: b.answers}).Knows(name) }
+func (b *bench) knows(name string) string { return (&truth.Report{Answers: b.answers}).Knows(name) }
 
 // relay adds a second pair and has far pass on to it, by a BPF program, what it receives.
 func (b *bench) relay() (err error) {

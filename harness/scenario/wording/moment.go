@@ -1,4 +1,4 @@
-package plan
+package wording
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // Moment is something that is planned for a time.
@@ -48,7 +47,7 @@ func Moments(s *scenario.Scenario) []Moment {
 	if s.Warmup == 0 {
 		list = list[1:]
 	}
-	for _, name := range phaseNames(s) {
+	for _, name := range PhaseNames(s) {
 		p := s.Phases[name]
 		list = append(list, Moment{time.Duration(p.At), PhaseOn, name})
 		if end := p.At + p.For; p.For != 0 && end < s.Duration {
@@ -56,14 +55,14 @@ func Moments(s *scenario.Scenario) []Moment {
 		}
 	}
 	for i := range s.Faults {
-		list = append(list, ofFault(s, &s.Faults[i])...)
+		list = append(list, momentsOf(s, &s.Faults[i])...)
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].At < list[j].At })
 	return list
 }
 
-// phaseNames lists the phases in the order in which they begin.
-func phaseNames(s *scenario.Scenario) []string {
+// PhaseNames lists the phases in the order in which they begin.
+func PhaseNames(s *scenario.Scenario) []string {
 	names := make([]string, 0, len(s.Phases))
 	for name := range s.Phases {
 		names = append(names, name)
@@ -80,7 +79,7 @@ func phaseNames(s *scenario.Scenario) []string {
 	return names
 }
 
-func ofFault(s *scenario.Scenario, f *scenario.Fault) (list []Moment) {
+func momentsOf(s *scenario.Scenario, f *scenario.Fault) (list []Moment) {
 	spans, more := f.Spans(s.Duration, mostRepetitions)
 	for n, span := range spans {
 		at := time.Duration(span.From)
@@ -89,12 +88,12 @@ func ofFault(s *scenario.Scenario, f *scenario.Fault) (list []Moment) {
 			name += nth(s, f, n+1)
 		}
 		if f.Do.Inject != nil {
-			list = append(list, Moment{at, Inject, name + ": " + wording.Fault(f)})
+			list = append(list, Moment{at, Inject, name + ": " + Fault(f)})
 			continue
 		}
 		list = append(list, Moment{at, FaultOn, name})
 		if f.Ramp != nil {
-			list = append(list, ofRamp(s, f, at)...)
+			list = append(list, momentsOfRamp(s, f, at)...)
 		}
 		if span.To < s.Duration {
 			list = append(list, Moment{time.Duration(span.To), FaultOff, name})
@@ -104,7 +103,7 @@ func ofFault(s *scenario.Scenario, f *scenario.Fault) (list []Moment) {
 		left := f.Repetitions(s.Duration) - int64(len(spans))
 		next := spans[len(spans)-1].From + f.Every
 		list = append(list, Moment{time.Duration(next), Repeats, fmt.Sprintf("%s: %s more, every %s, not told one by one",
-			f.Name, quantity.Plural(left, "time"), wording.Duration(f.Every))})
+			f.Name, quantity.Plural(left, "time"), Duration(f.Every))})
 	}
 	return list
 }
@@ -114,10 +113,10 @@ func nth(s *scenario.Scenario, f *scenario.Fault, n int) string {
 	return fmt.Sprintf(" (%d of %s)", n, quantity.Count(f.Repetitions(s.Duration)))
 }
 
-// ofRamp is the beginning and the end of the ramp of a fault that goes on.
-func ofRamp(s *scenario.Scenario, f *scenario.Fault, on time.Duration) []Moment {
-	what, from, to, _ := wording.RampValues(f)
-	list := []Moment{{on, RampOn, fmt.Sprintf("%s: %s from %s to %s in %d steps over %s", f.Name, what, from, to, f.Ramp.Steps, wording.Duration(f.Ramp.Over))}}
+// momentsOfRamp is the beginning and the end of the ramp of a fault that goes on.
+func momentsOfRamp(s *scenario.Scenario, f *scenario.Fault, on time.Duration) []Moment {
+	what, from, to, _ := RampValues(f)
+	list := []Moment{{on, RampOn, fmt.Sprintf("%s: %s from %s to %s in %d steps over %s", f.Name, what, from, to, f.Ramp.Steps, Duration(f.Ramp.Over))}}
 	if end := on + time.Duration(f.Ramp.Over); end < time.Duration(s.Duration) {
 		list = append(list, Moment{end, RampOff, fmt.Sprintf("%s: %s stays at %s", f.Name, what, to)})
 	}

@@ -1,4 +1,4 @@
-package capture
+package pcapng
 
 import (
 	"context"
@@ -15,8 +15,9 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
-	"github.com/ruleout/ruleout/harness/run/topology"
+	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
 // Epoch is the time in the files at which the measured window starts: midnight, so that the time of
@@ -38,9 +39,9 @@ type wireFile struct {
 	snap     int
 	origin   Origin
 	begin    int64
-	wire     Wire
+	wire     capture.Wire
 	raw      io.ReaderAt
-	points   []Point
+	points   []capture.Point
 }
 
 // touch is a packet that a fault chose.
@@ -59,7 +60,9 @@ func (t touch) compare(o touch) int {
 }
 
 // events reads the ring from its beginning.
-func (f *wireFile) events() *Reader { return NewReader(io.NewSectionReader(f.raw, 0, f.wire.Size)) }
+func (f *wireFile) events() *capture.Reader {
+	return capture.NewReader(io.NewSectionReader(f.raw, 0, f.wire.Size))
+}
 
 // touches lists the packets that faults chose, by packet, and counts the events of each point. The
 // events of one packet stay in their order.
@@ -81,7 +84,7 @@ func (f *wireFile) touches(ctx context.Context) (list []touch, kept []int64, err
 			return nil, nil, err
 		}
 		kept[e.Point]++
-		if p := &f.points[e.Point]; p.Kind == Touched && e.ID != 0 && !e.Forged {
+		if p := &f.points[e.Point]; p.Kind == capture.Touched && e.ID != 0 && !e.Forged {
 			list = append(list, touch{p.Side, e.ID, e.Point, e.Ordinal})
 		}
 	}
@@ -136,7 +139,7 @@ func (f *wireFile) write(ctx context.Context, to io.Writer) (int64, error) {
 		key := touch{side: side, id: id}
 		at, _ := slices.BinarySearchFunc(touched, key, touch.compare)
 		for ; at < len(touched) && touched[at].compare(key) == 0; at++ {
-			list = append(list, f.points[touched[at].point].comment(touched[at].ordinal, false))
+			list = append(list, f.points[touched[at].point].Comment(touched[at].ordinal, false))
 		}
 		return list
 	}
@@ -158,11 +161,11 @@ func (f *wireFile) write(ctx context.Context, to io.Writer) (int64, error) {
 		var o pcapgo.NgPacketOptions
 		p := &f.points[e.Point]
 		switch p.Kind {
-		case Sent:
+		case capture.Sent:
 			o.Comments = comments(p.Side, e.ID)
-		case Touched:
-			o.Comments = []string{p.comment(e.Ordinal, e.Forged)}
-		case Received:
+		case capture.Touched:
+			o.Comments = []string{p.Comment(e.Ordinal, e.Forged)}
+		case capture.Received:
 		}
 		if e.ID != 0 {
 			// One packet has one number at all points of its direction.
@@ -204,7 +207,7 @@ func (f *wireFile) begins(to io.Writer) (*pcapgo.NgWriter, error) {
 	for i := range f.points {
 		p := &f.points[i]
 		face := pcapgo.NgInterface{
-			Name: p.Name(), Description: p.description(), OS: f.origin.Kernel, LinkType: layers.LinkTypeEthernet, SnapLength: uint32(f.snap),
+			Name: p.Name(), Description: p.Description(), OS: f.origin.Kernel, LinkType: layers.LinkTypeEthernet, SnapLength: uint32(f.snap),
 		}
 		if i > 0 {
 			if _, err := w.AddInterface(face); err != nil {
@@ -242,10 +245,10 @@ func (f *wireFile) comment() string {
 		"digest " + f.origin.Digest,
 		"times are the run's own: the measured window starts at " + Epoch.Format("2006-01-02 15:04:05") + " UTC",
 	}
-	if f.snap < Whole {
+	if f.snap < capture.Whole {
 		lines = append(lines, fmt.Sprintf("of each packet the first %d bytes at most", f.snap))
 	}
-	if lost := f.wire.lost(); lost > 0 {
+	if lost := f.wire.AllLost(); lost > 0 {
 		lines = append(lines, fmt.Sprintf("CUT SHORT: there was no room for the last %d packets", lost))
 	}
 	return strings.Join(lines, "\n")
@@ -253,7 +256,7 @@ func (f *wireFile) comment() string {
 
 // nameBlock is a Name Resolution Block with the nodes' addresses (pcapng, section 4.5).
 func nameBlock(s *scenario.Scenario) ([]byte, error) {
-	layout, err := topology.Plan(s)
+	layout, err := layout.Plan(s)
 	if err != nil {
 		return nil, err
 	}

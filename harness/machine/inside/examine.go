@@ -1,4 +1,4 @@
-package doctor
+package inside
 
 import (
 	"context"
@@ -17,14 +17,46 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/run/cgroup"
 	"github.com/ruleout/ruleout/harness/run/fault"
+	"github.com/ruleout/ruleout/harness/run/protocol"
 )
+
+// examine finds out what of this machine runs on it would need, in the order in which a person would mend it.
+func examine(ctx context.Context) (any, error) {
+	e := new(examination)
+	for _, step := range []func(context.Context){e.rights, e.namespaces, e.userNamespaces, e.netem, e.cgroups, e.bpf} {
+		step(ctx)
+	}
+	return e.found, nil
+}
+
+type examination struct{ found []protocol.Finding }
+
+func (e *examination) ok(name, detail string) {
+	e.found = append(e.found, protocol.Finding{Name: name, OK: true, Detail: detail})
+}
+
+// failed reports an error: broken unless this machine lacks something.
+func (e *examination) failed(name string, err error, hint string) {
+	if h := problem.HintOf(err); h != "" {
+		hint = h
+	}
+	e.found = append(e.found, protocol.Finding{Name: name, Detail: err.Error(), Broken: problem.KindOf(err) != problem.Machine, Hint: hint})
+}
+
+// optional marks what was found last as good to know.
+func (e *examination) optional() { e.found[len(e.found)-1].Optional = true }
+
+// errNone is the reason of a check that found nothing of what it looked for.
+func errNone(what string) error {
+	return problem.Wrap(problem.Machine, errors.New(what), "")
+}
 
 func (e *examination) rights(context.Context) {
 	if os.Geteuid() == 0 {
-		e.ok("root", Host, "yes")
+		e.ok("root", "yes")
 		return
 	}
-	e.failed("root", Host, errNone(fmt.Sprintf("no, user %d", os.Geteuid())),
+	e.failed("root", errNone(fmt.Sprintf("no, user %d", os.Geteuid())),
 		"only --backend host needs it: run that one as root")
 }
 
@@ -33,11 +65,11 @@ func (e *examination) namespaces(context.Context) {
 	err := onOwnThread(func() error { return unix.Unshare(unix.CLONE_NEWNET) })
 	switch {
 	case err == nil:
-		e.ok(name, Host, "one was made and is gone again")
+		e.ok(name, "one was made and is gone again")
 	case errors.Is(err, unix.EPERM):
-		e.failed(name, Host, errNone(err.Error()), "making one takes root")
+		e.failed(name, errNone(err.Error()), "making one takes root")
 	default:
-		e.failed(name, Host, err, "the kernel needs CONFIG_NET_NS")
+		e.failed(name, err, "the kernel needs CONFIG_NET_NS")
 	}
 }
 
@@ -48,6 +80,7 @@ const nobody = 65534
 // tries it as nobody.
 func (e *examination) userNamespaces(ctx context.Context) {
 	const name = "user namespaces"
+	defer e.optional()
 	err := onOwnThread(func() error {
 		if os.Geteuid() == 0 {
 			// The raw system call changes this thread only, which then ends.
@@ -60,36 +93,36 @@ func (e *examination) userNamespaces(ctx context.Context) {
 		return cmd.Run()
 	})
 	if err != nil {
-		e.failed(name, Neither, errNone(strings.TrimPrefix(err.Error(), "fork/exec ")),
+		e.failed(name, errNone(strings.TrimPrefix(err.Error(), "fork/exec ")),
 			"nothing needs them yet; where they are wanted: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns")
 		return
 	}
-	e.ok(name, Neither, "a user without rights may make them")
+	e.ok(name, "a user without rights may make them")
 }
 
 func (e *examination) netem(context.Context) {
 	if os.Geteuid() != 0 {
-		e.failed("netem", Host, errNone("cannot be tried without root"), "")
+		e.failed("netem", errNone("cannot be tried without root"), "")
 		return
 	}
 	if err := fault.Preflight(); err != nil {
-		e.failed("netem", Host, err, "")
+		e.failed("netem", err, "")
 		return
 	}
-	e.ok("netem", Host, "a fault was built and is gone again")
+	e.ok("netem", "a fault was built and is gone again")
 }
 
 func (e *examination) cgroups(context.Context) {
 	if err := cgroup.Supported(); err != nil {
-		e.failed("cgroup v2", Host, err, "")
+		e.failed("cgroup v2", err, "")
 		return
 	}
 	root, err := cgroup.Root()
 	if err != nil {
-		e.failed("cgroup v2", Host, err, "")
+		e.failed("cgroup v2", err, "")
 		return
 	}
-	e.ok("cgroup v2", Host, root)
+	e.ok("cgroup v2", root)
 }
 
 func (e *examination) bpf(context.Context) {
@@ -99,26 +132,15 @@ func (e *examination) bpf(context.Context) {
 		switch {
 		case err == nil:
 		case errors.Is(err, unix.EPERM):
-			e.failed(name, Host, errNone(fmt.Sprintf("load a %s program: %v", t, err)), "loading programs takes root")
+			e.failed(name, errNone(fmt.Sprintf("load a %s program: %v", t, err)), "loading programs takes root")
 			return
 		default:
-			e.failed(name, Host, problem.Wrap(problem.Machine, fmt.Errorf("load a %s program: %w", t, err),
+			e.failed(name, problem.Wrap(problem.Machine, fmt.Errorf("load a %s program: %w", t, err),
 				"the kernel needs CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS"), "")
 			return
 		}
 	}
-	e.ok(name, Host, "classifiers and tracepoints can be loaded")
-}
-
-func (e *examination) golang(ctx context.Context) {
-	const name = "Go"
-	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
-	if err != nil {
-		e.report(Check{Name: name, Status: Missing, Detail: "not in PATH; this build was made with " + runtime.Version(),
-			Hint: "only building ruleout and its tests needs it"})
-		return
-	}
-	e.ok(name, Neither, strings.TrimSpace(string(out))+"; this build was made with "+runtime.Version())
+	e.ok(name, "classifiers and tracepoints can be loaded")
 }
 
 // onOwnThread runs f on a thread that ends with it, and takes with it whatever f

@@ -1,4 +1,4 @@
-package truth
+package inquiry
 
 // stream is the generator of netem's random numbers since Linux 6.6: taus113 (L'Ecuyer 1999) as the kernel seeds it,
 // prandom_seed_state in include/linux/prandom.h and prandom_u32_state in lib/random32.c.

@@ -1,4 +1,4 @@
-package truth
+package inquiry
 
 import (
 	"encoding/json"
@@ -8,12 +8,14 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/run/truth"
 )
 
 // Ask puts all questions to the kernel that this runs on. It takes root.
-func Ask() (*Report, error) {
+func Ask() (*truth.Report, error) {
 	type answer struct {
-		report *Report
+		report *truth.Report
 		err    error
 	}
 	done := make(chan answer)
@@ -30,7 +32,7 @@ func Ask() (*Report, error) {
 	return a.report, nil
 }
 
-func ask() (_ *Report, err error) {
+func ask() (_ *truth.Report, err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("create namespace: %w", err)
 	}
@@ -43,17 +45,17 @@ func ask() (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	for _, q := range questions {
-		a, err := q.ask(b)
+	for _, q := range truth.Questions() {
+		a, err := asks[q.Name](b)
 		if err == nil {
 			err = b.remove()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", q.Name, err)
 		}
-		b.answers = append(b.answers, Answer{q.Name, a})
+		b.answers = append(b.answers, truth.Answer{Name: q.Name, Answer: a})
 	}
-	r := &Report{Schema: Schema, Release: unix.ByteSliceToString(u.Release[:]), Answers: b.answers}
+	r := &truth.Report{Schema: truth.Schema, Release: unix.ByteSliceToString(u.Release[:]), Answers: b.answers}
 	// The relay is in the way of trains.
 	if err := errors.Join(b.Close()); err != nil {
 		return nil, err
@@ -65,17 +67,14 @@ func ask() (_ *Report, err error) {
 	if r.Trains, err = b.sendTrains(); err != nil {
 		return nil, err
 	}
-	r.seal()
+	r.Seal()
 	return r, nil
 }
 
-// Payload is what a guest gets that is to answer.
-const Payload = `{"ask":"netem"}`
-
-// Serve answers in a guest whose payload is [Payload].
+// Serve answers in a guest whose payload is [truth.Payload].
 func Serve(host io.Writer) int {
 	r, err := Ask()
-	reply := reply{Report: r}
+	reply := truth.Reply{Report: r}
 	if err != nil {
 		reply.Error = err.Error()
 	}
@@ -83,25 +82,4 @@ func Serve(host io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// reply is what a guest says.
-type reply struct {
-	Report *Report `json:"report,omitempty"`
-	Error  string  `json:"error,omitempty"`
-}
-
-// Receive reads what [Serve] wrote.
-func Receive(b []byte) (*Report, error) {
-	var r reply
-	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("read what the guest says of netem: %w", err)
-	}
-	if r.Error != "" {
-		return nil, errors.New(r.Error)
-	}
-	if r.Report == nil || r.Report.Schema != Schema {
-		return nil, errors.New("the guest says nothing of netem")
-	}
-	return r.Report, nil
 }

@@ -1,9 +1,9 @@
-package run
+package protocol
 
 import (
 	"time"
 
-	"github.com/ruleout/ruleout/harness/run/plan"
+	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // Event is something that happened in a run, told while it happens.
@@ -23,16 +23,16 @@ type Event struct {
 const (
 	Build    = "build"
 	Start    = "start"
-	Warmup   = plan.Warmup
-	Measure  = plan.Measure
-	PhaseOn  = plan.PhaseOn
-	FaultOn  = plan.FaultOn
-	RampOn   = plan.RampOn
-	Inject   = plan.Inject
-	RampOff  = plan.RampOff
-	FaultOff = plan.FaultOff
-	PhaseOff = plan.PhaseOff
-	Repeats  = plan.Repeats
+	Warmup   = wording.Warmup
+	Measure  = wording.Measure
+	PhaseOn  = wording.PhaseOn
+	FaultOn  = wording.FaultOn
+	RampOn   = wording.RampOn
+	Inject   = wording.Inject
+	RampOff  = wording.RampOff
+	FaultOff = wording.FaultOff
+	PhaseOff = wording.PhaseOff
+	Repeats  = wording.Repeats
 	Drain    = "drain"
 	Done     = "done"
 )

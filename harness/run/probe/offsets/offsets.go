@@ -1,4 +1,5 @@
-package probe
+// Package offsets says where a kernel keeps what the recorder reads of its structures.
+package offsets
 
 import (
 	"encoding/json"
@@ -12,9 +13,9 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
-// OffsetsPath is where a guest finds its kernel's [Offsets]. Working them out from BTF
+// Path is where a guest finds its kernel's [Offsets]. Working them out from BTF
 // costs a guest about 0.1 s of its own time, so whoever boots it does that once per kernel.
-const OffsetsPath = "/etc/ruleout/offsets.json"
+const Path = "/etc/ruleout/offsets.json"
 
 // Offsets says where one kernel build keeps what the programs of this package read:
 // offsets in bytes. Kernels move these fields freely, even from one minor release to the next.
@@ -51,8 +52,8 @@ type Offsets struct {
 	IRQTime bool `json:"irq_time_accounting"`
 }
 
-// OffsetsFromBTF works the offsets out from a kernel's type information.
-func OffsetsFromBTF(spec *btf.Spec) (*Offsets, error) {
+// FromBTF works the offsets out from a kernel's type information.
+func FromBTF(spec *btf.Spec) (*Offsets, error) {
 	o := &Offsets{}
 	var errs []error
 	for _, f := range []struct {
@@ -113,12 +114,12 @@ func OffsetsFromBTF(spec *btf.Spec) (*Offsets, error) {
 	return o, nil
 }
 
-// LoadOffsets returns the offsets of the running kernel: from [OffsetsPath] if that
+// Load returns the offsets of the running kernel: from [Path] if that
 // exists, else from the kernel's own BTF.
-func LoadOffsets() (*Offsets, error) {
-	data, err := os.ReadFile(OffsetsPath)
+func Load() (*Offsets, error) {
+	data, err := os.ReadFile(Path)
 	if err == nil {
-		return parseOffsets(data)
+		return parse(data)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read kernel offsets: %w", err)
@@ -128,16 +129,16 @@ func LoadOffsets() (*Offsets, error) {
 		return nil, problem.Wrap(problem.Machine, fmt.Errorf("read kernel type information: %w", err),
 			"recording needs a kernel with CONFIG_DEBUG_INFO_BTF, which has /sys/kernel/btf/vmlinux; distribution kernels do")
 	}
-	return OffsetsFromBTF(spec)
+	return FromBTF(spec)
 }
 
-func parseOffsets(data []byte) (*Offsets, error) {
+func parse(data []byte) (*Offsets, error) {
 	o := &Offsets{}
 	if err := json.Unmarshal(data, o); err != nil {
-		return nil, fmt.Errorf("parse %s: %w", OffsetsPath, err)
+		return nil, fmt.Errorf("parse %s: %w", Path, err)
 	}
 	if err := o.check(); err != nil {
-		return nil, fmt.Errorf("parse %s: %w", OffsetsPath, err)
+		return nil, fmt.Errorf("parse %s: %w", Path, err)
 	}
 	return o, nil
 }
@@ -160,8 +161,8 @@ func (o *Offsets) check() error {
 	if o.TaskOnRQSize != 1 && o.TaskOnRQSize != 4 {
 		return fmt.Errorf("task_struct.on_rq: size %d is neither 1 nor 4", o.TaskOnRQSize)
 	}
-	if o.qdiscSpan() > mostSpan {
-		return fmt.Errorf("offsets of Qdisc.q.qlen and Qdisc.qstats: implausibly far apart, %d bytes", o.qdiscSpan())
+	if o.QdiscSpan() > MaxSpan {
+		return fmt.Errorf("offsets of Qdisc.q.qlen and Qdisc.qstats: implausibly far apart, %d bytes", o.QdiscSpan())
 	}
 	return nil
 }
@@ -218,4 +219,12 @@ func member(t btf.Type, name string, base uint32) (place, bool) {
 		}
 	}
 	return place{}, false
+}
+
+// MaxSpan is the largest [Offsets.QdiscSpan] that is plausible, in bytes.
+const MaxSpan = 256
+
+// QdiscSpan is how many bytes lie between the first and the last of what is read of a qdisc.
+func (o *Offsets) QdiscSpan() uint32 { // struct gnet_stats_queue has 20 bytes
+	return max(o.QdiscLength+4, o.QdiscStats+20) - min(o.QdiscLength, o.QdiscStats)
 }

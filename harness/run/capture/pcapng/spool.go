@@ -1,4 +1,4 @@
-package capture
+package pcapng
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/whole"
+	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -20,14 +21,14 @@ type Spool struct {
 	dir   string
 	snap  int
 	raw   map[int]*rawFile
-	taken *Taken
+	taken *capture.Taken
 }
 
 // Open makes a spool for captures in dir, which is made if it is missing. snap is the most bytes that
 // are kept of a packet. The caller closes it.
 func Open(dir string, snap int) (*Spool, error) {
-	if snap < MinSnap || snap > Whole {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("a snap length of %d bytes: it is %d to %d", snap, MinSnap, Whole), "0 keeps whole packets")
+	if snap < capture.MinSnap || snap > capture.Whole {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("a snap length of %d bytes: it is %d to %d", snap, capture.MinSnap, capture.Whole), "0 keeps whole packets")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, unwritable(fmt.Errorf("make the directory for captures: %w", err))
@@ -99,7 +100,7 @@ func (s *Spool) Ring(link int) (io.Writer, error) {
 }
 
 // Take notes what the rings are said to hold.
-func (s *Spool) Take(t *Taken) { s.taken = t }
+func (s *Spool) Take(t *capture.Taken) { s.taken = t }
 
 // File is a capture that was written.
 type File struct {
@@ -123,7 +124,7 @@ func (s *Spool) Write(ctx context.Context, sc *scenario.Scenario, o Origin) (fil
 	for i := range sc.Links {
 		w := s.taken.Wires[i]
 		name, n, err := s.writeOne(ctx, &wireFile{
-			scenario: sc, link: i, snap: s.snap, origin: o, begin: s.taken.Begin, wire: w, points: Points(sc, i),
+			scenario: sc, link: i, snap: s.snap, origin: o, begin: s.taken.Begin, wire: w, points: capture.Points(sc, i),
 		})
 		if name != "" {
 			temporary = append(temporary, name)
@@ -131,7 +132,7 @@ func (s *Spool) Write(ctx context.Context, sc *scenario.Scenario, o Origin) (fil
 		if err != nil {
 			return nil, unwritable(fmt.Errorf("write capture %s: %w", names[i], err))
 		}
-		files = append(files, File{Path: filepath.Join(s.dir, names[i]), Packets: n, Lost: w.lost(), Room: w.Room})
+		files = append(files, File{Path: filepath.Join(s.dir, names[i]), Packets: n, Lost: w.AllLost(), Room: w.Room})
 	}
 	for i := range files {
 		if err := os.Rename(temporary[i], files[i].Path); err != nil {

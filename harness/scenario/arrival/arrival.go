@@ -1,4 +1,5 @@
-package load
+// Package arrival works out when the requests of a load arrive.
+package arrival
 
 import (
 	"crypto/sha256"
@@ -20,6 +21,20 @@ type Schedule struct {
 	// From (included) and To (excluded) bound the arrivals.
 	From time.Duration `json:"from"`
 	To   time.Duration `json:"to"`
+}
+
+// Of returns the schedule of the load of a scenario that has an index.
+func Of(s *scenario.Scenario, index int) Schedule {
+	h := s.Load[index].HTTP
+	from := -time.Duration(s.Warmup)
+	if h.At != nil {
+		from = time.Duration(*h.At)
+	}
+	end := time.Duration(s.Duration)
+	if h.For > 0 {
+		end = min(end, from+time.Duration(h.For))
+	}
+	return Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), First: (*time.Duration)(h.First), From: from, To: end}
 }
 
 // Plan returns the arrival times in ns relative to the start of the measured window, in order.

@@ -1,4 +1,4 @@
-package truth
+package inquiry
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/run/netem"
+	"github.com/ruleout/ruleout/harness/run/truth"
 )
 
 // step is the unit of delays in trains: long against what a machine takes to send a train.
@@ -61,12 +62,12 @@ func ordered() netem.Qdisc {
 const trainLength = 24
 
 // sendTrains sends all trains that this kernel's answers allow.
-func (b *bench) sendTrains() (list []Train, err error) {
+func (b *bench) sendTrains() (list []truth.Train, err error) {
 	seed := uint64(2026)
 	for _, t := range trains {
 		q := t.qdisc
 		if t.random {
-			if b.knows("seed") != Yes {
+			if b.knows("seed") != truth.Yes {
 				continue
 			}
 			q.Seed = &seed
@@ -82,7 +83,7 @@ func (b *bench) sendTrains() (list []Train, err error) {
 		for _, a := range got {
 			saw = append(saw, fmt.Sprintf("%d@%d", a.number, (a.after+step/2)/step))
 		}
-		list = append(list, Train{t.model, strings.Join(saw, " ")})
+		list = append(list, truth.Train{Model: t.model, Saw: strings.Join(saw, " ")})
 	}
 	return list, nil
 }

@@ -1,4 +1,4 @@
-package topology
+package layout
 
 import (
 	"cmp"
@@ -17,15 +17,15 @@ const MaxLinks = 1 << 16
 // Layout is a network on paper: everything about it that follows from the scenario alone.
 type Layout struct {
 	// Nodes in order of their names.
-	Nodes []NodeLayout
+	Nodes []Node
 	// Links in the scenario's order.
-	Links []LinkLayout
+	Links []Link
 
 	byName map[string]int
 }
 
-// NodeLayout is a node on paper.
-type NodeLayout struct {
+// Node is a node on paper.
+type Node struct {
 	Name string
 	Role scenario.Role
 	// Ends are the node's ends of links, in the order of the links.
@@ -37,14 +37,14 @@ type NodeLayout struct {
 // EndRef names an end of a link: Layout.Links[Link].Ends[Side].
 type EndRef struct{ Link, Side int }
 
-// LinkLayout is a link on paper.
-type LinkLayout struct {
+// Link is a link on paper.
+type Link struct {
 	Spec scenario.Link
-	Ends [2]EndLayout
+	Ends [2]End
 }
 
-// EndLayout is one end of a link on paper.
-type EndLayout struct {
+// End is one end of a link on paper.
+type End struct {
 	// Node is an index into Layout.Nodes.
 	Node int
 	// Device is the node's device: eth0, eth1, … in the order of the links.
@@ -99,11 +99,11 @@ func Plan(s *scenario.Scenario) (*Layout, error) {
 		if n := s.Nodes[name]; n != nil && n.Role != "" {
 			role = n.Role
 		}
-		l.Nodes = append(l.Nodes, NodeLayout{Name: name, Role: role})
+		l.Nodes = append(l.Nodes, Node{Name: name, Role: role})
 		l.byName[name] = i
 	}
 	for i, spec := range s.Links {
-		link := LinkLayout{Spec: spec}
+		link := Link{Spec: spec}
 		if spec.Between[0] == spec.Between[1] {
 			return nil, problem.Wrap(problem.Usage, fmt.Errorf("link %d: joins %s to itself", i, spec.Between[0]), "")
 		}
@@ -112,7 +112,7 @@ func Plan(s *scenario.Scenario) (*Layout, error) {
 			if !ok {
 				return nil, problem.Wrap(problem.Usage, fmt.Errorf("link %d: there is no node %q", i, name), "")
 			}
-			link.Ends[side] = endLayout(i, side, n, len(l.Nodes[n].Ends), spec.MTU)
+			link.Ends[side] = newEnd(i, side, n, len(l.Nodes[n].Ends), spec.MTU)
 			l.Nodes[n].Ends = append(l.Nodes[n].Ends, EndRef{i, side})
 		}
 		l.Links = append(l.Links, link)
@@ -131,10 +131,10 @@ const (
 	defaultMTU = 1500
 )
 
-// endLayout is the end of a link that is the nth device of its node.
-func endLayout(link, side, node, nth, mtu int) EndLayout {
+// newEnd is the end of a link that is the nth device of its node.
+func newEnd(link, side, node, nth, mtu int) End {
 	hi, lo, host := byte(link>>8), byte(link), byte(side+1)
-	e := EndLayout{
+	e := End{
 		Node:   node,
 		Device: fmt.Sprintf("eth%d", nth),
 		Index:  firstNodeIndex + nth,
@@ -153,14 +153,14 @@ func endLayout(link, side, node, nth, mtu int) EndLayout {
 }
 
 // addr is the end's address of an IP version, 4 or 6, with the link's prefix.
-func (e *EndLayout) addr(version int) netip.Prefix {
+func (e *End) addr(version int) netip.Prefix {
 	if version == 4 {
 		return e.Addr4
 	}
 	return e.Addr6
 }
 
-func (l *Layout) end(r EndRef) *EndLayout { return &l.Links[r.Link].Ends[r.Side] }
+func (l *Layout) end(r EndRef) *End { return &l.Links[r.Link].Ends[r.Side] }
 
 // other is the end at the other side of the link.
 func (r EndRef) other() EndRef { return EndRef{r.Link, 1 - r.Side} }

@@ -1,4 +1,4 @@
-package topology_test
+package layout_test
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
 func link(a, b string) scenario.Link { return scenario.Link{Between: [2]string{a, b}} }
@@ -32,7 +32,7 @@ func sixByFive() *scenario.Scenario {
 }
 
 func TestPlanNumbersByLinkOrder(t *testing.T) {
-	l, err := topology.Plan(sixByFive())
+	l, err := layout.Plan(sixByFive())
 	require.NoError(t, err)
 	core := l.Links[2].Ends[0]
 	require.Equal(t, "core", l.Nodes[core.Node].Name)
@@ -46,7 +46,7 @@ func TestPlanNumbersByLinkOrder(t *testing.T) {
 	for i := len(s.Links); i < 300; i++ {
 		s.Links = append(s.Links, link("edge", "core"))
 	}
-	l, err = topology.Plan(s)
+	l, err = layout.Plan(s)
 	require.NoError(t, err)
 	last := l.Links[299].Ends[1]
 	require.Equal(t, netip.MustParsePrefix("10.1.43.2/24"), last.Addr4)
@@ -54,7 +54,7 @@ func TestPlanNumbersByLinkOrder(t *testing.T) {
 }
 
 func TestPlanRoutes(t *testing.T) {
-	l, err := topology.Plan(sixByFive())
+	l, err := layout.Plan(sixByFive())
 	require.NoError(t, err)
 	routes := map[string][]string{}
 	for _, n := range l.Nodes {
@@ -76,7 +76,7 @@ func TestPlanRoutes(t *testing.T) {
 func TestTowardPrefersTheLinkBetween(t *testing.T) {
 	s := sixByFive()
 	s.Links = append(s.Links, link("client", "mon"))
-	l, err := topology.Plan(s)
+	l, err := layout.Plan(s)
 	require.NoError(t, err)
 	for _, c := range []struct{ from, to, want string }{
 		{"web", "mon", "10.0.4.2"},
@@ -96,7 +96,7 @@ func TestTowardPrefersTheLinkBetween(t *testing.T) {
 func TestSmallMTUIsWithoutIPv6(t *testing.T) {
 	s := sixByFive()
 	s.Links[1].MTU = 1279
-	l, err := topology.Plan(s)
+	l, err := layout.Plan(s)
 	require.NoError(t, err)
 	require.False(t, l.Links[1].Ends[0].Addr6.IsValid())
 	a4, a6, ok := l.Toward("client", "mon")
@@ -119,7 +119,7 @@ func TestPlanRefuses(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			s := sixByFive()
 			s.Links = append(s.Links, c.link)
-			_, err := topology.Plan(s)
+			_, err := layout.Plan(s)
 			require.EqualError(t, err, c.want)
 			require.Equal(t, problem.Usage, problem.KindOf(err))
 		})
@@ -144,7 +144,7 @@ func TestRoutesLead(t *testing.T) {
 			l.MTU = rapid.SampledFrom([]int{576, 1280, 1500}).Draw(t, "mtu")
 			s.Links = append(s.Links, l)
 		}
-		l, err := topology.Plan(s)
+		l, err := layout.Plan(s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestRoutesLead(t *testing.T) {
 	})
 }
 
-func walk(t *rapid.T, l *topology.Layout, from, to int, dst netip.Addr) {
+func walk(t *rapid.T, l *layout.Layout, from, to int, dst netip.Addr) {
 	at := from
 	for hop := 0; ; hop++ {
 		if owns(l, at, dst) {
@@ -187,7 +187,7 @@ func walk(t *rapid.T, l *topology.Layout, from, to int, dst netip.Addr) {
 	}
 }
 
-func owns(l *topology.Layout, node int, a netip.Addr) bool {
+func owns(l *layout.Layout, node int, a netip.Addr) bool {
 	for _, r := range l.Nodes[node].Ends {
 		if e := l.Links[r.Link].Ends[r.Side]; e.Addr4.Addr() == a || e.Addr6.Addr() == a {
 			return true
@@ -197,7 +197,7 @@ func owns(l *topology.Layout, node int, a netip.Addr) bool {
 }
 
 // next is the node to which a packet goes from another: the longest prefix wins.
-func next(t *rapid.T, l *topology.Layout, at int, dst netip.Addr) int {
+func next(t *rapid.T, l *layout.Layout, at int, dst netip.Addr) int {
 	neighbour := func(via netip.Addr) int {
 		for _, r := range l.Nodes[at].Ends {
 			far := l.Links[r.Link].Ends[1-r.Side]
