@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/assert"
@@ -156,4 +157,61 @@ func validates(t *testing.T, name, text string) error {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	_, err = new(validateCmd).check(filepath.Join(dir, name))
 	return err
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	fence   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	notSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	// generated pages say so in their first comment.
+	generated = regexp.MustCompile(`<!-- (Generated|Made by make generate)`)
+)
+
+// anchors are the names that GitHub gives to the headings of a page.
+func anchors(text string) map[string]bool {
+	found := map[string]bool{}
+	for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		found[strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-")] = true
+	}
+	return found
+}
+
+// TestLinksOfDocsLeadSomewhere follows every link from a page to a file of the repository, and to a heading of it.
+func TestLinksOfDocsLeadSomewhere(t *testing.T) {
+	links := 0
+	for path, text := range pages(t) {
+		for _, l := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			if strings.Contains(l[1], "://") {
+				continue
+			}
+			links++
+			file, anchor, named := strings.Cut(l[1], "#")
+			to := path
+			if file != "" {
+				to = filepath.Join(filepath.Dir(path), file)
+			}
+			if _, err := os.Stat(to); !assert.NoError(t, err, "%s: %s", path, l[1]) || !named {
+				continue
+			}
+			target, err := os.ReadFile(to)
+			require.NoError(t, err)
+			assert.Contains(t, anchors(string(target)), anchor, "%s: %s", path, l[1])
+		}
+	}
+	assert.Greater(t, links, 100)
+}
+
+// TestLinesOfDocsFit holds prose to 120 columns. Tables have a row a line, code has the lines of its output, and
+// generated pages have their words elsewhere.
+func TestLinesOfDocsFit(t *testing.T) {
+	for path, text := range pages(t) {
+		if generated.MatchString(text) {
+			continue
+		}
+		for line := range strings.Lines(fence.ReplaceAllString(text, "")) {
+			line = strings.TrimSuffix(line, "\n")
+			assert.True(t, strings.HasPrefix(line, "|") || utf8.RuneCountInString(line) <= 120, "%s: %s", path, line)
+		}
+	}
 }
