@@ -115,7 +115,7 @@ func code(cell string) string {
 
 // put puts keys into the scenario at a place.
 func put(base, place, keys string) (string, error) {
-	at, with := "", ""
+	var at, with string
 	switch place {
 	case "fault":
 		at, with = "[client, web], do: watch}", "[client, web], "+keys+"}"
