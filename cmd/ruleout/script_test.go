@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"appears":      appears,
 			"damage":       damage,
 			"first-run":    firstRun,
+			"example":      example,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
