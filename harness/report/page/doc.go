@@ -6,7 +6,8 @@
 // html/template, and a content security policy in the page forbids whatever a mistake there could let in.
 //
 // Charts share one time axis, on which the faults are shaded, and their text is HTML: only the curves are
-// SVG, stretched to the room there is, so that a page can be read on a telephone.
+// SVG, stretched to the room there is, so that a page can be read on a telephone. The picture of the network has its
+// text in it, so there are two, and the style shows the one that fits the screen.
 //
 // The trap: there is no template.HTML anywhere here, and none may come. What package chart gives is numbers and the
 // letters of path commands, which html/template leaves as they are.

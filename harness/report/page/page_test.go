@@ -137,7 +137,7 @@ func outline(t *testing.T, text string) string {
 		switch {
 		case n.Type == html.TextNode && strings.TrimSpace(n.Data) != "":
 			fmt.Fprintf(&b, "%s%s\n", strings.Repeat(" ", depth), strings.Join(strings.Fields(n.Data), " "))
-		case n.Type == html.ElementNode && (n.Data == "style" || n.Data == "svg"):
+		case n.Type == html.ElementNode && (n.Data == "style" || n.Data == "svg" && attribute(n, "class") != "map"):
 			fmt.Fprintf(&b, "%s<%s>\n", strings.Repeat(" ", depth), n.Data)
 			return
 		case n.Type == html.ElementNode:

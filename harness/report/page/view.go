@@ -11,7 +11,6 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // view is all that a page shows.
@@ -46,22 +45,16 @@ type outcome struct{ Class, Mark, Word, Why string }
 
 // done is what was done, in words.
 type done struct {
-	Links  []link
-	Nodes  []plan.Node
-	Load   []string
-	Faults []did
+	Network *network
+	Nodes   []plan.Node
+	Load    []string
+	Faults  []did
 }
 
 // did is a fault, with what one has to know to understand it.
 type did struct {
 	plan.Fault
 	Know []string
-}
-
-// link is a link with the faults on it.
-type link struct {
-	A, B, Does string
-	Faults     []string
 }
 
 // topic is the counters that tell about one thing.
@@ -123,19 +116,9 @@ func (v *view) outcome(r *result.Record) {
 }
 
 func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
-	d, told := &done{}, map[string]bool{}
+	d, told := &done{Network: newNetwork(s)}, map[string]bool{}
 	for i, f := range p.Faults {
 		d.Faults = append(d.Faults, did{f, know(&s.Faults[i], told)})
-	}
-	for i := range s.Links {
-		l := &s.Links[i]
-		out := link{A: l.Between[0], B: l.Between[1], Does: wording.Link(l)}
-		for _, f := range s.Faults {
-			if f.Link == l.Between || f.Link == [2]string{l.Between[1], l.Between[0]} {
-				out.Faults = append(out.Faults, f.Name)
-			}
-		}
-		d.Links = append(d.Links, out)
 	}
 	for _, n := range p.Nodes {
 		if n.Does != "" {

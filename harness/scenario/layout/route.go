@@ -67,6 +67,17 @@ func (l *Layout) Reachable(from, to string) bool {
 	return ok && ok2 && l.paths(f, 4).hops[t] >= 0
 }
 
+// Leaves returns the end of a link by which IPv4 packets of one node to another leave it; ok is false without a path.
+func (l *Layout) Leaves(from, to string) (end EndRef, ok bool) {
+	f, okf := l.byName[from]
+	t, okt := l.byName[to]
+	if !okf || !okt || f == t {
+		return unreached, false
+	}
+	end = l.paths(f, 4).first[t]
+	return end, end != unreached
+}
+
 // Toward returns the addresses by which a node best reaches another: those of the end at
 // which the shortest path arrives. They are those of the link between the two if there is
 // one, even when it is not the first of the node's links. ok is false without a path; addr6

@@ -19,6 +19,32 @@ func Fault(f *scenario.Fault) string {
 	return action(&f.Do, what) + tail + ramp(f)
 }
 
+// Brief names what a fault does with its main figure, for where there is no room for a sentence: delay 5 ms, 10 %.
+func Brief(f *scenario.Fault) string {
+	a := &f.Do
+	out := a.Kind()
+	switch out {
+	case "delay":
+		out += " " + Duration(a.Delay)
+	case "reorder":
+		out += " " + Duration(a.Reorder)
+	case "duplicate":
+		out += fmt.Sprintf(" %d×", a.Duplicate)
+	case "rate":
+		out += " " + Rate(a.Rate)
+	case "mtu":
+		out += fmt.Sprintf(" %d B", a.MTU)
+	case "loss":
+		if a.Loss.Random != nil {
+			out += " " + Share(*a.Loss.Random)
+		}
+	}
+	if c := f.Select.Chance; c != nil && *c < 1 {
+		out += ", " + Share(*c)
+	}
+	return out
+}
+
 // action puts what happens around the packets that it happens to.
 func action(a *scenario.Action, what string) string {
 	switch a.Kind() {

@@ -174,3 +174,20 @@ func TestWhen(t *testing.T) {
 		require.Equal(t, c.want, wording.When(&c.fault))
 	}
 }
+
+func TestBrief(t *testing.T) {
+	for want, f := range map[string]scenario.Fault{
+		"drop":              {Do: scenario.Action{Drop: true}},
+		"drop, 10 %":        {Select: scenario.Select{Chance: share(0.1)}, Do: scenario.Action{Drop: true}},
+		"delay 5 ms":        {Select: scenario.Select{Chance: share(1)}, Do: scenario.Action{Delay: 5 * ms}},
+		"reorder 500 µs":    {Do: scenario.Action{Reorder: ms / 2}},
+		"duplicate 3×, 2 %": {Select: scenario.Select{Chance: share(0.02)}, Do: scenario.Action{Duplicate: 3}},
+		"rate 1.5 Mbit/s":   {Do: scenario.Action{Rate: 1_500_000}},
+		"mtu 1280 B":        {Do: scenario.Action{MTU: 1280}},
+		"loss 2 %":          {Do: scenario.Action{Loss: &scenario.Loss{Random: share(0.02)}}},
+		"loss":              {Do: scenario.Action{Loss: &scenario.Loss{GEModel: &scenario.GEModel{}}}},
+		"down":              {Do: scenario.Action{Down: true}},
+	} {
+		require.Equal(t, want, wording.Brief(&f))
+	}
+}

@@ -82,7 +82,14 @@ func sql(q *scenario.SQL) string {
 
 // Link says what a link is like, but for its ends: 20 ms one way, 100 Mbit/s, MTU 1400.
 func Link(l *scenario.Link) string {
-	var parts []string
+	if parts := LinkParts(l); len(parts) > 0 {
+		return strings.Join(parts, ", ")
+	}
+	return "no delay, no limit"
+}
+
+// LinkParts are the properties of a link that are set, one by one.
+func LinkParts(l *scenario.Link) (parts []string) {
 	if l.Delay > 0 {
 		parts = append(parts, Duration(l.Delay)+" one way")
 	}
@@ -95,10 +102,7 @@ func Link(l *scenario.Link) string {
 	if l.MTU != 1500 {
 		parts = append(parts, fmt.Sprintf("MTU %d", l.MTU))
 	}
-	if len(parts) == 0 {
-		return "no delay, no limit"
-	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 // Load says what a client does, but for when:
