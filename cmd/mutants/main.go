@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/base/whole"
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/selftest/mutant"
 )
 
@@ -136,7 +136,7 @@ func run(ctx context.Context, o options) (good bool, err error) {
 		if err := mutant.Markdown(&b, tallies, excuses); err != nil {
 			return false, err
 		}
-		if err := whole.File(o.docs, []byte(b.String())); err != nil {
+		if err := atomicfile.File(o.docs, []byte(b.String())); err != nil {
 			return false, err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // campaign reports on the records of a sweep.
@@ -115,7 +115,7 @@ func campaignSource(u *ui, dir string) (_ *board.Source, err error) {
 }
 
 // finished says that no run is wanted any more.
-func finished(b *judge.Bench) bool {
+func finished(b *cases.Bench) bool {
 	return len(b.Needs(func(int, uint64) bool { return false })) == 0
 }
 

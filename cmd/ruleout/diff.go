@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -134,7 +134,7 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if err != nil {
 		return sides, nil, false, err
 	}
-	guest, err := backend.Guest()
+	guest, err := machine.Guest()
 	if err != nil {
 		return sides, nil, false, err
 	}

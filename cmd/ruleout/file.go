@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 	"github.com/ruleout/ruleout/harness/report/printable"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
@@ -37,7 +37,7 @@ func shorten(path string) string {
 
 // writeWhole writes a file of text that appears whole or not at all. Control characters of others do not get into it, since somebody will print it.
 func writeWhole(path string, write func(io.Writer) error) error {
-	err := whole.Write(path, func(w io.Writer) error { return write(&printable.Writer{W: w}) })
+	err := atomicfile.Write(path, func(w io.Writer) error { return write(&printable.Writer{W: w}) })
 	var file *fs.PathError
 	var link *os.LinkError
 	if errors.As(err, &file) || errors.As(err, &link) {

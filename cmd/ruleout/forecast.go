@@ -9,8 +9,8 @@ import (
 
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 	"github.com/ruleout/ruleout/harness/verdict/forecast"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
@@ -51,9 +51,9 @@ func sweepDir(p *campaign.Plan) string {
 }
 
 // earlier reads what an earlier sweep has of the plan's runs, and how long they took; nothing without a directory.
-func earlier(p *campaign.Plan, dir string) (_ *judge.Bench, _ *forecast.Times, err error) {
+func earlier(p *campaign.Plan, dir string) (_ *cases.Bench, _ *forecast.Times, err error) {
 	if dir == "" {
-		b, err := judge.New(p)
+		b, err := cases.New(p)
 		return b, nil, err
 	}
 	r, err := archive.Read(dir)
@@ -90,7 +90,7 @@ func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int
 // warnings tells before a sweep what cannot come of it. What the archive has already counts, and how long it took; several shards
 // are taken for as many machines that share the work.
 func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options, shards int) (err error) {
-	if o.Bench, err = judge.New(p); err != nil {
+	if o.Bench, err = cases.New(p); err != nil {
 		return err
 	}
 	if err := sweep.Fill(o.Bench, p, kernels, a.Entries); err != nil {

@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/selftest/bench"
@@ -97,5 +97,5 @@ func (c *gcCmd) controlGroups() ([]string, error) {
 	if runtime.GOOS != "linux" {
 		return nil, nil
 	}
-	return backend.Leftovers(context.Background(), !c.DryRun)
+	return machine.Leftovers(context.Background(), !c.DryRun)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 )
 
 // cli is the command line.
@@ -85,7 +85,7 @@ func newParser(c *cli, u *ui) (*kong.Kong, error) {
 		kong.Description(about),
 		kong.Writers(u.out, u.err),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
-		kong.Vars{"version": backend.Version},
+		kong.Vars{"version": machine.Version},
 	)
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
@@ -225,7 +225,7 @@ func (c *nightlyRunCmd) open(u *ui, files map[string]string, fleet *sweep.Fleet)
 	if c.Pool > 0 {
 		plan.Seeds = 0
 	}
-	guest, err := backend.Guest()
+	guest, err := machine.Guest()
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/run/plan"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
@@ -48,7 +48,7 @@ Examples:
 
 // Run carries the command out.
 func (c *planCmd) Run(ctx context.Context, u *ui) error {
-	if text, err := document.Open(document.Format{Noun: "scenario or campaign"}, c.Scenario); err == nil && campaign.Is(text) {
+	if text, err := yamldoc.Open(yamldoc.Format{Noun: "scenario or campaign"}, c.Scenario); err == nil && campaign.Is(text) {
 		return c.forecast(ctx, u)
 	}
 	s, err := loadScenario(c.Scenario, c.Set)

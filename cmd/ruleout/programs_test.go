@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/machine/backend/guesttest"
+	"github.com/ruleout/ruleout/harness/machine/guesttest"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/result"
 )

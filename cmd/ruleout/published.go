@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/selftest/published"
+	"github.com/ruleout/ruleout/harness/selftest/validate"
 )
 
 type publishedCmd struct {
@@ -40,12 +40,12 @@ Examples:
 
 // Run carries the command out.
 func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
-	cases, err := published.Load(c.Cases)
+	cases, err := validate.Load(c.Cases)
 	if err != nil {
 		return err
 	}
 	if c.Break != "" {
-		if cases, err = published.Break(c.Break, cases); err != nil {
+		if cases, err = validate.Break(c.Break, cases); err != nil {
 			return err
 		}
 	}
@@ -57,16 +57,16 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 	if c.Jobs < 1 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("-j %d: one run at a time is the least", c.Jobs), "")
 	}
-	var machines []published.Machine
+	var machines []validate.Machine
 	for _, kernel := range orOne(c.Kernel) {
-		vm, err := backend.OpenVM(ctx, backend.VMOptions{Kernel: kernel})
+		vm, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: kernel})
 		if err != nil {
 			return err
 		}
-		machines = append(machines, published.Machine{Release: vm.Kernel().Release, Runner: vm})
+		machines = append(machines, validate.Machine{Release: vm.Kernel().Release, Runner: vm})
 	}
 	done := 0
-	table, err := published.Run(ctx, cases, machines, published.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k published.Case, m published.Machine, o *published.Outcome) {
+	table, err := validate.Run(ctx, cases, machines, validate.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Machine, o *validate.Outcome) {
 		done++
 		took := ""
 		if runs := o.Records(); len(runs) > 0 {
@@ -79,7 +79,7 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 				took += fmt.Sprintf(" for %d runs", len(runs))
 			}
 		}
-		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, published.Short(m.Release), o.Verdict, took)
+		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
 	}})
 	if err != nil {
 		return err
@@ -106,9 +106,9 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 		return nil
 	}
 	switch n := table.Count(); {
-	case n[published.Invalid]+n[published.Failed] > 0:
+	case n[validate.Invalid]+n[validate.Failed] > 0:
 		return status(problem.Invalid)
-	case n[published.Disagrees] > 0:
+	case n[validate.Disagrees] > 0:
 		return status(1)
 	}
 	return nil
@@ -125,7 +125,7 @@ func (c *publishedCmd) keep(u *ui, r *result.Record) {
 }
 
 // page writes the table as a page, with links to the cases.
-func (c *publishedCmd) page(t *published.Table) error {
+func (c *publishedCmd) page(t *validate.Table) error {
 	cases, err := filepath.Abs(filepath.Dir(t.Rows[0].File))
 	if err != nil {
 		return err

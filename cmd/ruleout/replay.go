@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
@@ -94,10 +94,10 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 			fmt.Errorf("%s: its scenario does not fit its hash %s", c.Record, result.Short(recorded.Scenario.Hash)),
 			"the record was changed, or is of a build with other defaults")
 	}
-	request := backend.Request{
+	request := machine.Request{
 		Scenario: s, Set: recorded.Scenario.Set, Seed: recorded.Seed, Backend: recorded.Backend, Events: u.event,
 	}
-	if recorded.Backend == backend.NameVM {
+	if recorded.Backend == machine.NameVM {
 		request.Kernel = recorded.Provenance.Kernel
 	}
 	spool, err := c.open(cmp.Or(recorded.Provenance.Capture, capture.DefaultSnap))
@@ -123,7 +123,7 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 }
 
 // replay makes the run again, as it was made, and once more if it is to be captured in another way.
-func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, request backend.Request, spool *pcapng.Spool) (*replayed, error) {
+func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, request machine.Request, spool *pcapng.Spool) (*replayed, error) {
 	as := recorded.Provenance.Capture
 	once := spool != nil && spool.Snap() == as
 	switch {
@@ -132,12 +132,12 @@ func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, 
 	case as > 0:
 		request.Capture = pcapng.Discard(as)
 	}
-	again, err := backend.Run(ctx, request)
+	again, err := machine.Run(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	r := compareRecords(recorded, again)
-	if !r.Equal && r.SameKey && recorded.Backend == backend.NameVM {
+	if !r.Equal && r.SameKey && recorded.Backend == machine.NameVM {
 		if r, again, err = doubt(ctx, u, recorded, request, r); err != nil {
 			return nil, err
 		}
@@ -145,7 +145,7 @@ func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, 
 	if spool != nil && !once {
 		u.note("once more, to capture packets")
 		request.Capture = spool
-		if again, err = backend.Run(ctx, request); err != nil {
+		if again, err = machine.Run(ctx, request); err != nil {
 			return nil, err
 		}
 		r.Captured = &capturedRun{spool.Snap(), again.Digest, compareRecords(recorded, again).Differences}
@@ -154,16 +154,16 @@ func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, 
 }
 
 // doubt finds out whether the cache is at fault for a replay that differs, and makes the run once more. What was captured is of the first.
-func doubt(ctx context.Context, u *ui, recorded *result.Record, request backend.Request, first *replayed) (*replayed, *result.Record, error) {
+func doubt(ctx context.Context, u *ui, recorded *result.Record, request machine.Request, first *replayed) (*replayed, *result.Record, error) {
 	u.note("it differs: hashing kernel and frozen machines again, and once more")
-	wrong, err := backend.Audit(request.Kernel)
+	wrong, err := machine.Audit(request.Kernel)
 	if err != nil {
 		return nil, nil, err
 	}
 	if request.Capture != nil {
 		request.Capture = pcapng.Discard(request.Capture.Snap())
 	}
-	again, err := backend.Run(ctx, request)
+	again, err := machine.Run(ctx, request)
 	if err != nil {
 		return nil, nil, errors.Join(append(wrong, err)...)
 	}

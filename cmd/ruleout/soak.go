@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
@@ -47,7 +47,7 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 		}
 	}
 	if c.Load {
-		busy, err := backend.MakeBusy(ctx, runtime.NumCPU())
+		busy, err := machine.MakeBusy(ctx, runtime.NumCPU())
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 	pass := true
 	for _, qemu := range orOne(c.QEMU) {
 		for _, kernel := range orOne(c.Kernel) {
-			machine, err := backend.OpenVM(ctx, backend.VMOptions{Kernel: kernel, QEMU: qemu})
+			machine, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: kernel, QEMU: qemu})
 			if err != nil {
 				return err
 			}

@@ -14,15 +14,15 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/findings"
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 	"github.com/ruleout/ruleout/harness/verdict/forecast"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
@@ -73,7 +73,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	guest, err := backend.Guest()
+	guest, err := machine.Guest()
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings
 
 // contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not
 // decided: where the budget is spent, its control may not have been run.
-func contradicted(b *judge.Bench, f *findings.Findings) bool {
+func contradicted(b *cases.Bench, f *findings.Findings) bool {
 	for i := range f.Verdicts {
 		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
 			return true
@@ -156,7 +156,7 @@ func tellBreaks(u *ui, r *sweep.Result) {
 		u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
 	}
 	for _, b := range r.GivenUp {
-		u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, judge.InARow, b.Err)
+		u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
 	}
 }
 
@@ -180,7 +180,7 @@ func tellRefusals(u *ui, plan *campaign.Plan, refusals []sweep.Break) error {
 // loadCampaign reads a campaign and what it is made of.
 func loadCampaign(path string, set []string) (*campaign.Plan, archive.Source, error) {
 	source := archive.Source{File: path, Set: set}
-	text, err := document.Open(campaign.Format, path)
+	text, err := yamldoc.Open(campaign.Format, path)
 	if err != nil {
 		return nil, source, err
 	}
@@ -190,7 +190,7 @@ func loadCampaign(path string, set []string) (*campaign.Plan, archive.Source, er
 		if !filepath.IsAbs(name) {
 			file = filepath.Join(filepath.Dir(path), name)
 		}
-		b, err := document.Open(document.Format{Noun: "scenario"}, file)
+		b, err := yamldoc.Open(yamldoc.Format{Noun: "scenario"}, file)
 		source.ScenarioFile, source.ScenarioText = file, string(b)
 		return file, b, err
 	})

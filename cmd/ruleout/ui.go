@@ -32,8 +32,8 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/report/printable"
 	"github.com/ruleout/ruleout/harness/run/protocol"
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Formats of output.
@@ -183,7 +183,7 @@ func (u *ui) fail(ctx context.Context, err error) int {
 // tell tells an error, and returns the exit status for it.
 func (u *ui) tell(err error) int {
 	code, hint := int(problem.KindOf(err)), problem.HintOf(err)
-	var list *document.Errors
+	var list *yamldoc.Errors
 	if errors.As(err, &list) {
 		u.mistakes(list, code)
 		return code
@@ -196,7 +196,7 @@ func (u *ui) tell(err error) int {
 }
 
 // mistakes tells what is wrong with a file: each mistake by itself, then how many there were.
-func (u *ui) mistakes(list *document.Errors, code int) {
+func (u *ui) mistakes(list *yamldoc.Errors, code int) {
 	what := quantity.Plural(int64(len(list.List)+list.More), "mistake")
 	if len(list.List) > 0 {
 		what += " in " + list.List[0].File

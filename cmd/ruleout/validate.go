@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 )
@@ -40,7 +40,7 @@ type checked struct {
 
 // check reads a file of either kind.
 func (c *validateCmd) check(file string) (checked, error) {
-	text, err := document.Open(document.Format{Noun: "scenario or campaign"}, file)
+	text, err := yamldoc.Open(yamldoc.Format{Noun: "scenario or campaign"}, file)
 	if err != nil {
 		return checked{}, err
 	}

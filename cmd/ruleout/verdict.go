@@ -8,7 +8,7 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
@@ -55,7 +55,7 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 }
 
 // judgeAgain makes a bench of what an archive has. look sees the archive first.
-func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *judge.Bench, err error) {
+func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *cases.Bench, err error) {
 	r, err := archive.Read(dir)
 	if err != nil {
 		return nil, nil, err
@@ -84,8 +84,8 @@ func planOf(r *archive.Reader, set ...string) (*campaign.Plan, error) {
 }
 
 // fill makes a bench of the records in an archive. each, unless nil, sees all of them.
-func fill(plan *campaign.Plan, r *archive.Reader, each func(*archive.Entry)) (*judge.Bench, error) {
-	bench, err := judge.New(plan)
+func fill(plan *campaign.Plan, r *archive.Reader, each func(*archive.Entry)) (*cases.Bench, error) {
+	bench, err := cases.New(plan)
 	if err != nil {
 		return nil, err
 	}

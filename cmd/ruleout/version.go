@@ -3,7 +3,7 @@ package main
 import (
 	"runtime"
 
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 )
 
 type versionCmd struct{}
@@ -16,6 +16,6 @@ func (*versionCmd) Help() string {
 
 // Run carries the command out.
 func (*versionCmd) Run(u *ui) error { //nolint:unparam // kong calls methods that return an error
-	u.printf("ruleout %s (%s %s/%s)\n", backend.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	u.printf("ruleout %s (%s %s/%s)\n", machine.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }

@@ -9,10 +9,10 @@ import (
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // Section is one table of a report.
@@ -118,7 +118,7 @@ func does(name string, s *scenario.Scenario) string {
 	}
 	for i := range s.Faults {
 		if s.Faults[i].Name == name {
-			return wording.Fault(&s.Faults[i])
+			return describe.Fault(&s.Faults[i])
 		}
 	}
 	return none

@@ -4,7 +4,7 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report/effect"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 )
 
 // Story is what a report says beyond the record, for programs: words for the faults, and what moved while they acted.
@@ -53,7 +53,7 @@ func NewStory(r *result.Record, path string) *Story {
 		if s != nil {
 			for i := range s.Faults {
 				if s.Faults[i].Name == receipt.Name {
-					f.Does, f.When = wording.Fault(&s.Faults[i]), wording.When(&s.Faults[i])
+					f.Does, f.When = describe.Fault(&s.Faults[i]), describe.When(&s.Faults[i])
 				}
 			}
 		}

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/machine/inside"
 	"github.com/ruleout/ruleout/harness/machine/vm/vmtest"
 	"github.com/ruleout/ruleout/harness/run/agent"
@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	agent.Main()
 	inside.Host()
-	if err := os.Setenv(backend.EnvGuest, "/proc/self/exe"); err != nil {
+	if err := os.Setenv(machine.EnvGuest, "/proc/self/exe"); err != nil {
 		panic(err)
 	}
 	vmtest.Main(m)

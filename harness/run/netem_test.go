@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
@@ -28,18 +28,18 @@ load:
 // kernel can lose the module for good.
 func TestTheHostNeedsNetemOnlyWhereTheScenarioDoes(t *testing.T) {
 	require.NoError(t, unix.DeleteModule("sch_netem", unix.O_NONBLOCK))
-	h, err := backend.OpenHost(t.Context())
+	h, err := machine.OpenHost(t.Context())
 	require.NoError(t, err)
 	s, err := expect.Parse("bare.yaml", []byte(bare), nil)
 	require.NoError(t, err)
-	r, err := h.Run(t.Context(), backend.Request{Scenario: s, Seed: 1})
+	r, err := h.Run(t.Context(), machine.Request{Scenario: s, Seed: 1})
 	require.NoError(t, err)
 	require.Positive(t, r.Load.Completed)
 	require.Empty(t, r.Provenance.Netem)
 
 	s, err = expect.Parse("bare.yaml", []byte(bare), []string{"links.0.delay=1ms"})
 	require.NoError(t, err)
-	_, err = h.Run(t.Context(), backend.Request{Scenario: s, Seed: 1})
+	_, err = h.Run(t.Context(), machine.Request{Scenario: s, Seed: 1})
 	require.ErrorContains(t, err, "netem")
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run"
 	"github.com/ruleout/ruleout/harness/run/capture"
@@ -193,7 +193,7 @@ func TestHostBackendGivesTheSameKindOfRecord(t *testing.T) {
 	spool, err := pcapng.Open(t.TempDir(), capture.DefaultSnap)
 	require.NoError(t, err)
 	defer spool.Close()
-	rec, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: 9, Backend: backend.NameHost, Capture: spool})
+	rec, err := machine.Run(t.Context(), machine.Request{Scenario: s, Seed: 9, Backend: machine.NameHost, Capture: spool})
 	require.NoError(t, err)
 	files, err := spool.Write(t.Context(), s, pcapng.Origin{Run: rec.Run})
 	require.NoError(t, err)
@@ -201,7 +201,7 @@ func TestHostBackendGivesTheSameKindOfRecord(t *testing.T) {
 	require.Greater(t, files[0].Packets, rec.Faults[0].In)
 	require.Equal(t, capture.DefaultSnap, rec.Provenance.Capture)
 	require.True(t, rec.Valid, rec.InvalidBecause)
-	require.Equal(t, backend.NameHost, rec.Backend)
+	require.Equal(t, machine.NameHost, rec.Backend)
 	require.Equal(t, s.Hash(), rec.Scenario.Hash)
 	require.NotEmpty(t, rec.Provenance.Kernel)
 	require.Positive(t, rec.Time.Wall)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 )
 
 // teller tells a run's events: those of this package when they happen, and the
@@ -71,7 +71,7 @@ func (t *teller) close() {
 
 // planned lists what a scenario says will happen, in order of time.
 func planned(s *scenario.Scenario) []protocol.Event {
-	moments := wording.Moments(s)
+	moments := describe.Moments(s)
 	events := make([]protocol.Event, len(moments))
 	for i, m := range moments {
 		events[i] = protocol.Event(m)

@@ -13,7 +13,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 )
@@ -126,7 +126,7 @@ func captured(t *testing.T, text string, set ...string) (*result.Record, map[str
 	spool, err := pcapng.Open(t.TempDir(), 2048)
 	require.NoError(t, err)
 	defer spool.Close()
-	rec, err := backend.Run(t.Context(), backend.Request{Scenario: s, Seed: seed, Backend: backend.NameHost, Capture: spool})
+	rec, err := machine.Run(t.Context(), machine.Request{Scenario: s, Seed: seed, Backend: machine.NameHost, Capture: spool})
 	require.NoError(t, err)
 	require.True(t, rec.Valid, rec.InvalidBecause)
 	files, err := spool.Write(t.Context(), s, pcapng.Origin{Run: rec.Run})

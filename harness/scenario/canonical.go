@@ -11,7 +11,7 @@ import (
 	"reflect"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Canonical returns the scenario as JSON with sorted keys, defaults filled in and
@@ -45,8 +45,8 @@ func (s *Scenario) Canonical() ([]byte, error) {
 // for positions: mistakes name the path of the value.
 func FromCanonical(data []byte) (*Scenario, error) {
 	const where = "canonical scenario"
-	if len(data) > 4*document.MostBytes {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: larger than %v", where, Size(4*document.MostBytes)), "")
+	if len(data) > 4*yamldoc.MostBytes {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: larger than %v", where, Size(4*yamldoc.MostBytes)), "")
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -59,7 +59,7 @@ func FromCanonical(data []byte) (*Scenario, error) {
 	}
 	complete(reflect.ValueOf(s).Elem())
 	s.fill()
-	d := document.Bare(document.Format{Noun: where})
+	d := yamldoc.Bare(yamldoc.Format{Noun: where})
 	s.validate(d, nil)
 	if err := d.Err(); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func complete(v reflect.Value) {
 			complete(v.Elem())
 		}
 	case reflect.Struct:
-		for _, f := range document.FieldsOf(v.Type()) {
+		for _, f := range yamldoc.FieldsOf(v.Type()) {
 			x := v.Field(f.Index)
 			if x.IsZero() && (f.OmitZero || f.Default != "" && x.Kind() == reflect.Pointer) {
 				f.SetDefault(x)
@@ -102,7 +102,7 @@ func complete(v reflect.Value) {
 // atDefaults reports whether v has the defaults of its fields, and no other values.
 func atDefaults[T comparable](v T) bool {
 	var defaults T
-	new(document.Field).SetDefault(reflect.ValueOf(&defaults).Elem())
+	new(yamldoc.Field).SetDefault(reflect.ValueOf(&defaults).Elem())
 	return v == defaults
 }
 

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 const small = `version: 1
@@ -172,7 +172,7 @@ func drawScenario(t *rapid.T) (*Scenario, *yaml.Node) {
 	add("expect", rapid.SliceOfN(rapid.StringMatching(`[ -~]{0,10}[a-z<>&]`), 0, 3).Draw(t, "expect"))
 	add("load", []any{})
 
-	d, whole := document.Read(format, "x.yaml", []byte(small), set, new(Scenario))
+	d, whole := yamldoc.Read(format, "x.yaml", []byte(small), set, new(Scenario))
 	require.True(t, whole)
 	return parse(t, small, set...), d.Root()
 }
@@ -216,7 +216,7 @@ func TestFromCanonicalRefuses(t *testing.T) {
 	many := bytes.Replace(good, []byte(`"links":[`), []byte(`"links":[`+strings.Repeat(`{},`, 30_000)), 1)
 	_, err = FromCanonical(many)
 	require.ErrorContains(t, err, "canonical scenario: links: links has 30001 items, and 500 is the most")
-	_, err = FromCanonical(make([]byte, 4*document.MostBytes+1))
+	_, err = FromCanonical(make([]byte, 4*yamldoc.MostBytes+1))
 	require.ErrorContains(t, err, "larger than")
 }
 

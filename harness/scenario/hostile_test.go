@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // bombs are files that would grow, nest or multiply without bound.
 func bombs() map[string]string {
-	fill := func(unit string) string { return strings.Repeat(unit, document.MostBytes/len(unit)-8) }
+	fill := func(unit string) string { return strings.Repeat(unit, yamldoc.MostBytes/len(unit)-8) }
 	billion := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := byte('1'); i <= '9'; i++ {
 		billion += "a" + string(i) + ": &a" + string(i) + " [" + strings.Repeat("*a"+string(i-1)+", ", 9) + "*a" + string(i-1) + "]\n"
@@ -50,7 +50,7 @@ func bombs() map[string]string {
 func TestBombsAreRefusedInBoundedMemory(t *testing.T) {
 	for what, data := range bombs() {
 		t.Run(what, func(t *testing.T) {
-			require.LessOrEqual(t, len(data), document.MostBytes, "the bound on the size would refuse it first")
+			require.LessOrEqual(t, len(data), yamldoc.MostBytes, "the bound on the size would refuse it first")
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			_, err := Parse("bomb.yaml", []byte(data), nil)
@@ -93,7 +93,7 @@ func FuzzParse(f *testing.F) {
 				continue
 			}
 			require.Equal(t, problem.Usage, problem.KindOf(err))
-			var list *document.Errors
+			var list *yamldoc.Errors
 			require.True(t, errors.As(err, &list))
 			require.NotEmpty(t, list.List)
 			for _, e := range list.List {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 var want = regexp.MustCompile(`# want: (".*")$`)
@@ -42,7 +42,7 @@ func TestInvalid(t *testing.T) {
 			s, err := Load(file, nil)
 			require.Nil(t, s)
 			require.Equal(t, problem.Usage, problem.KindOf(err))
-			var list *document.Errors
+			var list *yamldoc.Errors
 			require.ErrorAs(t, err, &list)
 			got := map[int]string{}
 			for _, e := range list.List {
@@ -93,7 +93,7 @@ scenarios/x.yaml:12:24: no node "wbe"
 
 func TestHintForAHostInTheWay(t *testing.T) {
 	_, err := Load("testdata/invalid/load-no-path-a-host-between.yaml", nil)
-	var list *document.Errors
+	var list *yamldoc.Errors
 	require.ErrorAs(t, err, &list)
 	require.Equal(t, "make edge a router, with the key role", list.List[0].Hint)
 }
@@ -109,9 +109,9 @@ func TestLongLinesAreCut(t *testing.T) {
 
 func TestManyMistakesAreCounted(t *testing.T) {
 	_, err := Parse("x.yaml", []byte("version: 1\n"+strings.Repeat("? {}\n: 1\n", 1000)), nil)
-	var list *document.Errors
+	var list *yamldoc.Errors
 	require.ErrorAs(t, err, &list)
-	require.Len(t, list.List, document.MostErrors)
+	require.Len(t, list.List, yamldoc.MostErrors)
 	require.Positive(t, list.More)
 	require.Less(t, len(err.Error()), 10_000)
 }
@@ -130,6 +130,6 @@ func TestEmptyFile(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	_, err := Parse("x.yaml", []byte("#"+strings.Repeat("x", document.MostBytes)), nil)
+	_, err := Parse("x.yaml", []byte("#"+strings.Repeat("x", yamldoc.MostBytes)), nil)
 	require.ErrorContains(t, err, "larger than 256KiB")
 }

@@ -2,11 +2,11 @@ package scenario
 
 import (
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Mistake is something that a [Check] finds wrong.
-type Mistake = document.Mistake
+type Mistake = yamldoc.Mistake
 
 // Check looks at a scenario for what this package cannot know, and reports what is
 // wrong in the scenario's own terms; it is shown with file, line and column. The
@@ -14,11 +14,11 @@ type Mistake = document.Mistake
 type Check func(s *Scenario, report func(Mistake))
 
 // format of the files that this package reads.
-var format = document.Format{Noun: "scenario", Needs: "a scenario needs at least: version, name, duration, nodes"}
+var format = yamldoc.Format{Noun: "scenario", Needs: "a scenario needs at least: version, name, duration, nodes"}
 
 // Load reads the scenario at path; see [Parse].
 func Load(path string, set []string, checks ...Check) (*Scenario, error) {
-	data, err := document.Open(format, path)
+	data, err := yamldoc.Open(format, path)
 	if err != nil {
 		return nil, err
 	}
@@ -27,10 +27,10 @@ func Load(path string, set []string, checks ...Check) (*Scenario, error) {
 
 // Parse reads a scenario from data, which name stands for in messages, works the --set
 // arguments PATH=VALUE in, fills in defaults and validates the whole. The error is of
-// kind [problem.Usage] and holds a [*document.Errors] with everything that is wrong.
+// kind [problem.Usage] and holds a [*yamldoc.Errors] with everything that is wrong.
 func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, error) {
 	s := new(Scenario)
-	d, whole := document.Read(format, name, data, set, s)
+	d, whole := yamldoc.Read(format, name, data, set, s)
 	if whole {
 		s.fill()
 		s.validate(d, checks)
@@ -48,11 +48,11 @@ func Locate(err error, path string, set []string) error {
 	if place == "" {
 		return err
 	}
-	data, unread := document.Open(format, path)
+	data, unread := yamldoc.Open(format, path)
 	if unread != nil {
 		return err // it was there before the run
 	}
-	d, whole := document.Read(format, path, data, set, new(Scenario))
+	d, whole := yamldoc.Read(format, path, data, set, new(Scenario))
 	if !whole {
 		return err
 	}

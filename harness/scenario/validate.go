@@ -6,18 +6,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/sysctl"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // validation checks what a scenario means, once it is decoded.
 type validation struct {
 	*Scenario
-	d *document.Document
+	d *yamldoc.Document
 }
 
-func (s *Scenario) validate(d *document.Document, checks []Check) {
+func (s *Scenario) validate(d *yamldoc.Document, checks []Check) {
 	v := &validation{Scenario: s, d: d}
 	if !d.Counts(s) {
 		return
@@ -43,9 +43,9 @@ func (v *validation) sound(path string) bool         { return v.d.Sound(path) }
 
 var (
 	quote        = unit.Quote
-	join         = document.Join
-	nearHint     = document.NearHint
-	alternatives = document.Alternatives
+	join         = yamldoc.Join
+	nearHint     = yamldoc.NearHint
+	alternatives = yamldoc.Alternatives
 )
 
 var (

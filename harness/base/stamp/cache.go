@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/base/whole"
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 )
 
 // Cache keeps values by the stamps of the files that they were worked out of, in one file. Any number of processes
@@ -119,7 +119,7 @@ func (c *Cache) put(e entry) {
 		return
 	}
 	// Without a cache all goes on, only slower; after a power cut the file may be empty, which is as good as none.
-	_ = whole.Write(c.path, func(w io.Writer) error {
+	_ = atomicfile.Write(c.path, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

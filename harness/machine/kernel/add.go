@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 )
 
 // Add imports a kernel from its package files, all of them in one call where a
@@ -173,7 +173,7 @@ func (s *Store) fill(ctx context.Context, name string, unpack func(staging strin
 	}
 	defer unlock()
 	// What stands in the way is no complete kernel, or stage would have found it.
-	if err := errors.Join(os.RemoveAll(dir), whole.Rename(staging, dir)); err != nil {
+	if err := errors.Join(os.RemoveAll(dir), atomicfile.Rename(staging, dir)); err != nil {
 		return "", storeError("store a kernel", err)
 	}
 	return dir, nil

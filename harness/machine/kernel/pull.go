@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 )
 
 // defaultPackages are what distributions call their own kernel for virtual machines, or
@@ -113,7 +113,7 @@ func (s *Store) setDefault(release string) error {
 		return err
 	}
 	defer unlock()
-	return storeError("remember the default kernel", whole.File(file, []byte(release+"\n")))
+	return storeError("remember the default kernel", atomicfile.File(file, []byte(release+"\n")))
 }
 
 // resolve returns the packages of the kernel that pattern means, the image first.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 )
 
 // machines in the order in which they are tried.
@@ -84,7 +84,7 @@ func chooseMachine(ctx context.Context, c Config, progress func(string)) (*Templ
 func remember(name string, b *Board, progress func(string)) {
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err == nil {
-		err = whole.File(name, append(text, '\n'))
+		err = atomicfile.File(name, append(text, '\n'))
 	}
 	if err != nil {
 		progress(fmt.Sprintf("remember the machine: %v", err))

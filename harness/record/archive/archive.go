@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/undo"
-	"github.com/ruleout/ruleout/harness/base/whole"
 	"github.com/ruleout/ruleout/harness/record/result"
 )
 
@@ -84,9 +84,9 @@ func Open(dir string, id Identity) (_ *Archive, err error) {
 		return nil, err
 	}
 	if fresh {
-		_ = whole.SyncDir(filepath.Dir(dir)) // who may write into dir may be not allowed to list what is above it
+		_ = atomicfile.SyncDir(filepath.Dir(dir)) // who may write into dir may be not allowed to list what is above it
 	}
-	if err := whole.SyncDir(dir); err != nil {
+	if err := atomicfile.SyncDir(dir); err != nil {
 		return nil, machine(fmt.Errorf("open archive: %w", err))
 	}
 	if err := a.recover(); err != nil {

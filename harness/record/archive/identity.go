@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 )
 
 // Identity says what an archive is of, so that records of another campaign, build or kernel do not get in, and so that
@@ -66,7 +66,7 @@ const mostIdentity = 8 << 20
 func identify(dir string, id Identity) error {
 	path := filepath.Join(dir, identityFile)
 	// A process that was killed while it wrote leaves its half behind; whoever has the lock may take it away.
-	if err := errors.Join(whole.Clean(dir), ignoreMissing(os.Remove(path+".tmp"))); err != nil {
+	if err := errors.Join(atomicfile.Clean(dir), ignoreMissing(os.Remove(path+".tmp"))); err != nil {
 		return machine(fmt.Errorf("open archive: %w", err))
 	}
 	have, err := readIdentity(path)
@@ -149,7 +149,7 @@ func (have Identity) write(path string) error {
 	if len(b) > mostIdentity {
 		return problem.Wrap(problem.Usage, fmt.Errorf("write archive: campaign and scenario take %d bytes, at most %d are kept", len(b), mostIdentity), "")
 	}
-	if err := whole.File(path, append(b, '\n')); err != nil {
+	if err := atomicfile.File(path, append(b, '\n')); err != nil {
 		return machine(fmt.Errorf("write archive: %w", err))
 	}
 	return nil

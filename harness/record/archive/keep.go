@@ -16,8 +16,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
@@ -58,7 +58,7 @@ func (r *Reader) Keep(dir string, names []string) (runs int, err error) {
 	if err := r.Identity.write(filepath.Join(dir, identityFile)); err != nil {
 		return 0, err
 	}
-	err = whole.Stream(filepath.Join(dir, numbersFile), func(w io.Writer) (err error) {
+	err = atomicfile.Stream(filepath.Join(dir, numbersFile), func(w io.Writer) (err error) {
 		runs, err = r.numbers(w, names)
 		return err
 	})

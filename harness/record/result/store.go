@@ -11,8 +11,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 )
 
 // Schema is the version of the record's layout that this package writes.
@@ -124,7 +124,7 @@ func Save(dir string, r *Record) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, FileName(r))
-	if err := whole.File(path, b); err != nil {
+	if err := atomicfile.File(path, b); err != nil {
 		return "", problem.Wrap(problem.Machine, fmt.Errorf("save record: %w", err), "give another place with --out DIR")
 	}
 	return path, nil

@@ -17,8 +17,8 @@ import (
 
 	"github.com/ruleout/ruleout/harness/report/board"
 	"github.com/ruleout/ruleout/harness/report/findings"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
 var many = flag.Int("many", 100, "hypotheses of the campaign that is too large for one page")
@@ -27,10 +27,10 @@ var look = flag.String("look", "", "keep the pages in this directory, to look at
 
 func source(t *testing.T, text string, runs int) *board.Source {
 	t.Helper()
-	p := judgetest.Plan(t, text)
-	b, err := judge.New(p)
+	p := casestest.Plan(t, text)
+	b, err := cases.New(p)
 	require.NoError(t, err)
-	judgetest.Finish(t, p, b, runs)
+	casestest.Finish(t, p, b, runs)
 	final := runs == math.MaxInt
 	return &board.Source{
 		Plan: p, Bench: b, Findings: findings.Of(p, b, final), Final: final, Dir: "results/runs/sweep-shop-peaks", File: "shop-peaks.yaml", Tool: "v1",
@@ -48,7 +48,7 @@ func keep(t *testing.T, name string, page []byte) {
 
 // Of numbers alone, no run can be made again: the page gives no command that would fail.
 func TestKeptNumbers(t *testing.T) {
-	s := source(t, judgetest.Campaign, math.MaxInt)
+	s := source(t, casestest.Campaign, math.MaxInt)
 	s.Kept = true
 	var b bytes.Buffer
 	require.NoError(t, board.Write(&b, s))
@@ -58,7 +58,7 @@ func TestKeptNumbers(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	s := source(t, judgetest.Campaign, math.MaxInt)
+	s := source(t, casestest.Campaign, math.MaxInt)
 	var b bytes.Buffer
 	require.NoError(t, board.Write(&b, s))
 	keep(t, "shop.html", b.Bytes())
@@ -96,7 +96,7 @@ func TestPage(t *testing.T) {
 // Every element is closed where it has to be: browsers mend what is not, each in its own way.
 func TestPageIsWellFormed(t *testing.T) {
 	for name, s := range map[string]*board.Source{
-		"done": source(t, judgetest.Campaign, math.MaxInt), "early": source(t, judgetest.Campaign, 60), "nothing": source(t, judgetest.Campaign, 0),
+		"done": source(t, casestest.Campaign, math.MaxInt), "early": source(t, casestest.Campaign, 60), "nothing": source(t, casestest.Campaign, 0),
 	} {
 		var b bytes.Buffer
 		require.NoError(t, board.Write(&b, s), name)
@@ -142,7 +142,7 @@ func wellFormed(t *testing.T, page []byte) {
 // With -many 1000 this takes a minute.
 func TestPages(t *testing.T) {
 	hypotheses := *many
-	s := source(t, judgetest.Many(hypotheses), hypotheses*60)
+	s := source(t, casestest.Many(hypotheses), hypotheses*60)
 	require.Greater(t, s.Pairs(), board.Most)
 	files := map[string]int{}
 	var index []byte

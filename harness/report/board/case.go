@@ -12,7 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // trial is one case, a hypothesis in one context, with its evidence.
@@ -210,7 +210,7 @@ func sized(c verdict.Control) string {
 }
 
 // reasonsOf counts why cases are not decided, most frequent first, without the figures in which they differ.
-func reasonsOf(list []judge.Verdict) []tally {
+func reasonsOf(list []cases.Verdict) []tally {
 	counts := map[string]int{}
 	for _, v := range list {
 		if v.Case.Placebo() || v.Outcome != verdict.Inconclusive && v.Outcome != verdict.Invalid {

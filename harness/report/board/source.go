@@ -3,15 +3,15 @@ package board
 import (
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // Source is what a page is made of.
 type Source struct {
 	Plan     *campaign.Plan
-	Bench    *judge.Bench
+	Bench    *cases.Bench
 	Findings *findings.Findings
-	// Final is as in [judge.Bench.Verdicts].
+	// Final is as in [cases.Bench.Verdicts].
 	Final bool
 	// Dir is the archive's directory, as it is typed in commands; File the campaign's file.
 	Dir, File string

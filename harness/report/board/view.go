@@ -10,7 +10,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // view is all that a page shows.
@@ -166,7 +166,7 @@ func (s *Source) entry(i int) entry {
 	return e
 }
 
-func dots(list []judge.Verdict) []dot {
+func dots(list []cases.Verdict) []dot {
 	var out []dot
 	for _, v := range list {
 		look := looks[v.Outcome]
@@ -176,9 +176,9 @@ func dots(list []judge.Verdict) []dot {
 }
 
 // telling is the case that a hypothesis is drawn by: of those with its verdict, the one with the largest effect.
-func telling(e *findings.Entry) *judge.Verdict {
-	var best *judge.Verdict
-	far := func(v *judge.Verdict) float64 {
+func telling(e *findings.Entry) *cases.Verdict {
+	var best *cases.Verdict
+	far := func(v *cases.Verdict) float64 {
 		if v.Hypothesis.Kind == verdict.Mechanism {
 			return v.Estimate.Value
 		}
@@ -216,7 +216,7 @@ func (v *view) families(f *findings.Findings) {
 	}
 }
 
-func (f *family) add(list ...judge.Verdict) {
+func (f *family) add(list ...cases.Verdict) {
 	for i := range list {
 		f.All++
 		switch list[i].Outcome {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // Findings are the verdicts on a campaign, with what sums them up.
@@ -37,7 +37,7 @@ type Findings struct {
 	Undecided int `json:"undecided"`
 	// Unexpected counts the cases whose verdict is not the one that the campaign's file expects.
 	Unexpected int             `json:"unexpected"`
-	Verdicts   []judge.Verdict `json:"verdicts,omitempty"`
+	Verdicts   []cases.Verdict `json:"verdicts,omitempty"`
 	Entries    []Entry         `json:"-"`
 }
 
@@ -48,11 +48,11 @@ type Entry struct {
 	// Outcome is the verdict on the hypothesis: ruled out only if it is in every context, confirmed if it is in any, invalid
 	// if it is in all, and inconclusive otherwise.
 	Outcome  verdict.Outcome
-	Verdicts []judge.Verdict
+	Verdicts []cases.Verdict
 }
 
 // Of sums up what a bench found. final says that no run is to come.
-func Of(p *campaign.Plan, b *judge.Bench, final bool) *Findings {
+func Of(p *campaign.Plan, b *cases.Bench, final bool) *Findings {
 	f := &Findings{
 		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms), Runs: b.Progress().Runs,
 		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: b.Verdicts(final),
@@ -143,20 +143,20 @@ func (e *Entry) outcome() verdict.Outcome {
 var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive, verdict.Invalid}
 
 // With returns the verdicts of an outcome, placebos apart: those of the highest priority first, and of these the largest effects.
-func (f *Findings) With(o verdict.Outcome) (list []judge.Verdict) {
+func (f *Findings) With(o verdict.Outcome) (list []cases.Verdict) {
 	for _, v := range f.Verdicts {
 		if v.Outcome == o && !v.Case.Placebo() {
 			list = append(list, v)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b judge.Verdict) int {
+	slices.SortStableFunc(list, func(a, b cases.Verdict) int {
 		return cmp.Or(cmp.Compare(b.Case.Priority, a.Case.Priority), cmp.Compare(size(b), size(a)))
 	})
 	return list
 }
 
 // size of an effect in margins.
-func size(v judge.Verdict) float64 {
+func size(v cases.Verdict) float64 {
 	if v.Hypothesis.Kind == verdict.Mechanism || v.Seeds == 0 {
 		return 0
 	}

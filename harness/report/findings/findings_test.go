@@ -17,22 +17,22 @@ import (
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
 // found is what comes of a campaign, or of the first runs of it.
 func found(t *testing.T, text string, runs int) *findings.Findings {
 	t.Helper()
-	p := judgetest.Plan(t, text)
-	b, err := judge.New(p)
+	p := casestest.Plan(t, text)
+	b, err := cases.New(p)
 	require.NoError(t, err)
-	judgetest.Finish(t, p, b, runs)
+	casestest.Finish(t, p, b, runs)
 	return findings.Of(p, b, runs == math.MaxInt)
 }
 
 func TestText(t *testing.T) {
-	f := found(t, judgetest.Campaign, math.MaxInt)
+	f := found(t, casestest.Campaign, math.MaxInt)
 	for name, width := range map[string]int{"text-120.golden": 120, "text-80.golden": 80} {
 		var b bytes.Buffer
 		require.NoError(t, f.Text(&b, width, false))
@@ -48,7 +48,7 @@ func TestText(t *testing.T) {
 
 // A sweep that ended early says so, and rules nothing out on the strength of a few seeds.
 func TestEarly(t *testing.T) {
-	f := found(t, judgetest.Campaign, 100)
+	f := found(t, casestest.Campaign, 100)
 	require.NotZero(t, f.Undecided)
 	var b bytes.Buffer
 	require.NoError(t, f.Text(&b, 120, false))
@@ -59,7 +59,7 @@ func TestEarly(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	f := found(t, judgetest.Campaign, math.MaxInt)
+	f := found(t, casestest.Campaign, math.MaxInt)
 	var b bytes.Buffer
 	require.NoError(t, f.Markdown(&b, findings.MarkdownLimit))
 	golden.Equal(t, filepath.Join("testdata", "markdown.golden"), b.Bytes())
@@ -68,7 +68,7 @@ func TestMarkdown(t *testing.T) {
 
 // Whatever there is to tell, a summary stays below its limit and says what it leaves out.
 func TestMarkdownLimit(t *testing.T) {
-	f := found(t, judgetest.Many(100), 3000)
+	f := found(t, casestest.Many(100), 3000)
 	for _, limit := range []int{2000, 5000, 20_000, findings.MarkdownLimit} {
 		var b bytes.Buffer
 		require.NoError(t, f.Markdown(&b, limit))
@@ -78,7 +78,7 @@ func TestMarkdownLimit(t *testing.T) {
 }
 
 func TestJUnit(t *testing.T) {
-	f := found(t, judgetest.Campaign, math.MaxInt)
+	f := found(t, casestest.Campaign, math.MaxInt)
 	var b bytes.Buffer
 	require.NoError(t, f.JUnit(&b))
 	golden.Equal(t, filepath.Join("testdata", "junit.golden"), b.Bytes())
@@ -107,14 +107,14 @@ func TestMain(m *testing.M) {
 
 // What the campaign calls urgent is told first, however large another effect is.
 func TestWithTellsTheUrgentFirst(t *testing.T) {
-	of := func(name string, priority int, effect float64) judge.Verdict {
-		v := judge.Verdict{Entry: name, Case: &campaign.Case{Treated: 1, Priority: priority}}
+	of := func(name string, priority int, effect float64) cases.Verdict {
+		v := cases.Verdict{Entry: name, Case: &campaign.Case{Treated: 1, Priority: priority}}
 		v.Outcome, v.Seeds = verdict.Confirmed, 20
 		v.Hypothesis.Margin, v.Hypothesis.Scale = 0.2, verdict.Ratio
 		v.Estimate.Value = effect
 		return v
 	}
-	f := &findings.Findings{Verdicts: []judge.Verdict{of("large", 0, 3), of("small", 0, 0.5), of("urgent", 1, 0.3), of("most urgent", 2, 0.4)}}
+	f := &findings.Findings{Verdicts: []cases.Verdict{of("large", 0, 3), of("small", 0, 0.5), of("urgent", 1, 0.3), of("most urgent", 2, 0.4)}}
 	var names []string
 	for _, v := range f.With(verdict.Confirmed) {
 		names = append(names, v.Entry)

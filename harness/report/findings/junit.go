@@ -6,7 +6,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/verdict"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // JUnit writes the verdicts for a CI system: a suite for each family, a case for each hypothesis in each context. A verdict that is not the
@@ -34,7 +34,7 @@ func (f *Findings) JUnit(w io.Writer) error {
 	return err
 }
 
-func testCase(campaign string, v judge.Verdict) report.TestCase {
+func testCase(campaign string, v cases.Verdict) report.TestCase {
 	c := report.TestCase{Class: "ruleout." + campaign, Name: v.Case.Name, Output: v.Verdict.String()}
 	switch {
 	case !v.AsExpected:

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/verdict"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // MarkdownLimit is what a job summary may have, in bytes, with room for what other steps write.
@@ -84,7 +84,7 @@ func (m *markdown) table(title string, head []string, rows int, row func(i int) 
 }
 
 func (m *markdown) unexpected(f *Findings) {
-	var list []judge.Verdict
+	var list []cases.Verdict
 	for _, v := range f.Verdicts {
 		if !v.AsExpected {
 			list = append(list, v)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ruleout/ruleout/harness/verdict"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // summary is a hypothesis that is ruled out, over the contexts in which it is.
@@ -16,7 +16,7 @@ type summary struct {
 
 func (e *Entry) summary() summary {
 	var s summary
-	var worst *judge.Verdict
+	var worst *cases.Verdict
 	least, most, n := 0, 0, 0
 	for i := range e.Verdicts {
 		v := &e.Verdicts[i]

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // few is how many cases of an outcome are shown when not all are asked for.
@@ -107,7 +107,7 @@ func (p *printer) outcome(f *Findings, o verdict.Outcome, all bool) {
 }
 
 // seeded leaves out of what is inconclusive the cases that have not been looked at.
-func seeded(list []judge.Verdict) (with []judge.Verdict, idle int) {
+func seeded(list []cases.Verdict) (with []cases.Verdict, idle int) {
 	for _, v := range list {
 		if v.Outcome == verdict.Inconclusive && v.Seeds+v.Lost == 0 {
 			idle++
@@ -126,7 +126,7 @@ func have(n int, noun string) string {
 }
 
 // byEntry puts the contexts of a hypothesis together, in the order of their firsts.
-func byEntry(list []judge.Verdict) (groups [][]judge.Verdict) {
+func byEntry(list []cases.Verdict) (groups [][]cases.Verdict) {
 	at := map[string]int{}
 	for _, v := range list {
 		i, ok := at[v.Entry]
@@ -142,7 +142,7 @@ func byEntry(list []judge.Verdict) (groups [][]judge.Verdict) {
 
 // group writes a hypothesis in the contexts in which it has one verdict: what is claimed, how large the effect is, and below that
 // what it rests on, which is written once where it is the same.
-func (p *printer) group(list []judge.Verdict) {
+func (p *printer) group(list []cases.Verdict) {
 	claim := list[0].Verdict
 	claim.Hypothesis.Name = list[0].Entry
 	word := strings.ToUpper(string(list[0].Outcome))
@@ -161,16 +161,16 @@ func (p *printer) group(list []judge.Verdict) {
 }
 
 // figure is the effect of a case that has one.
-func figure(v judge.Verdict) string {
+func figure(v cases.Verdict) string {
 	if v.Outcome == verdict.Invalid || v.Seeds == 0 {
 		return ""
 	}
 	return v.Effect()
 }
 
-func basis(v judge.Verdict) string { return strings.Join(v.Basis(), "; ") }
+func basis(v cases.Verdict) string { return strings.Join(v.Basis(), "; ") }
 
-func (p *printer) basis(v judge.Verdict) {
+func (p *printer) basis(v cases.Verdict) {
 	const deeper = label + 2
 	p.fold(strings.Repeat(" ", deeper), basis(v), deeper)
 }

@@ -8,9 +8,9 @@ import (
 
 	"github.com/ruleout/ruleout/harness/report/diagram"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 	"github.com/ruleout/ruleout/harness/scenario/layout"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // network is the picture of the network, for wide and for narrow screens.
@@ -113,7 +113,7 @@ func faultsOn(s *scenario.Scenario, l *layout.Link) (list []*scenario.Fault) {
 
 // newLink writes at a link what it is like, its networks and the numbers that its ends have in them, and its faults.
 func newLink(s *scenario.Scenario, layout *layout.Layout, l *layout.Link, ipv6 bool) (out diagram.Link) {
-	for _, part := range wording.LinkParts(&l.Spec) {
+	for _, part := range describe.LinkParts(&l.Spec) {
 		out.Labels[diagram.Middle] = append(out.Labels[diagram.Middle], diagram.Line{Text: part})
 	}
 	note := func(place int, text string) {
@@ -134,7 +134,7 @@ func newLink(s *scenario.Scenario, layout *layout.Layout, l *layout.Link, ipv6 b
 		} else {
 			out.Class = "faulty"
 		}
-		brief := diagram.Line{Text: wording.Brief(f), Class: line.Class + " brief"}
+		brief := diagram.Line{Text: describe.Brief(f), Class: line.Class + " brief"}
 		out.Labels[place] = append(out.Labels[place], line, brief)
 	}
 	for place, n := range count {
@@ -179,9 +179,9 @@ func says(s *scenario.Scenario, l *layout.Link, ipv6 bool) string {
 			ends[side] += ", " + e.Addr6.Addr().String()
 		}
 	}
-	out := fmt.Sprintf("Link %s) – %s): %s.", ends[0], ends[1], wording.Link(&l.Spec))
+	out := fmt.Sprintf("Link %s) – %s): %s.", ends[0], ends[1], describe.Link(&l.Spec))
 	for _, f := range faultsOn(s, l) {
-		out += fmt.Sprintf(" Fault %s: %s.", f.Name, wording.Fault(f))
+		out += fmt.Sprintf(" Fault %s: %s.", f.Name, describe.Fault(f))
 	}
 	return out
 }

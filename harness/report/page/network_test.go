@@ -21,7 +21,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-const repository = "../.."
+const repository = "../../.."
 
 // networks are those that the picture has to be good for: all scenarios, and shapes that none of them has.
 func networks(t *testing.T) map[string]*scenario.Scenario {

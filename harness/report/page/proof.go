@@ -6,8 +6,8 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // proven is how one can tell that a fault acted.
@@ -42,7 +42,7 @@ func proofs(r *result.Record, s *scenario.Scenario) []proven {
 }
 
 func proof(f *scenario.Fault, c result.Receipt) string {
-	out := fmt.Sprintf("%s was to %s, %s. ", f.Name, wording.Fault(f), wording.When(f))
+	out := fmt.Sprintf("%s was to %s, %s. ", f.Name, describe.Fault(f), describe.When(f))
 	switch f.Do.Kind() {
 	case "inject":
 		out += fmt.Sprintf("%s entered the link, into %s of %s that it had seen open.", quantity.Plural(c.Delivered, "forged segment"),
@@ -92,7 +92,7 @@ func matched(f *scenario.Fault, c result.Receipt) string {
 	}
 	if len(c.Interval) == 2 && f.Select.Chance != nil && c.Matched > 0 {
 		out += fmt.Sprintf(", which is %s where %s was asked for: chance alone gives %s to %s in 999 of 1000 runs",
-			quantity.Share(float64(drawn)/float64(c.Matched)), wording.Share(*f.Select.Chance), quantity.Count(c.Interval[0]), quantity.Count(c.Interval[1]))
+			quantity.Share(float64(drawn)/float64(c.Matched)), describe.Share(*f.Select.Chance), quantity.Count(c.Interval[0]), quantity.Count(c.Interval[1]))
 	}
 	return out + "." + first(c)
 }

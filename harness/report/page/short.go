@@ -10,9 +10,9 @@ import (
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/report/effect"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 const (
@@ -38,7 +38,7 @@ func short(r *result.Record, s *scenario.Scenario, list []effect.Comparison) []s
 			continue
 		}
 		if n++; n <= mostFaults {
-			out = append(out, fmt.Sprintf("The fault %s: %s, %s.", f.Name, wording.Fault(f), wording.When(f)))
+			out = append(out, fmt.Sprintf("The fault %s: %s, %s.", f.Name, describe.Fault(f), describe.When(f)))
 		}
 	}
 	if n > mostFaults {
@@ -84,8 +84,8 @@ func watched(r *result.Record, s *scenario.Scenario) (out []string) {
 		f := &s.Faults[i]
 		for _, receipt := range r.Faults {
 			if f.Do.Watch && receipt.Name == f.Name && len(out) < mostWatched {
-				what := strings.TrimPrefix(wording.Fault(f), "watch ")
-				out = append(out, fmt.Sprintf("%s counted %s: %s, %s.", f.Name, quantity.Count(receipt.Chosen), what, wording.When(f)))
+				what := strings.TrimPrefix(describe.Fault(f), "watch ")
+				out = append(out, fmt.Sprintf("%s counted %s: %s, %s.", f.Name, quantity.Count(receipt.Chosen), what, describe.When(f)))
 			}
 		}
 	}

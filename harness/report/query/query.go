@@ -10,10 +10,10 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Query is a question to an archive. The zero value asks for all runs.
@@ -246,7 +246,7 @@ func mistake(where, text string, err error) error {
 		return err
 	}
 	runes := func(s string) int { return len([]rune(s)) }
-	return problem.Wrap(problem.Usage, &document.Errors{List: []*document.Error{{
+	return problem.Wrap(problem.Usage, &yamldoc.Errors{List: []*yamldoc.Error{{
 		File: where, Col: runes(text[:e.Offset]) + 1, Width: runes(text[e.Offset:min(len(text), e.Offset+max(e.Length, 1))]), Msg: e.Msg, Hint: e.Hint, Source: text,
 	}}}, "")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/query"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
 // stored are entries in memory, given out as an archive does: valid during the call only.
@@ -44,12 +44,12 @@ hypotheses:
 // source has four arms, treated and not, with 10 and 20 workers, three seeds each. Seed 3 of the last one is not valid, and has no latency.
 func source(t *testing.T) *query.Source {
 	t.Helper()
-	p := judgetest.Plan(t, suspicions)
+	p := casestest.Plan(t, suspicions)
 	require.Len(t, p.Arms, 4)
 	var all stored
 	for i := range p.Arms {
 		for seed := range uint64(3) {
-			e := judgetest.Show(&p.Arms[i], seed+1)
+			e := casestest.Show(&p.Arms[i], seed+1)
 			e.Kernel = "6.1.0-48-cloud-amd64"
 			if i == 3 && seed == 2 {
 				e.Valid, e.Because, e.Values = false, "fault acks: the fault never acted", e.Values[:2]

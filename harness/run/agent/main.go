@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/base/prefault"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/resident"
 )
 
 // name is argv[0] of every agent; it is how Main knows one and how ps shows it.
@@ -64,7 +64,7 @@ func play(role string) int {
 
 	f, err := lookup(role)
 	if err == nil {
-		err = resident.Text()
+		err = prefault.Text()
 	}
 	if err != nil {
 		return s.fail(err)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 )
 
 // Kind is what a point sees.
@@ -80,7 +80,7 @@ func (p *Point) Description() string {
 		if p.fault.Do.Inject != nil {
 			what = "packets that the fault makes up: "
 		}
-		return what + wording.Fault(p.fault)
+		return what + describe.Fault(p.fault)
 	}
 }
 
@@ -111,7 +111,7 @@ func fate(a *scenario.Action, ramp bool) string {
 		if ramp {
 			return "held back"
 		}
-		return "held back for " + wording.Duration(d)
+		return "held back for " + describe.Duration(d)
 	}
 	switch a.Kind() {
 	case "watch":
@@ -120,7 +120,7 @@ func fate(a *scenario.Action, ramp bool) string {
 		return "lost"
 	case "delay":
 		if a.Jitter > 0 {
-			return held(a.Delay) + " ± " + wording.Duration(a.Jitter)
+			return held(a.Delay) + " ± " + describe.Duration(a.Jitter)
 		}
 		return held(a.Delay)
 	case "delays":
@@ -138,7 +138,7 @@ func fate(a *scenario.Action, ramp bool) string {
 		if ramp {
 			return "through a bottleneck"
 		}
-		return "through a bottleneck of " + wording.Rate(a.Rate)
+		return "through a bottleneck of " + describe.Rate(a.Rate)
 	case "slot":
 		return "waits for a slot"
 	case "loss":

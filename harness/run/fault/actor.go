@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/ruleout/ruleout/harness/base/precedence"
+	"github.com/ruleout/ruleout/harness/base/realtime"
 )
 
 // An actor is a thread that acts on links at planned moments, until it is stopped.
@@ -30,7 +30,7 @@ func newActor(act func(*alarm) error) (*actor, error) {
 	go func() {
 		defer close(actor.done)
 		runtime.LockOSThread() // and never unlock: the thread ends with its precedence
-		precedence.Take(precedence.Fault)
+		realtime.Take(realtime.Fault)
 		actor.failed = act(a)
 	}()
 	actor.stop = sync.OnceValue(func() error {

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/base/precedence"
+	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
@@ -51,7 +51,7 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 		runtime.LockOSThread()
 		agent.NameThread("load")
 		// The generator stands for another computer than the server's, whose busy workers must not keep it from its plan.
-		precedence.Take(precedence.Load)
+		realtime.Take(realtime.Load)
 		done <- g.loop(ctx)
 	}()
 	if err := <-done; err != nil {

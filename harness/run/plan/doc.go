@@ -1,5 +1,5 @@
 // Package plan says what a run of a scenario would do, without running it: when what begins
-// and ends ([wording.Moments]), how many requests leave and when, what the values of a ramp are, what it
+// and ends ([describe.Moments]), how many requests leave and when, what the values of a ramp are, what it
 // will cost ([Estimate]), and a picture of all that ([Plan.Picture]).
 //
 // A plan is a function of scenario and seed, as a run is. It is made of the same things as

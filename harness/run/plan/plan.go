@@ -6,8 +6,8 @@ import (
 
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 // Plan is what a run of a scenario with a seed would do. Times are in seconds, relative to
@@ -107,21 +107,21 @@ func New(s *scenario.Scenario, seed uint64) *Plan {
 		Nodes: []Node{}, Links: []Link{}, Load: []Load{}, Phases: []Phase{}, Faults: []Fault{}, Expect: []string{},
 	}
 	for _, name := range nodeNames(s) {
-		p.Nodes = append(p.Nodes, Node{name, wording.Node(s.Nodes[name])})
+		p.Nodes = append(p.Nodes, Node{name, describe.Node(s.Nodes[name])})
 	}
 	for i := range s.Links {
 		l := &s.Links[i]
 		p.Links = append(p.Links, Link{l.Between, seconds(l.Delay), uint64(l.Rate), l.MTU, l.Queue})
 	}
 	p.loads(s, seed)
-	for _, name := range wording.PhaseNames(s) {
+	for _, name := range describe.PhaseNames(s) {
 		ph := s.Phases[name]
 		p.Phases = append(p.Phases, phase(name, ph.At, ph.At+ph.For, ph.For == 0))
 	}
 	for i := range s.Faults {
 		p.Faults = append(p.Faults, newFault(s, &s.Faults[i]))
 	}
-	for _, m := range wording.Moments(s) {
+	for _, m := range describe.Moments(s) {
 		p.Moments = append(p.Moments, Event{m.At.Seconds(), m.Kind, m.Text})
 	}
 	for _, e := range s.Expect {
@@ -138,7 +138,7 @@ func (p *Plan) loads(s *scenario.Scenario, seed uint64) {
 		first, _ := slices.BinarySearch(arrivals, 0)
 		p.arrivals = append(p.arrivals, arrivals)
 		p.Load = append(p.Load, Load{
-			From: s.Load[i].From, To: s.Load[i].To, Does: wording.Load(&s.Load[i]),
+			From: s.Load[i].From, To: s.Load[i].To, Does: describe.Load(&s.Load[i]),
 			Begin: schedule.From.Seconds(), End: schedule.To.Seconds(),
 			Requests: int64(len(arrivals)), Measured: int64(len(arrivals) - first),
 		})
@@ -147,7 +147,7 @@ func (p *Plan) loads(s *scenario.Scenario, seed uint64) {
 
 func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {
 	out := Fault{
-		Name: f.Name, Link: f.Link, From: f.From, Does: wording.Fault(f), When: wording.When(f),
+		Name: f.Name, Link: f.Link, From: f.From, Does: describe.Fault(f), When: describe.When(f),
 		Times: f.Repetitions(s.Duration), Watches: f.Do.Watch, fault: f,
 	}
 	spans, _ := f.Spans(s.Duration, mostSpans)
@@ -161,7 +161,7 @@ func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {
 	}
 	if f.Do.Inject != nil {
 		for i := range f.Do.Inject.Segments {
-			out.Forge = append(out.Forge, wording.Segment(&f.Do.Inject.Segments[i]))
+			out.Forge = append(out.Forge, describe.Segment(&f.Do.Inject.Segments[i]))
 		}
 	}
 	return out

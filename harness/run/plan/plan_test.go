@@ -14,8 +14,8 @@ import (
 	"github.com/ruleout/ruleout/harness/run/plan"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
-	"github.com/ruleout/ruleout/harness/scenario/wording"
 )
 
 func read(t *testing.T) *scenario.Scenario {
@@ -60,7 +60,7 @@ func isASCII(s string) bool {
 
 func TestMoments(t *testing.T) {
 	var b strings.Builder
-	for _, m := range wording.Moments(read(t)) {
+	for _, m := range describe.Moments(read(t)) {
 		b.WriteString(m.At.String() + " " + m.Kind + " " + m.Text + "\n")
 	}
 	golden.Equal(t, filepath.Join("testdata", "moments.golden"), b.String())
@@ -80,14 +80,14 @@ func TestRepetitionsAreTold(t *testing.T) {
 		{"too many", "{name: f, link: [a, b], do: drop, for: 1ms, every: 10ms}", 20, 20, "f: 980 times more, every 10 ms, not told one by one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			moments := wording.Moments(parse(t, "  - "+c.fault))
+			moments := describe.Moments(parse(t, "  - "+c.fault))
 			on, off := 0, 0
 			for i, m := range moments {
 				require.True(t, i == 0 || moments[i-1].At <= m.At)
 				switch m.Kind {
-				case wording.FaultOn:
+				case describe.FaultOn:
 					on++
-				case wording.FaultOff:
+				case describe.FaultOff:
 					off++
 				}
 			}

@@ -1,6 +1,6 @@
 package probe
 
-import "github.com/ruleout/ruleout/harness/base/precedence"
+import "github.com/ruleout/ruleout/harness/base/realtime"
 
 // looks completes a sample.
 func (r *recorder) looks(s *sample) error {
@@ -15,8 +15,8 @@ func (r *recorder) looks(s *sample) error {
 // glance looks for what only counts towards greatest values, without any hurry: nothing of it
 // changes fast, and walking the table of connections should not keep nodes from the CPU.
 func (r *recorder) glance() error {
-	precedence.Drop()
-	defer precedence.Take(precedence.Sample)
+	realtime.Drop()
+	defer realtime.Take(realtime.Sample)
 	for _, n := range r.nodes {
 		s, err := n.diag.count(1<<tcpListen | 1<<tcpSynRecv)
 		if err != nil {

@@ -34,7 +34,7 @@ func TestSoftirqIsTheReceiversNotTheSenders(t *testing.T) {
 	require.Greater(t, received, used/10)
 	require.Less(t, r.seconds(t, "a.cpu.softirq"), received/20)
 	require.Zero(t, r.seconds(t, "b.cpu.user"))
-	if realtime(t) { // which has many softirqs that find nothing to do, on whosever back
+	if inRealTime(t) { // which has many softirqs that find nothing to do, on whosever back
 		require.GreaterOrEqual(t, used, tasks+received)
 		require.LessOrEqual(t, used, tasks+all)
 	} else {
@@ -44,7 +44,7 @@ func TestSoftirqIsTheReceiversNotTheSenders(t *testing.T) {
 	require.EqualValues(t, 3000, r.Counters["b"]["Ip.InDelivers"])
 }
 
-func realtime(t *testing.T) bool {
+func inRealTime(t *testing.T) bool {
 	version, err := os.ReadFile("/proc/version")
 	require.NoError(t, err)
 	return strings.Contains(string(version), "PREEMPT_RT")

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/base/precedence"
+	"github.com/ruleout/ruleout/harness/base/realtime"
 )
 
 // beat is how often load averages are damped and slow changes looked for. The kernel's is LOAD_FREQ, 5 s and one tick (include/linux/sched/loadavg.h).
@@ -91,7 +91,7 @@ func (r *recorder) run() error {
 	runtime.LockOSThread()
 	begun := sync.OnceFunc(func() { close(r.began) })
 	defer begun()
-	precedence.Take(precedence.Sample)
+	realtime.Take(realtime.Sample)
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
 	if err != nil {
 		return fmt.Errorf("create timer: %w", err)

@@ -3,7 +3,7 @@ package protocol
 import (
 	"time"
 
-	"github.com/ruleout/ruleout/harness/scenario/wording"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 )
 
 // Event is something that happened in a run, told while it happens.
@@ -23,16 +23,16 @@ type Event struct {
 const (
 	Build    = "build"
 	Start    = "start"
-	Warmup   = wording.Warmup
-	Measure  = wording.Measure
-	PhaseOn  = wording.PhaseOn
-	FaultOn  = wording.FaultOn
-	RampOn   = wording.RampOn
-	Inject   = wording.Inject
-	RampOff  = wording.RampOff
-	FaultOff = wording.FaultOff
-	PhaseOff = wording.PhaseOff
-	Repeats  = wording.Repeats
+	Warmup   = describe.Warmup
+	Measure  = describe.Measure
+	PhaseOn  = describe.PhaseOn
+	FaultOn  = describe.FaultOn
+	RampOn   = describe.RampOn
+	Inject   = describe.Inject
+	RampOff  = describe.RampOff
+	FaultOff = describe.FaultOff
+	PhaseOff = describe.PhaseOff
+	Repeats  = describe.Repeats
 	Drain    = "drain"
 	Done     = "done"
 )

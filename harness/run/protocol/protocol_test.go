@@ -27,14 +27,14 @@ func TestShape(t *testing.T) {
 	fmt.Fprintf(&b, "protocol %d\n", Number)
 	seen := map[reflect.Type]bool{}
 	for _, v := range []any{Order{}, Draw{}, message{}, truth.Reply{}, scenario.Scenario{}, Answer{}, Attachment{}, KernelAnswer{}, NetemQuestion{}, NetemAnswer{}, Finding{}} {
-		describe(&b, reflect.TypeOf(v), seen)
+		shapeOf(&b, reflect.TypeOf(v), seen)
 	}
 	golden.Equal(t, "testdata/shape.txt", b.String())
 	require.Equal(t, MarkPrefix+strconv.Itoa(Number)+".", Mark)
 }
 
-// describe writes the fields of a type as JSON names them, and those of the types in it.
-func describe(b *strings.Builder, t reflect.Type, seen map[reflect.Type]bool) {
+// shapeOf writes the fields of a type as JSON names them, and those of the types in it.
+func shapeOf(b *strings.Builder, t reflect.Type, seen map[reflect.Type]bool) {
 	for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map}, t.Kind()) {
 		t = t.Elem()
 	}
@@ -48,7 +48,7 @@ func describe(b *strings.Builder, t reflect.Type, seen map[reflect.Type]bool) {
 		fmt.Fprintf(b, "  %s %s %q\n", f.Name, f.Type, f.Tag.Get("json"))
 	}
 	for i := range t.NumField() {
-		describe(b, t.Field(i).Type, seen)
+		shapeOf(b, t.Field(i).Type, seen)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/base/whole"
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 )
 
 // Schema is raised when questions or trains change: older reports then count for nothing.
@@ -104,7 +104,7 @@ func Save(dir string, r *Report) error {
 	if err != nil {
 		return err
 	}
-	if err := whole.File(filepath.Join(dir, file), append(b, '\n')); err != nil {
+	if err := atomicfile.File(filepath.Join(dir, file), append(b, '\n')); err != nil {
 		return fmt.Errorf("keep the report of a kernel: %w", err)
 	}
 	return nil

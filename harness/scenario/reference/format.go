@@ -8,8 +8,8 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Format is a file format.
@@ -74,7 +74,7 @@ func (f *Format) Undescribed() ([]string, error) {
 		if comment(r, s.Type, "") == "" {
 			list = append(list, s.Type.Name())
 		}
-		for _, field := range document.FieldsOf(s.Type) {
+		for _, field := range yamldoc.FieldsOf(s.Type) {
 			if comment(r, s.Type, s.Type.Field(field.Index).Name) == "" {
 				list = append(list, s.Type.Name()+"."+field.Name)
 			}
@@ -106,7 +106,7 @@ func (f *Format) Tables() (string, error) {
 			b.WriteString("\n")
 		}
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n| key | value | default | range | meaning |\n|---|---|---|---|---|\n", s.Place, comment(r, s.Type, ""))
-		for _, field := range document.FieldsOf(s.Type) {
+		for _, field := range yamldoc.FieldsOf(s.Type) {
 			text := strings.ReplaceAll(comment(r, s.Type, s.Type.Field(field.Index).Name), "|", `\|`)
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", field.Name, f.word(field.Type), fallback(field), limits(field), text)
 		}
@@ -115,7 +115,7 @@ func (f *Format) Tables() (string, error) {
 }
 
 // fallback is what a key has that is not written.
-func fallback(f document.Field) string {
+func fallback(f yamldoc.Field) string {
 	switch {
 	case f.Required:
 		return "required"
@@ -125,7 +125,7 @@ func fallback(f document.Field) string {
 	return f.Default
 }
 
-func limits(f document.Field) string {
+func limits(f yamldoc.Field) string {
 	text := f.Bounds()
 	if len(f.Enum) > 0 {
 		text = strings.Join(f.Enum, ", ")

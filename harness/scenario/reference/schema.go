@@ -7,8 +7,8 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Schema makes the JSON Schema (draft 2020-12) of the format. adjust, which may be nil, adds what no tag can say.
@@ -50,7 +50,7 @@ func AnyOf(list ...*jsonschema.Schema) *jsonschema.Schema { return &jsonschema.S
 
 // tighten adds what the tags know to a type's schema.
 func tighten(s *jsonschema.Schema, typ reflect.Type) {
-	for _, f := range document.FieldsOf(typ) {
+	for _, f := range yamldoc.FieldsOf(typ) {
 		p, _ := s.Properties.Get(f.Name)
 		switch {
 		case p.Ref != "": // a mapping may be empty, which YAML calls null

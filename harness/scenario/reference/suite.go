@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/golden"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Generate makes what is kept of the format: schema.json in its package, for the program, the same in the documentation, and the
@@ -33,7 +33,7 @@ func (f *Format) Check(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, list)
 	for _, section := range f.Sections {
-		for _, field := range document.FieldsOf(section.Type) {
+		for _, field := range yamldoc.FieldsOf(section.Type) {
 			for _, text := range append(slices.Clone(field.Enum), field.Default, field.Low, field.High) {
 				if text != "" {
 					require.NotPanics(t, func() { field.Parse(text) }, field.Name)

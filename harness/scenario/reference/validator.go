@@ -6,7 +6,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Validator says of YAML files whether a schema accepts them.
@@ -31,7 +31,7 @@ func NewValidator(schema []byte) (*Validator, error) {
 
 // YAML returns why the schema refuses a file, or nil.
 func (v *Validator) YAML(data []byte) error {
-	text, err := document.JSON(data)
+	text, err := yamldoc.JSON(data)
 	if err != nil {
 		return err
 	}

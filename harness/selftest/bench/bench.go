@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -69,7 +69,7 @@ func Run(ctx context.Context, o Options) ([]Figure, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	machine, err := backend.OpenVM(ctx, backend.VMOptions{Kernel: o.Kernel})
+	machine, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: o.Kernel})
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func Run(ctx context.Context, o Options) ([]Figure, error) {
 
 type measurement struct {
 	Options
-	machine *backend.VM
+	machine *machine.VM
 	figures []Figure
 }
 
@@ -93,7 +93,7 @@ func (m *measurement) add(f Figure) { m.figures = append(m.figures, f) }
 // runs counts whole runs a second. The first run is not counted: it may make the template.
 func (m *measurement) runs(ctx context.Context) error {
 	m.Progress(fmt.Sprintf("%d runs of %s, %d at a time", m.Runs, m.Scenario.Name, m.Jobs))
-	first, err := m.machine.Run(ctx, backend.Request{Scenario: m.Scenario, Seed: 1, Kernel: m.Kernel})
+	first, err := m.machine.Run(ctx, machine.Request{Scenario: m.Scenario, Seed: 1, Kernel: m.Kernel})
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (m *measurement) runs(ctx context.Context) error {
 	}
 	began := time.Now()
 	err = atATime(m.Jobs, m.Runs, func(i int) error {
-		_, err := m.machine.Run(ctx, backend.Request{Scenario: m.Scenario, Seed: uint64(i + 2), Kernel: m.Kernel})
+		_, err := m.machine.Run(ctx, machine.Request{Scenario: m.Scenario, Seed: uint64(i + 2), Kernel: m.Kernel})
 		return err
 	})
 	if err != nil {
@@ -171,7 +171,7 @@ func (m *measurement) recording(ctx context.Context) error {
 	var cpu [2][seeds]map[string]float64
 	arms := [2]*scenario.Scenario{m.Recorded, m.Unrecorded}
 	err := atATime(m.Jobs, 2*seeds, func(i int) error {
-		r, err := m.machine.Run(ctx, backend.Request{Scenario: arms[i%2], Seed: uint64(i/2 + 1), Kernel: m.Kernel})
+		r, err := m.machine.Run(ctx, machine.Request{Scenario: arms[i%2], Seed: uint64(i/2 + 1), Kernel: m.Kernel})
 		if err == nil {
 			cpu[i%2][i/2] = nodeCPU(r)
 		}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/record/result"
@@ -155,13 +155,13 @@ func (e *examination) twice(ctx context.Context, qemu string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	v, err := backend.OpenVM(ctx, backend.VMOptions{QEMU: qemu})
+	v, err := machine.OpenVM(ctx, machine.VMOptions{QEMU: qemu})
 	if err != nil {
 		return "", err
 	}
 	var records [2]*result.Record
 	for i := range records {
-		records[i], err = v.Run(ctx, backend.Request{Scenario: s, Seed: 1, Events: func(ev protocol.Event) {
+		records[i], err = v.Run(ctx, machine.Request{Scenario: s, Seed: 1, Events: func(ev protocol.Event) {
 			if ev.Kind == protocol.Build {
 				e.Progress(ev.Text)
 			}
@@ -187,7 +187,7 @@ func (e *examination) kvm(context.Context) {
 
 // host has what runs on this machine's own kernel would need, as the guest program finds it.
 func (e *examination) host(ctx context.Context) {
-	found, err := backend.Examine(ctx)
+	found, err := machine.Examine(ctx)
 	if err != nil {
 		e.failed("host backend", Host, err, "")
 		return

@@ -14,7 +14,7 @@ import (
 func Targets() []Target {
 	return []Target{
 		{Dir: "harness/verdict", About: "verdicts"},
-		{Dir: "harness/verdict/judge", About: "which seeds count, and when it is enough"},
+		{Dir: "harness/verdict/cases", About: "which seeds count, and when it is enough"},
 		{Dir: "harness/report/effect", About: "what changed while a fault acted"},
 		{Dir: "harness/verdict/compare", Files: []string{"compare.go", "family.go", "side.go", "runs.go"}, About: "diff"},
 		{Dir: "harness/run/load", Files: []string{"config.go", "histogram.go", "plan.go", "recorder.go", "response.go", "result.go"}, About: "the load's accounting"},

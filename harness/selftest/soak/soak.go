@@ -7,14 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// Runner makes runs; [backend.VM] is one.
+// Runner makes runs; [machine.VM] is one.
 type Runner interface {
-	Run(ctx context.Context, r backend.Request) (*result.Record, error)
+	Run(ctx context.Context, r machine.Request) (*result.Record, error)
 }
 
 // Options of a soak.
@@ -69,7 +69,7 @@ func Run(ctx context.Context, runner Runner, o Options) (*Result, error) {
 	}
 	began := time.Now()
 	// The first run is made alone: it makes the template if there is none.
-	first, err := runner.Run(ctx, backend.Request{Scenario: o.Scenario, Seed: o.Seed})
+	first, err := runner.Run(ctx, machine.Request{Scenario: o.Scenario, Seed: o.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func Run(ctx context.Context, runner Runner, o Options) (*Result, error) {
 				if ctx.Err() != nil {
 					return
 				}
-				t.count(runner.Run(ctx, backend.Request{Scenario: o.Scenario, Seed: o.Seed}))
+				t.count(runner.Run(ctx, machine.Request{Scenario: o.Scenario, Seed: o.Seed}))
 			}
 		})
 	}
@@ -101,7 +101,7 @@ func Run(ctx context.Context, runner Runner, o Options) (*Result, error) {
 	}
 	t.result.Wall = time.Since(began).Seconds()
 
-	other, err := runner.Run(ctx, backend.Request{Scenario: o.Scenario, Seed: o.Seed + 1})
+	other, err := runner.Run(ctx, machine.Request{Scenario: o.Scenario, Seed: o.Seed + 1})
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", o.Seed+1, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/selftest/soak"
@@ -25,7 +25,7 @@ type world struct {
 	run  func(n int64, seed uint64) (*result.Record, error)
 }
 
-func (w *world) Run(_ context.Context, r backend.Request) (*result.Record, error) {
+func (w *world) Run(_ context.Context, r machine.Request) (*result.Record, error) {
 	record, err := w.run(w.made.Add(1), r.Seed)
 	if err != nil {
 		return nil, err
@@ -86,15 +86,15 @@ func TestASeedThatChangesNothingFails(t *testing.T) {
 	require.False(t, r.Pass())
 }
 
-type runnerFunc func(context.Context, backend.Request) (*result.Record, error)
+type runnerFunc func(context.Context, machine.Request) (*result.Record, error)
 
-func (f runnerFunc) Run(ctx context.Context, r backend.Request) (*result.Record, error) {
+func (f runnerFunc) Run(ctx context.Context, r machine.Request) (*result.Record, error) {
 	return f(ctx, r)
 }
 
 func TestCancelEndsASoak(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := soak.Run(ctx, runnerFunc(func(ctx context.Context, r backend.Request) (*result.Record, error) {
+	_, err := soak.Run(ctx, runnerFunc(func(ctx context.Context, r machine.Request) (*result.Record, error) {
 		cancel()
 		return &result.Record{Seed: r.Seed}, nil
 	}), soak.Options{Scenario: &scenario.Scenario{}, Runs: 1000, Jobs: 2})

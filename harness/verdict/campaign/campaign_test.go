@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
@@ -215,7 +215,7 @@ func TestInvalid(t *testing.T) {
 			}
 			_, err = plan(t, string(data))
 			require.Equal(t, problem.Usage, problem.KindOf(err))
-			var list *document.Errors
+			var list *yamldoc.Errors
 			require.ErrorAs(t, err, &list)
 			for _, e := range list.List {
 				require.NotContains(t, got, e.Line, "a second message for line %d: %s", e.Line, e.Msg)

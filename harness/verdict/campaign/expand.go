@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
@@ -178,7 +178,7 @@ func (e *expansion) control(h *measured, c *Case, at point, base settings) int {
 		k.Priority = max(k.Priority, h.Priority)
 		return i
 	}
-	path := document.Join("controls", h.Control)
+	path := yamldoc.Join("controls", h.Control)
 	calm := base.with(from.Base)
 	k := Case{
 		Entry: h.Control, Family: "controls", Context: at.context,

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"regexp"
 
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // hypothesesKey is the key at the beginning of a line, where only a key of the whole file can be.
@@ -14,7 +14,7 @@ var hypothesesKey = regexp.MustCompile(`(?m)^["']?hypotheses["']?[ \t]*:`)
 // Is tells a campaign from a scenario by what is in it: a campaign has hypotheses. A file with a mistake in it
 // is still what it was meant to be.
 func Is(data []byte) bool {
-	if text, err := document.JSON(data); err == nil {
+	if text, err := yamldoc.JSON(data); err == nil {
 		var keys map[string]json.RawMessage
 		if json.Unmarshal(text, &keys) == nil {
 			_, ok := keys["hypotheses"]

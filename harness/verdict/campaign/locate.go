@@ -5,7 +5,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // origin is the text that a plan is from.
@@ -33,7 +33,7 @@ func (p *Plan) Locate(err error, a *Arm) error {
 		return scenario.Locate(err, p.Base, nil)
 	}
 	c := new(Campaign)
-	d, whole := document.Read(Format, p.origin.name, p.origin.data, p.origin.set, c)
+	d, whole := yamldoc.Read(Format, p.origin.name, p.origin.data, p.origin.set, c)
 	if !whole {
 		return err // it was, when the plan was made
 	}
@@ -49,7 +49,7 @@ func (v *validation) settingOf(a *Arm, name, value string) string {
 		hypothesis = strings.TrimSuffix(hypothesis, key)
 	}
 	for _, path := range []string{a.at, hypothesis + ".base", hypothesis + ".cause", hypothesis + ".relieved"} {
-		if at := document.Join(path, name); v.Written(at) {
+		if at := yamldoc.Join(path, name); v.Written(at) {
 			return at
 		}
 	}

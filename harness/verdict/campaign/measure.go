@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // measured is a hypothesis with its metric, and where that stands in the file.
@@ -33,14 +33,14 @@ func (v *validation) measured(h *Hypothesis, path string) []measured {
 			one.Family = word.ReplaceAllString(h.Name, "…")
 		}
 		one.Metric, one.Direction, one.Margin, one.Absolute, one.Control = m.Metric, m.Direction, m.Margin, m.Absolute, m.Control
-		list = append(list, measured{one, document.Join("measures", name)})
+		list = append(list, measured{one, yamldoc.Join("measures", name)})
 	}
 	return list
 }
 
 func (v *validation) measures() {
 	for _, name := range slices.Sorted(maps.Keys(v.Measures)) {
-		path := document.Join("measures", name)
+		path := yamldoc.Join("measures", name)
 		if !shortName.MatchString(name) {
 			v.FailKey(path, fmt.Sprintf("%s is not a measure's name", unit.Quote(name)), "a letter, then up to 31 letters, digits and dashes")
 		}
@@ -62,7 +62,7 @@ func (v *validation) metric(path string, h *Hypothesis) {
 	}
 	for i, name := range h.Measures {
 		if v.Measures[name] == nil {
-			v.Fail(fmt.Sprintf("%s.measures[%d]", path, i), fmt.Sprintf("no measure %s", unit.Quote(name)), document.NearHint(name, slices.Sorted(maps.Keys(v.Measures))))
+			v.Fail(fmt.Sprintf("%s.measures[%d]", path, i), fmt.Sprintf("no measure %s", unit.Quote(name)), yamldoc.NearHint(name, slices.Sorted(maps.Keys(v.Measures))))
 		}
 	}
 	v.distinct(path+".measures", h.Measures)
@@ -76,6 +76,6 @@ func (v *validation) metric(path string, h *Hypothesis) {
 // controlled checks the name of a control.
 func (v *validation) controlled(path, name string) {
 	if name != "" && v.Controls[name] == nil {
-		v.Fail(path+".control", fmt.Sprintf("no control %s", unit.Quote(name)), document.NearHint(name, slices.Sorted(maps.Keys(v.Controls))))
+		v.Fail(path+".control", fmt.Sprintf("no control %s", unit.Quote(name)), yamldoc.NearHint(name, slices.Sorted(maps.Keys(v.Controls))))
 	}
 }

@@ -10,18 +10,18 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/document"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Format of the files that this package reads.
-var Format = document.Format{Noun: "campaign", Needs: "a campaign needs at least: version, name, scenario, hypotheses"}
+var Format = yamldoc.Format{Noun: "campaign", Needs: "a campaign needs at least: version, name, scenario, hypotheses"}
 
 // Load reads the campaign at path and the scenario that it names, and works out the plan. The error is of kind
-// [problem.Usage] and holds a [*document.Errors] with everything that is wrong.
+// [problem.Usage] and holds a [*yamldoc.Errors] with everything that is wrong.
 func Load(path string, set []string) (*Plan, error) {
-	data, err := document.Open(Format, path)
+	data, err := yamldoc.Open(Format, path)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func Load(path string, set []string) (*Plan, error) {
 		if !filepath.IsAbs(name) {
 			file = filepath.Join(filepath.Dir(path), name)
 		}
-		b, err := document.Open(document.Format{Noun: "scenario"}, file)
+		b, err := yamldoc.Open(yamldoc.Format{Noun: "scenario"}, file)
 		return file, b, err
 	})
 }
@@ -38,7 +38,7 @@ func Load(path string, set []string) (*Plan, error) {
 // Parse is Load with the files' contents given: open returns the name and the text of the scenario.
 func Parse(name string, data []byte, set []string, open func(name string) (file string, data []byte, err error)) (*Plan, error) {
 	c := new(Campaign)
-	d, whole := document.Read(Format, name, data, set, c)
+	d, whole := yamldoc.Read(Format, name, data, set, c)
 	if !whole {
 		return nil, d.Err()
 	}
@@ -74,7 +74,7 @@ func Parse(name string, data []byte, set []string, open func(name string) (file 
 // validation checks a campaign and expands it.
 type validation struct {
 	*Campaign
-	*document.Document
+	*yamldoc.Document
 	file   string // of the scenario
 	text   []byte
 	parsed map[string]*scenario.Scenario // by settings
@@ -99,7 +99,7 @@ func (v *validation) names() {
 		v.Fail("hypotheses", "no hypotheses", "a campaign has one at least")
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Controls)) {
-		path := document.Join("controls", name)
+		path := yamldoc.Join("controls", name)
 		if !shortName.MatchString(name) {
 			v.FailKey(path, fmt.Sprintf("%s is not a control's name", unit.Quote(name)), "a letter, then up to 31 letters, digits and dashes")
 		}
@@ -156,13 +156,13 @@ func (v *validation) factors() {
 		for _, name := range slices.Sorted(maps.Keys(one)) {
 			at, ok := seen[name]
 			if !ok {
-				v.FailKey(document.Join(path, name), fmt.Sprintf("no factor %s", unit.Quote(name)), document.NearHint(name, slices.Sorted(maps.Keys(seen))))
+				v.FailKey(yamldoc.Join(path, name), fmt.Sprintf("no factor %s", unit.Quote(name)), yamldoc.NearHint(name, slices.Sorted(maps.Keys(seen))))
 				continue
 			}
 			if labels := v.Factors[at].Labels(); v.Factors[at].Range != nil {
-				v.FailKey(document.Join(path, name), fmt.Sprintf("%s is a range: its values are drawn", name), "an exception can be about values only")
+				v.FailKey(yamldoc.Join(path, name), fmt.Sprintf("%s is a range: its values are drawn", name), "an exception can be about values only")
 			} else if !slices.Contains(labels, one[name]) {
-				v.Fail(document.Join(path, name), fmt.Sprintf("%s has no value %s", name, unit.Quote(one[name])), document.NearHint(one[name], labels))
+				v.Fail(yamldoc.Join(path, name), fmt.Sprintf("%s has no value %s", name, unit.Quote(one[name])), yamldoc.NearHint(one[name], labels))
 			}
 		}
 	}
@@ -198,9 +198,9 @@ func (v *validation) hypotheses() {
 		seen[h.Name] = i
 		for _, word := range slices.Sorted(maps.Keys(h.Each)) {
 			if len(h.Each[word]) == 0 {
-				v.Fail(document.Join(path+".each", word), "a word without values", "")
+				v.Fail(yamldoc.Join(path+".each", word), "a word without values", "")
 			}
-			v.distinct(document.Join(path+".each", word), h.Each[word])
+			v.distinct(yamldoc.Join(path+".each", word), h.Each[word])
 		}
 		v.used(path, h)
 		v.kind(path, h)
@@ -219,10 +219,10 @@ func (v *validation) used(path string, h *Hypothesis) {
 	for key, m := range map[string]map[string]string{"base": h.Base, "cause": h.Cause, "relieved": h.Relieved} {
 		for name, value := range m {
 			if msg, hint := unknown(value, h.Each); msg != "" {
-				v.Fail(document.Join(path+"."+key, name), msg, hint)
+				v.Fail(yamldoc.Join(path+"."+key, name), msg, hint)
 			}
 			if msg, hint := unknown(name, h.Each); msg != "" {
-				v.FailKey(document.Join(path+"."+key, name), msg, hint)
+				v.FailKey(yamldoc.Join(path+"."+key, name), msg, hint)
 			}
 		}
 	}
@@ -269,7 +269,7 @@ func (v *validation) scenarioWith(s settings, path string) *scenario.Scenario {
 // failSetting reports a mistake that a setting makes in the scenario: at the setting, which is among those at path or comes from
 // elsewhere in the campaign.
 func (v *validation) failSetting(path string, err error) {
-	var list *document.Errors
+	var list *yamldoc.Errors
 	if !errors.As(err, &list) {
 		v.Fail(path, err.Error(), "")
 		return
@@ -293,7 +293,7 @@ func (v *validation) failSetting(path string, err error) {
 // empty if it is nowhere, or if it is wrong only together with what is at path. ofName says that the path that is set is wrong, and
 // not its value.
 func (v *validation) settingAt(path, name, value string, ofName bool) string {
-	if at := document.Join(path, name); v.Written(at) {
+	if at := yamldoc.Join(path, name); v.Written(at) {
 		return at
 	}
 	if _, err := expect.Parse(v.file, v.text, settings(nil).with(v.Set).with(map[string]string{name: value})); err == nil {
@@ -317,11 +317,11 @@ func (v *validation) shared(name, value string, ofName bool) string {
 		}
 		for label, set := range f.Settings {
 			if got, ok := set[name]; ok && got == value {
-				return document.Join(document.Join(factor+".settings", label), name)
+				return yamldoc.Join(yamldoc.Join(factor+".settings", label), name)
 			}
 		}
 	}
-	if at := document.Join("set", name); v.Written(at) {
+	if at := yamldoc.Join("set", name); v.Written(at) {
 		return at
 	}
 	return ""

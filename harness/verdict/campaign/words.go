@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // words are what stands in braces, with its value.
@@ -60,7 +60,7 @@ func unknown(text string, each map[string][]string) (msg, hint string) {
 			if len(each) == 0 {
 				return fmt.Sprintf("no word %q", m[1]), "add the key each with the word and its values"
 			}
-			return fmt.Sprintf("no word %q", m[1]), document.NearHint(m[1], slices.Sorted(maps.Keys(each)))
+			return fmt.Sprintf("no word %q", m[1]), yamldoc.NearHint(m[1], slices.Sorted(maps.Keys(each)))
 		}
 	}
 	return "", ""

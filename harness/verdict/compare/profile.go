@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/document"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 // Profile is a file of settings, one side of a comparison: what is different there from the scenarios as they are.
@@ -24,16 +24,16 @@ type Profile struct {
 	Sysctls map[string]string `yaml:"sysctls,omitempty" most:"1000"`
 }
 
-var profileFormat = document.Format{Noun: "profile", Needs: "a profile needs at least: version, name"}
+var profileFormat = yamldoc.Format{Noun: "profile", Needs: "a profile needs at least: version, name"}
 
 // LoadProfile reads a profile.
 func LoadProfile(path string) (*Profile, error) {
-	data, err := document.Open(profileFormat, path)
+	data, err := yamldoc.Open(profileFormat, path)
 	if err != nil {
 		return nil, err
 	}
 	p := new(Profile)
-	d, whole := document.Read(profileFormat, path, data, nil, p)
+	d, whole := yamldoc.Read(profileFormat, path, data, nil, p)
 	if whole {
 		d.Bounds(p)
 		if p.Version != 1 {

@@ -10,7 +10,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/plan"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // Forecast of a campaign.
@@ -89,7 +89,7 @@ type Time struct {
 type Options struct {
 	Plan *campaign.Plan
 	// Bench has the runs that there are already.
-	Bench *judge.Bench
+	Bench *cases.Bench
 	Jobs  int
 	// Budget overrides that of the campaign.
 	Budget time.Duration
@@ -100,7 +100,7 @@ type Options struct {
 // New makes a forecast.
 func New(o Options) (*Forecast, error) {
 	p, c := o.Plan, o.Plan.Campaign
-	rule := judge.RuleOf(p)
+	rule := cases.RuleOf(p)
 	f := &Forecast{
 		Campaign: c.Name, About: c.About, Scenario: p.Base, Size: p.Size(), Kernels: p.Kernels(), Jobs: max(o.Jobs, 1), Warnings: []string{},
 		Seeds: Seeds{Least: c.Seeds.Least, Most: c.Seeds.Most, RuleOut: rule.LeastToRuleOut(rule.RuleOut), Rare: rule.Rare, Confirm: rule.SeedsToConfirm(p.Cases[0].Hypothesis, rule.Confirm)},
@@ -112,13 +112,13 @@ func New(o Options) (*Forecast, error) {
 	f.families(p)
 	ahead := o.Bench.Ahead()
 	f.Runs.Kept = o.Bench.Progress().Runs
-	f.Runs.Least, f.Runs.Most = judge.Bounds(p)
+	f.Runs.Least, f.Runs.Most = cases.Bounds(p)
 	f.Runs.Likely = f.Runs.Kept
 	for _, n := range ahead {
 		f.Runs.Likely += n
 	}
 	f.Runs.Least = max(f.Runs.Least, f.Runs.Kept)
-	fresh, err := judge.New(p)
+	fresh, err := cases.New(p)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func ifElse(is bool, yes, no int) int {
 }
 
 // warn says what cannot come to a verdict.
-func (f *Forecast) warn(p *campaign.Plan, b *judge.Bench, rule judge.Rule, each []float64) {
+func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each []float64) {
 	add := func(format string, args ...any) { f.Warnings = append(f.Warnings, fmt.Sprintf(format, args...)) }
 	mechanism, others, unproven, doseless := 0, 0, 0, 0
 	for i := range p.Cases {
@@ -276,7 +276,7 @@ func (f *Forecast) warn(p *campaign.Plan, b *judge.Bench, rule judge.Rule, each 
 }
 
 // warnOfControls says which controls have shown to be too large to prove anything, as far as there are runs of them.
-func (f *Forecast) warnOfControls(b *judge.Bench) {
+func (f *Forecast) warnOfControls(b *cases.Bench) {
 	for _, s := range b.Sightings(false) {
 		if s.Sighting != verdict.Seen || s.Size <= verdict.LargestControl {
 			continue

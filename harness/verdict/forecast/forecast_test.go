@@ -16,9 +16,9 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 	"github.com/ruleout/ruleout/harness/verdict/forecast"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
 )
 
 func of(t *testing.T, p *campaign.Plan, o forecast.Options) *forecast.Forecast {
@@ -26,7 +26,7 @@ func of(t *testing.T, p *campaign.Plan, o forecast.Options) *forecast.Forecast {
 	o.Plan = p
 	if o.Bench == nil {
 		var err error
-		o.Bench, err = judge.New(p)
+		o.Bench, err = cases.New(p)
 		require.NoError(t, err)
 	}
 	f, err := forecast.New(o)
@@ -36,15 +36,15 @@ func of(t *testing.T, p *campaign.Plan, o forecast.Options) *forecast.Forecast {
 
 // What was said before is what came, within a quarter, while runs are being made too.
 func TestRunsComeAsForecast(t *testing.T) {
-	for name, text := range map[string]string{"shop": judgetest.Campaign, "many": judgetest.Many(30)} {
-		p := judgetest.Plan(t, text)
+	for name, text := range map[string]string{"shop": casestest.Campaign, "many": casestest.Many(30)} {
+		p := casestest.Plan(t, text)
 		before := of(t, p, forecast.Options{})
-		b, err := judge.New(p)
+		b, err := cases.New(p)
 		require.NoError(t, err)
-		judgetest.Finish(t, p, b, before.Runs.Likely/3)
+		casestest.Finish(t, p, b, before.Runs.Likely/3)
 		during := of(t, p, forecast.Options{Bench: b})
 		require.Equal(t, b.Progress().Runs, during.Runs.Kept)
-		judgetest.Finish(t, p, b, math.MaxInt)
+		casestest.Finish(t, p, b, math.MaxInt)
 		runs := b.Progress().Runs
 		after := of(t, p, forecast.Options{Bench: b})
 		require.Equal(t, runs, after.Runs.Likely, name)
@@ -77,8 +77,8 @@ func TestWarnings(t *testing.T) {
 		"no seed against":            {set: []string{"against=5%", "seeds.most=130"}, want: "no effect can be confirmed: that takes 137 seeds at the least, and seeds.most is 130"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := campaign.Parse("shop-peaks.yaml", []byte(judgetest.Campaign), c.set, func(string) (string, []byte, error) {
-				return "shop.yaml", []byte(judgetest.Scenario), nil
+			p, err := campaign.Parse("shop-peaks.yaml", []byte(casestest.Campaign), c.set, func(string) (string, []byte, error) {
+				return "shop.yaml", []byte(casestest.Scenario), nil
 			})
 			require.NoError(t, err)
 			f := of(t, p, forecast.Options{Budget: c.budget})
@@ -93,15 +93,15 @@ func TestWarnings(t *testing.T) {
 
 // With runs there already nobody can say how far the next verdict is, only how far the end.
 func TestWarningsOfASweepThatGoesOn(t *testing.T) {
-	p := judgetest.Plan(t, judgetest.Campaign)
-	b, err := judge.New(p)
+	p := casestest.Plan(t, casestest.Campaign)
+	b, err := cases.New(p)
 	require.NoError(t, err)
-	judgetest.Finish(t, p, b, 20)
+	casestest.Finish(t, p, b, 20)
 	f := of(t, p, forecast.Options{Bench: b, Budget: time.Second})
 	text := strings.Join(f.Warnings, "\n")
 	require.NotContains(t, text, "too small for any verdict")
 	require.Contains(t, text, "the budget of 1 s ends before everything is decided, which takes by an estimate ")
-	judgetest.Finish(t, p, b, math.MaxInt)
+	casestest.Finish(t, p, b, math.MaxInt)
 	f = of(t, p, forecast.Options{Bench: b, Budget: time.Second})
 	require.NotContains(t, strings.Join(f.Warnings, "\n"), "the budget of", "nothing is left to run")
 }
@@ -109,7 +109,7 @@ func TestWarningsOfASweepThatGoesOn(t *testing.T) {
 // A mechanism is ruled out on the strength of a dose and a control, too: without them the plan says that it cannot be.
 func TestAMechanismNeedsDoseAndControlToBeRuledOut(t *testing.T) {
 	plan := func(more string) *campaign.Plan {
-		return judgetest.Plan(t, `version: 1
+		return casestest.Plan(t, `version: 1
 name: m
 scenario: shop.yaml
 placebos: 0
@@ -131,8 +131,8 @@ func TestSeedsToRuleOut(t *testing.T) {
 		"rare=10%": "to rule one out 39 even where all pairs are equal (rare: 10%)",
 		"rare=2%":  "to rule one out 203 even where all pairs are equal (rare: 2%)",
 	} {
-		p, err := campaign.Parse("shop-peaks.yaml", []byte(judgetest.Campaign), []string{"innocent=50%", set}, func(string) (string, []byte, error) {
-			return "shop.yaml", []byte(judgetest.Scenario), nil
+		p, err := campaign.Parse("shop-peaks.yaml", []byte(casestest.Campaign), []string{"innocent=50%", set}, func(string) (string, []byte, error) {
+			return "shop.yaml", []byte(casestest.Scenario), nil
 		})
 		require.NoError(t, err)
 		var b bytes.Buffer
@@ -143,11 +143,11 @@ func TestSeedsToRuleOut(t *testing.T) {
 
 // Runs that are there already may show that a control is too large to prove anything.
 func TestWarnsOfControlsThatAreTooLarge(t *testing.T) {
-	p := judgetest.Plan(t, judgetest.Campaign)
-	b, err := judge.New(p)
+	p := casestest.Plan(t, casestest.Campaign)
+	b, err := cases.New(p)
 	require.NoError(t, err)
-	judgetest.Ask(b, nil, func(arm int, seed uint64) bool {
-		e := judgetest.Show(&p.Arms[arm], seed)
+	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+		e := casestest.Show(&p.Arms[arm], seed)
 		for i := range p.Controls {
 			if arm == p.Controls[i].Treated && i == 0 {
 				for v := range e.Values {
@@ -181,7 +181,7 @@ func (c *clockwork) Run(_ context.Context, a *campaign.Arm, _ uint64) (*result.R
 }
 
 func TestMeasure(t *testing.T) {
-	p := judgetest.Plan(t, judgetest.Campaign)
+	p := casestest.Plan(t, casestest.Campaign)
 	c := &clockwork{unit: 20 * time.Millisecond}
 	var told int
 	times, err := forecast.Measure(t.Context(), p, c, 2, func(string) { told++ })
@@ -216,13 +216,13 @@ func (s *slowStart) Run(ctx context.Context, a *campaign.Arm, seed uint64) (*res
 
 // What it takes to prepare an arm is not spread over its runs: it comes each time that the arm is taken up.
 func TestPreparationIsCounted(t *testing.T) {
-	p := judgetest.Plan(t, judgetest.Campaign)
+	p := casestest.Plan(t, casestest.Campaign)
 	c := &slowStart{clockwork: clockwork{unit: time.Millisecond}, longer: 300 * time.Millisecond}
 	times, err := forecast.Measure(t.Context(), p, c, 2, func(string) {})
 	require.NoError(t, err)
 	times.Opening = 7 * time.Second
 	f := of(t, p, forecast.Options{Times: times, Jobs: 2})
-	b, err := judge.New(p)
+	b, err := cases.New(p)
 	require.NoError(t, err)
 	visits := 0
 	for _, n := range b.Visits(b.Ahead()) {
@@ -238,12 +238,12 @@ func TestPreparationIsCounted(t *testing.T) {
 
 // Times of an earlier sweep count for the arms that it had, and others are scaled from them.
 func TestArchived(t *testing.T) {
-	p := judgetest.Plan(t, judgetest.Campaign)
+	p := casestest.Plan(t, casestest.Campaign)
 	kernels := map[string]string{"": "6.1.0"}
 	entries := func(seconds float64, arms int) func(func(*archive.Entry) error) error {
 		return func(add func(*archive.Entry) error) error {
 			for i := range arms {
-				e := judgetest.Show(&p.Arms[i], 1)
+				e := casestest.Show(&p.Arms[i], 1)
 				e.Wall = seconds
 				if err := add(e); err != nil {
 					return err
@@ -268,7 +268,7 @@ func TestArchived(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	p := judgetest.Plan(t, judgetest.Campaign)
+	p := casestest.Plan(t, casestest.Campaign)
 	var b bytes.Buffer
 	require.NoError(t, of(t, p, forecast.Options{Jobs: 2}).Text(&b))
 	for _, want := range []string{

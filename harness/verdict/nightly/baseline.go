@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 	"github.com/ruleout/ruleout/harness/record/result"
 )
 
@@ -251,7 +251,7 @@ func writeFile(path string, data []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	if err := whole.File(path, data); err != nil {
+	if err := atomicfile.File(path, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

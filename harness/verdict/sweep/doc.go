@@ -1,7 +1,7 @@
 // Package sweep makes the runs of a campaign's plan: as many at a time as there are workers, the cheap and decisive
 // first, until every case is decided, seeds run out, the budget is spent or somebody interrupts it.
 //
-// [Run] asks package judge which runs are wanted, makes them with a [Runner], appends their records to an archive and
+// [Run] asks package cases which runs are wanted, makes them with a [Runner], appends their records to an archive and
 // hands what they showed back to the judge. All that it knows is in the archive, so that a sweep which was interrupted,
 // or killed, goes on where it stopped when it is called again with the same archive: nothing is lost and nothing runs
 // twice.

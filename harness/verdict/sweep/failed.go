@@ -8,7 +8,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // failure is a run of which an archive says that it failed.
@@ -19,7 +19,7 @@ type failure struct {
 
 // Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases behind the plan's
 // names.
-func Fill(b *judge.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
+func Fill(b *cases.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
 	return each(p, kernels, entries, func(arm int, e *archive.Entry) { b.Add(arm, e.Seed, e) })
 }
 

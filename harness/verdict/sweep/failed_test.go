@@ -17,8 +17,8 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
 // world makes runs of the fake world, of which some break, each twice, some are invalid, and some arms are refused or
@@ -50,7 +50,7 @@ func (w *world) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.
 	case draw(w.campaign, "break", arm.Hash, seed) < w.breaks:
 		return nil, errors.New("the guest fell over")
 	}
-	r := judgetest.Record(arm, seed)
+	r := casestest.Record(arm, seed)
 	r.Provenance.QEMU = w.made
 	if w.factor != 0 {
 		m := r.Metrics["http.latency.p99"]
@@ -80,7 +80,7 @@ hypotheses:
 `
 
 // said is what a bench says of all cases, to the last digit.
-func said(b *judge.Bench) string {
+func said(b *cases.Bench) string {
 	var out strings.Builder
 	for _, v := range b.Verdicts(true) {
 		fmt.Fprintf(&out, "%s in %s: %+v\n", v.Entry, v.Context, v.Verdict)
@@ -89,11 +89,11 @@ func said(b *judge.Bench) string {
 }
 
 // judged is what ruleout verdict makes of a directory.
-func judgedIn(t *testing.T, p *campaign.Plan, dir string) *judge.Bench {
+func judgedIn(t *testing.T, p *campaign.Plan, dir string) *cases.Bench {
 	t.Helper()
 	r, err := archive.Read(dir)
 	require.NoError(t, err)
-	b, err := judge.New(p)
+	b, err := cases.New(p)
 	require.NoError(t, err)
 	require.NoError(t, Fill(b, p, kernels, r.Entries))
 	require.NoError(t, r.Close())
@@ -114,7 +114,7 @@ func swept(t *testing.T, p *campaign.Plan, w Runner, workers, shard, shards int)
 // However runs break, are refused or are lost: the sweep, the archive that it leaves, shards that are merged and the
 // numbers that are kept say the same, and so does the same sweep by other workers. 200 campaigns of a fake runner.
 func TestAllSayTheSame(t *testing.T) {
-	p := judgetest.Plan(t, mixed)
+	p := casestest.Plan(t, mixed)
 	campaigns := 200
 	if testing.Short() {
 		campaigns = 20
@@ -162,7 +162,7 @@ func TestAllSayTheSame(t *testing.T) {
 
 // Called again, a sweep tries what broke once more; where it breaks again, nothing is another.
 func TestBrokenRunsAreTriedAgain(t *testing.T) {
-	p := judgetest.Plan(t, mixed)
+	p := casestest.Plan(t, mixed)
 	bad := &world{campaign: 1, breaks: 40}
 	dir, first := swept(t, p, bad, 2, 0, 0)
 	require.NotEmpty(t, first.Breaks)
@@ -216,7 +216,7 @@ func (l *losing) Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*resu
 
 // A broken seed among the first eight does not end a case: it goes on until enough others are there.
 func TestOneBrokenSeedIsMadeUpFor(t *testing.T) {
-	p := judgetest.Plan(t, one)
+	p := casestest.Plan(t, one)
 	for _, lost := range []map[uint64]bool{{}, {3: true}, {3: true, 30: true}} {
 		_, r := swept(t, p, &losing{arm: &p.Arms[1], lost: lost}, 1, 0, 0)
 		v := r.Bench.Verdicts(true)[0]
@@ -254,7 +254,7 @@ func TestAnArmThatAlwaysBreaks(t *testing.T) {
 		require.Len(t, r.GivenUp, 1)
 		require.Equal(t, bad, r.GivenUp[0].Arm)
 		require.ErrorContains(t, r.GivenUp[0].Err, "kernel panic")
-		require.LessOrEqual(t, len(r.Breaks), judge.InARow+workers)
+		require.LessOrEqual(t, len(r.Breaks), cases.InARow+workers)
 		for i, v := range r.Bench.Verdicts(true) {
 			if uses(v.Case, bad) {
 				require.Equal(t, verdict.Invalid, v.Outcome)
@@ -291,7 +291,7 @@ func TestAMachineThatFails(t *testing.T) {
 		if n++; n > 100 {
 			return nil, errors.New("no QEMU any more")
 		}
-		return judgetest.Record(arm, seed), nil
+		return casestest.Record(arm, seed), nil
 	})
 	_, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: runner, Kernels: kernels})
 	require.ErrorContains(t, err, "which was made before, breaks now, too: no QEMU any more")
@@ -315,7 +315,7 @@ func TestAlarm(t *testing.T) {
 		if n++; n > 100 && !(arm == &p.Arms[0] && seed == 1) {
 			return nil, errors.New("fell over")
 		}
-		r := judgetest.Record(arm, seed)
+		r := casestest.Record(arm, seed)
 		if n > 100 {
 			r.Digest = result.Sum([]byte("another"))
 		}
@@ -335,8 +335,8 @@ func TestAnotherQEMUConfirmsNothing(t *testing.T) {
 			"controls:\n  burn: {cause: {nodes.web.service.php.request.cpu: 5ms}}\nhypotheses:\n" +
 			"  - {name: harmless, cause: {faults.acks.select.chance: 20%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n" + more
 	}
-	monday := judgetest.Plan(t, text(""))
-	tuesday := judgetest.Plan(t, text("  - {name: harmless too, cause: {faults.acks.select.chance: 30%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n"))
+	monday := casestest.Plan(t, text(""))
+	tuesday := casestest.Plan(t, text("  - {name: harmless too, cause: {faults.acks.select.chance: 30%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n"))
 	dir, r := swept(t, monday, &world{made: "7.2"}, 1, 0, 0)
 	require.Equal(t, verdict.RuledOut, r.Bench.Verdicts(true)[0].Outcome)
 	a := open(t, dir)

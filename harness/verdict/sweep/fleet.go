@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend"
+	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
@@ -15,15 +15,15 @@ import (
 
 // Fleet makes runs in virtual machines: one backend for each kernel.
 type Fleet struct {
-	machines map[string]*backend.VM
+	machines map[string]*machine.VM
 }
 
 // OpenFleet opens a backend for each of the kernels, by their names in the store; an empty name is the default one. A
 // kernel that is not there is an error of kind [problem.Usage], before anything runs.
 func OpenFleet(ctx context.Context, kernels []string) (*Fleet, error) {
-	f := &Fleet{machines: map[string]*backend.VM{}}
+	f := &Fleet{machines: map[string]*machine.VM{}}
 	for _, name := range kernels {
-		m, err := backend.OpenVM(ctx, backend.VMOptions{Kernel: name})
+		m, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: name})
 		if err != nil {
 			return nil, err
 		}
@@ -69,5 +69,5 @@ func (f *Fleet) Run(ctx context.Context, a *campaign.Arm, seed uint64) (*result.
 	if !ok {
 		return nil, problem.Wrap(problem.Usage, fmt.Errorf("kernel %q is not among those that were opened: %v", a.Kernel, slices.Sorted(maps.Keys(f.machines))), "")
 	}
-	return m.Run(ctx, backend.Request{Scenario: a.Scenario, Set: a.Set, Seed: seed, Kernel: a.Kernel})
+	return m.Run(ctx, machine.Request{Scenario: a.Scenario, Set: a.Set, Seed: seed, Kernel: a.Kernel})
 }

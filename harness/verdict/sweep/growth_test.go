@@ -24,8 +24,8 @@ import (
 	"github.com/ruleout/ruleout/harness/report/board"
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
 // What BenchmarkGrowth starts this program for: which work, on so many records, in which directory.
@@ -44,13 +44,13 @@ type grown struct {
 }
 
 // wide is a plan of some two thousand cases in six contexts, which takes more than 100,000 runs.
-func wide(t testing.TB) *campaign.Plan { return judgetest.Plan(t, judgetest.Many(300)) }
+func wide(t testing.TB) *campaign.Plan { return casestest.Plan(t, casestest.Many(300)) }
 
 // instant makes runs of the fake world at once, with records as large as real ones: 400 counters that moved.
 type instant struct{}
 
 func (instant) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error) {
-	r := judgetest.Record(arm, seed)
+	r := casestest.Record(arm, seed)
 	r.Counters = map[string]map[string]int64{"web": {}, "client": {}}
 	random := rand.New(rand.NewPCG(seed, 7))
 	for i := range 200 {
@@ -117,10 +117,10 @@ var growths = map[string]func(t *testing.T, p *campaign.Plan, dir string, g *gro
 }
 
 // judged is a bench with what is in the archive.
-func judged(t *testing.T, p *campaign.Plan, dir string, g *grown) *judge.Bench {
+func judged(t *testing.T, p *campaign.Plan, dir string, g *grown) *cases.Bench {
 	a, err := archive.Read(dir)
 	require.NoError(t, err)
-	b, err := judge.New(p)
+	b, err := cases.New(p)
 	require.NoError(t, err)
 	require.NoError(t, Fill(b, p, kernels, a.Entries))
 	require.Equal(t, g.Records, b.Progress().Runs)

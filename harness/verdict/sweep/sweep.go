@@ -13,7 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
 // Runner makes runs. It is called by several goroutines.
@@ -40,7 +40,7 @@ type Options struct {
 
 // State is how far a sweep is.
 type State struct {
-	judge.Progress
+	cases.Progress
 	// Made is how many runs this sweep has made, Kept how many were in the archive when it began.
 	Made, Kept int
 	Broken     int
@@ -58,13 +58,13 @@ type State struct {
 type Result struct {
 	State
 	// Bench has what all runs showed, also those that were there before.
-	Bench *judge.Bench
+	Bench *cases.Bench
 	// OverBudget says that the budget was spent before everything was decided. Runs that were under way then are still made.
 	OverBudget bool
 	// Breaks are the runs that broke twice, with their last errors, and those of an earlier sweep that were not made
 	// again.
 	Breaks []Break
-	// GivenUp are the arms that broke [judge.InARow] times in a row, each with the last of them.
+	// GivenUp are the arms that broke [cases.InARow] times in a row, each with the last of them.
 	GivenUp []Break
 	// Refusals are arms of which no run can be made, each with the first seed and the error: the kernel refuses a value
 	// of the scenario (the error has a place, see [problem.PlaceOf]), and would at every seed.
@@ -89,8 +89,8 @@ type sweep struct {
 	Options
 	mu     sync.Mutex
 	idle   *sync.Cond
-	bench  *judge.Bench
-	queue  []judge.Need
+	bench  *cases.Bench
+	queue  []cases.Need
 	flying map[flight]bool
 	busy   int
 	began  time.Time
@@ -114,7 +114,7 @@ type flight struct {
 // Run sweeps. The result is there also with an error, and has what was reached. A context that was cancelled is
 // returned as its cause, once the runs that were being made are given up.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	b, err := judge.New(o.Plan)
+	b, err := cases.New(o.Plan)
 	if err != nil {
 		return nil, err
 	}
@@ -203,17 +203,17 @@ func (s *sweep) work(ctx context.Context, worker int) error {
 }
 
 // take waits for work. It is false when nothing is left, or no more is to begin.
-func (s *sweep) take(ctx context.Context, worker int) (judge.Need, bool) {
+func (s *sweep) take(ctx context.Context, worker int) (cases.Need, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
 		if ctx.Err() != nil || s.over {
-			return judge.Need{}, false
+			return cases.Need{}, false
 		}
 		if s.Budget > 0 && time.Since(s.began) >= s.Budget {
 			s.over = true // unless nothing is wanted in the end
 			s.idle.Broadcast()
-			return judge.Need{}, false
+			return cases.Need{}, false
 		}
 		if len(s.queue) == 0 {
 			s.queue = s.bench.First(len(s.running)+1, s.isFlying)
@@ -225,7 +225,7 @@ func (s *sweep) take(ctx context.Context, worker int) (judge.Need, bool) {
 			if share := (len(n.Seeds) + s.spare()) / (s.spare() + 1); share < len(n.Seeds) {
 				rest := n
 				n.Seeds, rest.Seeds = n.Seeds[:share], n.Seeds[share:]
-				s.queue = append([]judge.Need{rest}, s.queue...)
+				s.queue = append([]cases.Need{rest}, s.queue...)
 				s.idle.Broadcast()
 			}
 			n.Seeds = s.still(n)
@@ -242,7 +242,7 @@ func (s *sweep) take(ctx context.Context, worker int) (judge.Need, bool) {
 		}
 		if s.busy == 0 {
 			s.idle.Broadcast()
-			return judge.Need{}, false
+			return cases.Need{}, false
 		}
 		s.idle.Wait() // what the others are running may bring more
 	}
@@ -254,7 +254,7 @@ func (s *sweep) spare() int { return max(0, len(s.running)-s.busy-1-len(s.queue)
 func (s *sweep) isFlying(arm int, seed uint64) bool { return s.flying[flight{arm, seed}] }
 
 // still drops seeds that another worker took since the queue was made.
-func (s *sweep) still(n judge.Need) (seeds []uint64) {
+func (s *sweep) still(n cases.Need) (seeds []uint64) {
 	for _, seed := range n.Seeds {
 		if !s.isFlying(n.Arm, seed) {
 			seeds = append(seeds, seed)

@@ -19,12 +19,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/backend/guesttest"
+	"github.com/ruleout/ruleout/harness/machine/guesttest"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
 func TestMain(m *testing.M) {
@@ -52,7 +52,7 @@ hypotheses:
   - {name: a queue, cause: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 20%, control: burn, dose: web.Tcp.InSegs}
 `
 
-func newPlan(t testing.TB) *campaign.Plan { return judgetest.Plan(t, suspicions) }
+func newPlan(t testing.TB) *campaign.Plan { return casestest.Plan(t, suspicions) }
 
 var kernels = map[string]string{"": "6.1.0"}
 
@@ -274,7 +274,7 @@ func (f runnerFunc) Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*r
 // The budget ends while the last runs are under way. They are all that was missing, so that nothing is left over it.
 func TestABudgetThatEndsDuringTheLastRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := judgetest.Plan(t, `version: 1
+		p := casestest.Plan(t, `version: 1
 name: two-arms
 scenario: shop.yaml
 placebos: 0
@@ -291,7 +291,7 @@ hypotheses:
 			}
 			<-all
 			time.Sleep(time.Second) // of the clock of the test, which no work delays
-			return judgetest.Record(arm, seed), nil
+			return casestest.Record(arm, seed), nil
 		})
 		r, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: slow, Kernels: kernels, Workers: 8, Budget: time.Second / 2})
 		require.NoError(t, err)

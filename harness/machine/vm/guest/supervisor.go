@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/base/resident"
+	"github.com/ruleout/ruleout/harness/base/prefault"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
@@ -62,7 +62,7 @@ func run() error {
 	if err := setUp(); err != nil {
 		return err
 	}
-	if err := resident.Text(); err != nil {
+	if err := prefault.Text(); err != nil {
 		return err
 	}
 	args, err := workerArgs()

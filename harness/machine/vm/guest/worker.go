@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/base/resident"
+	"github.com/ruleout/ruleout/harness/base/prefault"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
@@ -32,7 +32,7 @@ func runWorker(f Func, warm []func() error) {
 	if nonblockErr != nil {
 		fail(nonblockErr)
 	}
-	if err := resident.Text(); err != nil {
+	if err := prefault.Text(); err != nil {
 		fail(err)
 	}
 	for _, w := range warm {

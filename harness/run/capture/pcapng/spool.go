@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/base/whole"
 	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -142,7 +142,7 @@ func (s *Spool) Write(ctx context.Context, sc *scenario.Scenario, o Origin) (fil
 			return nil, unwritable(fmt.Errorf("write capture: %w", err))
 		}
 	}
-	if err := whole.SyncDir(s.dir); err != nil { // the files are on the disk, and now their names are
+	if err := atomicfile.SyncDir(s.dir); err != nil { // the files are on the disk, and now their names are
 		return nil, unwritable(fmt.Errorf("write capture: %w", err))
 	}
 	return files, nil

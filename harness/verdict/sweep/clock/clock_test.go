@@ -15,7 +15,7 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive/archivetest"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/judge/judgetest"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
@@ -39,7 +39,7 @@ func (r *runner) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result
 		set(r.t, r.steps[r.made%len(r.steps)])
 	}
 	r.made++
-	return judgetest.Record(arm, seed), nil
+	return casestest.Record(arm, seed), nil
 }
 
 // set sets the guest's clock by so much, and checks that it went there.
@@ -54,8 +54,8 @@ func set(t *testing.T, by time.Duration) {
 
 // swept makes a sweep, and checks at each step what it tells.
 func swept(t *testing.T, budget time.Duration, steps ...time.Duration) (*sweep.Result, []string) {
-	text := strings.Replace(judgetest.Campaign, "{least: 8, most: 200}", "{least: 2, most: 4}", 1)
-	p := judgetest.Plan(t, strings.Replace(text, "placebos: 20", "placebos: 2", 1))
+	text := strings.Replace(casestest.Campaign, "{least: 8, most: 200}", "{least: 2, most: 4}", 1)
+	p := casestest.Plan(t, strings.Replace(text, "placebos: 20", "placebos: 2", 1))
 	dir := t.TempDir()
 	a, err := archive.Open(dir, archive.Identity{Campaign: p.Campaign.Name, Kernels: kernels})
 	require.NoError(t, err)

@@ -1,0 +1,164 @@
+package describe
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+)
+
+// Node says what a node does: its role, its services and its sysctls. It is empty for a node that does nothing of
+// its own.
+func Node(n *scenario.Node) string {
+	var parts []string
+	if n.Role == scenario.Router {
+		parts = append(parts, "router")
+	}
+	if n.Service != nil && n.Service.PHP != nil {
+		parts = append(parts, php(n.Service.PHP))
+	}
+	if n.Service != nil && n.Service.SQL != nil {
+		parts = append(parts, sql(n.Service.SQL))
+	}
+	for _, key := range slices.Sorted(maps.Keys(n.Sysctls)) {
+		parts = append(parts, key+" = "+n.Sysctls[key])
+	}
+	return strings.Join(parts, "; ")
+}
+
+func php(p *scenario.PHP) string {
+	out := fmt.Sprintf("PHP on port %d: %s, backlog %s", p.Port, quantity.Plural(int64(p.Workers), "worker"), quantity.Count(int64(p.Backlog)))
+	var each []string
+	if r := p.Request; r.CPU != nil && *r.CPU > 0 {
+		each = append(each, Duration(*r.CPU)+" of CPU")
+	}
+	if n := p.Request.Queries; n > 0 {
+		way := ""
+		if p.Persistent {
+			way = " over a persistent connection"
+		}
+		each = append(each, fmt.Sprintf("%s to %s%s", quantity.Plural(int64(n), "query"), p.Database, way))
+	}
+	if r := p.Request.Response; r != nil {
+		each = append(each, Size(*r)+" of answer")
+	}
+	if len(each) > 0 {
+		out += "; a request is " + quantity.List(each)
+	}
+	switch p.Reconnect {
+	case scenario.RetryOff:
+		out += "; a query that finds its connection ended has failed"
+	case scenario.RetryAlways:
+		out += "; a query that finds its connection ended is sent once more"
+	}
+	if t := p.Timeouts; !t.IsZero() {
+		out += "; waits " + quantity.List([]string{
+			Duration(t.Idle) + " for another request", Duration(t.Read) + " for all of one",
+			Duration(t.Write) + " to write", Duration(t.Query) + " for its database"})
+	}
+	return out
+}
+
+func sql(q *scenario.SQL) string {
+	out := fmt.Sprintf("SQL on port %d, backlog %s", q.Port, quantity.Count(int64(q.Backlog)))
+	if q.Latency != nil {
+		out += ": answers after " + Duration(*q.Latency)
+	}
+	if q.Row != nil {
+		out += " with " + Size(*q.Row)
+	}
+	if q.Connections > 0 {
+		out += fmt.Sprintf("; %s at most", quantity.Plural(int64(q.Connections), "connection"))
+	}
+	if t := q.Timeouts; !t.IsZero() {
+		out += "; waits " + quantity.List([]string{
+			Duration(t.Idle) + " for a query", Duration(t.Read) + " for the rest of one", Duration(t.Write) + " to write"})
+	}
+	return out
+}
+
+// Link says what a link is like, but for its ends: 20 ms one way, 100 Mbit/s, MTU 1400.
+func Link(l *scenario.Link) string {
+	if parts := LinkParts(l); len(parts) > 0 {
+		return strings.Join(parts, ", ")
+	}
+	return "no delay, no limit"
+}
+
+// LinkParts are the properties of a link that are set, one by one.
+func LinkParts(l *scenario.Link) (parts []string) {
+	if l.Delay > 0 {
+		parts = append(parts, Duration(l.Delay)+" one way")
+	}
+	if l.Rate > 0 {
+		parts = append(parts, Rate(l.Rate))
+	}
+	if l.Queue > 0 {
+		parts = append(parts, "a queue of "+quantity.Plural(int64(l.Queue), "packet"))
+	}
+	if l.MTU != 1500 {
+		parts = append(parts, fmt.Sprintf("MTU %d", l.MTU))
+	}
+	return parts
+}
+
+// Load says what a client does, but for when:
+//
+//	client asks web for 15 pages a second, at random times (Poisson); one connection each; gives up after 5 s
+func Load(t *scenario.Traffic) string {
+	h := t.HTTP
+	if h == nil {
+		return ""
+	}
+	arrivals := "at random times (Poisson)"
+	if h.Arrivals == scenario.Constant {
+		arrivals = "evenly spaced"
+	}
+	if h.First != nil {
+		arrivals += ", the first after " + Duration(*h.First)
+	}
+	connections := "one connection each"
+	if h.Keepalive {
+		connections = "connections kept alive"
+	}
+	if h.Probes {
+		connections += " and probed"
+	}
+	if h.Idle > 0 {
+		connections += fmt.Sprintf(", for %s of silence", Duration(h.Idle))
+	}
+	if h.Connections > 0 {
+		connections += fmt.Sprintf(", %s at most", quantity.Count(int64(h.Connections)))
+	}
+	family := ""
+	if h.IPv6 {
+		family = " over IPv6"
+	}
+	how := ""
+	if h.Writes > 1 {
+		how += fmt.Sprintf("; each request in %d writes", h.Writes)
+	}
+	if h.NoDelay {
+		how += "; without Nagle's algorithm"
+	}
+	switch h.Retry {
+	case scenario.RetryOff:
+		how += "; none is sent again"
+	case scenario.RetryAlways:
+		how += "; sent once more if the connection fails"
+	}
+	return fmt.Sprintf("%s asks %s for %s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), family, arrivals, connections, how, Duration(h.Timeout))
+}
+
+// per writes a frequency of pages: 15 pages a second.
+func per(f scenario.Frequency) string {
+	number, unit, _ := strings.Cut(f.String(), "/")
+	noun := "pages"
+	if number == "1" {
+		noun = "page"
+	}
+	return fmt.Sprintf("%s %s a %s", number, noun, map[string]string{"s": "second", "m": "minute", "h": "hour"}[unit])
+}

@@ -1,0 +1,97 @@
+package validate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
+)
+
+// Case is a scenario that reproduces a published result.
+type Case struct {
+	File     string
+	Scenario *scenario.Scenario
+	// Differs is what the file's comment says of kernels that do otherwise than the source: its paragraph that
+	// begins with "Where kernels differ".
+	Differs string
+	// Change is what was changed so that the case must fail, see [Break].
+	Change string
+}
+
+// Load reads cases: files, and the scenarios in directories, in the order of their names.
+func Load(paths []string) ([]Case, error) {
+	var cases []Case
+	names := map[string]string{}
+	for _, path := range paths {
+		files, err := files(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			s, err := expect.Load(file, nil)
+			if err != nil {
+				return nil, err
+			}
+			switch {
+			case s.Source == "":
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: no source", file), "the key source says where the expected numbers come from")
+			case len(s.Expect) == 0:
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: nothing is expected", file), "the key expect holds the numbers of the source")
+			case names[s.Name] != "":
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: a second case called %s", file, s.Name), names[s.Name]+" is the first")
+			}
+			names[s.Name] = file
+			differs, err := differs(file)
+			if err != nil {
+				return nil, err
+			}
+			cases = append(cases, Case{File: file, Scenario: s, Differs: differs})
+		}
+	}
+	return cases, nil
+}
+
+// differs finds the paragraph about kernels in the comment of a file.
+func differs(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the comment of a case: %w", err)
+	}
+	var words []string
+	for line := range strings.Lines(string(text)) {
+		said, comment := strings.CutPrefix(strings.TrimSpace(line), "#")
+		said = strings.TrimSpace(said)
+		switch {
+		case comment && (len(words) > 0 || strings.HasPrefix(said, "Where kernels differ")) && said != "":
+			words = append(words, said)
+		case len(words) > 0:
+			return strings.Join(words, " "), nil
+		}
+	}
+	return "", nil
+}
+
+// files lists the scenarios in a directory, or a file itself.
+func files(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, problem.Wrap(problem.Usage, err, "")
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	list, err := filepath.Glob(filepath.Join(path, "*.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", path, err)
+	}
+	if len(list) == 0 {
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: no scenarios", path), "their names end in .yaml")
+	}
+	slices.Sort(list)
+	return list, nil
+}

@@ -1,0 +1,252 @@
+package cases
+
+import (
+	"math"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/verdict"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+)
+
+// Bench holds what the runs of a plan have shown so far.
+type Bench struct {
+	plan  *campaign.Plan
+	rule  Rule
+	seeds int // of each arm
+	arms  []arm
+	// hearings are the cases of the plan, and behind them its controls.
+	hearings []hearing
+	byRun    map[place]int // an arm by the scenario's hash and the kernel
+	// made numbers what runs were made with, from 1.
+	made map[string]uint16
+
+	agenda
+}
+
+type place struct{ hash, kernel string }
+
+// arm is what is kept of its runs: the columns that cases compare.
+type arm struct {
+	columns map[string]int
+	values  [][]float64 // seed → column; nil while there is no run
+	loss    []verdict.Loss
+	have    []bool
+	failed  []bool   // the run could not be made
+	made    []uint16 // what the run was made with; 0 is unknown
+	count   int
+	// cut is the seed from which on the arm is given up: all further seeds are lost, whatever they show.
+	cut int
+	// cases are the hearings that compare the arm.
+	cases []int
+}
+
+// InARow is how many seeds of an arm, one after the other, may break before the arm is given up.
+const InARow = 4
+
+// has reports whether it is known what seed i shows, or that it shows nothing.
+func (a *arm) has(i int) bool { return a.have[i] || i >= a.cut }
+
+// lost is why seed i counts for nothing, or empty.
+func (a *arm) lost(i int) verdict.Loss {
+	if i >= a.cut {
+		return verdict.Broken
+	}
+	return a.loss[i]
+}
+
+// value of a column in seed i; 0 where there is no run.
+func (a *arm) value(i int, name string) float64 {
+	if a.values[i] == nil {
+		return 0
+	}
+	return a.values[i][a.columns[name]]
+}
+
+// hearing is one case and how far it has come.
+type hearing struct {
+	*campaign.Case
+	state *verdict.State
+	next  int // seeds taken
+	done  bool
+	// confirmed says that it is done, and has what it takes for itself to be confirmed.
+	confirmed bool
+	dose      verdict.Dose
+	// watchedBase and watchedTreated say that an arm's dose is nothing, whatever its fault counts.
+	watchedBase, watchedTreated bool
+	// control says that this is one of the plan's controls.
+	control bool
+	// aside says that its runs are made elsewhere.
+	aside bool
+	// serves are the cases that rely on this control, but for those at the head that are confirmed already.
+	serves []int
+	// likely is how many seeds it takes if it turns out as expected; it does not follow from any run.
+	likely int
+	// list is what Arms returns.
+	list []int
+}
+
+// New returns the bench of a plan, before any run.
+func New(p *campaign.Plan) (*Bench, error) {
+	b := &Bench{
+		plan: p, rule: RuleOf(p), seeds: p.Campaign.Seeds.Most, byRun: map[place]int{}, arms: make([]arm, len(p.Arms)), made: map[string]uint16{},
+	}
+	for i := range p.Arms {
+		b.arms[i] = arm{
+			columns: map[string]int{}, values: make([][]float64, b.seeds), loss: make([]verdict.Loss, b.seeds), have: make([]bool, b.seeds),
+			failed: make([]bool, b.seeds), made: make([]uint16, b.seeds), cut: b.seeds,
+		}
+		b.byRun[place{p.Arms[i].Hash, p.Arms[i].Kernel}] = i
+	}
+	for n, list := range [][]campaign.Case{p.Cases, p.Controls} {
+		for i := range list {
+			c := &list[i]
+			s, err := verdict.NewState(c.Hypothesis, b.rule.Rule)
+			if err != nil {
+				return nil, err
+			}
+			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
+			h := &b.hearings[len(b.hearings)-1]
+			h.watchedBase, h.watchedTreated = watched(p, c)
+			h.likely = b.likely(h)
+			for _, a := range c.Arms() {
+				b.arms[a].column(c.Metric)
+				if c.Dose != "" {
+					b.arms[a].column(c.Dose)
+				}
+				b.arms[a].cases = append(b.arms[a].cases, len(b.hearings)-1)
+			}
+		}
+	}
+	b.serve()
+	b.begin()
+	return b, nil
+}
+
+func (a *arm) column(name string) {
+	if _, ok := a.columns[name]; !ok {
+		a.columns[name] = len(a.columns)
+	}
+}
+
+// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in
+// the plan.
+func (b *Bench) Arm(hash, kernel string) (int, bool) {
+	i, ok := b.byRun[place{hash, kernel}]
+	return i, ok
+}
+
+// Has reports whether it is known what came of the run of an arm with a seed.
+func (b *Bench) Has(arm int, seed uint64) bool {
+	i, ok := b.seed(seed)
+	return ok && b.arms[arm].have[i]
+}
+
+// Made reports whether the run of an arm with a seed was made, and left numbers.
+func (b *Bench) Made(arm int, seed uint64) bool {
+	i, ok := b.seed(seed)
+	return ok && b.arms[arm].values[i] != nil
+}
+
+// Add takes what the run of an arm with a seed showed, or that it failed. A run that is there already, or of a seed that the plan
+// does not have, changes nothing.
+func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
+	switch e.Failure {
+	case archive.Broke:
+		b.Break(arm, seed)
+		return
+	case archive.Refused:
+		b.Refuse(arm, seed)
+		return
+	}
+	i, ok := b.seed(seed)
+	if a := &b.arms[arm]; ok && !a.have[i] {
+		row := make([]float64, len(a.columns))
+		for name, c := range a.columns {
+			v, ok := e.Value(name)
+			if !ok {
+				v = math.NaN() // which no pair can be made of
+			}
+			row[c] = v
+		}
+		if !e.Valid {
+			a.loss[i] = lossOf(e.Because)
+		}
+		a.values[i], a.made[i] = row, b.number(e.Made)
+		b.note(arm, i)
+	}
+}
+
+// number stands for what a run was made with.
+func (b *Bench) number(made string) uint16 {
+	if made == "" {
+		return 0
+	}
+	n, ok := b.made[made]
+	if !ok && len(b.made) < math.MaxUint16 {
+		n = uint16(len(b.made) + 1)
+		b.made[strings.Clone(made)] = n
+	}
+	return n
+}
+
+// Break notes that the run of an arm with a seed could not be made. When [InARow] seeds of an arm are so, one after the other, the arm is given
+// up from there on: what later seeds show is not looked at, so that it does not matter which of them were run before that was known.
+func (b *Bench) Break(arm int, seed uint64) {
+	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
+		a := &b.arms[arm]
+		a.loss[i], a.failed[i] = verdict.Broken, true
+		from, to := i, i+1
+		for from > 0 && a.failed[from-1] {
+			from--
+		}
+		for to < b.seeds && a.failed[to] {
+			to++
+		}
+		if to-from >= InARow {
+			a.cut = min(a.cut, from+InARow)
+		}
+		b.note(arm, i)
+	}
+}
+
+// Refuse notes that the run of an arm with a seed was refused, and with it all further ones.
+func (b *Bench) Refuse(arm int, seed uint64) {
+	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
+		b.arms[arm].cut = min(b.arms[arm].cut, i)
+		b.Break(arm, seed)
+	}
+}
+
+// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or broke too often.
+func (b *Bench) GivenUp(arm int, seed uint64) bool {
+	i, ok := b.seed(seed)
+	return ok && i >= b.arms[arm].cut
+}
+
+func (b *Bench) seed(seed uint64) (int, bool) {
+	first := uint64(b.plan.Campaign.Seeds.First)
+	return int(seed - first), seed >= first && seed < first+uint64(b.seeds)
+}
+
+// lossOf reads why a run is invalid, by the words of packages run and fault.
+func lossOf(because string) verdict.Loss {
+	switch {
+	case strings.Contains(because, "never acted"),
+		strings.Contains(because, "had no open connection"),           // an injection had none to inject into
+		strings.Contains(because, "the connection has no timestamps"): // or none into which it could
+		return verdict.FaultIdle
+	case strings.Contains(because, "fell behind"):
+		return verdict.LoadBehind
+	}
+	return verdict.Broken
+}
+
+// enough reports whether a case's own evidence suffices.
+func (b *Bench) enough(h *hearing) bool {
+	e := h.state.Evidence()
+	if h.control {
+		return e.Confirm >= b.rule.Control || e.RuleOut >= b.rule.Control
+	}
+	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut || e.Part >= b.rule.Confirm
+}

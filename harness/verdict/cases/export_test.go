@@ -1,0 +1,7 @@
+package cases
+
+// LossOf is what a record's reason for not being valid counts as.
+var LossOf = lossOf
+
+// Count is how many seeds of an arm there are.
+func (b *Bench) Count(arm int) int { return b.arms[arm].count }

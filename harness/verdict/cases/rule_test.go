@@ -1,0 +1,202 @@
+package cases_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/verdict"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
+)
+
+// small is a campaign of so many hypotheses about one metric, with keys of its own.
+func small(t *testing.T, n int, keys string) *campaign.Plan {
+	text := "version: 1\nname: small\nscenario: shop.yaml\n" + keys + `
+controls:
+  burn: {cause: {nodes.web.service.php.request.cpu: 5ms}}
+hypotheses:
+`
+	for i := range n {
+		text += fmt.Sprintf("  - {name: \"number %d\", cause: {links.client-web.queue: %d}, metric: http.latency.p99, margin: 1s, dose: web.Tcp.InSegs, control: burn, expect: confirmed}\n", i, 500+i)
+	}
+	return casestest.Plan(t, text)
+}
+
+// entry is a run that shows this latency, and a dose.
+func entry(latency, dose float64) *archive.Entry {
+	return &archive.Entry{Valid: true, Values: []archive.Value{{Name: "http.latency.p99", Value: latency}, {Name: "web.Tcp.InSegs", Value: dose}}}
+}
+
+// feed makes the runs that are wanted: treated arms differ from base by what of says of a case and a seed, and
+// controls by two margins.
+func feed(t *testing.T, p *campaign.Plan, of func(c int, seed uint64) float64) *cases.Bench {
+	b, err := cases.New(p)
+	require.NoError(t, err)
+	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+		level := float64(seed) // which is in all arms alike
+		e := entry(level, 5)
+		for i, c := range p.Cases {
+			if !c.Placebo() && arm == c.Treated {
+				e = entry(level+of(i, seed), 6)
+			}
+		}
+		for _, c := range p.Controls {
+			if arm == c.Treated {
+				e = entry(level+2, 5)
+			}
+		}
+		b.Add(arm, seed, e)
+		return true
+	})
+	return b
+}
+
+// The e-values at which cases stop follow from the file: K/α and K/(α·⌊K·innocent⌋) for K cases without the
+// placebos, and 1/α for a control.
+func TestRuleOf(t *testing.T) {
+	for _, c := range []struct {
+		n                         int
+		keys                      string
+		confirm, ruleOut, control float64
+		rare, against             float64
+	}{
+		{10, "", 200, 40, 20, 0.05, 0},
+		{10, "innocent: 25%", 200, 100, 20, 0.05, 0},
+		{10, "placebos: 50", 200, 40, 20, 0.05, 0},
+		{1, "", 20, 20, 20, 0.05, 0},
+		{10, "false-discovery: 1%\nrare: 2%\nagainst: 10%", 1000, 200, 100, 0.02, 0.1},
+	} {
+		rule := cases.RuleOf(small(t, c.n, c.keys))
+		require.InDelta(t, c.confirm, rule.Confirm, 1e-9, c.keys)
+		require.InDelta(t, c.ruleOut, rule.RuleOut, 1e-9, c.keys)
+		require.InDelta(t, c.control, rule.Control, 1e-9, c.keys)
+		require.InDelta(t, c.rare, rule.Rare, 1e-12, c.keys)
+		require.InDelta(t, c.against, rule.Against, 1e-12, c.keys)
+	}
+}
+
+// A case is looked at after seeds.least, and then after each further twelve, and at no other time.
+func TestLooksAfterBlocks(t *testing.T) {
+	p := small(t, 4, "placebos: 0\ninnocent: 25%\nseeds: {least: 5, most: 200}")
+	b := feed(t, p, func(c int, seed uint64) float64 {
+		odd := float64(seed % 2)
+		if c == 0 && seed <= 5 {
+			return 0
+		}
+		return []float64{4 + odd, 4 + odd, 0, 0.5 + odd}[c]
+	})
+	got := b.Verdicts(true)
+	// One whose effect begins with the sixth seed, one that has it from the first, one without, and one that is at
+	// the margin.
+	require.Equal(t, []int{29, 17, 101, 200}, []int{got[0].Seeds, got[1].Seeds, got[2].Seeds, got[3].Seeds})
+	require.Equal(t, []verdict.Outcome{verdict.Confirmed, verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive}, []verdict.Outcome{got[0].Outcome, got[1].Outcome, got[2].Outcome, got[3].Outcome})
+	require.Equal(t, []bool{true, true, false, false}, []bool{got[0].AsExpected, got[1].AsExpected, got[2].AsExpected, got[3].AsExpected})
+	for i := range got {
+		require.True(t, b.Decided(i))
+	}
+}
+
+// What explains a part of an effect is known to do so after a few seeds, and gets no more of them.
+func TestAPartIsAnEnd(t *testing.T) {
+	p := casestest.Plan(t, `version: 1
+name: part
+scenario: shop.yaml
+placebos: 0
+seeds: {least: 4, most: 200}
+hypotheses:
+  - {name: the queue explains it, kind: explains, cause: {links.client-web.delay: 30ms}, relieved: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 1s, dose: web.Tcp.InSegs}
+`)
+	b, err := cases.New(p)
+	require.NoError(t, err)
+	c := p.Cases[0]
+	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+		noise := 0.1 * float64(seed%3)
+		b.Add(arm, seed, entry(map[int]float64{c.Base: 0, c.Treated: 9, c.BaseRelieved: 1, c.TreatedRelieved: 5}[arm]+noise*float64(1+arm), float64(arm)))
+		return true
+	})
+	v := b.Verdicts(true)[0]
+	require.Equal(t, verdict.Inconclusive, v.Outcome)
+	require.True(t, v.Has(verdict.ExplainsPart), "%s", v.Verdict)
+	require.Equal(t, 16, v.Seeds, "%s", v.Verdict)
+	require.InDelta(t, 9, v.InPlace.Value, 0.5)
+	require.InDelta(t, 4, v.Remaining.Value, 0.5)
+	require.InDelta(t, 5, v.Estimate.Value, 0.5)
+	require.Equal(t, v.Seeds, v.Dose.Given)
+}
+
+// A placebo pairs seeds 1 and 2, 3 and 4, and so on, each once; it is judged among placebos only, so that it moves
+// no bar.
+func TestPlacebosAreAmongThemselves(t *testing.T) {
+	p := small(t, 2, "placebos: 100\nseeds: {least: 8, most: 8}")
+	b := feed(t, p, func(c int, seed uint64) float64 { return 3 + float64(seed)/100 })
+	got := b.Verdicts(true)
+	require.Len(t, got, 4)
+	for _, v := range got {
+		if v.Case.Placebo() {
+			require.Equal(t, 4, v.Seeds)
+			require.InDelta(t, 1, v.Estimate.Value, 1e-12, "seed 2 after seed 1, and so on")
+			continue
+		}
+		require.Equal(t, verdict.Confirmed, v.Outcome)
+		require.InDelta(t, 20, v.Bars.Confirm, 1e-9, "2 of 2")
+	}
+}
+
+// A case has the control of its own context, metric and margin, and the size that this has.
+func TestEachCaseHasItsOwnControl(t *testing.T) {
+	p := casestest.Plan(t, `version: 1
+name: controls
+scenario: shop.yaml
+placebos: 0
+seeds: {least: 8, most: 8}
+controls:
+  burn: {cause: {nodes.web.service.php.request.cpu: 5ms}}
+  crowd: {cause: {nodes.web.service.php.workers: 1}}
+hypotheses:
+  - {name: a, cause: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 1s, control: burn}
+  - {name: b, cause: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 1s, control: crowd}
+  - {name: c, cause: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 1s}
+`)
+	b, err := cases.New(p)
+	require.NoError(t, err)
+	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+		latency := 0.
+		for i, size := range []float64{3, 12} {
+			if arm == p.Controls[i].Treated {
+				latency = size
+			}
+		}
+		b.Add(arm, seed, entry(latency+float64(seed%2)/100, 1))
+		return true
+	})
+	got := b.Verdicts(true)
+	require.Equal(t, "burn, 3.0 margins", got[0].Control.String())
+	require.Equal(t, "crowd, 12.0 margins", got[1].Control.String())
+	require.Empty(t, got[2].Control.Name)
+}
+
+// Who is confirmed needs no control any more. Who is to be ruled out does, also once it has had enough seeds itself.
+func TestWhoStillNeedsTheControl(t *testing.T) {
+	for _, effect := range []float64{0, 5} {
+		p := small(t, 1, "placebos: 0")
+		b, err := cases.New(p)
+		require.NoError(t, err)
+		for _, seed := range p.Seeds() {
+			b.Add(p.Cases[0].Base, seed, entry(1, 5))
+			b.Add(p.Cases[0].Treated, seed, entry(1+effect, 6))
+		}
+		require.True(t, b.Decided(0))
+		needs := b.Needs(func(int, uint64) bool { return false })
+		if effect > 0 {
+			require.Empty(t, needs)
+			continue
+		}
+		require.Len(t, needs, 1)
+		require.Equal(t, p.Controls[0].Treated, needs[0].Arm)
+		require.Equal(t, verdict.Inconclusive, b.Verdicts(false)[0].Outcome, "while the control has not been seen")
+	}
+}
