@@ -88,10 +88,12 @@ bench: setup ## measure the harness itself, side by side with what it replaces
 	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/run/fault
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 
-lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go tools
+lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go tools; the command on other systems
 	go mod tidy -diff
 	go tool -modfile=$(LINT)/golangci-lint/go.mod golangci-lint run
 	go tool -modfile=$(LINT)/actionlint/go.mod actionlint
+	GOOS=linux GOARCH=arm64 go vet ./cmd/ruleout
+	GOOS=darwin GOARCH=arm64 go vet ./cmd/ruleout
 
 generate: go ## write generated files anew: schema, reference, golden output
 	go generate ./...

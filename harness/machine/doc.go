@@ -13,4 +13,9 @@
 //
 // The program itself is part of the machinery: it runs as the first process of the guest, and
 // as the helper processes on nodes. So [Init] is the first thing that main does.
+//
+// # The wing
+//
+// What comes in: a request for a run. What goes out: its record, with what it was made with. Virtual machines are made, frozen and
+// cloned by vm, of kernels that kernel keeps; inside is the program that acts in them. Open vm.go first.
 package machine

@@ -18,7 +18,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/stamp"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/probe/offsets"
 	"github.com/ruleout/ruleout/harness/run/protocol"
@@ -131,7 +131,7 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
 		QEMU: v.qemu, Kernel: v.kernel, Init: init,
-		Memory: m.memory, Shift: m.shift, Files: v.files, Modules: slices.Concat(guest.DefaultModules, extra),
+		Memory: m.memory, Shift: m.shift, Files: v.files, Modules: slices.Concat(frame.DefaultModules, extra),
 	}, progress)
 	if err != nil {
 		return nil, err

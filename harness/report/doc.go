@@ -12,4 +12,10 @@
 // The trap: columns that a record has nothing for are left out (a kernel without
 // pressure information, a run without a load), so the set of columns is not fixed.
 // Programs read the record's JSON, never these tables.
+//
+// # The wing
+//
+// What comes in: records and verdicts. What goes out: text, tables and pages for people (report, findings, page, board), answers
+// about archives (query), the curves and pictures on pages (chart, diagram), and what changed while a fault acted (effect).
+// Open section.go first.
 package report

@@ -20,4 +20,10 @@
 // The trap: the kernel objects of a run belong to this process. Whoever runs in a
 // process that goes on afterwards (the host backend) relies on [Run], or on [Prepared.Close], to undo them
 // even when the context is cancelled, and so the undoing uses no context.
+//
+// # The wing
+//
+// What comes in: a scenario and a seed. What goes out: a record. A run takes a network (topology), links that delay, and faults
+// (fault, by netem and BPF), services and generators in processes on the nodes (agent, service, load), a recorder (probe),
+// and captures (capture). Package protocol is what the host sees of it; truth is what a kernel's netem does. Open run.go first.
 package run

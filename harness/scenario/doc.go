@@ -16,4 +16,10 @@
 // such as rate and queue of a link and for of a fault, a zero in the Go value stands
 // for the behaviour that the field's comment describes; nobody can have written it,
 // because validation refuses a written zero.
+//
+// # The wing
+//
+// What comes in: text of a person. What goes out: a [Scenario] that is valid, and everything that can be said of it before a
+// run: its words (describe), network (layout), arrivals (arrival), settings (sysctl), metrics and conditions on them (metric,
+// expect). Files are read by yamldoc, numbers with units by unit, and printed by quantity. Open scenario.go first.
 package scenario

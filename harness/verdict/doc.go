@@ -41,4 +41,10 @@
 // seeds that failed bends the answer; hand them to [State.Lose].
 //
 // Formulas, proofs, sources and measured error rates: docs/architecture/verdict.md.
+//
+// # The wing
+//
+// What comes in: records, or a file that asks for many. What goes out: what they mean together. Campaigns (campaign, design) are
+// made by sweep and judged case by case (cases); compare and nightly ask the same of two sides and of two nights; forecast
+// says beforehand what it will cost. Open judge.go first.
 package verdict

@@ -27,7 +27,8 @@ func Of(f *os.File) (Stamp, error) {
 	if err := unix.Fstat(int(f.Fd()), &s); err != nil {
 		return Stamp{}, fmt.Errorf("stat %s: %w", f.Name(), err)
 	}
-	return Stamp{Device: s.Dev, Inode: s.Ino, Size: s.Size, Modified: s.Mtim.Nano(), Changed: s.Ctim.Nano()}, nil
+	//nolint:unconvert // it is an int32 on Darwin
+	return Stamp{Device: uint64(s.Dev), Inode: s.Ino, Size: s.Size, Modified: s.Mtim.Nano(), Changed: s.Ctim.Nano()}, nil
 }
 
 // settled tells whether any change behind a moment, in ns since 1970, shows in the stamp.

@@ -164,7 +164,7 @@ func (s *Store) fill(ctx context.Context, name string, unpack func(staging strin
 		return "", err
 	}
 	// Without this a power cut could leave a directory of empty files behind.
-	if err := unix.Syncfs(int(owner.Fd())); err != nil {
+	if err := syncAll(owner); err != nil {
 		return "", storeError("store a kernel", &fs.PathError{Op: "syncfs", Path: staging, Err: err})
 	}
 	unlock, err := s.lock()

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // Machine is a board that QEMU emulates.
@@ -155,8 +155,8 @@ func frames() device {
 
 func payload() device {
 	return device{
-		options: []string{"-fw_cfg", "name=" + guest.PayloadName + ",file=" + inherited(fdPayload)},
-		append:  guest.EnvInit + "=1",
+		options: []string{"-fw_cfg", "name=" + frame.PayloadName + ",file=" + inherited(fdPayload)},
+		append:  frame.EnvInit + "=1",
 	}
 }
 

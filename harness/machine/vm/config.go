@@ -9,7 +9,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // Config is everything that goes into a template. Two equal configurations give templates
@@ -28,7 +28,7 @@ type Config struct {
 	Memory uint64
 	// Shift is the speed of the emulated CPU: an instruction takes 2^Shift ns, 0 to 10.
 	Shift int
-	// Modules are loaded before the freeze. nil means [guest.DefaultModules].
+	// Modules are loaded before the freeze. nil means [frame.DefaultModules].
 	Modules []string
 	// Files are put into the guest's root directory, by absolute path.
 	Files map[string][]byte
@@ -61,7 +61,7 @@ func (c *Config) machine() Machine {
 
 func (c *Config) modules() []string {
 	if c.Modules == nil {
-		return guest.DefaultModules
+		return frame.DefaultModules
 	}
 	return c.Modules
 }

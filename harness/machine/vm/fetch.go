@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // attend waits for the guest to stop itself: because it has output that is too long for the
@@ -42,7 +42,7 @@ const stopGrace = 2 * time.Second
 // bounded makes sure that what is to be fetched is no more than the guest's memory: there it is, each in a place of its own.
 func (p *process) bounded(h held) error {
 	left := p.memory
-	for _, a := range append([]guest.Attached{{Name: "output", Address: h.address, Size: h.size}}, p.attached...) {
+	for _, a := range append([]frame.Attached{{Name: "output", Address: h.address, Size: h.size}}, p.attached...) {
 		if a.Size > left || a.Address+a.Size < a.Address {
 			return fmt.Errorf("the guest says that %q has %d bytes at %#x, more than its memory", a.Name, a.Size, a.Address)
 		}

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
 )
 
 // listenTo has a process without a QEMU listen to what a guest says.
@@ -47,7 +46,7 @@ func heldFrame(address, size uint64) []byte {
 	return frame.Append(nil, frame.Held, binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, address), size))
 }
 
-func attachFrame(t testing.TB, a guest.Attached) []byte {
+func attachFrame(t testing.TB, a frame.Attached) []byte {
 	t.Helper()
 	b, err := json.Marshal(a)
 	require.NoError(t, err)
@@ -56,7 +55,7 @@ func attachFrame(t testing.TB, a guest.Attached) []byte {
 
 func TestAGuestThatSaysWhatItMustNot(t *testing.T) {
 	one := heldFrame(0x1000, 10)
-	attached := attachFrame(t, guest.Attached{Name: "ring 0"})
+	attached := attachFrame(t, frame.Attached{Name: "ring 0"})
 	for _, c := range []struct {
 		name string
 		said []byte
@@ -86,15 +85,15 @@ func TestWhatIsFetchedIsNoMoreThanTheGuestsMemory(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		held     held
-		attached []guest.Attached
+		attached []frame.Attached
 		ok       bool
 	}{
 		{"all of it", held{0x1000, memory}, nil, true},
 		{"a byte more", held{0x1000, memory + 1}, nil, false},
 		{"all addresses", held{0, math.MaxUint64}, nil, false},
 		{"beyond the last address", held{math.MaxUint64 - 5, 10}, nil, false},
-		{"together", held{0, 1}, []guest.Attached{{Size: memory / 2}, {Size: memory / 2}}, false},
-		{"a sum that overflows", held{0, memory}, []guest.Attached{{Size: math.MaxUint64 - memory + 1}}, false},
+		{"together", held{0, 1}, []frame.Attached{{Size: memory / 2}, {Size: memory / 2}}, false},
+		{"a sum that overflows", held{0, memory}, []frame.Attached{{Size: math.MaxUint64 - memory + 1}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := &process{memory: memory, attached: c.attached}
@@ -115,7 +114,7 @@ func TestOutputBeforeTheFreezeHasABound(t *testing.T) {
 func FuzzListen(f *testing.F) {
 	f.Add(bytes.Repeat(heldFrame(1, 2), 3))
 	f.Add(frame.Append(frame.Append(nil, frame.Freeze, []byte("{}")), frame.Exit, []byte{0, 0, 0, 0}))
-	f.Add(append(attachFrame(f, guest.Attached{Name: "ring 0", Size: 3}), heldFrame(1<<63, 1<<63)...))
+	f.Add(append(attachFrame(f, frame.Attached{Name: "ring 0", Size: 3}), heldFrame(1<<63, 1<<63)...))
 	f.Add([]byte("o\xff\xff\xff\xff" + strings.Repeat("x", 100)))
 	f.Fuzz(func(t *testing.T, said []byte) {
 		var before, after runtime.MemStats

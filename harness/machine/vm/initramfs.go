@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // archive writes a cpio archive in the "newc" form that the kernel unpacks as its first
@@ -107,7 +107,7 @@ func writeInitramfs(w io.Writer, c *Config) error {
 		if err != nil {
 			return err
 		}
-		if err := a.bytes(strings.TrimPrefix(guest.ArgsFile, "/"), args); err != nil {
+		if err := a.bytes(strings.TrimPrefix(frame.ArgsFile, "/"), args); err != nil {
 			return err
 		}
 	}
@@ -121,7 +121,7 @@ func writeInitramfs(w io.Writer, c *Config) error {
 			return err
 		}
 		base, _, _ := strings.Cut(path.Base(module), ".")
-		name := fmt.Sprintf("%s/%03d-%s.ko", strings.TrimPrefix(guest.ModuleDir, "/"), i, base)
+		name := fmt.Sprintf("%s/%03d-%s.ko", strings.TrimPrefix(frame.ModuleDir, "/"), i, base)
 		if err := a.bytes(name, ko); err != nil {
 			return err
 		}

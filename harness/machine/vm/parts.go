@@ -87,7 +87,7 @@ func command(ctx context.Context, path string, args ...string) *exec.Cmd {
 
 // loaded starts a QEMU and returns the programs and modules that run then.
 func loaded(ctx context.Context, path string, more ...string) (files []string, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	pair, err := socketPair()
 	if err != nil {
 		return nil, err
 	}

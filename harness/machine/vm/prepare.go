@@ -237,7 +237,7 @@ func copySparse(to, from *os.File) error {
 	if err := to.Truncate(size); err != nil {
 		return err
 	}
-	if unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) == nil {
+	if cloneFile(to, from) == nil {
 		return nil
 	}
 	for at := int64(0); at < size; {

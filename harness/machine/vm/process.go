@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
 )
 
 // process is one QEMU, whether it makes a template or is a clone.
@@ -29,7 +28,7 @@ type process struct {
 
 	story    story
 	held     chan held        // output to be fetched, at most one
-	attached []guest.Attached // to be fetched too; complete when held has come
+	attached []frame.Attached // to be fetched too; complete when held has come
 	complete bool             // it has come
 	freezing chan struct{}    // has one element when the guest is about to stop to be saved
 	told     chan struct{}    // closed when the guest's output has ended
@@ -42,7 +41,7 @@ type process struct {
 
 // story is what the guest said. It may be read when process.told is closed.
 type story struct {
-	checked *guest.Checked // before the freeze
+	checked *frame.Checked // before the freeze
 	awake   time.Time      // when a clone had read its payload
 	status  *int32
 	failure string   // of the guest's supervisor
@@ -184,7 +183,7 @@ func (p *process) take(kind frame.Kind, data []byte) error {
 	if len(p.attached) >= attachedLimit {
 		return fmt.Errorf("the guest attaches more than %d files", attachedLimit)
 	}
-	var a guest.Attached
+	var a frame.Attached
 	if err := json.Unmarshal(data, &a); err != nil {
 		return fmt.Errorf("read what the guest attaches: %w", err)
 	}
@@ -209,7 +208,7 @@ func (s *story) add(kind frame.Kind, data []byte, to sinks) {
 		_, _ = s.log.Write(data)
 		pass(to.log)
 	case frame.Freeze:
-		s.checked = &guest.Checked{}
+		s.checked = &frame.Checked{}
 		if err := json.Unmarshal(data, s.checked); err != nil && s.err == nil {
 			s.err = fmt.Errorf("read what the guest checked: %w", err)
 		}

@@ -5,9 +5,6 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // spawn starts a process that dies with this one, even when this one is killed: the kernel
@@ -33,40 +30,16 @@ var spawner = sync.OnceValue(func() chan<- spawnRequest {
 	requests := make(chan spawnRequest)
 	go func() {
 		runtime.LockOSThread()
-		_ = batch() // for speed, never for results
-		var all unix.CPUSet
-		known := unix.SchedGetaffinity(0, &all) == nil
+		pin := forking()
 		for r := range requests {
-			if r.cmd.SysProcAttr == nil {
-				r.cmd.SysProcAttr = &syscall.SysProcAttr{}
-			}
-			r.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-			if known && r.cpu >= 0 {
-				var one unix.CPUSet
-				one.Set(r.cpu)
-				_ = unix.SchedSetaffinity(0, &one) // pinning is for speed, never for results
-			}
+			unpin := pin(r.cmd, r.cpu)
 			err := r.cmd.Start()
-			if known && r.cpu >= 0 {
-				_ = unix.SchedSetaffinity(0, &all)
-			}
+			unpin()
 			r.err <- err
 		}
 	}()
 	return requests
 })
-
-// batch makes the calling thread, and what it forks, a batch job (SCHED_BATCH, sched(7)). QEMU's two threads
-// hand a lock back and forth: a thread that wakes would take the CPU from the one that is about to give
-// the lock away, and wait for it. One that wakes in a batch job takes it from nobody. The nice value stays.
-func batch() error {
-	attr, err := unix.SchedGetAttr(0, 0)
-	if err != nil || attr.Policy != unix.SCHED_NORMAL { // a user who chose another one had a reason
-		return err
-	}
-	attr.Policy = unix.SCHED_BATCH
-	return unix.SchedSetAttr(0, attr, 0)
-}
 
 // processors hands out CPUs to clones, the least used one first. QEMU's two threads hand a
 // lock back and forth, which is cheaper on one CPU than across two.
@@ -79,16 +52,7 @@ var cpus processors
 
 // take returns a CPU and a function that gives it back. CPU -1 means that nothing is known.
 func (p *processors) take() (cpu int, release func()) {
-	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return -1, func() {}
-	}
-	var allowed []int
-	for i := range len(set) * 64 {
-		if set.IsSet(i) {
-			allowed = append(allowed, i)
-		}
-	}
+	allowed := allowedCPUs()
 	if len(allowed) == 0 {
 		return -1, func() {}
 	}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // maxInstructions is how many a template may have executed: record mode keeps the count as
@@ -47,14 +47,14 @@ func normalise(state []byte, shift int) (instructions uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	at := bytes.Index(state, []byte(guest.FreezeMark))
+	at := bytes.Index(state, []byte(frame.FreezeMark))
 	if at < 0 || len(state) < at+16 {
 		return 0, errors.New("read the device state: the guest's registers do not tell when it stopped")
 	}
 	stamp := binary.BigEndian.Uint64(state[at+8:])
 	instructions = binary.BigEndian.Uint64(t.icount)
 	saved := int64(binary.BigEndian.Uint64(t.bias))
-	bias := int64(stamp) - int64((instructions-guest.StopInstructions)<<shift)
+	bias := int64(stamp) - int64((instructions-frame.StopInstructions)<<shift)
 	const most = int64(10e9) // ns; the next timer of a kernel is never further away
 	if moved := saved - bias; moved < 0 || moved > most {
 		return 0, fmt.Errorf("read the device state: its clock is %d ns ahead of the guest's", moved)

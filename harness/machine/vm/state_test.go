@@ -8,12 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // savedState is the part of a device state that normalise reads, as QEMU writes it.
 func savedState(ticks, clock, bias, icount, stamp uint64) []byte {
-	b := []byte("registers\x00\x00\x00" + guest.FreezeMark)
+	b := []byte("registers\x00\x00\x00" + frame.FreezeMark)
 	b = binary.BigEndian.AppendUint64(b, stamp)
 	b = append(b, "\x04\x00\x00\x00\x00\x05timer\x00\x00\x00\x00\x00\x00\x00\x02"...)
 	for _, n := range []uint64{ticks, 0, clock} {
@@ -27,7 +27,7 @@ func savedState(ticks, clock, bias, icount, stamp uint64) []byte {
 
 func TestNormalise(t *testing.T) {
 	const icount, bias, shift = 1_332_055_289, 211_005_108, 1
-	const stamp = bias + (icount-guest.StopInstructions)<<shift
+	const stamp = bias + (icount-frame.StopInstructions)<<shift
 	want := savedState(0, 0, bias, icount, stamp)
 	for _, c := range []struct {
 		name  string

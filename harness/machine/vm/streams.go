@@ -29,7 +29,7 @@ func openStreams(payload []byte, ram *os.File) (s *streams, err error) {
 			err = errors.Join(fmt.Errorf("start QEMU: %w", err), s.giveAway(), s.close())
 		}
 	}()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	pair, err := socketPair()
 	if err != nil {
 		return s, err
 	}
@@ -91,7 +91,7 @@ func (s *streams) close() error { return s.undo.Close() }
 
 // memoryFile returns a file without a name that holds data; it is gone with its last descriptor.
 func memoryFile(name string, data []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate("ruleout-"+name, unix.MFD_CLOEXEC)
+	fd, err := memoryDescriptor("ruleout-" + name)
 	if err != nil {
 		return nil, fmt.Errorf("make a memory file: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine/vm/guest"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // Template is a frozen machine. It keeps its files open, so that clones can be made of it
@@ -37,7 +37,7 @@ type meta struct {
 	QEMU         string        `json:"qemu"`
 	Machine      Machine       `json:"machine"`
 	Kernel       string        `json:"kernel"`
-	Checked      guest.Checked `json:"checked"`
+	Checked      frame.Checked `json:"checked"`
 	Instructions uint64        `json:"instructions"` // executed before the freeze
 	Memory       uint64        `json:"memory"`
 	Build        float64       `json:"build"` // s of wall time that it took
@@ -222,7 +222,7 @@ func (t *Template) Instructions() uint64 { return t.meta.Instructions }
 func (t *Template) BuildTime() time.Duration { return seconds(t.meta.Build) }
 
 // Checked is what the guest found out about itself.
-func (t *Template) Checked() guest.Checked { return t.meta.Checked }
+func (t *Template) Checked() frame.Checked { return t.meta.Checked }
 
 // storeError classifies an error of the file system.
 func storeError(err error) error {

@@ -69,6 +69,7 @@ func (p *Point) Name() string {
 	}
 }
 
+// Description says what the point sees, for the name of an interface in a pcapng file.
 func (p *Point) Description() string {
 	switch p.Kind {
 	case Sent:

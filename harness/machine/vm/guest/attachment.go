@@ -19,13 +19,9 @@ type attachment struct {
 	Size   int64 `json:"size"`
 }
 
-// Attached is what the host is told of an attachment when the guest stops.
-type Attached struct {
-	Name string `json:"name"`
-	// Address is virtual, in the process that stops the machine.
-	Address uint64 `json:"address"`
-	Size    uint64 `json:"size"`
-
+// attached is an attachment that is mapped.
+type attached struct {
+	frame.Attached
 	data []byte
 }
 
@@ -36,7 +32,7 @@ func (s *supervisor) attach(data []byte) error {
 	if err := json.Unmarshal(data, &a); err != nil {
 		return fmt.Errorf("attach a file: %w", err)
 	}
-	made := Attached{Name: a.Name, Size: uint64(a.Size)}
+	made := attached{Attached: frame.Attached{Name: a.Name, Size: uint64(a.Size)}}
 	if a.Size > 0 {
 		m, err := s.mapped(a)
 		if err != nil {

@@ -8,19 +8,14 @@ import (
 	"os"
 	"strings"
 	"time"
-)
 
-// Checked is what the guest found out about itself before it was frozen.
-type Checked struct {
-	Release     string `json:"release"`     // of the kernel that runs
-	ClockSource string `json:"clocksource"` // always "tsc"
-	HighRes     bool   `json:"highres"`     // always true
-}
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
+)
 
 // checkClocks refuses a guest whose timers are coarse: with a periodic tick a delay of 50 µs
 // becomes 4 ms, and nothing else would tell.
-func checkClocks() (*Checked, error) {
-	c := &Checked{}
+func checkClocks() (*frame.Checked, error) {
+	c := &frame.Checked{}
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		return nil, err

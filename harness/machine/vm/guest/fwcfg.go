@@ -6,10 +6,6 @@ import (
 	"fmt"
 )
 
-// PayloadName is the fw_cfg file that carries a clone's payload. Its contents are no part
-// of the frozen state, which is how every clone gets its own.
-const PayloadName = "opt/ruleout/run"
-
 const (
 	configDirectory = 0x19 // FW_CFG_FILE_DIR in QEMU's include/standard-headers/linux/qemu_fw_cfg.h
 	configEntry     = 64   // bytes of a struct fw_cfg_file

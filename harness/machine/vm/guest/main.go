@@ -5,22 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-)
 
-// DefaultModules are the kernel modules that a run needs, in no particular order; what
-// they depend on is added by whoever packs them, and built-in ones are skipped.
-var DefaultModules = []string{
-	"veth", "sch_netem", "sch_prio", "sch_ingress", "cls_bpf", "inet_diag", "tcp_diag",
-}
-
-// EnvInit is in the environment of init when the host booted it as a guest. Pid 1 of a
-// container is not one of ours.
-const EnvInit = "RULEOUT_INIT"
-
-// Files of the guest's root directory that the host writes.
-const (
-	ModuleDir = "/lib/modules"      // 000-veth.ko and so on, in load order, uncompressed
-	ArgsFile  = "/etc/ruleout/args" // JSON list: arguments of the worker after its name
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // workerName is the worker's argv[0]. Names, unlike the environment, are not inherited.
@@ -49,7 +35,7 @@ type Host interface {
 // IsInit reports whether this process is part of a guest's start, so that the only thing
 // to do is to call [Main].
 func IsInit() bool {
-	return os.Args[0] == workerName || os.Getpid() == 1 && os.Getenv(EnvInit) != ""
+	return os.Args[0] == workerName || os.Getpid() == 1 && os.Getenv(frame.EnvInit) != ""
 }
 
 // Main makes this process the guest: pid 1 becomes the supervisor, which starts the same

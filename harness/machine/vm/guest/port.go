@@ -18,14 +18,6 @@ const (
 	portConfigIn = 0x511 // fw_cfg data
 )
 
-// Where a saved state tells the moment of the freeze: behind these eight bytes, which are in
-// a register, the next register has the time stamp counter, and StopInstructions after it
-// was read the CPU stopped.
-const (
-	FreezeMark       = "ruleout!"
-	StopInstructions = 6
-)
-
 func freeze(port uint16)
 func outb(port uint16, v uint8)
 func outw(port uint16, v uint16)

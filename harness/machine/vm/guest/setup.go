@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 type mount struct{ source, target, fstype string }
@@ -51,7 +53,7 @@ func setUp() error {
 	if err := os.WriteFile("/proc/sys/net/core/netdev_max_backlog", []byte("10000"), 0); err != nil {
 		return fmt.Errorf("lengthen the CPU's packet backlog: %w", err)
 	}
-	if err := loadModules(ModuleDir); err != nil {
+	if err := loadModules(frame.ModuleDir); err != nil {
 		return err
 	}
 	if err := allowCongestionControls(); err != nil {
@@ -160,7 +162,7 @@ func loopbackUp() error {
 
 // workerArgs reads the arguments that the host gave, if any.
 func workerArgs() ([]string, error) {
-	data, err := os.ReadFile(ArgsFile)
+	data, err := os.ReadFile(frame.ArgsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -169,7 +171,7 @@ func workerArgs() ([]string, error) {
 	}
 	var args []string
 	if err := json.Unmarshal(data, &args); err != nil {
-		return nil, fmt.Errorf("read %s: %w", ArgsFile, err)
+		return nil, fmt.Errorf("read %s: %w", frame.ArgsFile, err)
 	}
 	return args, nil
 }

@@ -35,7 +35,7 @@ type supervisor struct {
 	log  int        // read end of the worker's standard output and error, not blocking
 	held []byte     // output that the host fetches at the end
 
-	attached []Attached // fetched with it; only serve uses them
+	attached []attached // fetched with it; only serve uses them
 	limited  bool       // the limit was exceeded
 }
 
@@ -108,7 +108,7 @@ func (s *supervisor) freeze() error {
 	// A clone begins here.
 	s.mu.Unlock()
 	var data []byte
-	if portErr := withPorts(func() { data, err = readConfig(PayloadName) }); portErr != nil || err != nil {
+	if portErr := withPorts(func() { data, err = readConfig(frame.PayloadName) }); portErr != nil || err != nil {
 		return errors.Join(portErr, err)
 	}
 	envelope, err := frame.UnmarshalEnvelope(data)
