@@ -36,7 +36,7 @@ var guestProgram = sync.OnceValues(func() (*vm.Program, error) {
 	}
 	p, err := vm.OpenProgram(path)
 	if err != nil {
-		return nil, err
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("the guest program: %w", err), guestHint)
 	}
 	return p, p.Speaks(protocol.MarkPrefix, protocol.Number)
 })

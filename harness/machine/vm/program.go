@@ -26,7 +26,7 @@ type Program struct {
 func OpenProgram(path string) (*Program, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("read init %s: %w", path, err), "init is a static binary for linux/amd64")
+		return nil, problem.Wrap(problem.Usage, err, "init is a static binary for linux/amd64")
 	}
 	p := &Program{file: f}
 	if err := p.checkStatic(path); err != nil {
