@@ -103,7 +103,7 @@ func (t *Template) prepare(ctx context.Context, p Preparation, final string, m *
 		return classify(err)
 	}
 	defer f.discard()
-	if err := checkInstructions(f.meta.Instructions, func(string) {}); err != nil {
+	if err := checkPrepared(f.meta.Instructions); err != nil {
 		return err
 	}
 	f.meta.Build = time.Since(began).Seconds()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
@@ -65,13 +66,23 @@ func normalise(state []byte, shift int) (instructions uint64, err error) {
 	return instructions, nil
 }
 
+// checkInstructions refuses a machine of which no clones can be made: QEMU counts those before the freeze in 31 bits.
 func checkInstructions(n uint64, progress func(string)) error {
 	if n >= maxInstructions {
-		return fmt.Errorf("the guest took %d million instructions to boot, and clones can be made below %d million only; load fewer modules, or use a kernel that boots faster",
-			n/1e6, maxInstructions/1_000_000)
+		return problem.Wrap(problem.Machine, fmt.Errorf("the guest took %d million instructions to boot, and clones can be made below %d million only",
+			n/1e6, maxInstructions/1_000_000), "load fewer modules, or use a kernel that boots faster")
 	}
 	if n > maxInstructions/10*9 {
 		progress(fmt.Sprintf("warning: the guest took %d of at most %d million instructions to boot", n/1e6, maxInstructions/1_000_000))
 	}
 	return nil
+}
+
+// checkPrepared is [checkInstructions] of a machine that was prepared: what took too many was asked for.
+func checkPrepared(n uint64) error {
+	if checkInstructions(n, func(string) {}) == nil {
+		return nil
+	}
+	return problem.Wrap(problem.Usage, fmt.Errorf("to boot and to build this network took %d million instructions, and runs can be made below %d million only",
+		n/1e6, maxInstructions/1_000_000), "use fewer nodes: each takes about 20 million with its link")
 }

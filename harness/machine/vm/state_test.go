@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
@@ -68,6 +69,11 @@ func TestInstructionsNearTheLimit(t *testing.T) {
 	require.NoError(t, checkInstructions(1_940_000_000, say))
 	require.Equal(t, []string{"warning: the guest took 1940 of at most 2147 million instructions to boot"}, said)
 	require.ErrorContains(t, checkInstructions(1<<31, say), "the guest took 2147 million instructions to boot")
+	require.NoError(t, checkPrepared(1<<31-1))
+	err := checkPrepared(1 << 31)
+	require.ErrorContains(t, err, "to build this network took 2147 million")
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+	require.NotEmpty(t, problem.HintOf(err))
 }
 
 func TestHashOfAMachine(t *testing.T) {
