@@ -5,3 +5,6 @@ var LossOf = lossOf
 
 // Count is how many seeds of an arm there are.
 func (b *Bench) Count(arm int) int { return b.arms[arm].count }
+
+// Number stands for what a run was made with.
+func (b *Bench) Number(made string) uint16 { return b.number(made) }
