@@ -12,18 +12,20 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// The number of seeds that confirm a clear effect is that of the evidence written out, at any bar, also where seeds hardly differ from
-// each other only in the sum over many.
+// The number of seeds that confirm a clear effect is that of the evidence written out, at any bar, also where seeds
+// hardly differ from each other only in the sum over many.
 func TestSeedsToConfirm(t *testing.T) {
 	rule := judge.Rule{Rule: verdict.Rule{Alpha: 0.05}}
-	h := verdict.Hypothesis{Name: "h", Kind: verdict.Effect, Metric: "m", Direction: verdict.Down, Scale: verdict.Ratio, Margin: 0.05}
+	h := verdict.Hypothesis{Name: "h", Kind: verdict.Effect, Metric: "m", Direction: verdict.Down,
+		Scale: verdict.Ratio, Margin: 0.05}
 	for _, bar := range []float64{0.5, 2, 20, 40, 200, 1000, 1e4, 1e6, 1e9} {
 		require.Equal(t, seedsToConfirm(bar), rule.SeedsToConfirm(h, bar), "bar %g", bar)
 	}
 	// That fewer than one seed in a thousand goes the other way takes (0.9999/0.999)^n of evidence.
 	rule.Against = 0.001
 	each := math.Log(0.9999 / 0.999)
-	for bar, want := range map[float64]int{math.Exp(99.5 * each): 100, math.Exp(998.5 * each): 999, math.Exp(999.5 * each): 0} {
+	for bar, want := range map[float64]int{math.Exp(99.5 * each): 100, math.Exp(998.5 * each): 999,
+		math.Exp(999.5 * each): 0} {
 		require.Equal(t, want, rule.SeedsToConfirm(h, bar), "no more than 999")
 	}
 	rule.Alpha = 2
