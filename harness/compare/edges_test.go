@@ -12,8 +12,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// loud is the evidence of so many seeds that change by 20 and 21 margins in turn, written out: that of the side on which they are, as the
-// other has next to none, and half of it, since either side would do.
+// loud is the evidence of so many seeds that change by 20 and 21 margins in turn, written out: that of the side on
+// which they are, as the other has next to none, and half of it, since either side would do.
 func loud(n int) float64 {
 	var mean, m2, bets float64
 	for i := range n {
@@ -62,7 +62,8 @@ func TestAlone(t *testing.T) {
 	require.Equal(t, 200, n)
 }
 
-// How many pairs a lone change takes is said when there are fewer, and the bar is that of all numbers that there can be.
+// How many pairs a lone change takes is said when there are fewer, and the bar is that of all numbers that there can
+// be.
 func TestTheBarIsThatOfAllNumbers(t *testing.T) {
 	c, err := Compare(side("A", "k1", 1, 0), side("B", "k2", 1.3, 7), Options{})
 	require.NoError(t, err)
@@ -121,7 +122,8 @@ func TestPairsOf(t *testing.T) {
 		x, y []uint64
 		want string // what is there on both sides
 	}{
-		{nil, nil, ""}, {[]uint64{1}, nil, ""}, {[]uint64{1}, []uint64{2}, ""}, {[]uint64{1}, []uint64{1}, "1 1,"}, {[]uint64{1, 2, 3}, []uint64{1}, "1 1,"},
+		{nil, nil, ""}, {[]uint64{1}, nil, ""}, {[]uint64{1}, []uint64{2}, ""}, {[]uint64{1}, []uint64{1}, "1 1,"},
+		{[]uint64{1, 2, 3}, []uint64{1}, "1 1,"},
 		{[]uint64{2}, []uint64{1, 2, 3, 4}, "- 1,2 2,"}, {[]uint64{1, 2, 5}, []uint64{1, 3, 5, 6}, "1 1,2 -,- 3,5 5,"},
 	} {
 		got := ""
@@ -138,24 +140,28 @@ func TestPairsOf(t *testing.T) {
 	}
 }
 
-// A run without a record is identical to none, whichever side it is on, and two of one seed are told by the beginnings of their names.
+// A run without a record is identical to none, whichever side it is on, and two of one seed are told by the beginnings
+// of their names.
 func TestRunsWithoutARecord(t *testing.T) {
 	with, without := Run{ID: "x", Digest: "d", Valid: true}, Run{Digest: "d", Because: "it broke"}
 	for _, c := range []struct {
 		p    pair
 		want int
-	}{{pair{&with, &with}, 1}, {pair{&with, &without}, 0}, {pair{&without, &with}, 0}, {pair{&without, &without}, 0}, {pair{&with, nil}, 0}} {
+	}{{pair{&with, &with}, 1}, {pair{&with, &without}, 0}, {pair{&without, &with}, 0}, {pair{&without, &without}, 0},
+		{pair{&with, nil}, 0}} {
 		var found Comparison
 		found.count(&group{named: names{}}, c.p)
 		require.Equal(t, c.want, found.Identical)
 	}
 	first, second := with, with
-	first.ID, second.ID, first.Scenario, second.Scenario = "sha256:0123456789abcdef", "sha256:fedcba9876543210", "s", "s"
+	first.ID, second.ID, first.Scenario, second.Scenario = "sha256:0123456789abcdef", "sha256:fedcba9876543210", "s",
+		"s"
 	_, err := (&Side{Name: "A", Runs: []Run{first, second}}).places()
 	require.EqualError(t, err, "A has two runs of scenario s on kernel  with seed 0: 0123456789ab and fedcba987654")
 }
 
-// Where a value is nothing or less there is no ratio, and what matters is a share of the mean, or the least that could matter to anybody.
+// Where a value is nothing or less there is no ratio, and what matters is a share of the mean, or the least that could
+// matter to anybody.
 func TestDifferencesWhereThereIsNoRatio(t *testing.T) {
 	for _, c := range []struct {
 		metric string
@@ -197,11 +203,13 @@ func TestDifferencesWhereThereIsNoRatio(t *testing.T) {
 	m, n = mean([][2]float64{{4, math.NaN()}, {6, math.NaN()}}, 1)
 	require.Equal(t, []float64{0, 0}, []float64{m, float64(n)})
 	require.Equal(t, []float64{0.01, 0.001, 1, 1}, []float64{
-		Least(metric.Metric{Share: true, Unit: metric.One}), Least(metric.Metric{Unit: metric.Seconds}), Least(metric.Metric{Unit: metric.One}), Least(metric.Metric{}),
+		Least(metric.Metric{Share: true, Unit: metric.One}), Least(metric.Metric{Unit: metric.Seconds}),
+		Least(metric.Metric{Unit: metric.One}), Least(metric.Metric{}),
 	})
 }
 
-// Changes come first, then what could not be compared, then what is only real, and in each metrics before counters, the largest first.
+// Changes come first, then what could not be compared, then what is only real, and in each metrics before counters, the
+// largest first.
 func TestOrderOfRows(t *testing.T) {
 	row := func(name string, o verdict.Outcome) *Row {
 		return &Row{Metric: name, Verdict: verdict.Verdict{Outcome: o}}
@@ -214,7 +222,8 @@ func TestOrderOfRows(t *testing.T) {
 		}
 	}
 	sized := func(value, margin float64, s verdict.Scale) float64 {
-		return (&Row{Verdict: verdict.Verdict{Estimate: verdict.Estimate{Value: value}, Hypothesis: verdict.Hypothesis{Margin: margin, Scale: s}}}).size()
+		return (&Row{Verdict: verdict.Verdict{Estimate: verdict.Estimate{Value: value},
+			Hypothesis: verdict.Hypothesis{Margin: margin, Scale: s}}}).size()
 	}
 	require.InDelta(t, 3, sized(15, 0.05, verdict.Ratio), 1e-12)
 	require.InDelta(t, 3, sized(-15, 0.05, verdict.Ratio), 1e-12)
@@ -226,19 +235,25 @@ func TestOrderOfRows(t *testing.T) {
 		outcome verdict.Outcome
 		worse   bool
 	}{
-		{metric.Lower, 1, 2, verdict.Confirmed, true}, {metric.Lower, 2, 1, verdict.Confirmed, false}, {metric.Lower, 2, 2, verdict.Confirmed, false},
-		{metric.Higher, 1, 2, verdict.Confirmed, false}, {metric.Higher, 2, 1, verdict.Confirmed, true}, {metric.Higher, 2, 2, verdict.Confirmed, false},
-		{metric.Neither, 1, 2, verdict.Confirmed, false}, {metric.Neither, 2, 1, verdict.Confirmed, false}, {metric.Lower, 1, 2, verdict.Invalid, false},
+		{metric.Lower, 1, 2, verdict.Confirmed, true}, {metric.Lower, 2, 1, verdict.Confirmed, false}, {metric.Lower,
+			2, 2, verdict.Confirmed, false},
+		{metric.Higher, 1, 2, verdict.Confirmed, false}, {metric.Higher, 2, 1, verdict.Confirmed, true},
+		{metric.Higher, 2, 2, verdict.Confirmed, false},
+		{metric.Neither, 1, 2, verdict.Confirmed, false}, {metric.Neither, 2, 1, verdict.Confirmed, false},
+		{metric.Lower, 1, 2, verdict.Invalid, false},
 	} {
-		require.Equal(t, c.worse, (&Row{Better: c.better, A: c.a, B: c.b, Verdict: verdict.Verdict{Outcome: c.outcome}}).Worse(), "%+v", c)
+		require.Equal(t, c.worse, (&Row{Better: c.better, A: c.a, B: c.b,
+			Verdict: verdict.Verdict{Outcome: c.outcome}}).Worse(), "%+v", c)
 	}
 }
 
-// How many numbers there can be follows from which nodes, faults and links there are: by the lists of package metric, and 64 more counters for each node.
+// How many numbers there can be follows from which nodes, faults and links there are: by the lists of package metric,
+// and 64 more counters for each node.
 func TestHypotheses(t *testing.T) {
 	per := func(nodes, faults, links []string) int { return len(metric.Names(nodes, faults, links)) }
 	none := per(nil, nil, nil)
-	node, fault, link := per([]string{"x"}, nil, nil)-none, per(nil, []string{"x"}, nil)-none, per(nil, nil, []string{"x"})-none
+	node, fault, link := per([]string{"x"}, nil, nil)-none, per(nil, []string{"x"}, nil)-none, per(nil, nil,
+		[]string{"x"})-none
 	require.NotEqual(t, fault, link)
 	for _, c := range []struct {
 		names []string
@@ -247,8 +262,10 @@ func TestHypotheses(t *testing.T) {
 		{nil, none},
 		{[]string{"http.latency.p99", "machine.cpu.total"}, none},
 		{[]string{"web.cpu.total", "web.Tcp.InSegs", "db.cpu.total"}, none + 2*(node+64)},
-		{[]string{"fault.acks.chosen", "fault.acks.delivered", "fault.ecn.chosen", "fault.more.chosen"}, none + 3*fault},
-		{[]string{"link.client-web.from.client.lost", "link.client-web.from.client.packets.max", "link.client-web.from.web.lost"}, none + 2*link},
+		{[]string{"fault.acks.chosen", "fault.acks.delivered", "fault.ecn.chosen", "fault.more.chosen"},
+			none + 3*fault},
+		{[]string{"link.client-web.from.client.lost", "link.client-web.from.client.packets.max",
+			"link.client-web.from.web.lost"}, none + 2*link},
 		{[]string{"link.cpu.total"}, none + node + 64}, // a node of that name
 		{[]string{"link.a-b.from.a.lost", "fault.f.chosen", "web.cpu.total"}, none + link + fault + node + 64},
 	} {
@@ -271,7 +288,8 @@ func TestStored(t *testing.T) {
 	a, err := archive.Open(dir, archive.Identity{Campaign: "diff", Kernels: map[string]string{"6.1": "6.1.0"}})
 	require.NoError(t, err)
 	for seed := range uint64(3) {
-		_, err := a.Fail(archive.Failed{Failure: archive.Broke, Scenario: "s", Kernel: "6.1.0", Seed: seed, Because: "it broke"})
+		_, err := a.Fail(archive.Failed{Failure: archive.Broke, Scenario: "s", Kernel: "6.1.0", Seed: seed,
+			Because: "it broke"})
 		require.NoError(t, err)
 	}
 	require.NoError(t, a.Close())
@@ -284,6 +302,7 @@ func TestStored(t *testing.T) {
 	require.Equal(t, map[string]string{"6.1": "6.1.0"}, s.Kernels)
 	require.Len(t, s.Runs, 3)
 	for i, run := range s.Runs {
-		require.Equal(t, []any{"s", "s", "6.1.0", uint64(i), false, "it broke"}, []any{run.Scenario, run.Hash, run.Kernel, run.Seed, run.Valid, run.Because})
+		require.Equal(t, []any{"s", "s", "6.1.0", uint64(i), false, "it broke"}, []any{run.Scenario, run.Hash,
+			run.Kernel, run.Seed, run.Valid, run.Because})
 	}
 }

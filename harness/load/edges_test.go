@@ -24,7 +24,8 @@ func TestConfigurationsAtTheEdge(t *testing.T) {
 	require.NoError(t, c.check())
 	require.Len(t, c.pieces(), len(c.request()))
 	c.Writes++
-	require.EqualError(t, c.check(), fmt.Sprintf("load: a request of %d bytes cannot be written in %d pieces", len(c.request()), c.Writes))
+	require.EqualError(t, c.check(), fmt.Sprintf("load: a request of %d bytes cannot be written in %d pieces",
+		len(c.request()), c.Writes))
 	for _, bad := range []struct {
 		change func(c *Config)
 		want   string
@@ -56,10 +57,12 @@ func TestPlanOfANanosecond(t *testing.T) {
 	require.Equal(t, []int64{7, 9}, Plan(s, 1, 0))
 }
 
-// Three digits are kept: buckets are 512 ns wide up to 2048 of them, about a millisecond, then 1024 ns, and so on. Two minutes is where they end.
+// Three digits are kept: buckets are 512 ns wide up to 2048 of them, about a millisecond, then 1024 ns, and so on. Two
+// minutes is where they end.
 func TestHistogramBuckets(t *testing.T) {
 	for v, most := range map[int64]int64{
-		0: 511, 511: 511, 512: 1023, 1_000_000: 1_000_447, 1_234_000: 1_234_943, 3_000_000: 3_000_319, 5_000_000: 5_001_215,
+		0: 511, 511: 511, 512: 1023, 1_000_000: 1_000_447, 1_234_000: 1_234_943, 3_000_000: 3_000_319,
+		5_000_000: 5_001_215,
 	} {
 		var h Histogram
 		h.record(v)
@@ -86,8 +89,10 @@ func TestHistogramBuckets(t *testing.T) {
 			last += step
 		}
 	}
-	require.ErrorContains(t, json.Unmarshal(fmt.Appendf(nil, `{"counts":[[%d,1]]}`, last+1), &h), fmt.Sprintf("no bucket %d", last+1))
-	require.GreaterOrEqual(t, float64(last), 1024*math.Log2(2*60e9/512/1024), "1024 for each power of two up to two minutes")
+	require.ErrorContains(t, json.Unmarshal(fmt.Appendf(nil, `{"counts":[[%d,1]]}`, last+1), &h),
+		fmt.Sprintf("no bucket %d", last+1))
+	require.GreaterOrEqual(t, float64(last), 1024*math.Log2(2*60e9/512/1024),
+		"1024 for each power of two up to two minutes")
 	require.ErrorContains(t, json.Unmarshal([]byte(`{"counts":[[-1,1]]}`), &h), "no bucket -1")
 }
 
@@ -151,7 +156,8 @@ func TestQuantilesInSeconds(t *testing.T) {
 	}
 	m := r.Metrics(time.Second)
 	for name, want := range map[string]float64{
-		"http.latency.p50": 1, "http.latency.p90": 1.8, "http.latency.p99": 1.98, "http.latency.p999": 1.998, "http.latency.max": 2, "http.latency.mean": 1.0005,
+		"http.latency.p50": 1, "http.latency.p90": 1.8, "http.latency.p99": 1.98, "http.latency.p999": 1.998,
+		"http.latency.max": 2, "http.latency.mean": 1.0005,
 		"http.connect.p50": 0.1, "http.connect.p99": 0.198,
 	} {
 		require.InEpsilon(t, want, m[name], 0.0005, name)
