@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// What ends the tests of a mutant: so many times the time that they take without one, and no less than this. Processor time counts where it can, since
-// that of the clock says more of what else the machine does; a mutant that waits is ended by the clock.
+// What ends the tests of a mutant: so many times the time that they take without one, and no less than this. Processor
+// time counts where it can, since that of the clock says more of what else the machine does; a mutant that waits is
+// ended by the clock.
 const (
 	times    = 5
 	least    = 30 * time.Second
@@ -128,7 +129,8 @@ func (b *bench) prepare(ctx context.Context) error {
 	return nil
 }
 
-// slow returns a pattern of the tests that take a second or more, by what go test -v says of all; empty where there are none.
+// slow returns a pattern of the tests that take a second or more, by what go test -v says of all; empty where there are
+// none.
 func slow(out []byte) string {
 	var names []string
 	for _, m := range regexp.MustCompile(`(?m)^--- PASS: (\w+) \([1-9]`).FindAllSubmatch(out, -1) {
