@@ -170,7 +170,7 @@ func (k *clerk) hear(t *testing.T, c *campaign.Case, control bool, rule *judge.R
 			for state.N()+state.Lost() < pairs {
 				state.Lose(verdict.Broken)
 			}
-			h.next, end = referenceMost, referenceMost
+			h.next = referenceMost
 			break
 		}
 		e := state.Evidence()
