@@ -65,7 +65,7 @@ func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	f.IntVar(&o.most, "most", 150, "mutants of each package; 0 is all of them")
 	f.Uint64Var(&o.seed, "seed", 1, "draws the mutants")
-	shard := f.String("shard", "", "try only part I of N")
+	shard := f.String("shard", "", "try only each Nth package, from the Ith on")
 	f.IntVar(&o.workers, "j", 2, "mutants at a time")
 	f.StringVar(&o.out, "out", filepath.Join("results", "runs", "mutants.jsonl"), "file of outcomes; what is there is not tried again")
 	f.StringVar(&o.docs, "docs", "", "write the table for people into this file")
@@ -110,8 +110,8 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	good = true
 	var tallies []mutant.Tally
-	for _, t := range mutant.Targets() {
-		if len(o.only) > 0 && !slices.Contains(o.only, t.Dir) {
+	for i, t := range mutant.Targets() { // a package is in one shard as a whole, since its share counts
+		if len(o.only) > 0 && !slices.Contains(o.only, t.Dir) || i%o.shards != o.shard-1 {
 			continue
 		}
 		list, err := mutant.Find(root, t)
@@ -147,12 +147,10 @@ func run(ctx context.Context, o options) (good bool, err error) {
 func (o *options) try(ctx context.Context, root string, t mutant.Target, list []mutant.Mutant, sum string, known map[string]mutant.Outcome, file *os.File) (map[string]mutant.Outcome, error) {
 	outcomes := map[string]mutant.Outcome{}
 	var left []mutant.Mutant
-	for i, m := range mutant.Choose(list, o.seed, o.most) {
-		was, ok := known[m.Key()]
-		switch {
-		case ok && was.Sum == sum:
+	for _, m := range mutant.Choose(list, o.seed, o.most) {
+		if was, ok := known[m.Key()]; ok && was.Sum == sum {
 			outcomes[m.Key()] = was
-		case i%o.shards == o.shard-1:
+		} else {
 			left = append(left, m)
 		}
 	}

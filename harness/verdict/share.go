@@ -47,7 +47,7 @@ func (s Share) Rarer(p float64) float64 {
 // AtMost returns the smallest p that is refuted by [Share.Rarer] at 1/alpha: the probability
 // of yes is below it, at every n at once with a probability of at least 1-alpha.
 func (s Share) AtMost(alpha float64) float64 {
-	return edge(1, 0, func(p float64) bool { return p == 1 || s.Rarer(p) >= 1/alpha })
+	return edge(1, 0, func(p float64) bool { return s.Rarer(p) >= 1/alpha })
 }
 
 // Interval returns the probabilities against which the mixture over all others is less than

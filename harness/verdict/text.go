@@ -144,7 +144,7 @@ func EValue(e float64) string {
 
 // String writes "pure ACKs ×1.10", or "RenoRecovery 0 → 412".
 func (d Dose) String() string {
-	if d.Base > 0 && d.Treated > 0 && d.Treated < 1000*d.Base {
+	if d.Treated > 0 && d.Treated < 1000*d.Base {
 		return fmt.Sprintf("%s ×%.2f", d.Counter, d.Treated/d.Base)
 	}
 	return fmt.Sprintf("%s %.6g → %.6g", d.Counter, d.Base, d.Treated)

@@ -371,7 +371,9 @@ func TestConflicts(t *testing.T) {
 	r, err := Read(into)
 	require.NoError(t, err)
 	require.Equal(t, []*Conflict{&want}, r.Conflicts)
-	require.Equal(t, problem.Invalid, problem.KindOf(r.Tell(func(string) {})))
+	var told []string
+	require.Equal(t, problem.Invalid, problem.KindOf(r.Tell(func(text string) { told = append(told, text) })))
+	require.Equal(t, []string{want.Error()}, told)
 	require.NoError(t, r.Close())
 	a = open(t, into)
 	require.Equal(t, []*Conflict{&want}, a.Conflicts)

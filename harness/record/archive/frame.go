@@ -26,6 +26,11 @@ const (
 
 var errDamaged = errors.New("damaged")
 
+// unsound reports whether an error says what is in a file, and not that it cannot be read.
+func unsound(err error) bool {
+	return errors.Is(err, errDamaged) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // prefix is what stands before a compressed record.
 func prefix(compressed []byte) []byte {
 	b := make([]byte, 0, prefixSize)
@@ -90,10 +95,10 @@ const mostHashed = 1 << 30
 // find returns the offset of the next whole record from offset on, or size.
 func (s *frames) find(offset int64) (int64, error) {
 	magic := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, skippable), noteSize)
-	const step = int64(1 << 20)
-	buf := make([]byte, max(0, min(step+headSize, s.size-offset)))
+	const step = 1 << 20
+	buf := make([]byte, step+headSize)
 	for offset < s.size {
-		n, err := s.file.ReadAt(buf[:min(int64(len(buf)), s.size-offset)], offset)
+		n, err := s.file.ReadAt(buf, offset)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, err
 		}
@@ -107,7 +112,7 @@ func (s *frames) find(offset int64) (int64, error) {
 			if err == nil {
 				return at, nil
 			}
-			if !errors.Is(err, errDamaged) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			if !unsound(err) {
 				return 0, err
 			}
 			if s.hashed += int64(len(s.buf)); s.hashed > mostHashed {
@@ -133,7 +138,7 @@ func (s *frames) each(f func(offset, length int64, compressed []byte) error) (en
 			at, end = next, next
 			continue
 		}
-		if !errors.Is(err, errDamaged) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if !unsound(err) {
 			return end, damages, err
 		}
 		if next, err = s.find(at + 1); err != nil {
@@ -168,11 +173,11 @@ func newCodec() (*codec, error) {
 
 func (c *codec) compress(record []byte) []byte { return c.enc.EncodeAll(record, nil) }
 
-// expand returns the line of a record, which has at most [result.MostBytes].
+// expand returns the line of a record with its end, which has at most [result.MostBytes].
 func (c *codec) expand(compressed []byte) ([]byte, error) {
 	b, err := c.dec.DecodeAll(compressed, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return bytes.TrimSuffix(b, []byte("\n")), nil
+	return b, nil
 }

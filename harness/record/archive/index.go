@@ -126,12 +126,9 @@ func (n *names) encode(e *Entry) ([]byte, error) {
 func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 	bad := false
 	number := func() uint64 {
-		v, n := binary.Uvarint(body)
-		if n <= 0 {
-			bad = true
-			return 0
-		}
-		body = body[n:]
+		v, n := binary.Uvarint(body) // 0 where there is none
+		bad = bad || n <= 0
+		body = body[max(n, 0):]
 		return v
 	}
 	text := func() string {
@@ -162,9 +159,7 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 	if !k.first {
 		e.Made, e.Failure = name(), Failure(name())
 	}
-	if len(body) > 0 {
-		e.Valid, body = body[0] == 1, body[1:]
-	}
+	e.Valid = number() == 1
 	e.Seed, e.offset, e.length = number(), int64(number()), int64(number())
 	e.Virtual, e.Wall = math.Float64frombits(number()), math.Float64frombits(number())
 	n := number()
@@ -191,12 +186,12 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 // It returns the length of what was sound, and an error that is nil at a clean end, errDamaged or [io.ErrUnexpectedEOF]
 // at an unclean one, or f's.
 func scanIndex(r io.Reader, k *known, f func(e *Entry) error) (sound int64, err error) {
-	br := bufio.NewReaderSize(r, 1<<15)
+	br := bufio.NewReader(r)
 	var buf []byte
 	var values []Value
 	for first := true; ; first = false {
 		body, err := readBlock(br, buf)
-		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) {
 			return sound, nil
 		}
 		if err != nil {

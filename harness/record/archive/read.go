@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/undo"
@@ -47,7 +48,7 @@ func Read(dir string) (_ *Reader, err error) {
 		return nil, err
 	}
 	if path, ok := keptIn(dir); ok {
-		r.kept, opened = path, true
+		r.kept = path // and nothing is open
 		return r, nil
 	}
 	if r.codec, err = newCodec(); err != nil {
@@ -135,7 +136,7 @@ func (r *Reader) Entries(f func(e *Entry) error) error {
 	if err == nil {
 		_, err = scanIndex(bytes.NewReader(r.lacks), new(known), each)
 	}
-	if errors.Is(err, errDamaged) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if unsound(err) {
 		return problem.Wrap(problem.Usage, fmt.Errorf("read index of the archive: it has changed since it was opened: %w", err), "try again")
 	}
 	return err
@@ -172,10 +173,8 @@ func (r *Reader) Find(prefix string) (*result.Record, error) {
 // begins reports whether a "sha256:…" string begins with the digits, with or without their own prefix.
 func begins(sum, digits string) bool {
 	const scheme = "sha256:"
-	if len(digits) > len(scheme) && digits[:len(scheme)] == scheme {
-		digits = digits[len(scheme):]
-	}
-	return digits != "" && len(sum) >= len(scheme)+len(digits) && sum[len(scheme):len(scheme)+len(digits)] == digits
+	digits = strings.TrimPrefix(digits, scheme)
+	return digits != "" && strings.HasPrefix(strings.TrimPrefix(sum, scheme), digits)
 }
 
 // Tell calls note with what was found wrong on opening, and returns an error of kind [problem.Invalid] if a run is

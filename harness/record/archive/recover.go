@@ -32,7 +32,7 @@ func (a *Archive) recover() error {
 		return err
 	}
 	a.Damages, a.Conflicts, a.runs, a.end = v.damages, v.conflicts, v.runs, size
-	if slices.ContainsFunc(v.damages, func(d Damage) bool { return d.Length > 0 && d.Offset+d.Length == size }) {
+	if slices.ContainsFunc(v.damages, func(d Damage) bool { return d.Offset+d.Length == size }) {
 		if err := a.records.Truncate(v.end); err != nil {
 			return machine(fmt.Errorf("cut off a torn record: %w", err))
 		}

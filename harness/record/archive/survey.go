@@ -113,7 +113,7 @@ func (v *survey) list(index io.Reader) (listed []row, err error) {
 		listed = append(listed, rowOf(e))
 		return nil
 	})
-	if errors.Is(err, errDamaged) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if unsound(err) {
 		err = nil // what it does not have is taken from the records
 	}
 	if err != nil {

@@ -27,7 +27,9 @@ func TestVersion1IsRead(t *testing.T) {
 	require.NoError(t, r.Close())
 
 	// It is added to, and an index is made of its records, also for one in a layout that nobody knows.
-	for name, index := range map[string][]byte{"no index": nil, "another index": block([]byte("ruleout index 7\n"))} {
+	own, err := os.ReadFile(filepath.Join("testdata/v1", indexFile))
+	require.NoError(t, err)
+	for name, index := range map[string][]byte{"its index": own, "no index": nil, "another index": block([]byte("ruleout index 7\n"))} {
 		dir := t.TempDir()
 		require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/v1")))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, indexFile), index, 0o644))
@@ -37,6 +39,10 @@ func TestVersion1IsRead(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, count(4), seeds(t, a), name)
 		require.NoError(t, a.Close())
+		// The index is that of an archive which was never of another version.
+		fresh := t.TempDir()
+		fill(t, fresh, 4)
+		require.Equal(t, load(t, fresh).index, load(t, dir).index, name)
 	}
 }
 

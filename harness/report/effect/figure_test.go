@@ -60,6 +60,7 @@ func TestWhatIsNotable(t *testing.T) {
 	}{
 		{"http.completed", 0.5, 0.5, false, "1.00/s"},
 		{"http.errors", 0.06, 0.5, false, "1.00/s"},
+		{"http.retried", 0.06, 0.5, false, "1.00/s"},
 		{"http.latency.p99", 0.00265, 1, false, "1.00 s"},
 		{"http.latency.max", 0.00265, 1, false, "1.00 s"},
 		{"http.in_flight", 0.53, 1, false, "1"},
@@ -69,6 +70,7 @@ func TestWhatIsNotable(t *testing.T) {
 		{"web.pressure.cpu", 0.0106, 1, true, "100 %"},
 		{"web.packets", 10, 0.5, false, "1.00/s"},
 		{"web.tcp.retrans", 0.5, 0.5, false, "1.00/s"},
+		{"web.sql.reconnects", 0.06, 0.5, false, "1.00/s"},
 		{"web.accept_queue", 1.59, 1, false, "1"},
 		{"web.sockets.established", 1.06, 1, false, "1"},
 	} {
@@ -101,6 +103,7 @@ func TestWhatIsNotable(t *testing.T) {
 func TestIntervalsWithoutAnAnswer(t *testing.T) {
 	for series, leaves := range map[string]bool{
 		"http.errors": false, "http.latency.p99": true, "http.latency.max": true, "http.in_flight": false, "web.cpu.softirq": false, "web.cpu.total": false, "web.runqueue": false,
+		"http.retried": false, "web.sql.reconnects": false,
 		"web.pressure.cpu": false, "web.packets": false, "web.tcp.retrans": false, "web.accept_queue": false, "web.sockets.established": false,
 	} {
 		t.Run(series, func(t *testing.T) {

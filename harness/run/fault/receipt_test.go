@@ -104,6 +104,28 @@ func TestPlainReceipts(t *testing.T) {
 	}
 }
 
+// What a queue of a stated length has no room for is what was asked for; of one that nobody stated it is a fault of the scenario's, and
+// there is a key for it.
+func TestPlainReceiptsOfQueues(t *testing.T) {
+	for queue, want := range map[int][]string{
+		5: nil,
+		0: {
+			"fault f0: delivered 97 packets through its queue on a to b, 100 were asked for",
+			"fault f0: 3 packets lost of 100 on a to b, for no reason that was asked for",
+			"fault f0: its queue of 1000 packets overflowed: 3 dropped; state its length with the key queue, if that is meant",
+		},
+	} {
+		b := newBooks(t, scenario.Link{}, all(scenario.Action{Rate: mbit, Queue: queue}))
+		b.passed(0, 100, 97, 97)
+		b.chose(0, 0, 100, 100)
+		b.s.qdiscs[place{role: role{0, 0}}] = netem.Stats{Packets: 97, Drops: 2, Overlimits: 1}
+		r, because := b.receipt(0, b.s)
+		require.Equal(t, want, because)
+		require.Equal(t, []int64{97, 3}, []int64{r.Delivered, r.Overlimits})
+		require.Equal(t, map[int]int64{5: 5, 0: 1000}[queue], r.Queue)
+	}
+}
+
 func TestPlainReceiptOfCorruption(t *testing.T) {
 	b := newBooks(t, scenario.Link{}, all(scenario.Action{Corrupt: true}))
 	b.passed(0, 100, 100, 100)

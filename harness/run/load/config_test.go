@@ -28,6 +28,7 @@ func TestNonsensicalConfigurations(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no address":         func(c *Config) { c.To = netip.AddrPort{} },
 		"no timeout":         func(c *Config) { c.Timeout = 0 },
+		"no time":            func(c *Config) { c.Duration = 0 },
 		"negative cap":       func(c *Config) { c.Connections = -1 },
 		"too many writes":    func(c *Config) { c.Writes = 1000 },
 		"negative intervals": func(c *Config) { c.Interval = -1 },

@@ -100,8 +100,8 @@ func (r *response) least() int64 {
 // parse understands a head.
 func (r *response) parse(h *httphead.Head) error {
 	line := h.Line
-	// HTTP/1.x SSS reason
-	if len(line) < 12 || string(line[:len(protocol)]) != protocol || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
+	// HTTP/1.x SSS reason, of which the beginning was looked at
+	if len(line) < 12 || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
 		return errNotHTTP
 	}
 	status, ok := httphead.Number(line[9:12])

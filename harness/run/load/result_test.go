@@ -104,6 +104,7 @@ func TestRecorderFillsIntervals(t *testing.T) {
 	require.Equal(t, Series{Interval: 10, Completed: []int64{3, 0, 1}, Errors: []int64{2, 0, 0}, Retried: []int64{1, 0, 1},
 		LatencyP99: []int64{8, 0, 9}, LatencyMax: []int64{8, 0, 9}, InFlight: []int64{4, 4, 1}}, result.Series)
 	require.Equal(t, int64(4), result.Completed)
+	require.Equal(t, int64(2), result.Errors)
 	require.Equal(t, int64(4), result.Latency.Count())
 	require.Equal(t, int64(4), result.Answered)
 	require.Equal(t, int64(2), result.Retried)
@@ -133,6 +134,10 @@ func TestMerge(t *testing.T) {
 		Series: Series{Interval: 1, Completed: []int64{1, 0}, Errors: []int64{1, 0}, LatencyP99: []int64{4, 0}, LatencyMax: []int64{9, 0}, InFlight: []int64{2, 2}, Retried: []int64{0, 3}}}
 	a.Latency.record(1000)
 	b.Latency.record(3000)
+	b.Late.record(5000)
+	for range 2 {
+		b.Connect.record(7000)
+	}
 	before := a.ByClass
 	a.Merge(&b)
 	require.Equal(t, map[Class]int64{Reset: 1}, before, "the argument's map is not shared")
@@ -142,7 +147,7 @@ func TestMerge(t *testing.T) {
 	require.Equal(t, map[Class]int64{Reset: 1, Timeout: 1}, a.ByClass)
 	require.Equal(t, int64(2), a.Latency.Count())
 	require.Equal(t, Series{Interval: 1, Completed: []int64{2, 1}, Errors: []int64{1, 1}, LatencyP99: []int64{5, 6}, LatencyMax: []int64{9, 6}, InFlight: []int64{3, 2}, Retried: []int64{1, 4}}, a.Series)
-	require.Equal(t, []int64{1, 0, 4, 5, 6, 8, 9, 10}, []int64{a.Retried, a.Late.Count(), a.Connects, a.Bytes, a.Abandoned, a.Answered, a.IdleClosed, a.IdleExpired})
+	require.Equal(t, []int64{1, 1, 2, 4, 5, 6, 8, 9, 10}, []int64{a.Retried, a.Late.Count(), a.Connect.Count(), a.Connects, a.Bytes, a.Abandoned, a.Answered, a.IdleClosed, a.IdleExpired})
 
 	var zero Result
 	zero.Merge(&a)
@@ -189,6 +194,10 @@ func TestResponse(t *testing.T) {
 		"1.0 keep-alive":      {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc", true, false, nil, 200, false},
 		"no reason":           {"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", true, false, nil, 200, false},
 		"204":                 {"HTTP/1.1 204 No\r\n\r\n", true, false, nil, 204, false},
+		"304":                 {"HTTP/1.1 304 Not Modified\r\n\r\n", true, false, nil, 304, false},
+		"199 first":           {"HTTP/1.1 199 Wait\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", true, false, nil, 200, false},
+		"two digits":          {"HTTP/1.1 20\r\n\r\n", false, false, errNotHTTP, 0, false},
+		"no blank":            {"HTTP/1.1x200 OK\r\n\r\n", false, false, errNotHTTP, 0, false},
 		"100 first":           {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", true, false, nil, 200, false},
 		"until the end":       {"HTTP/1.1 200 OK\r\n\r\nabc", false, true, nil, 200, true},
 		"more than announced": {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcd", true, false, nil, 200, true},

@@ -123,3 +123,12 @@ func TestNoPlan(t *testing.T) {
 		t.Run(name, func(t *testing.T) { require.Empty(t, Plan(s, 1, 0)) })
 	}
 }
+
+// A window of one nanosecond has room for one arrival.
+func TestPlanOfANanosecond(t *testing.T) {
+	first := time.Duration(0)
+	s := Schedule{Arrivals: scenario.Constant, Rate: 5e8, First: &first, From: 7, To: 8}
+	require.Equal(t, []int64{7}, Plan(s, 1, 0))
+	s.To = 10
+	require.Equal(t, []int64{7, 9}, Plan(s, 1, 0))
+}

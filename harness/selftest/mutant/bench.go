@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// What ends the tests of a mutant: so many times the time that they take without one, and no less than this. Processor time counts where it can, since
-// that of the clock says more of what else the machine does; a mutant that waits is ended by the clock.
+// What ends the tests of a mutant: so many times the time that they take without one, and no less than this. Processor
+// time counts where it can, since that of the clock says more of what else the machine does; a mutant that waits is
+// ended by the clock.
 const (
 	times    = 5
 	least    = 30 * time.Second
@@ -36,6 +39,8 @@ type bench struct {
 	crowd    *crowd
 	program  string // tests with the crowd
 	flags    []string
+	// slow tests, as a pattern: they are run only where the others find nothing.
+	slow string
 	// limits of go test, and of the program.
 	limits, quick bounds
 }
@@ -114,14 +119,27 @@ func (b *bench) prepare(ctx context.Context) error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("compile mutants of %s: %w\n%s", b.target.Dir, err, out)
 	}
-	alone, err := b.run(ctx, bounds{wall: 20 * time.Minute}, 0)
+	alone, err := b.run(ctx, bounds{wall: 20 * time.Minute}, 0, "-test.v")
 	if err != nil {
 		return err
 	} else if alone.status != Survived {
 		return fmt.Errorf("tests of %s fail with no mutant alive:\n%s", b.target.Dir, alone.out)
 	}
-	b.quick = alone.bounds()
+	b.quick, b.slow = alone.bounds(), slow(alone.out)
 	return nil
+}
+
+// slow returns a pattern of the tests that take a second or more, by what go test -v says of all; empty where there are
+// none.
+func slow(out []byte) string {
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^--- PASS: (\w+) \([1-9]`).FindAllSubmatch(out, -1) {
+		names = append(names, string(m[1]))
+	}
+	if names == nil {
+		return ""
+	}
+	return "^(" + strings.Join(names, "|") + ")$"
 }
 
 // try runs the tests with mutant i of the list.
@@ -133,7 +151,10 @@ func (b *bench) try(ctx context.Context, i int) (Status, error) {
 	case b.unviable[i]:
 		return Unviable, nil
 	case b.crowd != nil && b.crowd.in[i]:
-		done, err := b.run(ctx, b.quick, i+1)
+		done, err := b.run(ctx, b.quick, i+1, "-test.skip", b.slow)
+		if err == nil && done.status == Survived && b.slow != "" {
+			done, err = b.run(ctx, b.quick, i+1, "-test.run", b.slow)
+		}
 		return done.status, err
 	}
 	path := filepath.Join(b.root, m.File)
@@ -166,11 +187,12 @@ func (b *bench) goTest(ctx context.Context, limit bounds, more ...string) (teste
 }
 
 // run runs the program with one of its mutants alive; 0 is none.
-func (b *bench) run(ctx context.Context, limit bounds, mutant int) (tested, error) {
+func (b *bench) run(ctx context.Context, limit bounds, mutant int, more ...string) (tested, error) {
 	args := []string{b.program, "-test.failfast", "-test.timeout", limit.wall.String()}
 	if b.target.Run != "" {
 		args = append(args, "-test.run", b.target.Run)
 	}
+	args = append(args, more...) // the last -test.run counts
 	env := append([]string{fmt.Sprintf("%s=%d", which, mutant)}, b.target.Env...)
 	return b.exec(ctx, limit, filepath.Join(b.root, b.target.Dir), env, append(args, b.flags...)...)
 }

@@ -92,8 +92,8 @@ func (b *Bench) hearAgain(i int, changed map[int]bool) {
 // reorder works out what is wanted of some arms.
 func (b *Bench) reorder(changed map[int]bool) {
 	many := len(changed) > 8+len(b.order)/8 // then sorting is faster
-	for arm := range changed {
-		if w := &b.wishes[arm]; w.any && !many {
+	if !many {
+		for arm := range changed {
 			if at, found := slices.BinarySearchFunc(b.order, arm, b.compare); found {
 				b.order = slices.Delete(b.order, at, at+1)
 			}

@@ -13,7 +13,7 @@ func (b *Bench) Visits(ahead []int) []int {
 	visits := make([]int, len(ahead))
 	for a, n := range ahead {
 		from := b.arms[a].count
-		for at := from; n > 0 && at < from+n; at = b.end(at) {
+		for at := from; at < from+n; at = b.end(at) {
 			visits[a]++
 			if at >= Look {
 				break
@@ -25,7 +25,7 @@ func (b *Bench) Visits(ahead []int) []int {
 
 // target is how many seeds a case that is not decided will have had in the end: whole blocks, and one more than it has.
 func (b *Bench) target(h *hearing) int {
-	end := b.end(max(0, min(h.likely, b.seeds)-1))
+	end := b.end(min(h.likely, b.seeds) - 1)
 	if end <= h.next {
 		end = b.end(h.next)
 	}
@@ -53,7 +53,7 @@ func (b *Bench) likely(h *hearing) int {
 // Bounds returns the fewest and the most runs that the plan can take: a case may stop after its first block, or have
 // all seeds.
 func Bounds(p *campaign.Plan) (least, most int) {
-	return len(p.Arms) * min(p.Campaign.Seeds.Least, p.Campaign.Seeds.Most), len(p.Arms) * p.Campaign.Seeds.Most
+	return len(p.Arms) * p.Campaign.Seeds.Least, len(p.Arms) * p.Campaign.Seeds.Most
 }
 
 // SeedsToConfirm is how many seeds it takes at least to confirm an effect of three times the margin in which seeds hardly

@@ -204,16 +204,26 @@ func (b *Bench) Break(arm int, seed uint64) {
 			to++
 		}
 		if to-from >= InARow {
-			a.cut = min(a.cut, from+InARow)
+			b.giveUp(arm, from+InARow)
 		}
 		b.note(arm, i)
+	}
+}
+
+// giveUp gives an arm up from seed i on. What is wanted of the other arms of its cases ends there, too.
+func (b *Bench) giveUp(arm, i int) {
+	b.arms[arm].cut = min(b.arms[arm].cut, i)
+	for _, c := range b.arms[arm].cases {
+		for _, a := range b.hearings[c].list {
+			b.stale[a] = true
+		}
 	}
 }
 
 // Refuse notes that the run of an arm with a seed was refused, and with it all further ones.
 func (b *Bench) Refuse(arm int, seed uint64) {
 	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
-		b.arms[arm].cut = min(b.arms[arm].cut, i)
+		b.giveUp(arm, i)
 		b.Break(arm, seed)
 	}
 }

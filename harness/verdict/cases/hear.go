@@ -59,7 +59,7 @@ func (b *Bench) loseRest(h *hearing) {
 func (b *Bench) end(i int) int {
 	least := b.plan.Campaign.Seeds.Least
 	if i < least {
-		return min(least, b.seeds)
+		return least
 	}
 	return min(least+((i-least)/Block+1)*Block, b.seeds)
 }
@@ -118,9 +118,12 @@ func (b *Bench) lossOfRuns(arms, seeds []int) verdict.Loss {
 			return loss
 		}
 	}
-	made := b.arms[arms[0]].made[seeds[0]]
+	var made uint16 // of those of which it is known
 	for n, a := range arms {
-		if other := b.arms[a].made[seeds[n]]; other != made && other != 0 && made != 0 {
+		switch other := b.arms[a].made[seeds[n]]; {
+		case made == 0:
+			made = other
+		case other != made && other != 0:
 			return verdict.Different
 		}
 	}

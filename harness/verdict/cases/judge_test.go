@@ -235,6 +235,7 @@ func TestPairsThatAreLost(t *testing.T) {
 		losses = append(losses, pair.Loss)
 	}
 	require.Equal(t, []verdict.Loss{"", verdict.Broken, verdict.NotMeasured, ""}, losses)
+	require.Zero(t, b.Pairs(0)[1].Pair.Treated, "there is no run that shows anything else")
 	sightings := b.Sightings(false)
 	require.Len(t, sightings, len(p.Controls))
 	require.Equal(t, verdict.Pending, sightings[0].Sighting)

@@ -2,6 +2,7 @@ package cases_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -198,5 +199,74 @@ func TestWhoStillNeedsTheControl(t *testing.T) {
 		require.Len(t, needs, 1)
 		require.Equal(t, p.Controls[0].Treated, needs[0].Arm)
 		require.Equal(t, verdict.Inconclusive, b.Verdicts(false)[0].Outcome, "while the control has not been seen")
+	}
+}
+
+// With the run that confirms its only case, a control is wanted no more, and none of its runs is ahead.
+func TestAControlIsWantedUntilItsCaseIsConfirmed(t *testing.T) {
+	p := small(t, 1, "placebos: 0")
+	b, err := cases.New(p)
+	require.NoError(t, err)
+	c, control := p.Cases[0], p.Controls[0].Treated
+	for seed := uint64(1); seed <= 8; seed++ {
+		b.Add(c.Base, seed, entry(1, 5))
+	}
+	for seed := uint64(1); seed <= 8; seed++ {
+		require.Equal(t, 8, b.Ahead()[control])
+		require.False(t, b.Decided(0))
+		b.Add(c.Treated, seed, entry(6, 6))
+	}
+	require.Equal(t, make([]int, len(p.Arms)), b.Ahead())
+	require.Zero(t, b.Remaining())
+	require.True(t, b.Decided(0))
+	require.False(t, b.Sightings(false)[0].Asked)
+}
+
+// Evidence that just reaches its bar is enough, and evidence that misses it by the last bit is not.
+func TestABarThatIsJustReached(t *testing.T) {
+	p := casestest.Plan(t, reference)
+	const effect, explains = 0, 4
+	require.Equal(t, verdict.Explains, p.Cases[explains].Kind)
+	never := math.Inf(1)
+	// look has the first eight seeds of all arms, with those bars.
+	look := func(confirm, ruleOut, control float64) *cases.Bench {
+		b, err := cases.New(p)
+		require.NoError(t, err)
+		b.Bars(confirm, ruleOut, control)
+		latency := map[int]float64{p.Cases[effect].Treated: 4, p.Cases[explains].Treated: 9, p.Cases[explains].TreatedRelieved: 6, p.Controls[0].Treated: 3}
+		for arm := range p.Arms {
+			for i := range uint64(8) {
+				b.Add(arm, referenceFirst+i, entry(latency[arm]+float64(i*uint64(arm+1)%5)/10, float64(arm)))
+			}
+		}
+		return b
+	}
+	b := look(never, never, never)
+	verdicts, sightings := b.Verdicts(false), b.Sightings(false)
+	below := func(e float64) float64 { return math.Nextafter(e, never) }
+	require.False(t, b.Decided(effect) || b.Decided(explains))
+	for _, e := range []float64{verdicts[effect].Evidence.Confirm, verdicts[explains].Evidence.Part} {
+		require.Greater(t, e, 1.)
+	}
+	e := verdicts[effect].Evidence.Confirm
+	require.True(t, look(e, never, never).Decided(effect))
+	require.False(t, look(below(e), never, never).Decided(effect))
+	e = verdicts[effect].Evidence.RuleOut
+	require.True(t, look(never, e, never).Decided(effect))
+	require.False(t, look(never, below(e), never).Decided(effect))
+	e = verdicts[explains].Evidence.Part
+	require.True(t, look(e, never, never).Decided(explains))
+	require.False(t, look(below(e), never, never).Decided(explains))
+
+	// A control that is done is wanted no more, and nor is that of the only case that is not confirmed.
+	control := p.Controls[0].Treated
+	e = sightings[0].E
+	require.Zero(t, look(never, never, e).Ahead()[control])
+	require.NotZero(t, look(never, never, below(e)).Ahead()[control])
+	e = verdicts[effect].Evidence.Confirm
+	for bar, asked := range map[float64]bool{e: false, below(e): true} {
+		b := look(bar, never, never)
+		b.Only(func(c *campaign.Case) bool { return c == &p.Cases[effect] })
+		require.Equal(t, asked, b.Sightings(false)[0].Asked)
 	}
 }

@@ -75,15 +75,12 @@ func (s *Side) places() (map[place]map[uint64]*Run, error) {
 	return m, nil
 }
 
-// names of a release on this side, the empty one last.
+// names of a release on this side; that of the default kernel is no name.
 func (s *Side) names(release string) (list []string) {
 	for _, name := range slices.Sorted(maps.Keys(s.Kernels)) {
 		if s.Kernels[name] == release && name != "" {
 			list = append(list, name)
 		}
-	}
-	if at, ok := s.Kernels[""]; ok && at == release {
-		list = append(list, "")
 	}
 	return list
 }
@@ -154,10 +151,10 @@ func pairKernels(a, b *Side) ([]KernelPair, error) {
 	return pairs, nil
 }
 
-// common is the first name in both lists; that of the default kernel is no name.
+// common is the first name in both lists; empty when there is none.
 func common(a, b []string) string {
 	for _, name := range a {
-		if name != "" && slices.Contains(b, name) {
+		if slices.Contains(b, name) {
 			return name
 		}
 	}

@@ -51,6 +51,9 @@ func TestKernelsArePairedByName(t *testing.T) {
 		{"other names for the same", named{"old": "6.1.0", "new": "6.12.0"}, named{"6.1": "6.1.0", "6.12": "6.12.0"}, []string{"6.1.0", "6.12.0"}},
 		{"names that were exchanged", named{"x": "6.1.0", "y": "6.12.0"}, named{"x": "6.12.0", "y": "6.1.0"}, []string{"x (6.1.0 against 6.12.0)", "y (6.12.0 against 6.1.0)"}},
 		{"a kernel with two names", named{"": "6.1.0", "6.1": "6.1.0", "6.12": "6.12.0"}, named{"": "6.12.0", "6.12": "6.12.0", "6.1": "6.1.0"}, []string{"6.1", "6.12"}},
+		{"one release before one name", named{"n": "6.1.0", "m": "6.1.0", "o": "6.12.0"}, named{"n": "6.1.-1", "m": "6.1.0"}, []string{"m"}},
+		{"in the order of their names", named{"b": "6.1.0", "a": "6.12.0"}, named{"b": "6.1.0", "a": "6.12.0"}, []string{"a", "b"}},
+		{"without names, in that of their releases", named{"b": "6.12.0", "a": "6.1.0"}, named{"c": "6.1.0", "d": "6.12.0"}, []string{"6.1.0", "6.12.0"}},
 		{"one that only one side has", named{"6.1": "6.1.0", "6.12": "6.12.0"}, named{"6.12": "6.12.0", "7.2": "7.2.0"}, []string{"6.12"}},
 		{"one of two", named{"6.1": "6.1.0", "6.12": "6.12.0"}, named{"6.12": "6.12.0"}, []string{"6.12"}},
 	} {
