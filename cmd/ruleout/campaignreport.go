@@ -98,7 +98,7 @@ func campaignSource(u *ui, dir string) (_ *board.Source, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	plan, err := planOf(r)
+	plan, err := campaign.FromSource(r.Identity.Source)
 	if err != nil {
 		return nil, err
 	}

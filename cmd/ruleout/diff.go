@@ -17,6 +17,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 	"github.com/ruleout/ruleout/harness/verdict/batch"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
@@ -25,9 +26,9 @@ import (
 )
 
 type diffCmd struct {
-	A         string   `arg:"" help:"Directory of a sweep, a kernel in the store, or a profile (a .yaml file with kernel, set and sysctls)." placeholder:"A"`
-	B         string   `arg:"" help:"The other one." placeholder:"B"`
-	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml"`
+	A         string   `arg:"" help:"Directory of a sweep, a kernel in the store, or a profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile"`
+	B         string   `arg:"" help:"The other one." placeholder:"B" takes:"sweep,night,diff,profile"`
+	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	Seeds     int      `help:"Seeds of each scenario (default ${default})." default:"20" placeholder:"N"`
 	Margin    string   `help:"The smallest change that matters (default ${default})." default:"5%" placeholder:"SHARE"`
 	Out       string   `help:"Directory of the records that are made (default results/runs/diff-A-B); what is there is not run again." placeholder:"DIR" type:"path" complete:"dir"`
@@ -216,7 +217,7 @@ func (c *diffCmd) jobs(profiles [2]*compare.Profile, releases map[string]string)
 	}
 	files := map[string]string{}
 	for _, file := range c.Scenarios {
-		plain, err := loadScenario(file, nil)
+		plain, err := expect.Load(file, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -232,7 +233,7 @@ func (c *diffCmd) jobs(profiles [2]*compare.Profile, releases map[string]string)
 		slices.Sort(hosts)
 		for side, p := range profiles {
 			set := p.Settings(hosts)
-			s, err := loadScenario(file, set)
+			s, err := expect.Load(file, set)
 			if err != nil {
 				return nil, err
 			}

@@ -16,7 +16,7 @@ import (
 
 // forecast says what a campaign would cost.
 func (c *planCmd) forecast(ctx context.Context, u *ui) error {
-	p, _, err := loadCampaign(c.Scenario, c.Set)
+	p, err := campaign.Load(c.Scenario, c.Set)
 	if err != nil {
 		return err
 	}

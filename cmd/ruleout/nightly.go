@@ -13,6 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/batch"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
@@ -32,7 +33,7 @@ type baselineFlag struct {
 }
 
 type nightlyRunCmd struct {
-	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml"`
+	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 
 	Kernel []string      `help:"Kernel from the store; may be given again (default: those of the baseline, or else the default one)." placeholder:"NAME" complete:"kernel"`
 	Night  string        `help:"Which night it is (default: today, UTC). It decides which seeds are drawn." placeholder:"DATE"`
@@ -168,7 +169,7 @@ func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[
 	}
 	files = map[string]string{}
 	for _, file := range c.Scenarios {
-		plain, err := loadScenario(file, nil)
+		plain, err := expect.Load(file, nil)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,7 +178,7 @@ func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[
 		}
 		s := plain
 		if len(c.Set) > 0 {
-			if s, err = loadScenario(file, c.Set); err != nil {
+			if s, err = expect.Load(file, c.Set); err != nil {
 				return nil, nil, err
 			}
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 type nightlyJudgeCmd struct {
-	Results  string   `arg:"" help:"Directory that was --out of ruleout nightly run, or of ruleout results merge." placeholder:"RESULTS" complete:"dir"`
+	Results  string   `arg:"" help:"Directory that was --out of ruleout nightly run, or of ruleout results merge." placeholder:"RESULTS" complete:"dir" takes:"night"`
 	Kernel   []string `help:"Expect runs on this kernel; may be given again (default: on those of the baseline)." placeholder:"NAME" complete:"kernel"`
 	State    string   `help:"File that carries the evidence from night to night (default ${default})." default:"results/runs/nightly-state.json" placeholder:"FILE" type:"path"`
 	Nights   int      `help:"Tolerate one false alarm in so many nights (default ${default})." default:"365" placeholder:"N"`
@@ -112,7 +112,7 @@ func (c *nightlyJudgeCmd) options(markdown bool) nightly.TextOptions {
 }
 
 type nightlyAcceptCmd struct {
-	Results string   `arg:"" help:"Directory that was --out of ruleout nightly run --pool." placeholder:"RESULTS" complete:"dir"`
+	Results string   `arg:"" help:"Directory that was --out of ruleout nightly run --pool." placeholder:"RESULTS" complete:"dir" takes:"night"`
 	Only    []string `help:"Accept only this scenario; may be given again." placeholder:"NAME"`
 
 	baselineFlag `embed:""`

@@ -12,12 +12,12 @@ import (
 
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/run/plan"
-	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
-	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/verdict/input"
 )
 
 type planCmd struct {
-	Scenario string   `arg:"" name:"file" help:"Scenario or campaign file." placeholder:"FILE" complete:"yaml"`
+	Scenario string   `arg:"" name:"file" help:"Scenario or campaign file." placeholder:"FILE" complete:"yaml" takes:"scenario,campaign"`
 	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
 	Set      []string `help:"Change a value of the file; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 
@@ -48,10 +48,10 @@ Examples:
 
 // Run carries the command out.
 func (c *planCmd) Run(ctx context.Context, u *ui) error {
-	if text, err := yamldoc.Open(yamldoc.Format{Noun: "scenario or campaign"}, c.Scenario); err == nil && campaign.Is(text) {
+	if input.Of(c.Scenario) == input.Campaign {
 		return c.forecast(ctx, u)
 	}
-	s, err := loadScenario(c.Scenario, c.Set)
+	s, err := expect.Load(c.Scenario, c.Set)
 	if err != nil {
 		return err
 	}

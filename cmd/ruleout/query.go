@@ -15,7 +15,7 @@ import (
 const formatCSV = "csv"
 
 type resultsQueryCmd struct {
-	Results    string   `arg:"" help:"Directory that was --out of a sweep or a diff." placeholder:"RESULTS" complete:"dir"`
+	Results    string   `arg:"" help:"Directory that was --out of a sweep or a diff." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Where      string   `arg:"" optional:"" help:"Which runs: a condition, as in the expectations of a scenario; without one, all." placeholder:"WHERE"`
 	Show       []string `help:"A column: a metric, a counter, a field or an expression of numbers; may be given again." sep:"none" placeholder:"COLUMN"`
 	By         []string `help:"Group by this field; may be given again." placeholder:"FIELD"`
@@ -88,8 +88,8 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 // openSource makes an archive ready for questions, with what its campaign says of its runs if it is of one.
 func openSource(r *archive.Reader) (_ *query.Source, err error) {
 	var plan *campaign.Plan
-	if r.Identity.Source.Text != "" {
-		if plan, err = planOf(r); err != nil {
+	if campaign.Is([]byte(r.Identity.Source.Text)) {
+		if plan, err = campaign.FromSource(r.Identity.Source); err != nil {
 			return nil, err
 		}
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 type replayCmd struct {
-	Record string `arg:"" help:"Record of a run, or with --from the first digits of a run." placeholder:"RECORD" complete:"json"`
+	Record string `arg:"" help:"Record of a run, or with --from the first digits of a run." placeholder:"RECORD" complete:"json" takes:"record"`
 	From   string `help:"Directory of the sweep that the run is of." placeholder:"DIR" complete:"dir"`
 
 	pcapFlags `embed:""`

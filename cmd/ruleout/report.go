@@ -23,7 +23,7 @@ const (
 )
 
 type reportCmd struct {
-	Records []string `arg:"" name:"record" help:"Records of runs, directories of them, or the directory of a sweep." placeholder:"RECORD" complete:"json"`
+	Records []string `arg:"" name:"record" help:"Records of runs, directories of them, or the directory of a sweep." placeholder:"RECORD" complete:"json" takes:"record,sweep"`
 	Out     string   `short:"o" help:"File to write, standard output without it. HTML of several records: the directory for their pages and an index." placeholder:"FILE" type:"path" complete:"dir"`
 	Format  string   `help:"html (a page that needs nothing else), markdown, junit, json or text (default ${default})." enum:"html,markdown,junit,json,text" default:"html"`
 

@@ -25,7 +25,7 @@ type resultsCmd struct {
 }
 
 type resultsListCmd struct {
-	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Metric  []string `help:"Show this metric or counter too; may be given again." placeholder:"NAME"`
 	Seed    uint64   `help:"Only records with this seed." placeholder:"N"`
 	Invalid bool     `help:"Only records of invalid runs, with the reason."`
@@ -108,7 +108,7 @@ func cell(e *archive.Entry, name string) string {
 }
 
 type resultsShowCmd struct {
-	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Record  string `arg:"" name:"run" help:"The first digits of a run or digest, as results list and verdicts show them." placeholder:"RUN"`
 	Save    string `help:"Keep it as a file in this directory, for ruleout replay and ruleout report." placeholder:"DIR" type:"path" complete:"dir"`
 }
@@ -145,7 +145,7 @@ func (c *resultsShowCmd) Run(_ context.Context, u *ui) (err error) {
 }
 
 type resultsExportCmd struct {
-	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Metric  []string `help:"Metric or counter; may be given again. Without it, all that any record has." placeholder:"NAME"`
 	As      string   `help:"csv or bench, the Go benchmark format." enum:"csv,bench" default:"csv"`
 }
@@ -186,7 +186,7 @@ func (c *resultsExportCmd) Run(_ context.Context, u *ui) (err error) {
 
 type resultsMergeCmd struct {
 	Into   string   `help:"Directory of the merged records; one of the shards, or a new one." required:"" placeholder:"DIR" type:"path" complete:"dir"`
-	Shards []string `arg:"" name:"shard" help:"Directories that were --out of the shards." placeholder:"SHARD" complete:"dir"`
+	Shards []string `arg:"" name:"shard" help:"Directories that were --out of the shards." placeholder:"SHARD" complete:"dir" takes:"sweep,night"`
 }
 
 func (*resultsMergeCmd) Help() string {

@@ -12,10 +12,11 @@ import (
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
 type runCmd struct {
-	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml"`
+	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
 	Kernel   string   `help:"Kernel from the store, by name, release or series, such as 6.1 (default: the one that kernel list marks)." placeholder:"NAME" complete:"kernel"`
 	Backend  string   `help:"Where to run: vm (a clone in virtual time; repeats to the bit) or host (this machine's kernel; needs root)." enum:"vm,host" default:"vm"`
@@ -45,7 +46,7 @@ Examples:
 
 // Run carries the command out.
 func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
-	s, err := loadScenario(c.Scenario, c.Set)
+	s, err := expect.Load(c.Scenario, c.Set)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func firstRun(ts *testscript.TestScript, neg bool, args []string) {
 
 // exits runs a command and checks its exit status:
 //
-//	exits 2 ruleout validate nonsense.yaml
+//	exits 2 ruleout check nonsense.yaml
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS COMMAND ARG...")

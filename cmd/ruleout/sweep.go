@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/cases"
@@ -27,7 +25,7 @@ import (
 )
 
 type sweepCmd struct {
-	Campaign string        `arg:"" help:"Campaign file." placeholder:"CAMPAIGN" complete:"yaml"`
+	Campaign string        `arg:"" help:"Campaign file." placeholder:"CAMPAIGN" complete:"yaml" takes:"campaign"`
 	Out      string        `help:"Directory of the records (default results/runs/sweep-NAME). A sweep goes on where the last one with it stopped." placeholder:"DIR" type:"path" complete:"dir"`
 	Set      []string      `help:"Change a value of the campaign; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Jobs     int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
@@ -58,7 +56,7 @@ Examples:
 
 // Run carries the command out.
 func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
-	plan, source, err := loadCampaign(c.Campaign, c.Set)
+	plan, err := campaign.Load(c.Campaign, c.Set)
 	if err != nil {
 		return err
 	}
@@ -77,7 +75,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software(), Source: source})
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software(), Source: plan.Source()})
 	if err != nil {
 		return err
 	}
@@ -175,26 +173,6 @@ func tellRefusals(u *ui, plan *campaign.Plan, refusals []sweep.Break) error {
 		}
 	}
 	return status(code)
-}
-
-// loadCampaign reads a campaign and what it is made of.
-func loadCampaign(path string, set []string) (*campaign.Plan, archive.Source, error) {
-	source := archive.Source{File: path, Set: set}
-	text, err := yamldoc.Open(campaign.Format, path)
-	if err != nil {
-		return nil, source, err
-	}
-	source.Text = string(text)
-	plan, err := campaign.Parse(path, text, set, func(name string) (string, []byte, error) {
-		file := name
-		if !filepath.IsAbs(name) {
-			file = filepath.Join(filepath.Dir(path), name)
-		}
-		b, err := yamldoc.Open(yamldoc.Format{Noun: "scenario"}, file)
-		source.ScenarioFile, source.ScenarioText = file, string(b)
-		return file, b, err
-	})
-	return plan, source, err
 }
 
 func orElse(n, otherwise int) int {
