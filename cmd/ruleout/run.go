@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
@@ -13,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 type runCmd struct {
@@ -50,7 +50,7 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	set, err := settings(c.Set)
+	set, err := yamldoc.Settings(c.Set)
 	if err != nil {
 		return err
 	}
@@ -109,17 +109,4 @@ func ending(r *result.Record) error {
 		}
 	}
 	return nil
-}
-
-// settings takes --set arguments apart, for the record. That they make sense has been checked.
-func settings(args []string) (map[string]string, error) {
-	set := make(map[string]string, len(args))
-	for _, arg := range args {
-		path, value, found := strings.Cut(arg, "=")
-		if !found {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("--set %s: no value", arg), "write --set PATH=VALUE")
-		}
-		set[path] = value
-	}
-	return set, nil
 }

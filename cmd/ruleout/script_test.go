@@ -358,8 +358,8 @@ func forge(ts *testscript.TestScript, neg bool, args []string) {
 		m := r.Metrics[what[1]]
 		m.Value++
 		r.Metrics[what[1]] = m
-	case "tool":
-		r.Provenance.Tool, r.Provenance.Key = "another build", result.Sum(nil)
+	case "guest":
+		r.Provenance.Guest, r.Provenance.Key = "another build", result.Sum(nil)
 	default:
 		ts.Fatalf("forge what: %s", what[0])
 	}

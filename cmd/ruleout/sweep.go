@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -17,7 +15,6 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/cases"
 	"github.com/ruleout/ruleout/harness/verdict/forecast"
@@ -60,7 +57,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	shard, shards, err := parseShard(c.Shard)
+	shard, shards, err := sweep.ParseShard(c.Shard)
 	if err != nil {
 		return err
 	}
@@ -131,21 +128,10 @@ func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings
 		return status(problem.Invalid)
 	case f == nil || f.AsExpected():
 		return nil
-	case r.OverBudget && !contradicted(r.Bench, f):
+	case r.OverBudget && !f.Contradicted(r.Bench):
 		return status(problem.Invalid) // nothing speaks against what is expected: it was not reached
 	}
 	return status(1)
-}
-
-// contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not
-// decided: where the budget is spent, its control may not have been run.
-func contradicted(b *cases.Bench, f *findings.Findings) bool {
-	for i := range f.Verdicts {
-		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
-			return true
-		}
-	}
-	return false
 }
 
 // tellBreaks tells which runs broke, and which arms were given up for it.
@@ -180,20 +166,6 @@ func orElse(n, otherwise int) int {
 		return n
 	}
 	return otherwise
-}
-
-// parseShard reads I/N; nothing is 0 of 0.
-func parseShard(text string) (shard, shards int, err error) {
-	if text == "" {
-		return 0, 0, nil
-	}
-	i, n, ok := strings.Cut(text, "/")
-	shard, errI := strconv.Atoi(i)
-	shards, errN := strconv.Atoi(n)
-	if !ok || errI != nil || errN != nil || shard < 1 || shards < 1 || shard > shards {
-		return 0, 0, problem.Wrap(problem.Usage, fmt.Errorf("--shard %s: not a part", text), "write I/N, such as 1/3 for the first of three")
-	}
-	return shard, shards, nil
 }
 
 // printFindings writes the verdicts to standard output.

@@ -40,7 +40,7 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	f := findings.Of(plan, bench, finished(bench))
+	f := findings.Of(plan, bench, bench.Finished())
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
@@ -70,22 +70,6 @@ func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *
 	if err != nil {
 		return nil, nil, err
 	}
-	bench, err := fill(plan, r, nil)
+	bench, _, err := sweep.Archived(plan, r)
 	return plan, bench, err
-}
-
-// fill makes a bench of the records in an archive. each, unless nil, sees all of them.
-func fill(plan *campaign.Plan, r *archive.Reader, each func(*archive.Entry)) (*cases.Bench, error) {
-	bench, err := cases.New(plan)
-	if err != nil {
-		return nil, err
-	}
-	return bench, sweep.Fill(bench, plan, r.Identity.Kernels, func(add func(*archive.Entry) error) error {
-		return r.Entries(func(e *archive.Entry) error {
-			if each != nil {
-				each(e)
-			}
-			return add(e)
-		})
-	})
 }

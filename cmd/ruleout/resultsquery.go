@@ -6,10 +6,8 @@ import (
 	"fmt"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/query"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
 const formatCSV = "csv"
@@ -59,7 +57,7 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	s, err := openSource(r)
+	s, err := query.OfReader(r)
 	if err != nil {
 		return err
 	}
@@ -83,15 +81,4 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 		return t.CSV(u.out)
 	}
 	return t.Text(u.out)
-}
-
-// openSource makes an archive ready for questions, with what its campaign says of its runs if it is of one.
-func openSource(r *archive.Reader) (_ *query.Source, err error) {
-	var plan *campaign.Plan
-	if campaign.Is([]byte(r.Identity.Source.Text)) {
-		if plan, err = campaign.FromSource(r.Identity.Source); err != nil {
-			return nil, err
-		}
-	}
-	return query.Open(r, plan, r.Identity.Kernels)
 }
