@@ -5,6 +5,7 @@ SEED      ?= 1
 KERNEL    ?=
 SCENARIOS ?= $(wildcard scenarios/*.yaml)
 CASES     ?= scenarios/validate
+ONLY      ?=
 RUNS      ?= 20
 KILLS     ?= 100
 JOBS      ?= 2
@@ -63,12 +64,12 @@ sysctls: kernels ## list the names of the kernels' network settings anew: SERIES
 test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))
 
-validate: $(if $(KERNEL),setup,kernels) ## hold kernels against published results: CASES=… KERNEL=…
-	@bin/ruleout published $(CASES) -j $(JOBS) $(if $(KERNEL),--kernel $(KERNEL),$(foreach s,$(SERIES),--kernel $(firstword $(subst =, ,$(s))))) \
-		$(if $(KERNEL)$(filter-out scenarios/validate,$(CASES)),,--markdown docs/validation.md)
+validate: $(if $(KERNEL),setup,kernels) ## compare kernels with published results: CASES=… ONLY=NAME,… KERNEL=…
+	@bin/ruleout validate $(CASES) $(if $(ONLY),--only $(ONLY)) -j $(JOBS) $(if $(KERNEL),--kernel $(KERNEL),$(foreach s,$(SERIES),--kernel $(firstword $(subst =, ,$(s))))) \
+		$(if $(KERNEL)$(ONLY)$(filter-out scenarios/validate,$(CASES)),,--markdown docs/validation.md)
 
-validate-broken: setup ## break each published case, to show that it can fail: CASES=… KERNEL=…
-	@bin/ruleout published $(CASES) --break scenarios/validate/broken.txt -j $(JOBS) $(if $(KERNEL),--kernel $(KERNEL))
+validate-broken: setup ## break each published case, to show that it can fail: CASES=… ONLY=NAME,… KERNEL=…
+	@bin/ruleout validate $(CASES) $(if $(ONLY),--only $(ONLY)) --break scenarios/validate/broken.txt -j $(JOBS) $(if $(KERNEL),--kernel $(KERNEL))
 
 soak: setup ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/selftest/bench"
 )
 
@@ -28,15 +29,15 @@ Examples:
 
 // Run carries the command out.
 func (c *benchCmd) Run(ctx context.Context, u *ui) error {
-	counted, err := loadScenario(c.Scenario, nil)
+	counted, err := expect.Load(c.Scenario, nil)
 	if err != nil {
 		return err
 	}
-	recorded, err := loadScenario(c.Recorded, nil)
+	recorded, err := expect.Load(c.Recorded, nil)
 	if err != nil {
 		return err
 	}
-	unrecorded, err := loadScenario(c.Recorded, []string{"timeline=off"})
+	unrecorded, err := expect.Load(c.Recorded, []string{"timeline=off"})
 	if err != nil {
 		return err
 	}

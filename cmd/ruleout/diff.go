@@ -5,29 +5,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
-	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
-	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 	"github.com/ruleout/ruleout/harness/verdict/batch"
-	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type diffCmd struct {
-	A         string   `arg:"" help:"Directory of a sweep, a kernel in the store, or a profile (a .yaml file with kernel, set and sysctls)." placeholder:"A"`
-	B         string   `arg:"" help:"The other one." placeholder:"B"`
-	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml"`
+	A         string   `arg:"" help:"Directory of a sweep, a kernel in the store, or a profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile"`
+	B         string   `arg:"" help:"The other one." placeholder:"B" takes:"sweep,night,diff,profile"`
+	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	Seeds     int      `help:"Seeds of each scenario (default ${default})." default:"20" placeholder:"N"`
 	Margin    string   `help:"The smallest change that matters (default ${default})." default:"5%" placeholder:"SHARE"`
 	Out       string   `help:"Directory of the records that are made (default results/runs/diff-A-B); what is there is not run again." placeholder:"DIR" type:"path" complete:"dir"`
@@ -122,7 +117,7 @@ func (c *diffCmd) stored() (sides [2]compare.Side, settings []compare.Setting, e
 func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, broken bool, err error) {
 	var profiles [2]*compare.Profile
 	for i, arg := range []string{c.A, c.B} {
-		if profiles[i], err = profileOf(arg); err != nil {
+		if profiles[i], err = compare.SideOf(arg); err != nil {
 			return sides, nil, false, err
 		}
 	}
@@ -130,7 +125,7 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if err != nil {
 		return sides, nil, false, err
 	}
-	jobs, err := c.jobs(profiles, fleet.Releases())
+	jobs, err := compare.Jobs(profiles, c.Scenarios, c.Seeds, fleet.Releases())
 	if err != nil {
 		return sides, nil, false, err
 	}
@@ -160,7 +155,7 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 		return sides, nil, false, err
 	}
 	u.brokenRuns(made.Broken)
-	settings, err = differences(profiles) // now that each kernel was asked about its netem
+	settings, err = compare.Differences(profiles) // now that each kernel was asked about its netem
 	return sides, settings, len(made.Broken) > 0, err
 }
 
@@ -185,87 +180,4 @@ func fileName(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// profileOf reads a side: a file, or the name of a kernel.
-func profileOf(arg string) (*compare.Profile, error) {
-	if strings.HasSuffix(arg, ".yaml") || strings.HasSuffix(arg, ".yml") {
-		return compare.LoadProfile(arg)
-	}
-	if info, err := os.Stat(arg); err == nil && info.IsDir() {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s is not an archive of a sweep", arg), "give the directory that was --out of ruleout sweep, a kernel or a profile")
-	}
-	return &compare.Profile{Name: arg, Kernel: arg}, nil
-}
-
-// nameOnce notes the file of a scenario, and refuses a second one of that name.
-func nameOnce(files map[string]string, name, file string) error {
-	if other, there := files[name]; there {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, file, name), "results are compared by the scenario's name: give one of them another")
-	}
-	files[name] = shorten(file)
-	return nil
-}
-
-// jobs lists each scenario on both sides, the two one behind the other.
-func (c *diffCmd) jobs(profiles [2]*compare.Profile, releases map[string]string) ([]compare.Job, error) {
-	var jobs []compare.Job
-	seeds := make([]uint64, c.Seeds)
-	for i := range seeds {
-		seeds[i] = uint64(i) + 1
-	}
-	files := map[string]string{}
-	for _, file := range c.Scenarios {
-		plain, err := loadScenario(file, nil)
-		if err != nil {
-			return nil, err
-		}
-		if err := nameOnce(files, plain.Name, file); err != nil {
-			return nil, err
-		}
-		var hosts []string
-		for name, n := range plain.Nodes {
-			if n.Role != scenario.Router {
-				hosts = append(hosts, name)
-			}
-		}
-		slices.Sort(hosts)
-		for side, p := range profiles {
-			set := p.Settings(hosts)
-			s, err := loadScenario(file, set)
-			if err != nil {
-				return nil, err
-			}
-			values := map[string]string{}
-			for _, one := range set {
-				path, value, _ := strings.Cut(one, "=")
-				values[path] = value
-			}
-			jobs = append(jobs, compare.Job{Side: side, Job: batch.Job{
-				Scenario: plain.Name, Release: releases[p.Kernel], Seeds: seeds,
-				Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: p.Kernel, Set: values},
-			}})
-		}
-	}
-	return jobs, nil
-}
-
-// differences lists how the two sides are set differently.
-func differences(profiles [2]*compare.Profile) ([]compare.Setting, error) {
-	list := compare.Profiles(profiles[0], profiles[1])
-	if profiles[0].Kernel == profiles[1].Kernel {
-		return list, nil
-	}
-	store, err := kernel.OpenDefault()
-	if err != nil {
-		return nil, err
-	}
-	var kernels [2]*kernel.Kernel
-	for i, p := range profiles {
-		if kernels[i], err = store.Choose(p.Kernel); err != nil {
-			return nil, err
-		}
-	}
-	more, err := compare.Kernels(kernels[0], kernels[1])
-	return append(list, more...), err
 }

@@ -41,7 +41,7 @@ var (
 	exampleName = regexp.MustCompile(`^# ([a-z-]+\.yaml)\b`)
 )
 
-// TestExamplesOfDocsAreValid checks every YAML block of the documentation as ruleout validate does. A block begins with
+// TestExamplesOfDocsAreValid checks every YAML block of the documentation as ruleout check does. A block begins with
 // a comment that names its file: campaigns name the file of their scenario.
 func TestExamplesOfDocsAreValid(t *testing.T) {
 	examples := 0
@@ -155,7 +155,7 @@ func validates(t *testing.T, name, text string) error {
 	node = bytes.Replace(node, []byte("name: requests"), []byte("name: acks"), 1)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "node.yaml"), node, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	_, err = new(validateCmd).check(filepath.Join(dir, name))
+	_, err = new(checkCmd).check(filepath.Join(dir, name))
 	return err
 }
 

@@ -12,14 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/report/printable"
-	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
-
-// loadScenario reads a scenario and works --set arguments into it.
-func loadScenario(path string, set []string) (*scenario.Scenario, error) {
-	return expect.Load(path, set)
-}
 
 // shorten returns the path relative to the current directory where that is shorter
 // to read and to type.

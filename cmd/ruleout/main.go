@@ -10,31 +10,36 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
+	"github.com/ruleout/ruleout/harness/verdict/input"
 )
 
 // cli is the command line.
 type cli struct {
-	Run      runCmd      `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
-	Plan     planCmd     `cmd:"" help:"Say what a run of a scenario would do, or a campaign cost, without running it."`
-	Replay   replayCmd   `cmd:"" help:"Make a recorded run again and compare it to the bit."`
-	Sweep    sweepCmd    `cmd:"" help:"Test the hypotheses of a campaign, and judge them."`
-	Verdict  verdictCmd  `cmd:"" help:"Judge the records of a sweep again, without running anything."`
-	Results  resultsCmd  `cmd:"" help:"The records of sweeps."`
-	Diff     diffCmd     `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
-	Nightly  nightlyCmd  `cmd:"" help:"Compare every night with an accepted baseline, without false alarms."`
-	Report   reportCmd   `cmd:"" help:"Make a page, or tables, of records."`
-	Validate validateCmd `cmd:"" help:"Check scenario and campaign files without running them."`
-	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario or campaign files."`
-	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can do, and how to mend what it cannot."`
-	Setup    setupCmd    `cmd:"" help:"Get what is missing: QEMU and a kernel."`
-	Kernel   kernelCmd   `cmd:"" help:"The kernels that scenarios run on."`
-	GC       gcCmd       `cmd:"" name:"gc" help:"Remove what crashed runs and older builds left behind."`
+	Run     runCmd     `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
+	Plan    planCmd    `cmd:"" help:"Say what a run of a scenario would do, or a campaign cost, without running it."`
+	Replay  replayCmd  `cmd:"" help:"Make a recorded run again and compare it to the bit."`
+	Sweep   sweepCmd   `cmd:"" help:"Test the hypotheses of a campaign, and judge them."`
+	Verdict verdictCmd `cmd:"" help:"Judge the records of a sweep again, without running anything."`
+	Results resultsCmd `cmd:"" help:"The records of sweeps."`
+	Diff    diffCmd    `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
+	Nightly nightlyCmd `cmd:"" help:"Compare every night with an accepted baseline, without false alarms."`
+	Report  reportCmd  `cmd:"" help:"Make a page, or tables, of records."`
+	Check   checkCmd   `cmd:"" help:"Check scenario, campaign and profile files without running them."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of scenario or campaign files."`
+	Doctor  doctorCmd  `cmd:"" help:"Say what this machine can do, and how to mend what it cannot."`
+	Setup   setupCmd   `cmd:"" help:"Get what is missing: QEMU and a kernel."`
+	Kernel  kernelCmd  `cmd:"" help:"The kernels that scenarios run on."`
+	GC      gcCmd      `cmd:"" name:"gc" help:"Remove what crashed runs and older builds left behind."`
 
 	Completion completionCmd `cmd:"" help:"Print a completion script for bash, zsh or fish."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
@@ -44,7 +49,7 @@ type cli struct {
 	Soak  soakCmd  `cmd:"" hidden:"" help:"Repeat runs on a busy machine and compare their digests."`
 	Bench benchCmd `cmd:"" hidden:"" help:"Measure the harness itself."`
 
-	Published publishedCmd `cmd:"" hidden:"" help:"Hold runs against published results."`
+	Validate validateCmd `cmd:"" hidden:"" help:"Compare kernels with published results."`
 }
 
 const about = `ruleout runs a network scenario with a fault in it on a real kernel, in virtual time, and leaves a record that repeats to the bit.`
@@ -69,14 +74,18 @@ func command(args []string, u *ui) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	args, renamed := checkNotValidate(args)
 	u.format = askedFormat(args) // a mistake in the rest of the line is told in it too
 	selected, err := parser.Parse(args)
 	if err != nil {
 		return u.fail(ctx, usage(err))
 	}
 	u.format = format(selected)
+	if renamed {
+		u.note("ruleout validate of files is called ruleout check now; ruleout validate DIR compares kernels with published results")
+	}
 	selected.BindTo(ctx, (*context.Context)(nil))
-	return u.fail(ctx, selected.Run(u, parser))
+	return u.fail(ctx, other(selected, selected.Run(u, parser)))
 }
 
 func newParser(c *cli, u *ui) (*kong.Kong, error) {
@@ -87,6 +96,25 @@ func newParser(c *cli, u *ui) (*kong.Kong, error) {
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Vars{"version": machine.Version},
 	)
+}
+
+// checkNotValidate gives a command line of ruleout validate the name check if it names YAML files and no directory:
+// that is what the command was called.
+func checkNotValidate(args []string) (_ []string, renamed bool) {
+	if len(args) == 0 || args[0] != "validate" {
+		return args, false
+	}
+	for _, arg := range args[1:] {
+		if info, err := os.Stat(arg); err == nil && info.IsDir() {
+			return args, false
+		}
+		ext := filepath.Ext(arg)
+		renamed = renamed || ext == ".yaml" || ext == ".yml"
+	}
+	if renamed {
+		args = slices.Concat([]string{"check"}, args[1:])
+	}
+	return args, renamed
 }
 
 // askedFormat finds the format in a command line that has not been understood yet.
@@ -109,6 +137,43 @@ func format(selected *kong.Context) string {
 		}
 	}
 	return formatText
+}
+
+// other replaces the error of a command that was given a file or directory of another kind than it takes.
+func other(selected *kong.Context, err error) error {
+	var told status
+	if err == nil || errors.As(err, &told) {
+		return err
+	}
+	for _, p := range selected.Selected().Positional {
+		for _, path := range given(p.Target) {
+			if other := takes(p, selected.Selected(), path); other != nil {
+				return other
+			}
+		}
+	}
+	return err
+}
+
+// given returns the words of an argument.
+func given(v reflect.Value) []string {
+	if v.Kind() == reflect.String {
+		return []string{v.String()}
+	}
+	words, _ := v.Interface().([]string)
+	return words
+}
+
+// takes returns an error if a path is known to be of a kind that is not in the tag takes of a command's argument.
+func takes(p *kong.Value, command *kong.Node, path string) error {
+	if !p.Tag.Has("takes") {
+		return nil
+	}
+	var kinds []input.Kind
+	for _, kind := range strings.Split(p.Tag.Get("takes"), ",") {
+		kinds = append(kinds, input.Kind(kind))
+	}
+	return input.Other(path, quote(path), "ruleout "+command.Path(), kinds...)
 }
 
 // usage classifies an error of the command line.

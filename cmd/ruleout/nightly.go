@@ -6,16 +6,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
-	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/batch"
-	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/nightly"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
@@ -32,7 +29,7 @@ type baselineFlag struct {
 }
 
 type nightlyRunCmd struct {
-	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml"`
+	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 
 	Kernel []string      `help:"Kernel from the store; may be given again (default: those of the baseline, or else the default one)." placeholder:"NAME" complete:"kernel"`
 	Night  string        `help:"Which night it is (default: today, UTC). It decides which seeds are drawn." placeholder:"DATE"`
@@ -70,7 +67,7 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err := nightly.CheckNight(c.Night); err != nil {
 		return err
 	}
-	shard, shards, err := parseShard(c.Shard)
+	shard, shards, err := sweep.ParseShard(c.Shard)
 	if err != nil {
 		return err
 	}
@@ -81,15 +78,19 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	missing, err := c.kernels(u, baselines)
+	note := func(text string) { u.note("%s", text) }
+	kernels, missing, err := nightly.Kernels(c.Kernel, baselines, note)
 	if err != nil {
 		return err
 	}
-	fleet, err := sweep.OpenFleet(ctx, c.Kernel)
+	fleet, err := sweep.OpenFleet(ctx, kernels)
 	if err != nil {
 		return err
 	}
-	jobs, files, err := c.jobs(u, baselines, fleet.Releases())
+	jobs, files, err := nightly.Jobs(nightly.JobOptions{
+		Files: c.Scenarios, Kernels: kernels, Releases: fleet.Releases(), Set: c.Set, Baselines: baselines,
+		Night: c.Night, Seeds: c.Seeds, Pool: c.Pool, Note: note,
+	})
 	if err != nil {
 		return err
 	}
@@ -117,109 +118,19 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	switch {
 	case len(made.Broken) > 0:
 		return status(problem.Invalid)
-	case len(missing) > 0:
+	case missing:
 		return status(problem.Machine)
 	}
 	return nil
-}
-
-// kernels decides on which kernels to run, and returns those that are not in the store.
-func (c *nightlyRunCmd) kernels(u *ui, baselines []*nightly.Baseline) (missing []string, err error) {
-	if len(c.Kernel) == 0 {
-		for _, b := range baselines {
-			c.Kernel = append(c.Kernel, b.Kernel)
-		}
-	}
-	store, err := kernel.OpenDefault()
-	if err != nil {
-		return nil, err
-	}
-	if len(c.Kernel) == 0 {
-		k, err := store.Default()
-		if err != nil {
-			return nil, err
-		}
-		c.Kernel = []string{nightly.Series(k.Release)}
-	}
-	slices.Sort(c.Kernel)
-	c.Kernel = slices.Compact(c.Kernel)
-	var there []string
-	var first error
-	for _, name := range c.Kernel {
-		if _, err := store.Get(name); err != nil {
-			u.note("not run on %s: %v", name, err)
-			missing, first = append(missing, name), errors.Join(first, err)
-			continue
-		}
-		there = append(there, name)
-	}
-	if len(there) == 0 {
-		return nil, first
-	}
-	c.Kernel = there
-	return missing, nil
-}
-
-// jobs lists what is to be run, and the files of the scenarios by their names.
-func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[string]string) (jobs []batch.Job, files map[string]string, err error) {
-	set, err := settings(c.Set)
-	if err != nil {
-		return nil, nil, err
-	}
-	files = map[string]string{}
-	for _, file := range c.Scenarios {
-		plain, err := loadScenario(file, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := nameOnce(files, plain.Name, file); err != nil {
-			return nil, nil, err
-		}
-		s := plain
-		if len(c.Set) > 0 {
-			if s, err = loadScenario(file, c.Set); err != nil {
-				return nil, nil, err
-			}
-		}
-		for _, name := range c.Kernel {
-			j := batch.Job{Scenario: plain.Name, Release: releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
-			if j.Seeds, err = c.seeds(u, baselines, plain.Name, plain.Hash(), name); err != nil {
-				return nil, nil, err
-			}
-			jobs = append(jobs, j)
-		}
-	}
-	return jobs, files, nil
-}
-
-// seeds of a scenario on a kernel.
-func (c *nightlyRunCmd) seeds(u *ui, baselines []*nightly.Baseline, scenario, hash, kernel string) (seeds []uint64, err error) {
-	if c.Pool > 0 {
-		for s := range c.Pool {
-			seeds = append(seeds, uint64(s)+1)
-		}
-		return seeds, nil
-	}
-	i := slices.IndexFunc(baselines, func(b *nightly.Baseline) bool { return b.Scenario == scenario && b.Kernel == kernel })
-	why := "has no baseline"
-	if i >= 0 {
-		b := baselines[i]
-		if b.Hash == hash {
-			return nightly.Draw(c.Night, b.Place(), b.Pool(), c.Seeds), nil
-		}
-		why = "is another one than its baseline's"
-	}
-	if len(c.Set) > 0 {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s on %s %s: there is nothing to compare an experiment with", scenario, kernel, why), "accept a baseline first: ruleout nightly accept --help")
-	}
-	u.note("%s on %s %s: one run", scenario, kernel, why)
-	return []uint64{1}, nil
 }
 
 // open opens the night's archive.
 func (c *nightlyRunCmd) open(u *ui, files map[string]string, fleet *sweep.Fleet) (*archive.Archive, error) {
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "nightly-"+c.Night)
+	}
+	for name, file := range files {
+		files[name] = shorten(file)
 	}
 	plan := nightly.Plan{Night: c.Night, Seeds: c.Seeds, Files: files, Set: c.Set}
 	if c.Pool > 0 {

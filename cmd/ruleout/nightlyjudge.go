@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/nightly"
 )
 
 type nightlyJudgeCmd struct {
-	Results  string   `arg:"" help:"Directory that was --out of ruleout nightly run, or of ruleout results merge." placeholder:"RESULTS" complete:"dir"`
+	Results  string   `arg:"" help:"Directory that was --out of ruleout nightly run, or of ruleout results merge." placeholder:"RESULTS" complete:"dir" takes:"night"`
 	Kernel   []string `help:"Expect runs on this kernel; may be given again (default: on those of the baseline)." placeholder:"NAME" complete:"kernel"`
 	State    string   `help:"File that carries the evidence from night to night (default ${default})." default:"results/runs/nightly-state.json" placeholder:"FILE" type:"path"`
 	Nights   int      `help:"Tolerate one false alarm in so many nights (default ${default})." default:"365" placeholder:"N"`
@@ -62,14 +58,7 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	var others []string
-	baselines = slices.DeleteFunc(baselines, func(b *nightly.Baseline) bool {
-		_, part := plan.Files[b.Scenario]
-		if !part {
-			others = append(others, b.Place())
-		}
-		return !part
-	})
+	baselines, others := plan.Part(baselines)
 	if len(others) > 0 {
 		u.note("no part of the night: %s", strings.Join(others, ", "))
 	}
@@ -109,87 +98,4 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 
 func (c *nightlyJudgeCmd) options(markdown bool) nightly.TextOptions {
 	return nightly.TextOptions{Results: quote(shorten(c.Results)), Baseline: shorten(c.Baseline), Markdown: markdown}
-}
-
-type nightlyAcceptCmd struct {
-	Results string   `arg:"" help:"Directory that was --out of ruleout nightly run --pool." placeholder:"RESULTS" complete:"dir"`
-	Only    []string `help:"Accept only this scenario; may be given again." placeholder:"NAME"`
-
-	baselineFlag `embed:""`
-}
-
-func (*nightlyAcceptCmd) Help() string {
-	return `Writes a file for each scenario and kernel, leaves out seeds whose runs are invalid, and says what differs from the one before: review that, and commit it. The evidence of the
-nights before is about the old baseline; it begins anew with the next night.
-
-Exit status: 0 written, 2 these are no runs of a pool, 4 more than a fifth of them are invalid.
-
-Examples:
-
-  ruleout nightly accept pool
-  ruleout nightly accept pool --only dup-ack && git diff --stat results/baseline/nightly`
-}
-
-// Run carries the command out.
-func (c *nightlyAcceptCmd) Run(_ context.Context, u *ui) (err error) {
-	r, err := readResults(u, c.Results)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	runs, err := nightly.Load(r)
-	if err != nil {
-		return err
-	}
-	var accepted []*nightly.Baseline
-	for _, one := range runs {
-		if len(c.Only) > 0 && !slices.Contains(c.Only, one.Scenario) {
-			continue
-		}
-		b, err := nightly.Accept(one)
-		if err != nil {
-			return err // before anything is written
-		}
-		accepted = append(accepted, b)
-	}
-	if len(accepted) == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s has no runs that could be accepted", c.Results), "ruleout nightly run --pool 20 makes them")
-	}
-	for _, b := range accepted {
-		file := filepath.Join(c.Baseline, nightly.FileName(b.Scenario, b.Kernel))
-		says := "new"
-		old, err := nightly.ReadBaseline(file)
-		if err == nil {
-			says = differsFrom(old, b)
-		} else if _, gone := os.Stat(file); gone == nil {
-			says = "in place of one that is damaged"
-		}
-		if err := b.Write(c.Baseline); err != nil {
-			return err
-		}
-		if len(b.Left) > 0 {
-			says += fmt.Sprintf("; left out, since their runs are invalid: %v", b.Left)
-		}
-		u.printf("%s: %s, %s\n", b.Place(), quantity.Plural(int64(len(b.Rows)), "seed"), says)
-	}
-	return nil
-}
-
-// differsFrom says in what a baseline differs from the one before.
-func differsFrom(old, now *nightly.Baseline) string {
-	digests, metrics := nightly.Changes(old, now)
-	var parts []string
-	if old.Hash != now.Hash {
-		parts = append(parts, "the scenario is another one")
-	}
-	switch digests {
-	case 0:
-		parts = append(parts, "no digest is another one")
-	default:
-		parts = append(parts, quantity.Plural(int64(digests), "other digest"))
-	}
-	for _, m := range metrics {
-		parts = append(parts, fmt.Sprintf("%s %s → %s", m.Metric, m.Before, m.Now))
-	}
-	return strings.Join(parts, "; ")
 }

@@ -2,22 +2,30 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/term"
 
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/run/plan"
-	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/forecast"
+	"github.com/ruleout/ruleout/harness/verdict/input"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type planCmd struct {
-	Scenario string   `arg:"" name:"file" help:"Scenario or campaign file." placeholder:"FILE" complete:"yaml"`
+	Scenario string   `arg:"" name:"file" help:"Scenario or campaign file." placeholder:"FILE" complete:"yaml" takes:"scenario,campaign"`
 	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
 	Set      []string `help:"Change a value of the file; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 
@@ -48,10 +56,10 @@ Examples:
 
 // Run carries the command out.
 func (c *planCmd) Run(ctx context.Context, u *ui) error {
-	if text, err := yamldoc.Open(yamldoc.Format{Noun: "scenario or campaign"}, c.Scenario); err == nil && campaign.Is(text) {
+	if input.Of(c.Scenario) == input.Campaign {
 		return c.forecast(ctx, u)
 	}
-	s, err := loadScenario(c.Scenario, c.Set)
+	s, err := expect.Load(c.Scenario, c.Set)
 	if err != nil {
 		return err
 	}
@@ -87,4 +95,101 @@ func unicode() bool {
 		}
 	}
 	return false
+}
+
+// forecast says what a campaign would cost.
+func (c *planCmd) forecast(ctx context.Context, u *ui) error {
+	p, err := campaign.Load(c.Scenario, c.Set)
+	if err != nil {
+		return err
+	}
+	o := forecast.Options{Plan: p, Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}
+	dir := c.From
+	if dir == "" {
+		if dir = sweepDir(p); !archive.Is(dir) {
+			dir = ""
+		}
+	}
+	if o.Bench, o.Times, err = earlier(p, dir); err != nil {
+		return err
+	}
+	if c.Measure {
+		if o.Times, err = c.measure(ctx, u, p, o.Jobs); err != nil {
+			return err
+		}
+	}
+	f, err := forecast.New(o)
+	if err != nil {
+		return err
+	}
+	if c.Format == formatJSON {
+		return u.json(f)
+	}
+	return f.Text(u.out)
+}
+
+// sweepDir is where a sweep keeps its records unless --out says otherwise.
+func sweepDir(p *campaign.Plan) string {
+	return filepath.Join("results", "runs", "sweep-"+p.Campaign.Name)
+}
+
+// earlier reads what an earlier sweep has of the plan's runs, and how long they took; nothing without a directory.
+func earlier(p *campaign.Plan, dir string) (_ *cases.Bench, _ *forecast.Times, err error) {
+	if dir == "" {
+		b, err := cases.New(p)
+		return b, nil, err
+	}
+	r, err := archive.Read(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	b, _, err := sweep.Archived(p, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	times, err := forecast.Archived(shorten(dir), p, r.Identity.Kernels, r.Entries)
+	return b, times, err
+}
+
+func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int) (*forecast.Times, error) {
+	began := time.Now()
+	fleet, err := sweep.OpenFleet(ctx, p.Kernels())
+	if err != nil {
+		return nil, err
+	}
+	progress := func(text string) { u.note("%s", text) }
+	if err := fleet.Boot(ctx, p, progress); err != nil {
+		return nil, err
+	}
+	opening := time.Since(began)
+	t, err := forecast.Measure(ctx, p, fleet, jobs, progress)
+	if t != nil {
+		t.Opening = opening
+	}
+	return t, err
+}
+
+// warnings tells before a sweep what cannot come of it. What the archive has already counts, and how long it took; several shards
+// are taken for as many machines that share the work.
+func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options, shards int) (err error) {
+	if o.Bench, err = cases.New(p); err != nil {
+		return err
+	}
+	if err := sweep.Fill(o.Bench, p, kernels, a.Entries); err != nil {
+		return err
+	}
+	if o.Times, err = forecast.Archived("the archive", p, kernels, a.Entries); err != nil {
+		return err
+	}
+	o.Plan = p
+	o.Jobs *= max(shards, 1)
+	f, err := forecast.New(o)
+	if err != nil {
+		return err
+	}
+	for _, text := range f.Warnings {
+		u.note("warning: %s", text)
+	}
+	return nil
 }

@@ -5,20 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/capture"
-	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
-	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 type replayCmd struct {
-	Record string `arg:"" help:"Record of a run, or with --from the first digits of a run." placeholder:"RECORD" complete:"json"`
+	Record string `arg:"" help:"Record of a run, or with --from the first digits of a run." placeholder:"RECORD" complete:"json" takes:"record"`
 	From   string `help:"Directory of the sweep that the run is of." placeholder:"DIR" complete:"dir"`
 
 	pcapFlags `embed:""`
@@ -45,36 +41,6 @@ Examples:
   ruleout replay record.json --format json | jq .differences`
 }
 
-// replayed is the outcome of a replay.
-type replayed struct {
-	Equal       bool         `json:"equal"`
-	Recorded    string       `json:"recorded"` // digest
-	Replayed    string       `json:"replayed"` // digest
-	SameKey     bool         `json:"same_key"`
-	Provenance  []difference `json:"provenance"`  // what differs in it
-	Differences []difference `json:"differences"` // what differs in the record, timelines first
-	// First is the digest of a first replay that differed, if there was one: then kernel and frozen machines were hashed again, Cache
-	// has what was wrong with them, and the run was made once more.
-	First string   `json:"first,omitempty"`
-	Cache []string `json:"cache,omitempty"`
-	// Captured is the run whose packets were captured, if the record was made without.
-	Captured *capturedRun `json:"captured,omitempty"`
-}
-
-// capturedRun is how a run that was made once more, to capture packets, differs from the record.
-type capturedRun struct {
-	Snaplen     int          `json:"snaplen"`
-	Digest      string       `json:"digest"`
-	Differences []difference `json:"differences"`
-}
-
-type difference struct {
-	Field    string   `json:"field"`
-	Moment   *float64 `json:"moment,omitempty"` // s from the start of the measured window; of timelines only
-	Recorded string   `json:"recorded"`
-	Replayed string   `json:"replayed"`
-}
-
 // Run carries the command out.
 func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 	read := result.Read
@@ -85,28 +51,21 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := scenario.FromCanonical(recorded.Scenario.Canonical)
+	request, err := machine.RequestOf(recorded)
 	if err != nil {
-		return fmt.Errorf("%s: its scenario: %w", c.Record, err)
-	}
-	if hash := s.Hash(); hash != recorded.Scenario.Hash {
-		return problem.Wrap(problem.Usage,
-			fmt.Errorf("%s: its scenario does not fit its hash %s", c.Record, result.Short(recorded.Scenario.Hash)),
-			"the record was changed, or is of a build with other defaults")
-	}
-	request := machine.Request{
-		Scenario: s, Set: recorded.Scenario.Set, Seed: recorded.Seed, Backend: recorded.Backend, Events: u.event,
-	}
-	if recorded.Backend == machine.NameVM {
-		request.Kernel = recorded.Provenance.Kernel
+		return fmt.Errorf("%s: %w", c.Record, err)
 	}
 	spool, err := c.open(cmp.Or(recorded.Provenance.Capture, capture.DefaultSnap))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, spool.Close()) }()
-	r, err := c.replay(ctx, u, recorded, request, spool)
+	request.Events, request.Capture = u.event, spool
+	r, err := machine.MakeAgain(ctx, recorded, request, func(text string) { u.note("%s", text) })
 	if err != nil {
+		return err
+	}
+	if err := writeCaptures(ctx, u, spool, request.Scenario, r.Last); err != nil {
 		return err
 	}
 	if c.Format == formatJSON {
@@ -114,7 +73,7 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 			return err
 		}
 	} else {
-		r.print(u)
+		printReplay(u, r)
 	}
 	if !r.Equal {
 		return status(problem.Invalid)
@@ -122,94 +81,7 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 	return nil
 }
 
-// replay makes the run again, as it was made, and once more if it is to be captured in another way.
-func (c *replayCmd) replay(ctx context.Context, u *ui, recorded *result.Record, request machine.Request, spool *pcapng.Spool) (*replayed, error) {
-	as := recorded.Provenance.Capture
-	once := spool != nil && spool.Snap() == as
-	switch {
-	case once:
-		request.Capture = spool
-	case as > 0:
-		request.Capture = pcapng.Discard(as)
-	}
-	again, err := machine.Run(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	r := compareRecords(recorded, again)
-	if !r.Equal && r.SameKey && recorded.Backend == machine.NameVM {
-		if r, again, err = doubt(ctx, u, recorded, request, r); err != nil {
-			return nil, err
-		}
-	}
-	if spool != nil && !once {
-		u.note("once more, to capture packets")
-		request.Capture = spool
-		if again, err = machine.Run(ctx, request); err != nil {
-			return nil, err
-		}
-		r.Captured = &capturedRun{spool.Snap(), again.Digest, compareRecords(recorded, again).Differences}
-	}
-	return r, writeCaptures(ctx, u, spool, request.Scenario, again)
-}
-
-// doubt finds out whether the cache is at fault for a replay that differs, and makes the run once more. What was captured is of the first.
-func doubt(ctx context.Context, u *ui, recorded *result.Record, request machine.Request, first *replayed) (*replayed, *result.Record, error) {
-	u.note("it differs: hashing kernel and frozen machines again, and once more")
-	wrong, err := machine.Audit(request.Kernel)
-	if err != nil {
-		return nil, nil, err
-	}
-	if request.Capture != nil {
-		request.Capture = pcapng.Discard(request.Capture.Snap())
-	}
-	again, err := machine.Run(ctx, request)
-	if err != nil {
-		return nil, nil, errors.Join(append(wrong, err)...)
-	}
-	r := compareRecords(recorded, again)
-	r.First = first.Replayed
-	for _, err := range wrong {
-		r.Cache = append(r.Cache, err.Error())
-	}
-	return r, again, nil
-}
-
-// compareRecords lists in what two records of a run differ.
-func compareRecords(recorded, again *result.Record) *replayed {
-	r := &replayed{
-		Equal: recorded.Digest == again.Digest, Recorded: recorded.Digest, Replayed: again.Digest,
-		SameKey:    recorded.Provenance.Key == again.Provenance.Key,
-		Provenance: []difference{}, Differences: []difference{},
-	}
-	p, q := recorded.Provenance, again.Provenance
-	for _, f := range []struct{ name, a, b string }{
-		{"guest program", p.Program(), q.Program()}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig}, {"netem", p.Netem, q.Netem},
-		{"qemu", p.QEMU, q.QEMU}, {"machine", machineBoard(p.Machine), machineBoard(q.Machine)},
-		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
-		{"capture", strconv.Itoa(p.Capture), strconv.Itoa(q.Capture)},
-	} {
-		if f.a != f.b && f.a != "" { // which records of early builds lack
-			r.Provenance = append(r.Provenance, difference{Field: f.name, Recorded: f.a, Replayed: f.b})
-		}
-	}
-	for _, d := range result.Compare(recorded, again) {
-		one := difference{Field: d.Field, Recorded: d.A, Replayed: d.B}
-		if d.Moment >= 0 {
-			one.Moment = &d.Moment
-		}
-		r.Differences = append(r.Differences, one)
-	}
-	return r
-}
-
-// machineBoard is the machine without the beginning of its template's hash, which early builds put there.
-func machineBoard(machine string) string {
-	board, _, _ := strings.Cut(machine, ", template ")
-	return board
-}
-
-func (r *replayed) print(u *ui) {
+func printReplay(u *ui, r *machine.Replay) {
 	u.printf("recorded  %s\nreplayed  %s\n\n", r.Recorded, r.Replayed)
 	switch {
 	case r.Equal && r.SameKey:
@@ -226,7 +98,7 @@ func (r *replayed) print(u *ui) {
 	for _, d := range r.Provenance {
 		u.printf("  %-13s  recorded %s\n  %-13s  replayed %s\n", d.Field, d.Recorded, "", d.Replayed)
 	}
-	r.printDoubt(u)
+	printDoubt(u, r)
 	c := r.Captured
 	switch {
 	case c == nil:
@@ -240,7 +112,7 @@ func (r *replayed) print(u *ui) {
 }
 
 // printDoubt tells what became of a first replay that differed.
-func (r *replayed) printDoubt(u *ui) {
+func printDoubt(u *ui, r *machine.Replay) {
 	switch {
 	case r.First == "":
 		return
@@ -257,8 +129,8 @@ func (r *replayed) printDoubt(u *ui) {
 }
 
 // printFirst shows the first moment and the first field that differ.
-func printFirst(u *ui, list []difference) {
-	shown := func(title string, d difference) {
+func printFirst(u *ui, list []machine.Difference) {
+	shown := func(title string, d machine.Difference) {
 		u.printf("  %-12s  %s: recorded %s, replayed %s\n", title, d.Field, d.Recorded, d.Replayed)
 	}
 	timeline, field := false, false

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report"
+	"github.com/ruleout/ruleout/harness/report/board"
+	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/report/page"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 // Formats of reports, besides text and JSON.
@@ -23,7 +28,7 @@ const (
 )
 
 type reportCmd struct {
-	Records []string `arg:"" name:"record" help:"Records of runs, directories of them, or the directory of a sweep." placeholder:"RECORD" complete:"json"`
+	Records []string `arg:"" name:"record" help:"Records of runs, directories of them, or the directory of a sweep." placeholder:"RECORD" complete:"json" takes:"record,sweep"`
 	Out     string   `short:"o" help:"File to write, standard output without it. HTML of several records: the directory for their pages and an index." placeholder:"FILE" type:"path" complete:"dir"`
 	Format  string   `help:"html (a page that needs nothing else), markdown, junit, json or text (default ${default})." enum:"html,markdown,junit,json,text" default:"html"`
 
@@ -64,21 +69,25 @@ func (c *reportCmd) Run(u *ui) error {
 	if c.Format == formatHTML && several {
 		return c.pages(u, files)
 	}
+	return c.file(u, page.Name(cmp.Or(c.Of, files[0])), func(w io.Writer, screen bool) error {
+		return c.write(w, files, several, screen && color(u.out))
+	})
+}
+
+// file writes a single report, to standard output without -o. name is that of a page in a directory. screen is whether the
+// report goes to standard output.
+func (c *reportCmd) file(u *ui, name string, write func(w io.Writer, screen bool) error) error {
 	if c.Out == "" {
 		if err := c.notForTerminal(u); err != nil {
 			return err
 		}
-		return c.write(u.out, files, several, color(u.out))
+		return write(u.out, true)
 	}
 	path := c.Out
 	if info, err := os.Stat(path); err == nil && info.IsDir() && c.Format == formatHTML {
-		name := pageName(files[0])
-		if c.Of != "" {
-			name = pageName(c.Of)
-		}
 		path = filepath.Join(path, name)
 	}
-	if err := writeWhole(path, func(w io.Writer) error { return c.write(w, files, several, false) }); err != nil {
+	if err := writeWhole(path, func(w io.Writer) error { return write(w, false) }); err != nil {
 		return err
 	}
 	u.note("wrote %s", shorten(path))
@@ -134,46 +143,47 @@ func (c *reportCmd) write(w io.Writer, files []string, several, color bool) erro
 	return nil
 }
 
-// pages writes a page for each record and an index of them. One record is in memory at a time.
+// pages writes a page for each record and an index of them.
 func (c *reportCmd) pages(u *ui, files []string) error {
 	if c.Out == "" {
 		return problem.Wrap(problem.Usage, fmt.Errorf("%d records make %d pages and an index", len(files), len(files)), "give a directory for them with -o DIR")
 	}
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return problem.Wrap(problem.Machine, fmt.Errorf("make the directory of pages: %w", err), "give another place with -o DIR")
+	return c.directory(u, func(create func(string, func(io.Writer) error) error) error {
+		return page.Pages(files, c.options, create)
+	})
+}
+
+// directory writes an index and its pages into the directory of -o.
+func (c *reportCmd) directory(u *ui, write func(create func(name string, write func(io.Writer) error) error) error) error {
+	made := func(dir string) error {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return problem.Wrap(problem.Machine, fmt.Errorf("make the directory of pages: %w", err), "give another place with -o DIR")
+		}
+		return nil
 	}
-	var entries []page.Entry
-	taken := map[string]bool{"index.html": true}
-	for _, file := range files {
-		r, err := result.Read(file)
-		if err != nil {
-			return err
-		}
-		name := pageName(file)
-		for n := 2; taken[name]; n++ {
-			name = fmt.Sprintf("%s-%d.html", strings.TrimSuffix(pageName(file), ".html"), n)
-		}
-		taken[name] = true
-		err = writeWhole(filepath.Join(c.Out, name), func(w io.Writer) error {
-			return page.Write(w, r, c.options(file))
-		})
-		if err != nil {
-			return err
-		}
-		entries = append(entries, page.Entry{Entry: report.NewEntry(r), File: name})
-	}
-	index := filepath.Join(c.Out, "index.html")
-	if err := writeWhole(index, func(w io.Writer) error { return page.Index(w, entries) }); err != nil {
+	if err := made(c.Out); err != nil {
 		return err
 	}
-	u.note("wrote %s and %d pages", shorten(index), len(entries))
+	pages := -1 // the index is none
+	err := write(func(name string, write func(io.Writer) error) error {
+		pages++
+		path := filepath.Join(c.Out, filepath.FromSlash(name))
+		if err := made(filepath.Dir(path)); err != nil {
+			return err
+		}
+		return writeWhole(path, write)
+	})
+	if err != nil {
+		return err
+	}
+	u.note("wrote %s and %s", shorten(filepath.Join(c.Out, "index.html")), quantity.Plural(int64(pages), "page"))
 	return nil
 }
 
 // files lists what is reported on: records, or the directory of a sweep when a run of it was asked for.
 func (c *reportCmd) files() (files []string, several bool, err error) {
 	if c.Of == "" {
-		return recordFiles(c.Records)
+		return result.Files(c.Records)
 	}
 	if len(c.Records) > 1 {
 		return nil, false, problem.Wrap(problem.Usage, fmt.Errorf("--run %s is of one sweep, not of %d", c.Of, len(c.Records)), "give the directory that was --out of the sweep")
@@ -208,35 +218,60 @@ func recordOf(dir, run string) (_ *result.Record, err error) {
 	return r.Find(run)
 }
 
-// pageName is the name of the page of a record's file.
-func pageName(record string) string {
-	return strings.TrimSuffix(filepath.Base(record), ".json") + ".html"
-}
-
-// recordFiles lists the records that arguments stand for: files, and all JSON files of directories. Several is
-// whether more than one could be meant, which decides the form of the report.
-func recordFiles(args []string) (files []string, several bool, err error) {
-	several = len(args) > 1
-	for _, arg := range args {
-		info, err := os.Stat(arg)
-		if err != nil || !info.IsDir() { // that it is not there is for the reader of records to say
-			files = append(files, arg)
-			continue
-		}
-		several = true
-		found, err := filepath.Glob(filepath.Join(escape(arg), "*.json"))
-		if err != nil {
-			return nil, false, fmt.Errorf("list records in %s: %w", arg, err)
-		}
-		if len(found) == 0 {
-			return nil, false, problem.Wrap(problem.Usage, fmt.Errorf("no record in %s", arg), "records end in .json; those of runs are kept in results/runs unless --out said otherwise")
-		}
-		files = append(files, found...)
+// campaign reports on the records of a sweep.
+func (c *reportCmd) campaign(u *ui, dir string) (err error) {
+	r, err := readResults(u, dir)
+	if err != nil {
+		return err
 	}
-	return files, several, nil
+	defer func() { err = errors.Join(err, r.Close()) }()
+	plan, err := campaign.FromSource(r.Identity.Source)
+	if err != nil {
+		return err
+	}
+	evidence, run, err := sweep.Archived(plan, r)
+	if err != nil {
+		return err
+	}
+	final := evidence.Finished()
+	s := &board.Source{
+		Plan: plan, Bench: evidence, Findings: findings.Of(plan, evidence, final), Final: final, Dir: quote(shorten(dir)), Kept: r.Kept(),
+		File: r.Identity.Source.File, Tool: r.Identity.Tool, Kernels: r.Identity.Kernels, Run: run,
+	}
+	if c.Format == formatHTML && s.Pairs() > board.Most {
+		return c.board(u, s)
+	}
+	return c.file(u, "index.html", func(w io.Writer, screen bool) error {
+		switch c.Format {
+		case formatHTML:
+			return board.Write(w, s)
+		case formatMarkdown:
+			return s.Findings.Markdown(w, findings.MarkdownLimit)
+		case formatJUnit:
+			return s.Findings.JUnit(w)
+		case formatJSON:
+			return writeVerdicts(w, s.Findings)
+		}
+		width := plainWidth
+		if screen {
+			width = outputWidth(u)
+		}
+		return s.Findings.Text(w, width, false)
+	})
 }
 
-// escape takes the meaning from what filepath.Glob would take for a pattern.
-func escape(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+// board writes a campaign that is too large for one page.
+func (c *reportCmd) board(u *ui, s *board.Source) error {
+	if c.Out == "" || filepath.Ext(c.Out) == ".html" {
+		return problem.Wrap(problem.Usage, fmt.Errorf("%d pairs are too many for one page", s.Pairs()), "give a directory for the pages of hypotheses and an index with -o DIR")
+	}
+	return c.directory(u, func(create func(string, func(io.Writer) error) error) error { return board.Pages(s, create) })
+}
+
+// notForTerminal refuses to write HTML where somebody would have to read it.
+func (c *reportCmd) notForTerminal(u *ui) error {
+	if f, ok := fileOf(u.out); ok && c.Format == formatHTML && terminal(f) {
+		return problem.Wrap(problem.Usage, fmt.Errorf("a page of HTML is not for a terminal"), "give a file with -o FILE")
+	}
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
@@ -12,10 +11,12 @@ import (
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 type runCmd struct {
-	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml"`
+	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
 	Kernel   string   `help:"Kernel from the store, by name, release or series, such as 6.1 (default: the one that kernel list marks)." placeholder:"NAME" complete:"kernel"`
 	Backend  string   `help:"Where to run: vm (a clone in virtual time; repeats to the bit) or host (this machine's kernel; needs root)." enum:"vm,host" default:"vm"`
@@ -45,11 +46,11 @@ Examples:
 
 // Run carries the command out.
 func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
-	s, err := loadScenario(c.Scenario, c.Set)
+	s, err := expect.Load(c.Scenario, c.Set)
 	if err != nil {
 		return err
 	}
-	set, err := settings(c.Set)
+	set, err := yamldoc.Settings(c.Set)
 	if err != nil {
 		return err
 	}
@@ -108,17 +109,4 @@ func ending(r *result.Record) error {
 		}
 	}
 	return nil
-}
-
-// settings takes --set arguments apart, for the record. That they make sense has been checked.
-func settings(args []string) (map[string]string, error) {
-	set := make(map[string]string, len(args))
-	for _, arg := range args {
-		path, value, found := strings.Cut(arg, "=")
-		if !found {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("--set %s: no value", arg), "write --set PATH=VALUE")
-		}
-		set[path] = value
-	}
-	return set, nil
 }

@@ -104,7 +104,7 @@ func firstRun(ts *testscript.TestScript, neg bool, args []string) {
 
 // exits runs a command and checks its exit status:
 //
-//	exits 2 ruleout validate nonsense.yaml
+//	exits 2 ruleout check nonsense.yaml
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS COMMAND ARG...")
@@ -360,8 +360,8 @@ func forge(ts *testscript.TestScript, neg bool, args []string) {
 		m := r.Metrics[what[1]]
 		m.Value++
 		r.Metrics[what[1]] = m
-	case "tool":
-		r.Provenance.Tool, r.Provenance.Key = "another build", result.Sum(nil)
+	case "guest":
+		r.Provenance.Guest, r.Provenance.Key = "another build", result.Sum(nil)
 	default:
 		ts.Fatalf("forge what: %s", what[0])
 	}

@@ -11,12 +11,13 @@ import (
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/selftest/soak"
 )
 
 type soakCmd struct {
-	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml"`
+	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	N         int      `short:"n" help:"Runs of each scenario (default ${default})." default:"20" placeholder:"RUNS"`
 	Jobs      int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
 	Load      bool     `help:"Keep every processor busy with other work meanwhile."`
@@ -83,7 +84,7 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 }
 
 func (c *soakCmd) soak(ctx context.Context, u *ui, runner soak.Runner, file string) (*soak.Result, error) {
-	s, err := loadScenario(file, c.Set)
+	s, err := expect.Load(file, c.Set)
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -18,8 +15,6 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
-	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/cases"
 	"github.com/ruleout/ruleout/harness/verdict/forecast"
@@ -27,7 +22,7 @@ import (
 )
 
 type sweepCmd struct {
-	Campaign string        `arg:"" help:"Campaign file." placeholder:"CAMPAIGN" complete:"yaml"`
+	Campaign string        `arg:"" help:"Campaign file." placeholder:"CAMPAIGN" complete:"yaml" takes:"campaign"`
 	Out      string        `help:"Directory of the records (default results/runs/sweep-NAME). A sweep goes on where the last one with it stopped." placeholder:"DIR" type:"path" complete:"dir"`
 	Set      []string      `help:"Change a value of the campaign; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Jobs     int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
@@ -58,11 +53,11 @@ Examples:
 
 // Run carries the command out.
 func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
-	plan, source, err := loadCampaign(c.Campaign, c.Set)
+	plan, err := campaign.Load(c.Campaign, c.Set)
 	if err != nil {
 		return err
 	}
-	shard, shards, err := parseShard(c.Shard)
+	shard, shards, err := sweep.ParseShard(c.Shard)
 	if err != nil {
 		return err
 	}
@@ -77,7 +72,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software(), Source: source})
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software(), Source: plan.Source()})
 	if err != nil {
 		return err
 	}
@@ -133,21 +128,10 @@ func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings
 		return status(problem.Invalid)
 	case f == nil || f.AsExpected():
 		return nil
-	case r.OverBudget && !contradicted(r.Bench, f):
+	case r.OverBudget && !f.Contradicted(r.Bench):
 		return status(problem.Invalid) // nothing speaks against what is expected: it was not reached
 	}
 	return status(1)
-}
-
-// contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not
-// decided: where the budget is spent, its control may not have been run.
-func contradicted(b *cases.Bench, f *findings.Findings) bool {
-	for i := range f.Verdicts {
-		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
-			return true
-		}
-	}
-	return false
 }
 
 // tellBreaks tells which runs broke, and which arms were given up for it.
@@ -177,45 +161,11 @@ func tellRefusals(u *ui, plan *campaign.Plan, refusals []sweep.Break) error {
 	return status(code)
 }
 
-// loadCampaign reads a campaign and what it is made of.
-func loadCampaign(path string, set []string) (*campaign.Plan, archive.Source, error) {
-	source := archive.Source{File: path, Set: set}
-	text, err := yamldoc.Open(campaign.Format, path)
-	if err != nil {
-		return nil, source, err
-	}
-	source.Text = string(text)
-	plan, err := campaign.Parse(path, text, set, func(name string) (string, []byte, error) {
-		file := name
-		if !filepath.IsAbs(name) {
-			file = filepath.Join(filepath.Dir(path), name)
-		}
-		b, err := yamldoc.Open(yamldoc.Format{Noun: "scenario"}, file)
-		source.ScenarioFile, source.ScenarioText = file, string(b)
-		return file, b, err
-	})
-	return plan, source, err
-}
-
 func orElse(n, otherwise int) int {
 	if n > 0 {
 		return n
 	}
 	return otherwise
-}
-
-// parseShard reads I/N; nothing is 0 of 0.
-func parseShard(text string) (shard, shards int, err error) {
-	if text == "" {
-		return 0, 0, nil
-	}
-	i, n, ok := strings.Cut(text, "/")
-	shard, errI := strconv.Atoi(i)
-	shards, errN := strconv.Atoi(n)
-	if !ok || errI != nil || errN != nil || shard < 1 || shards < 1 || shard > shards {
-		return 0, 0, problem.Wrap(problem.Usage, fmt.Errorf("--shard %s: not a part", text), "write I/N, such as 1/3 for the first of three")
-	}
-	return shard, shards, nil
 }
 
 // printFindings writes the verdicts to standard output.

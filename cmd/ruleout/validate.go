@@ -1,133 +1,144 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
-	"github.com/ruleout/ruleout/harness/verdict/campaign"
-	"github.com/ruleout/ruleout/harness/verdict/compare"
+	"github.com/ruleout/ruleout/harness/machine"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/selftest/validate"
 )
 
 type validateCmd struct {
-	Files  []string `arg:"" name:"file" help:"Scenarios, campaigns and profiles." placeholder:"FILE" complete:"yaml"`
-	Set    []string `help:"Change a value of every file before it is checked; may be given again." sep:"none" placeholder:"PATH=VALUE"`
-	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
+	Cases    []string `arg:"" name:"dir" help:"Directories of cases." placeholder:"DIR" complete:"dir"`
+	Only     []string `help:"Run only these cases." placeholder:"NAME,…"`
+	Kernel   []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
+	Jobs     int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
+	Seed     uint64   `help:"Seed of the first run of each case (default ${default})." default:"1" placeholder:"N"`
+	Break    string   `help:"File with a change for each case that must make it fail." placeholder:"FILE" type:"path"`
+	Out      string   `help:"Directory for the records." placeholder:"DIR" type:"path" complete:"dir"`
+	Markdown string   `help:"File for the table as a page." placeholder:"FILE" type:"path"`
+	Command  string   `help:"What the page says that makes it." default:"make validate" placeholder:"COMMAND"`
+	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*validateCmd) Help() string {
-	return `Every mistake is shown where it is, with the line, what was expected and the nearest valid name. The hash is that of the scenario's meaning: order of keys, comments and the spelling of units do not change it.
+	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each kernel, or as often as its key seeds says, with seeds from --seed on; then counts are added up, all else is averaged, and expect is held against that.
 
-A file with set, sysctls or kernel and without nodes is a profile, for ruleout diff. A file that has hypotheses is a campaign. It is expanded, so that a mistake in a setting which shows only together with another one is found; ruleout plan says what it comes to.
+Of files instead of directories, this is the former name of ruleout check: nothing is run.
 
-Exit status: 0 all files are good, 2 one has a mistake or cannot be read.
+With --break every case is changed so that it must fail, to show that it can.
 
-Examples:
-
-  ruleout validate scenarios/*.yaml scenarios/incident/*.yaml
-  ruleout validate my.yaml --set duration=5s`
-}
-
-// checked is a file and what it was found to be.
-type checked struct {
-	File string `json:"file"`
-	Name string `json:"name"`
-	// Hash of a scenario; Campaign says what a campaign comes to.
-	Hash     string         `json:"hash,omitempty"`
-	Campaign *campaign.Size `json:"campaign,omitempty"`
-	// Profile says that it is one.
-	Profile bool `json:"profile,omitempty"`
-}
-
-// check reads a file of either kind.
-func (c *validateCmd) check(file string) (checked, error) {
-	text, err := yamldoc.Open(yamldoc.Format{Noun: "scenario or campaign"}, file)
-	if err != nil {
-		return checked{}, err
-	}
-	if campaign.Is(text) {
-		p, _, err := loadCampaign(file, c.Set)
-		if err != nil {
-			return checked{}, err
-		}
-		size := p.Size()
-		return checked{File: file, Name: p.Campaign.Name, Campaign: &size}, nil
-	}
-	if compare.IsProfile(text) {
-		p, err := compare.LoadProfile(file)
-		if err != nil {
-			return checked{}, err
-		}
-		return checked{File: file, Name: p.Name, Profile: true}, nil
-	}
-	s, err := loadScenario(file, c.Set)
-	if err != nil {
-		return checked{}, err
-	}
-	return checked{File: file, Name: s.Name, Hash: s.Hash()}, nil
-}
-
-// Run carries the command out. All files are checked, whatever is wrong with the first.
-func (c *validateCmd) Run(u *ui) error {
-	good := []checked{}
-	bad := 0
-	for _, file := range c.Files {
-		one, err := c.check(file)
-		if err != nil {
-			bad++
-			u.tell(err)
-			continue
-		}
-		good = append(good, one)
-	}
-	if c.Format == formatJSON {
-		if err := u.json(good); err != nil {
-			return err
-		}
-	} else {
-		for _, g := range good {
-			what := g.Hash
-			switch {
-			case g.Campaign != nil:
-				what = "is a campaign: " + g.Campaign.String()
-			case g.Profile:
-				what = "is a profile"
-			}
-			u.printf("%s: ok, %s %s\n", g.File, g.Name, what)
-		}
-	}
-	if bad > 0 {
-		return status(problem.Usage)
-	}
-	return nil
-}
-
-type schemaCmd struct {
-	Of string `arg:"" optional:"" help:"scenario (the default), campaign or profile." enum:"scenario,campaign,profile" default:"scenario" placeholder:"KIND"`
-}
-
-func (*schemaCmd) Help() string {
-	return `Editors that know YAML language servers complete and check scenario, campaign and profile files with it.
+Exit status: 0 all kernels agree with all sources, 1 one does not, 4 a run is invalid or left no record. With --break: 0 every case failed, 1 one agreed all the same.
 
 Examples:
 
-  ruleout schema > scenario.schema.json
-  ruleout schema campaign > campaign.schema.json
-  ruleout schema profile > profile.schema.json`
+  ruleout validate scenarios/validate --kernel 5.10 --kernel 6.1
+  ruleout validate scenarios/validate --only syn-retries,slow-start
+  ruleout validate scenarios/validate --break scenarios/validate/broken.txt`
 }
 
 // Run carries the command out.
-func (c *schemaCmd) Run(u *ui) error {
-	of := scenario.Schema
-	switch c.Of {
-	case "campaign":
-		of = campaign.Schema
-	case "profile":
-		of = compare.Schema
-	}
-	schema, err := of()
+func (c *validateCmd) Run(ctx context.Context, u *ui) error {
+	cases, err := validate.Load(c.Cases)
 	if err != nil {
 		return err
 	}
-	u.printf("%s\n", schema)
+	if c.Break != "" {
+		if cases, err = validate.Break(c.Break, cases); err != nil {
+			return err
+		}
+	}
+	if cases, err = validate.Only(cases, c.Only); err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := result.CheckDir(c.Out); err != nil {
+			return err
+		}
+	}
+	if c.Jobs < 1 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("-j %d: one run at a time is the least", c.Jobs), "")
+	}
+	var machines []validate.Machine
+	for _, kernel := range orOne(c.Kernel) {
+		vm, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: kernel})
+		if err != nil {
+			return err
+		}
+		machines = append(machines, validate.Machine{Release: vm.Kernel().Release, Runner: vm})
+	}
+	done := 0
+	table, err := validate.Run(ctx, cases, machines, validate.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Machine, o *validate.Outcome) {
+		done++
+		took := ""
+		if runs := o.Records(); len(runs) > 0 {
+			wall := 0.
+			for _, r := range runs {
+				wall += r.Time.Wall
+				c.keep(u, r)
+			}
+			if took = fmt.Sprintf(", %.1f s", wall); len(runs) > 1 {
+				took += fmt.Sprintf(" for %d runs", len(runs))
+			}
+		}
+		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
+	}})
+	if err != nil {
+		return err
+	}
+	if c.Format == formatJSON {
+		err = u.json(table)
+	} else {
+		err = table.Text(u.out)
+	}
+	if err == nil && c.Markdown != "" {
+		err = c.page(table)
+	}
+	if err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	if c.Break != "" {
+		missed := table.Missed()
+		for _, m := range missed {
+			u.note("agreed although it was broken: %s", m)
+		}
+		if len(missed) > 0 {
+			return status(1)
+		}
+		return nil
+	}
+	switch n := table.Count(); {
+	case n[validate.Invalid]+n[validate.Failed] > 0:
+		return status(problem.Invalid)
+	case n[validate.Disagrees] > 0:
+		return status(1)
+	}
 	return nil
+}
+
+// keep saves a record where they are kept.
+func (c *validateCmd) keep(u *ui, r *result.Record) {
+	if c.Out == "" {
+		return
+	}
+	if _, err := result.Save(c.Out, r); err != nil {
+		u.note("%v", err)
+	}
+}
+
+// page writes the table as a page, with links to the cases.
+func (c *validateCmd) page(t *validate.Table) error {
+	cases, err := filepath.Abs(filepath.Dir(t.Rows[0].File))
+	if err != nil {
+		return err
+	}
+	links, err := filepath.Rel(filepath.Dir(c.Markdown), cases)
+	if err != nil {
+		return err
+	}
+	return writeWhole(c.Markdown, func(w io.Writer) error { return t.Markdown(w, c.Command, filepath.ToSlash(links)) })
 }

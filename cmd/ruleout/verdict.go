@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/findings"
@@ -13,7 +12,7 @@ import (
 )
 
 type verdictCmd struct {
-	Results  string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Results  string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep"`
 	Campaign string   `help:"Judge by this campaign file instead of the one that the sweep ran." placeholder:"CAMPAIGN" type:"path" complete:"yaml"`
 	Set      []string `help:"Change a value of the campaign; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	All      bool     `help:"Show every case, also those that are ruled out."`
@@ -41,7 +40,7 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	f := findings.Of(plan, bench, finished(bench))
+	f := findings.Of(plan, bench, bench.Finished())
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
@@ -64,37 +63,13 @@ func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *
 	look(r)
 	var plan *campaign.Plan
 	if file != "" {
-		plan, _, err = loadCampaign(file, set)
+		plan, err = campaign.Load(file, set)
 	} else {
-		plan, err = planOf(r, set...)
+		plan, err = campaign.FromSource(r.Identity.Source, set...)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	bench, err := fill(plan, r, nil)
+	bench, _, err := sweep.Archived(plan, r)
 	return plan, bench, err
-}
-
-// planOf is the plan of the campaign that an archive is of, with further settings.
-func planOf(r *archive.Reader, set ...string) (*campaign.Plan, error) {
-	from := r.Identity.Source
-	return campaign.Parse(from.File, []byte(from.Text), slices.Concat(from.Set, set), func(string) (string, []byte, error) {
-		return from.ScenarioFile, []byte(from.ScenarioText), nil
-	})
-}
-
-// fill makes a bench of the records in an archive. each, unless nil, sees all of them.
-func fill(plan *campaign.Plan, r *archive.Reader, each func(*archive.Entry)) (*cases.Bench, error) {
-	bench, err := cases.New(plan)
-	if err != nil {
-		return nil, err
-	}
-	return bench, sweep.Fill(bench, plan, r.Identity.Kernels, func(add func(*archive.Entry) error) error {
-		return r.Entries(func(e *archive.Entry) error {
-			if each != nil {
-				each(e)
-			}
-			return add(e)
-		})
-	})
 }

@@ -56,7 +56,7 @@ const introduction = `<!-- Generated from the types in harness/scenario: run go 
 # The scenario file
 
 One YAML document of at most 256 KiB, without anchors, aliases, merge keys and tags. Unknown and repeated keys are errors.
-` + "`ruleout validate FILE` checks a file, `ruleout schema` prints its [JSON Schema](scenario.schema.json)." + ` The expressions in
+` + "`ruleout check FILE` checks a file, `ruleout schema` prints its [JSON Schema](scenario.schema.json)." + ` The expressions in
 expect use the names in [metrics.md](metrics.md).
 
 ## Quantities

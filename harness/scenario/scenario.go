@@ -19,7 +19,7 @@ type Scenario struct {
 	About string `yaml:"about,omitempty" json:"about,omitempty"`
 	// Source of the numbers in expect: the section of an RFC, a file and commit of the kernel, a paper. Not part of the hash.
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
-	// Seeds is how many runs, each with a seed of its own, ruleout published holds expect against together: for
+	// Seeds is how many runs ruleout validate makes, each with a seed of its own, before it checks expect against all of them: for
 	// numbers that are true of many packets and by chance not of few. Not part of the hash; other commands make one run.
 	Seeds int `yaml:"seeds,omitempty" json:"seeds,omitempty" min:"1" max:"100"`
 	// Since is the first kernel release on which the scenario has a meaning, such as 6.5. Older ones are refused.

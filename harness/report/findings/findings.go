@@ -164,5 +164,16 @@ func size(v cases.Verdict) float64 {
 	return max(m, -m)
 }
 
+// Contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not
+// decided: where the budget is spent, its control may not have been run.
+func (f *Findings) Contradicted(b *cases.Bench) bool {
+	for i := range f.Verdicts {
+		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // AsExpected reports whether all verdicts are those that the file expects.
 func (f *Findings) AsExpected() bool { return f.Unexpected == 0 }

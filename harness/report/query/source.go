@@ -36,6 +36,17 @@ type origin struct {
 	factors map[string][]string // levels by factor; several where contexts come to the same scenario
 }
 
+// OfReader looks through an archive, with the plan of its campaign if it is of one.
+func OfReader(r *archive.Reader) (_ *Source, err error) {
+	var plan *campaign.Plan
+	if campaign.Is([]byte(r.Identity.Source.Text)) {
+		if plan, err = campaign.FromSource(r.Identity.Source); err != nil {
+			return nil, err
+		}
+	}
+	return Open(r, plan, r.Identity.Kernels)
+}
+
 // Open looks through an archive. The plan, of the campaign whose runs they are, may be nil; kernels are the releases behind its names.
 func Open(a Archive, p *campaign.Plan, kernels map[string]string) (*Source, error) {
 	s := &Source{archive: a, origins: map[place]origin{}}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -72,6 +73,24 @@ func Check(s *scenario.Scenario, report func(scenario.Mistake)) {
 // Load is [scenario.Load] with the expectations checked as well.
 func Load(path string, set []string) (*scenario.Scenario, error) {
 	return scenario.Load(path, set, Check)
+}
+
+// LoadDistinct reads scenario files, in their order, and returns the files by the names of their scenarios too. Two of the
+// same name are an error of kind [problem.Usage].
+func LoadDistinct(files []string) (list []*scenario.Scenario, byName map[string]string, err error) {
+	byName = map[string]string{}
+	for _, file := range files {
+		s, err := Load(file, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		if other, there := byName[s.Name]; there {
+			return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, file, s.Name), "results are compared by the scenario's name: give one of them another name")
+		}
+		byName[s.Name] = file
+		list = append(list, s)
+	}
+	return list, byName, nil
 }
 
 // Parse is [scenario.Parse] with the expectations checked as well.

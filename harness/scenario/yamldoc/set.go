@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
@@ -287,4 +288,17 @@ func clipList(list []string) string {
 		short[i] = unit.Clip(s)
 	}
 	return strings.Join(short, ", ")
+}
+
+// Settings returns the values of --set arguments PATH=VALUE by their paths. [Read] checks that they fit a file.
+func Settings(args []string) (map[string]string, error) {
+	set := make(map[string]string, len(args))
+	for _, arg := range args {
+		path, value, found := strings.Cut(arg, "=")
+		if !found {
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("--set %s: no value", arg), "write --set PATH=VALUE")
+		}
+		set[path] = value
+	}
+	return set, nil
 }

@@ -56,6 +56,22 @@ func Load(paths []string) ([]Case, error) {
 	return cases, nil
 }
 
+// Only returns the cases with these names, or all of them if there are none.
+func Only(cases []Case, names []string) ([]Case, error) {
+	if len(names) == 0 {
+		return cases, nil
+	}
+	var some []Case
+	for _, name := range names {
+		i := slices.IndexFunc(cases, func(c Case) bool { return c.Scenario.Name == name })
+		if i < 0 {
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("no case is called %s", name), "a case has the name of its file, without .yaml")
+		}
+		some = append(some, cases[i])
+	}
+	return some, nil
+}
+
 // differs finds the paragraph about kernels in the comment of a file.
 func differs(file string) (string, error) {
 	text, err := os.ReadFile(file)

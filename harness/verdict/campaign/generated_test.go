@@ -64,7 +64,7 @@ const introduction = `<!-- Generated from the types in harness/verdict/campaign:
 # The campaign file
 
 One YAML document of at most 256 KiB, read like [scenario files](scenario.md): without anchors, aliases, merge keys and tags; unknown and
-repeated keys are errors. ` + "`ruleout validate FILE` checks a file, `ruleout schema campaign` prints its [JSON Schema](campaign.schema.json),\n" + "`ruleout plan FILE` says what it comes to." + ` The [guide](../guides/campaign.md) writes one step by step.
+repeated keys are errors. ` + "`ruleout check FILE` checks a file, `ruleout schema campaign` prints its [JSON Schema](campaign.schema.json),\n" + "`ruleout plan FILE` says what it comes to." + ` The [guide](../guides/campaign.md) writes one step by step.
 
 **Settings** are written PATH: VALUE. A path is one of the scenario, such as links.client-edge.delay or faults.acks.do, as after --set. A value that is
 not a single word is written in quotes: "{duplicate: 3}".

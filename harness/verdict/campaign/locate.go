@@ -8,13 +8,6 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
-// origin is the text that a plan is from.
-type origin struct {
-	name string
-	data []byte
-	set  []string
-}
-
 // Locate finds what a run of an arm says of a value, such as a sysctl that the kernel refuses, where the campaign sets it, or
 // in its scenario, so that it is told like any other mistake, with file and line. Errors without a place, see [problem.PlaceOf], stay as
 // they are.
@@ -33,7 +26,7 @@ func (p *Plan) Locate(err error, a *Arm) error {
 		return scenario.Locate(err, p.Base, nil)
 	}
 	c := new(Campaign)
-	d, whole := yamldoc.Read(Format, p.origin.name, p.origin.data, p.origin.set, c)
+	d, whole := yamldoc.Read(Format, p.source.File, []byte(p.source.Text), p.source.Set, c)
 	if !whole {
 		return err // it was, when the plan was made
 	}

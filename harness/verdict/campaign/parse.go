@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
@@ -67,7 +68,7 @@ func Parse(name string, data []byte, set []string, open func(name string) (file 
 	if err := d.Err(); err != nil {
 		return nil, err
 	}
-	p.origin = origin{name, data, set}
+	p.source = archive.Source{File: name, Text: string(data), Set: set, ScenarioFile: file, ScenarioText: string(text)}
 	return p, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict"
@@ -25,7 +26,7 @@ type Plan struct {
 	// Controls are the effects that must be seen, each once for a context, metric and margin.
 	Controls []Case
 
-	origin origin
+	source archive.Source
 }
 
 // Arm is a scenario on a kernel; with a seed, it is a run.

@@ -36,6 +36,11 @@ func turn(seeds int) int {
 // turn, then those for which most cases wait. Seeds for which done returns true are left out: they are being run.
 func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need { return b.First(len(b.arms), done) }
 
+// Finished reports whether no case wants another run.
+func (b *Bench) Finished() bool {
+	return len(b.First(1, func(int, uint64) bool { return false })) == 0
+}
+
 // First lists the first so many of [Bench.Needs]. It costs no more than these.
 func (b *Bench) First(most int, done func(arm int, seed uint64) bool) (list []Need) {
 	b.settle()

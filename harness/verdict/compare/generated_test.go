@@ -25,7 +25,7 @@ const introduction = `<!-- Generated from the types in harness/verdict/compare: 
 # The profile
 
 A file of settings, one side of ` + "`ruleout diff A B SCENARIO…`" + `: the same scenarios and seeds are run with the settings of either side, and the
-numbers compared. One YAML document, read like [scenario files](scenario.md). ` + "`ruleout validate FILE` checks it, `ruleout schema profile` prints its\n" + `[JSON Schema](profile.schema.json).
+numbers compared. One YAML document, read like [scenario files](scenario.md). ` + "`ruleout check FILE` checks it, `ruleout schema profile` prints its\n" + `[JSON Schema](profile.schema.json).
 
     version: 1
     name: no-sack

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -135,4 +136,56 @@ func mean(list []float64) float64 {
 		}
 	}
 	return sum / n
+}
+
+// AcceptAll makes baselines of all runs, or of those of the scenarios that only names.
+func AcceptAll(runs []*Runs, only []string) (accepted []*Baseline, err error) {
+	for _, one := range runs {
+		if len(only) > 0 && !slices.Contains(only, one.Scenario) {
+			continue
+		}
+		b, err := Accept(one)
+		if err != nil {
+			return nil, err
+		}
+		accepted = append(accepted, b)
+	}
+	return accepted, nil
+}
+
+// Replace writes the baseline into a directory, in place of the one that is there, and says in what the two differ.
+func (b *Baseline) Replace(dir string) (says string, err error) {
+	file := filepath.Join(dir, FileName(b.Scenario, b.Kernel))
+	says = "new"
+	old, err := ReadBaseline(file)
+	if err == nil {
+		says = b.differsFrom(old)
+	} else if _, gone := os.Stat(file); gone == nil {
+		says = "replaces a damaged one"
+	}
+	if len(b.Left) > 0 {
+		says += fmt.Sprintf("; seeds left out because their runs are invalid: %v", b.Left)
+	}
+	return says, b.Write(dir)
+}
+
+// differsFrom says in what a baseline differs from the one before.
+func (b *Baseline) differsFrom(old *Baseline) string {
+	digests, metrics := Changes(old, b)
+	var parts []string
+	if old.Hash != b.Hash {
+		parts = append(parts, "the scenario changed")
+	}
+	switch digests {
+	case 0:
+		parts = append(parts, "no digest changed")
+	case 1:
+		parts = append(parts, "1 digest changed")
+	default:
+		parts = append(parts, fmt.Sprintf("%d digests changed", digests))
+	}
+	for _, m := range metrics {
+		parts = append(parts, fmt.Sprintf("%s %s → %s", m.Metric, m.Before, m.Now))
+	}
+	return strings.Join(parts, "; ")
 }

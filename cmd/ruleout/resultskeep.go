@@ -5,10 +5,11 @@ import (
 	"errors"
 
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
 type resultsKeepCmd struct {
-	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir"`
+	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep"`
 	Into    string `help:"Directory for the numbers." required:"" placeholder:"DIR" type:"path" complete:"dir"`
 }
 
@@ -28,7 +29,7 @@ func (c *resultsKeepCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	plan, err := planOf(r)
+	plan, err := campaign.FromSource(r.Identity.Source)
 	if err != nil {
 		return err
 	}

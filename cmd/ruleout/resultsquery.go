@@ -6,16 +6,14 @@ import (
 	"fmt"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/query"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
 const formatCSV = "csv"
 
 type resultsQueryCmd struct {
-	Results    string   `arg:"" help:"Directory that was --out of a sweep or a diff." placeholder:"RESULTS" complete:"dir"`
+	Results    string   `arg:"" help:"Directory that was --out of a sweep or a diff." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Where      string   `arg:"" optional:"" help:"Which runs: a condition, as in the expectations of a scenario; without one, all." placeholder:"WHERE"`
 	Show       []string `help:"A column: a metric, a counter, a field or an expression of numbers; may be given again." sep:"none" placeholder:"COLUMN"`
 	By         []string `help:"Group by this field; may be given again." placeholder:"FIELD"`
@@ -59,7 +57,7 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	s, err := openSource(r)
+	s, err := query.OfReader(r)
 	if err != nil {
 		return err
 	}
@@ -83,15 +81,4 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 		return t.CSV(u.out)
 	}
 	return t.Text(u.out)
-}
-
-// openSource makes an archive ready for questions, with what its campaign says of its runs if it is of one.
-func openSource(r *archive.Reader) (_ *query.Source, err error) {
-	var plan *campaign.Plan
-	if r.Identity.Source.Text != "" {
-		if plan, err = planOf(r); err != nil {
-			return nil, err
-		}
-	}
-	return query.Open(r, plan, r.Identity.Kernels)
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/verdict/nightly"
+)
+
+type nightlyAcceptCmd struct {
+	Results string   `arg:"" help:"Directory that was --out of ruleout nightly run --pool." placeholder:"RESULTS" complete:"dir" takes:"night"`
+	Only    []string `help:"Accept only this scenario; may be given again." placeholder:"NAME"`
+
+	baselineFlag `embed:""`
+}
+
+func (*nightlyAcceptCmd) Help() string {
+	return `Writes a file for each scenario and kernel, leaves out seeds whose runs are invalid, and says what differs from the one before: review that, and commit it. The evidence of the
+nights before is about the old baseline; it begins anew with the next night.
+
+Exit status: 0 written, 2 these are no runs of a pool, 4 more than a fifth of them are invalid.
+
+Examples:
+
+  ruleout nightly accept pool
+  ruleout nightly accept pool --only dup-ack && git diff --stat results/baseline/nightly`
+}
+
+// Run carries the command out.
+func (c *nightlyAcceptCmd) Run(_ context.Context, u *ui) (err error) {
+	r, err := readResults(u, c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	runs, err := nightly.Load(r)
+	if err != nil {
+		return err
+	}
+	accepted, err := nightly.AcceptAll(runs, c.Only)
+	if err != nil {
+		return err // before anything is written
+	}
+	if len(accepted) == 0 {
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has no runs that could be accepted", c.Results), "ruleout nightly run --pool 20 makes them")
+	}
+	for _, b := range accepted {
+		says, err := b.Replace(c.Baseline)
+		if err != nil {
+			return err
+		}
+		u.printf("%s: %s, %s\n", b.Place(), quantity.Plural(int64(len(b.Rows)), "seed"), says)
+	}
+	return nil
+}

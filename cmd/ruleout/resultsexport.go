@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ruleout/ruleout/harness/report/query"
+)
+
+type resultsExportCmd struct {
+	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
+	Metric  []string `help:"Metric or counter; may be given again. Without it, all that any record has." placeholder:"NAME"`
+	As      string   `help:"csv or bench, the Go benchmark format." enum:"csv,bench" default:"csv"`
+}
+
+func (*resultsExportCmd) Help() string {
+	return `Values are in base units: seconds, bytes, shares of 1. Invalid runs are left out of bench, and have valid = false in csv. With them goes
+what the campaign set, as set and factor.NAME: in columns, and in bench in lines of configuration, by which benchstat makes columns.
+
+Examples:
+
+  ruleout results export results/runs/sweep-incident-small --metric http.latency.p99 > p99.csv
+  ruleout results export results/runs/sweep-incident-small --as bench --metric http.latency.p99 > p99.txt && benchstat -row set p99.txt
+  ruleout results export results/runs/sweep-incident-small > all.csv && duckdb -c "select kernel, median(\"http.latency.p99\") from 'all.csv' where valid group by all"`
+}
+
+// Run carries the command out.
+func (c *resultsExportCmd) Run(_ context.Context, u *ui) (err error) {
+	r, err := readResults(u, c.Results)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	source, err := query.OfReader(r)
+	if err != nil {
+		return err
+	}
+	names := c.Metric
+	if len(names) == 0 {
+		names = source.Metrics
+	} else if err := source.CheckNames("--metric", names); err != nil {
+		return err
+	}
+	if c.As == "bench" {
+		return source.ExportBench(u.out, names)
+	}
+	return source.ExportCSV(u.out, names)
+}
