@@ -112,7 +112,10 @@ func TestText(t *testing.T) {
 func TestTextOfAnInvalidRun(t *testing.T) {
 	r := made(t)
 	r.Valid = false
-	r.InvalidBecause = []string{"fault outage chose no packet", "the generator on client was 12 ms late (99th percentile), 5 ms are allowed"}
+	r.InvalidBecause = result.Reasons{
+		{Kind: result.FaultDidNotAct, Place: "fault outage", Text: "chose no packet"},
+		{Text: "the generator on client was 12 ms late (99th percentile), 5 ms are allowed"}, // of an early build
+	}
 	var b bytes.Buffer
 	require.NoError(t, report.Text(&b, r, report.Options{AllCounters: true}))
 	looksLike(t, "invalid.golden", b.Bytes())
