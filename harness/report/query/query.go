@@ -133,8 +133,7 @@ func (a *asking) prepare() error {
 			if err != nil {
 				return mistake("--show", text, err)
 			}
-			m, ok := metric.Lookup(text)
-			c.number, c.Unit, c.Share = n, n.Unit, ok && m.Share
+			c.number, c.Unit, c.Share = n, n.Unit, n.Share
 		}
 		if c.Words && len(q.By) > 0 {
 			return problem.Wrap(problem.Usage, fmt.Errorf("show %s of a group: it is not a number", text), "group by it, with --by "+text)

@@ -87,6 +87,7 @@ type node struct {
 	logic   bool // a condition: 1 or 0
 	zero    bool // the literal 0, which goes with every unit
 	percent bool // a literal in per cent
+	share   bool // of a whole: a metric, or a sum of such
 	number  bool // a literal without a unit
 	count   string
 	word    *Field // a field with words, which has no number

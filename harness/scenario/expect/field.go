@@ -146,8 +146,9 @@ func (f *Filter) Match(number func(name string) (float64, bool), word func(name 
 // Figure is a number that is worked out of those of a run: a metric, or an expression of several.
 type Figure struct {
 	root *node
-	// Unit, as in package metric; empty for one that there is no name for.
-	Unit string
+	// Unit and Share, as in package metric; the unit is empty if there is no name for it.
+	Unit  string
+	Share bool
 }
 
 // Figure compiles an expression that is a number. The error is an [*Error].
@@ -160,7 +161,7 @@ func (v *Vocabulary) Figure(text string) (*Figure, error) {
 	if e := p.numeric(n); e != nil {
 		return nil, e
 	}
-	f := &Figure{root: n}
+	f := &Figure{root: n, Share: n.share}
 	for name, u := range metricUnits {
 		if u == n.unit {
 			f.Unit = name

@@ -181,7 +181,9 @@ func (p *parser) sum() (*node, *Error) {
 		if a.zero {
 			u = b.unit
 		}
+		share := a.share && (b.share || b.number || b.percent) || b.share && (a.number || a.percent)
 		a = binary(a, b, u, false, func(x, y float64) (float64, error) { return x + sign*y, nil })
+		a.share = share
 	}
 	return a, e
 }
@@ -270,7 +272,7 @@ func (p *parser) primary() (*node, *Error) {
 		if msg != "" {
 			return nil, &Error{t.at, t.end - t.at, msg, hint}
 		}
-		n := &node{at: t.at, end: t.end, unit: metricUnits[m.Unit], eval: variable(t.text)}
+		n := &node{at: t.at, end: t.end, unit: metricUnits[m.Unit], share: m.Share, eval: variable(t.text)}
 		if n.unit == (dimension{}) && !m.Share {
 			n.count = t.text
 		}
