@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -16,20 +17,11 @@ type Expr struct {
 	left *node // of the first comparison
 }
 
-// Error is a mistake in an expectation. Offset and Length, in bytes, say where.
-type Error struct {
-	Offset, Length int
-	Msg, Hint      string
-}
-
-// Error returns the message; the place is for those who have the text.
-func (e *Error) Error() string { return e.Msg }
-
 // errMissing is a metric without a value; its text gets the name in front.
 var errMissing = errors.New("was not recorded")
 
 // Compile parses an expectation and checks its names against the scenario and its
-// units. The error is an [*Error].
+// units. The error is an [*problem.Mistake].
 func Compile(expr string, s *scenario.Scenario) (*Expr, error) {
 	p := &parser{text: expr, names: newNames(s)}
 	root, err := p.condition()
@@ -59,12 +51,14 @@ func (e *Expr) Eval(lookup func(name string) (float64, bool)) (ok bool, lhs floa
 }
 
 // Check compiles the expectations of a scenario that is being loaded.
-func Check(s *scenario.Scenario, report func(scenario.Mistake)) {
+func Check(s *scenario.Scenario, report func(problem.Mistake)) {
 	for i, x := range s.Expect {
 		_, err := Compile(string(x), s)
-		var e *Error
+		var e *problem.Mistake
 		if errors.As(err, &e) {
-			report(scenario.Mistake{Path: fmt.Sprintf("expect[%d]", i), Offset: e.Offset, Length: e.Length, Msg: e.Msg, Hint: e.Hint})
+			m := *e
+			m.Path = fmt.Sprintf("expect[%d]", i)
+			report(m)
 		}
 	}
 }
