@@ -154,15 +154,6 @@ func (p *progress) Write(b []byte) (int, error) {
 	}
 }
 
-// mistake is one mistake of a file in the JSON form of an error.
-type mistake struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
 // fail tells err and returns the exit status that it stands for.
 func (u *ui) fail(ctx context.Context, err error) int {
 	var told status
@@ -206,20 +197,16 @@ func (u *ui) mistakes(list *yamldoc.Errors, code int) {
 		u.error(what, "", code, nil)
 		return
 	}
-	all := make([]mistake, len(list.List))
-	for i, m := range list.List {
-		all[i] = mistake{File: m.File, Line: m.Line, Column: m.Col, Message: m.Msg, Hint: m.Hint}
-	}
-	u.error(what, "", code, all)
+	u.error(what, "", code, list.List)
 }
 
-func (u *ui) error(message, hint string, code int, mistakes []mistake) {
+func (u *ui) error(message, hint string, code int, mistakes []*yamldoc.Error) {
 	if u.format == formatJSON {
 		u.line(struct {
-			Error    string    `json:"error"`
-			Hint     string    `json:"hint,omitempty"`
-			Exit     int       `json:"exit"`
-			Mistakes []mistake `json:"mistakes,omitempty"`
+			Error    string           `json:"error"`
+			Hint     string           `json:"hint,omitempty"`
+			Exit     int              `json:"exit"`
+			Mistakes []*yamldoc.Error `json:"mistakes,omitempty"`
 		}{message, hint, code, mistakes})
 		return
 	}

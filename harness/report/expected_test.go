@@ -31,6 +31,12 @@ func TestExpectedHasItsUnit(t *testing.T) {
 		{"fault.acks.chosen - fault.acks.delivered == 0", 3, "3"},
 		{"web.Tcp.InSegs - web.Tcp.OutSegs == 0", -12, "-12"},
 		{"1 / http.latency.p99 < 300/s", 5, "5.00/s"},
+		{"machine.recorder.cpu < 5%", 0.01, "1.0 %"},
+		{"fault.acks.chosen / 2 < 5", 3.5, "3.50"},
+		{"1 - web.cpu.total > 50%", 0.9, "90.0 %"},
+		{"web.cpu.total - 5% - (db.cpu.total + 0.1) < 50%", -0.1, "-10.0 %"},
+		{"-(web.cpu.total) + 1 > 50%", 0.9, "90.0 %"},
+		{"web.cpu.total / db.cpu.total < 3", 0.1, "0.10"},
 		{"other.cpu.total - db.cpu.total < 50%", 0.1, "0.10"}, // a record that knows no such node
 	} {
 		assert.Equal(t, c.want, report.Expected(r, result.Expectation{Expr: c.expr, Value: c.value}), c.expr)

@@ -103,7 +103,7 @@ func JUnit(w io.Writer, r *result.Record) error {
 		c := TestCase{Class: "ruleout." + r.Scenario.Name, Name: e.Expr}
 		switch {
 		case !r.Valid:
-			c.Skipped = "invalid run: " + strings.Join(r.InvalidBecause, "; ")
+			c.Skipped = "invalid run: " + r.InvalidBecause.String()
 		case e.Error != "":
 			c.Error = e.Error
 		case !e.OK:

@@ -59,11 +59,11 @@ func TestJUnit(t *testing.T) {
 
 func TestJUnitOfAnInvalidRunSkips(t *testing.T) {
 	r := made(t)
-	r.Valid, r.InvalidBecause = false, []string{"fault outage chose no packet", "<&>\x01"}
+	r.Valid, r.InvalidBecause = false, result.Reasons{{Place: "fault outage", Text: "chose no packet"}, {Text: "<&>\x01"}}
 	s := junit(t, r).Suites[0]
 	require.Equal(t, [4]int{4, 0, 0, 4}, [4]int{s.Tests, s.Failures, s.Errors, s.Skipped})
 	for _, c := range s.Cases {
-		require.Equal(t, "invalid run: fault outage chose no packet; <&>\uFFFD", c.Skipped.Message)
+		require.Equal(t, "invalid run: fault outage: chose no packet; <&>\uFFFD", c.Skipped.Message)
 	}
 }
 

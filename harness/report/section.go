@@ -15,6 +15,9 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
+// none stands where a record has no number.
+const none = metric.None
+
 // Section is one table of a report.
 type Section struct {
 	// ID names the table to programs: faults, queues, load, latency, services, nodes, counters, changes or expect.
@@ -315,24 +318,18 @@ func Expected(r *result.Record, e result.Expectation) string {
 	if i := strings.IndexAny(name, "=!<>"); i >= 0 {
 		name = strings.TrimSpace(name[:i])
 	}
-	if m, ok := r.Metrics[name]; ok {
-		return Quantity(name, e.Value, m.Unit)
-	}
-	if m, ok := metric.Lookup(name); ok {
-		return Quantity(name, e.Value, m.Unit)
+	if m := metric.Of(name, r.Metrics[name].Unit); m.Unit != "" {
+		return m.Format(e.Value)
 	}
 	v := expect.Vocabulary{Nodes: slices.Collect(maps.Keys(r.Counters))}
 	for _, f := range r.Faults {
 		v.Faults = append(v.Faults, f.Name)
 	}
-	f, err := v.Figure(name)
-	if err != nil {
-		return Quantity("", e.Value, metric.One)
+	var m metric.Metric
+	if f, err := v.Figure(name); err == nil {
+		m.Unit, m.Share = f.Unit, f.Share
 	}
-	if strings.ContainsAny(name, "*/") {
-		name = "" // a product of shares is none
-	}
-	return Quantity(name, e.Value, f.Unit)
+	return m.Format(e.Value)
 }
 
 // value formats a metric of the record, or says that there is none.
@@ -341,10 +338,7 @@ func value(r *result.Record, name string) string {
 	if !ok {
 		return none
 	}
-	if strings.HasSuffix(name, ".mean") && m.Unit == metric.One || strings.HasSuffix(name, ".load1") {
-		return quantity.Level(m.Value)
-	}
-	return Quantity(name, m.Value, m.Unit)
+	return metric.Of(name, m.Unit).Format(m.Value)
 }
 
 func join(a, b string) string {

@@ -16,9 +16,9 @@ type Story struct {
 	Kernel   string `json:"kernel"`
 	Digest   string `json:"digest"`
 	// Outcome is one of the words of [Outcome], Because says why.
-	Outcome        string   `json:"outcome"`
-	Because        string   `json:"because"`
-	InvalidBecause []string `json:"invalid_because"`
+	Outcome        string         `json:"outcome"`
+	Because        string         `json:"because"`
+	InvalidBecause result.Reasons `json:"invalid_because"`
 
 	Faults    []FaultStory         `json:"faults"`
 	Headlines []string             `json:"headlines"`
@@ -40,7 +40,7 @@ const mostHeadlines = 5
 func NewStory(r *result.Record, path string) *Story {
 	t := &Story{
 		Record: path, Scenario: r.Scenario.Name, Seed: r.Seed, Kernel: r.Provenance.Kernel, Digest: r.Digest,
-		InvalidBecause: append([]string{}, r.InvalidBecause...), Expect: append([]result.Expectation{}, r.Expect...),
+		InvalidBecause: append(result.Reasons{}, r.InvalidBecause...), Expect: append([]result.Expectation{}, r.Expect...),
 		Faults: []FaultStory{}, Headlines: []string{}, Changes: []effect.Comparison{},
 	}
 	t.Outcome, t.Because = Outcome(r)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run"
 )
 
@@ -50,5 +51,7 @@ func TestInjectIntoAFlowThatIsClosedMakesTheRunInvalid(t *testing.T) {
 	rec, err := run.Run(t.Context(), canonical(t, parse(t, out, "load[0].http.keepalive=false")), seed, nil)
 	require.NoError(t, err)
 	require.False(t, rec.Valid)
-	require.Contains(t, rec.InvalidBecause[0], "the flow visits had no open connection at 100ms: the link has seen 1 connections opened and 1 closed on its port")
+	require.Equal(t, result.NoConnection, rec.InvalidBecause[0].Kind)
+	require.Equal(t, "fault forge", rec.InvalidBecause[0].Place)
+	require.Contains(t, rec.InvalidBecause[0].Text, "the flow visits had no open connection at 100ms: the link has seen 1 connections opened and 1 closed on its port")
 }

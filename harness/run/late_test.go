@@ -2,7 +2,6 @@ package run_test
 
 import (
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +54,7 @@ func TestARecorderThatIsLateMakesTheRunInvalid(t *testing.T) {
 			late := rec.Metrics["machine.recorder.late"].Value
 			require.GreaterOrEqual(t, late, c.least)
 			require.Less(t, late, 2*c.least+0.01)
-			reasons := strings.Join(rec.InvalidBecause, "\n")
+			reasons := rec.InvalidBecause.String()
 			if !c.late {
 				require.NotContains(t, reasons, "the recorder")
 				return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/probe"
@@ -42,11 +43,11 @@ func (p *programs) finishLoads(ctx context.Context) ([]load.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		var result load.Result
-		if err := json.Unmarshal(raw, &result); err != nil {
+		var r load.Result
+		if err := json.Unmarshal(raw, &r); err != nil {
 			return nil, fmt.Errorf("read result of %s: %w", a.name, err)
 		}
-		results = append(results, result)
+		results = append(results, r)
 	}
 	return results, nil
 }
@@ -62,11 +63,10 @@ func (p *programs) counts() (list []probe.Count) {
 // broken says which services have ended by themselves: what such a run showed, it did not show of the
 // scenario. The others are not stopped in order, which would take a guest some
 // milliseconds of CPU; they have nothing to say.
-func (p *programs) broken() (reasons []string) {
+func (p *programs) broken(to *result.Reasons) {
 	for i := len(p.services) - 1; i >= 0; i-- {
 		if err := p.services[i].process.Ended(); err != nil {
-			reasons = append(reasons, err.Error())
+			to.Add(result.ServiceEnded, "service "+p.services[i].name, "%v", err)
 		}
 	}
-	return reasons
 }

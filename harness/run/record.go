@@ -41,10 +41,10 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 	if err := addMetrics(rec, faultMetrics(r.receipts)); err != nil {
 		return nil, err
 	}
-	r.invalid = append(r.invalid, behind(s, r.traffic)...)
-	r.invalid = append(r.invalid, outOfStep(r.seen, window)...)
-	r.invalid = append(r.invalid, heldBack(r.seen.Counters)...)
-	rec.InvalidBecause = append([]string{}, r.invalid...)
+	behind(&r.invalid, s, r.traffic)
+	outOfStep(&r.invalid, r.seen, window)
+	heldBack(&r.invalid, r.seen.Counters)
+	rec.InvalidBecause = append(result.Reasons{}, r.invalid...)
 	rec.Valid = len(r.invalid) == 0
 	rec.Expect = evaluate(s, rec)
 	return rec, nil
@@ -74,45 +74,40 @@ func summary(l *load.Result) result.Load {
 
 // behind says which generators fell behind their own plans: what they measured
 // is then the generator and not the network.
-func behind(s *scenario.Scenario, results []load.Result) []string {
-	var reasons []string
+func behind(to *result.Reasons, s *scenario.Scenario, results []load.Result) {
 	for i := range results {
 		l, r := s.Load[i], &results[i]
+		place := fmt.Sprintf("load[%d] from %s", i, l.From)
 		if late := time.Duration(r.Late.Quantile(0.99)); late > time.Duration(l.HTTP.Late) {
-			reasons = append(reasons, fmt.Sprintf("load[%d] from %s fell behind its own plan: 1 request in 100 was over %s late, the bound is %s",
-				i, l.From, late.Round(time.Microsecond), l.HTTP.Late))
+			to.Add(result.GeneratorLate, place, "fell behind its own plan: 1 request in 100 was over %s late, the bound is %s",
+				late.Round(time.Microsecond), l.HTTP.Late)
 		}
 		if r.Abandoned > 0 {
-			reasons = append(reasons, fmt.Sprintf("load[%d] from %s gave up %s whose fate was open", i, l.From, quantity.Plural(r.Abandoned, "request")))
+			to.Add(result.RequestsAbandoned, place, "gave up %s whose fate was open", quantity.Plural(r.Abandoned, "request"))
 		}
 	}
-	return reasons
 }
 
 // outOfStep says whether the recorder's window is too far from the one in which the load and the
 // faults acted: over a hundredth of it. So much of a counter may then be of something else.
-func outOfStep(seen *probe.Result, window time.Duration) []string {
-	bound := window / 100
-	if seen.Late <= bound {
-		return nil
+func outOfStep(to *result.Reasons, seen *probe.Result, window time.Duration) {
+	if bound := window / 100; seen.Late > bound {
+		to.Add(result.RecorderLate, "", "the recorder was %s late at an end of the measured window, the bound is 1 %% of that, %s",
+			seen.Late.Round(time.Microsecond), bound)
 	}
-	return []string{fmt.Sprintf("the recorder was %s late at an end of the measured window, the bound is 1 %% of that, %s",
-		seen.Late.Round(time.Microsecond), bound)}
 }
 
 // heldBack names the nodes whose TCP did not send a segment again because its first copy was still on this machine. In a
 // real network that copy has left, so the retransmission would have gone out. Packets on a link are detached from their
 // socket to rule this out; the counter is the kernel's own word that it was ruled out.
 // Source: skb_still_in_host_queue in net/ipv4/tcp_output.c.
-func heldBack(counters map[string]map[string]int64) []string {
-	var reasons []string
+func heldBack(to *result.Reasons, counters map[string]map[string]int64) {
 	for _, node := range slices.Sorted(maps.Keys(counters)) {
 		if n := counters[node]["TcpExt.TCPSpuriousRtxHostQueues"]; n > 0 {
-			reasons = append(reasons, fmt.Sprintf("%s held back %s: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)",
-				node, quantity.Plural(n, "retransmission")))
+			to.Add(result.HeldSocket, "node "+node, "held back %s: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)",
+				quantity.Plural(n, "retransmission"))
 		}
 	}
-	return reasons
 }
 
 // gaps is how many times between chosen packets are metrics.

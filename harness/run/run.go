@@ -59,7 +59,7 @@ type Prepared struct {
 	traffic  []load.Result
 	receipts []result.Receipt
 	links    []result.LinkReceipt
-	invalid  []string
+	invalid  result.Reasons
 }
 
 // Prepare builds and starts what a scenario consists of. Whoever gets no error closes what he got.
@@ -183,7 +183,7 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 // drain looks after the services and reads the receipts once nothing moves any more.
 func (r *Prepared) drain(ctx context.Context) error {
 	r.teller.tell(protocol.Drain, "waiting for the last packets")
-	r.invalid = append(r.invalid, r.programs.broken()...)
+	r.programs.broken(&r.invalid)
 	receipts, reasons, err := r.wires.Receipts(ctx)
 	if err != nil {
 		return fmt.Errorf("read receipts: %w", err)

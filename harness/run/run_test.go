@@ -140,7 +140,7 @@ func TestAFaultThatNeverActsMakesTheRunInvalid(t *testing.T) {
 	rec, err := run.Run(t.Context(), canonical(t, s), seed, nil)
 	require.NoError(t, err)
 	require.False(t, rec.Valid)
-	require.Contains(t, strings.Join(rec.InvalidBecause, "\n"), "copies: the fault never acted")
+	require.Contains(t, rec.InvalidBecause.String(), "copies: the fault never acted")
 }
 
 func TestAPreparedScenarioIsClosedWithoutARun(t *testing.T) {

@@ -5,13 +5,10 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
-// Mistake is something that a [Check] finds wrong.
-type Mistake = yamldoc.Mistake
-
 // Check looks at a scenario for what this package cannot know, and reports what is
 // wrong in the scenario's own terms; it is shown with file, line and column. The
 // scenario may have other mistakes, which are reported without the check's help.
-type Check func(s *Scenario, report func(Mistake))
+type Check func(s *Scenario, report func(problem.Mistake))
 
 // format of the files that this package reads.
 var format = yamldoc.Format{Noun: "scenario", Needs: "a scenario needs at least: version, name, duration, nodes"}

@@ -39,6 +39,19 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns the classified error.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Mistake is something wrong in what a user wrote: a value in a file, a word of the command line, or a part of either.
+type Mistake struct {
+	// Path of the value, such as expect[0], or empty if there is one text only.
+	Path string
+	// Offset and Length in bytes of the part of the value that is wrong; 0 and 0 for all of it.
+	Offset, Length int
+	// Msg says what is wrong, Hint (perhaps empty) what to write instead.
+	Msg, Hint string
+}
+
+// Error returns the message; the place is for those who have the text.
+func (m *Mistake) Error() string { return m.Msg }
+
 // Wrap classifies err and attaches a hint; it returns nil for a nil err.
 func Wrap(kind Kind, err error, hint string) error {
 	if err == nil {
@@ -59,8 +72,14 @@ func KindOf(err error) Kind {
 // PlaceOf returns the first place found in err's chain, or an empty string.
 func PlaceOf(err error) string { return first(err, func(e *Error) string { return e.Place }) }
 
-// HintOf returns the first hint found in err's chain, or an empty string.
-func HintOf(err error) string { return first(err, func(e *Error) string { return e.Hint }) }
+// HintOf returns the first hint of a classified error found in err's chain, or that of a [Mistake], or an empty string.
+func HintOf(err error) string {
+	text := first(err, func(e *Error) string { return e.Hint })
+	if m := (*Mistake)(nil); text == "" && errors.As(err, &m) {
+		return m.Hint
+	}
+	return text
+}
 
 // first returns what the first error in err's chain says that says something.
 func first(err error, says func(*Error) string) string {

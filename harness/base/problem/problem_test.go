@@ -44,3 +44,11 @@ func TestPlaceOf(t *testing.T) {
 	require.Empty(t, problem.PlaceOf(problem.Wrap(problem.Usage, errors.New("x"), "")))
 	require.Empty(t, problem.PlaceOf(nil))
 }
+
+func TestAMistakeHasAHint(t *testing.T) {
+	m := &problem.Mistake{Path: "expect[0]", Offset: 3, Length: 1, Msg: "no unit", Hint: "write 5ms"}
+	require.EqualError(t, m, "no unit")
+	require.Equal(t, "write 5ms", problem.HintOf(fmt.Errorf("read: %w", m)))
+	require.Equal(t, "write 5ms", problem.HintOf(problem.Wrap(problem.Usage, m, "")))
+	require.Equal(t, "say it again", problem.HintOf(problem.Wrap(problem.Usage, m, "say it again")), "it is the outer one")
+}

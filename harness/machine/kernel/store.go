@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/spelling"
 )
 
 // Store is a directory of kernels. It holds nothing open; any number of processes may
@@ -304,4 +305,12 @@ func storeError(op string, err error) error {
 		return err
 	}
 	return problem.Wrap(problem.Machine, err, hint)
+}
+
+// didYouMean is the end of a message about a name that there is not.
+func didYouMean(want string, names []string) string {
+	if near := spelling.Nearest(want, slices.Sorted(slices.Values(names))); near != "" {
+		return fmt.Sprintf("; did you mean %s?", near)
+	}
+	return ""
 }

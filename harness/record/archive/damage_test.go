@@ -317,7 +317,7 @@ func TestTooLargeARecord(t *testing.T) {
 		"bytes": func(r *result.Record) {
 			r.Scenario.Canonical = json.RawMessage(`"` + strings.Repeat("a", result.MostBytes) + `"`)
 		},
-		"the index": func(r *result.Record) { r.InvalidBecause = []string{strings.Repeat("b", largestBlock)} },
+		"the index": func(r *result.Record) { r.InvalidBecause = result.Reasons{{Text: strings.Repeat("b", largestBlock)}} },
 	} {
 		r := record(2)
 		grow(r)

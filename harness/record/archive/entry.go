@@ -28,8 +28,9 @@ type Entry struct {
 	Valid  bool
 	// Failure says why there is no record, and is empty if there is one. Such a run is not valid, and has no digest.
 	Failure Failure
-	// Because says in one line why it is not valid.
+	// Because says in one line why it is not valid, Kinds for programs. Records of early builds have no kinds, nor has a failure.
 	Because string
+	Kinds   []result.Kind
 	// Values are metrics and counters, NODE.GROUP.NAME, by their names in order. What is absent was 0 for a counter,
 	// and was not recorded for a metric: see [Entry.Value].
 	Values []Value
@@ -61,7 +62,12 @@ func (e *Entry) String() string { return fmt.Sprintf("run %.19s, seed %d", e.Run
 func entryOf(r *result.Record) Entry {
 	e := Entry{
 		Run: r.Run, Scenario: r.Scenario.Hash, Kernel: r.Provenance.Kernel, Key: r.Provenance.Key, Made: made(&r.Provenance), Seed: r.Seed,
-		Digest: r.Digest, Valid: r.Valid, Because: strings.Join(r.InvalidBecause, "; "), Virtual: r.Time.Virtual, Wall: r.Time.Wall,
+		Digest: r.Digest, Valid: r.Valid, Because: r.InvalidBecause.String(), Virtual: r.Time.Virtual, Wall: r.Time.Wall,
+	}
+	for _, reason := range r.InvalidBecause {
+		if reason.Kind != "" {
+			e.Kinds = append(e.Kinds, reason.Kind)
+		}
 	}
 	for name, m := range r.Metrics {
 		e.Values = append(e.Values, Value{name, m.Value})

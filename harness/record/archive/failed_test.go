@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/record/result"
 )
 
 // failed is the run of seed i that came to nothing.
@@ -217,4 +218,44 @@ func TestSyncThatFails(t *testing.T) {
 	a = open(t, dir)
 	require.Equal(t, []int{0}, seeds(t, a))
 	require.NoError(t, a.Close())
+}
+
+// Why a run is invalid is known by every door, to people and to programs; a plain text of an early build has no kind.
+func TestReasons(t *testing.T) {
+	dir, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
+	r := record(0)
+	r.Valid = false
+	r.InvalidBecause.Add(result.NoConnection, "fault psh", "the flow %s had no open connection", "api")
+	r.InvalidBecause = append(r.InvalidBecause, result.Reason{Text: "said long ago"})
+	a := open(t, dir)
+	for _, r := range []*result.Record{r, record(1)} {
+		_, err := a.Append(r)
+		require.NoError(t, err)
+	}
+	look := func(a entries) {
+		t.Helper()
+		n := 0
+		require.NoError(t, a.Entries(func(e *Entry) error {
+			if n++; e.Seed != r.Seed {
+				require.Nil(t, e.Kinds)
+				return nil
+			}
+			require.Equal(t, "fault psh: the flow api had no open connection; said long ago", e.Because)
+			require.Equal(t, []result.Kind{result.NoConnection}, e.Kinds)
+			return nil
+		}))
+		require.Equal(t, 2, n)
+	}
+	look(a)
+	require.NoError(t, a.Close())
+	from, err := Read(dir)
+	require.NoError(t, err)
+	look(from)
+	_, err = from.Keep(kept, nil)
+	require.NoError(t, err)
+	require.NoError(t, from.Close())
+	from, err = Read(kept)
+	require.NoError(t, err)
+	look(from)
+	require.NoError(t, from.Close())
 }

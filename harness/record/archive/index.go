@@ -10,16 +10,14 @@ import (
 	"math"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/record/result"
 )
 
 // The index is a sequence of blocks: length of the body, CRC-32C of it, body. The first block is indexMagic. A
 // body begins with the names that this block is the first to use, each with the number that stands for it from then on
 // in this file, and then has one entry.
-// That of format 1 is read, and not added to: it does not have what a run was made with, nor failed runs.
-const (
-	indexMagic  = "ruleout index 2\n"
-	indexMagic1 = "ruleout index 1\n"
-)
+// An index with another first block is made again from the records.
+const indexMagic = "ruleout index 3\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -31,7 +29,6 @@ type names struct {
 // known are the strings of a file that is read, by their number.
 type known struct {
 	names []string
-	first bool // the file is of format 1
 }
 
 func block(body []byte) []byte {
@@ -107,6 +104,10 @@ func (n *names) encode(e *Entry) ([]byte, error) {
 	for _, v := range []uint64{e.Seed, uint64(e.offset), uint64(e.length), math.Float64bits(e.Virtual), math.Float64bits(e.Wall), uint64(len(e.Values))} {
 		body = binary.AppendUvarint(body, v)
 	}
+	body = binary.AppendUvarint(body, uint64(len(e.Kinds)))
+	for _, k := range e.Kinds {
+		body = binary.AppendUvarint(body, number(string(k)))
+	}
 	for _, v := range e.Values {
 		body = binary.AppendUvarint(body, number(v.Name))
 		body = binary.LittleEndian.AppendUint64(body, math.Float64bits(v.Value))
@@ -155,14 +156,17 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 		}
 		k.names = append(k.names, text())
 	}
-	e = Entry{Run: text(), Digest: text(), Because: text(), Scenario: name(), Kernel: name(), Key: name()}
-	if !k.first {
-		e.Made, e.Failure = name(), Failure(name())
-	}
+	e = Entry{Run: text(), Digest: text(), Because: text(), Scenario: name(), Kernel: name(), Key: name(), Made: name(), Failure: Failure(name())}
 	e.Valid = number() == 1
 	e.Seed, e.offset, e.length = number(), int64(number()), int64(number())
 	e.Virtual, e.Wall = math.Float64frombits(number()), math.Float64frombits(number())
 	n := number()
+	for range number() {
+		if bad {
+			return e, errDamaged
+		}
+		e.Kinds = append(e.Kinds, result.Kind(name()))
+	}
 	if bad || n > uint64(len(body)) {
 		return e, errDamaged
 	}
@@ -199,8 +203,6 @@ func scanIndex(r io.Reader, k *known, f func(e *Entry) error) (sound int64, err 
 		}
 		buf = body
 		switch {
-		case first && string(body) == indexMagic1:
-			k.first = true
 		case first && string(body) != indexMagic:
 			return 0, errDamaged
 		case !first:

@@ -36,6 +36,7 @@ type numbers struct {
 	Failure  Failure            `json:"failure,omitempty"`
 	Seed     uint64             `json:"seed"`
 	Because  string             `json:"because,omitempty"` // of an invalid run
+	Kinds    []result.Kind      `json:"kinds,omitempty"`
 	Invalid  bool               `json:"invalid,omitempty"`
 	Virtual  float64            `json:"virtual"`
 	Wall     float64            `json:"wall"`
@@ -74,7 +75,7 @@ func (r *Reader) numbers(w io.Writer, names []string) (runs int, err error) {
 	err = r.Entries(func(e *Entry) error {
 		n := numbers{
 			Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Key: e.Key, Made: e.Made, Failure: e.Failure, Seed: e.Seed,
-			Because: e.Because, Invalid: !e.Valid, Virtual: e.Virtual, Wall: e.Wall, Values: map[string]float64{},
+			Because: e.Because, Kinds: e.Kinds, Invalid: !e.Valid, Virtual: e.Virtual, Wall: e.Wall, Values: map[string]float64{},
 		}
 		for _, name := range names {
 			// A counter that did not move is known to be 0 without standing here.
@@ -151,7 +152,7 @@ func eachNumbers(path string, f func(e *Entry) error) error {
 func (n *numbers) entry() Entry {
 	e := Entry{
 		Run: n.Run, Digest: n.Digest, Scenario: n.Scenario, Kernel: n.Kernel, Key: n.Key, Made: n.Made, Failure: n.Failure, Seed: n.Seed,
-		Valid: !n.Invalid, Because: n.Because, Virtual: n.Virtual, Wall: n.Wall,
+		Valid: !n.Invalid, Because: n.Because, Kinds: n.Kinds, Virtual: n.Virtual, Wall: n.Wall,
 	}
 	for name, v := range n.Values {
 		e.Values = append(e.Values, Value{name, v})

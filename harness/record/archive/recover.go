@@ -20,12 +20,7 @@ func (a *Archive) recover() error {
 	if err != nil {
 		return err
 	}
-	if v.names.first { // of format 1, which is not added to
-		err = a.adopt(0, nil)
-	} else {
-		err = a.adopt(v.sound, v.names.names)
-	}
-	if err != nil {
+	if err := a.adopt(v.sound, v.names.names); err != nil {
 		return err
 	}
 	if err := v.compare(a.records, size, a.codec, a.note); err != nil {

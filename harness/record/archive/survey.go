@@ -98,7 +98,7 @@ func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e
 		d := &v.damages[i]
 		d.Torn = d.Torn && !v.wrong[d.Offset] // what the index has was whole once
 	}
-	v.fits = v.fits && len(v.wrong) == 0 && !v.names.first
+	v.fits = v.fits && len(v.wrong) == 0
 	return v.name(records, c)
 }
 

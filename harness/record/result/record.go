@@ -18,8 +18,8 @@ type Record struct {
 	Backend    string     `json:"backend"` // "vm" or "host"
 	Provenance Provenance `json:"provenance"`
 
-	Valid          bool     `json:"valid"`
-	InvalidBecause []string `json:"invalid_because"`
+	Valid          bool    `json:"valid"`
+	InvalidBecause Reasons `json:"invalid_because"`
 
 	Faults   []Receipt                   `json:"faults"`
 	Links    []LinkReceipt               `json:"links,omitempty"` // directions with a queue of their own; records of earlier builds lack them

@@ -1,6 +1,7 @@
 package result_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -47,6 +48,7 @@ func TestDigestCoversWhatWasMeasured(t *testing.T) {
 		"counter":     func(r *result.Record) { r.Counters["web"]["TcpExt.TCPRenoRecovery"]++ },
 		"sample":      func(r *result.Record) { r.Timeline.Series["web.cpu.softirq"][2] = 0.031 },
 		"validity":    func(r *result.Record) { r.Valid = false },
+		"reason":      func(r *result.Record) { r.InvalidBecause.Add(result.HeldSocket, "node web", "held back 1 segment") },
 		"seed":        func(r *result.Record) { r.Seed++ },
 		"scenario":    func(r *result.Record) { r.Scenario.Hash = "sha256:01" },
 		"virtual end": func(r *result.Record) { r.Time.Virtual = 31 },
@@ -106,6 +108,24 @@ func TestReadARecordOfAnEarlyBuild(t *testing.T) {
 	require.Equal(t, "microvm, template 2e6bcec06738", r.Provenance.Machine)
 	require.Empty(t, r.Provenance.Template)
 	require.EqualValues(t, 184, r.Faults[0].Chosen)
+}
+
+// Reasons are objects; those of early builds, plain texts, stay what they are.
+func TestReasons(t *testing.T) {
+	const early, now = `["load[0] fell behind"]`, `[{"kind":"recorder-late","text":"2 s late"},{"kind":"held-socket","place":"node web","text":"1"}]`
+	for text, want := range map[string]string{early: "load[0] fell behind", now: "2 s late; node web: 1"} {
+		var r result.Reasons
+		require.NoError(t, json.Unmarshal([]byte(text), &r))
+		require.Equal(t, want, r.String())
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		require.NoError(t, e.Encode(r))
+		require.Equal(t, text+"\n", b.String())
+	}
+	for _, text := range []string{`[7]`, `["a]`, `{}`, `[{"kind":7}]`} {
+		require.Error(t, json.Unmarshal([]byte(text), new(result.Reasons)), text)
+	}
 }
 
 func TestReadRefuses(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict"
@@ -105,14 +104,8 @@ func beyond(m, base map[string]string) map[string]string {
 
 func (t *trial) pairs(s *Source, i int) {
 	c := &s.Plan.Cases[i]
-	name := c.Metric
-	m, _ := metric.Lookup(name)
-	value := func(x float64) string {
-		if math.IsNaN(x) {
-			return "–"
-		}
-		return report.Quantity(name, x, m.Unit)
-	}
+	m, _ := metric.Lookup(c.Metric)
+	value := m.Format
 	var points []float64
 	for _, p := range s.Bench.Pairs(i) {
 		row := pair{Seed: fmt.Sprint(p.Seed), Loss: string(p.Loss)}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
-	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
 // Comparison is what changed around something that acted.
@@ -70,22 +70,7 @@ func (c *Change) Notable() bool { return c.weight >= math.Log(1.5) }
 
 // String writes a value of the change with its unit.
 func (c *Change) String(i int) string {
-	v := float64(c.Values[i])
-	switch {
-	case math.IsNaN(v):
-		return "–"
-	case c.Share:
-		return quantity.Share(v)
-	case c.Unit == "s":
-		return quantity.Seconds(v)
-	case c.Unit == "1/s" && v == 0:
-		return "0/s"
-	case c.Unit == "1/s":
-		return quantity.Digits(v) + "/s"
-	case v == math.Trunc(v):
-		return quantity.Count(int64(v))
-	}
-	return quantity.Level(v)
+	return metric.Metric{Unit: c.Unit, Share: c.Share}.Format(float64(c.Values[i]))
 }
 
 // Of compares the windows of a record around each of its faults, and of its loads that have times of their own beside

@@ -12,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/report/effect"
 	"github.com/ruleout/ruleout/harness/run/plan"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
@@ -35,15 +36,7 @@ type unit func(float64) string
 
 func shares(v float64) string { return quantity.Share(v) }
 
-func counts(v float64) string {
-	switch {
-	case v == math.Trunc(v):
-		return quantity.Count(int64(v))
-	case math.Abs(v) >= 99.95:
-		return quantity.Digits(v)
-	}
-	return quantity.Level(v)
-}
+func counts(v float64) string { return metric.Metric{Unit: metric.One}.Format(v) }
 
 // drawing collects the charts of a record.
 type drawing struct {

@@ -213,7 +213,7 @@ func TestHostileTextIsText(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Scenario.Name, r.Scenario.Hash, r.Scenario.Set = evil, evil, map[string]string{evil: evil}
-	r.Valid, r.InvalidBecause = false, []string{evil}
+	r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: evil, Place: evil, Text: evil}}
 	r.Provenance = result.Provenance{Tool: evil, Kernel: evil, KernelConfig: evil, QEMU: evil, Machine: evil, Key: evil}
 	r.Digest, r.Run, r.Backend = evil, evil, evil
 	r.Faults = append(r.Faults, result.Receipt{Name: evil})

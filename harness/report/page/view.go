@@ -18,7 +18,7 @@ type view struct {
 	Name, About     string
 	Source          string // of what was expected
 	Outcome         outcome
-	Invalid         []string
+	Invalid         result.Reasons
 	Identity        []string
 	Short           []string // what there is to know, in a few sentences
 	Scenario        *done    // nil when the record's scenario cannot be read

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
@@ -24,7 +25,7 @@ func (s *Source) CheckNames(where string, names []string) error {
 			return mistake(where, name, err)
 		}
 		if _, ok := metric.Lookup(name); !ok {
-			return mistake(where, name, &expect.Error{Length: len(name), Msg: "not the name of a metric", Hint: "ruleout results query has expressions of several"})
+			return mistake(where, name, &problem.Mistake{Length: len(name), Msg: "not the name of a metric", Hint: "ruleout results query has expressions of several"})
 		}
 	}
 	return nil

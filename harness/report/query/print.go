@@ -12,7 +12,6 @@ import (
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
-	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // Text writes the table for people: words to the left, numbers to the right, with units.
@@ -53,31 +52,17 @@ func (t *Table) Text(w io.Writer) error {
 
 // text of a cell, for people.
 func (c *Column) text(cell Cell) string {
-	v := cell.Number
 	switch {
 	case c.Words && strings.HasPrefix(cell.Text, "sha256:"):
 		return result.Short(cell.Text)
 	case c.Words && c.Name == "valid":
 		return map[string]string{"true": "yes", "false": "no"}[cell.Text]
-	case c.Words && cell.Text == "", !c.Words && math.IsNaN(v):
-		return "–"
+	case c.Words && cell.Text == "":
+		return metric.None
 	case c.Words:
 		return cell.Text
-	case c.Share:
-		return quantity.Share(v)
 	}
-	switch c.Unit {
-	case metric.Seconds:
-		return quantity.Seconds(v)
-	case metric.Bytes:
-		return quantity.Bytes(v)
-	case metric.PerSecond:
-		return quantity.Digits(v) + "/s"
-	}
-	if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-		return quantity.Count(int64(v))
-	}
-	return quantity.Digits(v)
+	return metric.Metric{Unit: c.Unit, Share: c.Share}.Format(cell.Number)
 }
 
 // JSON writes a row as an object a line, in base units: seconds, bytes, shares of 1. What a run does not have is null.

@@ -133,8 +133,7 @@ func (a *asking) prepare() error {
 			if err != nil {
 				return mistake("--show", text, err)
 			}
-			m, ok := metric.Lookup(text)
-			c.number, c.Unit, c.Share = n, n.Unit, ok && m.Share
+			c.number, c.Unit, c.Share = n, n.Unit, n.Share
 		}
 		if c.Words && len(q.By) > 0 {
 			return problem.Wrap(problem.Usage, fmt.Errorf("show %s of a group: it is not a number", text), "group by it, with --by "+text)
@@ -154,7 +153,7 @@ func (a *asking) prepare() error {
 		names[i] = c.Name
 	}
 	if a.sortBy = slices.Index(names, q.Sort); a.sortBy < 0 {
-		return mistake("--sort", q.Sort, &expect.Error{Length: len(q.Sort), Msg: fmt.Sprintf("no column %q", q.Sort), Hint: nearest(q.Sort, names, "columns: ")})
+		return mistake("--sort", q.Sort, &problem.Mistake{Length: len(q.Sort), Msg: fmt.Sprintf("no column %q", q.Sort), Hint: nearest(q.Sort, names, "columns: ")})
 	}
 	return nil
 }
@@ -197,7 +196,7 @@ func (a *asking) columns() error {
 	for _, word := range words {
 		t, ok := takeOf(word)
 		if !ok {
-			return mistake("--take", word, &expect.Error{Length: len(word), Msg: fmt.Sprintf("%q is nothing that can be taken of numbers", word), Hint: nearest(word, takeWords, "there are ")})
+			return mistake("--take", word, &problem.Mistake{Length: len(word), Msg: fmt.Sprintf("%q is nothing that can be taken of numbers", word), Hint: nearest(word, takeWords, "there are ")})
 		}
 		a.takes = append(a.takes, t)
 	}
@@ -228,7 +227,7 @@ func (s *Source) unknown(where, name string, of func(expect.Field) bool, lead st
 			names = append(names, f.Name)
 		}
 	}
-	return mistake(where, name, &expect.Error{Length: len(name), Msg: fmt.Sprintf("runs are not grouped by %q", name), Hint: nearest(name, names, lead)})
+	return mistake(where, name, &problem.Mistake{Length: len(name), Msg: fmt.Sprintf("runs are not grouped by %q", name), Hint: nearest(name, names, lead)})
 }
 
 func nearest(name string, names []string, lead string) string {
@@ -241,7 +240,7 @@ func nearest(name string, names []string, lead string) string {
 
 // mistake shows one in a text, as those in files are shown.
 func mistake(where, text string, err error) error {
-	var e *expect.Error
+	var e *problem.Mistake
 	if !errors.As(err, &e) {
 		return err
 	}

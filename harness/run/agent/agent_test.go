@@ -189,9 +189,9 @@ func TestDeathAfterReadyIsToldWithItsReason(t *testing.T) {
 	require.NoError(t, p.Ended())
 	require.NoError(t, p.Begin(Beginning{}))
 	_, err := p.Wait(t.Context())
-	require.ErrorContains(t, err, "agent db/sql: died (exit status 2)")
+	require.ErrorContains(t, err, "died (exit status 2)")
 	require.ErrorContains(t, err, "panic: index out of patience")
-	require.ErrorContains(t, p.Ended(), "agent db/sql: died (exit status 2)")
+	require.ErrorContains(t, p.Ended(), "died (exit status 2)")
 	require.ErrorContains(t, p.Begin(Beginning{}), "index out of patience", "a late command tells the reason, not the broken pipe")
 }
 

@@ -262,9 +262,9 @@ func (p *Process) Ended() error {
 		return nil
 	}
 	if p.err != nil {
-		return fmt.Errorf("agent %s: %w", p.name, p.err)
+		return p.err
 	}
-	return fmt.Errorf("agent %s: ended by itself", p.name)
+	return errors.New("ended by itself")
 }
 
 // Stop asks the role to end and returns its result. When ctx is done first, the agent is killed.

@@ -42,7 +42,7 @@ type order struct {
 type outcome struct {
 	Taken    *capture.Taken
 	Receipts []result.Receipt
-	Because  []string
+	Because  result.Reasons
 	Err      string
 }
 

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/record/result"
 )
 
 // backlogDrops is how many packets the machine has thrown away because too many waited
@@ -35,13 +37,13 @@ func backlogDrops() (int64, error) {
 
 // backlogLoss names the machine's backlog as the place of losses, if it lost anything
 // since the wires were built. It is asked only when there are losses to explain.
-func (w *Wires) backlogLoss() ([]string, error) {
+func (w *Wires) backlogLoss(because *result.Reasons) error {
 	now, err := backlogDrops()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if n := now - w.backlog; n > 0 {
-		return []string{fmt.Sprintf("the machine's backlog between devices overflowed and lost %d packets: raise net.core.netdev_max_backlog", n)}, nil
+		because.Add(result.QueueOverflow, "", "the machine's backlog between devices overflowed and lost %d packets: raise net.core.netdev_max_backlog", n)
 	}
-	return nil, nil
+	return nil
 }

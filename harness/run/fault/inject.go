@@ -36,7 +36,7 @@ type injector struct {
 	matched, chosen int64
 	sent            [2]int64 // by side
 	forged          []result.Forged
-	trouble         []string
+	trouble         result.Reasons // without places
 }
 
 // mostForged is how many different forged segments a receipt lists.
@@ -114,7 +114,7 @@ func (in *injector) inject(start int64, planned time.Duration) error {
 		return err
 	}
 	if len(open) == 0 {
-		in.trouble = append(in.trouble, fmt.Sprintf("the flow %s had no open connection at %v", in.fault.Do.Inject.Flow, planned))
+		in.trouble.Add(result.NoConnection, "", "the flow %s had no open connection at %v", in.fault.Do.Inject.Flow, planned)
 	}
 	in.matched += int64(len(open))
 	open = open[:min(len(open), in.fault.Do.Inject.Connections)]
@@ -133,7 +133,7 @@ func (in *injector) inject(start int64, planned time.Duration) error {
 			}
 			g := c.segment(d, s.Seq, s.Ack, flags, int(s.Payload))
 			if why := disguise(g, &s); why != "" {
-				in.trouble = append(in.trouble, why)
+				in.trouble.Add(result.NoTimestamps, "", "%s", why)
 				continue
 			}
 			frame := g.Frame()

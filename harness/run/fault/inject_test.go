@@ -292,7 +292,7 @@ func TestForgedSegmentsOfAnAge(t *testing.T) {
 		} else {
 			require.Empty(t, in.forged)
 			require.Len(t, in.trouble, 1)
-			require.Contains(t, in.trouble[0], "can be 10s old: the connection has no timestamps")
+			require.Contains(t, in.trouble[0].Text, "can be 10s old: the connection has no timestamps")
 		}
 	}
 }

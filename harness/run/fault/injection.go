@@ -63,7 +63,7 @@ func (w *Wires) openDoor(at role, p *pair) error {
 
 // injection is the receipt of a fault that injects, in both directions together. What was sent is what the injector
 // says; what was delivered is what the boundaries behind it counted.
-func (w *Wires) injection(in *injector, places []role, s snapshot, say func(string, ...any)) result.Receipt {
+func (w *Wires) injection(in *injector, places []role, s snapshot, say say) result.Receipt {
 	r := result.Receipt{Name: in.fault.Name, Matched: in.matched, Chosen: in.chosen, Forged: in.forged}
 	var sent, opened, closed, overflow int64
 	for _, at := range places {
@@ -79,23 +79,23 @@ func (w *Wires) injection(in *injector, places []role, s snapshot, say func(stri
 		overflow += s.counters.at(stage.choose.overflow)
 		if n := before + in.sent[p.from] - behind; n != 0 {
 			r.UnexplainedLoss += n
-			say("%s of %d on %s, for no reason that was asked for", lost(n), before, p)
+			say(result.UnexplainedLoss, "%s of %d on %s, for no reason that was asked for", lost(n), before, p)
 		}
 	}
 	for _, t := range in.trouble {
-		say("%s: the link has seen %d connections opened and %d closed on its port", t, opened, closed)
+		say(t.Kind, "%s: the link has seen %d connections opened and %d closed on its port", t.Text, opened, closed)
 	}
 	if in.rounds < len(in.times) {
-		say("it injected %d times, %d were asked for", in.rounds, len(in.times))
+		say(result.FaultIncomplete, "it injected %d times, %d were asked for", in.rounds, len(in.times))
 	}
 	if in.late > latest {
-		say("its segments went out %v late, %v is the most", in.late, latest)
+		say(result.FaultLate, "its segments went out %v late, %v is the most", in.late, latest)
 	}
 	if r.Delivered != sent {
-		say("delivered %d forged segments, %d were sent", r.Delivered, sent)
+		say(result.DeliveryDiffers, "delivered %d forged segments, %d were sent", r.Delivered, sent)
 	}
 	if overflow > 0 {
-		say("more than %d open connections: %d were not tracked", mostTracked/2, overflow)
+		say(result.FlowsUntracked, "more than %d open connections: %d were not tracked", mostTracked/2, overflow)
 	}
 	return r
 }

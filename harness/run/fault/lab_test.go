@@ -212,7 +212,7 @@ func (l *lab) receipts(t *testing.T) ([]result.Receipt, []string) {
 	t.Helper()
 	r, because, err := l.Receipts(context.Background())
 	require.NoError(t, err)
-	return r, because
+	return r, texts(because)
 }
 
 // newDecision is that of a fault with a chance and nothing else.

@@ -1,16 +1,15 @@
 package fault
 
 import (
-	"fmt"
-
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
 // linkLoss tells what a path lost outside its faults. Drops of a queue whose length the
 // scenario states are the link's own behaviour, and none of them.
-func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
+func (w *Wires) linkLoss(because *result.Reasons, i int, s snapshot) {
 	p := &w.plan.paths[i]
+	say := about(because, "link "+p.String())
 	stated := w.links[p.link].Spec.Queue > 0
 	check := func(part string, before, behind slot, r role, limit uint32) {
 		q := s.of(r)
@@ -19,16 +18,16 @@ func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
 		if stated {
 			n -= drops
 		} else if drops > 0 {
-			because = append(because, fmt.Sprintf("link %s: the queue of %d packets overflowed: %d dropped%s", p, limit, drops, advice(true)))
+			say(result.QueueOverflow, "the queue of %d packets overflowed: %d dropped%s", limit, drops, advice(true))
 		}
 		if n > 0 && r.stage < 0 && w.down(p.link) {
 			n = 0 // the outage's receipt has them
 		}
 		if n != 0 {
-			because = append(because, fmt.Sprintf("link %s: %s %s, for no reason that was asked for", p, lost(n), part))
+			say(result.UnexplainedLoss, "%s %s, for no reason that was asked for", lost(n), part)
 		}
 		if q.Waiting > 0 {
-			because = append(because, fmt.Sprintf("link %s: %d packets are still on the way", p, q.Waiting))
+			say(result.PacketsWaiting, "%d packets are still on the way", q.Waiting)
 		}
 	}
 	for j := range p.stages {
@@ -42,7 +41,6 @@ func (w *Wires) linkLoss(i int, s snapshot) (because []string) {
 	}
 	n := len(p.stages)
 	check("on the last stretch", p.boundary(n), p.boundary(n+1), role{i, -1}, limit)
-	return because
 }
 
 // QdiscStats is one direction of a link while it runs.
@@ -167,16 +165,16 @@ func (w *Wires) queue(r role, name string) Queue {
 
 // entranceLoss tells what was lost before it got to a path: a veth hands packets to the machine's backlog, and if that is full the
 // device on the wire counts them as refused and nobody else does (enqueue_to_backlog in net/core/dev.c).
-func (w *Wires) entranceLoss(i int) ([]string, error) {
+func (w *Wires) entranceLoss(because *result.Reasons, i int) error {
 	p := &w.plan.paths[i]
 	n, err := w.refused(i)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if n -= p.refused; n == 0 || w.down(p.link) { // a device that is down refuses packets too
-		return nil, nil
+	if n -= p.refused; n != 0 && !w.down(p.link) { // a device that is down refuses packets too
+		because.Add(result.UnexplainedLoss, "link "+p.String(), "%s before the link, for no reason that was asked for", lost(n))
 	}
-	return []string{fmt.Sprintf("link %s: %s before the link, for no reason that was asked for", p, lost(n))}, nil
+	return nil
 }
 
 // refused is how many packets the device at a path's beginning was handed and could not take in.

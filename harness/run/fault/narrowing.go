@@ -49,7 +49,7 @@ func (w *Wires) connectMTUs() error {
 
 // narrowing is the receipt of a fault that refuses what is too long. Behind a stage there is what came in, less what was lost,
 // and the messages about packets of the other direction; the boundary counts these for themselves.
-func (w *Wires) narrowing(fault int, places []role, s snapshot, say func(string, ...any)) result.Receipt {
+func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.Receipt {
 	f := &w.faults[fault]
 	r := result.Receipt{Name: f.Name}
 	var sent, mute int64
@@ -62,9 +62,9 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say func(string,
 		if !stage.back {
 			var err error
 			if part, err = stage.choose.selection(w.state.orders[fault], s.counters, stage.flows); err != nil {
-				say("%v", err)
+				say(result.FlowsUntracked, "%v", err)
 			} else if part.chosen > part.most { // fewer are right: only those that are too long
-				say("chose %d of %d packets, at most %d were to be", part.chosen, part.matched, part.most)
+				say(result.WrongPackets, "chose %d of %d packets, at most %d were to be", part.chosen, part.matched, part.most)
 			}
 			sum.add(part)
 		}
@@ -78,25 +78,25 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say func(string,
 		mute += s.counters.at(stage.choose.mtu.mute)
 		if n := gone - part.chosen; n != 0 {
 			r.UnexplainedLoss += n
-			say("%s of %d on %s, for no reason that was asked for", lost(n), before, p)
+			say(result.UnexplainedLoss, "%s of %d on %s, for no reason that was asked for", lost(n), before, p)
 		}
 		if n := s.counters.at(stage.choose.overflow); n > 0 {
-			say("more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
+			say(result.FlowsUntracked, "more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
 		}
 	}
 	first := &w.plan.paths[places[0].path].stages[places[0].stage].choose
 	sum.fill(&r, draws{}, first.sorts()) // no interval: chance is not all that chooses
 	switch {
 	case r.Matched == 0:
-		say("the fault never acted: 0 of %d packets matched", r.In)
+		say(result.FaultDidNotAct, "the fault never acted: 0 of %d packets matched", r.In)
 	case r.Chosen == 0:
-		say("the fault never acted: of %d packets that matched, none was chosen that is longer than %d bytes and may not be fragmented", r.Matched, f.Do.MTU)
+		say(result.FaultDidNotAct, "the fault never acted: of %d packets that matched, none was chosen that is longer than %d bytes and may not be fragmented", r.Matched, f.Do.MTU)
 	}
 	if !f.Do.Silent && sent+mute != r.Chosen {
-		say("told the senders of %d packets, %d were to be told", sent, r.Chosen-mute)
+		say(result.DeliveryDiffers, "told the senders of %d packets, %d were to be told", sent, r.Chosen-mute)
 	}
 	if r.Messages != sent {
-		say("%d messages arrived, %d were sent", r.Messages, sent)
+		say(result.DeliveryDiffers, "%d messages arrived, %d were sent", r.Messages, sent)
 	}
 	return r
 }

@@ -155,18 +155,16 @@ func due(f *scenario.Fault, until time.Duration) (n int64) {
 
 // outageReceipt tells how often the link went down: matched by the schedule, chosen by the actor's own count, delivered by what both
 // nodes' kernels counted. In and Out are the packets on the last stretches of both directions: what is lost there is put down to it.
-func (w *Wires) outageReceipt(o *outage, s snapshot) (r result.Receipt, because []string, err error) {
+func (w *Wires) outageReceipt(o *outage, s snapshot, because *result.Reasons) (r result.Receipt, err error) {
 	f, l := &w.faults[o.fault], w.links[o.link]
-	say := func(format string, a ...any) {
-		because = append(because, "fault "+f.Name+": "+fmt.Sprintf(format, a...))
-	}
+	say := about(because, "fault "+f.Name)
 	r.Name = f.Name
 	o.mu.Lock()
 	times, late := o.times, o.late
 	err = o.err
 	o.mu.Unlock()
 	if err != nil {
-		return r, nil, fmt.Errorf("fault %s: %w", f.Name, err)
+		return r, fmt.Errorf("fault %s: %w", f.Name, err)
 	}
 	r.Chosen = times
 	// It may have been due at the very moment at which the actors were stopped.
@@ -175,7 +173,7 @@ func (w *Wires) outageReceipt(o *outage, s snapshot) (r result.Receipt, because 
 	for side, e := range l.Ends {
 		n, err := carrierLosses(e)
 		if err != nil {
-			return r, nil, err
+			return r, err
 		}
 		seen[side] = n - o.before[side]
 	}
@@ -189,20 +187,20 @@ func (w *Wires) outageReceipt(o *outage, s snapshot) (r result.Receipt, because 
 	}
 	switch {
 	case r.Matched == 0:
-		say("the fault never acted: the run ended before")
+		say(result.FaultDidNotAct, "the fault never acted: the run ended before")
 	case r.Chosen != r.Matched:
-		say("the link went down %d times, %d were asked for", r.Chosen, r.Matched)
+		say(result.FaultIncomplete, "the link went down %d times, %d were asked for", r.Chosen, r.Matched)
 	}
 	if seen != [2]int64{r.Chosen, r.Chosen} {
-		say("the link was taken down %d times; %s lost its carrier %d times, %s %d times", r.Chosen, l.Ends[0].Node.Name, seen[0], l.Ends[1].Node.Name, seen[1])
+		say(result.DeliveryDiffers, "the link was taken down %d times; %s lost its carrier %d times, %s %d times", r.Chosen, l.Ends[0].Node.Name, seen[0], l.Ends[1].Node.Name, seen[1])
 	}
 	if late > slowest {
-		say("the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), slowest)
+		say(result.FaultLate, "the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), slowest)
 	}
 	if r.Out > r.In {
-		say("%d packets too many behind it", r.Out-r.In)
+		say(result.UnexplainedLoss, "%d packets too many behind it", r.Out-r.In)
 	}
-	return r, because, nil
+	return r, nil
 }
 
 // stopOutages ends all actors, the first time that it is called. Links stay as they are.

@@ -15,7 +15,7 @@ import (
 //
 // Call it when the traffic has ended. Packets that a node sends later are discarded and
 // not counted, so that the accounts balance even if two nodes never stop talking.
-func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error) {
+func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, result.Reasons, error) {
 	if err := w.stopInjectors(); err != nil {
 		return nil, nil, err
 	}
@@ -24,58 +24,56 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, []string, error
 		return nil, nil, err
 	}
 	receipts := make([]result.Receipt, len(w.faults))
-	var because []string
+	var because result.Reasons
 	for i := range w.faults {
-		var r []string
 		if o := w.outageOf(i); o != nil {
-			if receipts[i], r, err = w.outageReceipt(o, s); err != nil {
+			if receipts[i], err = w.outageReceipt(o, s, &because); err != nil {
 				return nil, nil, err
 			}
 		} else {
-			receipts[i], r = w.receipt(i, s)
+			receipts[i] = w.receipt(i, s, &because)
 		}
 		for _, at := range w.plan.places[i] {
 			receipts[i].LostInQueue += w.droppedBehind(at, s)
 		}
-		because = append(because, r...)
 	}
 	if n := s.counters.at(w.plan.attached); n > 0 {
-		because = append(because, fmt.Sprintf("%d packets waited on a link and were not detached from their sender's socket: it may not send them again meanwhile", n))
+		because.Add(result.HeldSocket, "", "%d packets waited on a link and were not detached from their sender's socket: it may not send them again meanwhile", n)
 	}
 	for i := range w.plan.paths {
-		because = append(because, w.linkLoss(i, s)...)
-		more, err := w.entranceLoss(i)
-		if err != nil {
+		w.linkLoss(&because, i, s)
+		if err := w.entranceLoss(&because, i); err != nil {
 			return nil, nil, err
 		}
-		because = append(because, more...)
 	}
 	if len(because) > 0 {
-		more, err := w.backlogLoss()
-		if err != nil {
+		if err := w.backlogLoss(&because); err != nil {
 			return nil, nil, err
 		}
-		because = append(because, more...)
 	}
 	w.final = &s
 	return receipts, because, nil
 }
 
-// receipt is that of fault i, with what is wrong with it. It sums over the directions in which
+// say adds a reason why the run is invalid.
+type say func(kind result.Kind, format string, a ...any)
+
+// about returns a say for one place.
+func about(to *result.Reasons, place string) say {
+	return func(kind result.Kind, format string, a ...any) { to.Add(kind, place, format, a...) }
+}
+
+// receipt is that of fault i; what is wrong with it goes to because. It sums over the directions in which
 // the fault acts; each is checked for itself, so that no loss of one hides behind the other's.
-func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) {
+func (w *Wires) receipt(i int, s snapshot, because *result.Reasons) (r result.Receipt) {
 	f := &w.faults[i]
 	r.Name = f.Name
-	say := func(format string, a ...any) {
-		because = append(because, "fault "+f.Name+": "+fmt.Sprintf(format, a...))
-	}
+	say := about(because, "fault "+f.Name)
 	if in := w.injectors[i]; in != nil {
-		r = w.injection(in, w.plan.places[i], s, say)
-		return r, because
+		return w.injection(in, w.plan.places[i], s, say)
 	}
 	if f.Do.MTU > 0 {
-		r = w.narrowing(i, w.plan.places[i], s, say)
-		return r, because
+		return w.narrowing(i, w.plan.places[i], s, say)
 	}
 	var sum selection
 	var trains []int64
@@ -83,10 +81,10 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 		st := &w.plan.paths[at.path].stages[at.stage]
 		chosen, err := st.choose.selection(w.state.orders[i], s.counters, st.flows)
 		if err != nil {
-			say("%v", err)
+			say(result.FlowsUntracked, "%v", err)
 		}
 		if why := chosen.wrong(); why != "" && err == nil {
-			say("%s", why)
+			say(result.WrongPackets, "%s", why)
 		}
 		sum.add(chosen)
 		part := w.part(f, at, s, say)
@@ -105,18 +103,18 @@ func (w *Wires) receipt(i int, s snapshot) (r result.Receipt, because []string) 
 	if lo, hi, ok := losses(f.Do.Loss, trains); ok {
 		r.DeliveredInterval = []int64{lo, hi}
 		if r.Delivered < lo || r.Delivered > hi {
-			say("its model lost %d of %d packets, outside the 99.9 %% interval of %d to %d", r.Delivered, r.Chosen, lo, hi)
+			say(result.OutsideInterval, "its model lost %d of %d packets, outside the 99.9 %% interval of %d to %d", r.Delivered, r.Chosen, lo, hi)
 		}
 	}
 	switch {
 	case r.Matched == 0:
-		say("the fault never acted: 0 of %d packets matched", r.In)
+		say(result.FaultDidNotAct, "the fault never acted: 0 of %d packets matched", r.In)
 	case r.Chosen == 0:
-		say("the fault never acted: none of %d packets that matched was chosen", r.Matched)
+		say(result.FaultDidNotAct, "the fault never acted: none of %d packets that matched was chosen", r.Matched)
 	case r.Delivered == 0 && f.Do.Loss != nil:
-		say("the fault never acted: its model lost none of %d packets", r.Chosen)
+		say(result.FaultDidNotAct, "the fault never acted: its model lost none of %d packets", r.Chosen)
 	}
-	return r, because
+	return r
 }
 
 // losses is the interval of the number of packets that a model of netem's loses, given those that it got in each
@@ -139,7 +137,7 @@ func losses(l *scenario.Loss, trains []int64) (lo, hi int64, ok bool) {
 }
 
 // part is the receipt of a fault in one direction.
-func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ...any)) (r result.Receipt) {
+func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say say) (r result.Receipt) {
 	p := &w.plan.paths[at.path]
 	stage, q := &p.stages[at.stage], s.of(at)
 	r = result.Receipt{
@@ -170,19 +168,19 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say func(string, ..
 		r.Delivered = int64(q.Packets)
 	}
 	if r.Delivered != a.delivered {
-		say("delivered %d %s on %s, %d were asked for", r.Delivered, a.what, p, a.delivered)
+		say(result.DeliveryDiffers, "delivered %d %s on %s, %d were asked for", r.Delivered, a.what, p, a.delivered)
 	}
 	if r.UnexplainedLoss != 0 {
-		say("%s of %d on %s, for no reason that was asked for", lost(r.UnexplainedLoss), r.In, p)
+		say(result.UnexplainedLoss, "%s of %d on %s, for no reason that was asked for", lost(r.UnexplainedLoss), r.In, p)
 	}
 	if r.Overlimits > 0 && !stage.stated {
-		say("its queue of %d packets overflowed: %d dropped%s", stage.netems[0].Limit, r.Overlimits, advice(stage.queue > 0))
+		say(result.QueueOverflow, "its queue of %d packets overflowed: %d dropped%s", stage.netems[0].Limit, r.Overlimits, advice(stage.queue > 0))
 	}
 	if q.Waiting > 0 {
-		say("%d packets are still in its queue", q.Waiting)
+		say(result.PacketsWaiting, "%d packets are still in its queue", q.Waiting)
 	}
 	if n := s.counters.at(stage.choose.overflow); n > 0 {
-		say("more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
+		say(result.FlowsUntracked, "more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
 	}
 	return r
 }

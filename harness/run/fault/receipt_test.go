@@ -36,6 +36,29 @@ func newBooks(t *testing.T, link scenario.Link, faults ...scenario.Fault) *books
 	return &books{w, snapshot{counters: make(counters, p.counters), qdiscs: map[place]netem.Stats{}}}
 }
 
+func (b *books) receipt(i int, s snapshot) (result.Receipt, []string) {
+	var because result.Reasons
+	r := b.Wires.receipt(i, s, &because)
+	return r, texts(because)
+}
+
+func (b *books) linkLoss(i int, s snapshot) []string {
+	var because result.Reasons
+	b.Wires.linkLoss(&because, i, s)
+	return texts(because)
+}
+
+// texts are the reasons as a person reads them; each has a kind.
+func texts(because result.Reasons) (list []string) {
+	for _, b := range because {
+		if b.Kind == "" {
+			panic("no kind: " + b.Text)
+		}
+		list = append(list, b.String())
+	}
+	return list
+}
+
 func (b *books) set(s slot, n int64) { b.s.counters[s/8] = uint64(n) }
 
 // passed sets what came to each boundary of a path: before its first stage, behind each, and at the far node.

@@ -17,20 +17,11 @@ type Expr struct {
 	left *node // of the first comparison
 }
 
-// Error is a mistake in an expectation. Offset and Length, in bytes, say where.
-type Error struct {
-	Offset, Length int
-	Msg, Hint      string
-}
-
-// Error returns the message; the place is for those who have the text.
-func (e *Error) Error() string { return e.Msg }
-
 // errMissing is a metric without a value; its text gets the name in front.
 var errMissing = errors.New("was not recorded")
 
 // Compile parses an expectation and checks its names against the scenario and its
-// units. The error is an [*Error].
+// units. The error is an [*problem.Mistake].
 func Compile(expr string, s *scenario.Scenario) (*Expr, error) {
 	p := &parser{text: expr, names: newNames(s)}
 	root, err := p.condition()
@@ -60,12 +51,14 @@ func (e *Expr) Eval(lookup func(name string) (float64, bool)) (ok bool, lhs floa
 }
 
 // Check compiles the expectations of a scenario that is being loaded.
-func Check(s *scenario.Scenario, report func(scenario.Mistake)) {
+func Check(s *scenario.Scenario, report func(problem.Mistake)) {
 	for i, x := range s.Expect {
 		_, err := Compile(string(x), s)
-		var e *Error
+		var e *problem.Mistake
 		if errors.As(err, &e) {
-			report(scenario.Mistake{Path: fmt.Sprintf("expect[%d]", i), Offset: e.Offset, Length: e.Length, Msg: e.Msg, Hint: e.Hint})
+			m := *e
+			m.Path = fmt.Sprintf("expect[%d]", i)
+			report(m)
 		}
 	}
 }
@@ -106,6 +99,7 @@ type node struct {
 	logic   bool // a condition: 1 or 0
 	zero    bool // the literal 0, which goes with every unit
 	percent bool // a literal in per cent
+	share   bool // of a whole: a metric, or a sum of such
 	number  bool // a literal without a unit
 	count   string
 	word    *Field // a field with words, which has no number

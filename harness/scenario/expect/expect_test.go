@@ -191,7 +191,7 @@ func TestCompileRefuses(t *testing.T) {
 	} {
 		t.Run(c.expr, func(t *testing.T) {
 			_, err := expect.Compile(c.expr, worldScenario(t))
-			var e *expect.Error
+			var e *problem.Mistake
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, c.msg, e.Msg)
 			require.Contains(t, e.Hint, c.hint)
@@ -230,7 +230,7 @@ func TestCompileNeverPanics(t *testing.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 12).Draw(t, "parts"), " ")
 		e, err := expect.Compile(text, s)
 		if err != nil {
-			var x *expect.Error
+			var x *problem.Mistake
 			require.True(t, errors.As(err, &x))
 			require.LessOrEqual(t, x.Offset+x.Length, len(text))
 			return

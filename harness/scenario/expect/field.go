@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
 )
@@ -72,12 +73,12 @@ func (f *Field) node(t token) *node {
 
 // words parses what follows a field with words: an operator, and a word or a text in quotes. A word goes on
 // to the next blank or parenthesis, so that 6.1.0-55-cloud-amd64 is one.
-func (p *parser) words(a *node) (*node, *Error) {
+func (p *parser) words(a *node) (*node, *problem.Mistake) {
 	f := a.word
 	t, ok := p.take("==", "!=", "~")
 	if !ok {
 		if t := p.list[0]; t.kind == 'o' && t.text != ")" {
-			return nil, &Error{t.at, t.end - t.at, fmt.Sprintf("%s has words, which are not in an order", f.Name), "compare it with ==, != or ~, which is true of a part"}
+			return nil, mistake(t.at, t.end, fmt.Sprintf("%s has words, which are not in an order", f.Name), "compare it with ==, != or ~, which is true of a part")
 		}
 		return a, nil
 	}
@@ -104,7 +105,7 @@ func (p *parser) words(a *node) (*node, *Error) {
 		} else if best := spelling.Nearest(written, f.Values); best != "" {
 			hint = fmt.Sprintf("did you mean %q? %s", best, hint)
 		}
-		return nil, &Error{first.at, first.end - first.at, fmt.Sprintf("no run has %s %s", f.Name, written), hint}
+		return nil, mistake(first.at, first.end, fmt.Sprintf("no run has %s %s", f.Name, written), hint)
 	}
 	want := t.text != "!="
 	return &node{at: a.at, end: first.end, logic: true, eval: func(l *lookups) (float64, error) {
@@ -126,7 +127,7 @@ type Filter struct {
 	Names []string
 }
 
-// Filter compiles a condition. The error is an [*Error].
+// Filter compiles a condition. The error is an [*problem.Mistake].
 func (v *Vocabulary) Filter(text string) (*Filter, error) {
 	p := v.parser(text)
 	root, err := p.condition()
@@ -146,11 +147,12 @@ func (f *Filter) Match(number func(name string) (float64, bool), word func(name 
 // Figure is a number that is worked out of those of a run: a metric, or an expression of several.
 type Figure struct {
 	root *node
-	// Unit, as in package metric; empty for one that there is no name for.
-	Unit string
+	// Unit and Share, as in package metric; the unit is empty if there is no name for it.
+	Unit  string
+	Share bool
 }
 
-// Figure compiles an expression that is a number. The error is an [*Error].
+// Figure compiles an expression that is a number. The error is an [*problem.Mistake].
 func (v *Vocabulary) Figure(text string) (*Figure, error) {
 	p := v.parser(text)
 	n, err := p.parse()
@@ -160,7 +162,7 @@ func (v *Vocabulary) Figure(text string) (*Figure, error) {
 	if e := p.numeric(n); e != nil {
 		return nil, e
 	}
-	f := &Figure{root: n}
+	f := &Figure{root: n, Share: n.share}
 	for name, u := range metricUnits {
 		if u == n.unit {
 			f.Unit = name

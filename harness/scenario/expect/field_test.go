@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
@@ -92,7 +93,7 @@ func TestFilterMistakes(t *testing.T) {
 		{"http.errors ~ 3", "            ^", "~ where an operator or the end should be", ""},
 	} {
 		_, err := vocabulary.Filter(c.text)
-		var e *expect.Error
+		var e *problem.Mistake
 		require.True(t, errors.As(err, &e), c.text)
 		require.Equal(t, c.under, strings.Repeat(" ", e.Offset)+strings.Repeat("^", max(e.Length, 1)), c.text)
 		require.Equal(t, c.msg, e.Msg)

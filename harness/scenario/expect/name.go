@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
@@ -161,11 +162,11 @@ func near(name string, have []string, lead string) string {
 	return hint
 }
 
-// Metric finds a metric or counter by its name, among what a run of the scenario can yield. The error is an [*Error].
+// Metric finds a metric or counter by its name, among what a run of the scenario can yield. The error is an [*problem.Mistake].
 func Metric(name string, s *scenario.Scenario) (metric.Metric, error) {
 	m, msg, hint := newNames(s).find(name)
 	if msg != "" {
-		return m, &Error{Length: len(name), Msg: msg, Hint: hint}
+		return m, &problem.Mistake{Length: len(name), Msg: msg, Hint: hint}
 	}
 	return m, nil
 }

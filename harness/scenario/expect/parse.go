@@ -3,6 +3,8 @@ package expect
 import (
 	"errors"
 	"fmt"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
 // parser is a recursive descent, one method a level of precedence, that builds nodes
@@ -54,19 +56,24 @@ func (p *parser) take(texts ...string) (token, bool) {
 	return token{}, false
 }
 
-func unexpected(t token, want string) *Error {
-	return &Error{t.at, t.end - t.at, fmt.Sprintf("%s where %s should be", t.text, want), ""}
+func unexpected(t token, want string) *problem.Mistake {
+	return mistake(t.at, t.end, fmt.Sprintf("%s where %s should be", t.text, want), "")
 }
 
-func (p *parser) fail(n *node, msg, hint string) *Error {
-	return &Error{n.at, n.end - n.at, msg, hint}
+// mistake is one between two bytes of the text.
+func mistake(from, to int, msg, hint string) *problem.Mistake {
+	return &problem.Mistake{Offset: from, Length: to - from, Msg: msg, Hint: hint}
 }
 
-func (p *parser) or() (*node, *Error)  { return p.junction("or", p.and, 1) }
-func (p *parser) and() (*node, *Error) { return p.junction("and", p.not, 0) }
+func (p *parser) fail(n *node, msg, hint string) *problem.Mistake {
+	return mistake(n.at, n.end, msg, hint)
+}
+
+func (p *parser) or() (*node, *problem.Mistake)  { return p.junction("or", p.and, 1) }
+func (p *parser) and() (*node, *problem.Mistake) { return p.junction("and", p.not, 0) }
 
 // junction parses conditions joined by word; the value decisive settles it at once.
-func (p *parser) junction(word string, side func() (*node, *Error), decisive float64) (*node, *Error) {
+func (p *parser) junction(word string, side func() (*node, *problem.Mistake), decisive float64) (*node, *problem.Mistake) {
 	n, e := side()
 	for e == nil {
 		t, ok := p.take(word)
@@ -98,7 +105,7 @@ func (p *parser) junction(word string, side func() (*node, *Error), decisive flo
 	return n, e
 }
 
-func (p *parser) not() (*node, *Error) {
+func (p *parser) not() (*node, *problem.Mistake) {
 	t, ok := p.take("not")
 	if !ok {
 		return p.comparison()
@@ -125,7 +132,7 @@ var comparisons = map[string]func(a, b float64) bool{
 	">=": func(a, b float64) bool { return a >= b },
 }
 
-func (p *parser) comparison() (*node, *Error) {
+func (p *parser) comparison() (*node, *problem.Mistake) {
 	a, e := p.sum()
 	if e != nil {
 		return nil, e
@@ -148,7 +155,7 @@ func (p *parser) comparison() (*node, *Error) {
 		return nil, e
 	}
 	if next, again := p.take("==", "!=", "<=", ">=", "<", ">"); again {
-		return nil, &Error{next.at, next.end - next.at, "a second comparison", `join two with and, as in "1s < x and x < 2s"`}
+		return nil, mistake(next.at, next.end, "a second comparison", `join two with and, as in "1s < x and x < 2s"`)
 	}
 	holds := comparisons[t.text]
 	return binary(a, b, dimension{}, true, func(x, y float64) (float64, error) {
@@ -159,7 +166,7 @@ func (p *parser) comparison() (*node, *Error) {
 	}), nil
 }
 
-func (p *parser) sum() (*node, *Error) {
+func (p *parser) sum() (*node, *problem.Mistake) {
 	a, e := p.product()
 	for e == nil {
 		t, ok := p.take("+", "-")
@@ -181,12 +188,14 @@ func (p *parser) sum() (*node, *Error) {
 		if a.zero {
 			u = b.unit
 		}
+		share := a.share && (b.share || b.number || b.percent) || b.share && (a.number || a.percent)
 		a = binary(a, b, u, false, func(x, y float64) (float64, error) { return x + sign*y, nil })
+		a.share = share
 	}
 	return a, e
 }
 
-func (p *parser) product() (*node, *Error) {
+func (p *parser) product() (*node, *problem.Mistake) {
 	a, e := p.unary()
 	for e == nil {
 		t, ok := p.take("*", "/")
@@ -217,7 +226,7 @@ func (p *parser) product() (*node, *Error) {
 	return a, e
 }
 
-func (p *parser) unary() (*node, *Error) {
+func (p *parser) unary() (*node, *problem.Mistake) {
 	t, ok := p.take("-")
 	if !ok {
 		return p.primary()
@@ -241,7 +250,7 @@ func (p *parser) unary() (*node, *Error) {
 	return &m, nil
 }
 
-func (p *parser) primary() (*node, *Error) {
+func (p *parser) primary() (*node, *problem.Mistake) {
 	if open, ok := p.take("("); ok {
 		n, e := p.or()
 		if e != nil {
@@ -268,9 +277,9 @@ func (p *parser) primary() (*node, *Error) {
 		}
 		m, msg, hint := p.names.find(t.text)
 		if msg != "" {
-			return nil, &Error{t.at, t.end - t.at, msg, hint}
+			return nil, mistake(t.at, t.end, msg, hint)
 		}
-		n := &node{at: t.at, end: t.end, unit: metricUnits[m.Unit], eval: variable(t.text)}
+		n := &node{at: t.at, end: t.end, unit: metricUnits[m.Unit], share: m.Share, eval: variable(t.text)}
 		if n.unit == (dimension{}) && !m.Share {
 			n.count = t.text
 		}
@@ -294,7 +303,7 @@ func binary(a, b *node, u dimension, logic bool, f func(x, y float64) (float64, 
 }
 
 // numeric checks that a part of an expression is a number.
-func (p *parser) numeric(n *node) *Error {
+func (p *parser) numeric(n *node) *problem.Mistake {
 	switch {
 	case n.logic:
 		return p.fail(n, "a condition is not a number", "")
@@ -305,7 +314,7 @@ func (p *parser) numeric(n *node) *Error {
 }
 
 // same checks that two numbers can be compared or added.
-func (p *parser) same(a, b *node, verb string) *Error {
+func (p *parser) same(a, b *node, verb string) *problem.Mistake {
 	for _, x := range []*node{a, b} {
 		if e := p.numeric(x); e != nil {
 			return e

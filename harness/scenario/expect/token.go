@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
@@ -31,9 +32,9 @@ var (
 var foreign = map[string]string{"=": "==", "&&": "and", "||": "or", "!": "not"}
 
 // scan splits text into tokens; the last one is the end.
-func scan(text string) ([]token, *Error) {
+func scan(text string) ([]token, *problem.Mistake) {
 	if len(text) > longest {
-		return nil, &Error{0, 1, fmt.Sprintf("longer than %d characters", longest), "write several expectations"}
+		return nil, mistake(0, 1, fmt.Sprintf("longer than %d characters", longest), "write several expectations")
 	}
 	var list []token
 	for at := 0; at < len(text); {
@@ -54,10 +55,10 @@ func scan(text string) ([]token, *Error) {
 		}
 		if word == "" {
 			_, size := utf8.DecodeRuneInString(rest)
-			return nil, &Error{at, size, fmt.Sprintf("%q is not part of the language", rest[:size]), ""}
+			return nil, mistake(at, at+size, fmt.Sprintf("%q is not part of the language", rest[:size]), "")
 		}
 		if ours, ok := foreign[word]; ok {
-			return nil, &Error{at, len(word), fmt.Sprintf("%q is not part of the language", word), fmt.Sprintf("write %q", ours)}
+			return nil, mistake(at, at+len(word), fmt.Sprintf("%q is not part of the language", word), fmt.Sprintf("write %q", ours))
 		}
 		list = append(list, token{kind, word, at, at + len(word)})
 		at += len(word)
@@ -66,14 +67,10 @@ func scan(text string) ([]token, *Error) {
 }
 
 // literal turns a number with or without a unit into a node.
-func literal(t token) (*node, *Error) {
+func literal(t token) (*node, *problem.Mistake) {
 	n := &node{at: t.at, end: t.end}
-	fail := func(err error) (*node, *Error) {
-		e := &Error{t.at, t.end - t.at, err.Error(), ""}
-		if h, ok := err.(interface{ Hint() string }); ok {
-			e.Hint = h.Hint()
-		}
-		return nil, e
+	fail := func(err error) (*node, *problem.Mistake) {
+		return nil, mistake(t.at, t.end, err.Error(), problem.HintOf(err))
 	}
 	suffix := strings.TrimLeft(t.text, "0123456789.")
 	switch {

@@ -1,8 +1,11 @@
 package metric
 
 import (
+	"math"
 	"slices"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // Better says which direction of a metric is good.
@@ -34,6 +37,40 @@ type Metric struct {
 	About string
 	// Share tells a share of a whole from a count; both have the unit 1.
 	Share bool
+}
+
+// None stands for a number that there is not.
+const None = "–"
+
+// Format writes a value in base units for people: 131 ms, 4.2 %, 24.1 MB, 39.9/s, 1,204, or [None] for NaN. What is not whole
+// has three digits that matter. A unit that is none of the constants is left out.
+func (m Metric) Format(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return None
+	case m.Share:
+		return quantity.Share(v)
+	case m.Unit == Seconds:
+		return quantity.Seconds(v)
+	case m.Unit == Bytes:
+		return quantity.Bytes(v)
+	}
+	text := quantity.Digits(v)
+	if v == math.Trunc(v) && math.Abs(v) < 1<<53 && (m.Unit != PerSecond || v == 0) {
+		text = quantity.Count(int64(v))
+	}
+	if m.Unit == PerSecond {
+		text += "/s"
+	}
+	return text
+}
+
+// Of finds a metric by its whole name. One that only another build knows has the unit that its record says.
+func Of(name, unit string) Metric {
+	if m, ok := Lookup(name); ok {
+		return m
+	}
+	return Metric{Name: name, Unit: unit}
 }
 
 // HTTP returns the metrics of the load, such as http.latency.p99.

@@ -1,6 +1,7 @@
 package metric_test
 
 import (
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -84,4 +85,51 @@ func TestCountersOfThisKernelAreKnown(t *testing.T) {
 		}
 	}
 	require.Greater(t, known, 100)
+}
+
+func TestMetricsReadAsPeopleWriteThem(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		value float64
+		unit  string
+		want  string
+	}{
+		{"http.latency.p99", 0.131, "s", "131 ms"},
+		{"http.latency.p99", 0.1314, "s", "131 ms"},
+		{"http.latency.p99", 0.99949, "s", "999 ms"},
+		{"http.latency.p99", 0.99951, "s", "1.00 s"},
+		{"http.latency.p99", 41.2e-6, "s", "41.2 µs"},
+		{"http.latency.p99", 12e-9, "s", "12.0 ns"},
+		{"http.latency.p99", 2.9311, "s", "2.93 s"},
+		{"http.latency.p99", 1234, "s", "1,234 s"},
+		{"http.latency.p99", 0, "s", "0 s"},
+		{"web.cpu.softirq", 0.042, "1", "4.2 %"},
+		{"web.cpu.softirq", 0.0003, "1", "0.03 %"},
+		{"web.cpu.softirq", 0.99951, "1", "100 %"},
+		{"web.cpu.softirq", 0, "1", "0 %"},
+		{"web.pressure.cpu", 0.5, "1", "50.0 %"},
+		{"http.errors", 3, "1", "3"},
+		{"http.sent", 1204332, "1", "1,204,332"},
+		{"web.Tcp.CurrEstab", -1204, "1", "-1,204"},
+		{"web.load1", 0.4249, "1", "0.42"},
+		{"web.load1", 13.14, "1", "13.1"},
+		{"http.throughput", 39.94, "1/s", "39.9/s"},
+		{"web.memory.peak", 24_100_000, "B", "24.1 MB"},
+		{"machine.recorder.cpu", 0.01, "1", "1.0 %"}, // a share, without .cpu. in its name
+		{"fault.cpu.chosen", 3, "1", "3"},            // a count, with it
+		{"db.load1", 123.46, "1", "123"},
+		{"db.runqueue.mean", 1234.6, "1", "1,235"},
+		{"http.throughput", 0, "1/s", "0/s"},
+		{"http.throughput", 40, "1/s", "40.0/s"},
+		{"http.latency.p50", -0.1, "s", "-100 ms"},
+		{"http.latency.p50", math.NaN(), "s", "–"},
+		{"web.memory.peak", 999.6, "B", "1.00 kB"},
+	} {
+		m, ok := metric.Lookup(c.name)
+		require.True(t, ok && m.Unit == c.unit, c.name)
+		require.Equal(t, c.want, m.Format(c.value), "%s = %v", c.name, c.value)
+	}
+	require.Equal(t, "1.50 kB", metric.Of("web.memory.later", metric.Bytes).Format(1500), "of a later build")
+	require.Equal(t, "4.2 %", metric.Of("web.cpu.user", metric.One).Format(0.042))
+	require.Equal(t, "0.04", metric.Metric{Unit: "bit"}.Format(0.042))
 }

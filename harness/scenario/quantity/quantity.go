@@ -69,14 +69,6 @@ func Count(n int64) string {
 	return sign + b.String()
 }
 
-// Level formats a mean number of things, such as a load average: 0.42, 13.1.
-func Level(v float64) string {
-	if math.Abs(v) < 9.995 {
-		return strconv.FormatFloat(v, 'f', 2, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 1, 64)
-}
-
 // Digits formats with three digits that matter, or all those before the point.
 func Digits(v float64) string {
 	switch abs := math.Abs(v); {

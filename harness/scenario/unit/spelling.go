@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
 )
 
@@ -40,17 +41,6 @@ var (
 	speeds      = &kind{what: "a speed", example: "mips", units: speedUnits}
 )
 
-// Slip is an error in the spelling of something, with what to write instead.
-type Slip struct {
-	Msg string
-	Say string // what to write instead; may be empty
-}
-
-func (s *Slip) Error() string { return s.Msg }
-
-// Hint returns what to write instead.
-func (s *Slip) Hint() string { return s.Say }
-
 // parse reads a whole number of base units that fits an int64.
 func (q *kind) parse(text string) (int64, error) {
 	r, err := q.rat(text)
@@ -58,9 +48,9 @@ func (q *kind) parse(text string) (int64, error) {
 	case err != nil:
 		return 0, err
 	case !r.IsInt():
-		return 0, &Slip{Msg: fmt.Sprintf("%s is not a whole number of %s", Clip(text), q.units[0].name)}
+		return 0, &problem.Mistake{Msg: fmt.Sprintf("%s is not a whole number of %s", Clip(text), q.units[0].name)}
 	case !r.Num().IsInt64():
-		return 0, &Slip{Msg: fmt.Sprintf("%s is too large", Clip(text))}
+		return 0, &problem.Mistake{Msg: fmt.Sprintf("%s is too large", Clip(text))}
 	}
 	return r.Num().Int64(), nil
 }
@@ -68,16 +58,16 @@ func (q *kind) parse(text string) (int64, error) {
 // rat reads an exact number of base units, zero or more.
 func (q *kind) rat(text string) (*big.Rat, error) {
 	if len(text) > longestQuantity {
-		return nil, &Slip{Msg: fmt.Sprintf("%s is too long for %s", Clip(text), q.what)}
+		return nil, &problem.Mistake{Msg: fmt.Sprintf("%s is too long for %s", Clip(text), q.what)}
 	}
 	rest, sum, last := text, new(big.Rat), int64(math.MaxInt64)
 	if strings.HasPrefix(rest, "-") && len(rest) > 1 && isDigit(rest[1]) {
-		return nil, &Slip{Msg: fmt.Sprintf("%s is negative; %s is zero or more", text, q.what)}
+		return nil, &problem.Mistake{Msg: fmt.Sprintf("%s is negative; %s is zero or more", text, q.what)}
 	}
 	for first := true; first || rest != ""; first = false {
 		number := rest[:decimal(rest)]
 		if number == "" {
-			return nil, &Slip{Msg: fmt.Sprintf("%s is not %s", Quote(text), q.what), Say: "write a number and a unit, such as " + q.such("20")}
+			return nil, &problem.Mistake{Msg: fmt.Sprintf("%s is not %s", Quote(text), q.what), Hint: "write a number and a unit, such as " + q.such("20")}
 		}
 		rest = rest[len(number):]
 		name := rest
@@ -90,12 +80,12 @@ func (q *kind) rat(text string) (*big.Rat, error) {
 			return nil, err
 		}
 		if worth >= last {
-			return nil, &Slip{Msg: fmt.Sprintf("%s is not %s: its units must fall, as in 1m30s", Quote(text), q.what)}
+			return nil, &problem.Mistake{Msg: fmt.Sprintf("%s is not %s: its units must fall, as in 1m30s", Quote(text), q.what)}
 		}
 		last = worth
 		r, ok := new(big.Rat).SetString(number)
 		if !ok {
-			return nil, &Slip{Msg: fmt.Sprintf("%s is not a number", Quote(number))}
+			return nil, &problem.Mistake{Msg: fmt.Sprintf("%s is not a number", Quote(number))}
 		}
 		sum.Add(sum, r.Mul(r, ratOf(worth)))
 	}
@@ -115,20 +105,20 @@ func (q *kind) unit(text, number, name string) (int64, error) {
 		names[i] = u.name
 	}
 	if name == "" {
-		return 0, &Slip{Msg: fmt.Sprintf("%s needs a unit, such as %s", Quote(text), q.such(number))}
+		return 0, &problem.Mistake{Msg: fmt.Sprintf("%s needs a unit, such as %s", Quote(text), q.such(number))}
 	}
 	if trimmed := strings.TrimSpace(name); slices.Contains(names, trimmed) {
-		return 0, &Slip{Msg: fmt.Sprintf("%s has a blank before its unit", Quote(text)), Say: "write " + number + trimmed}
+		return 0, &problem.Mistake{Msg: fmt.Sprintf("%s has a blank before its unit", Quote(text)), Hint: "write " + number + trimmed}
 	}
 	msg := fmt.Sprintf("unknown unit %s in %s", Quote(name), Quote(text))
 	if say, ok := q.slips[name]; ok {
-		return 0, &Slip{Msg: msg, Say: "write " + say}
+		return 0, &problem.Mistake{Msg: msg, Hint: "write " + say}
 	}
 	hint := "units of " + q.what + ": " + strings.Join(names, ", ")
 	if near := spelling.Nearest(name, names); near != "" {
 		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
 	}
-	return 0, &Slip{Msg: msg, Say: hint}
+	return 0, &problem.Mistake{Msg: msg, Hint: hint}
 }
 
 // such returns number with one or two units of q.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
 func TestParseQuantities(t *testing.T) {
@@ -91,7 +93,7 @@ func TestParseQuantitiesRefuse(t *testing.T) {
 		t.Run(c.text, func(t *testing.T) {
 			_, err := c.parse(c.text)
 			require.EqualError(t, err, c.msg)
-			require.Equal(t, c.hint, err.(interface{ Hint() string }).Hint())
+			require.Equal(t, c.hint, problem.HintOf(err))
 		})
 	}
 }

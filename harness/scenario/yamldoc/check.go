@@ -7,25 +7,17 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
 )
 
 // Fail reports a mistake at path, unless something was said about that value already.
 func (d *Document) Fail(path, msg, hint string) {
-	d.Report(Mistake{Path: path, Msg: msg, Hint: hint})
-}
-
-// Mistake is something wrong with a value.
-type Mistake struct {
-	// Path of the value, such as expect[0].
-	Path string
-	// Offset and Length in bytes of the part of the value that is wrong; 0 and 0 for all of it.
-	Offset, Length int
-	Msg, Hint      string
+	d.Report(problem.Mistake{Path: path, Msg: msg, Hint: hint})
 }
 
 // Report adds a mistake, unless something was said about that value or about what is around it already.
-func (d *Document) Report(m Mistake) {
+func (d *Document) Report(m problem.Mistake) {
 	for p := m.Path; p != ""; p = parent(p) {
 		if d.bad[p] {
 			return

@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
@@ -66,11 +67,7 @@ func (d *Document) scalar(n *yaml.Node, v reflect.Value, path string, read func(
 		return
 	}
 	if err := read(n, v); err != nil {
-		hint := ""
-		if h, ok := err.(interface{ Hint() string }); ok {
-			hint = h.Hint()
-		}
-		d.fail(path, n, err.Error(), hint)
+		d.fail(path, n, err.Error(), problem.HintOf(err))
 	}
 }
 

@@ -14,15 +14,17 @@ import (
 // Error is one mistake in a file or in a --set argument.
 type Error struct {
 	// File as it was named, or "--set" and the argument.
-	File string
+	File string `json:"file"`
 	// Line and Col count from 1, Col in characters. Line is 0 where there are no lines:
 	// in a --set argument and in a stored canonical form, which has no Col either.
-	Line, Col int
+	Line int `json:"line"`
+	Col  int `json:"column"`
 	// Msg says what is wrong, Hint (perhaps empty) what to do about it.
-	Msg, Hint string
+	Msg  string `json:"message"`
+	Hint string `json:"hint,omitempty"`
 	// Source is the line itself; Width is the number of characters to underline.
-	Source string
-	Width  int
+	Source string `json:"-"`
+	Width  int    `json:"-"`
 
 	order int // of the text in which it is: the file first, then each --set
 }

@@ -98,7 +98,7 @@ func (m *measurement) runs(ctx context.Context) error {
 		return err
 	}
 	if !first.Valid {
-		return fmt.Errorf("a run of %s is invalid: %s", m.Scenario.Name, strings.Join(first.InvalidBecause, ", "))
+		return fmt.Errorf("a run of %s is invalid: %s", m.Scenario.Name, first.InvalidBecause)
 	}
 	began := time.Now()
 	err = atATime(m.Jobs, m.Runs, func(i int) error {

@@ -9,8 +9,8 @@ import (
 
 // Record is what this package reads of a record: the fields that docs/reference/record.md names.
 type Record struct {
-	Valid          bool     `json:"valid"`
-	InvalidBecause []string `json:"invalid_because"`
+	Valid          bool  `json:"valid"`
+	InvalidBecause []any `json:"invalid_because"`
 	Scenario       struct {
 		Name      string   `json:"name"`
 		Canonical Scenario `json:"canonical"`

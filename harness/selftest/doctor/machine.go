@@ -176,7 +176,7 @@ func (e *examination) twice(ctx context.Context, qemu string) (string, error) {
 		return "", fmt.Errorf("two runs of one seed differ, first in %s: %s and %s", first.Field, first.A, first.B)
 	}
 	if !a.Valid {
-		return "", problem.Wrap(problem.Invalid, errors.New("the trial is invalid: "+strings.Join(a.InvalidBecause, ", ")), "")
+		return "", problem.Wrap(problem.Invalid, fmt.Errorf("the trial is invalid: %s", a.InvalidBecause), "")
 	}
 	return fmt.Sprintf("2 of 2 runs equal, machine %s, kernel %s", a.Provenance.Machine, a.Provenance.Kernel), nil
 }

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/record/result"
@@ -63,13 +64,8 @@ func counted(name string) bool {
 
 // onlyByChance says that a run is invalid for nothing but that models of netem lost a share of packets that is outside
 // its 99.9 % interval. One run in a thousand does so rightly; runs that are held together have bounds that are not
-// passed so easily. A receipt outside its interval gives one reason, so as many reasons are no others.
+// passed so easily.
 func onlyByChance(r *result.Record) bool {
-	outside := 0
-	for _, f := range r.Faults {
-		if i := f.DeliveredInterval; len(i) == 2 && (f.Delivered < i[0] || f.Delivered > i[1]) {
-			outside++
-		}
-	}
-	return outside > 0 && outside == len(r.InvalidBecause)
+	other := func(b result.Reason) bool { return b.Kind != result.OutsideInterval }
+	return len(r.InvalidBecause) > 0 && !slices.ContainsFunc(r.InvalidBecause, other)
 }

@@ -43,7 +43,7 @@ func lost(seed uint64, lost int64) *result.Record {
 			"http.latency.p50": {Value: 0.01 * float64(seed), Unit: "s"}, "web.accept_queue.max": {Value: float64(seed)},
 		}}
 	if lost > n/5 {
-		r.Valid, r.InvalidBecause = false, []string{"fault loss: its model lost too many"}
+		r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.OutsideInterval, Place: "fault loss", Text: "its model lost too many"}}
 	}
 	return r
 }
@@ -83,7 +83,7 @@ func TestSeedsAreJudgedTogether(t *testing.T) {
 		r := lost(seed, 10)
 		if seed == 2 {
 			r = lost(seed, 50)
-			r.InvalidBecause = append(r.InvalidBecause, "the recorder was late")
+			r.InvalidBecause.Add(result.RecorderLate, "", "the recorder was late")
 		}
 		return r, nil
 	})

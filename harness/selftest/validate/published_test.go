@@ -104,7 +104,7 @@ func table(t *testing.T) *validate.Table {
 			return met(3, 4), nil
 		case "invalid":
 			r := met(3, 3)
-			r.Valid, r.InvalidBecause = false, []string{"fault f: the fault never acted"}
+			r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.FaultDidNotAct, Place: "fault f", Text: "the fault never acted"}}
 			return r, nil
 		}
 		return met(3, 3), nil

@@ -96,7 +96,7 @@ func (o *Outcome) judge(s *scenario.Scenario) {
 		if r.Valid || len(o.records) > 1 && onlyByChance(r) {
 			continue
 		}
-		because := strings.Join(r.InvalidBecause, "; ")
+		because := r.InvalidBecause.String()
 		if len(o.records) > 1 {
 			because = fmt.Sprintf("seed %d: %s", r.Seed, because)
 		}

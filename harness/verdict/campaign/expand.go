@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
@@ -116,7 +117,7 @@ func (e *expansion) add(path string, h *measured, w words, at point) {
 	}
 	if c.Dose != "" {
 		if _, err := expect.Metric(c.Dose, e.plan.Arms[c.Treated].Scenario); err != nil {
-			e.Fail(path+".dose", err.Error(), hintOf(err))
+			e.Fail(path+".dose", err.Error(), problem.HintOf(err))
 			return
 		}
 	}
@@ -141,7 +142,7 @@ func (e *expansion) hypothesis(path string, h *measured, w words, at point, s *s
 	out := verdict.Hypothesis{Name: name, Kind: h.Kind, Metric: w.in(h.Metric), Direction: h.Direction, Extent: h.In, Relieved: relieves(w.inAll(h.Relieved))}
 	m, err := expect.Metric(out.Metric, s)
 	if err != nil {
-		e.Fail(h.at+".metric", err.Error(), hintOf(err))
+		e.Fail(h.at+".metric", err.Error(), problem.HintOf(err))
 		return out, false
 	}
 	text := w.in(h.Margin)
@@ -149,7 +150,7 @@ func (e *expansion) hypothesis(path string, h *measured, w words, at point, s *s
 		text = "1"
 	}
 	if err := setMargin(&out, text, m, h.Absolute); err != nil {
-		e.Fail(h.at+".margin", err.Error(), hintOf(err))
+		e.Fail(h.at+".margin", err.Error(), problem.HintOf(err))
 		return out, false
 	}
 	if err := out.Check(); err != nil {

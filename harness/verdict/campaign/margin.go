@@ -1,12 +1,11 @@
 package campaign
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 	"github.com/ruleout/ruleout/harness/verdict"
@@ -14,7 +13,7 @@ import (
 
 // setMargin reads a margin in the unit of the metric, or as a share of the base.
 func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute bool) error {
-	slip := func(msg, say string) error { return &unit.Slip{Msg: msg, Say: say} }
+	slip := func(msg, say string) error { return &problem.Mistake{Msg: msg, Hint: say} }
 	if strings.HasPrefix(text, "-") {
 		return slip(fmt.Sprintf("the margin %s is negative", text), "a margin is a distance; the direction says which way: direction: down")
 	}
@@ -63,15 +62,4 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 		err = slip("a margin of nothing", "it is the smallest change that matters, which is above zero")
 	}
 	return err
-}
-
-// hintOf returns what an error says should be written instead.
-func hintOf(err error) string {
-	if slip := (*unit.Slip)(nil); errors.As(err, &slip) {
-		return slip.Say
-	}
-	if e := (*expect.Error)(nil); errors.As(err, &e) {
-		return e.Hint
-	}
-	return ""
 }

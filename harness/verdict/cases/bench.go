@@ -2,9 +2,11 @@ package cases
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
@@ -170,7 +172,7 @@ func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
 			row[c] = v
 		}
 		if !e.Valid {
-			a.loss[i] = lossOf(e.Because)
+			a.loss[i] = lossOf(e.Kinds)
 		}
 		a.values[i], a.made[i] = row, b.number(e.Made)
 		b.note(arm, i)
@@ -239,14 +241,12 @@ func (b *Bench) seed(seed uint64) (int, bool) {
 	return int(seed - first), seed >= first && seed < first+uint64(b.seeds)
 }
 
-// lossOf reads why a run is invalid, by the words of packages run and fault.
-func lossOf(because string) verdict.Loss {
-	switch {
-	case strings.Contains(because, "never acted"),
-		strings.Contains(because, "had no open connection"),           // an injection had none to inject into
-		strings.Contains(because, "the connection has no timestamps"): // or none into which it could
+// lossOf is what a run counts as that is invalid for these reasons. That its fault did nothing says more than anything else.
+func lossOf(kinds []result.Kind) verdict.Loss {
+	switch has := func(k result.Kind) bool { return slices.Contains(kinds, k) }; {
+	case has(result.FaultDidNotAct), has(result.NoConnection), has(result.NoTimestamps):
 		return verdict.FaultIdle
-	case strings.Contains(because, "fell behind"):
+	case has(result.GeneratorLate):
 		return verdict.LoadBehind
 	}
 	return verdict.Broken

@@ -1,6 +1,6 @@
 package cases
 
-// LossOf is what a record's reason for not being valid counts as.
+// LossOf is what a record's reasons for not being valid count as.
 var LossOf = lossOf
 
 // Count is how many seeds of an arm there are.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/cases"
@@ -108,21 +109,25 @@ func TestOrderDoesNotMatter(t *testing.T) {
 }
 
 func TestLosses(t *testing.T) {
-	for because, want := range map[string]verdict.Loss{
-		"fault acks: the fault never acted: 0 of 100 packets matched":                                            verdict.FaultIdle,
-		"load[0] from client fell behind its own plan: 1 request in 100 was over 9ms late":                       verdict.LoadBehind,
-		"fault psh: the flow api had no open connection at 2s; fault psh: it injected 0 times, 1 were asked for": verdict.FaultIdle,
-		"fault old: no segment from a to b can be 3s old: the connection has no timestamps":                      verdict.FaultIdle,
-		"link a to b: 3 packets lost": verdict.Broken,
+	for _, c := range []struct {
+		kinds []result.Kind
+		want  verdict.Loss
+	}{
+		{[]result.Kind{result.FaultDidNotAct}, verdict.FaultIdle},
+		{[]result.Kind{result.GeneratorLate}, verdict.LoadBehind},
+		{[]result.Kind{result.GeneratorLate, result.NoConnection, result.FaultIncomplete}, verdict.FaultIdle},
+		{[]result.Kind{result.NoTimestamps}, verdict.FaultIdle},
+		{[]result.Kind{result.UnexplainedLoss}, verdict.Broken},
+		{nil, verdict.Broken}, // of an early build
 	} {
-		require.Equal(t, want, cases.LossOf(because))
+		require.Equal(t, c.want, cases.LossOf(c.kinds), c.kinds)
 	}
 	p, b := newBench(t)
 	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
 		e := world(p, arm, seed)
 		switch arm {
 		case p.Cases[0].Treated:
-			e.Valid, e.Because = false, "fault acks: the fault never acted: 0 of 100 packets matched"
+			e.Valid, e.Kinds = false, []result.Kind{result.NoConnection}
 			b.Add(arm, seed, e)
 		case p.Cases[1].Treated:
 			b.Break(arm, seed)
@@ -131,9 +136,12 @@ func TestLosses(t *testing.T) {
 		}
 		return true
 	})
-	got := outcomes(b.Verdicts(true))
-	require.Equal(t, verdict.Invalid, got["copies slow it down"])
-	require.Equal(t, verdict.Invalid, got["watching slows it down"])
+	got := b.Verdicts(true)
+	for i, want := range []verdict.Code{verdict.FaultDidNotAct, verdict.RunsBroken} {
+		require.Equal(t, verdict.Invalid, got[i].Outcome)
+		require.True(t, got[i].Has(want), got[i].Reasons)
+		require.False(t, got[1-i].Has(want), got[1-i].Reasons)
+	}
 }
 
 func TestMissedControl(t *testing.T) {

@@ -179,20 +179,9 @@ func (r *Row) is(a, b string) string {
 // value writes a mean in the unit of its metric; seeds is how many it is of.
 func (r *Row) value(v float64, seeds int) string {
 	if seeds == 0 {
-		return "–"
+		return metric.None
 	}
-	if m, ok := metric.Lookup(r.Metric); ok && m.Share {
-		return quantity.Share(v)
-	}
-	switch r.Unit {
-	case "s":
-		return quantity.Seconds(v)
-	case "B":
-		return quantity.Bytes(v)
-	case "1/s":
-		return quantity.Digits(v) + "/s"
-	}
-	return quantity.Digits(v)
+	return metric.Of(r.Metric, r.Unit).Format(v)
 }
 
 // table writes rows, of which the first is the header.

@@ -115,13 +115,13 @@ func Changes(old, now *Baseline) (digests int, metrics []Change) {
 		}
 		d, loss := hypothesis(name, pool).PairMargins(verdict.Pair{Base: a, Treated: b})
 		if loss != "" || math.Abs(d) >= 1 {
-			metrics = append(metrics, Change{name, number(m, a), number(m, b)})
+			metrics = append(metrics, Change{name, m.Format(a), m.Format(b)})
 		}
 	}
 	for j, name := range old.Metrics {
 		if _, found := slices.BinarySearch(now.Metrics, name); !found {
 			m, _ := metric.Lookup(name)
-			metrics = append(metrics, Change{name, number(m, mean(old.column(j))), number(m, math.NaN())})
+			metrics = append(metrics, Change{name, m.Format(mean(old.column(j))), metric.None})
 		}
 	}
 	return digests, metrics

@@ -3,7 +3,6 @@ package nightly
 import (
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"strings"
 
@@ -232,22 +231,7 @@ func (a *Alarm) change() string {
 	case m.Better == metric.Lower || m.Better == metric.Higher:
 		is = "better"
 	}
-	return fmt.Sprintf("%s %s, %s → %s, by %s", a.Metric, is, number(m, float64(a.Base)), number(m, float64(a.Tonight)), a.Verdict.Estimate)
-}
-
-// number writes a value in the unit of its metric.
-func number(m metric.Metric, v float64) string {
-	switch {
-	case math.IsNaN(v):
-		return "–"
-	case m.Share:
-		return quantity.Share(v)
-	case m.Unit == metric.Seconds:
-		return quantity.Seconds(v)
-	case m.Unit == metric.PerSecond:
-		return quantity.Digits(v) + "/s"
-	}
-	return quantity.Digits(v)
+	return fmt.Sprintf("%s %s, %s → %s, by %s", a.Metric, is, m.Format(float64(a.Base)), m.Format(float64(a.Tonight)), a.Verdict.Estimate)
 }
 
 // evidence writes R; of much of it, how many digits it has matters.

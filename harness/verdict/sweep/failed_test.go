@@ -58,7 +58,7 @@ func (w *world) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.
 		r.Metrics["http.latency.p99"] = m
 	}
 	if draw(w.campaign, "invalid", arm.Hash, seed) < w.invalid {
-		r.Valid, r.InvalidBecause = false, []string{"load[0] from client fell behind its own plan"}
+		r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.GeneratorLate, Place: "load[0] from client", Text: "fell behind its own plan"}}
 	}
 	return r, nil
 }
