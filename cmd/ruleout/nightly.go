@@ -14,7 +14,6 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/verdict/batch"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/nightly"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
@@ -98,21 +97,14 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	last := time.Now()
-	made, err := batch.Make(ctx, nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards)), batch.Options{
-		Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet,
-		Tell: func(done, all int) {
-			if now := time.Now(); now.Sub(last) >= every {
-				last = now
-				u.note("%d of %d runs", done, all)
-			}
-		},
-	})
+	jobs = nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards))
+	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet}
+	made, err := loop.Make(ctx, jobs, u.runsMade())
 	if err != nil {
 		u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		return err
 	}
-	u.brokenRuns(made.Broken)
+	u.brokenRuns(jobs, made.Broken)
 	u.note("%d of %d runs are in %s", made.Runs, made.All, shorten(c.Out))
 	switch {
 	case len(made.Broken) > 0:
@@ -161,7 +153,7 @@ func (c *nightlyRunCmd) kernels(u *ui, baselines []*nightly.Baseline) (missing [
 }
 
 // jobs lists what is to be run, and the files of the scenarios by their names.
-func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[string]string) (jobs []batch.Job, files map[string]string, err error) {
+func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[string]string) (jobs []sweep.Job, files map[string]string, err error) {
 	set, err := settings(c.Set)
 	if err != nil {
 		return nil, nil, err
@@ -182,7 +174,7 @@ func (c *nightlyRunCmd) jobs(u *ui, baselines []*nightly.Baseline, releases map[
 			}
 		}
 		for _, name := range c.Kernel {
-			j := batch.Job{Scenario: plain.Name, Release: releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
+			j := sweep.Job{Name: plain.Name, Release: releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
 			if j.Seeds, err = c.seeds(u, baselines, plain.Name, plain.Hash(), name); err != nil {
 				return nil, nil, err
 			}

@@ -96,8 +96,8 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	teller := &sweepTeller{u: u, began: time.Now()}
 	r, err := sweep.Run(ctx, sweep.Options{
-		Plan: plan, Archive: a, Runner: fleet, Kernels: fleet.Releases(), Workers: orElse(c.Jobs, runtime.NumCPU()),
-		Budget: budget, Shard: shard, Shards: shards, Tell: teller.tell,
+		Loop: sweep.Loop{Archive: a, Runner: fleet, Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: budget},
+		Plan: plan, Kernels: fleet.Releases(), Shard: shard, Shards: shards, Tell: teller.tell,
 	})
 	teller.end()
 	if r != nil {

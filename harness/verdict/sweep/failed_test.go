@@ -105,7 +105,7 @@ func swept(t *testing.T, p *campaign.Plan, w Runner, workers, shard, shards int)
 	t.Helper()
 	dir = t.TempDir()
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: w, Kernels: kernels, Workers: workers, Shard: shard, Shards: shards})
+	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: w, Workers: workers}, Plan: p, Kernels: kernels, Shard: shard, Shards: shards})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	return dir, r
@@ -180,7 +180,7 @@ func TestBrokenRunsAreTriedAgain(t *testing.T) {
 	require.Len(t, r.Breaks, len(first.Breaks))
 	require.Equal(t, said(first.Bench), said(r.Bench))
 	// With no time to try: what is known from before still counts.
-	r = again(bad, Options{Budget: time.Nanosecond})
+	r = again(bad, Options{Loop: Loop{Budget: time.Nanosecond}})
 	require.Len(t, r.Breaks, len(first.Breaks))
 	require.Equal(t, said(first.Bench), said(r.Bench))
 	require.False(t, r.OverBudget, "all is decided")
@@ -293,7 +293,7 @@ func TestAMachineThatFails(t *testing.T) {
 		}
 		return casestest.Record(arm, seed), nil
 	})
-	_, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: runner, Kernels: kernels})
+	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: runner}, Plan: p, Kernels: kernels})
 	require.ErrorContains(t, err, "which was made before, breaks now, too: no QEMU any more")
 	require.Equal(t, problem.Invalid, problem.KindOf(err))
 	require.NoError(t, a.Close())
@@ -321,7 +321,7 @@ func TestAlarm(t *testing.T) {
 		}
 		return r, nil
 	})
-	_, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: runner, Kernels: kernels})
+	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: runner}, Plan: p, Kernels: kernels})
 	require.ErrorContains(t, err, "determinism alarm")
 	require.Equal(t, problem.Invalid, problem.KindOf(err))
 	require.NoError(t, a.Close())
@@ -340,7 +340,7 @@ func TestAnotherQEMUConfirmsNothing(t *testing.T) {
 	dir, r := swept(t, monday, &world{made: "7.2"}, 1, 0, 0)
 	require.Equal(t, verdict.RuledOut, r.Bench.Verdicts(true)[0].Outcome)
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Plan: tuesday, Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}, Kernels: kernels})
+	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}}, Plan: tuesday, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	got := r.Bench.Verdicts(true)
