@@ -54,7 +54,7 @@ type Outcome struct {
 	// Record is nil if the run broke twice or was refused. Err says why.
 	Record *result.Record
 	Err    error
-	// First is why the first attempt broke, if there was a second one.
+	// First is why the first attempt left no record; nil if it did.
 	First error
 	// GivenUp says that no further run of the job begins, because of this one.
 	GivenUp bool
@@ -164,14 +164,14 @@ func (w *working) work(ctx context.Context, job lease) error {
 // make makes one run, a second time if it breaks, and stores its record.
 func (w *working) make(ctx context.Context, job lease, seed uint64) error {
 	o := &Outcome{Job: job.job, Seed: seed}
-	for {
+	attempt := func() {
 		began := time.Now()
 		o.Record, o.Err = w.Runner.Run(ctx, job.arm, seed)
 		o.Took = time.Since(began)
-		if o.Err == nil || ctx.Err() != nil || o.Refused() || o.First != nil {
-			break
-		}
-		o.First = o.Err
+	}
+	attempt()
+	if o.First = o.Err; o.Err != nil && ctx.Err() == nil && !o.Refused() {
+		attempt()
 	}
 	if o.Err == nil && w.Archive != nil { // a record that is there is kept, also after an interrupt
 		var err error
