@@ -94,7 +94,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if budget == 0 {
 		budget = time.Duration(plan.Campaign.Budget)
 	}
-	teller := &sweepTeller{u: u, began: time.Now()}
+	teller := &sweepTeller{u: u}
 	r, err := sweep.Run(ctx, sweep.Options{
 		Loop: sweep.Loop{Archive: a, Runner: fleet, Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: budget},
 		Plan: plan, Kernels: fleet.Releases(), Shard: shard, Shards: shards, Tell: teller.tell,
@@ -154,9 +154,9 @@ func contradicted(b *cases.Bench, f *findings.Findings) bool {
 func tellBreaks(u *ui, r *sweep.Result) {
 	for _, b := range r.Breaks {
 		u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
-	}
-	for _, b := range r.GivenUp {
-		u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
+		if b.GivenUp {
+			u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
+		}
 	}
 }
 
@@ -255,7 +255,6 @@ func outputWidth(u *ui) int {
 // sweepTeller tells how a sweep goes on: a line now and then, so that a log of it reads well.
 type sweepTeller struct {
 	u     *ui
-	began time.Time
 	last  time.Time
 	state sweep.State
 }
@@ -292,5 +291,5 @@ func (t *sweepTeller) line() {
 	if s.Broken > 0 {
 		text += fmt.Sprintf(", %d broke", s.Broken)
 	}
-	t.u.note("%7s  %s", time.Since(t.began).Round(time.Second), text)
+	t.u.note("%7s  %s", s.Elapsed.Round(time.Second), text)
 }

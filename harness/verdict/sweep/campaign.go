@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"time"
 
@@ -27,9 +26,8 @@ type Options struct {
 // State is how far a sweep is.
 type State struct {
 	cases.Progress
-	// Made is how many runs this sweep has made, Kept how many were in the archive when it began.
-	Made, Kept int
-	Broken     int
+	// Made is how many runs this sweep has made, Broken how many broke twice.
+	Made, Broken int
 	// Remaining is an estimate of the runs to come; Left of the time, 0 while there is none.
 	Remaining int
 	Left      time.Duration
@@ -48,8 +46,6 @@ type Result struct {
 	// Breaks are the runs that broke twice, with their last errors, and those of an earlier sweep that were not made
 	// again.
 	Breaks []Break
-	// GivenUp are the arms that broke [cases.InARow] times in a row, each with the last of them.
-	GivenUp []Break
 	// Refusals are arms of which no run can be made, each with the first seed and the error: the kernel refuses a value
 	// of the scenario (the error has a place, see [problem.PlaceOf]), and would at every seed.
 	Refusals []Break
@@ -66,19 +62,17 @@ const (
 type sweep struct {
 	Options
 	bench  *cases.Bench
-	queue  []cases.Need
 	flying map[flight]bool
 	began  time.Time
+	made   int
+	before []failure // of earlier sweeps
 	breaks []Break
 	// row are the breaks since the last run that was made. They are stored when another is made: it was not the
 	// machine.
 	row []Break
 	// doubted are the breaks for which a run that was made before is made again.
-	doubted []Break
-	refused map[int]Break
-	before  []failure // of earlier sweeps
-	made    int
-	kept    int
+	doubted  []Break
+	refusals []Break // one for each arm
 }
 
 type flight struct {
@@ -94,24 +88,21 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	o.Workers = max(o.Workers, 1)
-	s := &sweep{Options: o, bench: b, flying: map[flight]bool{}, refused: map[int]Break{}, began: time.Now()}
+	s := &sweep{Options: o, bench: b, flying: map[flight]bool{}, began: time.Now()}
 	if o.Shards > 1 {
 		b.Only(s.mine())
 	}
 	if err := s.fill(); err != nil {
 		return nil, err
 	}
-	s.kept = b.Progress().Runs
 	over, err := s.run(ctx, s)
 	if err == nil {
 		s.remember()
 		err = s.store()
 	}
 	left := b.First(1, func(int, uint64) bool { return false })
-	r := &Result{State: s.state(), Bench: b, OverBudget: over && len(left) > 0, Breaks: s.breaks, GivenUp: s.givenUp()}
-	for _, arm := range slices.Sorted(maps.Keys(s.refused)) {
-		r.Refusals = append(r.Refusals, s.refused[arm])
-	}
+	slices.SortFunc(s.refusals, func(a, b Break) int { return a.Arm - b.Arm })
+	r := &Result{State: s.state(), Bench: b, OverBudget: over && len(left) > 0, Breaks: s.breaks, Refusals: s.refusals}
 	return r, err
 }
 
@@ -134,47 +125,24 @@ func (s *sweep) mine() func(*campaign.Case) bool {
 	}
 }
 
-// next returns the most urgent arm with the seeds that are wanted of it: the first run of an arm on a machine takes
-// long, since the scenario is prepared, and those that follow do not.
+// next returns the most urgent arm with the seeds that are wanted of it.
 func (s *sweep) next(idle int) (lease, bool) {
-	if s.doubted == nil && s.doubtful() {
-		if arm, seed, ok := s.known(); ok {
-			s.doubted = s.row
-			return s.lease(arm, []uint64{seed}), true
-		}
-	}
-	for {
-		if len(s.queue) == 0 {
-			s.queue = s.bench.First(s.Workers+1, s.isFlying)
-		}
-		if len(s.queue) == 0 {
-			return lease{}, false
-		}
-		n := s.queue[0]
-		s.queue = s.queue[1:]
+	var n cases.Need
+	if arm, seed, ok := s.check(); ok {
+		n = cases.Need{Arm: arm, Seeds: []uint64{seed}}
+	} else if list := s.bench.First(idle+1, func(arm int, seed uint64) bool { return s.flying[flight{arm, seed}] }); len(list) > 0 {
 		// When there is less to do than there are workers, they share an arm.
-		spare := max(0, idle-len(s.queue))
-		if share := (len(n.Seeds) + spare) / (spare + 1); share < len(n.Seeds) {
-			rest := n
-			n.Seeds, rest.Seeds = n.Seeds[:share], n.Seeds[share:]
-			s.queue = append([]cases.Need{rest}, s.queue...)
-		}
-		// Another worker may have taken some since the queue was made.
-		n.Seeds = slices.DeleteFunc(n.Seeds, func(seed uint64) bool { return s.isFlying(n.Arm, seed) })
-		if len(n.Seeds) > 0 {
-			return s.lease(n.Arm, n.Seeds), true
-		}
+		n = list[0]
+		workers := idle + 2 - len(list)
+		n.Seeds = n.Seeds[:(len(n.Seeds)+workers-1)/workers]
+	} else {
+		return lease{}, false
 	}
-}
-
-func (s *sweep) lease(arm int, seeds []uint64) lease {
-	for _, seed := range seeds {
-		s.flying[flight{arm, seed}] = true
+	for _, seed := range n.Seeds {
+		s.flying[flight{n.Arm, seed}] = true
 	}
-	return lease{arm, &s.Plan.Arms[arm], seeds}
+	return lease{n.Arm, &s.Plan.Arms[n.Arm], n.Seeds}, true
 }
-
-func (s *sweep) isFlying(arm int, seed uint64) bool { return s.flying[flight{arm, seed}] }
 
 func (s *sweep) wanted(arm int, seed uint64) bool {
 	return !s.bench.GivenUp(arm, seed) || s.bench.Made(arm, seed) // which is asked for when the machine is in doubt
@@ -183,7 +151,6 @@ func (s *sweep) wanted(arm int, seed uint64) bool {
 // done takes what came of a run.
 func (s *sweep) done(o *Outcome) error {
 	delete(s.flying, flight{o.Job, o.Seed})
-	s.queue = nil // what was learnt may have changed what is wanted
 	again := s.bench.Made(o.Job, o.Seed)
 	switch {
 	case again && o.Err != nil:
@@ -220,7 +187,7 @@ func (s *sweep) tell() {
 
 func (s *sweep) state() State {
 	st := State{
-		Progress: s.bench.Progress(), Made: s.made, Kept: s.kept, Broken: len(s.breaks), Remaining: s.bench.Remaining(),
+		Progress: s.bench.Progress(), Made: s.made, Broken: len(s.breaks), Remaining: s.bench.Remaining(),
 		Elapsed: time.Since(s.began),
 	}
 	if s.made > 0 {

@@ -3,6 +3,7 @@ package sweep
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
@@ -51,31 +52,46 @@ func (s *sweep) fill() error {
 
 // remember gives the bench what failed in earlier sweeps and was not made since, so that it has what the archive has.
 func (s *sweep) remember() {
-	var left []failure
+	var left []Break
 	for _, f := range s.before {
 		if !s.bench.Has(f.arm, f.entry.Seed) {
-			s.bench.Add(f.arm, f.entry.Seed, &f.entry)
-			left = append(left, f)
+			left = append(left, s.lose(f.arm, &f.entry, errors.New(f.entry.Because)))
 		}
 	}
-	for _, f := range left {
-		if s.bench.Used(f.arm, f.entry.Seed) { // the others, nobody wants any more
-			s.breaks = append(s.breaks, Break{Arm: f.arm, Seed: f.entry.Seed, Err: errors.New(f.entry.Because)})
+	for _, b := range left {
+		if s.bench.Used(b.Arm, b.Seed) { // the others are not wanted any more
+			s.breaks = append(s.breaks, b)
 		}
 	}
+}
+
+// lose gives the bench a run that failed.
+func (s *sweep) lose(arm int, e *archive.Entry, why error) Break {
+	last := uint64(s.Plan.Campaign.Seeds.First + s.Plan.Campaign.Seeds.Most - 1)
+	before := s.bench.GivenUp(arm, last)
+	s.bench.Add(arm, e.Seed, e)
+	return Break{arm, e.Seed, why, !before && s.bench.GivenUp(arm, last) && e.Failure == archive.Broke}
 }
 
 // broke notes a run that broke twice. An arm that breaks again and again is given up, and the others go on, unless it is
 // the machine.
 func (s *sweep) broke(o *Outcome) error {
-	b := Break{Arm: o.Job, Seed: o.Seed, Err: o.Err}
+	b := s.lose(o.Job, &archive.Entry{Seed: o.Seed, Failure: archive.Broke}, o.Err)
 	s.breaks, s.row = append(s.breaks, b), append(s.row, b)
-	s.bench.Break(o.Job, o.Seed)
 	s.tell()
 	if _, _, known := s.known(); !known && s.doubtful() {
 		return s.failing(s.row, nil)
 	}
 	return nil
+}
+
+// check returns a run that was made, if it is in doubt whether the machine can make it again.
+func (s *sweep) check() (arm int, seed uint64, ok bool) {
+	if s.doubted != nil || !s.doubtful() {
+		return 0, 0, false
+	}
+	s.doubted = s.row
+	return s.known()
 }
 
 // doubtful reports whether it may be the machine that breaks the runs: those of several arms broke, and none was made
@@ -140,26 +156,10 @@ func (s *sweep) fail(arm int, seed uint64, why error) error {
 
 // refuse notes that no run of an arm can be made.
 func (s *sweep) refuse(o *Outcome) error {
-	if _, again := s.refused[o.Job]; !again {
-		s.refused[o.Job] = Break{Arm: o.Job, Seed: o.Seed, Err: o.Err}
+	if !slices.ContainsFunc(s.refusals, func(b Break) bool { return b.Arm == o.Job }) {
+		s.refusals = append(s.refusals, Break{Arm: o.Job, Seed: o.Seed, Err: o.Err})
 	}
 	s.bench.Refuse(o.Job, o.Seed)
 	s.tell()
 	return s.fail(o.Job, o.Seed, o.Err)
-}
-
-// givenUp lists the arms that were given up because they broke, each with its last break.
-func (s *sweep) givenUp() (list []Break) {
-	last := map[int]Break{}
-	for _, b := range s.breaks {
-		last[b.Arm] = b
-	}
-	most := uint64(s.Plan.Campaign.Seeds.First + s.Plan.Campaign.Seeds.Most - 1)
-	for arm := range s.Plan.Arms {
-		b, broke := last[arm]
-		if _, refused := s.refused[arm]; broke && !refused && s.bench.GivenUp(arm, most) {
-			list = append(list, b)
-		}
-	}
-	return list
 }

@@ -86,7 +86,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, a.Close())
 	require.Equal(t, verdicts(want), verdicts(r))
 	require.Equal(t, lines(t, undisturbed), lines(t, dir), "the same records, none lost and none twice")
-	t.Logf("%d kills, %d of them in the start; %d left a torn record; %d sweeps ended before their kill; %d of %d runs were there before the last one", kills, opening, torn, ends, kept, r.Kept+r.Made)
+	t.Logf("%d kills, %d of them in the start; %d left a torn record; %d sweeps ended before their kill; %d of %d runs were there before the last one", kills, opening, torn, ends, kept, r.Runs)
 
 	var files []string
 	entries, err := os.ReadDir(dir)

@@ -19,14 +19,6 @@ type Job struct {
 	Together bool
 }
 
-// String names the job to a person: "dup-ack on 6.1".
-func (j *Job) String() string {
-	if j.Arm.Kernel == "" {
-		return j.Name
-	}
-	return j.Name + " on " + j.Arm.Kernel
-}
-
 // Break is a run that left no record.
 type Break struct {
 	Arm  int // index of the job, or of the arm in the plan
@@ -38,7 +30,7 @@ type Break struct {
 
 // Made says which runs there are.
 type Made struct {
-	// Runs there are now, of All.
+	// Runs there are now, of All that were asked for.
 	Runs, All int
 	// Broken are in the order in which they broke.
 	Broken []Break
@@ -51,13 +43,10 @@ type list struct {
 	jobs []Job
 	at   int // the job whose turn it is
 	seed int // of its seeds, the next one
-	// wants counts for each run how often it is asked for; have are those that there are, or that are being made. Both
-	// are nil without an archive: then each run is made as often as it is asked for.
-	wants map[run]int
-	have  map[run]bool
-	row   []int  // by job, how many runs broke in a row
-	gone  []bool // by job, whether it is given up
-	each  func(m *Made, o *Outcome) error
+	// open are the runs that are to be made. Without an archive, each is made as often as it is asked for.
+	open map[run]bool
+	row  []int // by job, how many runs broke in a row; at [cases.InARow] the job is given up
+	each func(m *Made, o *Outcome) error
 }
 
 type run struct {
@@ -69,23 +58,20 @@ type run struct {
 // each is called after each run, by one goroutine at a time, and may be nil; its error ends the loop. The error is for
 // what stops all runs, such as a full disk or an interrupt; what was made until then is returned with it.
 func (l Loop) Make(ctx context.Context, jobs []Job, each func(m *Made, o *Outcome) error) (*Made, error) {
-	s := &list{Loop: l, jobs: jobs, row: make([]int, len(jobs)), gone: make([]bool, len(jobs)), each: each}
-	if l.Archive != nil {
-		s.wants, s.have = map[run]int{}, map[run]bool{}
-	}
+	s := &list{Loop: l, jobs: jobs, open: map[run]bool{}, row: make([]int, len(jobs)), each: each}
 	for i := range jobs {
-		s.All += len(jobs[i].Seeds)
 		for _, seed := range jobs[i].Seeds {
-			if l.Archive != nil {
-				s.wants[s.run(i, seed)]++
+			if r := s.run(i, seed); l.Archive == nil || !s.open[r] { // jobs may share runs
+				s.open[r] = true
+				s.All++
 			}
 		}
 	}
 	if l.Archive != nil {
 		err := l.Archive.Entries(func(e *archive.Entry) error {
-			if r := (run{e.Scenario, e.Kernel, e.Seed}); e.Failure == "" && !s.have[r] {
-				s.have[r] = true
-				s.Runs += s.wants[r]
+			if r := (run{e.Scenario, e.Kernel, e.Seed}); e.Failure == "" && s.open[r] {
+				delete(s.open, r)
+				s.Runs++
 			}
 			return nil
 		})
@@ -108,11 +94,9 @@ func (s *list) next(int) (lease, bool) {
 		for s.seed < len(j.Seeds) && s.wanted(s.at, 0) && (j.Together || len(n.seeds) == 0) {
 			r := s.run(s.at, j.Seeds[s.seed])
 			s.seed++
-			if !s.have[r] {
+			if s.Archive == nil || s.open[r] {
+				delete(s.open, r)
 				n.seeds = append(n.seeds, r.seed)
-			}
-			if s.have != nil {
-				s.have[r] = true
 			}
 		}
 		if len(n.seeds) > 0 {
@@ -122,20 +106,23 @@ func (s *list) next(int) (lease, bool) {
 	return lease{}, false
 }
 
-func (s *list) wanted(job int, _ uint64) bool { return !s.gone[job] }
+func (s *list) wanted(job int, _ uint64) bool { return s.row[job] < cases.InARow }
 
 func (s *list) done(o *Outcome) error {
-	r := s.run(o.Job, o.Seed)
+	j, wanted := &s.jobs[o.Job], s.wanted(o.Job, o.Seed)
 	if o.Err == nil {
-		s.row[o.Job] = 0
-		s.Runs += max(s.wants[r], 1)
+		s.Runs++
+		if wanted {
+			s.row[o.Job] = 0
+		}
 	} else {
-		s.row[o.Job]++
-		delete(s.have, r)
-		o.GivenUp = s.wanted(o.Job, o.Seed) && (o.Refused() || s.row[o.Job] >= cases.InARow)
-		s.gone[o.Job] = s.gone[o.Job] || o.GivenUp
+		s.open[s.run(o.Job, o.Seed)] = true // for another job that shares it
+		if s.row[o.Job]++; o.Refused() {
+			s.row[o.Job] = cases.InARow
+		}
+		o.GivenUp = wanted && !s.wanted(o.Job, o.Seed)
 		s.Broken = append(s.Broken, Break{o.Job, o.Seed, o.Err, o.GivenUp})
-		if err := s.fail(&s.jobs[o.Job].Arm, r.release, o.Seed, o.Err); err != nil {
+		if err := s.fail(&j.Arm, j.Release, o.Seed, o.Err); err != nil {
 			return err
 		}
 	}
