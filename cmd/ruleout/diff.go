@@ -14,7 +14,6 @@ import (
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
-	"github.com/ruleout/ruleout/harness/verdict/batch"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
@@ -140,27 +139,31 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if err != nil {
 		return sides, nil, false, err
 	}
-	last := time.Now()
-	sides, made, err := compare.Make(ctx, jobs, batch.Options{
-		Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet,
-		Tell: func(done, all int) {
-			if now := time.Now(); now.Sub(last) >= every || done == all {
-				last = now
-				u.note("%d of %d runs", done, all)
-			}
-		},
-	})
+	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet}
+	sides, made, err := compare.Make(ctx, loop, jobs, u.runsMade())
 	sides[0].Name, sides[1].Name = profiles[0].Name, profiles[1].Name
 	if err := errors.Join(err, a.Close()); err != nil {
 		return sides, nil, false, err
 	}
-	u.brokenRuns(made.Broken)
+	u.brokenRuns(jobs, made.Broken)
 	settings, err = compare.Differences(profiles) // now that each kernel was asked about its netem
 	return sides, settings, len(made.Broken) > 0, err
 }
 
+// runsMade returns what says now and then, and at the end, how many runs there are.
+func (u *ui) runsMade() func(*sweep.Made, *sweep.Outcome) error {
+	last := time.Now()
+	return func(m *sweep.Made, _ *sweep.Outcome) error {
+		if now := time.Now(); now.Sub(last) >= every || m.Runs == m.All {
+			last = now
+			u.note("%d of %d runs", m.Runs, m.All)
+		}
+		return nil
+	}
+}
+
 // brokenRuns tells of runs that left no record.
-func (u *ui) brokenRuns(list []batch.Broken) {
+func (u *ui) brokenRuns(jobs []sweep.Job, list []sweep.Break) {
 	for _, b := range list {
 		how := "broke twice"
 		if problem.PlaceOf(b.Err) != "" {
@@ -169,7 +172,8 @@ func (u *ui) brokenRuns(list []batch.Broken) {
 		if b.GivenUp {
 			how += ", and the rest of its seeds is given up"
 		}
-		u.note("%s on %s, seed %d %s: %v", b.Scenario, cmp.Or(b.Kernel, "the default kernel"), b.Seed, how, b.Err)
+		j := &jobs[b.Arm]
+		u.note("%s on %s, seed %d %s: %v", j.Name, cmp.Or(j.Arm.Kernel, "the default kernel"), b.Seed, how, b.Err)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
-	"github.com/ruleout/ruleout/harness/verdict/batch"
 	"github.com/ruleout/ruleout/harness/verdict/nightly"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
@@ -99,21 +98,14 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	last := time.Now()
-	made, err := batch.Make(ctx, nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards)), batch.Options{
-		Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet,
-		Tell: func(done, all int) {
-			if now := time.Now(); now.Sub(last) >= every {
-				last = now
-				u.note("%d of %d runs", done, all)
-			}
-		},
-	})
+	jobs = nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards))
+	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet}
+	made, err := loop.Make(ctx, jobs, u.runsMade())
 	if err != nil {
 		u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		return err
 	}
-	u.brokenRuns(made.Broken)
+	u.brokenRuns(jobs, made.Broken)
 	u.note("%d of %d runs are in %s", made.Runs, made.All, shorten(c.Out))
 	switch {
 	case len(made.Broken) > 0:

@@ -14,6 +14,9 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/selftest/soak"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/cases"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type soakCmd struct {
@@ -56,14 +59,14 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	results := []*soak.Result{}
 	pass := true
+	fleet, err := sweep.OpenFleet(ctx, orOne(c.Kernel), orOne(c.QEMU)...)
+	if err != nil {
+		return err
+	}
 	for _, qemu := range orOne(c.QEMU) {
 		for _, kernel := range orOne(c.Kernel) {
-			machine, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: kernel, QEMU: qemu})
-			if err != nil {
-				return err
-			}
 			for _, file := range c.Scenarios {
-				r, err := c.soak(ctx, u, machine, file)
+				r, err := c.soak(ctx, u, fleet, campaign.Arm{Kernel: kernel, QEMU: qemu}, file)
 				if err != nil {
 					return err
 				}
@@ -83,7 +86,7 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 	return err
 }
 
-func (c *soakCmd) soak(ctx context.Context, u *ui, runner soak.Runner, file string) (*soak.Result, error) {
+func (c *soakCmd) soak(ctx context.Context, u *ui, fleet *sweep.Fleet, arm campaign.Arm, file string) (*soak.Result, error) {
 	s, err := expect.Load(file, c.Set)
 	if err != nil {
 		return nil, err
@@ -108,7 +111,8 @@ func (c *soakCmd) soak(ctx context.Context, u *ui, runner soak.Runner, file stri
 			u.note("kept %s", path)
 		}
 	}
-	r, err := soak.Run(ctx, runner, soak.Options{Scenario: s, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
+	arm.Scenario, arm.Hash = s, s.Hash()
+	r, err := soak.Run(ctx, soak.Options{Runner: fleet, Arm: arm, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
 	return r, scenario.Locate(err, file, c.Set)
 }
 
@@ -129,6 +133,9 @@ func printSoak(u *ui, results []*soak.Result) error {
 	for _, r := range results {
 		if r.Failed > 0 {
 			u.printf("\n%s on %s: %s gave no record; the first: %s\n", r.Scenario, r.Kernel, quantity.Plural(int64(r.Failed), "run"), r.Failure)
+		}
+		if r.NotMade > 0 {
+			u.printf("%s were not made, since %d in a row broke\n", quantity.Plural(int64(r.NotMade), "run"), cases.InARow)
 		}
 		for i, d := range r.Differences {
 			if i == 0 {

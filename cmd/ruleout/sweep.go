@@ -89,10 +89,10 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if budget == 0 {
 		budget = time.Duration(plan.Campaign.Budget)
 	}
-	teller := &sweepTeller{u: u, began: time.Now()}
+	teller := &sweepTeller{u: u}
 	r, err := sweep.Run(ctx, sweep.Options{
-		Plan: plan, Archive: a, Runner: fleet, Kernels: fleet.Releases(), Workers: orElse(c.Jobs, runtime.NumCPU()),
-		Budget: budget, Shard: shard, Shards: shards, Tell: teller.tell,
+		Loop: sweep.Loop{Archive: a, Runner: fleet, Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: budget},
+		Plan: plan, Kernels: fleet.Releases(), Shard: shard, Shards: shards, Tell: teller.tell,
 	})
 	teller.end()
 	if r != nil {
@@ -138,9 +138,9 @@ func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings
 func tellBreaks(u *ui, r *sweep.Result) {
 	for _, b := range r.Breaks {
 		u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
-	}
-	for _, b := range r.GivenUp {
-		u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
+		if b.GivenUp {
+			u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
+		}
 	}
 }
 
@@ -205,7 +205,6 @@ func outputWidth(u *ui) int {
 // sweepTeller tells how a sweep goes on: a line now and then, so that a log of it reads well.
 type sweepTeller struct {
 	u     *ui
-	began time.Time
 	last  time.Time
 	state sweep.State
 }
@@ -242,5 +241,5 @@ func (t *sweepTeller) line() {
 	if s.Broken > 0 {
 		text += fmt.Sprintf(", %d broke", s.Broken)
 	}
-	t.u.note("%7s  %s", time.Since(t.began).Round(time.Second), text)
+	t.u.note("%7s  %s", s.Elapsed.Round(time.Second), text)
 }

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/selftest/validate"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type validateCmd struct {
@@ -63,16 +63,16 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 	if c.Jobs < 1 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("-j %d: one run at a time is the least", c.Jobs), "")
 	}
-	var machines []validate.Machine
-	for _, kernel := range orOne(c.Kernel) {
-		vm, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: kernel})
-		if err != nil {
-			return err
-		}
-		machines = append(machines, validate.Machine{Release: vm.Kernel().Release, Runner: vm})
+	fleet, err := sweep.OpenFleet(ctx, orOne(c.Kernel))
+	if err != nil {
+		return err
+	}
+	var kernels []validate.Kernel
+	for _, name := range orOne(c.Kernel) {
+		kernels = append(kernels, validate.Kernel{Name: name, Release: fleet.Releases()[name]})
 	}
 	done := 0
-	table, err := validate.Run(ctx, cases, machines, validate.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Machine, o *validate.Outcome) {
+	table, err := validate.Run(ctx, cases, kernels, validate.Options{Runner: fleet, Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Kernel, o *validate.Outcome) {
 		done++
 		took := ""
 		if runs := o.Records(); len(runs) > 0 {
@@ -85,7 +85,7 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 				took += fmt.Sprintf(" for %d runs", len(runs))
 			}
 		}
-		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
+		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(kernels), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
 	}})
 	if err != nil {
 		return err

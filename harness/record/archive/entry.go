@@ -55,6 +55,13 @@ func (e *Entry) Value(name string) (float64, bool) {
 	return 0, e.Failure == "" && metric.IsCounter(name)
 }
 
+// Clone returns a copy that stays valid after the call in which [Archive.Entries] gave it.
+func (e *Entry) Clone() Entry {
+	c := *e
+	c.Values = slices.Clone(e.Values)
+	return c
+}
+
 // String names it in messages.
 func (e *Entry) String() string { return fmt.Sprintf("run %.19s, seed %d", e.Run, e.Seed) }
 

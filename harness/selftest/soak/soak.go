@@ -2,29 +2,24 @@ package soak
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
+	"slices"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
-
-// Runner makes runs; [machine.VM] is one.
-type Runner interface {
-	Run(ctx context.Context, r machine.Request) (*result.Record, error)
-}
 
 // Options of a soak.
 type Options struct {
-	Scenario *scenario.Scenario
-	Seed     uint64
-	Runs     int // how often; at least 2
-	Jobs     int // how many at a time; at least 1
-	// Each is told of every run when it is done, one at a time: the record, and whether
-	// its digest is the first one's; or the error. It may be nil.
+	Runner sweep.Runner
+	Arm    campaign.Arm
+	Seed   uint64
+	Runs   int // how often; at least 2
+	Jobs   int // how many at a time; at least 1
+	// Each is called after every run, one at a time, with the record, and whether its digest is the first one's; or with
+	// the error. It may be nil.
 	Each func(r *result.Record, equal bool, err error)
 }
 
@@ -36,10 +31,12 @@ type Result struct {
 	QEMU     string `json:"qemu"`
 	Machine  string `json:"machine"`
 
-	Runs   int    `json:"runs"`   // asked for
-	Equal  int    `json:"equal"`  // with the digest of the first
-	Failed int    `json:"failed"` // that gave no record
-	Digest string `json:"digest"` // of the first
+	Runs   int `json:"runs"`   // asked for
+	Equal  int `json:"equal"`  // with the digest of the first
+	Failed int `json:"failed"` // that gave no record at the first attempt
+	// NotMade is how many were given up, since several in a row broke.
+	NotMade int    `json:"not_made,omitempty"`
+	Digest  string `json:"digest"` // of the first
 	// Others counts the digests that differ.
 	Others map[string]int `json:"others"`
 	// Differences between the first record and the first that differs.
@@ -58,9 +55,9 @@ type Result struct {
 // Pass says whether every run was equal to the first, and the other seed's was not.
 func (r *Result) Pass() bool { return r.Equal == r.Runs && r.OtherSeedDiffers > 0 }
 
-// Run carries out a soak. Runs that give no record are counted; the error is for a
-// soak that could not be made at all, or was cancelled.
-func Run(ctx context.Context, runner Runner, o Options) (*Result, error) {
+// Run carries out a soak. Runs that give no record are counted, also if they do when they are made once more: they do not
+// repeat. The error is for a soak that could not be made at all, or was cancelled.
+func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Runs < 2 || o.Jobs < 1 {
 		return nil, fmt.Errorf("soak of %d runs, %d at a time: one run has nothing to be compared with", o.Runs, o.Jobs)
 	}
@@ -68,72 +65,70 @@ func Run(ctx context.Context, runner Runner, o Options) (*Result, error) {
 		o.Each = func(*result.Record, bool, error) {}
 	}
 	began := time.Now()
+	t := &tally{each: o.Each}
 	// The first run is made alone: it makes the template if there is none.
-	first, err := runner.Run(ctx, machine.Request{Scenario: o.Scenario, Seed: o.Seed})
+	if err := o.make(ctx, o.Seed, 1, t.count); err != nil {
+		return nil, err
+	}
+	if err := o.make(ctx, o.Seed, o.Runs-1, t.count); err != nil {
+		return nil, err
+	}
+	r := &t.result
+	r.Seed, r.Runs, r.NotMade = o.Seed, o.Runs, o.Runs-r.Equal-r.Failed
+	for _, n := range r.Others {
+		r.NotMade -= n
+	}
+	r.Wall = time.Since(began).Seconds()
+	err := o.make(ctx, o.Seed+1, 1, func(_ *sweep.Made, run *sweep.Outcome) error {
+		if run.First != nil {
+			return fmt.Errorf("seed %d: %w", run.Seed, run.First)
+		}
+		r.OtherSeed = run.Record.Digest
+		for _, d := range result.Compare(t.first, run.Record) {
+			if d.Field != "seed" {
+				r.OtherSeedDiffers++
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	o.Each(first, true, nil)
-	t := &tally{first: first, each: o.Each, result: &Result{
-		Scenario: first.Scenario.Name, Seed: o.Seed, Kernel: first.Provenance.Kernel, QEMU: first.Provenance.QEMU,
-		Machine: first.Provenance.Machine, Runs: o.Runs, Equal: 1, Digest: first.Digest,
-		Others: map[string]int{}, Differences: []result.Difference{}, Valid: first.Valid,
-	}}
-	rest := make(chan struct{}, o.Runs-1)
-	for range o.Runs - 1 {
-		rest <- struct{}{}
-	}
-	close(rest)
-	var workers sync.WaitGroup
-	for range o.Jobs {
-		workers.Go(func() {
-			for range rest {
-				if ctx.Err() != nil {
-					return
-				}
-				t.count(runner.Run(ctx, machine.Request{Scenario: o.Scenario, Seed: o.Seed}))
-			}
-		})
-	}
-	workers.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	t.result.Wall = time.Since(began).Seconds()
+	return r, nil
+}
 
-	other, err := runner.Run(ctx, machine.Request{Scenario: o.Scenario, Seed: o.Seed + 1})
-	if err != nil {
-		return nil, fmt.Errorf("seed %d: %w", o.Seed+1, err)
-	}
-	t.result.OtherSeed = other.Digest
-	for _, d := range result.Compare(first, other) {
-		if d.Field != "seed" {
-			t.result.OtherSeedDiffers++
-		}
-	}
-	return t.result, nil
+// make makes so many runs of a seed.
+func (o *Options) make(ctx context.Context, seed uint64, runs int, each func(*sweep.Made, *sweep.Outcome) error) error {
+	_, err := sweep.Loop{Runner: o.Runner, Workers: o.Jobs}.Make(ctx, []sweep.Job{{Arm: o.Arm, Seeds: slices.Repeat([]uint64{seed}, runs)}}, each)
+	return err
 }
 
 // tally adds up runs as they come in.
 type tally struct {
-	mu     sync.Mutex
 	first  *result.Record
 	each   func(*result.Record, bool, error)
-	result *Result
+	result Result
 }
 
-func (t *tally) count(r *result.Record, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (t *tally) count(_ *sweep.Made, run *sweep.Outcome) error {
+	r := run.Record
+	if t.first == nil {
+		if run.Err != nil {
+			return run.Err
+		}
+		t.first = r
+		t.result = Result{
+			Scenario: r.Scenario.Name, Kernel: r.Provenance.Kernel, QEMU: r.Provenance.QEMU, Machine: r.Provenance.Machine,
+			Digest: r.Digest, Others: map[string]int{}, Differences: []result.Difference{}, Valid: r.Valid,
+		}
+	}
 	switch {
-	case errors.Is(err, context.Canceled):
-		return
-	case err != nil:
+	case run.First != nil:
 		t.result.Failed++
 		if t.result.Failure == "" {
-			t.result.Failure = err.Error()
+			t.result.Failure = run.First.Error()
 		}
-		t.each(nil, false, err)
+		t.each(nil, false, run.First)
 	case r.Digest == t.first.Digest:
 		t.result.Equal++
 		t.each(r, true, nil)
@@ -144,4 +139,5 @@ func (t *tally) count(r *result.Record, err error) {
 		t.result.Others[r.Digest]++
 		t.each(r, false, nil)
 	}
+	return nil
 }

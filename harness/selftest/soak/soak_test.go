@@ -9,10 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/selftest/soak"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
 func TestMain(m *testing.M) {
@@ -25,12 +24,12 @@ type world struct {
 	run  func(n int64, seed uint64) (*result.Record, error)
 }
 
-func (w *world) Run(_ context.Context, r machine.Request) (*result.Record, error) {
-	record, err := w.run(w.made.Add(1), r.Seed)
+func (w *world) Run(_ context.Context, _ *campaign.Arm, seed uint64) (*result.Record, error) {
+	record, err := w.run(w.made.Add(1), seed)
 	if err != nil {
 		return nil, err
 	}
-	record.Seed = r.Seed
+	record.Seed = seed
 	record.Digest, err = record.ComputeDigest()
 	return record, err
 }
@@ -41,7 +40,7 @@ func record(p99 float64) *result.Record {
 
 func soaked(t *testing.T, run func(n int64, seed uint64) (*result.Record, error)) *soak.Result {
 	t.Helper()
-	r, err := soak.Run(t.Context(), &world{run: run}, soak.Options{Scenario: &scenario.Scenario{}, Seed: 1, Runs: 20, Jobs: 3})
+	r, err := soak.Run(t.Context(), soak.Options{Runner: &world{run: run}, Seed: 1, Runs: 20, Jobs: 3})
 	require.NoError(t, err)
 	return r
 }
@@ -74,8 +73,24 @@ func TestARunWithoutARecordFails(t *testing.T) {
 		return record(float64(seed)), nil
 	})
 	require.False(t, r.Pass())
-	require.Equal(t, 1, r.Failed)
+	require.Equal(t, 1, r.Failed, "that it leaves one when it is made once more does not make it repeatable")
+	require.Equal(t, 19, r.Equal)
 	require.Equal(t, "qemu died", r.Failure)
+}
+
+func TestRunsThatAlwaysBreakAreGivenUp(t *testing.T) {
+	w := &world{run: func(n int64, seed uint64) (*result.Record, error) {
+		if n > 1 && seed == 1 {
+			return nil, errors.New("qemu died")
+		}
+		return record(float64(seed)), nil
+	}}
+	r, err := soak.Run(t.Context(), soak.Options{Runner: w, Seed: 1, Runs: 200, Jobs: 1})
+	require.NoError(t, err)
+	require.False(t, r.Pass())
+	require.Equal(t, 4, r.Failed)
+	require.Equal(t, 195, r.NotMade)
+	require.EqualValues(t, 1+4*2+1, w.made.Load())
 }
 
 func TestASeedThatChangesNothingFails(t *testing.T) {
@@ -86,22 +101,22 @@ func TestASeedThatChangesNothingFails(t *testing.T) {
 	require.False(t, r.Pass())
 }
 
-type runnerFunc func(context.Context, machine.Request) (*result.Record, error)
+type runnerFunc func(ctx context.Context, seed uint64) (*result.Record, error)
 
-func (f runnerFunc) Run(ctx context.Context, r machine.Request) (*result.Record, error) {
-	return f(ctx, r)
+func (f runnerFunc) Run(ctx context.Context, _ *campaign.Arm, seed uint64) (*result.Record, error) {
+	return f(ctx, seed)
 }
 
 func TestCancelEndsASoak(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := soak.Run(ctx, runnerFunc(func(ctx context.Context, r machine.Request) (*result.Record, error) {
+	_, err := soak.Run(ctx, soak.Options{Runs: 1000, Jobs: 2, Runner: runnerFunc(func(_ context.Context, seed uint64) (*result.Record, error) {
 		cancel()
-		return &result.Record{Seed: r.Seed}, nil
-	}), soak.Options{Scenario: &scenario.Scenario{}, Runs: 1000, Jobs: 2})
+		return &result.Record{Seed: seed}, nil
+	})})
 	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestOneRunCannotBeCompared(t *testing.T) {
-	_, err := soak.Run(t.Context(), &world{}, soak.Options{Runs: 1, Jobs: 1})
+	_, err := soak.Run(t.Context(), soak.Options{Runner: &world{}, Runs: 1, Jobs: 1})
 	require.Error(t, err)
 }

@@ -7,16 +7,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ruleout/ruleout/harness/machine"
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/selftest/validate"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
 // seeded is a kernel whose runs depend on their seeds.
 type seeded func(seed uint64) (*result.Record, error)
 
-func (s seeded) Run(_ context.Context, r machine.Request) (*result.Record, error) {
-	return s(r.Seed)
+func (s seeded) Run(_ context.Context, _ *campaign.Arm, seed uint64) (*result.Record, error) {
+	return s(seed)
 }
 
 const lossy = `
@@ -53,7 +54,7 @@ func judged(t *testing.T, runs seeded) *validate.Outcome {
 	t.Helper()
 	cases, err := validate.Load([]string{write(t, map[string]string{"a.yaml": head + "a\nsource: RFC 1" + lossy})})
 	require.NoError(t, err)
-	table, err := validate.Run(t.Context(), cases, []validate.Machine{{Release: "6.1.0", Runner: runs}}, validate.Options{Seed: 1, Jobs: 1})
+	table, err := validate.Run(t.Context(), cases, []validate.Kernel{{Release: "6.1.0"}}, validate.Options{Runner: runs, Seed: 1, Jobs: 1})
 	require.NoError(t, err)
 	require.Equal(t, 3, table.Rows[0].Seeds)
 	return table.Rows[0].Outcomes[0]
@@ -97,5 +98,27 @@ func TestSeedsAreJudgedTogether(t *testing.T) {
 		return lost(seed, 10), nil
 	})
 	require.Equal(t, validate.Failed, o.Verdict)
+	require.Equal(t, "QEMU died", o.Because)
 	require.Len(t, o.Records(), 2)
+
+	// A run that breaks once is made once more.
+	tries := 0
+	o = judged(t, func(seed uint64) (*result.Record, error) {
+		if tries++; tries == 2 {
+			return nil, errors.New("QEMU died")
+		}
+		return lost(seed, 20), nil
+	})
+	require.Equal(t, 4, tries)
+	require.Len(t, o.Records(), 3)
+	require.Equal(t, validate.Agrees, o.Verdict, o.Measured)
+
+	// What the kernel refuses it refuses at every seed.
+	tries = 0
+	o = judged(t, func(uint64) (*result.Record, error) {
+		tries++
+		return nil, &problem.Error{Kind: problem.Usage, Err: errors.New("invalid argument"), Place: "links.client-web.delay"}
+	})
+	require.Equal(t, 1, tries)
+	require.Equal(t, validate.Failed, o.Verdict)
 }

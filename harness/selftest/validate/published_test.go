@@ -12,9 +12,9 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/golden"
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/selftest/validate"
+	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
 // A case is head, its name and some keys, body and what it expects.
@@ -61,11 +61,11 @@ func TestCasesSayWhereTheirNumbersComeFrom(t *testing.T) {
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 }
 
-// world is a kernel whose runs end as a test says.
-type world func(name string) (*result.Record, error)
+// world makes runs that end as a test says, by the names of the kernel and the scenario.
+type world func(kernel, name string) (*result.Record, error)
 
-func (w world) Run(_ context.Context, r machine.Request) (*result.Record, error) {
-	return w(r.Scenario.Name)
+func (w world) Run(_ context.Context, arm *campaign.Arm, _ uint64) (*result.Record, error) {
+	return w(arm.Kernel, arm.Scenario.Name)
 }
 
 func met(values ...float64) *result.Record {
@@ -89,20 +89,15 @@ func table(t *testing.T) *validate.Table {
 	})})
 	require.NoError(t, err)
 	require.Len(t, cases, 5)
-	old := world(func(name string) (*result.Record, error) {
-		switch name {
-		case "new":
+	runs := world(func(kernel, name string) (*result.Record, error) {
+		switch kernel + " " + name {
+		case "old new":
 			t.Error("a case of 6.5 ran on 6.1")
-		case "lost":
+		case "old lost":
 			return nil, problem.Wrap(problem.Machine, errors.New("QEMU died"), "buy another")
-		}
-		return met(3, 3), nil
-	})
-	recent := world(func(name string) (*result.Record, error) {
-		switch name {
-		case "disagrees":
+		case "recent disagrees":
 			return met(3, 4), nil
-		case "invalid":
+		case "recent invalid":
 			r := met(3, 3)
 			r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.FaultDidNotAct, Place: "fault f", Text: "the fault never acted"}}
 			return r, nil
@@ -110,8 +105,8 @@ func table(t *testing.T) *validate.Table {
 		return met(3, 3), nil
 	})
 	var told int
-	got, err := validate.Run(t.Context(), cases, []validate.Machine{{Release: "6.1.0-48-cloud-amd64", Runner: old}, {Release: "6.12.95+deb12-cloud-amd64", Runner: recent}},
-		validate.Options{Seed: 1, Jobs: 3, Each: func(validate.Case, validate.Machine, *validate.Outcome) { told++ }})
+	got, err := validate.Run(t.Context(), cases, []validate.Kernel{{Name: "old", Release: "6.1.0-48-cloud-amd64"}, {Name: "recent", Release: "6.12.95+deb12-cloud-amd64"}},
+		validate.Options{Runner: runs, Seed: 1, Jobs: 3, Each: func(validate.Case, validate.Kernel, *validate.Outcome) { told++ }})
 	require.NoError(t, err)
 	require.Equal(t, 10, told)
 	for _, r := range got.Rows {
@@ -146,10 +141,10 @@ func TestCancelEndsIt(t *testing.T) {
 	cases, err := validate.Load([]string{write(t, map[string]string{"a.yaml": head + "a\nsource: RFC 1" + body + "expect: [web.Tcp.RetransSegs == 0]\n"})})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = validate.Run(ctx, cases, []validate.Machine{{Release: "6.1.0", Runner: world(func(string) (*result.Record, error) {
+	_, err = validate.Run(ctx, cases, []validate.Kernel{{Release: "6.1.0"}}, validate.Options{Jobs: 1, Runner: world(func(_, _ string) (*result.Record, error) {
 		cancel()
 		return nil, context.Canceled
-	})}}, validate.Options{Jobs: 1})
+	})})
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = validate.Run(t.Context(), nil, nil, validate.Options{Jobs: 1})
 	require.Error(t, err)
@@ -183,12 +178,12 @@ func TestBreak(t *testing.T) {
 	}
 
 	// One fails, as it must; the other agrees with anything.
-	table, err := validate.Run(t.Context(), broken, []validate.Machine{{Release: "6.1.0", Runner: world(func(name string) (*result.Record, error) {
+	table, err := validate.Run(t.Context(), broken, []validate.Kernel{{Release: "6.1.0"}}, validate.Options{Jobs: 1, Runner: world(func(_, name string) (*result.Record, error) {
 		if name == "a" {
 			return met(4), nil
 		}
 		return met(3), nil
-	})}}, validate.Options{Jobs: 1})
+	})})
 	require.NoError(t, err)
 	require.Equal(t, []string{"b on 6.1, with duration=3s"}, table.Missed())
 }

@@ -37,7 +37,7 @@ type Outcome struct {
 	records []*result.Record
 }
 
-// Records of the runs, those before a failure included.
+// Records of the runs, also where another run of the case failed.
 func (o *Outcome) Records() []*result.Record { return o.records }
 
 // Measurement is one expectation as a run met it.
@@ -66,13 +66,13 @@ type Table struct {
 	Rows    []*Row   `json:"rows"`
 }
 
-func newTable(cases []Case, machines []Machine, seed uint64) *Table {
+func newTable(cases []Case, kernels []Kernel, seed uint64) *Table {
 	t := &Table{Seed: seed}
-	for _, m := range machines {
-		t.Kernels = append(t.Kernels, m.Release)
+	for _, k := range kernels {
+		t.Kernels = append(t.Kernels, k.Release)
 	}
 	for _, c := range cases {
-		row := &Row{Name: c.Scenario.Name, File: c.File, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source), Seeds: seeds(c.Scenario), Differs: c.Differs, Change: c.Change, Outcomes: make([]*Outcome, len(machines))}
+		row := &Row{Name: c.Scenario.Name, File: c.File, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source), Seeds: seeds(c.Scenario), Differs: c.Differs, Change: c.Change, Outcomes: make([]*Outcome, len(kernels))}
 		for _, e := range c.Scenario.Expect {
 			row.Expected = append(row.Expected, string(e))
 		}
@@ -83,8 +83,11 @@ func newTable(cases []Case, machines []Machine, seed uint64) *Table {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// judge holds the runs together against what the scenario expects.
+// judge holds the runs together against what the scenario expects, unless one failed.
 func (o *Outcome) judge(s *scenario.Scenario) {
+	if o.Verdict = Failed; o.Because != "" {
+		return
+	}
 	o.Verdict = Agrees
 	for _, e := range pooled(s, o.records) {
 		o.Measured = append(o.Measured, Measurement{OK: e.OK, Text: report.Expected(o.records[0], e)})

@@ -34,6 +34,7 @@ type Arm struct {
 	Scenario *scenario.Scenario
 	Hash     string // of the scenario
 	Kernel   string // name in the store; empty for the default one
+	QEMU     string // path of the emulator; empty for the default one
 	// Set is how the scenario differs from its file, PATH → VALUE.
 	Set map[string]string
 	// Priority is that of the most important case which needs it.

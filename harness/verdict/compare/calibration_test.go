@@ -68,7 +68,7 @@ func TestFalseChanges(t *testing.T) {
 				for s := range sides {
 					sides[s].Name = fmt.Sprint(s)
 					for seed := range uint64(w.seeds) {
-						run := Run{Scenario: "x", Seed: seed, ID: fmt.Sprint(s, seed), Digest: fmt.Sprint(s, seed), Key: fmt.Sprint(s), Valid: true}
+						run := archive.Entry{Scenario: "x", Seed: seed, Run: fmt.Sprint(s, seed), Digest: fmt.Sprint(s, seed), Key: fmt.Sprint(s), Valid: true}
 						for c := range 300 {
 							v := w.draw(r, c)
 							if s == 1 && w.times != 0 {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
@@ -89,7 +90,7 @@ func (r *Row) Worse() bool {
 }
 
 // pair is the two runs of a seed. One of them is nil where it is missing, though its side has later seeds.
-type pair [2]*Run
+type pair [2]*archive.Entry
 
 // lost says why a pair gives nothing to compare, or is empty.
 func (p pair) lost() string {
@@ -172,7 +173,7 @@ func Compare(a, b Side, o Options) (*Comparison, error) {
 }
 
 // groups pairs the runs, and returns how many runs are in pairs.
-func (c *Comparison) groups(left, right map[place]map[uint64]*Run) (groups []group, paired int) {
+func (c *Comparison) groups(left, right map[place]map[uint64]*archive.Entry) (groups []group, paired int) {
 	scenarios := map[string]bool{}
 	for at := range left {
 		scenarios[at.scenario] = true
@@ -204,7 +205,7 @@ func (c *Comparison) groups(left, right map[place]map[uint64]*Run) (groups []gro
 }
 
 // pairsOf lists the pairs of a group by their seeds, up to the last seed that both sides have.
-func pairsOf(x, y map[uint64]*Run) (list []pair) {
+func pairsOf(x, y map[uint64]*archive.Entry) (list []pair) {
 	seeds := maps.Clone(x)
 	maps.Copy(seeds, y)
 	for _, seed := range slices.Sorted(maps.Keys(seeds)) {
@@ -230,13 +231,13 @@ func (c *Comparison) count(g *group, p pair) (runs int, lost string) {
 	if lost = p.lost(); lost != "" {
 		g.lost++
 	}
-	if runs < 2 || p[0].ID == "" || p[1].ID == "" {
+	if runs < 2 || p[0].Failure != "" || p[1].Failure != "" {
 		return runs, lost
 	}
 	switch x, y := p[0], p[1]; {
 	case x.Digest == y.Digest:
 		c.Identical++
-	case x.Key == y.Key && x.Key != "" && x.Hash == y.Hash && x.Kernel == y.Kernel:
+	case x.Key == y.Key && x.Key != "" && x.Scenario == y.Scenario && x.Kernel == y.Kernel:
 		c.Alarms = append(c.Alarms, fmt.Sprintf("%s, seed %d", g.name, x.Seed))
 	}
 	return runs, lost

@@ -21,7 +21,7 @@ func side(name, key string, times float64, more float64) Side {
 		common := rand.New(rand.NewPCG(seed, 1)).NormFloat64() * 0.3
 		own := rand.New(rand.NewPCG(seed, uint64(times*1000))).NormFloat64() * 0.01
 		latency := 0.1 * times * math.Exp(common+own)
-		s.Runs = append(s.Runs, Run{Scenario: "small", Kernel: "6.1.0", ID: fmt.Sprint(name, seed), Seed: seed, Key: key, Digest: fmt.Sprint(latency, more), Valid: true, Values: []archive.Value{
+		s.Runs = append(s.Runs, archive.Entry{Scenario: "small", Kernel: "6.1.0", Run: fmt.Sprint(name, seed), Seed: seed, Key: key, Digest: fmt.Sprint(latency, more), Valid: true, Values: []archive.Value{
 			{Name: "http.latency.p99", Value: latency}, {Name: "http.throughput", Value: 20}, {Name: "web.Tcp.InSegs", Value: 100 + more},
 		}})
 		if more > 0 {
@@ -77,8 +77,11 @@ func TestAlarm(t *testing.T) {
 	require.Equal(t, []string{"small, seed 3"}, c.Alarms)
 
 	// Under another profile, or on another kernel, a run has every right to differ.
-	for _, other := range []func(*Run){func(r *Run) { r.Hash = "sha256:other" }, func(r *Run) { r.Kernel = "6.1.9" }} {
+	for _, other := range []func(*archive.Entry){
+		func(r *archive.Entry) { r.Scenario = "sha256:other" }, func(r *archive.Entry) { r.Kernel = "6.1.9" },
+	} {
 		b = side("B", "k1", 1, 7)
+		b.Names = map[string]string{"sha256:other": "small"}
 		for i := range b.Runs {
 			other(&b.Runs[i])
 		}

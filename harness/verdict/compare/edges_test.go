@@ -111,10 +111,10 @@ func TestOnePair(t *testing.T) {
 
 // The seeds of both sides are paired up to the last that both have.
 func TestPairsOf(t *testing.T) {
-	of := func(seeds ...uint64) map[uint64]*Run {
-		m := map[uint64]*Run{}
+	of := func(seeds ...uint64) map[uint64]*archive.Entry {
+		m := map[uint64]*archive.Entry{}
 		for _, seed := range seeds {
-			m[seed] = &Run{Seed: seed}
+			m[seed] = &archive.Entry{Seed: seed}
 		}
 		return m
 	}
@@ -128,7 +128,7 @@ func TestPairsOf(t *testing.T) {
 	} {
 		got := ""
 		for _, p := range pairsOf(of(c.x...), of(c.y...)) {
-			of := func(r *Run) any {
+			of := func(r *archive.Entry) any {
 				if r == nil {
 					return "-"
 				}
@@ -143,7 +143,7 @@ func TestPairsOf(t *testing.T) {
 // A run without a record is identical to none, whichever side it is on, and two of one seed are told by the beginnings
 // of their names.
 func TestRunsWithoutARecord(t *testing.T) {
-	with, without := Run{ID: "x", Digest: "d", Valid: true}, Run{Digest: "d", Because: "it broke"}
+	with, without := archive.Entry{Run: "x", Digest: "d", Valid: true}, archive.Entry{Failure: archive.Broke, Digest: "d", Because: "it broke"}
 	for _, c := range []struct {
 		p    pair
 		want int
@@ -154,9 +154,9 @@ func TestRunsWithoutARecord(t *testing.T) {
 		require.Equal(t, c.want, found.Identical)
 	}
 	first, second := with, with
-	first.ID, second.ID, first.Scenario, second.Scenario = "sha256:0123456789abcdef", "sha256:fedcba9876543210", "s",
+	first.Run, second.Run, first.Scenario, second.Scenario = "sha256:0123456789abcdef", "sha256:fedcba9876543210", "s",
 		"s"
-	_, err := (&Side{Name: "A", Runs: []Run{first, second}}).places()
+	_, err := (&Side{Name: "A", Runs: []archive.Entry{first, second}}).places()
 	require.EqualError(t, err, "A has two runs of scenario s on kernel  with seed 0: 0123456789ab and fedcba987654")
 }
 
@@ -181,8 +181,8 @@ func TestDifferencesWhereThereIsNoRatio(t *testing.T) {
 	} {
 		g := group{name: "g", named: names{}}
 		for seed := range uint64(3) {
-			value := func(v float64) *Run {
-				return &Run{Seed: seed, Valid: true, Values: []archive.Value{{Name: c.metric, Value: v}}}
+			value := func(v float64) *archive.Entry {
+				return &archive.Entry{Seed: seed, Valid: true, Values: []archive.Value{{Name: c.metric, Value: v}}}
 			}
 			g.pairs = append(g.pairs, pair{value(c.a), value(c.b)})
 		}
@@ -302,7 +302,7 @@ func TestStored(t *testing.T) {
 	require.Equal(t, map[string]string{"6.1": "6.1.0"}, s.Kernels)
 	require.Len(t, s.Runs, 3)
 	for i, run := range s.Runs {
-		require.Equal(t, []any{"s", "s", "6.1.0", uint64(i), false, "it broke"}, []any{run.Scenario, run.Hash,
+		require.Equal(t, []any{"s", "6.1.0", uint64(i), false, "it broke"}, []any{run.Scenario,
 			run.Kernel, run.Seed, run.Valid, run.Because})
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
-	"github.com/ruleout/ruleout/harness/verdict/batch"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 // SideOf reads a side: the YAML file of a profile, or the name of a kernel.
@@ -28,7 +28,7 @@ func SideOf(arg string) (*Profile, error) {
 
 // Jobs lists each scenario file on both sides, the two next to each other, with seeds 1 to the given number. releases are
 // those of the profiles' kernels.
-func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]string) ([]Job, error) {
+func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]string) ([]sweep.Job, error) {
 	numbers := make([]uint64, seeds)
 	for i := range numbers {
 		numbers[i] = uint64(i) + 1
@@ -37,7 +37,7 @@ func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]s
 	if err != nil {
 		return nil, err
 	}
-	var jobs []Job
+	var jobs []sweep.Job
 	for i, p := range plain {
 		var hosts []string
 		for name, n := range p.Nodes {
@@ -46,7 +46,7 @@ func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]s
 			}
 		}
 		slices.Sort(hosts)
-		for side, profile := range profiles {
+		for _, profile := range profiles {
 			set := profile.Settings(hosts)
 			s, err := expect.Load(files[i], set)
 			if err != nil {
@@ -56,10 +56,10 @@ func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]s
 			if err != nil {
 				return nil, err
 			}
-			jobs = append(jobs, Job{Side: side, Job: batch.Job{
-				Scenario: p.Name, Release: releases[profile.Kernel], Seeds: numbers,
+			jobs = append(jobs, sweep.Job{
+				Name: p.Name, Release: releases[profile.Kernel], Seeds: numbers,
 				Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: profile.Kernel, Set: values},
-			}})
+			})
 		}
 	}
 	return jobs, nil

@@ -5,27 +5,21 @@ import (
 	"fmt"
 
 	"github.com/ruleout/ruleout/harness/record/archive"
-	"github.com/ruleout/ruleout/harness/verdict/batch"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
-// Job is one scenario on one side.
-type Job struct {
-	Side int // 0 or 1
-	batch.Job
-}
-
-// Make makes the runs of all jobs, as far as the archive does not have them, and returns the two sides. A run that broke twice is part of its
-// side, as one that is not valid, and Make goes on; see package batch.
-func Make(ctx context.Context, jobs []Job, o batch.Options) (sides [2]Side, made *batch.Made, err error) {
-	list := make([]batch.Job, len(jobs))
-	for i := range jobs {
-		list[i] = jobs[i].Job
-	}
-	if made, err = batch.Make(ctx, list, o); err != nil {
+// Make makes the runs of jobs, as far as the loop's archive does not have them, and returns the two sides. Jobs are in
+// pairs: one of the first side, then one of the second. each is called after each run, see [sweep.Loop.Make]. A run that
+// failed is part of its side, and so is one that was not tried since its job was given up: both are not valid.
+func Make(
+	ctx context.Context, l sweep.Loop, jobs []sweep.Job, each func(*sweep.Made, *sweep.Outcome) error,
+) (sides [2]Side, made *sweep.Made, err error) {
+	made, err = l.Make(ctx, jobs, each)
+	if err != nil {
 		return sides, made, err
 	}
 	all := Side{Name: "the archive of the runs"}
-	err = o.Archive.Entries(func(e *archive.Entry) error { all.Runs = append(all.Runs, RunOf(e)); return nil })
+	err = l.Archive.Entries(func(e *archive.Entry) error { all.Runs = append(all.Runs, e.Clone()); return nil })
 	if err != nil {
 		return sides, made, err
 	}
@@ -35,22 +29,20 @@ func Make(ctx context.Context, jobs []Job, o batch.Options) (sides [2]Side, made
 	}
 	why := map[int]error{}
 	for _, b := range made.Broken {
-		why[b.Job] = b.Err
+		why[b.Arm] = b.Err
 	}
+	sides = [2]Side{{Kernels: map[string]string{}, Names: map[string]string{}}, {Kernels: map[string]string{}, Names: map[string]string{}}}
 	for i := range jobs {
-		j := &jobs[i]
-		side := &sides[j.Side]
-		if side.Kernels == nil {
-			side.Kernels = map[string]string{}
-		}
-		side.Kernels[j.Arm.Kernel] = j.Release
+		j, side := &jobs[i], &sides[i%2]
+		side.Kernels[j.Arm.Kernel], side.Names[j.Arm.Hash] = j.Release, j.Name
 		for _, seed := range j.Seeds {
-			r := Run{Kernel: j.Release, Seed: seed, Because: fmt.Sprintf("the run broke: %v", why[i])}
-			if found := have[place{j.Arm.Hash, j.Release}][seed]; found != nil {
-				r = *found
+			r := have[place{j.Arm.Hash, j.Release}][seed]
+			if r == nil {
+				r = &archive.Entry{
+					Scenario: j.Arm.Hash, Kernel: j.Release, Seed: seed, Failure: archive.Broke, Because: fmt.Sprintf("given up: %v", why[i]),
+				}
 			}
-			r.Scenario = j.Scenario
-			side.Runs = append(side.Runs, r)
+			side.Runs = append(side.Runs, *r)
 		}
 	}
 	return sides, made, nil

@@ -12,62 +12,39 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 )
 
-// Run is what of a run is compared.
-type Run struct {
-	// Scenario names what is paired: its hash, or its name. Kernel is the release that it ran on.
-	Scenario, Kernel string
-	Seed             uint64
-	// Hash of the scenario, which may differ where a name is paired.
-	Hash string
-	// ID of the record; empty for a run that left none, which is not valid.
-	ID     string
-	Digest string
-	Key    string // of the provenance
-	Valid  bool
-	// Because says why it is not valid.
-	Because string
-	Values  []archive.Value
-}
-
 // Side is one of the two sets of runs.
 type Side struct {
 	Name string
-	// Kernels are the releases behind the names by which kernels were asked for; an empty name is the default one.
+	// Kernels are the releases of kernels by the names that were asked for; an empty name is the default one.
 	Kernels map[string]string
-	Runs    []Run
+	// Names of scenarios by their hashes, by which runs are paired. A scenario without one is paired by its hash.
+	Names map[string]string
+	Runs  []archive.Entry
 }
 
 // Stored returns an archive's runs as a side.
 func Stored(name string, r *archive.Reader) (Side, error) {
 	s := Side{Name: name, Kernels: r.Identity.Kernels}
-	err := r.Entries(func(e *archive.Entry) error { s.Runs = append(s.Runs, RunOf(e)); return nil })
+	err := r.Entries(func(e *archive.Entry) error { s.Runs = append(s.Runs, e.Clone()); return nil })
 	return s, err
-}
-
-// RunOf takes from an archive's entry what is compared. The scenario's hash stands for its name.
-func RunOf(e *archive.Entry) Run {
-	return Run{
-		Scenario: e.Scenario, Kernel: e.Kernel, Seed: e.Seed, Hash: e.Scenario, ID: e.Run, Digest: e.Digest, Key: e.Key, Valid: e.Valid, Because: e.Because,
-		Values: append([]archive.Value(nil), e.Values...),
-	}
 }
 
 // place is where the runs of one seed each are.
 type place struct{ scenario, kernel string }
 
-// places sorts a side's runs. Two of one scenario, kernel and seed are an error of kind [problem.Usage]: nobody knows which of
-// them to believe.
-func (s *Side) places() (map[place]map[uint64]*Run, error) {
-	m := map[place]map[uint64]*Run{}
+// places sorts a side's runs. Two of one scenario, kernel and seed are an error of kind [problem.Usage]: either could be
+// the wrong one.
+func (s *Side) places() (map[place]map[uint64]*archive.Entry, error) {
+	m := map[place]map[uint64]*archive.Entry{}
 	for i := range s.Runs {
 		r := &s.Runs[i]
-		at := place{r.Scenario, r.Kernel}
+		at := place{cmp.Or(s.Names[r.Scenario], r.Scenario), r.Kernel}
 		if m[at] == nil {
-			m[at] = map[uint64]*Run{}
+			m[at] = map[uint64]*archive.Entry{}
 		}
-		if other := m[at][r.Seed]; other != nil {
+		if other := m[at][r.Seed]; other != nil && other.Failure == "" && r.Failure == "" { // a run may fail twice
 			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has two runs of scenario %s on kernel %s with seed %d: %s and %s",
-				s.Name, result.Short(r.Scenario), r.Kernel, r.Seed, result.Short(other.ID), result.Short(r.ID)),
+				s.Name, result.Short(at.scenario), r.Kernel, r.Seed, result.Short(other.Run), result.Short(r.Run)),
 				"they are of two builds, machines or versions of QEMU: compare archives that were each made with one")
 		}
 		m[at][r.Seed] = r

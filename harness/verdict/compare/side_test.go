@@ -26,8 +26,8 @@ func on(side string, seeds int, kernels map[string]string) Side {
 			if release[:3] != "6.1" || release[3] != '.' {
 				v = 2000
 			}
-			s.Runs = append(s.Runs, Run{
-				Scenario: "sha256:0123456789abcdef", Kernel: release, Seed: uint64(seed), ID: fmt.Sprint(side, release, seed), Key: release, Valid: true,
+			s.Runs = append(s.Runs, archive.Entry{
+				Scenario: "sha256:0123456789abcdef", Kernel: release, Seed: uint64(seed), Run: fmt.Sprint(side, release, seed), Key: release, Valid: true,
 				Digest: fmt.Sprint(release, seed), Values: []archive.Value{{Name: "web.Tcp.InSegs", Value: float64(v + seed)}},
 			})
 		}
@@ -101,7 +101,7 @@ func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
 	a := on("A", 3, named{"6.1": "6.1.0"})
 	twice := a
 	again := a.Runs[1]
-	again.ID = "sha256:fedcba9876543210"
+	again.Run = "sha256:fedcba9876543210"
 	twice.Runs = append(twice.Runs[:3:3], again)
 	for _, sides := range [][2]Side{{twice, a}, {a, twice}} {
 		_, err := Compare(sides[0], sides[1], Options{})
@@ -113,7 +113,7 @@ func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
 
 // spoil takes the runs of some seeds from a side: they are not valid, or not there.
 func spoil(s Side, missing bool, seeds ...uint64) Side {
-	var runs []Run
+	var runs []archive.Entry
 	for _, r := range s.Runs {
 		for _, seed := range seeds {
 			if r.Seed == seed {
@@ -169,9 +169,9 @@ func TestPairsAreLostAndNotDropped(t *testing.T) {
 	require.Equal(t, "IDENTICAL, all 40 pairs of runs to the last bit", c.Heading())
 	require.False(t, c.Undecided())
 
-	// A run without a record, which is what Make gives for one that broke, is identical to nothing.
+	// A run that failed is identical to nothing, although none has a digest.
 	broken := on("B", 40, named{"6.1": "6.1.0"})
-	broken.Runs[4] = Run{Scenario: broken.Runs[4].Scenario, Kernel: "6.1.0", Seed: broken.Runs[4].Seed, Because: "the run broke: no"}
+	broken.Runs[4] = archive.Entry{Failure: archive.Broke, Scenario: broken.Runs[4].Scenario, Kernel: "6.1.0", Seed: broken.Runs[4].Seed, Because: "the run broke: no"}
 	c, err = Compare(broken, broken, Options{})
 	require.NoError(t, err)
 	require.Equal(t, 39, c.Identical)

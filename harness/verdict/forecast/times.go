@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/record/archive"
@@ -111,22 +110,42 @@ func (t *Times) each(p *campaign.Plan, models []plan.Cost) []float64 {
 // rounds is how many runs of an arm are measured, besides the first, in which the scenario is prepared.
 const rounds = 2
 
-// Measure makes a few runs of some arms for each kernel and machine of the plan, as many at a time as the sweep will: workers share
-// the processors, and what one run leaves of them is what the next one gets. What the runs show is not kept. progress is told of each setting.
-func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, jobs int, progress func(string)) (*Times, error) {
+// Measure makes a few runs of some arms for each kernel and machine of the plan, as many at a time as the sweep will:
+// workers share the processors, and what one run leaves of them is what the next one gets. What the runs show is not kept.
+// progress is called for each setting. A run that breaks twice is an error.
+func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, workers int, progress func(string)) (*Times, error) {
 	t := &Times{prepare: map[setting]sum{}}
-	jobs = max(jobs, 1)
+	workers = max(workers, 1)
 	made := 0
-	for _, list := range samples(p, 2*jobs) {
+	first := uint64(p.Campaign.Seeds.First)
+	for _, list := range samples(p, 2*workers) {
 		progress(fmt.Sprintf("measuring run times of %s", quantity.Plural(int64(len(list)), "arm")))
-		measured, err := together(ctx, p, runner, list, jobs)
+		jobs := make([]sweep.Job, len(list))
+		for i, a := range list {
+			jobs[i] = sweep.Job{Arm: *a, Seeds: []uint64{first}, Together: true}
+			for n := range rounds {
+				jobs[i].Seeds = append(jobs[i].Seeds, first+1+uint64(n))
+			}
+		}
+		prepared, each := make([]float64, len(list)), make([]float64, len(list)) // seconds of the first run, and of one that follows
+		_, err := sweep.Loop{Runner: runner, Workers: workers}.Make(ctx, jobs, func(_ *sweep.Made, o *sweep.Outcome) error {
+			switch {
+			case o.Err != nil:
+				return p.Locate(fmt.Errorf("measure a run: %w", o.Err), list[o.Job])
+			case o.Seed == first:
+				prepared[o.Job] = o.Took.Seconds()
+			default:
+				each[o.Job] += o.Took.Seconds() / rounds
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		for i, m := range measured {
-			t.add(list[i].Hash, list[i].Kernel, m.run)
-			s := t.prepare[settingOf(list[i])]
-			t.prepare[settingOf(list[i])] = sum{s.seconds + max(m.first-m.run, 0), s.runs + 1}
+		for i, a := range list {
+			t.add(a.Hash, a.Kernel, each[i])
+			s := t.prepare[settingOf(a)]
+			t.prepare[settingOf(a)] = sum{s.seconds + max(prepared[i]-each[i], 0), s.runs + 1}
 			made += 1 + rounds
 		}
 	}
@@ -160,60 +179,6 @@ func samples(p *campaign.Plan, most int) [][]*campaign.Arm {
 		list = append(list, chosen)
 	}
 	return list
-}
-
-// measurement of one arm: the seconds of its first run, and those of one that follows.
-type measurement struct{ first, run float64 }
-
-// together measures arms, so many at a time.
-func together(ctx context.Context, p *campaign.Plan, runner sweep.Runner, list []*campaign.Arm, jobs int) ([]measurement, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	out := make([]measurement, len(list))
-	next := make(chan int, len(list))
-	for i := range list {
-		next <- i
-	}
-	close(next)
-	var wg sync.WaitGroup
-	for range min(jobs, len(list)) {
-		wg.Go(func() {
-			for i := range next {
-				var err error
-				if out[i], err = measure(ctx, runner, list[i], uint64(p.Campaign.Seeds.First)); err != nil {
-					cancel(p.Locate(err, list[i]))
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return out, nil
-}
-
-func measure(ctx context.Context, runner sweep.Runner, a *campaign.Arm, seed uint64) (m measurement, err error) {
-	if m.first, err = clock(ctx, runner, a, seed); err != nil {
-		return m, err
-	}
-	for i := range rounds {
-		s, err := clock(ctx, runner, a, seed+1+uint64(i))
-		if err != nil {
-			return m, err
-		}
-		m.run += s / rounds
-	}
-	return m, nil
-}
-
-func clock(ctx context.Context, runner sweep.Runner, a *campaign.Arm, seed uint64) (float64, error) {
-	began := time.Now()
-	if _, err := runner.Run(ctx, a, seed); err != nil {
-		return 0, fmt.Errorf("measure a run: %w", err)
-	}
-	return time.Since(began).Seconds(), nil
 }
 
 // preparing returns the seconds that preparing each arm takes, where that is not in the time of its runs.

@@ -21,8 +21,8 @@ const leastPool = 8
 // mostInvalid is the share of seeds that may be left out of a pool.
 const mostInvalid = 0.2
 
-// Accept makes a baseline of runs of one build and without settings of their own. Seeds whose runs are invalid are left out of the pool, and named in
-// Left. Errors are of kind [problem.Usage], and [problem.Invalid] where more than a fifth of the runs are invalid.
+// Accept makes a baseline of runs of one build and without settings of their own. Seeds whose runs are invalid, or broke,
+// are left out of the pool, and named in Left. Errors are of kind [problem.Usage], and [problem.Invalid] where more than a fifth of the runs are invalid.
 func Accept(runs *Runs) (*Baseline, error) {
 	refuse := func(kind problem.Kind, hint, format string, args ...any) (*Baseline, error) {
 		return nil, problem.Wrap(kind, fmt.Errorf("accept %s: %w", place(runs.Scenario, runs.Kernel), fmt.Errorf(format, args...)), hint)
@@ -33,7 +33,7 @@ func Accept(runs *Runs) (*Baseline, error) {
 	b := &Baseline{Head: runs.Head}
 	metrics := map[string]bool{}
 	for _, r := range runs.BySeed {
-		for name := range r.Values {
+		for _, name := range watched(r) {
 			metrics[name] = true
 		}
 	}
@@ -52,7 +52,7 @@ func Accept(runs *Runs) (*Baseline, error) {
 		}
 		row := Row{Seed: seed, Digest: r.Digest}
 		for _, name := range b.Metrics {
-			row.Values = append(row.Values, value(r.value(name)))
+			row.Values = append(row.Values, value(figure(r, name)))
 		}
 		b.Rows = append(b.Rows, row)
 	}
@@ -69,7 +69,7 @@ func idle(runs *Runs, name string) bool {
 		return false
 	}
 	for _, r := range runs.BySeed {
-		if r.Values[node+".Tcp.OutSegs"] != 0 {
+		if v, _ := r.Value(node + ".Tcp.OutSegs"); v != 0 {
 			return false
 		}
 	}

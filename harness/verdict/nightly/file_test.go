@@ -2,9 +2,11 @@ package nightly
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +37,7 @@ func TestBaselineDamaged(t *testing.T) {
 		{"a value was changed", strings.Replace(whole, `,9000,`, `,9001,`, 1), ":12: the sum does not fit the lines before it"},
 		{"a line was taken out", strings.Join(append(lines[:4:4], lines[5:]...), ""), ":11: the sum does not fit the lines before it"},
 		{"a line is there twice", strings.Join(append(lines[:4:4], lines[3:]...), ""), ":5: seed 3 is there twice"},
-		{"a value is missing", strings.Replace(whole, `,9000,`, `,`, 1), ":2: 4 values of 5 metrics"},
+		{"a value is missing", strings.Replace(whole, `,9000,`, `,`, 1), ":2: 7 values of 8 metrics"},
 		{"not JSON", "nonsense\n" + whole, `:1: invalid character 'o' in literal null (expecting 'u')`},
 		{"a merge conflict", lines[0] + "<<<<<<< HEAD\n" + strings.Join(lines[1:], ""), ":2: invalid character '<' looking for beginning of value"},
 		{"a key that nobody knows", strings.Replace(whole, `{"seed"`, `{"sneed"`, 1), `:2: json: unknown field "sneed"`},
@@ -75,7 +77,7 @@ func TestAcceptRefuses(t *testing.T) {
 	}{
 		{"too few", func(r *Runs) { clear(r.BySeed) }, "0 of its 0 seeds are valid, and fewer than 8 cannot raise an alarm", problem.Usage},
 		{"too few of them valid", func(r *Runs) {
-			maps.DeleteFunc(r.BySeed, func(seed uint64, _ *Run) bool { return seed > leastPool })
+			maps.DeleteFunc(r.BySeed, func(seed uint64, _ *archive.Entry) bool { return seed > leastPool })
 			r.BySeed[8].Valid = false
 		}, "7 of its 8 seeds are valid, and fewer than 8 cannot raise an alarm", problem.Usage},
 		{"an experiment", func(r *Runs) { r.Set = map[string]string{"duration": "5s"} }, "its runs have settings that the scenario has not", problem.Usage},
@@ -114,15 +116,15 @@ func TestChanges(t *testing.T) {
 	// A metric that is gone, or new, is a change, too.
 	runs := world{build: "old"}.runs("small", "6.1", 20)
 	for _, r := range runs.BySeed {
-		delete(r.Values, "web.Tcp.RetransSegs")
+		without(r, "web.cpu.total")
 	}
 	without, err := Accept(runs)
 	require.NoError(t, err)
 	digests, metrics = Changes(old, without)
 	require.Zero(t, digests)
-	require.Equal(t, []Change{{"web.Tcp.RetransSegs", "100", "–"}}, metrics)
+	require.Equal(t, []Change{{"web.cpu.total", "5.0 %", "–"}}, metrics)
 	_, metrics = Changes(without, old)
-	require.Equal(t, []Change{{"web.Tcp.RetransSegs", "–", "100"}}, metrics)
+	require.Equal(t, []Change{{"web.cpu.total", "–", "5.0 %"}}, metrics)
 }
 
 // An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nobody knows which is the night's.
@@ -157,6 +159,55 @@ func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
 	_, err = load()
 	require.EqualError(t, err, "two runs of small on 6.1.0, seed 2: bbbbbbbbbbbb and cccccccccccc")
 	require.Equal(t, problem.Usage, problem.KindOf(err))
+}
+
+// Runs that broke are known from the archive of the night, also those at its end, and those of a place where all broke.
+func TestRunsThatBroke(t *testing.T) {
+	b := accepted(t, 8)
+	drawn := Draw("2026-01-02", b.Place(), b.Pool(), 8)
+	night := func(broke ...uint64) (*Runs, *Report) {
+		dir := t.TempDir()
+		a, err := archive.Open(dir, archive.Identity{Campaign: "a night", Kernels: map[string]string{"6.1": "6.1.0"}})
+		require.NoError(t, err)
+		for _, seed := range drawn {
+			if slices.Contains(broke, seed) {
+				for _, why := range []archive.Failure{archive.Broke, archive.Refused} { // in two calls
+					_, err = a.Fail(archive.Failed{Failure: why, Scenario: b.Hash, Kernel: "6.1.0", Seed: seed, Because: "it fell over"})
+					require.NoError(t, err)
+				}
+				continue
+			}
+			_, err = a.Append(&result.Record{
+				Schema: 1, Run: fmt.Sprint("sha256:", seed), Digest: b.row(seed).Digest, Seed: seed, Valid: true,
+				Scenario: result.Scenario{Name: "small", Hash: b.Hash, Canonical: []byte("{}")}, Provenance: result.Provenance{Kernel: "6.1.0"},
+			})
+			require.NoError(t, err)
+		}
+		require.NoError(t, a.Close())
+		r, err := archive.Read(dir)
+		require.NoError(t, err)
+		defer r.Close()
+		runs, err := Load(r)
+		require.NoError(t, err)
+		require.Len(t, runs, 1)
+		report, err := Judge(Night{
+			Plan: Plan{Night: "2026-01-02", Seeds: 8}, Baselines: []*Baseline{b}, Runs: runs, State: &State{Places: map[string]*Memory{}},
+		})
+		require.NoError(t, err)
+		require.Len(t, report.Places, 1)
+		return runs[0], report
+	}
+	_, report := night()
+	require.Equal(t, 0, report.Status())
+	for _, broke := range [][]uint64{drawn[:1], drawn[6:], drawn} {
+		runs, report := night(broke...)
+		require.Equal(t, 8, report.Places[0].Seeds)
+		require.Equal(t, len(broke), report.Places[0].Broken)
+		require.Equal(t, 8-len(broke), report.Places[0].Identical)
+		require.Equal(t, int(problem.Invalid), report.Status())
+		_, err := Accept(runs)
+		require.Error(t, err, "7 seeds are too few, and 6 are not four fifths of 8")
+	}
 }
 
 // A state that is lost, or damaged, costs nights and no more.

@@ -9,8 +9,8 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
-	"github.com/ruleout/ruleout/harness/verdict/batch"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 // Kernels returns the kernels to run on: the asked ones, or those of the baselines, or else the series of the default one.
@@ -65,7 +65,7 @@ type JobOptions struct {
 
 // Jobs lists what is to be run, and the files of the scenarios by their names. A scenario without a comparable baseline is
 // run with seed 1, unless Set makes it an experiment: then it is an error.
-func Jobs(o JobOptions) (jobs []batch.Job, files map[string]string, err error) {
+func Jobs(o JobOptions) (jobs []sweep.Job, files map[string]string, err error) {
 	set, err := yamldoc.Settings(o.Set)
 	if err != nil {
 		return nil, nil, err
@@ -82,7 +82,7 @@ func Jobs(o JobOptions) (jobs []batch.Job, files map[string]string, err error) {
 			}
 		}
 		for _, name := range o.Kernels {
-			j := batch.Job{Scenario: p.Name, Release: o.Releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
+			j := sweep.Job{Name: p.Name, Release: o.Releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
 			if j.Seeds, err = o.seeds(p.Name, p.Hash(), name); err != nil {
 				return nil, nil, err
 			}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict"
 )
@@ -38,7 +39,7 @@ func Judge(n Night) (*Report, error) {
 		r.Places = append(r.Places, p)
 	}
 	for _, runs := range n.Runs {
-		if !slices.ContainsFunc(n.Baselines, func(b *Baseline) bool { return b.Scenario == runs.Scenario && b.Kernel == runs.Kernel }) {
+		if !slices.ContainsFunc(n.Baselines, runs.of) {
 			r.Places = append(r.Places, Place{Scenario: runs.Scenario, Kernel: runs.Kernel, Outcome: Unknown, Now: runs.Head})
 		}
 	}
@@ -85,7 +86,7 @@ func (n *Night) place(b *Baseline, r *Report) (Place, error) {
 		}
 		differs := func(from, want string) {
 			r.Differences = append(r.Differences, Difference{
-				Scenario: b.Scenario, Kernel: b.Kernel, Seed: pair.row.Seed, From: from, Want: want, Got: pair.run.Digest, Run: pair.run.ID,
+				Scenario: b.Scenario, Kernel: b.Kernel, Seed: pair.row.Seed, From: from, Want: want, Got: pair.run.Digest, Run: pair.run.Run,
 			})
 			p.Outcome = Unstable
 		}
@@ -123,7 +124,7 @@ func (n *Night) place(b *Baseline, r *Report) (Place, error) {
 // baseline's own are the ones to compare.
 func (n *Night) runs(b *Baseline) (found *Runs) {
 	for _, r := range n.Runs {
-		if r.Scenario == b.Scenario && r.Kernel == b.Kernel && (found == nil || r.Hash == b.Hash) {
+		if r.of(b) && (found == nil || r.Hash == b.Hash) {
 			found = r
 		}
 	}
@@ -153,19 +154,23 @@ func (n *Night) memory(b *Baseline) (series map[string]Evidence, before *Memory)
 // pair is a run and that of the baseline. Run is nil where it broke.
 type pair struct {
 	row *Row
-	run *Run
+	run *archive.Entry
 }
 
-// pairs lists the drawn seeds in their order, up to the last that was run: those behind it had no time, one before it that is not there has broken.
+// pairs lists the drawn seeds in their order, up to the last that was run: there was no time for those after it. One
+// before it that is not there was given up, or broke in a night of an earlier build, which did not store that.
 func (n *Night) pairs(b *Baseline, runs *Runs) []pair {
 	var list []pair
 	whole := 0
 	for _, seed := range Draw(n.Night, b.Place(), b.Pool(), n.Seeds) {
 		run := runs.BySeed[seed]
-		list = append(list, pair{b.row(seed), run})
 		if run != nil {
-			whole = len(list)
+			whole = len(list) + 1
+			if run.Failure != "" {
+				run = nil
+			}
 		}
+		list = append(list, pair{b.row(seed), run})
 	}
 	return list[:whole]
 }
@@ -190,14 +195,14 @@ func (n *Night) series(b *Baseline, pairs []pair, before map[string]Evidence, af
 				spoilt++
 				continue
 			}
-			v := verdict.Pair{Base: float64(p.row.Values[i]), Treated: p.run.value(name)}
+			v := verdict.Pair{Base: float64(p.row.Values[i]), Treated: figure(p.run, name)}
 			base, tonight = append(base, v.Base), append(tonight, v.Treated)
 			if math.IsNaN(v.Base) && math.IsNaN(v.Treated) {
 				v = verdict.Pair{} // neither recorded it
 			}
 			s.Add(v)
 			if d, loss := s.Hypothesis().PairMargins(v); loss == "" && (math.Abs(d) > farthest || a.Run == "") {
-				farthest, a.Run, a.Seed = math.Abs(d), p.run.ID, p.row.Seed
+				farthest, a.Run, a.Seed = math.Abs(d), p.run.Run, p.row.Seed
 			}
 		}
 		a.Base, a.Tonight = value(mean(base)), value(mean(tonight))

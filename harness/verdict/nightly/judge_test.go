@@ -37,7 +37,7 @@ func TestQuietNights(t *testing.T) {
 		different := map[float64]bool{}
 		for day := range 300 {
 			w := world{build: fmt.Sprint("build ", day), noise: c.noise}
-			different[w.runs("small", "6.1", 1).BySeed[1].Values["http.latency.p99"]] = true
+			different[valueOf(t, w.runs("small", "6.1", 1).BySeed[1], "http.latency.p99")] = true
 			r := nights.next(w)
 			require.Equal(t, Compared, r.Places[0].Outcome)
 			require.Zero(t, r.Status(), r.Heading())
@@ -247,7 +247,7 @@ func TestRunsThatSayNothing(t *testing.T) {
 		b := accepted(t, 40)
 		runs := world{build: "new", latency: 1.01}.runs("small", "6.1", 40)
 		for _, run := range runs.BySeed {
-			delete(run.Values, "http.latency.p99")
+			without(run, "http.latency.p99")
 		}
 		r, err := Judge(Night{Plan: Plan{Night: "2026-01-02", Seeds: 20}, Baselines: []*Baseline{b}, Runs: []*Runs{runs}, State: &State{Places: map[string]*Memory{}}})
 		require.NoError(t, err)

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
-	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
 // Plan is what the runs in an archive were made for. The archive keeps it, so that shards that are merged, and whoever judges them, agree.
@@ -52,63 +53,58 @@ func PlanOf(id archive.Identity) (Plan, error) {
 	return p, CheckNight(p.Night)
 }
 
-// Runs are those of one scenario on one kernel.
+// Runs are those of one scenario on one kernel. If all of them failed, nothing but hash and release is known of what made
+// them.
 type Runs struct {
 	Head
 	Set    map[string]string
-	BySeed map[uint64]*Run
+	BySeed map[uint64]*archive.Entry
 }
 
-// Run is what is compared of a run.
-type Run struct {
-	ID, Digest, Key string
-	Valid           bool
-	Because         string
-	Values          map[string]float64
+// of reports whether the runs are of the baseline's scenario, or of one of that name, on its kernel.
+func (r *Runs) of(b *Baseline) bool {
+	return r.Kernel == b.Kernel && (r.Scenario == b.Scenario || r.Hash == b.Hash)
 }
 
-// value of a metric, NaN if it was not recorded.
-func (r *Run) value(name string) float64 {
-	if v, ok := r.Values[name]; ok {
+// figure is what is compared of a run's metric or counter, NaN if it was not recorded.
+func figure(e *archive.Entry, name string) float64 {
+	node, _, _ := strings.Cut(name, ".")
+	_, host := e.Value(node + "." + hostsHave)
+	if v, ok := e.Value(name); ok && (host || !metric.IsCounter(name)) {
 		return v
 	}
 	return math.NaN()
 }
 
-// Load reads the runs of an archive, by the name of the scenario and that of the kernel.
+// Load reads the runs of an archive, by the name of the scenario and that of the kernel. Those that failed are among them.
 func Load(r *archive.Reader) ([]*Runs, error) {
 	type at struct{ hash, release string }
 	found := map[at]*Runs{}
 	var list []*Runs
 	err := r.Entries(func(e *archive.Entry) error {
-		if e.Failure != "" {
-			return nil // there is nothing to compare
-		}
 		runs := found[at{e.Scenario, e.Kernel}]
 		if runs == nil {
+			runs = &Runs{Head: Head{Hash: e.Scenario, Release: e.Kernel}, BySeed: map[uint64]*archive.Entry{}}
+			found[at{e.Scenario, e.Kernel}] = runs
+			list = append(list, runs)
+		}
+		if e.Failure == "" && runs.Scenario == "" {
 			record, err := r.Record(e)
 			if err != nil {
 				return err
 			}
-			runs = runsOf(record)
-			found[at{e.Scenario, e.Kernel}] = runs
-			list = append(list, runs)
-		}
-		names := make([]string, len(e.Values))
-		for i, v := range e.Values {
-			names[i] = v.Name
-		}
-		run := &Run{ID: e.Run, Digest: e.Digest, Key: e.Key, Valid: e.Valid, Because: e.Because, Values: map[string]float64{}}
-		for _, name := range watched(names) {
-			if v, ok := e.Value(name); ok {
-				run.Values[name] = v
+			p := record.Provenance
+			runs.Head = Head{
+				Scenario: record.Scenario.Name, Hash: e.Scenario, Release: e.Kernel, Tool: p.Program(), QEMU: p.QEMU, Netem: p.Netem, Key: p.Key,
 			}
+			runs.Set = record.Scenario.Set
 		}
-		if other := runs.BySeed[e.Seed]; other != nil {
-			return problem.Wrap(problem.Usage, fmt.Errorf("two runs of %s, seed %d: %s and %s", place(runs.Scenario, e.Kernel), e.Seed, short(other.ID), short(run.ID)),
+		if other := runs.BySeed[e.Seed]; other != nil && other.Failure == "" && e.Failure == "" { // a run may fail twice
+			return problem.Wrap(problem.Usage, fmt.Errorf("two runs of %s, seed %d: %s and %s", place(runs.Scenario, e.Kernel), e.Seed, short(other.Run), short(e.Run)),
 				"they are of two builds, machines or versions of QEMU: run the night with one, into a directory of its own")
 		}
-		runs.BySeed[e.Seed] = run
+		run := e.Clone()
+		runs.BySeed[e.Seed] = &run
 		return nil
 	})
 	if err != nil {
@@ -117,17 +113,10 @@ func Load(r *archive.Reader) ([]*Runs, error) {
 	return named(list, r.Identity.Kernels), nil
 }
 
-func runsOf(r *result.Record) *Runs {
-	p := r.Provenance
-	return &Runs{
-		Head: Head{Scenario: r.Scenario.Name, Hash: r.Scenario.Hash, Release: p.Kernel, Tool: p.Program(), QEMU: p.QEMU, Netem: p.Netem, Key: p.Key},
-		Set:  r.Scenario.Set, BySeed: map[uint64]*Run{},
-	}
-}
-
 // named gives the runs the names by which their kernels were asked for: one release may have several.
 func named(list []*Runs, kernels map[string]string) (all []*Runs) {
 	for _, runs := range list {
+		runs.Scenario = cmp.Or(runs.Scenario, short(runs.Hash)) // of runs that all failed there is no name
 		for name, release := range kernels {
 			if release == runs.Release && name != "" {
 				one := *runs

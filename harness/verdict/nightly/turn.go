@@ -1,9 +1,9 @@
 package nightly
 
-import "github.com/ruleout/ruleout/harness/verdict/batch"
+import "github.com/ruleout/ruleout/harness/verdict/sweep"
 
 // Turn orders jobs so that a budget which is too small does not leave out the same ones every night.
-func Turn(night string, jobs []batch.Job) []batch.Job {
+func Turn(night string, jobs []sweep.Job) []sweep.Job {
 	if len(jobs) == 0 {
 		return nil
 	}
@@ -11,7 +11,7 @@ func Turn(night string, jobs []batch.Job) []batch.Job {
 	for i := range pool {
 		pool[i] = uint64(i)
 	}
-	turned := make([]batch.Job, 0, len(jobs))
+	turned := make([]sweep.Job, 0, len(jobs))
 	for _, i := range Draw(night, "turn", pool, len(pool)) {
 		turned = append(turned, jobs[i])
 	}
@@ -19,8 +19,8 @@ func Turn(night string, jobs []batch.Job) []batch.Job {
 }
 
 // Shard returns the part of the jobs that is for shard i of n, from 1: whole jobs, so that each is prepared once.
-func Shard(jobs []batch.Job, i, n int) []batch.Job {
-	var mine []batch.Job
+func Shard(jobs []sweep.Job, i, n int) []sweep.Job {
+	var mine []sweep.Job
 	for k, j := range jobs {
 		if n < 2 || k%n == i-1 {
 			mine = append(mine, j)

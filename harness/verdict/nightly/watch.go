@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/verdict"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
@@ -24,10 +25,11 @@ var (
 // margin is the smallest relative change that matters.
 const margin = 0.05
 
-// watched lists what is watched of runs that have these metrics, in the order of their names.
-func watched(metrics []string) []string {
+// watched lists what is watched of a run, in the order of the names.
+func watched(e *archive.Entry) []string {
 	var list []string
-	for _, name := range metrics {
+	for _, v := range e.Values {
+		name := v.Name
 		first, rest, _ := strings.Cut(name, ".")
 		switch first {
 		case "http", "machine":

@@ -5,10 +5,12 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 )
 
@@ -25,7 +27,7 @@ type world struct {
 // runs makes a pool's runs.
 func (w world) runs(scenario, kernel string, seeds int) *Runs {
 	key := result.Sum([]byte(w.build))
-	r := &Runs{Head: Head{Scenario: scenario, Hash: result.Sum([]byte(scenario)), Kernel: kernel, Release: kernel + ".0", Tool: "1 " + key, Key: key}, BySeed: map[uint64]*Run{}}
+	r := &Runs{Head: Head{Scenario: scenario, Hash: result.Sum([]byte(scenario)), Kernel: kernel, Release: kernel + ".0", Tool: "1 " + key, Key: key}, BySeed: map[uint64]*archive.Entry{}}
 	for seed := uint64(1); seed <= uint64(seeds); seed++ {
 		if w.broken[seed] {
 			continue
@@ -36,11 +38,12 @@ func (w world) runs(scenario, kernel string, seeds int) *Runs {
 		if w.latency != 0 {
 			latency *= w.latency
 		}
-		values := map[string]float64{
-			"http.latency.p99": latency, "http.errors": 0, "web.Tcp.OutSegs": 9000, "web.Tcp.RetransSegs": 100 + w.resent, "web.cpu.total": 0.05,
+		values := []archive.Value{
+			{Name: "http.errors"}, {Name: "http.latency.p99", Value: latency}, {Name: "web.Tcp.OutSegs", Value: 9000},
+			{Name: "web.Tcp.RetransSegs", Value: 100 + w.resent}, {Name: "web.accept_queue.max", Value: 3}, {Name: "web.cpu.total", Value: 0.05},
 		}
-		r.BySeed[seed] = &Run{
-			ID: result.Sum(fmt.Append(nil, key, seed)), Digest: result.Sum(fmt.Append(nil, values)), Key: key, Valid: !w.invalid[seed], Because: "x was late", Values: values,
+		r.BySeed[seed] = &archive.Entry{
+			Run: result.Sum(fmt.Append(nil, key, seed)), Digest: result.Sum(fmt.Append(nil, values)), Key: key, Valid: !w.invalid[seed], Because: "x was late", Values: values,
 		}
 		if w.invalid[seed] {
 			r.BySeed[seed].Because = "x was late"
@@ -105,4 +108,17 @@ func (c *calendar) again(w world) *Report {
 	})
 	require.NoError(c.t, err)
 	return r
+}
+
+// value of a run's metric.
+func valueOf(t *testing.T, e *archive.Entry, name string) float64 {
+	t.Helper()
+	v, ok := e.Value(name)
+	require.True(t, ok, name)
+	return v
+}
+
+// without takes a metric from a run.
+func without(e *archive.Entry, name string) {
+	e.Values = slices.DeleteFunc(e.Values, func(v archive.Value) bool { return v.Name == name })
 }

@@ -1,17 +1,21 @@
-// Package sweep makes the runs of a campaign's plan: as many at a time as there are workers, the cheap and decisive
-// first, until every case is decided, seeds run out, the budget is spent or somebody interrupts it.
+// Package sweep is the one loop that makes runs: as many at a time as there are workers, with one policy for runs that
+// break.
 //
-// [Run] asks package cases which runs are wanted, makes them with a [Runner], appends their records to an archive and
-// hands what they showed back to the judge. All that it knows is in the archive, so that a sweep which was interrupted,
-// or killed, goes on where it stopped when it is called again with the same archive: nothing is lost and nothing runs
-// twice.
+// A [Runner] makes a single run; [Fleet] is the one that makes them in virtual machines. A [Loop] asks a source which
+// runs are wanted next. There are two sources. [Loop.Make] makes a list of jobs in order: for diff, a night, a soak, the
+// validation and the measurement of a forecast. [Run] makes what the cases of a campaign want, the cheap and decisive
+// runs first, until every case is decided or seeds run out; what is wanted follows from the runs so far. Both end early
+// when the budget is spent or the context is cancelled, and both go on from what the archive has.
 //
-// A run that breaks is made once more, and stored as broken after that, so that whoever judges the archive knows of it.
-// An arm that breaks again and again is given up. When several arms break, one after the other, a run that was made
-// before is made again; if that breaks, too, it is the machine, and the sweep ends with the error. A run that the
-// kernel refuses, since a value of its scenario is none for it, is refused at every seed: its arm is given up at once,
-// and the others go on.
+// A worker holds a lease: an arm with some seeds, which it runs one after the other. So a source can keep an arm with one
+// worker: the first run of an arm takes long, since its scenario is prepared, and those that follow do not.
 //
-// The trap: workers take an arm with some seeds at a time, not single runs, because the first run of an arm on a
-// machine is dear (the scenario is prepared) and those that follow are cheap.
+// The policy: a run that breaks is made once more. If it breaks again, it is stored as broken, where there is an archive,
+// so that all who read the archive know of it; the next call tries it again. If 4 runs of an arm break in a row, the arm
+// is given up. If the kernel refuses a value of the scenario, it does so at every seed: the arm is given up at once. The
+// others go on. When several arms of a campaign break in a row, a run that was made before is made again. If that breaks,
+// too, the machine is at fault, and the sweep ends with the error.
+//
+// The trap: a run that broke is not the same as one that was not wanted. Each comparison has to count it as lost, since
+// what is looked for may be what broke it.
 package sweep

@@ -1,9 +1,9 @@
 package sweep
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
@@ -52,40 +52,54 @@ func (s *sweep) fill() error {
 
 // remember gives the bench what failed in earlier sweeps and was not made since, so that it has what the archive has.
 func (s *sweep) remember() {
-	var left []failure
+	var left []Break
 	for _, f := range s.before {
 		if !s.bench.Has(f.arm, f.entry.Seed) {
-			s.bench.Add(f.arm, f.entry.Seed, &f.entry)
-			left = append(left, f)
+			left = append(left, s.lose(f.arm, &f.entry, errors.New(f.entry.Because)))
 		}
 	}
-	for _, f := range left {
-		if s.bench.Used(f.arm, f.entry.Seed) { // the others, nobody wants any more
-			s.breaks = append(s.breaks, Break{f.arm, f.entry.Seed, errors.New(f.entry.Because)})
+	for _, b := range left {
+		if s.bench.Used(b.Arm, b.Seed) { // the others are not wanted any more
+			s.breaks = append(s.breaks, b)
 		}
 	}
 }
 
-// broke notes a run that could not be made. An arm that breaks again and again is given up, and the others go on,
-// unless it is the machine.
-func (s *sweep) broke(ctx context.Context, arm int, seed uint64, err error) error {
-	s.mu.Lock()
-	s.breaks = append(s.breaks, Break{arm, seed, err})
-	s.row = append(s.row, Break{arm, seed, err})
-	delete(s.flying, flight{arm, seed})
-	s.bench.Break(arm, seed)
+// lose gives the bench a run that failed.
+func (s *sweep) lose(arm int, e *archive.Entry, why error) Break {
+	last := uint64(s.Plan.Campaign.Seeds.First + s.Plan.Campaign.Seeds.Most - 1)
+	before := s.bench.GivenUp(arm, last)
+	s.bench.Add(arm, e.Seed, e)
+	return Break{arm, e.Seed, why, !before && s.bench.GivenUp(arm, last) && e.Failure == archive.Broke}
+}
+
+// broke notes a run that broke twice. An arm that breaks again and again is given up, and the others go on, unless it is
+// the machine.
+func (s *sweep) broke(o *Outcome) error {
+	b := s.lose(o.Job, &archive.Entry{Seed: o.Seed, Failure: archive.Broke}, o.Err)
+	s.breaks, s.row = append(s.breaks, b), append(s.row, b)
 	s.tell()
-	doubt := s.doubtful()
-	s.mu.Unlock()
-	if !doubt {
-		return nil
+	if _, _, known := s.known(); !known && s.doubtful() {
+		return s.failing(s.row, nil)
 	}
-	return s.try(ctx)
+	return nil
+}
+
+// check returns a run that was made, if it is in doubt whether the machine can make it again.
+func (s *sweep) check() (arm int, seed uint64, ok bool) {
+	if s.doubted != nil || !s.doubtful() {
+		return 0, 0, false
+	}
+	s.doubted = s.row
+	return s.known()
 }
 
 // doubtful reports whether it may be the machine that breaks the runs: those of several arms broke, and none was made
 // in between.
 func (s *sweep) doubtful() bool {
+	if len(s.row) < inARow {
+		return false
+	}
 	arms := map[int]bool{}
 	for _, b := range s.row {
 		arms[b.Arm] = true
@@ -94,39 +108,19 @@ func (s *sweep) doubtful() bool {
 	if _, _, known := s.known(); !known {
 		most = inARowFirst
 	}
-	return len(s.row) >= inARow && len(arms) >= min(most, len(s.Plan.Arms))
+	return len(arms) >= min(most, len(s.Plan.Arms))
 }
 
-// try makes a run again that was made before. If it breaks now it is the machine: nothing of what broke is stored, and
-// the sweep ends.
-func (s *sweep) try(ctx context.Context) error {
-	s.mu.Lock()
-	row := s.row
-	arm, seed, known := s.known()
-	s.mu.Unlock()
-	if len(row) == 0 { // another worker was faster
-		return nil
-	}
-	err := row[len(row)-1].Err
-	if known {
-		record, again := s.Runner.Run(ctx, &s.Plan.Arms[arm], seed)
-		if again == nil {
-			// It is there already, and has to be the same to the bit.
-			if _, err := s.Archive.Append(record); err != nil {
-				return err
-			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.store()
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		err = fmt.Errorf("%w; seed %d of %s, which was made before, breaks now, too: %w", err, seed, s.name(arm), again)
-	}
+// failing is the error for runs that broke in a row because of the machine: nothing of them is stored. again says what
+// became of a run that was made before; it is nil if there is none.
+func (s *sweep) failing(row []Break, again error) error {
 	last := row[len(row)-1]
+	err := last.Err
+	if again != nil {
+		err = fmt.Errorf("%w; %w", err, again)
+	}
 	err = fmt.Errorf("%d runs in a row broke, of several arms and twice each; the last one, seed %d of %s: %w", len(row), last.Seed, s.name(last.Arm), err)
-	if problem.KindOf(err) == problem.Other { // that a run breaks is not a verdict that nobody expected
+	if problem.KindOf(err) == problem.Other { // that a run breaks is not a verdict that was not expected
 		err = problem.Wrap(problem.Invalid, err, "")
 	}
 	return err
@@ -147,7 +141,7 @@ func (s *sweep) known() (arm int, seed uint64, ok bool) {
 // store puts the breaks of a row into the archive: a run was made since, so it was not the machine.
 func (s *sweep) store() error {
 	for _, b := range s.row {
-		if err := s.fail(archive.Broke, b); err != nil {
+		if err := s.fail(b.Arm, b.Seed, b.Err); err != nil {
 			return err
 		}
 	}
@@ -155,48 +149,17 @@ func (s *sweep) store() error {
 	return nil
 }
 
-func (s *sweep) fail(why archive.Failure, b Break) error {
-	a := &s.Plan.Arms[b.Arm]
-	text := "the run broke twice: "
-	if why == archive.Refused {
-		text = "refused, as it would be with any seed: "
-	}
-	_, err := s.Archive.Fail(archive.Failed{Failure: why, Scenario: a.Hash, Kernel: s.Kernels[a.Kernel], Seed: b.Seed, Because: text + b.Err.Error()})
-	return err
+func (s *sweep) fail(arm int, seed uint64, why error) error {
+	a := &s.Plan.Arms[arm]
+	return s.Loop.fail(a, s.Kernels[a.Kernel], seed, why)
 }
 
 // refuse notes that no run of an arm can be made.
-func (s *sweep) refuse(arm int, seed uint64, err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, again := s.refused[arm]; !again {
-		s.refused[arm] = Break{arm, seed, err}
+func (s *sweep) refuse(o *Outcome) error {
+	if !slices.ContainsFunc(s.refusals, func(b Break) bool { return b.Arm == o.Job }) {
+		s.refusals = append(s.refusals, Break{Arm: o.Job, Seed: o.Seed, Err: o.Err})
 	}
-	delete(s.flying, flight{arm, seed})
-	s.bench.Refuse(arm, seed)
+	s.bench.Refuse(o.Job, o.Seed)
 	s.tell()
-	return s.fail(archive.Refused, Break{arm, seed, err})
-}
-
-// isGivenUp reports whether the run is not wanted any more.
-func (s *sweep) isGivenUp(arm int, seed uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bench.GivenUp(arm, seed)
-}
-
-// givenUp lists the arms that were given up because they broke, each with its last break.
-func (s *sweep) givenUp() (list []Break) {
-	last := map[int]Break{}
-	for _, b := range s.breaks {
-		last[b.Arm] = b
-	}
-	most := uint64(s.Plan.Campaign.Seeds.First + s.Plan.Campaign.Seeds.Most - 1)
-	for arm := range s.Plan.Arms {
-		b, broke := last[arm]
-		if _, refused := s.refused[arm]; broke && !refused && s.bench.GivenUp(arm, most) {
-			list = append(list, b)
-		}
-	}
-	return list
+	return s.fail(o.Job, o.Seed, o.Err)
 }

@@ -105,7 +105,7 @@ func swept(t *testing.T, p *campaign.Plan, w Runner, workers, shard, shards int)
 	t.Helper()
 	dir = t.TempDir()
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: w, Kernels: kernels, Workers: workers, Shard: shard, Shards: shards})
+	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: w, Workers: workers}, Plan: p, Kernels: kernels, Shard: shard, Shards: shards})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	return dir, r
@@ -128,7 +128,7 @@ func TestAllSayTheSame(t *testing.T) {
 		for _, v := range r.Bench.Verdicts(true) {
 			tally[v.Outcome]++
 		}
-		failed, givenUp = failed+len(r.Breaks)+len(r.Refusals), givenUp+len(r.GivenUp)
+		failed, givenUp = failed+len(r.Breaks)+len(r.Refusals), givenUp+len(givenUpIn(r))
 		require.Equal(t, len(p.Cases), r.Decided, "campaign %d", n)
 		require.Equal(t, want, said(judgedIn(t, p, dir)), "campaign %d: the archive", n)
 
@@ -180,7 +180,7 @@ func TestBrokenRunsAreTriedAgain(t *testing.T) {
 	require.Len(t, r.Breaks, len(first.Breaks))
 	require.Equal(t, said(first.Bench), said(r.Bench))
 	// With no time to try: what is known from before still counts.
-	r = again(bad, Options{Budget: time.Nanosecond})
+	r = again(bad, Options{Loop: Loop{Budget: time.Nanosecond}})
 	require.Len(t, r.Breaks, len(first.Breaks))
 	require.Equal(t, said(first.Bench), said(r.Bench))
 	require.False(t, r.OverBudget, "all is decided")
@@ -251,9 +251,9 @@ func TestAnArmThatAlwaysBreaks(t *testing.T) {
 		})
 		_, r := swept(t, p, runner, workers, 0, 0)
 		require.Equal(t, len(p.Cases), r.Decided)
-		require.Len(t, r.GivenUp, 1)
-		require.Equal(t, bad, r.GivenUp[0].Arm)
-		require.ErrorContains(t, r.GivenUp[0].Err, "kernel panic")
+		require.Len(t, givenUpIn(r), 1)
+		require.Equal(t, bad, givenUpIn(r)[0].Arm)
+		require.ErrorContains(t, givenUpIn(r)[0].Err, "kernel panic")
 		require.LessOrEqual(t, len(r.Breaks), cases.InARow+workers)
 		for i, v := range r.Bench.Verdicts(true) {
 			if uses(v.Case, bad) {
@@ -264,6 +264,16 @@ func TestAnArmThatAlwaysBreaks(t *testing.T) {
 			}
 		}
 	}
+}
+
+// givenUpIn lists the breaks for which an arm was given up.
+func givenUpIn(r *Result) (list []Break) {
+	for _, b := range r.Breaks {
+		if b.GivenUp {
+			list = append(list, b)
+		}
+	}
+	return list
 }
 
 func uses(c *campaign.Case, arm int) bool {
@@ -293,7 +303,7 @@ func TestAMachineThatFails(t *testing.T) {
 		}
 		return casestest.Record(arm, seed), nil
 	})
-	_, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: runner, Kernels: kernels})
+	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: runner}, Plan: p, Kernels: kernels})
 	require.ErrorContains(t, err, "which was made before, breaks now, too: no QEMU any more")
 	require.Equal(t, problem.Invalid, problem.KindOf(err))
 	require.NoError(t, a.Close())
@@ -321,7 +331,7 @@ func TestAlarm(t *testing.T) {
 		}
 		return r, nil
 	})
-	_, err := Run(context.Background(), Options{Plan: p, Archive: a, Runner: runner, Kernels: kernels})
+	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: runner}, Plan: p, Kernels: kernels})
 	require.ErrorContains(t, err, "determinism alarm")
 	require.Equal(t, problem.Invalid, problem.KindOf(err))
 	require.NoError(t, a.Close())
@@ -340,7 +350,7 @@ func TestAnotherQEMUConfirmsNothing(t *testing.T) {
 	dir, r := swept(t, monday, &world{made: "7.2"}, 1, 0, 0)
 	require.Equal(t, verdict.RuledOut, r.Bench.Verdicts(true)[0].Outcome)
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Plan: tuesday, Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}, Kernels: kernels})
+	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}}, Plan: tuesday, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	got := r.Bench.Verdicts(true)

@@ -3,8 +3,6 @@ package sweep
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
@@ -13,40 +11,49 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
-// Fleet makes runs in virtual machines: one backend for each kernel.
+// Fleet makes runs in virtual machines: one backend for each kernel and QEMU.
 type Fleet struct {
-	machines map[string]*machine.VM
+	machines map[software]*machine.VM
 }
 
-// OpenFleet opens a backend for each of the kernels, by their names in the store; an empty name is the default one. A
-// kernel that is not there is an error of kind [problem.Usage], before anything runs.
-func OpenFleet(ctx context.Context, kernels []string) (*Fleet, error) {
-	f := &Fleet{machines: map[string]*machine.VM{}}
-	for _, name := range kernels {
-		m, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: name})
-		if err != nil {
-			return nil, err
+// software is what an arm asks for by its names.
+type software struct{ kernel, qemu string }
+
+// OpenFleet opens a backend for each of the kernels, by their names in the store, with each QEMU, by its path. An empty
+// name or path is the default one, and so is no QEMU. One that is not there is an error, before anything runs; of a
+// kernel it is of kind [problem.Usage].
+func OpenFleet(ctx context.Context, kernels []string, qemus ...string) (*Fleet, error) {
+	if len(qemus) == 0 {
+		qemus = []string{""}
+	}
+	f := &Fleet{machines: map[software]*machine.VM{}}
+	for _, qemu := range qemus {
+		for _, kernel := range kernels {
+			m, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: kernel, QEMU: qemu})
+			if err != nil {
+				return nil, err
+			}
+			f.machines[software{kernel, qemu}] = m
 		}
-		f.machines[name] = m
 	}
 	return f, nil
 }
 
-// Releases returns the releases behind the names of the kernels.
+// Releases returns the releases of the kernels by their names.
 func (f *Fleet) Releases() map[string]string {
 	m := map[string]string{}
-	for name, machine := range f.machines {
-		m[name] = machine.Kernel().Release
+	for of, machine := range f.machines {
+		m[of.kernel] = machine.Kernel().Release
 	}
 	return m
 }
 
-// Software returns what the runs are made with, for the identity of their archive.
+// Software returns what the runs are made with, for the identity of their archive: of a fleet with one QEMU.
 func (f *Fleet) Software() archive.Software {
 	s := archive.Software{Kernels: map[string]string{}}
 	for name, machine := range f.machines {
 		of := machine.Software()
-		s.QEMU, s.Guest, s.Kernels[name] = of.QEMU, of.Guest, of.Kernel
+		s.QEMU, s.Guest, s.Kernels[name.kernel] = of.QEMU, of.Guest, of.Kernel
 	}
 	return s
 }
@@ -56,7 +63,7 @@ func (f *Fleet) Software() archive.Software {
 func (f *Fleet) Boot(ctx context.Context, p *campaign.Plan, progress func(string)) error {
 	for i := range p.Arms {
 		a := &p.Arms[i]
-		if _, err := f.machines[a.Kernel].Template(ctx, a.Scenario, progress); err != nil {
+		if _, err := f.machines[software{a.Kernel, a.QEMU}].Template(ctx, a.Scenario, progress); err != nil {
 			return err
 		}
 	}
@@ -65,9 +72,9 @@ func (f *Fleet) Boot(ctx context.Context, p *campaign.Plan, progress func(string
 
 // Run makes one run of an arm.
 func (f *Fleet) Run(ctx context.Context, a *campaign.Arm, seed uint64) (*result.Record, error) {
-	m, ok := f.machines[a.Kernel]
+	m, ok := f.machines[software{a.Kernel, a.QEMU}]
 	if !ok {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("kernel %q is not among those that were opened: %v", a.Kernel, slices.Sorted(maps.Keys(f.machines))), "")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("kernel %q with QEMU %q is not among those that were opened", a.Kernel, a.QEMU), "")
 	}
 	return m.Run(ctx, machine.Request{Scenario: a.Scenario, Set: a.Set, Seed: seed, Kernel: a.Kernel})
 }

@@ -61,7 +61,7 @@ func swept(t *testing.T, budget time.Duration, steps ...time.Duration) (*sweep.R
 	require.NoError(t, err)
 	var last sweep.State
 	made := &runner{t: t, steps: steps}
-	r, err := sweep.Run(t.Context(), sweep.Options{Plan: p, Archive: a, Runner: made, Kernels: kernels, Budget: budget, Tell: func(s sweep.State) {
+	r, err := sweep.Run(t.Context(), sweep.Options{Loop: sweep.Loop{Archive: a, Runner: made, Budget: budget}, Plan: p, Kernels: kernels, Tell: func(s sweep.State) {
 		require.GreaterOrEqual(t, s.Elapsed, last.Elapsed)
 		require.GreaterOrEqual(t, s.Elapsed, time.Duration(s.Made)*each)
 		require.Less(t, s.Elapsed, time.Duration(s.Made+1)*5*each)
