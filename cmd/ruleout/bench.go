@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/selftest/bench"
 )
@@ -51,8 +51,7 @@ func (c *benchCmd) Run(ctx context.Context, u *ui) error {
 	if c.Format == formatJSON {
 		return u.json(figures)
 	}
-	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\twhat\tmeasured\ttarget\t")
+	t := table.Table{Header: []string{"", "what", "measured", "target", ""}}
 	for _, f := range figures {
 		mark, target := "", ""
 		if f.Better != "" {
@@ -61,9 +60,9 @@ func (c *benchCmd) Run(ctx context.Context, u *ui) error {
 				mark = "✗"
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\t%s\n", mark, f.Name, threeDigits(f.Value), f.Unit, target, f.Note)
+		t.Rows = append(t.Rows, []string{mark, f.Name, threeDigits(f.Value) + " " + f.Unit, target, f.Note})
 	}
-	return w.Flush()
+	return u.table(&t)
 }
 
 // threeDigits formats with three digits that matter, or all those before the point.

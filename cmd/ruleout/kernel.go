@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/truth"
@@ -101,17 +101,18 @@ func (c *kernelListCmd) Run(u *ui) error {
 	if c.Format == formatJSON {
 		return u.json(list)
 	}
-	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "  kernel\tflavour\tpackage version\tconfig\tmodules\tsize\tnetem\tlacks")
+	t := table.Table{Header: []string{"  kernel", "flavour", "package version", "config", "modules", "size", "netem", "lacks"}}
 	for _, l := range list {
 		mark := " "
 		if l.Default {
 			mark = "*"
 		}
-		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%d\t%d MB\t%s\t%s\n",
-			mark, l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), l.Modules, l.Size/1e6, fingerprint(l.Netem), words(l.Lacks))
+		t.Rows = append(t.Rows, []string{
+			mark + " " + l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), fmt.Sprint(l.Modules), fmt.Sprintf("%d MB", l.Size/1e6),
+			fingerprint(l.Netem), words(l.Lacks),
+		})
 	}
-	return w.Flush()
+	return u.table(&t)
 }
 
 // fingerprint is how one is shown in a table.

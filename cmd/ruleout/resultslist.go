@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report/query"
@@ -56,10 +54,7 @@ func (c *resultsListCmd) Run(_ context.Context, u *ui) (err error) {
 			return err
 		}
 	}
-	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
-	if c.Format == formatText {
-		fmt.Fprintln(w, strings.Join(append([]string{"run", "scenario", "kernel", "seed", "valid"}, c.Metric...), "\t"))
-	}
+	t := table.Table{Header: append([]string{"run", "scenario", "kernel", "seed", "valid"}, c.Metric...)}
 	enc := encoder(u.out)
 	err = r.Entries(func(e *archive.Entry) error {
 		if c.Seed != 0 && e.Seed != c.Seed || c.Invalid && e.Valid {
@@ -82,10 +77,13 @@ func (c *resultsListCmd) Run(_ context.Context, u *ui) (err error) {
 		for _, name := range c.Metric {
 			row = append(row, cell(e, name))
 		}
-		_, err := fmt.Fprintln(w, strings.Join(row, "\t"))
-		return err
+		t.Rows = append(t.Rows, row)
+		return nil
 	})
-	return errors.Join(err, w.Flush())
+	if c.Format == formatText {
+		err = errors.Join(err, u.table(&t))
+	}
+	return err
 }
 
 // cell is a value in a table, and a dash where there is none.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"text/tabwriter"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -117,17 +117,18 @@ func (c *soakCmd) soak(ctx context.Context, u *ui, fleet *sweep.Fleet, arm campa
 }
 
 func printSoak(u *ui, results []*soak.Result) error {
-	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "scenario\tkernel\tQEMU\tequal\trate\truns/s\tdigest\tother seed")
+	t := table.Table{Header: []string{"scenario", "kernel", "QEMU", "equal", "rate", "runs/s", "digest", "other seed"}}
 	for _, r := range results {
 		other := "differs in " + quantity.Plural(int64(r.OtherSeedDiffers), "field")
 		if r.OtherSeedDiffers == 0 {
 			other = "THE SAME"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%.1f %%\t%.2f\t%s\t%s\n", r.Scenario, r.Kernel, r.QEMU, r.Equal, r.Runs,
-			100*float64(r.Equal)/float64(r.Runs), float64(r.Runs)/r.Wall, result.Short(r.Digest), other)
+		t.Rows = append(t.Rows, []string{
+			r.Scenario, r.Kernel, r.QEMU, fmt.Sprintf("%d of %d", r.Equal, r.Runs), fmt.Sprintf("%.1f %%", 100*float64(r.Equal)/float64(r.Runs)),
+			fmt.Sprintf("%.2f", float64(r.Runs)/r.Wall), result.Short(r.Digest), other,
+		})
 	}
-	if err := w.Flush(); err != nil {
+	if err := u.table(&t); err != nil {
 		return err
 	}
 	for _, r := range results {

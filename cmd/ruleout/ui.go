@@ -30,6 +30,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/report/printable"
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
@@ -90,6 +91,12 @@ func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // printf writes to standard output.
 func (u *ui) printf(format string, args ...any) { fmt.Fprintf(u.out, format, args...) }
+
+// table writes one to standard output.
+func (u *ui) table(t *table.Table) error {
+	_, err := io.WriteString(u.out, t.Text(""))
+	return err
+}
 
 // json writes v to standard output as one document.
 func (u *ui) json(v any) error {

@@ -65,6 +65,7 @@ func TextList(w io.Writer, entries []Entry, o Options) error {
 // MarkdownList writes the same as [TextList] in Markdown.
 func MarkdownList(w io.Writer, entries []Entry) error {
 	p := &printer{w: w}
-	p.markdown(list(entries))
+	sec := list(entries)
+	p.text(sec.table().Markdown())
 	return p.err
 }

@@ -5,8 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/ruleout/ruleout/harness/record/result"
 )
 
@@ -27,7 +25,7 @@ func Markdown(w io.Writer, r *result.Record, o Options) error {
 		p.line("")
 		p.line("### %s", sec.Title)
 		p.line("")
-		p.markdown(sec)
+		p.text(sec.table().Markdown())
 		for _, note := range lines(sec.Note) {
 			p.line("")
 			p.line("%s", note)
@@ -38,13 +36,6 @@ func Markdown(w io.Writer, r *result.Record, o Options) error {
 		p.line("- %s: %s", f[0], code(f[0], f[1]))
 	}
 	return p.err
-}
-
-// markdown writes the table of a section.
-func (p *printer) markdown(sec Section) {
-	t := table.NewWriter()
-	fill(t, sec, func(cell string) string { return cell })
-	p.line("%s", t.RenderMarkdown())
 }
 
 // sentence makes a sentence of words.

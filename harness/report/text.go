@@ -3,11 +3,12 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
@@ -143,52 +144,34 @@ func (p *printer) paint(c text.Color, s string) string {
 }
 
 func (p *printer) table(sec Section) {
-	t := table.NewWriter()
-	style := table.StyleDefault
-	style.Box = table.BoxStyle{PaddingRight: "  "}
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format = table.FormatOptions{} // headers as they are written
-	t.SetStyle(style)
-	fill(t, sec, func(cell string) string {
-		switch cell {
-		case "✓":
-			return p.paint(text.FgGreen, cell)
-		case "✗":
-			return p.paint(text.FgRed, cell)
+	t := sec.table()
+	for i, row := range t.Rows {
+		t.Rows[i] = slices.Clone(row)
+		for j, cell := range row {
+			switch cell {
+			case "✓":
+				t.Rows[i][j] = p.paint(text.FgGreen, cell)
+			case "✗":
+				t.Rows[i][j] = p.paint(text.FgRed, cell)
+			}
 		}
-		return cell
-	})
-	for _, l := range lines(t.Render()) {
-		p.line("  %s", strings.TrimRight(l, " "))
+	}
+	p.text(t.Text("  "))
+}
+
+// text writes what ends with a line.
+func (p *printer) text(s string) {
+	if p.err == nil {
+		_, p.err = io.WriteString(p.w, s)
 	}
 }
 
-// fill puts a section into a table; paint may colour a cell.
-func fill(t table.Writer, sec Section, paint func(string) string) {
-	configs := make([]table.ColumnConfig, len(sec.Header))
-	for i := range configs {
-		align := text.AlignRight
-		if i < sec.Left {
-			align = text.AlignLeft
-		}
-		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
-		if i < len(sec.most) {
-			configs[i].WidthMax, configs[i].WidthMaxEnforcer = sec.most[i], text.WrapSoft
-		}
+func (s *Section) table() *table.Table {
+	right := make([]bool, len(s.Header))
+	for i := range right {
+		right[i] = i >= s.Left
 	}
-	t.SetColumnConfigs(configs)
-	t.AppendHeader(cells(sec.Header, func(s string) string { return s }))
-	for _, row := range sec.Rows {
-		t.AppendRow(cells(row, paint))
-	}
-}
-
-func cells(row []string, paint func(string) string) table.Row {
-	out := make(table.Row, len(row))
-	for i, c := range row {
-		out[i] = paint(c)
-	}
-	return out
+	return &table.Table{Header: s.Header, Rows: slices.Clone(s.Rows), Right: right, Most: s.most}
 }
 
 func lines(s string) []string {

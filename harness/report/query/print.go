@@ -3,51 +3,31 @@ package query
 import (
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
 // Text writes the table for people: words to the left, numbers to the right, with units.
 func (t *Table) Text(w io.Writer) error {
-	rows := [][]string{make([]string, len(t.Columns))}
-	width := make([]int, len(t.Columns))
-	for i, c := range t.Columns {
-		rows[0][i] = c.Name
-		width[i] = utf8.RuneCountInString(c.Name)
+	var out table.Table
+	for _, c := range t.Columns {
+		out.Header, out.Right = append(out.Header, c.Name), append(out.Right, !c.Words)
 	}
 	for _, row := range t.Rows {
 		texts := make([]string, len(row))
 		for i, cell := range row {
 			texts[i] = t.Columns[i].text(cell)
-			width[i] = max(width[i], utf8.RuneCountInString(texts[i]))
 		}
-		rows = append(rows, texts)
+		out.Rows = append(out.Rows, texts)
 	}
-	for _, row := range rows {
-		var b strings.Builder
-		for i, text := range row {
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(text))
-			if i > 0 {
-				b.WriteString("  ")
-			}
-			if t.Columns[i].Words {
-				b.WriteString(text + pad)
-			} else {
-				b.WriteString(pad + text)
-			}
-		}
-		if _, err := fmt.Fprintln(w, strings.TrimRight(b.String(), " ")); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := io.WriteString(w, out.Text(""))
+	return err
 }
 
 // text of a cell, for people.

@@ -6,43 +6,29 @@ import (
 	"path"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // Text writes the table for a terminal or a log.
 func (t *Table) Text(w io.Writer) error {
-	out := table.NewWriter()
-	style := table.StyleDefault
-	style.Box = table.BoxStyle{PaddingRight: "  "}
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Format = table.FormatOptions{}
-	out.SetStyle(style)
-	out.SetColumnConfigs(append(t.alignment(3), table.ColumnConfig{Number: 2, WidthMax: 44, WidthMaxEnforcer: text.WrapSoft}))
-	header := table.Row{"case", "source", "expected"}
+	out := table.Table{Header: []string{"case", "source", "expected"}, Right: make([]bool, 3), Most: []int{0, 44}}
 	for _, k := range t.Kernels {
-		header = append(header, Short(k))
+		out.Header, out.Right = append(out.Header, Short(k)), append(out.Right, true)
 	}
-	out.AppendHeader(append(header, "verdict"))
+	out.Header = append(out.Header, "verdict")
 	for _, r := range t.Rows {
 		for i := range r.Expected {
-			row := table.Row{"", "", r.Expected[i]}
+			row := []string{"", "", r.Expected[i]}
+			verdict := ""
 			if i == 0 {
-				row[0], row[1] = r.title(r.Name), r.Source
+				row[0], row[1], verdict = r.title(r.Name), r.Source, string(r.Verdict())
 			}
-			row = append(row, r.cells(i)...)
-			if i == 0 {
-				row = append(row, string(r.Verdict()))
-			}
-			out.AppendRow(row)
+			out.Rows = append(out.Rows, append(append(row, r.cells(i)...), verdict))
 		}
 	}
 	var b strings.Builder
-	for _, l := range strings.Split(out.Render(), "\n") {
-		b.WriteString(strings.TrimRight(l, " ") + "\n")
-	}
+	b.WriteString(out.Text(""))
 	for _, n := range t.notes() {
 		b.WriteString("\n" + n)
 	}
@@ -136,8 +122,8 @@ func (r *Row) title(name string) string {
 }
 
 // cells of one expectation, one for each kernel.
-func (r *Row) cells(i int) table.Row {
-	var row table.Row
+func (r *Row) cells(i int) []string {
+	var row []string
 	for _, o := range r.Outcomes {
 		switch {
 		case o.Verdict == LeftOut:
@@ -162,14 +148,6 @@ func (t *Table) notes() []string {
 				list = append(list, fmt.Sprintf("%s on %s: %s: %s\n", r.Name, Short(t.Kernels[i]), o.Verdict, oneLine(o.Because)))
 			}
 		}
-	}
-	return list
-}
-
-func (t *Table) alignment(left int) []table.ColumnConfig {
-	var list []table.ColumnConfig
-	for i := range t.Kernels {
-		list = append(list, table.ColumnConfig{Number: left + i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
 	return list
 }

@@ -110,7 +110,7 @@ What differs in the numbers
   small     http.latency.p99            102 ms  132 ms  `+c.Rows[0].Estimate.String()+`  30     worse
 `, text.String()[:len(text.String())-len(lastLines(text.String(), 2))])
 	require.NoError(t, c.Text(&markdown, true, false))
-	require.Contains(t, markdown.String(), "| setting | 6.1 | 6.12 |\n|---|---|---|\n")
+	require.Contains(t, markdown.String(), "| setting | 6.1 | 6.12 |\n|:--- |:--- |:--- |\n| CONFIG_HZ | 250 | 1000 |\n")
 }
 
 // lastLines returns the last n lines of a text.

@@ -5,8 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict"
@@ -99,12 +99,12 @@ func (c *Comparison) settings(b *strings.Builder, markdown, all bool) {
 	if !all && len(shown) > fewSettings {
 		shown = shown[:fewSettings]
 	}
-	rows := [][]string{{"setting", c.A, c.B}}
+	t := table.Table{Header: []string{"setting", c.A, c.B}}
 	for _, s := range shown {
-		rows = append(rows, []string{s.Name, orDash(s.A), orDash(s.B)})
+		t.Rows = append(t.Rows, []string{s.Name, orDash(s.A), orDash(s.B)})
 	}
 	fmt.Fprint(b, "\nWhat differs in the settings\n")
-	table(b, rows, markdown)
+	write(b, &t, markdown)
 	if n := len(c.Settings) - len(shown); n > 0 {
 		fmt.Fprintf(b, "  %d more: --all shows them\n", n)
 	}
@@ -125,13 +125,13 @@ func (c *Comparison) rows(b *strings.Builder, markdown, all bool) {
 	if !all && len(shown) > fewRows {
 		shown = shown[:fewRows]
 	}
-	rows := [][]string{{"scenario", "metric or counter", c.A, c.B, "change", "pairs", "is"}}
+	t := table.Table{Header: []string{"scenario", "metric or counter", c.A, c.B, "change", "pairs", "is"}}
 	for i := range shown {
 		r := &shown[i]
-		rows = append(rows, []string{r.Scenario, r.Metric, r.value(r.A, r.SeedsA), r.value(r.B, r.SeedsB), r.change(), r.pairs(), r.is(c.A, c.B)})
+		t.Rows = append(t.Rows, []string{r.Scenario, r.Metric, r.value(r.A, r.SeedsA), r.value(r.B, r.SeedsB), r.change(), r.pairs(), r.is(c.A, c.B)})
 	}
 	fmt.Fprint(b, "\nWhat differs in the numbers\n")
-	table(b, rows, markdown)
+	write(b, &t, markdown)
 	if n := len(c.Rows) - len(shown); n > 0 {
 		fmt.Fprintf(b, "  %d more: --all shows them\n", n)
 	}
@@ -184,24 +184,11 @@ func (r *Row) value(v float64, seeds int) string {
 	return metric.Of(r.Metric, r.Unit).Format(v)
 }
 
-// table writes rows, of which the first is the header.
-func table(b *strings.Builder, rows [][]string, markdown bool) {
+// write writes a table, which in Markdown has a line before it.
+func write(b *strings.Builder, t *table.Table, markdown bool) {
 	if markdown {
-		b.WriteString("\n")
-		for i, row := range rows {
-			for j := range row {
-				row[j] = strings.ReplaceAll(row[j], "|", `\|`)
-			}
-			fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
-			if i == 0 {
-				fmt.Fprintf(b, "|%s\n", strings.Repeat("---|", len(row)))
-			}
-		}
+		b.WriteString("\n" + t.Markdown())
 		return
 	}
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(w, "  "+strings.Join(row, "\t"))
-	}
-	_ = w.Flush() // into memory
+	b.WriteString(t.Text("  "))
 }
