@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -133,14 +132,10 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if err != nil {
 		return sides, nil, false, err
 	}
-	guest, err := machine.Guest()
-	if err != nil {
-		return sides, nil, false, err
-	}
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: "diff", Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software()})
+	a, err := archive.Open(c.Out, fleet.Identity("diff", archive.Source{}))
 	if err != nil {
 		return sides, nil, false, err
 	}
@@ -240,10 +235,9 @@ func (c *diffCmd) jobs(profiles [2]*compare.Profile, releases map[string]string)
 			if err != nil {
 				return nil, err
 			}
-			values := map[string]string{}
-			for _, one := range set {
-				path, value, _ := strings.Cut(one, "=")
-				values[path] = value
+			values, err := settings(set)
+			if err != nil {
+				return nil, err
 			}
 			jobs = append(jobs, sweep.Job{
 				Name: plain.Name, Release: releases[p.Kernel], Seeds: seeds,
