@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
@@ -128,14 +127,10 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if err != nil {
 		return sides, nil, false, err
 	}
-	guest, err := machine.Guest()
-	if err != nil {
-		return sides, nil, false, err
-	}
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: "diff", Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software()})
+	a, err := archive.Open(c.Out, fleet.Identity("diff", archive.Source{}))
 	if err != nil {
 		return sides, nil, false, err
 	}

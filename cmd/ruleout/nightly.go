@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/nightly"
@@ -128,16 +127,11 @@ func (c *nightlyRunCmd) open(u *ui, files map[string]string, fleet *sweep.Fleet)
 	if c.Pool > 0 {
 		plan.Seeds = 0
 	}
-	guest, err := machine.Guest()
+	name, source, err := plan.Source()
 	if err != nil {
 		return nil, err
 	}
-	id, err := plan.Identity(guest, fleet.Releases())
-	if err != nil {
-		return nil, err
-	}
-	id.Software = fleet.Software()
-	a, err := archive.Open(c.Out, id)
+	a, err := archive.Open(c.Out, fleet.Identity(name, source))
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report/findings"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
@@ -68,11 +67,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	guest, err := machine.Guest()
-	if err != nil {
-		return err
-	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software(), Source: plan.Source()})
+	a, err := archive.Open(c.Out, fleet.Identity(plan.Campaign.Name, plan.Source()))
 	if err != nil {
 		return err
 	}

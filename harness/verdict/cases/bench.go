@@ -19,14 +19,11 @@ type Bench struct {
 	arms  []arm
 	// hearings are the cases of the plan, and behind them its controls.
 	hearings []hearing
-	byRun    map[place]int // an arm by the scenario's hash and the kernel
 	// made numbers what runs were made with, from 1.
 	made map[string]uint16
 
 	agenda
 }
-
-type place struct{ hash, kernel string }
 
 // arm is what is kept of its runs: the columns that cases compare.
 type arm struct {
@@ -91,14 +88,13 @@ type hearing struct {
 // New returns the bench of a plan, before any run.
 func New(p *campaign.Plan) (*Bench, error) {
 	b := &Bench{
-		plan: p, rule: RuleOf(p), seeds: p.Campaign.Seeds.Most, byRun: map[place]int{}, arms: make([]arm, len(p.Arms)), made: map[string]uint16{},
+		plan: p, rule: RuleOf(p), seeds: p.Campaign.Seeds.Most, arms: make([]arm, len(p.Arms)), made: map[string]uint16{},
 	}
 	for i := range p.Arms {
 		b.arms[i] = arm{
 			columns: map[string]int{}, values: make([][]float64, b.seeds), loss: make([]verdict.Loss, b.seeds), have: make([]bool, b.seeds),
 			failed: make([]bool, b.seeds), made: make([]uint16, b.seeds), cut: b.seeds,
 		}
-		b.byRun[place{p.Arms[i].Hash, p.Arms[i].Kernel}] = i
 	}
 	for n, list := range [][]campaign.Case{p.Cases, p.Controls} {
 		for i := range list {
@@ -129,13 +125,6 @@ func (a *arm) column(name string) {
 	if _, ok := a.columns[name]; !ok {
 		a.columns[name] = len(a.columns)
 	}
-}
-
-// Arm returns the index of the arm that a record is of, by the hash of its scenario and the name of the kernel in
-// the plan.
-func (b *Bench) Arm(hash, kernel string) (int, bool) {
-	i, ok := b.byRun[place{hash, kernel}]
-	return i, ok
 }
 
 // Has reports whether it is known what came of the run of an arm with a seed.

@@ -34,8 +34,9 @@ func results(t *testing.T, id archive.Identity) string {
 }
 
 func TestOf(t *testing.T) {
-	night, err := nightly.Plan{Night: "2026-11-25", Seeds: 20, Files: map[string]string{"a": "a.yaml"}}.Identity("sha256:0", map[string]string{"6.1": "6.1.0"})
+	name, source, err := nightly.Plan{Night: "2026-11-25", Seeds: 20, Files: map[string]string{"a": "a.yaml"}}.Source()
 	require.NoError(t, err)
+	night := archive.Identity{Campaign: name, Tool: "sha256:0", Source: source}
 	r := &result.Record{Schema: result.Schema, Scenario: result.Scenario{Name: "a"}}
 	r.Digest, err = r.ComputeDigest()
 	require.NoError(t, err)

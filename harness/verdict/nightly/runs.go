@@ -27,18 +27,18 @@ type Plan struct {
 // planFile stands where the archive of a sweep has the name of the campaign's file.
 const planFile = "nightly"
 
-// Identity is that of the night's archive. Shards on different kernels go together.
-func (p Plan) Identity(tool string, kernels map[string]string) (archive.Identity, error) {
+// Source returns the name and the source of the night's archive. Shards on different kernels go together.
+func (p Plan) Source() (name string, source archive.Source, err error) {
 	text, err := json.Marshal(p)
 	if err != nil {
-		return archive.Identity{}, fmt.Errorf("encode plan of the night: %w", err)
+		return "", source, fmt.Errorf("encode plan of the night: %w", err)
 	}
 	// Each part of the name keeps apart what must not be merged.
-	name := fmt.Sprintf("nightly %s, %d seeds", p.Night, p.Seeds)
+	name = fmt.Sprintf("nightly %s, %d seeds", p.Night, p.Seeds)
 	if len(p.Set) > 0 {
 		name += fmt.Sprintf(", set %q", p.Set)
 	}
-	return archive.Identity{Campaign: name, Tool: tool, Kernels: kernels, Source: archive.Source{File: planFile, Text: string(text)}}, nil
+	return name, archive.Source{File: planFile, Text: string(text)}, nil
 }
 
 // PlanOf returns the plan of a night's archive.

@@ -48,14 +48,14 @@ func (f *Fleet) Releases() map[string]string {
 	return m
 }
 
-// Software returns what the runs are made with, for the identity of their archive: of a fleet with one QEMU.
-func (f *Fleet) Software() archive.Software {
+// Identity returns that of an archive for runs that the fleet makes. A fleet with several QEMUs has none.
+func (f *Fleet) Identity(name string, source archive.Source) archive.Identity {
 	s := archive.Software{Kernels: map[string]string{}}
-	for name, machine := range f.machines {
-		of := machine.Software()
-		s.QEMU, s.Guest, s.Kernels[name.kernel] = of.QEMU, of.Guest, of.Kernel
+	for of, machine := range f.machines {
+		made := machine.Software()
+		s.QEMU, s.Guest, s.Kernels[of.kernel] = made.QEMU, made.Guest, made.Kernel
 	}
-	return s
+	return archive.Identity{Campaign: name, Tool: s.Guest, Kernels: f.Releases(), Software: s, Source: source}
 }
 
 // Boot makes the frozen machines that the arms of a plan need, if they are not in the cache: what a
