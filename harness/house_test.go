@@ -99,6 +99,8 @@ func TestPlacesExist(t *testing.T) {
 	}
 }
 
+//go:generate go test -count=1 -run=^TestMap$ -update .
+
 // TestMap keeps the picture and the list of packages in docs/architecture/README.md as go list has them.
 func TestMap(t *testing.T) {
 	const begin, end = "<!-- map, written by go test ./harness -update -->\n", "<!-- end of map -->\n"

@@ -344,10 +344,10 @@ func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
 //
 //	forge in.json out.json sample 3 web.cpu.softirq
 //	forge in.json out.json metric http.latency.p99
-//	forge in.json out.json tool
+//	forge in.json out.json guest
 func forge(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: forge IN OUT sample N SERIES | metric NAME | tool")
+		ts.Fatalf("usage: forge IN OUT sample N SERIES | metric NAME | guest")
 	}
 	r, err := result.Read(ts.MkAbs(args[0]))
 	ts.Check(err)
