@@ -20,5 +20,8 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv(machine.EnvGuest, "/proc/self/exe"); err != nil {
 		panic(err)
 	}
+	if text := os.Getenv(commandScenario); text != "" {
+		asCommand(text)
+	}
 	vmtest.Main(m)
 }

@@ -62,8 +62,10 @@ var commands = map[string]func(ctx context.Context) (any, error){
 }
 
 func command(args []string) int {
-	// Of the terminal's Ctrl-C the command hears too, and closes standard input when it is done with it.
-	signal.Ignore(os.Interrupt, syscall.SIGHUP)
+	// Of the terminal's Ctrl-C the command hears too, and closes standard input when it is done with it. A command that is gone
+	// breaks the pipe of standard output, which must not end this process before it has undone what it made. The signals are
+	// caught and not ignored, since what is ignored stays so in agents.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if len(args) == 1 {
