@@ -4,16 +4,13 @@ import "github.com/ruleout/ruleout/harness/verdict/sweep"
 
 // Turn orders jobs so that a budget which is too small does not leave out the same ones every night.
 func Turn(night string, jobs []sweep.Job) []sweep.Job {
-	if len(jobs) == 0 {
-		return nil
-	}
 	pool := make([]uint64, len(jobs))
 	for i := range pool {
 		pool[i] = uint64(i)
 	}
-	turned := make([]sweep.Job, 0, len(jobs))
-	for _, i := range Draw(night, "turn", pool, len(pool)) {
-		turned = append(turned, jobs[i])
+	turned := make([]sweep.Job, len(jobs))
+	for to, from := range Draw(night, "turn", pool, len(pool)) {
+		turned[to] = jobs[from]
 	}
 	return turned
 }
