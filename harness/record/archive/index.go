@@ -159,7 +159,10 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 		}
 		k.names = append(k.names, text())
 	}
-	e = Entry{Run: text(), Digest: text(), Because: text(), Scenario: name(), Kernel: name(), Key: name(), Made: name(), Failure: Failure(name())}
+	e = Entry{
+		Run: text(), Digest: text(), Because: text(),
+		Scenario: name(), Kernel: name(), Key: name(), Made: name(), Failure: Failure(name()),
+	}
 	if len(body) > 0 {
 		e.Valid, body = body[0] == 1, body[1:]
 	}
