@@ -101,15 +101,17 @@ func (c *kernelListCmd) Run(u *ui) error {
 	if c.Format == formatJSON {
 		return u.json(list)
 	}
-	t := table.Table{Header: []string{"  kernel", "flavour", "package version", "config", "modules", "size", "netem", "lacks"}}
+	t := table.Table{Header: []string{
+		"  kernel", "flavour", "package version", "config", "modules", "size", "netem", "lacks",
+	}}
 	for _, l := range list {
 		mark := " "
 		if l.Default {
 			mark = "*"
 		}
 		t.Rows = append(t.Rows, []string{
-			mark + " " + l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), fmt.Sprint(l.Modules), fmt.Sprintf("%d MB", l.Size/1e6),
-			fingerprint(l.Netem), words(l.Lacks),
+			mark + " " + l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), fmt.Sprint(l.Modules),
+			fmt.Sprintf("%d MB", l.Size/1e6), fingerprint(l.Netem), words(l.Lacks),
 		})
 	}
 	return u.table(&t)

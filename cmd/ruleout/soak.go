@@ -124,8 +124,9 @@ func printSoak(u *ui, results []*soak.Result) error {
 			other = "THE SAME"
 		}
 		t.Rows = append(t.Rows, []string{
-			r.Scenario, r.Kernel, r.QEMU, fmt.Sprintf("%d of %d", r.Equal, r.Runs), fmt.Sprintf("%.1f %%", 100*float64(r.Equal)/float64(r.Runs)),
-			fmt.Sprintf("%.2f", float64(r.Runs)/r.Wall), result.Short(r.Digest), other,
+			r.Scenario, r.Kernel, r.QEMU, fmt.Sprintf("%d of %d", r.Equal, r.Runs),
+			fmt.Sprintf("%.1f %%", 100*float64(r.Equal)/float64(r.Runs)), fmt.Sprintf("%.2f", float64(r.Runs)/r.Wall),
+			result.Short(r.Digest), other,
 		})
 	}
 	if err := u.table(&t); err != nil {

@@ -92,7 +92,8 @@ func behind(to *result.Reasons, s *scenario.Scenario, results []load.Result) {
 // faults acted: over a hundredth of it. So much of a counter may then be of something else.
 func outOfStep(to *result.Reasons, seen *probe.Result, window time.Duration) {
 	if bound := window / 100; seen.Late > bound {
-		to.Add(result.RecorderLate, "", "the recorder was %s late at an end of the measured window, the bound is 1 %% of that, %s",
+		to.Add(result.RecorderLate, "",
+			"the recorder was %s late at an end of the measured window, the bound is 1 %% of that, %s",
 			seen.Late.Round(time.Microsecond), bound)
 	}
 }
@@ -104,7 +105,8 @@ func outOfStep(to *result.Reasons, seen *probe.Result, window time.Duration) {
 func heldBack(to *result.Reasons, counters map[string]map[string]int64) {
 	for _, node := range slices.Sorted(maps.Keys(counters)) {
 		if n := counters[node]["TcpExt.TCPSpuriousRtxHostQueues"]; n > 0 {
-			to.Add(result.HeldSocket, "node "+node, "held back %s: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)",
+			to.Add(result.HeldSocket, "node "+node,
+				"held back %s: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)",
 				quantity.Plural(n, "retransmission"))
 		}
 	}

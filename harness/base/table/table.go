@@ -14,7 +14,8 @@ type Table struct {
 	Rows   [][]string
 	// Right says which columns are numbers, and so stand to the right; those that it does not have are words.
 	Right []bool
-	// Most are the widths above which the cells of a column are broken into lines; 0 is none, and so is what it does not have.
+	// Most are the widths above which the cells of a column are broken into lines; 0 is none, and so is what it does
+	// not have.
 	Most []int
 }
 

@@ -28,7 +28,8 @@ type Entry struct {
 	Valid  bool
 	// Failure says why there is no record, and is empty if there is one. Such a run is not valid, and has no digest.
 	Failure Failure
-	// Because says in one line why it is not valid, Kinds for programs. Records of early builds have no kinds, nor has a failure.
+	// Because says in one line why it is not valid, Kinds for programs. Records of early builds have no kinds, nor has a
+	// failure.
 	Because string
 	Kinds   []result.Kind
 	// Values are metrics and counters, NODE.GROUP.NAME, by their names in order. What is absent was 0 for a counter,

@@ -156,7 +156,10 @@ func (k *known) decode(body []byte, values []Value) (e Entry, err error) {
 		}
 		k.names = append(k.names, text())
 	}
-	e = Entry{Run: text(), Digest: text(), Because: text(), Scenario: name(), Kernel: name(), Key: name(), Made: name(), Failure: Failure(name())}
+	e = Entry{
+		Run: text(), Digest: text(), Because: text(),
+		Scenario: name(), Kernel: name(), Key: name(), Made: name(), Failure: Failure(name()),
+	}
 	e.Valid = number() == 1
 	e.Seed, e.offset, e.length = number(), int64(number()), int64(number())
 	e.Virtual, e.Wall = math.Float64frombits(number()), math.Float64frombits(number())

@@ -75,7 +75,8 @@ func (r *Reader) numbers(w io.Writer, names []string) (runs int, err error) {
 	err = r.Entries(func(e *Entry) error {
 		n := numbers{
 			Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Key: e.Key, Made: e.Made, Failure: e.Failure, Seed: e.Seed,
-			Because: e.Because, Kinds: e.Kinds, Invalid: !e.Valid, Virtual: e.Virtual, Wall: e.Wall, Values: map[string]float64{},
+			Because: e.Because, Kinds: e.Kinds, Invalid: !e.Valid, Virtual: e.Virtual, Wall: e.Wall,
+			Values: map[string]float64{},
 		}
 		for _, name := range names {
 			// A counter that did not move is known to be 0 without standing here.

@@ -21,7 +21,7 @@ const (
 	OutsideInterval   Kind = "outside-interval" // a model of netem's lost a share that chance hardly explains
 	FlowsUntracked    Kind = "flows-untracked"  // too many to be told apart
 	UnexplainedLoss   Kind = "unexplained-loss" // or gain
-	QueueOverflow     Kind = "queue-overflow"   // of a queue whose length the scenario does not state, or of the machine's backlog
+	QueueOverflow     Kind = "queue-overflow"   // of a queue without a stated length, or of the machine's backlog
 	PacketsWaiting    Kind = "packets-waiting"  // when the run was over
 	HeldSocket        Kind = "held-socket"      // a packet on a link may have kept its sender from sending it again
 	GeneratorLate     Kind = "generator-late"
@@ -34,8 +34,8 @@ const (
 type Reason struct {
 	// Kind is one of the constants, or empty in records of early builds, which have nothing but a text.
 	Kind Kind `json:"kind"`
-	// Place is what it is about, such as "fault acks", "link a to b", "load[0] from client" or "node web". It is empty if that
-	// is the machine.
+	// Place is what it is about, such as "fault acks", "link a to b", "load[0] from client" or "node web". It is empty
+	// if that is the machine.
 	Place string `json:"place,omitempty"`
 	// Text is one clause for people, without the place and without a full stop.
 	Text string `json:"text"`

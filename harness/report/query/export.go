@@ -25,7 +25,8 @@ func (s *Source) CheckNames(where string, names []string) error {
 			return mistake(where, name, err)
 		}
 		if _, ok := metric.Lookup(name); !ok {
-			return mistake(where, name, &problem.Mistake{Length: len(name), Msg: "not the name of a metric", Hint: "ruleout results query has expressions of several"})
+			return mistake(where, name, &problem.Mistake{Length: len(name),
+				Msg: "not the name of a metric", Hint: "ruleout results query has expressions of several"})
 		}
 	}
 	return nil

@@ -153,7 +153,8 @@ func (a *asking) prepare() error {
 		names[i] = c.Name
 	}
 	if a.sortBy = slices.Index(names, q.Sort); a.sortBy < 0 {
-		return mistake("--sort", q.Sort, &problem.Mistake{Length: len(q.Sort), Msg: fmt.Sprintf("no column %q", q.Sort), Hint: nearest(q.Sort, names, "columns: ")})
+		return mistake("--sort", q.Sort, &problem.Mistake{
+			Length: len(q.Sort), Msg: fmt.Sprintf("no column %q", q.Sort), Hint: nearest(q.Sort, names, "columns: ")})
 	}
 	return nil
 }
@@ -196,7 +197,9 @@ func (a *asking) columns() error {
 	for _, word := range words {
 		t, ok := takeOf(word)
 		if !ok {
-			return mistake("--take", word, &problem.Mistake{Length: len(word), Msg: fmt.Sprintf("%q is nothing that can be taken of numbers", word), Hint: nearest(word, takeWords, "there are ")})
+			return mistake("--take", word, &problem.Mistake{
+				Length: len(word), Msg: fmt.Sprintf("%q is nothing that can be taken of numbers", word),
+				Hint: nearest(word, takeWords, "there are ")})
 		}
 		a.takes = append(a.takes, t)
 	}
@@ -227,7 +230,8 @@ func (s *Source) unknown(where, name string, of func(expect.Field) bool, lead st
 			names = append(names, f.Name)
 		}
 	}
-	return mistake(where, name, &problem.Mistake{Length: len(name), Msg: fmt.Sprintf("runs are not grouped by %q", name), Hint: nearest(name, names, lead)})
+	return mistake(where, name, &problem.Mistake{
+		Length: len(name), Msg: fmt.Sprintf("runs are not grouped by %q", name), Hint: nearest(name, names, lead)})
 }
 
 func nearest(name string, names []string, lead string) string {

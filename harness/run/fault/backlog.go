@@ -43,7 +43,8 @@ func (w *Wires) backlogLoss(because *result.Reasons) error {
 		return err
 	}
 	if n := now - w.backlog; n > 0 {
-		because.Add(result.QueueOverflow, "", "the machine's backlog between devices overflowed and lost %d packets: raise net.core.netdev_max_backlog", n)
+		because.Add(result.QueueOverflow, "",
+			"the machine's backlog between devices overflowed and lost %d packets: raise net.core.netdev_max_backlog", n)
 	}
 	return nil
 }

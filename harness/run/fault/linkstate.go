@@ -172,7 +172,8 @@ func (w *Wires) entranceLoss(because *result.Reasons, i int) error {
 		return err
 	}
 	if n -= p.refused; n != 0 && !w.down(p.link) { // a device that is down refuses packets too
-		because.Add(result.UnexplainedLoss, "link "+p.String(), "%s before the link, for no reason that was asked for", lost(n))
+		because.Add(result.UnexplainedLoss, "link "+p.String(),
+			"%s before the link, for no reason that was asked for", lost(n))
 	}
 	return nil
 }

@@ -90,7 +90,9 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.
 	case r.Matched == 0:
 		say(result.FaultDidNotAct, "the fault never acted: 0 of %d packets matched", r.In)
 	case r.Chosen == 0:
-		say(result.FaultDidNotAct, "the fault never acted: of %d packets that matched, none was chosen that is longer than %d bytes and may not be fragmented", r.Matched, f.Do.MTU)
+		say(result.FaultDidNotAct, "the fault never acted: of %d packets that matched, "+
+			"none was chosen that is longer than %d bytes and may not be fragmented",
+			r.Matched, f.Do.MTU)
 	}
 	if !f.Do.Silent && sent+mute != r.Chosen {
 		say(result.DeliveryDiffers, "told the senders of %d packets, %d were to be told", sent, r.Chosen-mute)

@@ -192,7 +192,8 @@ func (w *Wires) outageReceipt(o *outage, s snapshot, because *result.Reasons) (r
 		say(result.FaultIncomplete, "the link went down %d times, %d were asked for", r.Chosen, r.Matched)
 	}
 	if seen != [2]int64{r.Chosen, r.Chosen} {
-		say(result.DeliveryDiffers, "the link was taken down %d times; %s lost its carrier %d times, %s %d times", r.Chosen, l.Ends[0].Node.Name, seen[0], l.Ends[1].Node.Name, seen[1])
+		say(result.DeliveryDiffers, "the link was taken down %d times; %s lost its carrier %d times, %s %d times",
+			r.Chosen, l.Ends[0].Node.Name, seen[0], l.Ends[1].Node.Name, seen[1])
 	}
 	if late > slowest {
 		say(result.FaultLate, "the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), slowest)

@@ -38,7 +38,9 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, result.Reasons,
 		}
 	}
 	if n := s.counters.at(w.plan.attached); n > 0 {
-		because.Add(result.HeldSocket, "", "%d packets waited on a link and were not detached from their sender's socket: it may not send them again meanwhile", n)
+		because.Add(result.HeldSocket, "",
+			"%d packets waited on a link and were not detached from their sender's socket: "+
+				"it may not send them again meanwhile", n)
 	}
 	for i := range w.plan.paths {
 		w.linkLoss(&because, i, s)
@@ -103,7 +105,8 @@ func (w *Wires) receipt(i int, s snapshot, because *result.Reasons) (r result.Re
 	if lo, hi, ok := losses(f.Do.Loss, trains); ok {
 		r.DeliveredInterval = []int64{lo, hi}
 		if r.Delivered < lo || r.Delivered > hi {
-			say(result.OutsideInterval, "its model lost %d of %d packets, outside the 99.9 %% interval of %d to %d", r.Delivered, r.Chosen, lo, hi)
+			say(result.OutsideInterval, "its model lost %d of %d packets, outside the 99.9 %% interval of %d to %d",
+				r.Delivered, r.Chosen, lo, hi)
 		}
 	}
 	switch {
@@ -174,7 +177,8 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say say) (r result.
 		say(result.UnexplainedLoss, "%s of %d on %s, for no reason that was asked for", lost(r.UnexplainedLoss), r.In, p)
 	}
 	if r.Overlimits > 0 && !stage.stated {
-		say(result.QueueOverflow, "its queue of %d packets overflowed: %d dropped%s", stage.netems[0].Limit, r.Overlimits, advice(stage.queue > 0))
+		say(result.QueueOverflow, "its queue of %d packets overflowed: %d dropped%s",
+			stage.netems[0].Limit, r.Overlimits, advice(stage.queue > 0))
 	}
 	if q.Waiting > 0 {
 		say(result.PacketsWaiting, "%d packets are still in its queue", q.Waiting)

@@ -78,7 +78,8 @@ func (p *parser) words(a *node) (*node, *problem.Mistake) {
 	t, ok := p.take("==", "!=", "~")
 	if !ok {
 		if t := p.list[0]; t.kind == 'o' && t.text != ")" {
-			return nil, mistake(t.at, t.end, fmt.Sprintf("%s has words, which are not in an order", f.Name), "compare it with ==, != or ~, which is true of a part")
+			return nil, mistake(t.at, t.end, fmt.Sprintf("%s has words, which are not in an order", f.Name),
+				"compare it with ==, != or ~, which is true of a part")
 		}
 		return a, nil
 	}

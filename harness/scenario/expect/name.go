@@ -162,7 +162,8 @@ func near(name string, have []string, lead string) string {
 	return hint
 }
 
-// Metric finds a metric or counter by its name, among what a run of the scenario can yield. The error is an [*problem.Mistake].
+// Metric finds a metric or counter by its name, among what a run of the scenario can yield. The error is a
+// [*problem.Mistake].
 func Metric(name string, s *scenario.Scenario) (metric.Metric, error) {
 	m, msg, hint := newNames(s).find(name)
 	if msg != "" {

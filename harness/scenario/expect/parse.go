@@ -73,7 +73,9 @@ func (p *parser) or() (*node, *problem.Mistake)  { return p.junction("or", p.and
 func (p *parser) and() (*node, *problem.Mistake) { return p.junction("and", p.not, 0) }
 
 // junction parses conditions joined by word; the value decisive settles it at once.
-func (p *parser) junction(word string, side func() (*node, *problem.Mistake), decisive float64) (*node, *problem.Mistake) {
+func (p *parser) junction(
+	word string, side func() (*node, *problem.Mistake), decisive float64,
+) (*node, *problem.Mistake) {
 	n, e := side()
 	for e == nil {
 		t, ok := p.take(word)

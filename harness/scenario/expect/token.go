@@ -58,7 +58,8 @@ func scan(text string) ([]token, *problem.Mistake) {
 			return nil, mistake(at, at+size, fmt.Sprintf("%q is not part of the language", rest[:size]), "")
 		}
 		if ours, ok := foreign[word]; ok {
-			return nil, mistake(at, at+len(word), fmt.Sprintf("%q is not part of the language", word), fmt.Sprintf("write %q", ours))
+			return nil, mistake(at, at+len(word), fmt.Sprintf("%q is not part of the language", word),
+				fmt.Sprintf("write %q", ours))
 		}
 		list = append(list, token{kind, word, at, at + len(word)})
 		at += len(word)

@@ -42,8 +42,8 @@ type Metric struct {
 // None stands for a number that there is not.
 const None = "–"
 
-// Format writes a value in base units for people: 131 ms, 4.2 %, 24.1 MB, 39.9/s, 1,204, or [None] for NaN. What is not whole
-// has three digits that matter. A unit that is none of the constants is left out.
+// Format writes a value in base units for people: 131 ms, 4.2 %, 24.1 MB, 39.9/s, 1,204, or [None] for NaN. What is not
+// whole has three digits that matter. A unit that is none of the constants is left out.
 func (m Metric) Format(v float64) string {
 	switch {
 	case math.IsNaN(v):

@@ -4,5 +4,5 @@
 // Each is a Go number in base units (nanoseconds, bits a second, bytes, events a second, shares of 1, million instructions a
 // second) with a Parse function and a String method that are each other's inverse. String gives the shortest exact
 // spelling. A number without a unit is refused, and so is a spelling that two people would read differently: mbps means
-// megabits to one and, in tc, megabytes to another. A refusal is a [*problem.Mistake], which says what to write instead.
+// megabits to one and, in tc, megabytes to another. A refusal says what to write instead.
 package unit

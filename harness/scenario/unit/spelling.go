@@ -67,7 +67,8 @@ func (q *kind) rat(text string) (*big.Rat, error) {
 	for first := true; first || rest != ""; first = false {
 		number := rest[:decimal(rest)]
 		if number == "" {
-			return nil, &problem.Mistake{Msg: fmt.Sprintf("%s is not %s", Quote(text), q.what), Hint: "write a number and a unit, such as " + q.such("20")}
+			return nil, &problem.Mistake{Msg: fmt.Sprintf("%s is not %s", Quote(text), q.what),
+				Hint: "write a number and a unit, such as " + q.such("20")}
 		}
 		rest = rest[len(number):]
 		name := rest
@@ -108,7 +109,8 @@ func (q *kind) unit(text, number, name string) (int64, error) {
 		return 0, &problem.Mistake{Msg: fmt.Sprintf("%s needs a unit, such as %s", Quote(text), q.such(number))}
 	}
 	if trimmed := strings.TrimSpace(name); slices.Contains(names, trimmed) {
-		return 0, &problem.Mistake{Msg: fmt.Sprintf("%s has a blank before its unit", Quote(text)), Hint: "write " + number + trimmed}
+		return 0, &problem.Mistake{Msg: fmt.Sprintf("%s has a blank before its unit", Quote(text)),
+			Hint: "write " + number + trimmed}
 	}
 	msg := fmt.Sprintf("unknown unit %s in %s", Quote(name), Quote(text))
 	if say, ok := q.slips[name]; ok {

@@ -185,11 +185,13 @@ func readInt(n *yaml.Node, v reflect.Value) error {
 	unsigned := strings.TrimPrefix(n.Value, "-")
 	switch {
 	case n.Style&quoted != 0 && unit.Digits(unsigned) == len(unsigned):
-		return &problem.Mistake{Msg: fmt.Sprintf("%s is a string, not a number", unit.Quote(n.Value)), Hint: "leave out the quotes"}
+		return &problem.Mistake{Msg: fmt.Sprintf("%s is a string, not a number", unit.Quote(n.Value)),
+			Hint: "leave out the quotes"}
 	case unsigned == "" || unit.Digits(unsigned) != len(unsigned):
 		return &problem.Mistake{Msg: fmt.Sprintf("%s is not a whole number", unit.Quote(n.Value))}
 	case len(unsigned) > 1 && unsigned[0] == '0':
-		return &problem.Mistake{Msg: fmt.Sprintf("%s begins with a zero", n.Value), Hint: "YAML takes it for an octal number; leave the zero out"}
+		return &problem.Mistake{Msg: fmt.Sprintf("%s begins with a zero", n.Value),
+			Hint: "YAML takes it for an octal number; leave the zero out"}
 	}
 	i, err := strconv.Atoi(n.Value)
 	if err != nil {

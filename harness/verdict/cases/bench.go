@@ -230,7 +230,8 @@ func (b *Bench) seed(seed uint64) (int, bool) {
 	return int(seed - first), seed >= first && seed < first+uint64(b.seeds)
 }
 
-// lossOf is what a run counts as that is invalid for these reasons. That its fault did nothing says more than anything else.
+// lossOf is what a run counts as that is invalid for these reasons. That its fault did nothing says more than anything
+// else.
 func lossOf(kinds []result.Kind) verdict.Loss {
 	switch has := func(k result.Kind) bool { return slices.Contains(kinds, k) }; {
 	case has(result.FaultDidNotAct), has(result.NoConnection), has(result.NoTimestamps):

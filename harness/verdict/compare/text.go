@@ -128,7 +128,8 @@ func (c *Comparison) rows(b *strings.Builder, markdown, all bool) {
 	t := table.Table{Header: []string{"scenario", "metric or counter", c.A, c.B, "change", "pairs", "is"}}
 	for i := range shown {
 		r := &shown[i]
-		t.Rows = append(t.Rows, []string{r.Scenario, r.Metric, r.value(r.A, r.SeedsA), r.value(r.B, r.SeedsB), r.change(), r.pairs(), r.is(c.A, c.B)})
+		t.Rows = append(t.Rows, []string{r.Scenario, r.Metric, r.value(r.A, r.SeedsA), r.value(r.B, r.SeedsB),
+			r.change(), r.pairs(), r.is(c.A, c.B)})
 	}
 	fmt.Fprint(b, "\nWhat differs in the numbers\n")
 	write(b, &t, markdown)

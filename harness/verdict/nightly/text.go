@@ -231,7 +231,8 @@ func (a *Alarm) change() string {
 	case m.Better == metric.Lower || m.Better == metric.Higher:
 		is = "better"
 	}
-	return fmt.Sprintf("%s %s, %s → %s, by %s", a.Metric, is, m.Format(float64(a.Base)), m.Format(float64(a.Tonight)), a.Verdict.Estimate)
+	return fmt.Sprintf("%s %s, %s → %s, by %s",
+		a.Metric, is, m.Format(float64(a.Base)), m.Format(float64(a.Tonight)), a.Verdict.Estimate)
 }
 
 // evidence writes R; of much of it, how many digits it has matters.
