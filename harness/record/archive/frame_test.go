@@ -80,7 +80,7 @@ func TestFramesThatEnd(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	s = frames{file: bytes.NewReader(make([]byte, 99)), size: prefixSize - 1}
 	_, _, err = s.read(0)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "what is written behind the end that it had is not looked at")
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "what was written after its end was read is not looked at")
 	for i := range prefixSize { // each byte that is wrong, but for those of a length that may be right
 		b := bytes.Clone(whole)
 		b[i] ^= 0x80
@@ -104,7 +104,7 @@ func TestFramesThatEnd(t *testing.T) {
 	}
 }
 
-// Sound frames are found behind damage wherever they begin, also where the file is read in two parts, and a beginning
+// Sound frames are found after damage wherever they begin, also where the file is read in two parts, and a beginning
 // of one that is none is passed over.
 func TestFind(t *testing.T) {
 	const mega = 1 << 20
@@ -211,7 +211,7 @@ func listed() []Entry {
 }
 
 // An entry that is cut anywhere, or is longer than it should be, is no entry, and neither is one with a name that
-// nobody has.
+// no entry before it brought.
 func TestEntriesAreWhole(t *testing.T) {
 	own, known := names{number: map[string]uint64{}}, new(known)
 	for _, want := range listed() {
@@ -278,7 +278,7 @@ func TestLargestBlock(t *testing.T) {
 	require.Equal(t, "09000000"+"839206e3"+"313233343536373839", hex.EncodeToString(block([]byte("123456789"))))
 }
 
-// An index has room for 2^20 names. What does not fit leaves none of its own behind.
+// An index has room for 2^20 names. What does not fit leaves none of its own names.
 func TestMostNames(t *testing.T) {
 	const most = 1 << 20
 	e := Entry{Scenario: "scenario", Kernel: "kernel", Key: "key", Made: "made", Failure: Broke,

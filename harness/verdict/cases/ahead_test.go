@@ -12,8 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
-// The number of seeds that confirm a clear effect is that of the evidence written out, at any bar, also where seeds
-// hardly differ from each other only in the sum over many.
+// The number of seeds that confirm a clear effect is that of the evidence written out, at any bar.
 func TestSeedsToConfirm(t *testing.T) {
 	rule := cases.Rule{Rule: verdict.Rule{Alpha: 0.05}}
 	h := verdict.Hypothesis{Name: "h", Kind: verdict.Effect, Metric: "m", Direction: verdict.Down,

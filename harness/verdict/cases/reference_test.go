@@ -94,7 +94,7 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 	slices.SortFunc(needs, func(x, y cases.Need) int {
 		return cmp.Or(y.Priority-x.Priority, cmp.Compare(x.Turn, y.Turn), y.Waiting-x.Waiting, x.Arm-y.Arm)
 	})
-	nobody := func(int, uint64) bool { return false }
+	none := func(int, uint64) bool { return false }
 	sum := 0
 	for _, n := range ahead {
 		sum += n
@@ -105,10 +105,10 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 		}
 	}
 	checks := []func(){
-		func() { require.Equal(t, needs, b.Needs(nobody)) },
+		func() { require.Equal(t, needs, b.Needs(none)) },
 		func() {
-			require.Equal(t, needs[:min(2, len(needs))], b.First(2, nobody)[:min(2, len(needs))])
-			require.LessOrEqual(t, len(b.First(2, nobody)), 2)
+			require.Equal(t, needs[:min(2, len(needs))], b.First(2, none)[:min(2, len(needs))])
+			require.LessOrEqual(t, len(b.First(2, none)), 2)
 		},
 		func() { require.Equal(t, ahead, b.Ahead()) },
 		func() { require.Equal(t, sum, b.Remaining()) },
@@ -226,7 +226,7 @@ func TestABenchSaysWhatFollowsFromAllRuns(t *testing.T) {
 						add(n.Arm, int(seed)-referenceFirst)
 					}
 				}
-				if r.IntN(3) == 0 { // one that nobody wants
+				if r.IntN(3) == 0 { // one that is not wanted
 					add(r.IntN(len(p.Arms)), r.IntN(referenceMost+2)-1)
 				}
 			}
