@@ -81,7 +81,7 @@ nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) 
 	@KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" CAMPAIGNS="$(CAMPAIGNS)" SEEDS=$(SEEDS) BUDGET=$(BUDGET) JOBS=$(JOBS) .ci/nightly
 
 mutants: go ## plant errors in the packages that decide, to see that tests find them: PACKAGES=… MUTANTS=… PLANT=… SHARD=…
-	go run ./cmd/mutants -most $(MUTANTS) -seed $(PLANT) -j $(JOBS) $(if $(SHARD),-shard $(SHARD)) $(if $(PACKAGES)$(SHARD)$(filter-out 1,$(PLANT)),,-docs docs/architecture/mutants.md) $(PACKAGES)
+	go run ./harness/selftest/mutant/mutants -most $(MUTANTS) -seed $(PLANT) -j $(JOBS) $(if $(SHARD),-shard $(SHARD)) $(if $(PACKAGES)$(SHARD)$(filter-out 1,$(PLANT)),,-docs docs/architecture/mutants.md) $(PACKAGES)
 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/run/topology

@@ -160,7 +160,7 @@ is kept in ` + "`results/runs/mutants.jsonl`" + ` and not tried again while the 
 shards of whole packages; CI does not.
 
 A package's own tests are all that counts. Those of ` + "`harness/run/fault`" + ` run in virtual machines, half a minute for a mutant, so
-that only the files are taken whose tests run without one; ` + "`go run ./cmd/mutants -machine harness/run/fault`" + ` tries the program
+that only the files are taken whose tests run without one; ` + "`go run ./harness/selftest/mutant/mutants -machine harness/run/fault`" + ` tries the program
 that draws in the kernel, too. Those of ` + "`harness/run/load`" + ` in which a generator runs look at the clock, and would kill by chance on
 a busy machine: they are left out.
 

@@ -1,6 +1,6 @@
 // Command mutants plants errors in the packages that decide, and says which of them their tests do not see. It is a tool of developers:
 //
-//	go run ./cmd/mutants [-most 150] [-seed 1] [-shard 1/2] [-out FILE] [-docs FILE] [PACKAGE…]
+//	go run ./harness/selftest/mutant/mutants [-most 150] [-seed 1] [-shard 1/2] [-out FILE] [-docs FILE] [PACKAGE…]
 //
 // What was tried before is in the file of outcomes and is not tried again while the package is as it was, so that an interrupted call goes on. With -docs, and when all
 // packages were tried, the table for people is written. Exit status: 0 all is well; 1 too few are killed, a survivor is not listed, or one is listed that
