@@ -66,7 +66,7 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 		kernels = append(kernels, validate.Kernel{Name: name, Release: fleet.Releases()[name]})
 	}
 	done := 0
-	table, err := validate.Run(ctx, cases, kernels, validate.Options{Runner: fleet, Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Kernel, o *validate.Outcome) {
+	each := func(k validate.Case, m validate.Kernel, o *validate.Outcome) {
 		done++
 		took := ""
 		if runs := o.Records(); len(runs) > 0 {
@@ -80,7 +80,8 @@ func (c *publishedCmd) Run(ctx context.Context, u *ui) error {
 			}
 		}
 		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(kernels), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
-	}})
+	}
+	table, err := validate.Run(ctx, cases, kernels, validate.Options{Runner: fleet, Seed: c.Seed, Jobs: c.Jobs, Each: each})
 	if err != nil {
 		return err
 	}
