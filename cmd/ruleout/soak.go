@@ -86,7 +86,9 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 	return err
 }
 
-func (c *soakCmd) soak(ctx context.Context, u *ui, fleet *sweep.Fleet, arm campaign.Arm, file string) (*soak.Result, error) {
+func (c *soakCmd) soak(
+	ctx context.Context, u *ui, fleet *sweep.Fleet, arm campaign.Arm, file string,
+) (*soak.Result, error) {
 	s, err := expect.Load(file, c.Set)
 	if err != nil {
 		return nil, err

@@ -18,8 +18,8 @@ type Options struct {
 	Seed   uint64
 	Runs   int // how often; at least 2
 	Jobs   int // how many at a time; at least 1
-	// Each is called after every run, one at a time, with the record, and whether its digest is the first one's; or with
-	// the error. It may be nil.
+	// Each is called after every run, one at a time, with the record, and whether its digest is the first one's; or
+	// with the error. It may be nil.
 	Each func(r *result.Record, equal bool, err error)
 }
 
@@ -55,8 +55,8 @@ type Result struct {
 // Pass says whether every run was equal to the first, and the other seed's was not.
 func (r *Result) Pass() bool { return r.Equal == r.Runs && r.OtherSeedDiffers > 0 }
 
-// Run carries out a soak. Runs that give no record are counted, also if they do when they are made once more: they do not
-// repeat. The error is for a soak that could not be made at all, or was cancelled.
+// Run carries out a soak. Runs that give no record are counted, also if they do when they are made once more: they do
+// not repeat. The error is for a soak that could not be made at all, or was cancelled.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Runs < 2 || o.Jobs < 1 {
 		return nil, fmt.Errorf("soak of %d runs, %d at a time: one run has nothing to be compared with", o.Runs, o.Jobs)
@@ -99,7 +99,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 
 // make makes so many runs of a seed.
 func (o *Options) make(ctx context.Context, seed uint64, runs int, each func(*sweep.Made, *sweep.Outcome) error) error {
-	_, err := sweep.Loop{Runner: o.Runner, Workers: o.Jobs}.Make(ctx, []sweep.Job{{Arm: o.Arm, Seeds: slices.Repeat([]uint64{seed}, runs)}}, each)
+	jobs := []sweep.Job{{Arm: o.Arm, Seeds: slices.Repeat([]uint64{seed}, runs)}}
+	_, err := sweep.Loop{Runner: o.Runner, Workers: o.Jobs}.Make(ctx, jobs, each)
 	return err
 }
 

@@ -24,8 +24,8 @@ type Options struct {
 	Each func(c Case, k Kernel, o *Outcome)
 }
 
-// Run makes every case on every kernel. A run that gives no record is an outcome of its case; the error is for what kept
-// all of it from being done.
+// Run makes every case on every kernel. A run that gives no record is an outcome of its case; the error is for what
+// kept all of it from being done.
 func Run(ctx context.Context, cases []Case, kernels []Kernel, o Options) (*Table, error) {
 	if len(cases) == 0 || len(kernels) == 0 || o.Jobs < 1 {
 		return nil, fmt.Errorf("%d cases on %d kernels, %d at a time: nothing to do", len(cases), len(kernels), o.Jobs)
@@ -53,7 +53,8 @@ func Run(ctx context.Context, cases []Case, kernels []Kernel, o Options) (*Table
 			jobs, places = append(jobs, j), append(places, place{row, column, len(j.Seeds)})
 		}
 	}
-	_, err := sweep.Loop{Runner: o.Runner, Workers: o.Jobs}.Make(ctx, jobs, func(_ *sweep.Made, run *sweep.Outcome) error {
+	loop := sweep.Loop{Runner: o.Runner, Workers: o.Jobs}
+	_, err := loop.Make(ctx, jobs, func(_ *sweep.Made, run *sweep.Outcome) error {
 		p := &places[run.Job]
 		c, outcome := cases[p.row], t.Rows[p.row].Outcomes[p.column]
 		outcome.add(run)

@@ -8,9 +8,10 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
-// Make makes the runs of jobs, as far as the loop's archive does not have them, and returns the two sides. Jobs are in
-// pairs: one of the first side, then one of the second. each is called after each run, see [sweep.Loop.Make]. A run that
-// failed is part of its side, and so is one that was not tried since its job was given up: both are not valid.
+// Make makes the runs of jobs, as far as the loop's archive does not have them, and returns the two sides. Jobs are
+// in pairs: one of the first side, then one of the second. each is called after each run, see [sweep.Loop.Make]. A
+// run that failed is part of its side, and so is one that was not tried since its job was given up: both are not
+// valid.
 func Make(
 	ctx context.Context, l sweep.Loop, jobs []sweep.Job, each func(*sweep.Made, *sweep.Outcome) error,
 ) (sides [2]Side, made *sweep.Made, err error) {
@@ -31,7 +32,9 @@ func Make(
 	for _, b := range made.Broken {
 		why[b.Arm] = b.Err
 	}
-	sides = [2]Side{{Kernels: map[string]string{}, Names: map[string]string{}}, {Kernels: map[string]string{}, Names: map[string]string{}}}
+	for i := range sides {
+		sides[i].Kernels, sides[i].Names = map[string]string{}, map[string]string{}
+	}
 	for i := range jobs {
 		j, side := &jobs[i], &sides[i%2]
 		side.Kernels[j.Arm.Kernel], side.Names[j.Arm.Hash] = j.Release, j.Name
@@ -39,7 +42,8 @@ func Make(
 			r := have[place{j.Arm.Hash, j.Release}][seed]
 			if r == nil {
 				r = &archive.Entry{
-					Scenario: j.Arm.Hash, Kernel: j.Release, Seed: seed, Failure: archive.Broke, Because: fmt.Sprintf("given up: %v", why[i]),
+					Scenario: j.Arm.Hash, Kernel: j.Release, Seed: seed,
+					Failure: archive.Broke, Because: fmt.Sprintf("given up: %v", why[i]),
 				}
 			}
 			side.Runs = append(side.Runs, *r)

@@ -32,8 +32,8 @@ func Stored(name string, r *archive.Reader) (Side, error) {
 // place is where the runs of one seed each are.
 type place struct{ scenario, kernel string }
 
-// places sorts a side's runs. Two of one scenario, kernel and seed are an error of kind [problem.Usage]: either could be
-// the wrong one.
+// places sorts a side's runs. Two of one scenario, kernel and seed are an error of kind [problem.Usage]: either could
+// be the wrong one.
 func (s *Side) places() (map[place]map[uint64]*archive.Entry, error) {
 	m := map[place]map[uint64]*archive.Entry{}
 	for i := range s.Runs {

@@ -111,11 +111,12 @@ func (t *Times) each(p *campaign.Plan, models []plan.Cost) []float64 {
 const rounds = 2
 
 // Measure makes a few runs of some arms for each kernel and machine of the plan, as many at a time as the sweep will:
-// workers share the processors, and what one run leaves of them is what the next one gets. What the runs show is not kept.
-// progress is called for each setting. A run that breaks twice is an error.
+// workers share the processors, and what one run leaves of them is what the next one gets. What the runs show is not
+// kept. progress is called for each setting. A run that breaks twice is an error.
 func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, workers int, progress func(string)) (*Times, error) {
 	t := &Times{prepare: map[setting]sum{}}
 	workers = max(workers, 1)
+	loop := sweep.Loop{Runner: runner, Workers: workers}
 	made := 0
 	first := uint64(p.Campaign.Seeds.First)
 	for _, list := range samples(p, 2*workers) {
@@ -127,8 +128,9 @@ func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, workers
 				jobs[i].Seeds = append(jobs[i].Seeds, first+1+uint64(n))
 			}
 		}
-		prepared, each := make([]float64, len(list)), make([]float64, len(list)) // seconds of the first run, and of one that follows
-		_, err := sweep.Loop{Runner: runner, Workers: workers}.Make(ctx, jobs, func(_ *sweep.Made, o *sweep.Outcome) error {
+		// The seconds of an arm's first run, and of one that follows.
+		prepared, each := make([]float64, len(list)), make([]float64, len(list))
+		_, err := loop.Make(ctx, jobs, func(_ *sweep.Made, o *sweep.Outcome) error {
 			switch {
 			case o.Err != nil:
 				return p.Locate(fmt.Errorf("measure a run: %w", o.Err), list[o.Job])

@@ -21,8 +21,9 @@ const leastPool = 8
 // mostInvalid is the share of seeds that may be left out of a pool.
 const mostInvalid = 0.2
 
-// Accept makes a baseline of runs of one build and without settings of their own. Seeds whose runs are invalid, or broke,
-// are left out of the pool, and named in Left. Errors are of kind [problem.Usage], and [problem.Invalid] where more than a fifth of the runs are invalid.
+// Accept makes a baseline of runs of one build and without settings of their own. Seeds whose runs are invalid, or
+// broke, are left out of the pool, and named in Left. Errors are of kind [problem.Usage], and [problem.Invalid] where
+// more than a fifth of the runs are invalid.
 func Accept(runs *Runs) (*Baseline, error) {
 	refuse := func(kind problem.Kind, hint, format string, args ...any) (*Baseline, error) {
 		return nil, problem.Wrap(kind, fmt.Errorf("accept %s: %w", place(runs.Scenario, runs.Kernel), fmt.Errorf(format, args...)), hint)

@@ -53,8 +53,8 @@ func PlanOf(id archive.Identity) (Plan, error) {
 	return p, CheckNight(p.Night)
 }
 
-// Runs are those of one scenario on one kernel. If all of them failed, nothing but hash and release is known of what made
-// them.
+// Runs are those of one scenario on one kernel. If all of them failed, nothing but hash and release is known of what
+// made them.
 type Runs struct {
 	Head
 	Set    map[string]string
@@ -76,7 +76,8 @@ func figure(e *archive.Entry, name string) float64 {
 	return math.NaN()
 }
 
-// Load reads the runs of an archive, by the name of the scenario and that of the kernel. Those that failed are among them.
+// Load reads the runs of an archive, by the name of the scenario and that of the kernel. Those that failed are among
+// them.
 func Load(r *archive.Reader) ([]*Runs, error) {
 	type at struct{ hash, release string }
 	found := map[at]*Runs{}

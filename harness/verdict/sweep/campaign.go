@@ -41,7 +41,8 @@ type Result struct {
 	State
 	// Bench has what all runs showed, also those that were there before.
 	Bench *cases.Bench
-	// OverBudget says that the budget was spent before everything was decided. Runs that were under way then are still made.
+	// OverBudget says that the budget was spent before everything was decided. Runs that were under way then are
+	// still made.
 	OverBudget bool
 	// Breaks are the runs that broke twice, with their last errors, and those of an earlier sweep that were not made
 	// again.
@@ -130,7 +131,7 @@ func (s *sweep) next(idle int) (lease, bool) {
 	var n cases.Need
 	if arm, seed, ok := s.check(); ok {
 		n = cases.Need{Arm: arm, Seeds: []uint64{seed}}
-	} else if list := s.bench.First(idle+1, func(arm int, seed uint64) bool { return s.flying[flight{arm, seed}] }); len(list) > 0 {
+	} else if list := s.bench.First(idle+1, s.isFlying); len(list) > 0 {
 		// When there is less to do than there are workers, they share an arm.
 		n = list[0]
 		workers := idle + 2 - len(list)
@@ -144,6 +145,8 @@ func (s *sweep) next(idle int) (lease, bool) {
 	return lease{n.Arm, &s.Plan.Arms[n.Arm], n.Seeds}, true
 }
 
+func (s *sweep) isFlying(arm int, seed uint64) bool { return s.flying[flight{arm, seed}] }
+
 func (s *sweep) wanted(arm int, seed uint64) bool {
 	return !s.bench.GivenUp(arm, seed) || s.bench.Made(arm, seed) // which is asked for when the machine is in doubt
 }
@@ -154,7 +157,8 @@ func (s *sweep) done(o *Outcome) error {
 	again := s.bench.Made(o.Job, o.Seed)
 	switch {
 	case again && o.Err != nil:
-		return s.failing(s.doubted, fmt.Errorf("seed %d of %s, which was made before, breaks now, too: %w", o.Seed, s.name(o.Job), o.Err))
+		why := fmt.Errorf("seed %d of %s, which was made before, breaks now, too: %w", o.Seed, s.name(o.Job), o.Err)
+		return s.failing(s.doubted, why)
 	case again:
 		s.doubted = nil
 		return s.store()

@@ -73,8 +73,8 @@ func (s *sweep) lose(arm int, e *archive.Entry, why error) Break {
 	return Break{arm, e.Seed, why, !before && s.bench.GivenUp(arm, last) && e.Failure == archive.Broke}
 }
 
-// broke notes a run that broke twice. An arm that breaks again and again is given up, and the others go on, unless it is
-// the machine.
+// broke notes a run that broke twice. An arm that breaks again and again is given up, and the others go on, unless it
+// is the machine.
 func (s *sweep) broke(o *Outcome) error {
 	b := s.lose(o.Job, &archive.Entry{Seed: o.Seed, Failure: archive.Broke}, o.Err)
 	s.breaks, s.row = append(s.breaks, b), append(s.row, b)

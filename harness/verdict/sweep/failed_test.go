@@ -316,6 +316,22 @@ func TestAMachineThatFails(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
+// The run that is made again to see whether it is the machine may be of an arm that was given up meanwhile.
+func TestTheOnlyKnownRunsAreOfAnArmThatIsGivenUp(t *testing.T) {
+	p := newPlan(t)
+	a := open(t, t.TempDir())
+	for seed := uint64(5); seed < 8; seed++ {
+		_, err := a.Append(casestest.Record(&p.Arms[0], seed))
+		require.NoError(t, err)
+	}
+	runner := runnerOf(func(context.Context, *campaign.Arm, uint64) (*result.Record, error) { return nil, errors.New("no QEMU") })
+	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: runner}, Plan: p, Kernels: kernels})
+	require.ErrorContains(t, err, "seed 5 of arm 1 of ")
+	require.ErrorContains(t, err, "which was made before, breaks now, too: no QEMU")
+	require.Empty(t, failures(t, a))
+	require.NoError(t, a.Close())
+}
+
 // A run that is made a second time, and is another then, is a determinism alarm.
 func TestAlarm(t *testing.T) {
 	p := newPlan(t)

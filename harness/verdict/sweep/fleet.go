@@ -74,7 +74,8 @@ func (f *Fleet) Boot(ctx context.Context, p *campaign.Plan, progress func(string
 func (f *Fleet) Run(ctx context.Context, a *campaign.Arm, seed uint64) (*result.Record, error) {
 	m, ok := f.machines[software{a.Kernel, a.QEMU}]
 	if !ok {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("kernel %q with QEMU %q is not among those that were opened", a.Kernel, a.QEMU), "")
+		err := fmt.Errorf("kernel %q with QEMU %q is not among those that were opened", a.Kernel, a.QEMU)
+		return nil, problem.Wrap(problem.Usage, err, "")
 	}
 	return m.Run(ctx, machine.Request{Scenario: a.Scenario, Set: a.Set, Seed: seed, Kernel: a.Kernel})
 }

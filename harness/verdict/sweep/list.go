@@ -54,9 +54,10 @@ type run struct {
 	seed          uint64
 }
 
-// Make makes the runs of jobs that the archive does not have, job by job. What failed in an earlier call is tried again.
-// each is called after each run, by one goroutine at a time, and may be nil; its error ends the loop. The error is for
-// what stops all runs, such as a full disk or an interrupt; what was made until then is returned with it.
+// Make makes the runs of jobs that the archive does not have, job by job. What failed in an earlier call is tried
+// again. each is called after each run, by one goroutine at a time, and may be nil; its error ends the loop. The
+// error is for what stops all runs, such as a full disk or an interrupt; what was made until then is returned with
+// it.
 func (l Loop) Make(ctx context.Context, jobs []Job, each func(m *Made, o *Outcome) error) (*Made, error) {
 	s := &list{Loop: l, jobs: jobs, open: map[run]bool{}, row: make([]int, len(jobs)), each: each}
 	for i := range jobs {

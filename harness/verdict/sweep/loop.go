@@ -11,8 +11,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
-// Runner makes one run of an arm. It is called by several goroutines. An error with a place (see [problem.PlaceOf]) is a
-// refusal: the kernel refuses a value of the scenario, as it would with any seed.
+// Runner makes one run of an arm. It is called by several goroutines. An error with a place (see [problem.PlaceOf])
+// is a refusal: the kernel refuses a value of the scenario, as it would with any seed.
 type Runner interface {
 	Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error)
 }
@@ -192,7 +192,8 @@ func (l Loop) fail(arm *campaign.Arm, release string, seed uint64, why error) er
 	if l.Archive == nil {
 		return nil
 	}
-	f := archive.Failed{Failure: archive.Broke, Scenario: arm.Hash, Kernel: release, Seed: seed, Because: "the run broke twice: " + why.Error()}
+	f := archive.Failed{Scenario: arm.Hash, Kernel: release, Seed: seed}
+	f.Failure, f.Because = archive.Broke, "the run broke twice: "+why.Error()
 	if problem.PlaceOf(why) != "" {
 		f.Failure, f.Because = archive.Refused, "refused, as it would be with any seed: "+why.Error()
 	}
