@@ -324,7 +324,9 @@ func TestTheOnlyKnownRunsAreOfAnArmThatIsGivenUp(t *testing.T) {
 		_, err := a.Append(casestest.Record(&p.Arms[0], seed))
 		require.NoError(t, err)
 	}
-	runner := runnerOf(func(context.Context, *campaign.Arm, uint64) (*result.Record, error) { return nil, errors.New("no QEMU") })
+	runner := runnerOf(func(context.Context, *campaign.Arm, uint64) (*result.Record, error) {
+		return nil, errors.New("no QEMU")
+	})
 	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: runner}, Plan: p, Kernels: kernels})
 	require.ErrorContains(t, err, "seed 5 of arm 1 of ")
 	require.ErrorContains(t, err, "which was made before, breaks now, too: no QEMU")
