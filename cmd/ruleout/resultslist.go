@@ -18,7 +18,7 @@ type resultsListCmd struct {
 	Metric  []string `help:"Show this metric or counter too; may be given again." placeholder:"NAME"`
 	Seed    uint64   `help:"Only records with this seed." placeholder:"N"`
 	Invalid bool     `help:"Only records of invalid runs, with the reason."`
-	Format  string   `help:"Output: text or json, which is JSON Lines." enum:"text,json" default:"text"`
+	Format  string   `help:"Output: text or json (JSON Lines)." enum:"text,json" default:"text"`
 }
 
 func (*resultsListCmd) Help() string {

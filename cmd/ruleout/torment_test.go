@@ -158,7 +158,7 @@ func (t *tormented) sweep(m stroke) bool {
 		_ = cmd.Process.Kill() // an error means that it has ended
 	}
 	err := <-ended
-	if bytes.Contains(stderr.Bytes(), []byte("the last record was half written")) {
+	if bytes.Contains(stderr.Bytes(), []byte("the last record was written partly")) {
 		t.torn++
 	}
 	t.alone(cmd.Process.Pid, m.name)

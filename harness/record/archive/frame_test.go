@@ -104,7 +104,7 @@ func TestFramesThatEnd(t *testing.T) {
 	}
 }
 
-// Sound frames are found behind damage wherever they begin, also where the file is read in two parts, and a beginning
+// Sound frames are found after damage wherever they begin, also where the file is read in two parts, and a beginning
 // of one that is none is passed over.
 func TestFind(t *testing.T) {
 	const mega = 1 << 20
@@ -161,7 +161,7 @@ func TestFind(t *testing.T) {
 			require.Equal(t, int64(len(whole)), got)
 			continue
 		}
-		require.ErrorContains(t, err, "damaged beyond recovery")
+		require.ErrorContains(t, err, "damaged beyond repair")
 		require.Zero(t, got)
 		require.Equal(t, problem.Usage, problem.KindOf(err))
 	}

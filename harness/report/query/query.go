@@ -196,7 +196,7 @@ func (a *asking) columns() error {
 	for _, word := range words {
 		t, ok := takeOf(word)
 		if !ok {
-			return mistake("--take", word, &problem.Mistake{Length: len(word), Msg: fmt.Sprintf("%q is nothing that can be taken of numbers", word), Hint: nearest(word, takeWords, "there are ")})
+			return mistake("--take", word, &problem.Mistake{Length: len(word), Msg: fmt.Sprintf("%q is not a statistic", word), Hint: nearest(word, takeWords, "there are ")})
 		}
 		a.takes = append(a.takes, t)
 	}

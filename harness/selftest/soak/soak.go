@@ -23,7 +23,7 @@ type Options struct {
 	Seed     uint64
 	Runs     int // how often; at least 2
 	Jobs     int // how many at a time; at least 1
-	// Each is told of every run when it is done, one at a time: the record, and whether
+	// Each is called for every run when it is done, one at a time: the record, and whether
 	// its digest is the first one's; or the error. It may be nil.
 	Each func(r *result.Record, equal bool, err error)
 }

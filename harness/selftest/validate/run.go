@@ -25,7 +25,7 @@ type Machine struct {
 type Options struct {
 	Seed uint64 // of a case's first run; cases with several take the numbers that follow
 	Jobs int    // runs at a time; at least 1
-	// Each is told of every run when it is done, one at a time. It may be nil.
+	// Each is called for every run when it is done, one at a time. It may be nil.
 	Each func(c Case, m Machine, o *Outcome)
 }
 

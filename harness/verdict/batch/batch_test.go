@@ -78,7 +78,7 @@ func TestARunThatBreaksIsMadeOnceMore(t *testing.T) {
 	require.Equal(t, 3, a.Len())
 }
 
-// One seed that always breaks costs that seed, and the next call tries it anew.
+// One seed that always breaks costs that seed, and the next call tries it again.
 func TestARunThatBreaksTwiceIsNotedAndTheRestGoesOn(t *testing.T) {
 	a := open(t)
 	broken := &runner{hook: func(_ int, hash string, seed uint64) error {

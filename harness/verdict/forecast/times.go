@@ -46,7 +46,7 @@ func (t *Times) add(hash, kernel string, seconds float64) {
 }
 
 // Archived takes the times from the archive of a sweep; nil when nothing in it is of the plan's arms, or of anything like them. kernels
-// are the releases behind the plan's names.
+// are the releases for the plan's names.
 func Archived(dir string, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) (*Times, error) {
 	t := &Times{}
 	names := map[place]string{}
@@ -112,7 +112,7 @@ func (t *Times) each(p *campaign.Plan, models []plan.Cost) []float64 {
 const rounds = 2
 
 // Measure makes a few runs of some arms for each kernel and machine of the plan, as many at a time as the sweep will: workers share
-// the processors, and what one run leaves of them is what the next one gets. What the runs show is not kept. progress is told of each setting.
+// the processors, and what one run leaves of them is what the next one gets. What the runs show is not kept. progress reports each setting.
 func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, jobs int, progress func(string)) (*Times, error) {
 	t := &Times{prepare: map[setting]sum{}}
 	jobs = max(jobs, 1)
@@ -134,7 +134,7 @@ func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, jobs in
 	return t, nil
 }
 
-// samples chooses the arms that are measured: so many of each setting, evenly from the cheapest to the dearest by the model.
+// samples chooses the arms that are measured: so many of each setting, evenly from the cheapest to the most expensive by the model.
 func samples(p *campaign.Plan, most int) [][]*campaign.Arm {
 	var order []setting
 	by := map[setting][]*campaign.Arm{}

@@ -156,7 +156,7 @@ type pair struct {
 	run *Run
 }
 
-// pairs lists the drawn seeds in their order, up to the last that was run: those behind it had no time, one before it that is not there has broken.
+// pairs lists the drawn seeds in their order, up to the last that was run: those after it had no time, one before it that is not there has broken.
 func (n *Night) pairs(b *Baseline, runs *Runs) []pair {
 	var list []pair
 	whole := 0
@@ -222,7 +222,7 @@ func (n *Night) series(b *Baseline, pairs []pair, before map[string]Evidence, af
 		case d.R >= 1:
 			r.Rising = append(r.Rising, a)
 		}
-		if a.Verdict.Outcome == verdict.Invalid && a.Verdict.Lost > spoilt { // runs that say nothing at all are told once
+		if a.Verdict.Outcome == verdict.Invalid && a.Verdict.Lost > spoilt { // runs that say nothing at all are reported once
 			r.Lost = append(r.Lost, a)
 		}
 	}

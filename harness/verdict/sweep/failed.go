@@ -17,7 +17,7 @@ type failure struct {
 	entry archive.Entry
 }
 
-// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases behind the plan's
+// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases after the plan's
 // names.
 func Fill(b *cases.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
 	return each(p, kernels, entries, func(arm int, e *archive.Entry) { b.Add(arm, e.Seed, e) })
@@ -159,7 +159,7 @@ func (s *sweep) fail(why archive.Failure, b Break) error {
 	a := &s.Plan.Arms[b.Arm]
 	text := "the run broke twice: "
 	if why == archive.Refused {
-		text = "refused, as it would be with any seed: "
+		text = "refused for every seed: "
 	}
 	_, err := s.Archive.Fail(archive.Failed{Failure: why, Scenario: a.Hash, Kernel: s.Kernels[a.Kernel], Seed: b.Seed, Because: text + b.Err.Error()})
 	return err

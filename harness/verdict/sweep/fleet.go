@@ -32,7 +32,7 @@ func OpenFleet(ctx context.Context, kernels []string) (*Fleet, error) {
 	return f, nil
 }
 
-// Releases returns the releases behind the names of the kernels.
+// Releases returns the releases for the names of the kernels.
 func (f *Fleet) Releases() map[string]string {
 	m := map[string]string{}
 	for name, machine := range f.machines {
@@ -52,7 +52,7 @@ func (f *Fleet) Software() archive.Software {
 }
 
 // Boot makes the frozen machines that the arms of a plan need, if they are not in the cache: what a
-// worker would otherwise wait for. progress is told of it.
+// worker would otherwise wait for. progress reports it.
 func (f *Fleet) Boot(ctx context.Context, p *campaign.Plan, progress func(string)) error {
 	for i := range p.Arms {
 		a := &p.Arms[i]

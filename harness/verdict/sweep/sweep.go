@@ -26,7 +26,7 @@ type Options struct {
 	Plan    *campaign.Plan
 	Archive *archive.Archive
 	Runner  Runner
-	// Kernels are the releases behind the plan's names of kernels.
+	// Kernels are the releases for the plan's names of kernels.
 	Kernels map[string]string
 	// Workers at a time; 0 means 1.
 	Workers int
