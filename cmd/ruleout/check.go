@@ -19,8 +19,8 @@ type checkCmd struct {
 }
 
 func (*checkCmd) Help() string {
-	return `Every mistake is shown with its file and line, what was expected, and the nearest valid name. The hash is that of the
-scenario's meaning. The order of keys, comments and the spelling of units do not change it.
+	return `Every mistake is shown with its file and line, what was expected, and the nearest valid name. The hash is that
+of the scenario's meaning. The order of keys, comments and the spelling of units do not change it.
 
 A file with hypotheses is a campaign. A file with set, sysctls or kernel and without nodes is a profile, for ruleout
 diff. A campaign is expanded, so that a mistake is found which shows only in a combination of settings. ruleout plan

@@ -32,9 +32,9 @@ type diffCmd struct {
 }
 
 func (*diffCmd) Help() string {
-	return `Compares two sets of results, or runs the same scenarios with the same seeds on two kernels or under two profiles and
-compares those. Every metric and counter is compared over pairs of runs, with an interval. At most 5 % of the reported
-changes are expected to be false.
+	return `Compares two sets of results, or runs the same scenarios with the same seeds on two kernels or under two
+profiles and compares those. Every metric and counter is compared over pairs of runs, with an interval. At most 5 % of
+the reported changes are expected to be false.
 
 Runs are paired by scenario, kernel and seed. In stored results, kernels are paired by name, whatever their release. If
 each side has one kernel, these two are paired. A pair with an invalid, broken or missing run is lost, and counts as a
@@ -67,9 +67,12 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	case stored[0] && stored[1]:
 		sides, settings, err = c.stored()
 	case stored[0] || stored[1]:
-		return problem.Wrap(problem.Usage, errors.New("stored results can only be compared with stored results"), "run a sweep of the same campaign for the other side")
+		return problem.Wrap(problem.Usage, errors.New("stored results can only be compared with stored results"),
+			"run a sweep of the same campaign for the other side")
 	case len(c.Scenarios) == 0:
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are not directories of sweeps, and no scenarios to run are given", c.A, c.B), "name scenario files after them")
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("%s and %s are not directories of sweeps, and no scenarios to run are given", c.A, c.B),
+			"name scenario files after them")
 	default:
 		sides, settings, broken, err = c.make(ctx, u)
 	}
@@ -116,7 +119,8 @@ func (c *diffCmd) stored() (sides [2]compare.Side, settings []compare.Setting, e
 }
 
 // make runs the scenarios on both sides. broken is whether some runs broke, twice each.
-func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, broken bool, err error) {
+func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, broken bool,
+	err error) {
 	var profiles [2]*compare.Profile
 	for i, arg := range []string{c.A, c.B} {
 		if profiles[i], err = compare.SideOf(arg); err != nil {
@@ -138,7 +142,8 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: "diff", Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software()})
+	a, err := archive.Open(c.Out,
+		archive.Identity{Campaign: "diff", Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software()})
 	if err != nil {
 		return sides, nil, false, err
 	}

@@ -13,8 +13,8 @@ type doctorCmd struct {
 }
 
 func (*doctorCmd) Help() string {
-	return `Each line is ok, missing or broken, with what was found and how to fix it. Where possible a feature is tested by use:
-namespaces are made, programs loaded, machines booted. Everything is removed afterwards.
+	return `Each line is ok, missing or broken, with what was found and how to fix it. Where possible a feature is tested
+by use: namespaces are made, programs loaded, machines booted. Everything is removed afterwards.
 
 Lines about the host backend do not matter to the vm backend, which is the default and has its own kernel.
 

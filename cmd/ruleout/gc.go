@@ -21,10 +21,10 @@ type gcCmd struct {
 }
 
 func (*gcCmd) Help() string {
-	return `Removes leftovers of a crash or a power cut (partial imports of kernels, unfinished VM templates, control groups of the
-host backend) and VM templates that were not used for a while: every build of ruleout makes its own. It also forgets on
-which emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and records are never
-removed.
+	return `Removes leftovers of a crash or a power cut (partial imports of kernels, unfinished VM templates, control
+groups of the host backend) and VM templates that were not used for a while: every build of ruleout makes its own. It
+also forgets on which emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and
+records are never removed.
 
 Examples:
 

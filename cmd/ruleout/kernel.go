@@ -20,8 +20,8 @@ type kernelCmd struct {
 }
 
 func (*kernelCmd) Help() string {
-	return `Kernels come from distribution packages, unchanged. They are unpacked into the user's cache directory. Nothing is
-installed, and no root is needed.
+	return `Kernels come from distribution packages, unchanged. They are unpacked into the user's cache directory. Nothing
+is installed, and no root is needed.
 
 Examples:
 
@@ -35,8 +35,8 @@ type kernelListCmd struct {
 }
 
 func (*kernelListCmd) Help() string {
-	return `The star marks the default kernel, for runs without --kernel. The column netem has a fingerprint of the kernel's network
-emulator, known after the first run on it. Kernels with the same fingerprint do the same faults.
+	return `The star marks the default kernel, for runs without --kernel. The column netem has a fingerprint of the
+kernel's network emulator, known after the first run on it. Kernels with the same fingerprint do the same faults.
 
 Examples:
 
@@ -111,7 +111,8 @@ func (c *kernelListCmd) Run(u *ui) error {
 			mark = "*"
 		}
 		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%d\t%d MB\t%s\t%s\n",
-			mark, l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), l.Modules, l.Size/1e6, fingerprint(l.Netem), words(l.Lacks))
+			mark, l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), l.Modules, l.Size/1e6,
+			fingerprint(l.Netem), words(l.Lacks))
 	}
 	return w.Flush()
 }
@@ -172,8 +173,8 @@ type kernelAddCmd struct {
 }
 
 func (*kernelAddCmd) Help() string {
-	return `For kernels that apt here does not have: of other distributions, older ones, your own. A package is data: nothing in it
-is run, and nothing is written outside the store.
+	return `For kernels that apt here does not have: of other distributions, older ones, your own. A package is data:
+nothing in it is run, and nothing is written outside the store.
 
 Examples:
 

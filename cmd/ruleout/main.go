@@ -52,7 +52,8 @@ type cli struct {
 	Validate validateCmd `cmd:"" hidden:"" help:"Compare kernels with published results."`
 }
 
-const about = `ruleout runs a network scenario with a fault in it on a real kernel, in virtual time, and leaves a record that repeats to the bit.`
+const about = `ruleout runs a network scenario with a fault in it on a real kernel, in virtual time, and leaves a record
+that repeats to the bit.`
 
 // errInterrupted is the cause of a context that Ctrl-C cancelled.
 var errInterrupted = errors.New("interrupted")
@@ -82,7 +83,8 @@ func command(args []string, u *ui) int {
 	}
 	u.format = format(selected)
 	if renamed {
-		u.note("ruleout validate of files is called ruleout check now; ruleout validate DIR compares kernels with published results")
+		u.note("ruleout validate of files is called ruleout check now; " +
+			"ruleout validate DIR compares kernels with published results")
 	}
 	selected.BindTo(ctx, (*context.Context)(nil))
 	return u.fail(ctx, other(selected, selected.Run(u, parser)))

@@ -45,11 +45,11 @@ type nightlyRunCmd struct {
 }
 
 func (*nightlyRunCmd) Help() string {
-	return `Runs each scenario on each kernel, with seeds drawn from the pool of its baseline. A scenario without a baseline, or one
-that changed since its baseline, cannot be compared and is run with one seed.
+	return `Runs each scenario on each kernel, with seeds drawn from the pool of its baseline. A scenario without a
+baseline, or one that changed since its baseline, cannot be compared and is run with one seed.
 
-Exit status: 0 all runs were made that the budget has time for, 2 a file or name is wrong, 3 a kernel is missing, 4 a run
-broke twice, 130 interrupted. If a kernel is missing, the rest is run.
+Exit status: 0 all runs were made that the budget has time for, 2 a file or name is wrong, 3 a kernel is missing, 4 a
+run broke twice, 130 interrupted. If a kernel is missing, the rest is run.
 
 Examples:
 
@@ -72,7 +72,8 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	if c.Seeds < 1 || c.Pool < 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%d seeds of a pool of %d: at least one seed is needed", c.Seeds, c.Pool), "")
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("%d seeds of a pool of %d: at least one seed is needed", c.Seeds, c.Pool), "")
 	}
 	baselines, err := nightly.ReadBaselines(c.Baseline)
 	if err != nil {

@@ -23,14 +23,14 @@ type nightlyJudgeCmd struct {
 }
 
 func (*nightlyJudgeCmd) Help() string {
-	return `A run with the digest of the baseline is identical, and needs no statistics. Two digests for the same build, kernel,
-scenario and seed are a determinism alarm. For each other run, every watched metric adds its evidence to that of earlier
-nights. A metric alarms when the evidence is strong enough for one false alarm in --nights nights, over all metrics.
-Repeating the command for a night does not count it twice.
+	return `A run with the digest of the baseline is identical, and needs no statistics. Two digests for the same build,
+kernel, scenario and seed are a determinism alarm. For each other run, every watched metric adds its evidence to that of
+earlier nights. A metric alarms when the evidence is strong enough for one false alarm in --nights nights, over all
+metrics. Repeating the command for a night does not count it twice.
 
-Exit status: 0 no alarm; 1 an alarm; 2 a scenario has changed or has no baseline, or the baseline is damaged; 3 something
-was not run; 4 the same run gave two digests, or runs are invalid or broke. Of several, the first of: 4 for digests, 1, 4,
-3, 2.
+Exit status: 0 no alarm; 1 an alarm; 2 a scenario has changed or has no baseline, or the baseline is damaged; 3
+something was not run; 4 the same run gave two digests, or runs are invalid or broke. Of several, the first of: 4 for
+digests, 1, 4, 3, 2.
 
 Examples:
 
@@ -53,7 +53,8 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	if plan.Seeds == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s has runs for a new baseline", c.Results), "ruleout nightly accept writes the baseline; ruleout nightly run without --pool makes the runs of a night")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has runs for a new baseline", c.Results),
+			"ruleout nightly accept writes the baseline; ruleout nightly run without --pool makes the runs of a night")
 	}
 	baselines, err := nightly.ReadBaselines(c.Baseline, c.Kernel...)
 	if err != nil {
@@ -71,7 +72,8 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	report, err := nightly.Judge(nightly.Night{Plan: plan, Baselines: baselines, Runs: runs, Nights: c.Nights, State: state})
+	report, err := nightly.Judge(nightly.Night{Plan: plan, Baselines: baselines, Runs: runs, Nights: c.Nights,
+		State: state})
 	if err != nil {
 		return err
 	}

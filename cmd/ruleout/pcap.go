@@ -52,7 +52,8 @@ func writeCaptures(ctx context.Context, u *ui, spool *pcapng.Spool, s *scenario.
 	}
 	for _, f := range files {
 		if f.Lost > 0 {
-			u.note("warning: %s is cut short: its ring of %s had no room for the last %s; --snaplen %d takes less, --set machine.memory=1GiB makes more room",
+			u.note("warning: %s is cut short: its ring of %s had no room for the last %s; "+
+				"--snaplen %d takes less, --set machine.memory=1GiB makes more room",
 				shorten(f.Path), quantity.Bytes(float64(f.Room)), quantity.Plural(f.Lost, "packet"), capture.MinSnap)
 		}
 	}

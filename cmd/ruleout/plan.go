@@ -38,9 +38,9 @@ type planCmd struct {
 }
 
 func (*planCmd) Help() string {
-	return `Nothing is run. The plan of a scenario shows the network, every request that the load sends with this seed, phases,
-faults with the times at which they act, the steps of ramps, a picture of all that over the time of the run, and an
-estimate of the cost.
+	return `Nothing is run. The plan of a scenario shows the network, every request that the load sends with this seed,
+phases, faults with the times at which they act, the steps of ramps, a picture of all that over the time of the run, and
+an estimate of the cost.
 
 The plan of a campaign shows how many hypotheses, contexts, arms and runs there are, how long they take, and which
 verdicts cannot be reached with its seeds and budget. The time is predicted from measured run times, of an earlier sweep
@@ -71,7 +71,8 @@ func (c *planCmd) Run(ctx context.Context, u *ui) error {
 	if c.Format == formatJSON {
 		return u.json(p)
 	}
-	if err := report.Plan(u.out, p, report.PlanOptions{Color: color(u.out), ASCII: !unicode(), Width: width(u)}); err != nil {
+	if err := report.Plan(u.out, p,
+		report.PlanOptions{Color: color(u.out), ASCII: !unicode(), Width: width(u)}); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	return nil
@@ -175,9 +176,10 @@ func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int
 	return t, err
 }
 
-// warnings notes, before a sweep, which verdicts cannot be reached. Runs in the archive count, with their times. Shards count
-// as machines that share the work.
-func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options, shards int) (err error) {
+// warnings notes, before a sweep, which verdicts cannot be reached. Runs in the archive count, with their times. Shards
+// count as machines that share the work.
+func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options,
+	shards int) (err error) {
 	if o.Bench, err = cases.New(p); err != nil {
 		return err
 	}

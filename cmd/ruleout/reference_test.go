@@ -18,7 +18,8 @@ import (
 //go:generate make -C ../.. --no-print-directory setup
 //go:generate ../../docs/transcript.sh
 
-// TestGeneratedReference makes docs/reference/command, an index and a page for each command, from the help of the program.
+// TestGeneratedReference makes docs/reference/command, an index and a page for each command, from the help of the
+// program.
 func TestGeneratedReference(t *testing.T) {
 	const dir, made = "../../docs/reference/command/", "<!-- Made by make generate from the output of --help. -->"
 	parser, err := newParser(new(cli), &ui{out: io.Discard, err: io.Discard})
@@ -30,7 +31,8 @@ func TestGeneratedReference(t *testing.T) {
 		page := strings.ReplaceAll(node.Path(), " ", "-") + ".md"
 		pages = append(pages, page)
 		fmt.Fprintf(&index, "| [`ruleout %s`](%s) | %s |\n", node.Path(), page, node.Help)
-		golden.Equal(t, dir+page, fmt.Appendf(nil, "# ruleout %s\n\n%s\n\n```\n%s```\n\n[All commands](README.md)\n", node.Path(), made, help(t, node)))
+		golden.Equal(t, dir+page, fmt.Appendf(nil, "# ruleout %s\n\n%s\n\n```\n%s```\n\n[All commands](README.md)\n",
+			node.Path(), made, help(t, node)))
 	}
 	golden.Equal(t, dir+"README.md", []byte(index.String()))
 	entries, err := os.ReadDir(dir)

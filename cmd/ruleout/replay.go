@@ -23,8 +23,8 @@ type replayCmd struct {
 }
 
 func (*replayCmd) Help() string {
-	return `The record holds its whole scenario, so the record alone is enough, in any directory. The kernel that it names must be
-in the store.
+	return `The record holds its whole scenario, so the record alone is enough, in any directory. The kernel that it names
+must be in the store.
 
 A run is a function of its scenario, its seed and the provenance key: guest program, kernel, QEMU and machine. If the
 key differs, the replay is made all the same, and the differences are named. If only the outcome differs, the cache is
@@ -110,7 +110,8 @@ func printReplay(u *ui, r *machine.Replay) {
 	case len(c.Differences) == 0:
 		u.printf("\nthe captured run measured the same\n")
 	default:
-		u.printf("\nthe captured run differs in %s, since a capture takes CPU time\n", quantity.Plural(int64(len(c.Differences)), "field"))
+		u.printf("\nthe captured run differs in %s, since a capture takes CPU time\n",
+			quantity.Plural(int64(len(c.Differences)), "field"))
 		printFirst(u, c.Differences)
 		u.printf("  %-12s  %s\n", "digest", c.Digest)
 	}
@@ -122,14 +123,17 @@ func printDoubt(u *ui, r *machine.Replay) {
 	case r.First == "":
 		return
 	case len(r.Cache) > 0:
-		u.printf("\na damaged cache caused the first replay, with digest %s. The damaged files are made again; earlier runs that used them are wrong too:\n", r.First)
+		u.printf("\na damaged cache caused the first replay, with digest %s. "+
+			"The damaged files are made again; earlier runs that used them are wrong too:\n", r.First)
 		for _, text := range r.Cache {
 			u.printf("  %s\n", text)
 		}
 	case r.First == r.Replayed:
-		u.printf("\nkernel and VM templates were hashed again and are unchanged; a second replay has the same digest as the first\n")
+		u.printf("\nkernel and VM templates were hashed again and are unchanged; " +
+			"a second replay has the same digest as the first\n")
 	default:
-		u.printf("\nkernel and VM templates were hashed again and are unchanged, but the first replay has the digest %s: runs do not repeat on this machine, see ruleout doctor\n", r.First)
+		u.printf("\nkernel and VM templates were hashed again and are unchanged, but the first replay has the digest %s: "+
+			"runs do not repeat on this machine, see ruleout doctor\n", r.First)
 	}
 }
 

@@ -14,9 +14,9 @@ type resultsExportCmd struct {
 }
 
 func (*resultsExportCmd) Help() string {
-	return `Values are in base units: seconds, bytes, fractions of 1. Invalid runs are left out of bench, and have valid = false in
-csv. The settings of the campaign are included as set and factor.NAME: columns in csv, configuration lines in bench,
-which benchstat groups by.
+	return `Values are in base units: seconds, bytes, fractions of 1. Invalid runs are left out of bench, and have valid =
+false in csv. The settings of the campaign are included as set and factor.NAME: columns in csv, configuration lines in
+bench, which benchstat groups by.
 
 Examples:
 

@@ -66,7 +66,8 @@ func (c *resultsListCmd) Run(_ context.Context, u *ui) (err error) {
 			return nil
 		}
 		if c.Format == formatJSON {
-			l := listedRun{Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Seed: e.Seed, Valid: e.Valid, Because: e.Because, Metrics: map[string]float64{}}
+			l := listedRun{Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Seed: e.Seed, Valid: e.Valid,
+				Because: e.Because, Metrics: map[string]float64{}}
 			for _, name := range c.Metric {
 				if v, ok := e.Value(name); ok {
 					l.Metrics[name] = v

@@ -17,8 +17,8 @@ type resultsMergeCmd struct {
 }
 
 func (*resultsMergeCmd) Help() string {
-	return `Each run is merged once, broken runs too. The shards must be of one campaign, made with one build, one QEMU and the same
-kernels. Damaged parts of a shard are left out, and a note says so.
+	return `Each run is merged once, broken runs too. The shards must be of one campaign, made with one build, one QEMU and
+the same kernels. Damaged parts of a shard are left out, and a note says so.
 
 Exit status: 0 merged, 2 the shards do not belong together, 3 this machine cannot do it, 4 a run has two digests.
 

@@ -63,7 +63,8 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	t, err := s.Ask(query.Query{Where: c.Where, Show: c.Show, By: c.By, Take: c.Take, Sort: c.Sort, Descending: c.Descending, Limit: c.Limit})
+	t, err := s.Ask(query.Query{Where: c.Where, Show: c.Show, By: c.By, Take: c.Take, Sort: c.Sort,
+		Descending: c.Descending, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,8 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 		u.note("%s left out: the condition has no answer for them (%v)", quantity.Plural(int64(t.Unknown), "run"), t.First)
 	}
 	if t.Invalid > 0 {
-		u.note("%s left out of the groups as invalid; a condition on valid, or --by valid, includes them", quantity.Plural(int64(t.Invalid), "run"))
+		u.note("%s left out of the groups as invalid; a condition on valid, or --by valid, includes them",
+			quantity.Plural(int64(t.Invalid), "run"))
 	}
 	if t.More {
 		u.note("there are more rows; only the first %d are shown", c.Limit)

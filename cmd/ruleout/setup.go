@@ -14,9 +14,9 @@ type setupCmd struct {
 }
 
 func (*setupCmd) Help() string {
-	return `Installs QEMU from the packages of the distribution if it is missing, as root or with a sudo that needs no password, and
-gets a kernel package into the user's cache if there is none. It prints what it will install first. Without the right to
-install, it prints the exact command for an administrator, and exits with 3.
+	return `Installs QEMU from the packages of the distribution if it is missing, as root or with a sudo that needs no
+password, and gets a kernel package into the user's cache if there is none. It prints what it will install first.
+Without the right to install, it prints the exact command for an administrator, and exits with 3.
 
 Examples:
 
@@ -27,5 +27,6 @@ Examples:
 
 // Run carries the command out.
 func (c *setupCmd) Run(ctx context.Context, u *ui) error {
-	return doctor.Mend(ctx, doctor.MendOptions{Kernel: c.Kernel, Suites: c.Suite, Tests: c.Tests, DryRun: c.DryRun, Say: &progress{u: u}})
+	return doctor.Mend(ctx,
+		doctor.MendOptions{Kernel: c.Kernel, Suites: c.Suite, Tests: c.Tests, DryRun: c.DryRun, Say: &progress{u: u}})
 }

@@ -128,11 +128,13 @@ func printSoak(u *ui, results []*soak.Result) error {
 	}
 	for _, r := range results {
 		if r.Failed > 0 {
-			u.printf("\n%s on %s: %s gave no record; the first: %s\n", r.Scenario, r.Kernel, quantity.Plural(int64(r.Failed), "run"), r.Failure)
+			u.printf("\n%s on %s: %s gave no record; the first: %s\n", r.Scenario, r.Kernel,
+				quantity.Plural(int64(r.Failed), "run"), r.Failure)
 		}
 		for i, d := range r.Differences {
 			if i == 0 {
-				u.printf("\n%s on %s: the first run that differs does so in %s:\n", r.Scenario, r.Kernel, quantity.Plural(int64(len(r.Differences)), "field"))
+				u.printf("\n%s on %s: the first run that differs does so in %s:\n", r.Scenario, r.Kernel,
+					quantity.Plural(int64(len(r.Differences)), "field"))
 			}
 			if i == 5 {
 				u.printf("  …\n")

@@ -33,9 +33,9 @@ type sweepCmd struct {
 }
 
 func (*sweepCmd) Help() string {
-	return `Runs seeds for each hypothesis of a campaign until it is decided, and prints the verdicts. Progress goes to standard
-error. Before anything runs, warnings name the verdicts that cannot be reached with the seeds and the budget, as ruleout
-plan does. After an interruption or a crash, the same command continues where the sweep stopped.
+	return `Runs seeds for each hypothesis of a campaign until it is decided, and prints the verdicts. Progress goes to
+standard error. Before anything runs, warnings name the verdicts that cannot be reached with the seeds and the budget,
+as ruleout plan does. After an interruption or a crash, the same command continues where the sweep stopped.
 
 A run that breaks twice is kept as broken, and is made again when the sweep is called again. An arm with 4 broken seeds
 in a row is given up; the others go on.
@@ -72,14 +72,16 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(), Software: fleet.Software(), Source: plan.Source()})
+	a, err := archive.Open(c.Out, archive.Identity{Campaign: plan.Campaign.Name, Tool: guest, Kernels: fleet.Releases(),
+		Software: fleet.Software(), Source: plan.Source()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	alarm := a.Tell(func(text string) { u.note("%s: %s", c.Out, text) })
 	u.note("%s", plan.Summary())
-	if err := warnings(u, plan, a, fleet.Releases(), forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
+	if err := warnings(u, plan, a, fleet.Releases(),
+		forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
 		return err
 	}
 	if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
@@ -101,7 +103,8 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		if r != nil {
 			_ = tellRefusals(u, plan, r.Refusals) // the error ended the sweep
-			u.note("%s kept in %s; the same command continues from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
+			u.note("%s kept in %s; the same command continues from there", quantity.Plural(int64(a.Len()), "run"),
+				shorten(c.Out))
 		}
 		return err
 	}
@@ -113,7 +116,8 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
-	u.note("%s kept in %s: ruleout verdict %s evaluates them again", quantity.Plural(int64(a.Len()), "record"), shorten(c.Out), quote(shorten(c.Out)))
+	u.note("%s kept in %s: ruleout verdict %s evaluates them again", quantity.Plural(int64(a.Len()), "record"),
+		shorten(c.Out), quote(shorten(c.Out)))
 	return c.status(u, plan, r, f, alarm)
 }
 
@@ -140,7 +144,8 @@ func tellBreaks(u *ui, r *sweep.Result) {
 		u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
 	}
 	for _, b := range r.GivenUp {
-		u.note("arm %d is given up because %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
+		u.note("arm %d is given up because %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow,
+			b.Err)
 	}
 }
 

@@ -57,8 +57,8 @@ type ui struct {
 	format string
 }
 
-// screen is standard output or standard error. All output goes through it: names and texts in records, archives and guests
-// may come from elsewhere, and must not reach a terminal as control sequences.
+// screen is standard output or standard error. All output goes through it: names and texts in records, archives and
+// guests may come from elsewhere, and must not reach a terminal as control sequences.
 type screen struct {
 	printable.Writer
 	file *os.File

@@ -26,9 +26,9 @@ type validateCmd struct {
 }
 
 func (*validateCmd) Help() string {
-	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each kernel, or as
-often as its key seeds says, with seeds from --seed on. Counts are then added, all other values are averaged, and
-expect is checked against the result.
+	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each
+kernel, or as often as its key seeds says, with seeds from --seed on. Counts are then added, all other values are
+averaged, and expect is checked against the result.
 
 Given files instead of directories, this is another name of ruleout check: nothing is run.
 
@@ -75,21 +75,23 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 		machines = append(machines, validate.Machine{Release: vm.Kernel().Release, Runner: vm})
 	}
 	done := 0
-	table, err := validate.Run(ctx, cases, machines, validate.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Machine, o *validate.Outcome) {
-		done++
-		took := ""
-		if runs := o.Records(); len(runs) > 0 {
-			wall := 0.
-			for _, r := range runs {
-				wall += r.Time.Wall
-				c.keep(u, r)
+	table, err := validate.Run(ctx, cases, machines,
+		validate.Options{Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Machine, o *validate.Outcome) {
+			done++
+			took := ""
+			if runs := o.Records(); len(runs) > 0 {
+				wall := 0.
+				for _, r := range runs {
+					wall += r.Time.Wall
+					c.keep(u, r)
+				}
+				if took = fmt.Sprintf(", %.1f s", wall); len(runs) > 1 {
+					took += fmt.Sprintf(" for %d runs", len(runs))
+				}
 			}
-			if took = fmt.Sprintf(", %.1f s", wall); len(runs) > 1 {
-				took += fmt.Sprintf(" for %d runs", len(runs))
-			}
-		}
-		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
-	}})
+			u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, validate.Short(m.Release), o.Verdict,
+				took)
+		}})
 	if err != nil {
 		return err
 	}

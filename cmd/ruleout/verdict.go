@@ -20,8 +20,8 @@ type verdictCmd struct {
 }
 
 func (*verdictCmd) Help() string {
-	return `Evaluates the records of a sweep again, without running anything: after shards were merged, with another margin, or
-while the sweep is running.
+	return `Evaluates the records of a sweep again, without running anything: after shards were merged, with another
+margin, or while the sweep is running.
 
 Exit status: 0 all verdicts are as the campaign expects, 1 a verdict is not, 2 the directory has no results of a sweep,
 4 a run has two digests.
@@ -55,7 +55,8 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 }
 
 // judgeAgain makes a bench of what an archive has. look sees the archive first.
-func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *cases.Bench, err error) {
+func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *cases.Bench,
+	err error) {
 	r, err := archive.Read(dir)
 	if err != nil {
 		return nil, nil, err
