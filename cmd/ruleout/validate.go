@@ -89,8 +89,8 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 					took += fmt.Sprintf(" for %d runs", len(runs))
 				}
 			}
-			u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name, validate.Short(m.Release), o.Verdict,
-				took)
+			u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(machines), k.Scenario.Name,
+				validate.Short(m.Release), o.Verdict, took)
 		}})
 	if err != nil {
 		return err
