@@ -10,16 +10,16 @@ import (
 )
 
 type benchCmd struct {
-	Scenario string `help:"Scenario whose runs are counted (default ${default})." default:"scenarios/bench/hundred.yaml" placeholder:"FILE" complete:"yaml"`
-	Recorded string `help:"Scenario that is run with and without its timeline (default ${default})." default:"scenarios/dup-ack.yaml" placeholder:"FILE" complete:"yaml"`
+	Scenario string `help:"Scenario for runs per second (default ${default})." default:"scenarios/bench/hundred.yaml" placeholder:"FILE" complete:"yaml"`
+	Recorded string `help:"Scenario to run with and without its timeline (default ${default})." default:"scenarios/dup-ack.yaml" placeholder:"FILE" complete:"yaml"`
 	Kernel   string `help:"Kernel from the store." placeholder:"NAME" complete:"kernel"`
-	N        int    `short:"n" help:"Runs to be counted (default ${default})." default:"16" placeholder:"RUNS"`
+	N        int    `short:"n" help:"Number of runs (default ${default})." default:"16" placeholder:"RUNS"`
 	Jobs     int    `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
 	Format   string `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*benchCmd) Help() string {
-	return `The machine should have nothing else to do. A target that is missed is marked, and is no error.
+	return `The machine should be idle otherwise. A missed target is marked; it is not an error.
 
 Examples:
 

@@ -13,17 +13,20 @@ import (
 )
 
 type checkCmd struct {
-	Files  []string `arg:"" name:"file" help:"Scenarios, campaigns and profiles." placeholder:"FILE" complete:"yaml" takes:"scenario,campaign,profile"`
+	Files  []string `arg:"" name:"file" help:"Scenario, campaign and profile files." placeholder:"FILE" complete:"yaml" takes:"scenario,campaign,profile"`
 	Set    []string `help:"Change a value of every file before it is checked; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*checkCmd) Help() string {
-	return `Every mistake is shown where it is, with the line, what was expected and the nearest valid name. The hash is that of the scenario's meaning: order of keys, comments and the spelling of units do not change it.
+	return `Every mistake is shown with its file and line, what was expected, and the nearest valid name. The hash is that
+of the scenario's meaning. The order of keys, comments and the spelling of units do not change it.
 
-A file with set, sysctls or kernel and without nodes is a profile, for ruleout diff. A file that has hypotheses is a campaign. It is expanded, so that a mistake in a setting which shows only together with another one is found; ruleout plan says what it comes to.
+A file with hypotheses is a campaign. A file with set, sysctls or kernel and without nodes is a profile, for ruleout
+diff. A campaign is expanded, so that a mistake is found which shows only in a combination of settings. ruleout plan
+shows how many runs it takes.
 
-Exit status: 0 all files are good, 2 one has a mistake or cannot be read.
+Exit status: 0 all files are good, 2 a file has a mistake or cannot be read.
 
 Examples:
 
@@ -31,14 +34,14 @@ Examples:
   ruleout check my.yaml --set duration=5s`
 }
 
-// checked is a file and what it was found to be.
+// checked is a file and what is in it.
 type checked struct {
 	File string `json:"file"`
 	Name string `json:"name"`
-	// Hash of a scenario; Campaign says what a campaign comes to.
+	// Hash of a scenario; Campaign is how large a campaign is.
 	Hash     string         `json:"hash,omitempty"`
 	Campaign *campaign.Size `json:"campaign,omitempty"`
-	// Profile says that it is one.
+	// Profile is whether it is one.
 	Profile bool `json:"profile,omitempty"`
 }
 

@@ -16,7 +16,8 @@ type completionCmd struct {
 }
 
 func (*completionCmd) Help() string {
-	return `The script asks ruleout itself what may come next, so kernels and files complete as well, and it never needs to be made again.
+	return `The script asks ruleout itself for candidates. It completes kernels and files too, and stays valid after an
+update.
 
 Examples:
 
@@ -35,8 +36,8 @@ func (c *completionCmd) Run(u *ui) error {
 	return nil
 }
 
-// completeCmd is what the scripts call: it prints what the last word may become, a
-// candidate a line, with a description after a tab.
+// completeCmd is what the scripts call. It prints the candidates for the last word, one a line, with a description
+// after a tab.
 type completeCmd struct {
 	Words []string `arg:"" optional:"" passthrough:""`
 }

@@ -19,26 +19,28 @@ import (
 
 type diffCmd struct {
 	A         string   `arg:"" help:"Directory of a sweep, a kernel in the store, or a profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile"`
-	B         string   `arg:"" help:"The other one." placeholder:"B" takes:"sweep,night,diff,profile"`
+	B         string   `arg:"" help:"The other side, of the same kind." placeholder:"B" takes:"sweep,night,diff,profile"`
 	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
-	Seeds     int      `help:"Seeds of each scenario (default ${default})." default:"20" placeholder:"N"`
+	Seeds     int      `help:"Number of seeds of each scenario (default ${default})." default:"20" placeholder:"N"`
 	Margin    string   `help:"The smallest change that matters (default ${default})." default:"5%" placeholder:"SHARE"`
-	Out       string   `help:"Directory of the records that are made (default results/runs/diff-A-B); what is there is not run again." placeholder:"DIR" type:"path" complete:"dir"`
+	Out       string   `help:"Directory of the records that are made (default results/runs/diff-A-B). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
 	Jobs      int      `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
 	All       bool     `help:"Show every setting and number that differs."`
 	Format    string   `help:"Output: text, json or markdown." enum:"text,json,markdown" default:"text"`
 }
 
 func (*diffCmd) Help() string {
-	return `Compares two sets of results, or runs the same scenarios with the same seeds on two kernels or under two profiles and compares those.
-Every metric and counter is compared over pairs of runs, with an interval; the share of false changes is kept below 5 %.
+	return `Compares two sets of results, or runs the same scenarios with the same seeds on two kernels or under two
+profiles and compares those. Every metric and counter is compared over pairs of runs, with an interval. At most 5 % of
+the reported changes are expected to be false.
 
-Runs are paired by scenario, kernel and seed. In stored results a kernel is the one of the same name, whatever its release; where
-there is one kernel on each side, these two are compared. A pair of which a run is invalid, broke or is missing is lost, and counts
-as a seed without a change; when more than 5 % of a scenario's pairs are lost, nothing is said of its numbers.
+Runs are paired by scenario, kernel and seed. In stored results, kernels are paired by name, whatever their release. If
+each side has one kernel, these two are paired. A pair with an invalid, broken or missing run is lost, and counts as a
+seed without a change. If more than 5 % of the pairs of a scenario are lost, its numbers are not compared.
 
-Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong, or one side has two runs of the same scenario, kernel
-and seed; 4 the same build, kernel, scenario and seed gave two different results, a run broke twice, or too many pairs are lost.
+Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong, or one side has two runs of the same scenario,
+kernel and seed; 4 the same build, kernel, scenario and seed gave two different results, a run broke twice, or too many
+pairs are lost.
 
 Examples:
 
@@ -51,7 +53,7 @@ Examples:
 func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	margin, err := unit.ParseShare(c.Margin)
 	if c.Seeds < 1 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("--seeds %d: one is the least", c.Seeds), "")
+		return problem.Wrap(problem.Usage, fmt.Errorf("--seeds %d: at least one is needed", c.Seeds), "")
 	}
 	if err != nil || margin <= 0 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("--margin %s: not a share above zero", c.Margin), "such as 5%")
@@ -63,9 +65,12 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	case stored[0] && stored[1]:
 		sides, settings, err = c.stored()
 	case stored[0] || stored[1]:
-		return problem.Wrap(problem.Usage, errors.New("stored results can be compared with stored results only"), "run a sweep of the same campaign for the other side")
+		return problem.Wrap(problem.Usage, errors.New("stored results can only be compared with stored results"),
+			"run a sweep of the same campaign for the other side")
 	case len(c.Scenarios) == 0:
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are no directories of sweeps, and there are no scenarios to run on them", c.A, c.B), "name scenario files behind them")
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("%s and %s are not directories of sweeps, and no scenarios to run are given", c.A, c.B),
+			"name scenario files after them")
 	default:
 		sides, settings, broken, err = c.make(ctx, u)
 	}
@@ -78,8 +83,8 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	}
 	found.Settings = append(settings, found.Settings...)
 	if found.Pairs == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("no run of %s has a partner in %s", c.A, c.B),
-			"pairs have the same scenario and seed, and kernels of one name: sweep one campaign on both sides")
+		return problem.Wrap(problem.Usage, fmt.Errorf("no run of %s pairs with a run of %s", c.A, c.B),
+			"pairs have the same scenario, seed and name of the kernel: sweep one campaign on both sides")
 	}
 	if c.Format == formatJSON {
 		err = u.json(found)
@@ -92,7 +97,7 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	return err
 }
 
-// stored reads both sides, and what is known to differ between them.
+// stored reads both sides, and their known differences.
 func (c *diffCmd) stored() (sides [2]compare.Side, settings []compare.Setting, err error) {
 	var made [2]map[string]string
 	for i, dir := range []string{c.A, c.B} {
@@ -111,8 +116,9 @@ func (c *diffCmd) stored() (sides [2]compare.Side, settings []compare.Setting, e
 	return sides, compare.Settings(made[0], made[1]), nil
 }
 
-// make runs the scenarios on both sides. broken says that some runs broke, twice each.
-func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, broken bool, err error) {
+// make runs the scenarios on both sides. broken is whether some runs broke, twice each.
+func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, broken bool,
+	err error) {
 	var profiles [2]*compare.Profile
 	for i, arg := range []string{c.A, c.B} {
 		if profiles[i], err = compare.SideOf(arg); err != nil {
@@ -141,7 +147,7 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 		return sides, nil, false, err
 	}
 	u.brokenRuns(jobs, made.Broken)
-	settings, err = compare.Differences(profiles) // now that each kernel was asked about its netem
+	settings, err = compare.Differences(profiles) // now the netem of each kernel is known
 	return sides, settings, len(made.Broken) > 0, err
 }
 
@@ -157,7 +163,7 @@ func (u *ui) runsMade() func(*sweep.Made, *sweep.Outcome) error {
 	}
 }
 
-// brokenRuns tells of runs that left no record.
+// brokenRuns notes runs that left no record.
 func (u *ui) brokenRuns(jobs []sweep.Job, list []sweep.Break) {
 	for _, b := range list {
 		how := "broke twice"

@@ -145,8 +145,8 @@ func put(base, place, keys string) (string, error) {
 	return strings.Replace(base, at, with, 1), nil
 }
 
-// validates checks a file. Beside it stands node.yaml, the scenario that the guide to campaigns supposes: the one of the
-// incident, whose first fault is called acks.
+// validates checks a file. Beside it stands node.yaml, the scenario that the guide to campaigns supposes: the one of
+// the incident, whose first fault is called acks.
 func validates(t *testing.T, name, text string) error {
 	t.Helper()
 	dir := t.TempDir()

@@ -8,14 +8,15 @@ import (
 )
 
 type doctorCmd struct {
-	Quick  bool   `help:"Leave out the test whether runs repeat, which boots machines."`
+	Quick  bool   `help:"Skip the test whether runs repeat, which boots machines."`
 	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*doctorCmd) Help() string {
-	return `Each line is ok, missing or broken, with what was found and the way to mend it. Wherever possible a thing is tried, not looked up: namespaces are made, programs loaded, machines booted. Nothing of it stays.
+	return `Each line is ok, missing or broken, with what was found and how to fix it. Where possible a feature is tested
+by use: namespaces are made, programs loaded, machines booted. Everything is removed afterwards.
 
-Lines that are about the host backend do not matter to the vm backend, which is the default and brings its own kernel along.
+Lines about the host backend do not matter to the vm backend, which is the default and has its own kernel.
 
 Exit status: 0 the vm backend can work, 3 it cannot.
 

@@ -28,7 +28,8 @@ func shorten(path string) string {
 	return rel
 }
 
-// writeWhole writes a file of text that appears whole or not at all. Control characters of others do not get into it, since somebody will print it.
+// writeWhole writes a file of text that appears whole or not at all. Control characters are replaced in it, since it
+// may be printed.
 func writeWhole(path string, write func(io.Writer) error) error {
 	err := atomicfile.Write(path, func(w io.Writer) error { return write(&printable.Writer{W: w}) })
 	var file *fs.PathError

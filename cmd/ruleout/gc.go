@@ -15,13 +15,16 @@ import (
 )
 
 type gcCmd struct {
-	Unused time.Duration `help:"Frozen machines that no run used for so long go (default ${default})." default:"168h" placeholder:"TIME"`
-	DryRun bool          `help:"Say what would be removed, and remove nothing."`
+	Unused time.Duration `help:"Remove VM templates not used for this long (default ${default})." default:"168h" placeholder:"TIME"`
+	DryRun bool          `help:"List what would be removed, and remove nothing."`
 	Format string        `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*gcCmd) Help() string {
-	return `Removes what a crash or a power cut left behind (half imported kernels, half frozen machines, control groups of the host backend), and frozen machines that no run used for a while: every build of ruleout makes its own. It also forgets which emulated machine a kernel was found not to boot on. What a living process works with is left alone. Kernels and records are never removed.
+	return `Removes leftovers of a crash or a power cut (partial imports of kernels, unfinished VM templates, control
+groups of the host backend) and VM templates that were not used for a while: every build of ruleout makes its own. It
+also forgets on which emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and
+records are never removed.
 
 Examples:
 
@@ -29,7 +32,7 @@ Examples:
   ruleout gc --unused 24h`
 }
 
-// Run carries the command out. One part that fails does not keep the others from it.
+// Run carries the command out. If one part fails, the others still run.
 func (c *gcCmd) Run(u *ui) error {
 	removed := []string{}
 	var errs []error
@@ -77,12 +80,13 @@ func (c *gcCmd) templates() ([]string, error) {
 		paths = append(paths, filepath.Join(dir, name))
 	}
 	if g.Work > 0 {
-		paths = append(paths, fmt.Sprintf("%s: %d that were never finished", dir, g.Work))
+		paths = append(paths, fmt.Sprintf("%s: %d unfinished", dir, g.Work))
 	}
 	return paths, err
 }
 
-// machines are those that were found to work where the first one did not: what was found out once may have had another reason.
+// machines are the remembered boards on which a kernel boots. A failed boot may have had another reason, so they are
+// found out again.
 func (c *gcCmd) machines() ([]string, error) {
 	if c.DryRun {
 		return vm.Remembered("")

@@ -20,7 +20,8 @@ type kernelCmd struct {
 }
 
 func (*kernelCmd) Help() string {
-	return `Kernels come from distribution packages, unchanged. They are unpacked into the user's cache directory, nothing is installed, and no root is needed.
+	return `Kernels come from distribution packages, unchanged. They are unpacked into the user's cache directory. Nothing
+is installed, and no root is needed.
 
 Examples:
 
@@ -34,7 +35,8 @@ type kernelListCmd struct {
 }
 
 func (*kernelListCmd) Help() string {
-	return `The star marks the kernel that runs use when --kernel names none. Under netem is a fingerprint of what the kernel's network emulator does, known once a run was made on it: kernels with the same one do the same faults.
+	return `The star marks the default kernel, for runs without --kernel. The column netem has a fingerprint of the
+kernel's network emulator, known after the first run on it. Kernels with the same fingerprint do the same faults.
 
 Examples:
 
@@ -54,7 +56,7 @@ type listed struct {
 	Modules    int      `json:"modules"`
 	Size       int64    `json:"size"`
 	Default    bool     `json:"default"`
-	Lacks      []string `json:"lacks"` // what scenarios may need and this kernel has not
+	Lacks      []string `json:"lacks"` // features that scenarios may need and this kernel lacks
 	// Netem is the fingerprint of what the kernel's netem does, and Truths are its answers by name; both are
 	// known once a run was made on it.
 	Netem  string            `json:"netem,omitempty"`
@@ -90,7 +92,7 @@ func (c *kernelListCmd) Run(u *ui) error {
 		for _, f := range lacks {
 			l.Lacks = append(l.Lacks, f.Name)
 		}
-		if r, err := truth.Load(k.Dir); err == nil { // otherwise it was not asked yet
+		if r, err := truth.Load(k.Dir); err == nil { // otherwise it is not known yet
 			l.Netem, l.Truths = r.Fingerprint, map[string]string{}
 			for _, a := range r.Answers {
 				l.Truths[a.Name] = a.Answer
@@ -126,14 +128,15 @@ func fingerprint(netem string) string {
 }
 
 type kernelPullCmd struct {
-	Pattern string `arg:"" optional:"" help:"Series, release or package; without it the distribution's own kernel." placeholder:"KERNEL"`
-	Suite   string `help:"Suite of the distribution to get it from, such as bookworm-backports; without it those that apt is set up for." placeholder:"SUITE"`
+	Pattern string `arg:"" optional:"" help:"Series, release or package (default: the current kernel of the distribution)." placeholder:"KERNEL"`
+	Suite   string `help:"Suite of the distribution to get it from, such as bookworm-backports (default: the suites that apt is set up for)." placeholder:"SUITE"`
 }
 
 func (*kernelPullCmd) Help() string {
-	return `The package comes through apt, which verifies its signature. The newest that fits is taken. Nothing is installed.
+	return `The package comes through apt, which verifies its signature. The newest match is taken. Nothing is installed.
 
-With --suite, apt looks where the machine's sources point to, but into another suite, with lists of its own that are gone afterwards. The machine's apt is not touched, and the kernel does not become the default.
+With --suite, apt reads another suite from the sources of this machine, with package lists of its own that are removed
+afterwards. The apt of this machine is not changed, and the kernel does not become the default.
 
 Examples:
 
@@ -164,15 +167,16 @@ func (c *kernelPullCmd) Run(ctx context.Context, u *ui) error {
 	return nil
 }
 
-// waits says that another process is at work.
+// waits notes that another process is at work.
 func (u *ui) waits() { u.note("another process is importing this kernel: waiting for it") }
 
 type kernelAddCmd struct {
-	Files []string `arg:"" name:"deb" help:"Package files of one kernel: linux-image, and linux-modules where the distribution splits it." placeholder:"DEB" type:"path" complete:"deb"`
+	Files []string `arg:"" name:"deb" help:"Package files of one kernel: linux-image, and linux-modules if the distribution splits it." placeholder:"DEB" type:"path" complete:"deb"`
 }
 
 func (*kernelAddCmd) Help() string {
-	return `For kernels that apt here does not have: other distributions', older ones, your own. A package is data: nothing in it is run, and nothing is written outside the store.
+	return `For kernels that apt here does not have: of other distributions, older ones, your own. A package is data:
+nothing in it is run, and nothing is written outside the store.
 
 Examples:
 
@@ -200,7 +204,7 @@ type kernelRemoveCmd struct {
 }
 
 func (*kernelRemoveCmd) Help() string {
-	return `Machines that were frozen with the kernel go with the next ruleout gc.
+	return `The next ruleout gc removes the VM templates of the kernel.
 
 Examples:
 

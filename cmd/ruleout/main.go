@@ -1,7 +1,7 @@
 // Command ruleout is a reproducible network-fault test harness.
 //
-// It has flags and printing, nothing else: what it does is in the packages under
-// harness. What acts in a run is another program, ruleout-guest.
+// It has flags and printing only. The work is in the packages under harness. Another program, ruleout-guest, acts
+// in a run.
 package main
 
 import (
@@ -25,26 +25,26 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Run     runCmd     `cmd:"" help:"Run a scenario once: told as it happens, then the tables and its expectations."`
-	Plan    planCmd    `cmd:"" help:"Say what a run of a scenario would do, or a campaign cost, without running it."`
-	Replay  replayCmd  `cmd:"" help:"Make a recorded run again and compare it to the bit."`
-	Sweep   sweepCmd   `cmd:"" help:"Test the hypotheses of a campaign, and judge them."`
-	Verdict verdictCmd `cmd:"" help:"Judge the records of a sweep again, without running anything."`
-	Results resultsCmd `cmd:"" help:"The records of sweeps."`
+	Run     runCmd     `cmd:"" help:"Run a scenario once: stream events, print the report, check the expectations."`
+	Plan    planCmd    `cmd:"" help:"Show what a run of a scenario would do, or what a campaign would cost, without running it."`
+	Replay  replayCmd  `cmd:"" help:"Repeat a recorded run and compare it to the bit."`
+	Sweep   sweepCmd   `cmd:"" help:"Test the hypotheses of a campaign and print the verdicts."`
+	Verdict verdictCmd `cmd:"" help:"Evaluate the records of a sweep again, without running anything."`
+	Results resultsCmd `cmd:"" help:"List, query, export and merge the records of sweeps."`
 	Diff    diffCmd    `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
-	Nightly nightlyCmd `cmd:"" help:"Compare every night with an accepted baseline, without false alarms."`
-	Report  reportCmd  `cmd:"" help:"Make a page, or tables, of records."`
+	Nightly nightlyCmd `cmd:"" help:"Compare every night with an accepted baseline, at a bounded rate of false alarms."`
+	Report  reportCmd  `cmd:"" help:"Write a page, or tables, about records."`
 	Check   checkCmd   `cmd:"" help:"Check scenario, campaign and profile files without running them."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of scenario or campaign files."`
-	Doctor  doctorCmd  `cmd:"" help:"Say what this machine can do, and how to mend what it cannot."`
-	Setup   setupCmd   `cmd:"" help:"Get what is missing: QEMU and a kernel."`
-	Kernel  kernelCmd  `cmd:"" help:"The kernels that scenarios run on."`
-	GC      gcCmd      `cmd:"" name:"gc" help:"Remove what crashed runs and older builds left behind."`
+	Doctor  doctorCmd  `cmd:"" help:"Check what this machine can do, and say how to fix what it cannot."`
+	Setup   setupCmd   `cmd:"" help:"Install what is missing: QEMU and a kernel."`
+	Kernel  kernelCmd  `cmd:"" help:"List, add and remove the kernels that scenarios run on."`
+	GC      gcCmd      `cmd:"" name:"gc" help:"Remove leftovers of crashed runs, and VM templates that are no longer used."`
 
 	Completion completionCmd `cmd:"" help:"Print a completion script for bash, zsh or fish."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 
-	Complete completeCmd `cmd:"" hidden:"" help:"What the completion scripts ask."`
+	Complete completeCmd `cmd:"" hidden:"" help:"List candidates for the completion scripts."`
 
 	Soak  soakCmd  `cmd:"" hidden:"" help:"Repeat runs on a busy machine and compare their digests."`
 	Bench benchCmd `cmd:"" hidden:"" help:"Measure the harness itself."`
@@ -52,7 +52,8 @@ type cli struct {
 	Validate validateCmd `cmd:"" hidden:"" help:"Compare kernels with published results."`
 }
 
-const about = `ruleout runs a network scenario with a fault in it on a real kernel, in virtual time, and leaves a record that repeats to the bit.`
+const about = `ruleout runs a network scenario with a fault in it on a real kernel, in virtual time, and leaves a record
+that repeats to the bit.`
 
 // errInterrupted is the cause of a context that Ctrl-C cancelled.
 var errInterrupted = errors.New("interrupted")
@@ -75,14 +76,15 @@ func command(args []string, u *ui) int {
 		args = []string{"--help"}
 	}
 	args, renamed := checkNotValidate(args)
-	u.format = askedFormat(args) // a mistake in the rest of the line is told in it too
+	u.format = askedFormat(args) // a mistake in the rest of the line is reported in it too
 	selected, err := parser.Parse(args)
 	if err != nil {
 		return u.fail(ctx, usage(err))
 	}
 	u.format = format(selected)
 	if renamed {
-		u.note("ruleout validate of files is called ruleout check now; ruleout validate DIR compares kernels with published results")
+		u.note("ruleout validate of files is called ruleout check now; " +
+			"ruleout validate DIR compares kernels with published results")
 	}
 	selected.BindTo(ctx, (*context.Context)(nil))
 	return u.fail(ctx, other(selected, selected.Run(u, parser)))
@@ -141,8 +143,8 @@ func format(selected *kong.Context) string {
 
 // other replaces the error of a command that was given a file or directory of another kind than it takes.
 func other(selected *kong.Context, err error) error {
-	var told status
-	if err == nil || errors.As(err, &told) {
+	var reported status
+	if err == nil || errors.As(err, &reported) {
 		return err
 	}
 	for _, p := range selected.Selected().Positional {

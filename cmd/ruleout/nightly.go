@@ -17,8 +17,8 @@ import (
 
 type nightlyCmd struct {
 	Run    nightlyRunCmd    `cmd:"" help:"Make the runs of a night, or those of a new baseline."`
-	Judge  nightlyJudgeCmd  `cmd:"" help:"Compare the runs of a night with the baseline, and add to the evidence of the nights before."`
-	Accept nightlyAcceptCmd `cmd:"" help:"Make runs the baseline, to be reviewed and committed."`
+	Judge  nightlyJudgeCmd  `cmd:"" help:"Compare the runs of a night with the baseline, and add them to the evidence of earlier nights."`
+	Accept nightlyAcceptCmd `cmd:"" help:"Write a baseline from runs, for review and commit."`
 }
 
 // baselineFlag is where baselines are.
@@ -30,24 +30,24 @@ type nightlyRunCmd struct {
 	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 
 	Kernel []string      `help:"Kernel from the store; may be given again (default: those of the baseline, or else the default one)." placeholder:"NAME" complete:"kernel"`
-	Night  string        `help:"Which night it is (default: today, UTC). It decides which seeds are drawn." placeholder:"DATE"`
-	Seeds  int           `help:"Seeds that are drawn of each baseline's pool (default ${default})." default:"20" placeholder:"N"`
+	Night  string        `help:"Date of the night (default: today, UTC). It decides which seeds are drawn." placeholder:"DATE"`
+	Seeds  int           `help:"Seeds to draw from the pool of each baseline (default ${default})." default:"20" placeholder:"N"`
 	Pool   int           `help:"Run seeds 1 to N instead, for a new baseline." placeholder:"N"`
-	Shard  string        `help:"Make only part I of N of the runs, to be merged with ruleout results merge." placeholder:"I/N"`
-	Set    []string      `help:"Change a value of the scenarios, for an experiment that counts as no night; may be given again." sep:"none" placeholder:"PATH=VALUE"`
+	Shard  string        `help:"Make only part I of N of the runs; ruleout results merge merges the parts." placeholder:"I/N"`
+	Set    []string      `help:"Change a value of the scenarios, for an experiment that does not count as a night; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Jobs   int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
-	Budget time.Duration `help:"Begin no run after so long." placeholder:"DURATION"`
-	Out    string        `help:"Directory of the records (default results/runs/nightly-NIGHT). What is there is not run again." placeholder:"DIR" type:"path" complete:"dir"`
+	Budget time.Duration `help:"Start no run after this time." placeholder:"DURATION"`
+	Out    string        `help:"Directory of the records (default results/runs/nightly-NIGHT). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
 
 	baselineFlag `embed:""`
 }
 
 func (*nightlyRunCmd) Help() string {
-	return `Runs each scenario on each kernel with seeds that are drawn from the pool of its baseline. What cannot be compared, because there is no
-baseline or the scenario is another one, is run with one seed.
+	return `Runs each scenario on each kernel, with seeds drawn from the pool of its baseline. A scenario without a
+baseline, or one that changed since its baseline, cannot be compared and is run with one seed.
 
-Exit status: 0 all runs were made that the budget has time for, 2 a file or name is wrong, 3 a kernel is missing, 4 a run broke twice, 130 interrupted. Whatever was
-missing, the rest is run.
+Exit status: 0 all runs were made that the budget has time for, 2 a file or name is wrong, 3 a kernel is missing, 4 a
+run broke twice, 130 interrupted. If a kernel is missing, the rest is run.
 
 Examples:
 
@@ -70,7 +70,8 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	if c.Seeds < 1 || c.Pool < 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%d seeds of a pool of %d: one seed is the least", c.Seeds, c.Pool), "")
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("%d seeds of a pool of %d: at least one seed is needed", c.Seeds, c.Pool), "")
 	}
 	baselines, err := nightly.ReadBaselines(c.Baseline)
 	if err != nil {
@@ -101,7 +102,7 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet}
 	made, err := loop.Make(ctx, jobs, u.runsMade())
 	if err != nil {
-		u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
+		u.note("%s kept in %s; the same command continues from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		return err
 	}
 	u.brokenRuns(jobs, made.Broken)

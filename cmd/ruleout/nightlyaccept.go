@@ -18,10 +18,11 @@ type nightlyAcceptCmd struct {
 }
 
 func (*nightlyAcceptCmd) Help() string {
-	return `Writes a file for each scenario and kernel, leaves out seeds whose runs are invalid, and says what differs from the one before: review that, and commit it. The evidence of the
-nights before is about the old baseline; it begins anew with the next night.
+	return `Writes a file for each scenario and kernel, leaves out seeds with invalid runs, and prints the differences from
+the previous baseline. Review them and commit the files. The evidence of earlier nights belongs to the old baseline; it
+starts again with the next night.
 
-Exit status: 0 written, 2 these are no runs of a pool, 4 more than a fifth of them are invalid.
+Exit status: 0 written, 2 the directory has no runs of a pool, 4 more than a fifth of the runs are invalid.
 
 Examples:
 
@@ -45,7 +46,8 @@ func (c *nightlyAcceptCmd) Run(_ context.Context, u *ui) (err error) {
 		return err // before anything is written
 	}
 	if len(accepted) == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s has no runs that could be accepted", c.Results), "ruleout nightly run --pool 20 makes them")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has no runs that could be accepted", c.Results),
+			"ruleout nightly run --pool 20 makes them")
 	}
 	for _, b := range accepted {
 		says, err := b.Replace(c.Baseline)

@@ -13,9 +13,9 @@ import (
 
 type nightlyJudgeCmd struct {
 	Results  string   `arg:"" help:"Directory that was --out of ruleout nightly run, or of ruleout results merge." placeholder:"RESULTS" complete:"dir" takes:"night"`
-	Kernel   []string `help:"Expect runs on this kernel; may be given again (default: on those of the baseline)." placeholder:"NAME" complete:"kernel"`
+	Kernel   []string `help:"Expect runs on this kernel; may be given again (default: the kernels of the baseline)." placeholder:"NAME" complete:"kernel"`
 	State    string   `help:"File that carries the evidence from night to night (default ${default})." default:"results/runs/nightly-state.json" placeholder:"FILE" type:"path"`
-	Nights   int      `help:"Tolerate one false alarm in so many nights (default ${default})." default:"365" placeholder:"N"`
+	Nights   int      `help:"Tolerate one false alarm in this many nights (default ${default})." default:"365" placeholder:"N"`
 	Markdown string   `help:"Write the report as Markdown too, for the summary of a CI job." placeholder:"FILE" type:"path"`
 	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
 
@@ -23,13 +23,14 @@ type nightlyJudgeCmd struct {
 }
 
 func (*nightlyJudgeCmd) Help() string {
-	return `Runs with the digests of the baseline are identical to it, and that is all there is to say. Runs of the same build, kernel, scenario and
-seed with two digests are a determinism alarm. Otherwise each metric that is watched adds the night's evidence to that of earlier
-nights, and alarms when the evidence is strong enough for one false alarm in --nights nights, over all of them.
-To judge a night again does not count it twice.
+	return `A run with the digest of the baseline is identical, and needs no statistics. Two digests for the same build,
+kernel, scenario and seed are a determinism alarm. For each other run, every watched metric adds its evidence to that of
+earlier nights. A metric alarms when the evidence is strong enough for one false alarm in --nights nights, over all
+metrics. Repeating the command for a night does not count it twice.
 
-Exit status: 0 quiet; 1 an alarm; 2 a scenario has changed or has no baseline, or the baseline is damaged; 3 something was not run; 4 the
-same run gave two digests, or runs are invalid or broke. Of several, what is worst: 4 for digests, 1, 4, 3, 2.
+Exit status: 0 no alarm; 1 an alarm; 2 a scenario has changed or has no baseline, or the baseline is damaged; 3
+something was not run; 4 the same run gave two digests, or runs are invalid or broke. Of several, the first of: 4 for
+digests, 1, 4, 3, 2.
 
 Examples:
 
@@ -40,7 +41,7 @@ Examples:
 // Run carries the command out.
 func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 	if c.Nights < 1 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("--nights %d: one is the least", c.Nights), "")
+		return problem.Wrap(problem.Usage, fmt.Errorf("--nights %d: at least one is needed", c.Nights), "")
 	}
 	r, err := readResults(u, c.Results)
 	if err != nil {
@@ -52,7 +53,8 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	if plan.Seeds == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s has the runs of a new baseline", c.Results), "ruleout nightly accept makes them one; ruleout nightly run without --pool makes those of a night")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has runs for a new baseline", c.Results),
+			"ruleout nightly accept writes the baseline; ruleout nightly run without --pool makes the runs of a night")
 	}
 	baselines, err := nightly.ReadBaselines(c.Baseline, c.Kernel...)
 	if err != nil {
@@ -60,7 +62,7 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 	}
 	baselines, others := plan.Part(baselines)
 	if len(others) > 0 {
-		u.note("no part of the night: %s", strings.Join(others, ", "))
+		u.note("not part of the night: %s", strings.Join(others, ", "))
 	}
 	runs, err := nightly.Load(r)
 	if err != nil {
@@ -70,7 +72,8 @@ func (c *nightlyJudgeCmd) Run(_ context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	report, err := nightly.Judge(nightly.Night{Plan: plan, Baselines: baselines, Runs: runs, Nights: c.Nights, State: state})
+	report, err := nightly.Judge(nightly.Night{Plan: plan, Baselines: baselines, Runs: runs, Nights: c.Nights,
+		State: state})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func preparedFor(ts *testscript.TestScript, record string) string {
 	return ""
 }
 
-// believe makes the cache say that the memory of that machine is what it was, as if a disk had changed it behind
+// believe makes the cache say that the memory of that machine is what it was, as if a disk had changed it after
 // the file system's back. Only files that were left alone for some time are believed, so it takes two seconds.
 func believe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {

@@ -14,8 +14,8 @@ import (
 
 // pcapFlags are those of commands that can capture packets.
 type pcapFlags struct {
-	Pcap    string `help:"Capture the packets of every link, each into a file client--edge.pcapng in this directory. It takes CPU time of the machine, so the run is another one than without." placeholder:"DIR" type:"path" complete:"dir"`
-	Snaplen *int   `help:"Capture so many bytes of each packet at most (default 128, or as the record was made); 0 captures packets whole." placeholder:"N"`
+	Pcap    string `help:"Capture the packets of every link, each into a file client--edge.pcapng in this directory. It takes CPU time of the machine, so the run differs from one without it." placeholder:"DIR" type:"path" complete:"dir"`
+	Snaplen *int   `help:"Capture at most this many bytes of each packet (default 128, or as in the record); 0 captures whole packets." placeholder:"N"`
 }
 
 // open makes sure that captures can be written, and returns where they go; nil if none are asked for. The
@@ -35,7 +35,7 @@ func (f *pcapFlags) open(snap int) (*pcapng.Spool, error) {
 	return pcapng.Open(f.Pcap, snap)
 }
 
-// writeCaptures makes files of what a run has captured, and tells of them. Without a spool it does nothing.
+// writeCaptures writes the captured packets of a run into files, and notes them. Without a spool it does nothing.
 func writeCaptures(ctx context.Context, u *ui, spool *pcapng.Spool, s *scenario.Scenario, r *result.Record) error {
 	if spool == nil {
 		return nil
@@ -52,7 +52,8 @@ func writeCaptures(ctx context.Context, u *ui, spool *pcapng.Spool, s *scenario.
 	}
 	for _, f := range files {
 		if f.Lost > 0 {
-			u.note("warning: %s is cut short: its ring of %s had no room for the last %s; --snaplen %d takes less, --set machine.memory=1GiB makes more room",
+			u.note("warning: %s is cut short: its ring of %s had no room for the last %s; "+
+				"--snaplen %d takes less, --set machine.memory=1GiB makes more room",
 				shorten(f.Path), quantity.Bytes(float64(f.Room)), quantity.Plural(f.Lost, "packet"), capture.MinSnap)
 		}
 	}

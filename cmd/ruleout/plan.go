@@ -29,8 +29,8 @@ type planCmd struct {
 	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
 	Set      []string `help:"Change a value of the file; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 
-	Measure bool          `help:"Of a campaign: make a few runs for each kernel and machine, to predict how long it takes."`
-	From    string        `help:"Of a campaign: predict from the records of this sweep (default results/runs/sweep-NAME, where it is there)." placeholder:"DIR" complete:"dir"`
+	Measure bool          `help:"Of a campaign: measure a few runs for each kernel and machine, to predict the time."`
+	From    string        `help:"Of a campaign: predict from the records of this sweep (default results/runs/sweep-NAME, if it exists)." placeholder:"DIR" complete:"dir"`
 	Jobs    int           `short:"j" help:"Of a campaign: runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
 	Budget  time.Duration `help:"Of a campaign: its budget, instead of the file's." placeholder:"DURATION"`
 
@@ -38,11 +38,15 @@ type planCmd struct {
 }
 
 func (*planCmd) Help() string {
-	return `Nothing is run. The plan of a scenario shows the network, every request that the seed makes the load send, phases, faults with the times at which they act, the steps of ramps, a picture of all that over the run's own time, and an estimate of what the run will cost.
+	return `Nothing is run. The plan of a scenario shows the network, every request that the load sends with this seed,
+phases, faults with the times at which they act, the steps of ramps, a picture of all that over the time of the run, and
+an estimate of the cost.
 
-Of a campaign, the plan says how many hypotheses, contexts, arms and runs there are, how long they take, and what cannot come to a verdict with the seeds and the budget that it has. The time is predicted from run times that were measured, by an earlier sweep or with --measure; without any it is estimated, and says so.
+The plan of a campaign shows how many hypotheses, contexts, arms and runs there are, how long they take, and which
+verdicts cannot be reached with its seeds and budget. The time is predicted from measured run times, of an earlier sweep
+or of --measure. Without any it is a rough estimate, and the plan says so.
 
-The picture is as wide as the terminal, 80 columns in a pipe, and is drawn with block characters where the locale has UTF-8.
+The picture is as wide as the terminal, or 80 columns in a pipe. It uses block characters if the locale has UTF-8.
 
 Exit status: 0 the file is good, 2 a mistake in the command line or the file.
 
@@ -67,7 +71,8 @@ func (c *planCmd) Run(ctx context.Context, u *ui) error {
 	if c.Format == formatJSON {
 		return u.json(p)
 	}
-	if err := report.Plan(u.out, p, report.PlanOptions{Color: color(u.out), ASCII: !unicode(), Width: width(u)}); err != nil {
+	if err := report.Plan(u.out, p,
+		report.PlanOptions{Color: color(u.out), ASCII: !unicode(), Width: width(u)}); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	return nil
@@ -97,7 +102,7 @@ func unicode() bool {
 	return false
 }
 
-// forecast says what a campaign would cost.
+// forecast shows what a campaign would cost.
 func (c *planCmd) forecast(ctx context.Context, u *ui) error {
 	p, err := campaign.Load(c.Scenario, c.Set)
 	if err != nil {
@@ -133,7 +138,8 @@ func sweepDir(p *campaign.Plan) string {
 	return filepath.Join("results", "runs", "sweep-"+p.Campaign.Name)
 }
 
-// earlier reads what an earlier sweep has of the plan's runs, and how long they took; nothing without a directory.
+// earlier reads which of the plan's runs an earlier sweep has, and how long they took. Without a directory there is
+// nothing.
 func earlier(p *campaign.Plan, dir string) (_ *cases.Bench, _ *forecast.Times, err error) {
 	if dir == "" {
 		b, err := cases.New(p)
@@ -170,9 +176,10 @@ func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int
 	return t, err
 }
 
-// warnings tells before a sweep what cannot come of it. What the archive has already counts, and how long it took; several shards
-// are taken for as many machines that share the work.
-func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options, shards int) (err error) {
+// warnings notes, before a sweep, which verdicts cannot be reached. Runs in the archive count, with their times. Shards
+// count as machines that share the work.
+func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options,
+	shards int) (err error) {
 	if o.Bench, err = cases.New(p); err != nil {
 		return err
 	}

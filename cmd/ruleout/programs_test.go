@@ -22,8 +22,10 @@ func TestGuestProgramIsSmall(t *testing.T) {
 	const module = "github.com/ruleout/ruleout/harness/"
 	for _, path := range strings.Fields(string(out)) {
 		for _, no := range []string{
-			module + "verdict", module + "report", module + "selftest", module + "machine/kernel", module + "machine/backend", module + "record/archive",
-			"html/template", "text/template", "net/http", "github.com/alecthomas/kong", "github.com/klauspost/compress", "github.com/gopacket/gopacket",
+			module + "verdict", module + "report", module + "selftest",
+			module + "machine/kernel", module + "machine/backend", module + "record/archive",
+			"html/template", "text/template", "net/http",
+			"github.com/alecthomas/kong", "github.com/klauspost/compress", "github.com/gopacket/gopacket",
 		} {
 			require.False(t, path == no || strings.HasPrefix(path, no+"/"), "%s is in the guest program", path)
 		}
@@ -40,12 +42,13 @@ func built(t *testing.T, overlay string) string {
 	if overlay != "" {
 		t.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay))
 	}
-	require.NoError(t, guesttest.Into(dir, "github.com/ruleout/ruleout/cmd/ruleout", "github.com/ruleout/ruleout/cmd/ruleout-guest"))
+	require.NoError(t,
+		guesttest.Into(dir, "github.com/ruleout/ruleout/cmd/ruleout", "github.com/ruleout/ruleout/cmd/ruleout-guest"))
 	return dir
 }
 
-// TestAWordOfAReportChangesNoDigest builds the programs twice, the second time with other words in a report. The guest program is the
-// same, so the second command finds the machines of the first and gives the same digest.
+// TestAWordOfAReportChangesNoDigest builds the programs twice, the second time with other words in a report. The guest
+// program is the same, so the second command finds the machines of the first and gives the same digest.
 func TestAWordOfAReportChangesNoDigest(t *testing.T) {
 	const file, old, changed = "../../harness/report/section.go", "Expectations", "Anticipation"
 	text, err := os.ReadFile(file)
@@ -70,7 +73,8 @@ func TestAWordOfAReportChangesNoDigest(t *testing.T) {
 	require.NoError(t, os.Symlink(filepath.Join(cache, "kernels"), filepath.Join(work, "ruleout", "kernels")))
 	var digests []string
 	for i, dir := range dirs {
-		cmd := exec.Command(filepath.Join(dir, "ruleout"), "run", "../../scenarios/bench/hundred.yaml", "--out", filepath.Join(work, "records"))
+		cmd := exec.Command(filepath.Join(dir, "ruleout"), "run", "../../scenarios/bench/hundred.yaml", "--out",
+			filepath.Join(work, "records"))
 		cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+work)
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -17,16 +18,30 @@ import (
 //go:generate make -C ../.. --no-print-directory setup
 //go:generate ../../docs/transcript.sh
 
-// TestGeneratedReference makes docs/reference/command.md of what the commands say of themselves.
+// TestGeneratedReference makes docs/reference/command, an index and a page for each command, from the help of the
+// program.
 func TestGeneratedReference(t *testing.T) {
-	var b strings.Builder
-	fmt.Fprintln(&b, "# The command\n\n<!-- Made by make generate of what the program says with --help. -->")
+	const dir, made = "../../docs/reference/command/", "<!-- Made by make generate from the output of --help. -->"
 	parser, err := newParser(new(cli), &ui{out: io.Discard, err: io.Discard})
 	require.NoError(t, err)
+	var index strings.Builder
+	fmt.Fprintf(&index, "# The command\n\n%s\n\n| command | what it does |\n|---|---|\n", made)
+	pages := []string{"README.md"}
 	for _, node := range parser.Model.Leaves(true) {
-		fmt.Fprintf(&b, "\n## ruleout %s\n\n```\n%s```\n", node.Path(), help(t, node))
+		page := strings.ReplaceAll(node.Path(), " ", "-") + ".md"
+		pages = append(pages, page)
+		fmt.Fprintf(&index, "| [`ruleout %s`](%s) | %s |\n", node.Path(), page, node.Help)
+		golden.Equal(t, dir+page, fmt.Appendf(nil, "# ruleout %s\n\n%s\n\n```\n%s```\n\n[All commands](README.md)\n",
+			node.Path(), made, help(t, node)))
 	}
-	golden.Equal(t, "../../docs/reference/command.md", []byte(b.String()))
+	golden.Equal(t, dir+"README.md", []byte(index.String()))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	require.ElementsMatch(t, pages, names, "a page of a command that is gone")
 }
 
 func help(t *testing.T, node *kong.Node) string {

@@ -14,7 +14,7 @@ import (
 )
 
 type replayCmd struct {
-	Record string `arg:"" help:"Record of a run, or with --from the first digits of a run." placeholder:"RECORD" complete:"json" takes:"record"`
+	Record string `arg:"" help:"Record of a run; with --from, the first digits of a run." placeholder:"RECORD" complete:"json" takes:"record"`
 	From   string `help:"Directory of the sweep that the run is of." placeholder:"DIR" complete:"dir"`
 
 	pcapFlags `embed:""`
@@ -23,15 +23,20 @@ type replayCmd struct {
 }
 
 func (*replayCmd) Help() string {
-	return `The record holds its whole scenario, so the record alone is enough, in any directory. The kernel that it names must be in the store.
+	return `The record holds its whole scenario, so the record alone is enough, in any directory. The kernel that it names
+must be in the store.
 
-A replay that differs although the key is the same is doubted first: kernel and frozen machines are hashed again, those that are not what was put into the cache are named and made anew, and the run is made once more.
+A run is a function of its scenario, its seed and the provenance key: guest program, kernel, QEMU and machine. If the
+key differs, the replay is made all the same, and the differences are named. If only the outcome differs, the cache is
+checked first: kernel and VM templates are hashed again, damaged ones are named and made again, and the run is repeated
+once more.
 
-A run is a function of scenario, seed and what the provenance key names: build of ruleout, kernel, QEMU and machine. If the key is another one, the replay still takes place, and what differs is named.
+A capture takes CPU time of the machine, so a run with --pcap has another key. A record with a capture is replayed with
+one, also without --pcap. A record without a capture is replayed without one and compared. With --pcap, another run
+follows which captures; its differences are shown, and do not count.
 
-To capture packets takes CPU time, so a run with --pcap has a key of its own. A record that was made so is replayed so, with and without --pcap. With --pcap, one that was not is replayed as it was made and compared, and then run once more to capture; in what that run differs is told, and does not count.
-
-Exit status: 0 the digests are equal, 4 they differ (the first moment of the timeline and the first field that differ are named), 2 the file is not a record, 3 this machine cannot do it, 130 interrupted.
+Exit status: 0 the digests are equal, 4 they differ (the first differing moment of the timeline and the first differing
+field are named), 2 the file is not a record, 3 this machine cannot do it, 130 interrupted.
 
 Examples:
 
@@ -92,7 +97,7 @@ func printReplay(u *ui, r *machine.Replay) {
 		u.printf("the replay differs in %s\n", quantity.Plural(int64(len(r.Differences)), "field"))
 		printFirst(u, r.Differences)
 		if !r.SameKey {
-			u.printf("\nthe provenance differs, so it need not repeat:\n")
+			u.printf("\nthe provenance differs, so the run need not repeat:\n")
 		}
 	}
 	for _, d := range r.Provenance {
@@ -103,28 +108,32 @@ func printReplay(u *ui, r *machine.Replay) {
 	switch {
 	case c == nil:
 	case len(c.Differences) == 0:
-		u.printf("\nthe run that was captured measured the same\n")
+		u.printf("\nthe captured run measured the same\n")
 	default:
-		u.printf("\nthe run that was captured is another one, since to capture takes CPU time: it differs in %s\n", quantity.Plural(int64(len(c.Differences)), "field"))
+		u.printf("\nthe captured run differs in %s, since a capture takes CPU time\n",
+			quantity.Plural(int64(len(c.Differences)), "field"))
 		printFirst(u, c.Differences)
 		u.printf("  %-12s  %s\n", "digest", c.Digest)
 	}
 }
 
-// printDoubt tells what became of a first replay that differed.
+// printDoubt explains a first replay that differed.
 func printDoubt(u *ui, r *machine.Replay) {
 	switch {
 	case r.First == "":
 		return
 	case len(r.Cache) > 0:
-		u.printf("\nthe cache was at fault for a first replay, of digest %s; what was wrong is made anew, but runs of it were wrong too:\n", r.First)
+		u.printf("\na damaged cache caused the first replay, with digest %s. "+
+			"The damaged files are made again; earlier runs that used them are wrong too:\n", r.First)
 		for _, text := range r.Cache {
 			u.printf("  %s\n", text)
 		}
 	case r.First == r.Replayed:
-		u.printf("\nkernel and frozen machines were hashed again and are what they were; a second replay is the same as the first\n")
+		u.printf("\nkernel and VM templates were hashed again and are unchanged; " +
+			"a second replay has the same digest as the first\n")
 	default:
-		u.printf("\nkernel and frozen machines were hashed again and are what they were, but a first replay has the digest %s: runs do not repeat on this machine, see ruleout doctor\n", r.First)
+		u.printf("\nkernel and VM templates were hashed again and are unchanged, but the first replay has the digest %s: "+
+			"runs do not repeat on this machine, see ruleout doctor\n", r.First)
 	}
 }
 

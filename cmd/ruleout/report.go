@@ -28,24 +28,32 @@ const (
 )
 
 type reportCmd struct {
-	Records []string `arg:"" name:"record" help:"Records of runs, directories of them, or the directory of a sweep." placeholder:"RECORD" complete:"json" takes:"record,sweep"`
-	Out     string   `short:"o" help:"File to write, standard output without it. HTML of several records: the directory for their pages and an index." placeholder:"FILE" type:"path" complete:"dir"`
-	Format  string   `help:"html (a page that needs nothing else), markdown, junit, json or text (default ${default})." enum:"html,markdown,junit,json,text" default:"html"`
+	Records []string `arg:"" name:"record" help:"Records of runs, directories of records, or the directory of a sweep." placeholder:"RECORD" complete:"json" takes:"record,sweep"`
+	Out     string   `short:"o" help:"File to write (default: standard output). For HTML of several records: the directory for their pages and an index." placeholder:"FILE" type:"path" complete:"dir"`
+	Format  string   `help:"html (a self-contained page), markdown, junit, json or text (default ${default})." enum:"html,markdown,junit,json,text" default:"html"`
 
-	Of          string `name:"run" help:"Report on this run of the sweep in RECORD, by its first digits." placeholder:"RUN"`
-	AllCounters bool   `help:"In Markdown and text, show every kernel counter that moved; HTML always does."`
+	Of          string `name:"run" help:"Report on this run of the sweep RECORD, by its first digits." placeholder:"RUN"`
+	AllCounters bool   `help:"In Markdown and text, show every kernel counter that changed; HTML always does."`
 }
 
 func (*reportCmd) Help() string {
-	return `The page of a run shows what was done in words and as a picture over time, what moved while each fault acted, charts of what clients and nodes went through, the proof that the faults acted, the kernel's counters with what they mean, and the command that replays it. It is one file without scripts that loads nothing, and it prints.
+	return `The page of a run shows what was done, in words and as a picture over time; what changed while each fault
+acted; charts of clients and nodes; the proof that the faults acted; the kernel's counters with their meaning; and the
+command that replays the run. It is one file without scripts that loads nothing, and it can be printed.
 
-Of several records, or a directory, HTML is a page for each and an index.html; Markdown and text are a table; JUnit is a suite for each, with a case for each expectation (all are skipped in an invalid run); JSON is a line for each.
+For several records, or a directory, HTML is a page for each and an index.html; Markdown and text are a table; JUnit is
+a suite for each, with a case for each expectation (all are skipped in an invalid run); JSON is a line for each.
 
-Of the directory that was --out of a sweep, HTML is a page for the campaign: verdicts with their intervals, families, contexts, controls, what was not covered, and the pairs behind each hypothesis. With many pairs, these have pages of their own, and -o is their directory. Markdown stays below the size limit of a job summary; JUnit has a case for each hypothesis in each context: as expected passes, not as expected fails, inconclusive and invalid are skipped with the reason.
+For the directory of a sweep (its --out), HTML is a page for the campaign: verdicts with their intervals, families,
+contexts, controls, what was not covered, and the pairs of each hypothesis. With many pairs, the hypotheses have pages
+of their own, and -o is their directory. Markdown stays below the size limit of a job summary. JUnit has a case for each
+hypothesis in each context: it passes if the verdict is as expected and fails if not; inconclusive and invalid ones are
+skipped with the reason.
 
 JSON has what a report says beyond the record: the faults in words, and the main figures before, during and after.
 
-Exit status: 0 written, whatever became of the runs; 2 a record cannot be read, or a mistake in the command line; 3 the file cannot be written.
+Exit status: 0 written, whatever the outcome of the runs; 2 a record cannot be read, or a mistake in the command line;
+3 the file cannot be written.
 
 Examples:
 
@@ -74,8 +82,8 @@ func (c *reportCmd) Run(u *ui) error {
 	})
 }
 
-// file writes a single report, to standard output without -o. name is that of a page in a directory. screen is whether the
-// report goes to standard output.
+// file writes a single report, to standard output without -o. name is that of a page in a directory. screen is whether
+// the report goes to standard output.
 func (c *reportCmd) file(u *ui, name string, write func(w io.Writer, screen bool) error) error {
 	if c.Out == "" {
 		if err := c.notForTerminal(u); err != nil {
@@ -146,7 +154,8 @@ func (c *reportCmd) write(w io.Writer, files []string, several, color bool) erro
 // pages writes a page for each record and an index of them.
 func (c *reportCmd) pages(u *ui, files []string) error {
 	if c.Out == "" {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%d records make %d pages and an index", len(files), len(files)), "give a directory for them with -o DIR")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%d records make %d pages and an index", len(files), len(files)),
+			"give a directory for them with -o DIR")
 	}
 	return c.directory(u, func(create func(string, func(io.Writer) error) error) error {
 		return page.Pages(files, c.options, create)
@@ -154,10 +163,12 @@ func (c *reportCmd) pages(u *ui, files []string) error {
 }
 
 // directory writes an index and its pages into the directory of -o.
-func (c *reportCmd) directory(u *ui, write func(create func(name string, write func(io.Writer) error) error) error) error {
+func (c *reportCmd) directory(u *ui,
+	write func(create func(name string, write func(io.Writer) error) error) error) error {
 	made := func(dir string) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return problem.Wrap(problem.Machine, fmt.Errorf("make the directory of pages: %w", err), "give another place with -o DIR")
+			return problem.Wrap(problem.Machine, fmt.Errorf("make the directory of pages: %w", err),
+				"give another place with -o DIR")
 		}
 		return nil
 	}
@@ -186,7 +197,8 @@ func (c *reportCmd) files() (files []string, several bool, err error) {
 		return result.Files(c.Records)
 	}
 	if len(c.Records) > 1 {
-		return nil, false, problem.Wrap(problem.Usage, fmt.Errorf("--run %s is of one sweep, not of %d", c.Of, len(c.Records)), "give the directory that was --out of the sweep")
+		return nil, false, problem.Wrap(problem.Usage, fmt.Errorf("--run %s needs one sweep, not %d", c.Of, len(c.Records)),
+			"give the directory that was --out of the sweep")
 	}
 	return c.Records, false, nil
 }
@@ -203,7 +215,8 @@ func (c *reportCmd) read(file string) (*result.Record, error) {
 func (c *reportCmd) options(file string) report.Options {
 	path := shorten(file)
 	if c.Of != "" {
-		return report.Options{Path: path + ", run " + c.Of, Replay: fmt.Sprintf("ruleout replay --from %s %s", quote(path), c.Of)}
+		return report.Options{Path: path + ", run " + c.Of,
+			Replay: fmt.Sprintf("ruleout replay --from %s %s", quote(path), c.Of)}
 	}
 	return report.Options{Path: path, Replay: "ruleout replay " + quote(path)}
 }
@@ -235,7 +248,8 @@ func (c *reportCmd) campaign(u *ui, dir string) (err error) {
 	}
 	final := evidence.Finished()
 	s := &board.Source{
-		Plan: plan, Bench: evidence, Findings: findings.Of(plan, evidence, final), Final: final, Dir: quote(shorten(dir)), Kept: r.Kept(),
+		Plan: plan, Bench: evidence, Findings: findings.Of(plan, evidence,
+			final), Final: final, Dir: quote(shorten(dir)), Kept: r.Kept(),
 		File: r.Identity.Source.File, Tool: r.Identity.Tool, Kernels: r.Identity.Kernels, Run: run,
 	}
 	if c.Format == formatHTML && s.Pairs() > board.Most {
@@ -263,15 +277,16 @@ func (c *reportCmd) campaign(u *ui, dir string) (err error) {
 // board writes a campaign that is too large for one page.
 func (c *reportCmd) board(u *ui, s *board.Source) error {
 	if c.Out == "" || filepath.Ext(c.Out) == ".html" {
-		return problem.Wrap(problem.Usage, fmt.Errorf("%d pairs are too many for one page", s.Pairs()), "give a directory for the pages of hypotheses and an index with -o DIR")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%d pairs are too many for one page", s.Pairs()),
+			"give a directory for the pages of hypotheses and an index with -o DIR")
 	}
 	return c.directory(u, func(create func(string, func(io.Writer) error) error) error { return board.Pages(s, create) })
 }
 
-// notForTerminal refuses to write HTML where somebody would have to read it.
+// notForTerminal refuses to write HTML to a terminal.
 func (c *reportCmd) notForTerminal(u *ui) error {
 	if f, ok := fileOf(u.out); ok && c.Format == formatHTML && terminal(f) {
-		return problem.Wrap(problem.Usage, fmt.Errorf("a page of HTML is not for a terminal"), "give a file with -o FILE")
+		return problem.Wrap(problem.Usage, fmt.Errorf("HTML is not readable on a terminal"), "give a file with -o FILE")
 	}
 	return nil
 }

@@ -9,13 +9,14 @@ import (
 
 type resultsExportCmd struct {
 	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
-	Metric  []string `help:"Metric or counter; may be given again. Without it, all that any record has." placeholder:"NAME"`
+	Metric  []string `help:"Metric or counter; may be given again. Without it, all metrics and counters." placeholder:"NAME"`
 	As      string   `help:"csv or bench, the Go benchmark format." enum:"csv,bench" default:"csv"`
 }
 
 func (*resultsExportCmd) Help() string {
-	return `Values are in base units: seconds, bytes, shares of 1. Invalid runs are left out of bench, and have valid = false in csv. With them goes
-what the campaign set, as set and factor.NAME: in columns, and in bench in lines of configuration, by which benchstat makes columns.
+	return `Values are in base units: seconds, bytes, fractions of 1. Invalid runs are left out of bench, and have valid =
+false in csv. The settings of the campaign are included as set and factor.NAME: columns in csv, configuration lines in
+bench, which benchstat groups by.
 
 Examples:
 

@@ -14,8 +14,8 @@ type resultsKeepCmd struct {
 }
 
 func (*resultsKeepCmd) Help() string {
-	return `Keeps the campaign, and of each run its digest and the metrics and counters that the campaign compares. The
-commands verdict and report work on that as on the sweep itself; there is nothing left to replay.
+	return `Keeps the campaign and, of each run, the digest and the metrics and counters that the campaign compares.
+ruleout verdict and ruleout report work on the copy as on the sweep. Its runs cannot be replayed.
 
 Examples:
 

@@ -16,7 +16,7 @@ type resultsListCmd struct {
 	Metric  []string `help:"Show this metric or counter too; may be given again." placeholder:"NAME"`
 	Seed    uint64   `help:"Only records with this seed." placeholder:"N"`
 	Invalid bool     `help:"Only records of invalid runs, with the reason."`
-	Format  string   `help:"Output: text or json, which is JSON Lines." enum:"text,json" default:"text"`
+	Format  string   `help:"Output: text or json (JSON Lines)." enum:"text,json" default:"text"`
 }
 
 func (*resultsListCmd) Help() string {
@@ -61,7 +61,8 @@ func (c *resultsListCmd) Run(_ context.Context, u *ui) (err error) {
 			return nil
 		}
 		if c.Format == formatJSON {
-			l := listedRun{Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Seed: e.Seed, Valid: e.Valid, Because: e.Because, Metrics: map[string]float64{}}
+			l := listedRun{Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Seed: e.Seed, Valid: e.Valid,
+				Because: e.Because, Metrics: map[string]float64{}}
 			for _, name := range c.Metric {
 				if v, ok := e.Value(name); ok {
 					l.Metrics[name] = v

@@ -12,15 +12,15 @@ import (
 )
 
 type resultsMergeCmd struct {
-	Into   string   `help:"Directory of the merged records; one of the shards, or a new one." required:"" placeholder:"DIR" type:"path" complete:"dir"`
+	Into   string   `help:"Directory of the merged records: one of the shards, or a new directory." required:"" placeholder:"DIR" type:"path" complete:"dir"`
 	Shards []string `arg:"" name:"shard" help:"Directories that were --out of the shards." placeholder:"SHARD" complete:"dir" takes:"sweep,night"`
 }
 
 func (*resultsMergeCmd) Help() string {
-	return `Each run gets in once, those that broke too. The shards have to be of one campaign, made with one build, one QEMU and the same kernels. What is
-damaged in a shard is left out, which is said.
+	return `Each run is merged once, broken runs too. The shards must be of one campaign, made with one build, one QEMU and
+the same kernels. Damaged parts of a shard are left out, and a note says so.
 
-Exit status: 0 merged, 2 they do not go together, 3 this machine cannot do it, 4 a run has two digests.
+Exit status: 0 merged, 2 the shards do not belong together, 3 this machine cannot do it, 4 a run has two digests.
 
 Examples:
 

@@ -14,30 +14,32 @@ const formatCSV = "csv"
 
 type resultsQueryCmd struct {
 	Results    string   `arg:"" help:"Directory that was --out of a sweep or a diff." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
-	Where      string   `arg:"" optional:"" help:"Which runs: a condition, as in the expectations of a scenario; without one, all." placeholder:"WHERE"`
+	Where      string   `arg:"" optional:"" help:"Condition on runs, as in the expectations of a scenario; without one, all runs." placeholder:"WHERE"`
 	Show       []string `help:"A column: a metric, a counter, a field or an expression of numbers; may be given again." sep:"none" placeholder:"COLUMN"`
 	By         []string `help:"Group by this field; may be given again." placeholder:"FIELD"`
-	Take       []string `help:"What is taken of a group's numbers: mean, median, min, max, sum or a percentile such as p90; may be given again. Without it, the median." placeholder:"WHAT"`
+	Take       []string `help:"Statistic of a group: mean, median (the default), min, max, sum or a percentile such as p90; may be given again." placeholder:"WHAT"`
 	Sort       string   `help:"Sort by this column." placeholder:"COLUMN"`
-	Descending bool     `help:"Sort the largest to the top."`
-	Limit      int      `help:"Print this many rows at most." placeholder:"N"`
-	Format     string   `help:"Output: text, json, which is JSON Lines, or csv; the last two in base units." enum:"text,json,csv" default:"text"`
+	Descending bool     `help:"Sort in descending order."`
+	Limit      int      `help:"Print at most this many rows." placeholder:"N"`
+	Format     string   `help:"Output: text, json (JSON Lines) or csv; the last two in base units." enum:"text,json,csv" default:"text"`
 }
 
 func (*resultsQueryCmd) Help() string {
-	return `Asks the index of the records. A condition has metrics and counters with units, and, or, not, parentheses and these fields:
+	return `Queries the index of the records. A condition combines metrics and counters, numbers with units, and, or, not,
+parentheses and these fields:
 
   run, digest, scenario   compared by their first digits
   kernel                  compared by its first parts: 6.1 is not 6.12
-  seed, virtual, wall     numbers: the seed, and how long the run took in its time and in yours
+  seed, virtual, wall     numbers: the seed, and the duration of the run in virtual and in wall-clock time
   valid, because          whether the run is valid, and why it is not
   set                     what the campaign sets in the scenario, PATH=VALUE …
   factor.NAME             the level of a factor of the campaign
 
-Fields with words go with ==, != and ~, which is true of a part: set ~ tcp_sack, set ~ 'tcp_sack=0'. A run that lacks a number that the condition
-asks for is left out, which is said. Groups are of valid runs, unless the condition or --by names valid.
+Text fields are compared with ==, != and ~. The operator ~ matches a part: set ~ tcp_sack, set ~ 'tcp_sack=0'. A run
+that lacks a number of the condition is left out, and a note says so. Groups contain valid runs only, unless the
+condition or --by names valid.
 
-Exit status: 0 also when no run fits, 2 the query is wrong or these are no results.
+Exit status: 0 also when no run matches, 2 the query is wrong or the directory has no results.
 
 Examples:
 
@@ -50,7 +52,7 @@ Examples:
 // Run carries the command out.
 func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 	if c.Limit < 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("--limit %d: a number of rows is not below zero", c.Limit), "")
+		return problem.Wrap(problem.Usage, fmt.Errorf("--limit %d: the number of rows must not be negative", c.Limit), "")
 	}
 	r, err := readResults(u, c.Results)
 	if err != nil {
@@ -61,18 +63,20 @@ func (c *resultsQueryCmd) Run(_ context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	t, err := s.Ask(query.Query{Where: c.Where, Show: c.Show, By: c.By, Take: c.Take, Sort: c.Sort, Descending: c.Descending, Limit: c.Limit})
+	t, err := s.Ask(query.Query{Where: c.Where, Show: c.Show, By: c.By, Take: c.Take, Sort: c.Sort,
+		Descending: c.Descending, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
 	if t.Unknown > 0 {
-		u.note("%s left out: the condition cannot be answered of them (%v)", quantity.Plural(int64(t.Unknown), "run"), t.First)
+		u.note("%s left out: the condition has no answer for them (%v)", quantity.Plural(int64(t.Unknown), "run"), t.First)
 	}
 	if t.Invalid > 0 {
-		u.note("%s left out of the groups as invalid: ask for valid, or group by it, to have them", quantity.Plural(int64(t.Invalid), "run"))
+		u.note("%s left out of the groups as invalid; a condition on valid, or --by valid, includes them",
+			quantity.Plural(int64(t.Invalid), "run"))
 	}
 	if t.More {
-		u.note("there are more rows: only the first %d are shown", c.Limit)
+		u.note("there are more rows; only the first %d are shown", c.Limit)
 	}
 	switch c.Format {
 	case formatJSON:

@@ -18,8 +18,8 @@ import (
 type runCmd struct {
 	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	Seed     uint64   `help:"Seed of everything that is random in the run (default ${default})." default:"1" placeholder:"N"`
-	Kernel   string   `help:"Kernel from the store, by name, release or series, such as 6.1 (default: the one that kernel list marks)." placeholder:"NAME" complete:"kernel"`
-	Backend  string   `help:"Where to run: vm (a clone in virtual time; repeats to the bit) or host (this machine's kernel; needs root)." enum:"vm,host" default:"vm"`
+	Kernel   string   `help:"Kernel from the store, by name, release or series such as 6.1 (default: the one marked in kernel list)." placeholder:"NAME" complete:"kernel"`
+	Backend  string   `help:"Where to run: vm (a virtual machine in virtual time; repeats to the bit) or host (the kernel of this machine; needs root)." enum:"vm,host" default:"vm"`
 	Set      []string `help:"Change a value of the scenario; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Out      string   `help:"Directory for the record (default ${default})." default:"results/runs" placeholder:"DIR" type:"path" complete:"dir"`
 	Format   string   `help:"Output: text or json (the record on standard output, events on standard error)." enum:"text,json" default:"text"`
@@ -27,13 +27,14 @@ type runCmd struct {
 
 	pcapFlags `embed:""`
 
-	AllCounters bool `help:"Show every kernel counter that moved."`
+	AllCounters bool `help:"Show every kernel counter that changed."`
 }
 
 func (*runCmd) Help() string {
-	return `The record is kept in --out under the name SCENARIO-SEED-DIGEST.json, so a run that repeats lands on the same file.
+	return `The record is kept in --out under the name SCENARIO-SEED-DIGEST.json, so a run that repeats has the same file.
 
-Exit status: 0 as expected, 1 an expectation failed, 2 a mistake in the command line or the file, 3 this machine cannot do it, 4 the run is invalid, 130 interrupted.
+Exit status: 0 as expected, 1 an expectation failed, 2 a mistake in the command line or the file, 3 this machine cannot
+do it, 4 the run is invalid, 130 interrupted.
 
 Examples:
 
@@ -73,9 +74,9 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	path = shorten(path)
-	uncaptured := writeCaptures(ctx, u, spool, s, record) // the record is safe and is told, whatever becomes of these
+	uncaptured := writeCaptures(ctx, u, spool, s, record) // the record is saved, also if these fail
 	if c.Format == formatText {
-		fmt.Fprintln(u.err) // between what happened and what came of it
+		fmt.Fprintln(u.err) // between events and report
 	}
 	options := report.Options{
 		Color: color(u.out), AllCounters: c.AllCounters, Path: path,
@@ -98,7 +99,7 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 	return ending(record)
 }
 
-// ending is the exit status that a record stands for. Its reasons are in the report.
+// ending is the exit status for a record. The report has the reasons.
 func ending(r *result.Record) error {
 	if !r.Valid {
 		return status(problem.Invalid)

@@ -38,7 +38,8 @@ const patience = 2 * time.Minute
 // one fail, with the hint to run make setup.
 func TestScripts(t *testing.T) {
 	bin := t.TempDir()
-	require.NoError(t, guesttest.Into(bin, "github.com/ruleout/ruleout/cmd/ruleout", "github.com/ruleout/ruleout/cmd/ruleout-guest"))
+	require.NoError(t,
+		guesttest.Into(bin, "github.com/ruleout/ruleout/cmd/ruleout", "github.com/ruleout/ruleout/cmd/ruleout-guest"))
 
 	// What a dead ruleout leaves behind becomes a child of this process, see nothingLeft.
 	require.NoError(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))

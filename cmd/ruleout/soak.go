@@ -23,17 +23,17 @@ type soakCmd struct {
 	Scenarios []string `arg:"" name:"scenario" help:"Scenario files." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	N         int      `short:"n" help:"Runs of each scenario (default ${default})." default:"20" placeholder:"RUNS"`
 	Jobs      int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
-	Load      bool     `help:"Keep every processor busy with other work meanwhile."`
+	Load      bool     `help:"Keep every processor busy with other work."`
 	Seed      uint64   `help:"Seed of the runs (default ${default})." default:"1" placeholder:"N"`
 	Kernel    []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
 	QEMU      []string `help:"Path of a QEMU; may be given again." placeholder:"PATH" name:"qemu"`
 	Set       []string `help:"Change a value of the scenarios; may be given again." sep:"none" placeholder:"PATH=VALUE"`
-	Keep      string   `help:"Directory for the first record and those that differ from it." placeholder:"DIR" type:"path" complete:"dir"`
+	Keep      string   `help:"Directory for the first record and for records that differ from it." placeholder:"DIR" type:"path" complete:"dir"`
 	Format    string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*soakCmd) Help() string {
-	return `Every run must have the digest of the first one, and one with another seed must have measured something else.
+	return `Every run must have the digest of the first one. A run with another seed must differ.
 
 Exit status: 0 all digests are equal, 4 they are not.
 
@@ -136,14 +136,16 @@ func printSoak(u *ui, results []*soak.Result) error {
 	}
 	for _, r := range results {
 		if r.Failed > 0 {
-			u.printf("\n%s on %s: %s gave no record; the first: %s\n", r.Scenario, r.Kernel, quantity.Plural(int64(r.Failed), "run"), r.Failure)
+			u.printf("\n%s on %s: %s gave no record; the first: %s\n", r.Scenario, r.Kernel,
+				quantity.Plural(int64(r.Failed), "run"), r.Failure)
 		}
 		if r.NotMade > 0 {
 			u.printf("%s were not made, since %d in a row broke\n", quantity.Plural(int64(r.NotMade), "run"), cases.InARow)
 		}
 		for i, d := range r.Differences {
 			if i == 0 {
-				u.printf("\n%s on %s: the first run that differs does so in %s:\n", r.Scenario, r.Kernel, quantity.Plural(int64(len(r.Differences)), "field"))
+				u.printf("\n%s on %s: the first run that differs does so in %s:\n", r.Scenario, r.Kernel,
+					quantity.Plural(int64(len(r.Differences)), "field"))
 			}
 			if i == 5 {
 				u.printf("  …\n")

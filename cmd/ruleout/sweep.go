@@ -22,26 +22,26 @@ import (
 
 type sweepCmd struct {
 	Campaign string        `arg:"" help:"Campaign file." placeholder:"CAMPAIGN" complete:"yaml" takes:"campaign"`
-	Out      string        `help:"Directory of the records (default results/runs/sweep-NAME). A sweep goes on where the last one with it stopped." placeholder:"DIR" type:"path" complete:"dir"`
+	Out      string        `help:"Directory of the records (default results/runs/sweep-NAME). A sweep continues where the last one in it stopped." placeholder:"DIR" type:"path" complete:"dir"`
 	Set      []string      `help:"Change a value of the campaign; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Jobs     int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
-	Budget   time.Duration `help:"Begin no run after so long; overrides the campaign's." placeholder:"DURATION"`
-	Shard    string        `help:"Make only part I of N of the runs, to be merged with ruleout results merge." placeholder:"I/N"`
-	All      bool          `help:"Show every case, also those that are ruled out."`
-	Format   string        `help:"Output: text or json, which is JSON Lines: a verdict a line, and then the summary." enum:"text,json" default:"text"`
+	Budget   time.Duration `help:"Start no run after this time; overrides the budget of the campaign." placeholder:"DURATION"`
+	Shard    string        `help:"Make only part I of N of the runs; ruleout results merge merges the parts." placeholder:"I/N"`
+	All      bool          `help:"Show every case, also the ruled out ones."`
+	Format   string        `help:"Output: text or json (JSON Lines: one verdict a line, then the summary)." enum:"text,json" default:"text"`
 }
 
 func (*sweepCmd) Help() string {
-	return `Runs what the hypotheses of a campaign need, until each of them is decided, and judges. Progress goes to standard error, and before
-anything runs what cannot come to a verdict with the seeds and the budget that there are, as ruleout plan says it.
-Interrupted, or killed, it goes on where it stopped when it is called again.
+	return `Runs seeds for each hypothesis of a campaign until it is decided, and prints the verdicts. Progress goes to
+standard error. Before anything runs, warnings name the verdicts that cannot be reached with the seeds and the budget,
+as ruleout plan does. After an interruption or a crash, the same command continues where the sweep stopped.
 
-A run that breaks twice is kept as broken, and made again when the sweep is called again. An arm of which 4 seeds in a row
-break is given up; the others go on.
+A run that breaks twice is kept as broken, and is made again when the sweep is called again. An arm with 4 broken seeds
+in a row is given up; the others go on.
 
-Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 the campaign is wrong or a kernel refuses a value of it,
-3 this machine cannot do it, 4 a run broke, the budget was too small for a verdict that was expected, or a run has two digests,
-130 interrupted. A shard judges nothing: 0 its runs are made.
+Exit status: 0 all verdicts are as the campaign expects, 1 a verdict is not, 2 the campaign is wrong or a kernel refuses
+a value of it, 3 this machine cannot do it, 4 a run broke, the budget was too small for an expected verdict, or a run
+has two digests, 130 interrupted. A shard has no verdicts: 0 its runs are made.
 
 Examples:
 
@@ -74,7 +74,8 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	defer func() { err = errors.Join(err, a.Close()) }()
 	alarm := a.Tell(func(text string) { u.note("%s: %s", c.Out, text) })
 	u.note("%s", plan.Summary())
-	if err := warnings(u, plan, a, fleet.Releases(), forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
+	if err := warnings(u, plan, a, fleet.Releases(),
+		forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
 		return err
 	}
 	if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
@@ -95,8 +96,9 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	if err != nil {
 		if r != nil {
-			_ = tellRefusals(u, plan, r.Refusals) // the error is what ended it
-			u.note("%s are kept in %s; the same command goes on from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
+			_ = tellRefusals(u, plan, r.Refusals) // the error ended the sweep
+			u.note("%s kept in %s; the same command continues from there", quantity.Plural(int64(a.Len()), "run"),
+				shorten(c.Out))
 		}
 		return err
 	}
@@ -108,7 +110,8 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
-	u.note("%s kept in %s: ruleout verdict %s judges again", quantity.Plural(int64(a.Len()), "record"), shorten(c.Out), quote(shorten(c.Out)))
+	u.note("%s kept in %s: ruleout verdict %s evaluates them again", quantity.Plural(int64(a.Len()), "record"),
+		shorten(c.Out), quote(shorten(c.Out)))
 	return c.status(u, plan, r, f, alarm)
 }
 
@@ -124,32 +127,32 @@ func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings
 	case f == nil || f.AsExpected():
 		return nil
 	case r.OverBudget && !f.Contradicted(r.Bench):
-		return status(problem.Invalid) // nothing speaks against what is expected: it was not reached
+		return status(problem.Invalid) // no verdict contradicts what is expected: the budget ended first
 	}
 	return status(1)
 }
 
-// tellBreaks tells which runs broke, and which arms were given up for it.
+// tellBreaks notes which runs broke, and which arms were given up for it.
 func tellBreaks(u *ui, r *sweep.Result) {
 	for _, b := range r.Breaks {
 		u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
 		if b.GivenUp {
-			u.note("arm %d is given up, since %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
+			u.note("arm %d is given up because %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
 		}
 	}
 }
 
-// tellRefusals tells what kernels refuse, each place once, and returns the exit status for it, or nil if they refused
+// tellRefusals reports what kernels refuse, each place once, and returns the exit status for it, or nil if they refused
 // nothing.
 func tellRefusals(u *ui, plan *campaign.Plan, refusals []sweep.Break) error {
 	if len(refusals) == 0 {
 		return nil
 	}
-	told, code := map[string]bool{}, 0
+	seen, code := map[string]bool{}, 0
 	for _, r := range refusals {
 		err := plan.Locate(r.Err, &plan.Arms[r.Arm])
-		if text := err.Error(); !told[text] {
-			told[text] = true
+		if text := err.Error(); !seen[text] {
+			seen[text] = true
 			code = max(code, u.tell(err))
 		}
 	}
@@ -197,14 +200,14 @@ func outputWidth(u *ui) int {
 	return plainWidth
 }
 
-// sweepTeller tells how a sweep goes on: a line now and then, so that a log of it reads well.
+// sweepTeller prints the progress of a sweep: a line from time to time, so that a log of it reads well.
 type sweepTeller struct {
 	u     *ui
 	last  time.Time
 	state sweep.State
 }
 
-// every is how long there is nothing new in a log.
+// every is the time between two lines of progress.
 const every = 10 * time.Second
 
 func (t *sweepTeller) tell(s sweep.State) {

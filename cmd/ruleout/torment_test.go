@@ -25,8 +25,9 @@ import (
 // killsOfATest is how often torment kills unless RULEOUT_KILLS says otherwise.
 const killsOfATest = 5
 
-// torment makes sweeps until it has killed them often enough, at random moments, and then the last one to its end. Whenever one ends,
-// its records, digests and verdicts have to be those of WHOLE, which nobody disturbed, and of its output:
+// torment makes sweeps until it has killed them often enough, at random moments, and then the last one to its end.
+// Whenever one ends, its records, digests and verdicts have to be those of WHOLE, which nobody disturbed, and of its
+// output:
 //
 //	torment WHOLE OUTPUT ruleout sweep tests.yaml
 func torment(ts *testscript.TestScript, neg bool, args []string) {
@@ -45,7 +46,8 @@ func torment(ts *testscript.TestScript, neg bool, args []string) {
 	for done := 0; done < kills; {
 		if t.sweep(moments[done%len(moments)]) {
 			done++
-			fmt.Fprintf(os.Stderr, "kill %d of %d, %s: %d records are there\n", done, kills, moments[(done-1)%len(moments)].name, len(t.kept))
+			fmt.Fprintf(os.Stderr, "kill %d of %d, %s: %d records are there\n", done, kills, moments[(done-1)%len(moments)].name,
+				len(t.kept))
 		}
 	}
 	t.sweep(stroke{name: "at the end"})
@@ -56,7 +58,8 @@ func torment(ts *testscript.TestScript, neg bool, args []string) {
 	if left := t.unfinished(); len(left) > 0 {
 		ts.Fatalf("machines that nobody makes any more: %v", left)
 	}
-	ts.Logf("%d kills: %v; %d found a torn record; %d sweeps came to their end and were looked at", kills, t.died, t.torn, t.ends)
+	ts.Logf("%d kills: %v; %d found a torn record; %d sweeps came to their end and were looked at", kills, t.died, t.torn,
+		t.ends)
 }
 
 type tormented struct {
@@ -158,7 +161,7 @@ func (t *tormented) sweep(m stroke) bool {
 		_ = cmd.Process.Kill() // an error means that it has ended
 	}
 	err := <-ended
-	if bytes.Contains(stderr.Bytes(), []byte("the last record was half written")) {
+	if bytes.Contains(stderr.Bytes(), []byte("the last record was written partly")) {
 		t.torn++
 	}
 	t.alone(cmd.Process.Pid, m.name)
@@ -178,8 +181,8 @@ func (t *tormented) sweep(m stroke) bool {
 	return false
 }
 
-// alone checks that the machines of a sweep died with it, without being told. Namespaces and locks belong to processes: where no process is left, none
-// of them is.
+// alone checks that the machines of a sweep died with it, without being told. Namespaces and locks belong to processes:
+// where no process is left, none of them is.
 func (t *tormented) alone(group int, when string) {
 	awaitNone(t.ts, "killed while "+when+", it left", patience, func() []string { return living(t.ts, group) })
 }
@@ -251,7 +254,8 @@ func indexed(ts *testscript.TestScript, dir string) map[string]string {
 	return runs
 }
 
-// digests of the runs of an archive. What the index says and what a reader of the file without its index finds have to be the same.
+// digests of the runs of an archive. What the index says and what a reader of the file without its index finds have to
+// be the same.
 func digests(ts *testscript.TestScript, dir string) map[string]string {
 	r, err := archive.Read(dir)
 	ts.Check(err)

@@ -1,19 +1,19 @@
 package main
 
-// The face of the command. Its rules:
+// The user interface of the command. Its rules:
 //
-//   - Standard output has the result and nothing else. What happens on the way, and
-//     every message, goes to standard error, so that `ruleout … > file` is always right.
-//   - An error is one line, "ruleout: error: …", and where somebody can do something
-//     about it a second one, "ruleout: hint: …". Lower case, no full stop, no stack
-//     trace, no "failed to". Mistakes in a file come first, as a compiler puts them.
+//   - Standard output has the result only. Progress and all messages go to standard
+//     error, so that `ruleout … > file` is always right.
+//   - An error is one line, "ruleout: error: …". If the user can do something about it,
+//     a second line follows, "ruleout: hint: …". Lower case, no full stop, no stack
+//     trace, no "failed to". Mistakes in a file come first, in the form of a compiler.
 //   - With --format json standard output is one JSON document, and standard error is
 //     JSON Lines: an object per event, and in the end perhaps one with "error".
 //   - Colour only on a terminal, never when NO_COLOR is set or TERM is dumb, and
 //     nothing is said by colour alone. No cursor movement, no spinner, no question:
 //     a log of the output reads like the output.
-//   - Control characters of others, from a record or a guest, are shown as U+FFFD, in files too (see screen).
-//   - The exit status says who has to act: 0 nobody, 1 an expectation failed (or a
+//   - Control characters from a record or a guest are shown as U+FFFD, in files too (see screen).
+//   - The exit status says what is wrong: 0 nothing, 1 an expectation failed (or a
 //     defect of ruleout, which says so), 2 the command line or a file is wrong, 3 this
 //     machine cannot do it, 4 the run is invalid or a replay differed, 130 interrupted.
 
@@ -46,20 +46,20 @@ const (
 // exitInterrupted is what a shell expects of a program that Ctrl-C ended: 128 and SIGINT's number.
 const exitInterrupted = 130
 
-// status is an error that has been told already: only its exit status is left.
+// status is an error that was reported already: only its exit status is left.
 type status int
 
 func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-// ui is where a command's words go.
+// ui is the output of a command.
 type ui struct {
 	out, err io.Writer
 	// format of the command that runs: formatText unless it has a --format flag.
 	format string
 }
 
-// screen is standard output or standard error. Whatever is printed goes through it: names and texts come from records, archives and guests of
-// others, and what they hold must not reach a terminal as a command to it.
+// screen is standard output or standard error. All output goes through it: names and texts in records, archives and
+// guests may come from elsewhere, and must not reach a terminal as control sequences.
 type screen struct {
 	printable.Writer
 	file *os.File
@@ -71,7 +71,7 @@ func newScreen(f *os.File) *screen {
 	return s
 }
 
-// fileOf returns the file behind a writer, if that is a screen.
+// fileOf returns the file of a writer, if that is a screen.
 func fileOf(w io.Writer) (*os.File, bool) {
 	s, ok := w.(*screen)
 	if !ok {
@@ -80,13 +80,13 @@ func fileOf(w io.Writer) (*os.File, bool) {
 	return s.file, true
 }
 
-// color says whether w may be given colours.
+// color reports whether colours may be written to w.
 func color(w io.Writer) bool {
 	f, ok := fileOf(w)
 	return ok && terminal(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// terminal says whether somebody looks at it.
+// terminal reports whether the file is a terminal.
 func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // printf writes to standard output.
@@ -108,15 +108,15 @@ func (u *ui) json(v any) error {
 // line writes v to standard error as one line of JSON.
 func (u *ui) line(v any) { _ = encoder(u.err).Encode(v) }
 
-// encoder leaves <, > and & as they are: nobody puts this into a web page.
+// encoder leaves <, > and & as they are: its output is not for web pages.
 func encoder(w io.Writer) *json.Encoder {
 	enc := json.NewEncoder(&printable.Writer{W: w, JSON: true})
 	enc.SetEscapeHTML(false)
 	return enc
 }
 
-// event tells what happens while it happens. The text form has the run's clock in
-// front: "+" within the measured window, "-" before it.
+// event prints an event of a run. The text form begins with the clock of the run: "+" within the measured window, "-"
+// before it.
 func (u *ui) event(e protocol.Event) {
 	if u.format == formatJSON {
 		u.line(struct {
@@ -133,7 +133,7 @@ func (u *ui) event(e protocol.Event) {
 	fmt.Fprintf(u.err, "%s  %-9s  %s\n", clock, e.Kind, e.Text)
 }
 
-// note tells something that is not part of a run.
+// note prints a message that is not part of a run.
 func (u *ui) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if u.format == formatJSON {
@@ -143,7 +143,7 @@ func (u *ui) note(format string, args ...any) {
 	fmt.Fprintf(u.err, "%s\n", text)
 }
 
-// progress is an io.Writer for what takes its time; each line becomes a note.
+// progress is an io.Writer whose lines become notes.
 type progress struct {
 	u    *ui
 	rest string
@@ -161,24 +161,24 @@ func (p *progress) Write(b []byte) (int, error) {
 	}
 }
 
-// fail tells err and returns the exit status that it stands for.
+// fail reports err and returns the exit status for it.
 func (u *ui) fail(ctx context.Context, err error) int {
-	var told status
+	var reported status
 	switch {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && errors.Is(context.Cause(ctx), errInterrupted):
-		// Whatever broke, it was because of the interrupt: a signal from a terminal
-		// goes to QEMU as well, and may be seen there first.
+		// The interrupt is the cause: a signal from a terminal goes to QEMU as well, and
+		// may be seen there first.
 		u.error("interrupted", "", exitInterrupted, nil)
 		return exitInterrupted
-	case errors.As(err, &told):
-		return int(told)
+	case errors.As(err, &reported):
+		return int(reported)
 	}
 	return u.tell(err)
 }
 
-// tell tells an error, and returns the exit status for it.
+// tell reports an error, and returns the exit status for it.
 func (u *ui) tell(err error) int {
 	code, hint := int(problem.KindOf(err)), problem.HintOf(err)
 	var list *yamldoc.Errors
@@ -187,13 +187,13 @@ func (u *ui) tell(err error) int {
 		return code
 	}
 	if code == int(problem.Other) && hint == "" {
-		hint = "nobody foresaw this: please report it, with the output of ruleout doctor"
+		hint = "unexpected error: please report it, with the output of ruleout doctor"
 	}
 	u.error(err.Error(), hint, code, nil)
 	return code
 }
 
-// mistakes tells what is wrong with a file: each mistake by itself, then how many there were.
+// mistakes reports the mistakes in a file: each one, then their number.
 func (u *ui) mistakes(list *yamldoc.Errors, code int) {
 	what := quantity.Plural(int64(len(list.List)+list.More), "mistake")
 	if len(list.List) > 0 {

@@ -18,21 +18,24 @@ type validateCmd struct {
 	Kernel   []string `help:"Kernel from the store; may be given again." placeholder:"NAME" complete:"kernel"`
 	Jobs     int      `short:"j" help:"Runs at a time (default ${default})." default:"2" placeholder:"JOBS"`
 	Seed     uint64   `help:"Seed of the first run of each case (default ${default})." default:"1" placeholder:"N"`
-	Break    string   `help:"File with a change for each case that must make it fail." placeholder:"FILE" type:"path"`
+	Break    string   `help:"File with a change for each case. With it, the case must fail." placeholder:"FILE" type:"path"`
 	Out      string   `help:"Directory for the records." placeholder:"DIR" type:"path" complete:"dir"`
-	Markdown string   `help:"File for the table as a page." placeholder:"FILE" type:"path"`
-	Command  string   `help:"What the page says that makes it." default:"make validate" placeholder:"COMMAND"`
+	Markdown string   `help:"Write the table as a page into this file." placeholder:"FILE" type:"path"`
+	Command  string   `help:"Command that the page names as its origin." default:"make validate" placeholder:"COMMAND"`
 	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*validateCmd) Help() string {
-	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each kernel, or as often as its key seeds says, with seeds from --seed on; then counts are added up, all else is averaged, and expect is held against that.
+	return `Each case is a scenario whose key source says where its expected numbers come from. It runs once on each
+kernel, or as often as its key seeds says, with seeds from --seed on. Counts are then added, all other values are
+averaged, and expect is checked against the result.
 
-Of files instead of directories, this is the former name of ruleout check: nothing is run.
+Given files instead of directories, this is another name of ruleout check: nothing is run.
 
-With --break every case is changed so that it must fail, to show that it can.
+With --break, every case is changed so that it must fail. This shows that each case can fail.
 
-Exit status: 0 all kernels agree with all sources, 1 one does not, 4 a run is invalid or left no record. With --break: 0 every case failed, 1 one agreed all the same.
+Exit status: 0 all kernels agree with all sources, 1 a kernel does not, 4 a run is invalid or left no record. With
+--break: 0 every case failed, 1 a case agreed although it was changed.
 
 Examples:
 
@@ -61,7 +64,7 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 		}
 	}
 	if c.Jobs < 1 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("-j %d: one run at a time is the least", c.Jobs), "")
+		return problem.Wrap(problem.Usage, fmt.Errorf("-j %d: at least one run at a time is needed", c.Jobs), "")
 	}
 	fleet, err := sweep.OpenFleet(ctx, orOne(c.Kernel))
 	if err != nil {
@@ -104,7 +107,7 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 	if c.Break != "" {
 		missed := table.Missed()
 		for _, m := range missed {
-			u.note("agreed although it was broken: %s", m)
+			u.note("agreed although it was changed: %s", m)
 		}
 		if len(missed) > 0 {
 			return status(1)

@@ -13,17 +13,18 @@ import (
 
 type verdictCmd struct {
 	Results  string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep"`
-	Campaign string   `help:"Judge by this campaign file instead of the one that the sweep ran." placeholder:"CAMPAIGN" type:"path" complete:"yaml"`
+	Campaign string   `help:"Use this campaign file instead of the one that the sweep ran." placeholder:"CAMPAIGN" type:"path" complete:"yaml"`
 	Set      []string `help:"Change a value of the campaign; may be given again." sep:"none" placeholder:"PATH=VALUE"`
-	All      bool     `help:"Show every case, also those that are ruled out."`
-	Format   string   `help:"Output: text or json, which is JSON Lines." enum:"text,json" default:"text"`
+	All      bool     `help:"Show every case, also the ruled out ones."`
+	Format   string   `help:"Output: text or json (JSON Lines)." enum:"text,json" default:"text"`
 }
 
 func (*verdictCmd) Help() string {
-	return `Judges the records of a sweep again, without running anything: after merging shards, with another margin, or
-while the sweep goes on.
+	return `Evaluates the records of a sweep again, without running anything: after shards were merged, with another
+margin, or while the sweep is running.
 
-Exit status: 0 all verdicts are as the campaign expects, 1 one is not, 2 these are no results, 4 a run has two digests.
+Exit status: 0 all verdicts are as the campaign expects, 1 a verdict is not, 2 the directory has no results of a sweep,
+4 a run has two digests.
 
 Examples:
 
@@ -54,7 +55,8 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 }
 
 // judgeAgain makes a bench of what an archive has. look sees the archive first.
-func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *cases.Bench, err error) {
+func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *cases.Bench,
+	err error) {
 	r, err := archive.Read(dir)
 	if err != nil {
 		return nil, nil, err

@@ -9,7 +9,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/truth"
 )
 
-// Audit hashes anew all that runs of the vm backend on a kernel come from, and believes nothing that was known before: the
+// Audit hashes again all that runs of the vm backend on a kernel come from, and believes nothing that was known before: the
 // kernel's files and the frozen machines. Machines that are not what was put into the cache are removed, and so is what
 // the kernel was asked about netem, so that the next run makes them again. It returns what was wrong; a kernel that was changed has to be
 // removed by hand. An empty name means the default kernel.
@@ -24,7 +24,7 @@ func Audit(name string) (wrong []error, err error) {
 	}
 	wrong, err = vm.Audit("")
 	if err != nil {
-		return wrong, fmt.Errorf("hash the frozen machines again: %w", err)
+		return wrong, fmt.Errorf("hash the VM templates again: %w", err)
 	}
 	if err := k.Verify(); err != nil {
 		wrong = append(wrong, hinted(err))

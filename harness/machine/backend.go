@@ -29,7 +29,7 @@ type Request struct {
 	Kernel   string // name of a kernel in the store; empty for the default one
 	// Capture gets the packets of all wires; nil captures none.
 	Capture *pcapng.Spool
-	// Events is told what happens while it happens, one event at a time. It may be nil.
+	// Events reports what happens while it happens, one event at a time. It may be nil.
 	Events func(protocol.Event)
 }
 
@@ -69,7 +69,7 @@ func (r *Request) order() (protocol.Order, error) {
 // seal checks that the record answers the request, and adds what only the caller of package run knows.
 func seal(record *result.Record, req Request, backend string, p result.Provenance) error {
 	if hash := req.Scenario.Hash(); record.Scenario.Hash != hash || record.Seed != req.Seed {
-		return fmt.Errorf("the record is of scenario %s, seed %d, and not of %s, seed %d, which was asked for",
+		return fmt.Errorf("the record is of scenario %s, seed %d, not of %s, seed %d, as requested",
 			result.Short(record.Scenario.Hash), record.Seed, result.Short(hash), req.Seed)
 	}
 	record.Scenario.Set = req.Set

@@ -139,18 +139,18 @@ func receiveRings(from io.Reader, req Request) error {
 			err = json.Unmarshal(line, &a)
 		}
 		if err != nil {
-			return fmt.Errorf("read what was captured: %w", err)
+			return fmt.Errorf("read the captured packets: %w", err)
 		}
 		link, err := protocol.RingLink(a.Name)
 		if err != nil || req.Capture == nil {
-			return fmt.Errorf("an attachment that nobody asked for: %s: %w", a.Name, err)
+			return fmt.Errorf("an unexpected attachment: %s: %w", a.Name, err)
 		}
 		to, err := req.Capture.Ring(link)
 		if err == nil {
 			_, err = io.CopyN(to, r, a.Size)
 		}
 		if err != nil {
-			return fmt.Errorf("take what was captured: %w", err)
+			return fmt.Errorf("take the captured packets: %w", err)
 		}
 	}
 }

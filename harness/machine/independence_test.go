@@ -132,7 +132,7 @@ func describe(t *testing.T, data []byte, ci gopacket.CaptureInfo, first map[stri
 }
 
 // A second fault is switched on: the first one's decisions stay what they were, packet by
-// packet, up to the first moment at which the flows themselves differ. And behind that too, the nth data segment of
+// packet, up to the first moment at which the flows themselves differ. And after that too, the nth data segment of
 // a flow has the fate that it had, whatever is in it by then.
 func TestASecondFaultChangesNoDecisionOfTheFirst(t *testing.T) {
 	alone := segments(t, lossFault)

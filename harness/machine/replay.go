@@ -67,7 +67,7 @@ func RequestOf(recorded *result.Record) (Request, error) {
 
 // MakeAgain makes the run of a record again, as it was made, and compares the two. If they differ although their keys are
 // equal, the cache is hashed again and the run is made once more. If the record was made without a capture and the request
-// has a spool for one, the captured run follows as a run of its own. note is told how the replay goes on.
+// has a spool for one, the captured run follows as a run of its own. note reports how the replay goes on.
 func MakeAgain(ctx context.Context, recorded *result.Record, request Request, note func(text string)) (*Replay, error) {
 	spool := request.Capture
 	request.Capture = nil

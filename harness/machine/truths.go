@@ -11,7 +11,7 @@ import (
 )
 
 // Truths returns what the kernel answers about netem. It is asked once, in a clone of the template, and the
-// answers are kept with the kernel; progress is told of that.
+// answers are kept with the kernel; progress reports it.
 func (v *VM) Truths(ctx context.Context, t *vm.Template, progress func(string)) (*truth.Report, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -22,20 +22,20 @@ func (v *VM) Truths(ctx context.Context, t *vm.Template, progress func(string)) 
 		v.truths = r
 		return r, nil
 	}
-	progress(fmt.Sprintf("asking kernel %s what its netem does, once", v.kernel.Name))
+	progress(fmt.Sprintf("probing the netem of kernel %s, once", v.kernel.Name))
 	clone := t.Command([]byte(truth.Payload))
 	var out bytes.Buffer
 	clone.Output = &limited{&out, truthsLimit}
 	clone.VirtualLimit, clone.WallLimit = 5*time.Minute, 10*time.Minute
 	if err := clone.Run(ctx); err != nil {
-		return nil, fmt.Errorf("ask kernel %s about netem: %w", v.kernel.Name, err)
+		return nil, fmt.Errorf("probe the netem of kernel %s: %w", v.kernel.Name, err)
 	}
 	r, err := truth.Receive(out.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("kernel %s: %w", v.kernel.Name, err)
 	}
 	if err := truth.Save(v.kernel.Dir, r); err != nil {
-		progress(fmt.Sprintf("%v: it will be asked again", err))
+		progress(fmt.Sprintf("%v: it will be probed again", err))
 	}
 	v.truths = r
 	return r, nil

@@ -77,7 +77,7 @@ func OpenVM(ctx context.Context, o VMOptions) (*VM, error) {
 }
 
 // offsetsOf works out, on the host, where the recorder finds what it reads in
-// the kernel's structures: parsing type information would cost the guest dear.
+// the kernel's structures: parsing type information would be expensive for the guest.
 //
 // It takes 0.05 s, so the result is kept by the stamp of the kernel's image and by the program that worked it out.
 func offsetsOf(k *kernel.Kernel, guest string) ([]byte, error) {
@@ -116,7 +116,7 @@ func (v *VM) Kernel() *kernel.Kernel { return v.kernel }
 func (v *VM) QEMU() vm.QEMU { return v.qemu }
 
 // Template returns the frozen machine for a scenario, and makes it if it is not
-// in the cache; progress is told of that.
+// in the cache; progress reports it.
 func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(string)) (*vm.Template, error) {
 	extra := v.modules(s)
 	m := machine{memory: uint64(s.Machine.Memory), shift: shift(s.Machine.Speed), modules: strings.Join(extra, " ")}
@@ -251,7 +251,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		_ = writer.CloseWithError(err) // nil means the end of the stream
 		done <- err
 	}()
-	// What was told while the template was prepared belongs to every run of it.
+	// What was reported while the template was prepared belongs to every run of it.
 	record, taken, err := protocol.Receive(io.MultiReader(bytes.NewReader(prepared.Output()), reader), events)
 	_, _ = io.Copy(io.Discard, reader) // a clone must never wait for its reader
 	if cloneErr := <-done; cloneErr != nil {

@@ -114,7 +114,7 @@ func JUnit(w io.Writer, r *result.Record) error {
 	return suite.Write(w)
 }
 
-// What goes before and behind the suites of a JUnit file.
+// What goes before and after the suites of a JUnit file.
 const (
 	JUnitBegin = xml.Header + "<testsuites>\n"
 	JUnitEnd   = "</testsuites>\n"

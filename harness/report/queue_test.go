@@ -43,7 +43,7 @@ Queues
   client – web, from web: lost 2 more packets before or after the measured window
   1 other queue never held more than one packet
 `)
-	require.Regexp(t, `lost otherwise  lost in the link's queue\n`, b.String())
+	require.Regexp(t, `unexplained loss  lost in the link's queue\n`, b.String())
 	require.Regexp(t, `late .* 0 +20\n`, b.String())
 	require.Regexp(t, `outage .* 0 +0\n`, b.String())
 }

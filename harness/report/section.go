@@ -49,7 +49,7 @@ func Sections(r *result.Record, o Options) []Section {
 
 func faults(r *result.Record, s *scenario.Scenario) Section {
 	sec := Section{ID: "faults", Title: "Faults, as received", Left: 2,
-		Header: []string{"fault", "does", "matched", "chosen", "delivered", "lost otherwise"}}
+		Header: []string{"fault", "does", "matched", "chosen", "delivered", "unexplained loss"}}
 	queued := slices.ContainsFunc(r.Faults, func(f result.Receipt) bool { return f.LostInQueue > 0 })
 	if queued {
 		sec.Header = append(sec.Header, "lost in the link's queue")
@@ -78,7 +78,7 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue%s had no room for %s", f.Name, holding(f), quantity.Plural(f.Overlimits, "packet")))
 		}
 		if f.Messages > 0 {
-			sec.Note = join(sec.Note, fmt.Sprintf("%s: senders were told by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: senders were informed by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
 		}
 		for i, segment := range f.Forged {
 			if i == mostForged {

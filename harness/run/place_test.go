@@ -31,7 +31,7 @@ faults:
   - {name: f, link: [%s, %s], from: %s, %s}
 `
 
-// place is where a fault is: on packets of a node, next to it or behind the router.
+// place is where a fault is: on packets of a node, next to it or after the router.
 type place struct{ link, other, from string }
 
 func (p place) scenario(ipv6 bool, fault string) string {
@@ -105,7 +105,7 @@ func TestAFaultActsTheSameNextToItsSenderAndBehindARouter(t *testing.T) {
 				if c.loose {
 					return
 				}
-				// The hop takes some 10 us a packet, and queues behind it are that much longer. Whether an acknowledgement comes before
+				// The hop takes some 10 us a packet, and queues after it are that much longer. Whether an acknowledgement comes before
 				// or after the next segment is sent may then cost one round trip.
 				tolerance := 0.02*b + 0.041
 				if near.Counters["client"]["TcpExt.TCPTimeouts"]+near.Counters["web"]["TcpExt.TCPTimeouts"] > 0 {

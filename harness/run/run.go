@@ -104,7 +104,7 @@ func fit(s *scenario.Scenario) error {
 	return nil
 }
 
-// Run carries out the run and returns its record, less what only the caller
+// Run carries out the run and returns its record, minus what only the caller
 // knows: provenance, backend, spelling of --set and wall time.
 //
 // A run that went wrong in a way that says nothing about the scenario has a

@@ -135,7 +135,7 @@ func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
 }
 
 func TestAFaultThatNeverActsMakesTheRunInvalid(t *testing.T) {
-	// No connection is open in the 10 ms behind the last answer.
+	// No connection is open in the 10 ms after the last answer.
 	s := parse(t, small, "load[0].http.rate=2/s", "faults.copies.at=400ms", "faults.copies.for=10ms")
 	rec, err := run.Run(t.Context(), canonical(t, s), seed, nil)
 	require.NoError(t, err)

@@ -63,7 +63,7 @@ func (t *teller) follow(begin time.Duration, s *scenario.Scenario) {
 	}()
 }
 
-// close ends the telling; what is planned for later is not told.
+// close ends the telling; what is planned for later is not reported.
 func (t *teller) close() {
 	close(t.stop)
 	t.done.Wait()

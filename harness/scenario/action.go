@@ -21,9 +21,9 @@ type Action struct {
 	InOrder bool `yaml:"in-order,omitempty" json:"in-order,omitempty"`
 	// Reorder holds the packet back for so long that later ones may overtake it.
 	Reorder Duration `yaml:"reorder,omitempty" json:"reorder,omitempty" min:"1us" max:"1m"`
-	// Duplicate is the number of extra copies right behind the packet.
+	// Duplicate is the number of extra copies right after the packet.
 	Duplicate int `yaml:"duplicate,omitempty" json:"duplicate,omitempty" min:"1" max:"16"`
-	// Corrupt flips one bit of the packet, somewhere behind its Ethernet header.
+	// Corrupt flips one bit of the packet, somewhere after its Ethernet header.
 	Corrupt bool `yaml:"corrupt,omitempty" json:"corrupt,omitempty"`
 	// Rate squeezes the chosen packets through a bottleneck.
 	Rate Rate `yaml:"rate,omitempty" json:"rate,omitempty" min:"1kbit" max:"100gbit"`
@@ -119,7 +119,7 @@ type StateModel struct {
 }
 
 // Inject is forged segments. They enter the link in the order of the list when the fault begins, at every repetition
-// anew, and are computed from what the link has seen of the connection until then.
+// again, and are computed from what the link has seen of the connection until then.
 type Inject struct {
 	// Flow names the flow into whose connections they go.
 	Flow string `yaml:"flow" json:"flow"`
@@ -145,7 +145,7 @@ type Segment struct {
 	Window *int `yaml:"window,omitempty" json:"window,omitempty" min:"0" max:"65535"`
 	// Age makes its timestamp older than that of the segment before it from the same end. The connection has to have timestamps.
 	Age Duration `yaml:"age,omitempty" json:"age,omitempty" min:"1ms" max:"24h"`
-	// Count is how often it is sent, one right behind the other.
+	// Count is how often it is sent, one right after the other.
 	Count int `yaml:"count,omitempty" json:"count" default:"1" min:"1" max:"1000"`
 }
 

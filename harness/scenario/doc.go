@@ -14,7 +14,7 @@
 //
 // The trap: a zero can mean "absent". Where a key has no default in the reference,
 // such as rate and queue of a link and for of a fault, a zero in the Go value stands
-// for the behaviour that the field's comment describes; nobody can have written it,
+// for the behaviour that the field's comment describes; no file can contain it,
 // because validation refuses a written zero.
 //
 // # The wing

@@ -23,7 +23,7 @@ type Fault struct {
 	Every Duration `yaml:"every,omitempty" json:"every,omitempty" min:"2us"`
 	// Times is how often it happens in all. Without it, every repeats it to the end of the run.
 	Times int `yaml:"times,omitempty" json:"times,omitempty" min:"1" max:"1000000"`
-	// Ramp changes a value of the fault in equal steps while it acts, anew at each repetition.
+	// Ramp changes a value of the fault in equal steps while it acts, again at each repetition.
 	Ramp *Ramp `yaml:"ramp,omitempty" json:"ramp,omitempty"`
 }
 

@@ -113,8 +113,8 @@ func (v *validation) whole(path string, f *Fault) {
 		return
 	}
 	why := map[string]string{
-		"down":   "a link goes down in both directions, for all packets",
-		"inject": "an injection goes where its segments go, and touches no packet that is there",
+		"down":   "a link is down in both directions, for all packets",
+		"inject": "an injection follows its own segments, and changes no existing packet",
 	}[kind]
 	if f.From != "" {
 		v.fail(path+".from", kind+" has no from", why)
@@ -182,7 +182,7 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 	case s.Longer > 0 && int(s.Longer) >= link.MTU:
 		v.fail(path+".longer", fmt.Sprintf("no packet of this link is longer than its MTU of %d: the selector would never match", link.MTU), "")
 	case s.Last && s.Packets != AnyPacket && s.Packets != TCPPacket && s.Packets != DataSegment:
-		v.fail(path+".last", fmt.Sprintf("packets of the class %s carry no data", s.Packets), "last goes with data")
+		v.fail(path+".last", fmt.Sprintf("packets of the class %s carry no data", s.Packets), "last belongs to data")
 	case s.First > 0 && s.Nth > s.First:
 		v.fail(path+".nth", fmt.Sprintf("packet %d is not among the first %d: none would be chosen", s.Nth, s.First), "")
 	case s.Every > 0 && s.Nth > 0 && s.Nth%s.Every != 0:
@@ -190,7 +190,7 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 	case s.Every > 0 && s.First > 0 && s.First < s.Every:
 		v.fail(path+".first", fmt.Sprintf("none of the first %d is a multiple of %d: none would be chosen", s.First, s.Every), "")
 	case s.Burst > 0 && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Chance == nil || *s.Chance == 1) && (f.Ramp == nil || f.Ramp.Chance == nil):
-		v.fail(path+".burst", "burst, but every packet is chosen anyway", "it goes with chance, nth, every or first")
+		v.fail(path+".burst", "burst, but every packet is chosen anyway", "it belongs to chance, nth, every or first")
 	case s.Burst > 0 && s.Every > 0 && s.Burst >= s.Every:
 		v.fail(path+".burst", fmt.Sprintf("bursts of %d, one every %d packets, are all packets", s.Burst, s.Every), "")
 	}

@@ -49,9 +49,9 @@ type PHP struct {
 	Persistent bool `yaml:"persistent,omitempty" json:"persistent,omitempty"`
 	// Reconnect says what becomes of a query whose connection to the database ends before a byte of the answer: off
 	// fails it, and the visitor gets a 500 ("MySQL server has gone away": PHP's drivers never send a query again;
-	// mysqlnd ignores mysqli.reconnect). idle connects anew if the connection was kept from an earlier request and
+	// mysqlnd ignores mysqli.reconnect). idle connects again if the connection was kept from an earlier request and
 	// this is the request's first query, as PDO and mysqli do when they hand out a persistent connection (they ask
-	// with COM_PING or COM_CHANGE_USER first; that round trip is not made here). always connects anew for every
+	// with COM_PING or COM_CHANGE_USER first; that round trip is not made here). always connects again for every
 	// query, once. The metric NODE.sql.reconnects counts them.
 	Reconnect Retry `yaml:"reconnect,omitempty" json:"reconnect,omitzero" default:"idle" enum:"off,idle,always"`
 	// Timeouts are how long a worker waits for others. All but idle may end up to an eighth later, as the kernel's own timers of

@@ -38,7 +38,7 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 	return s, nil
 }
 
-// Locate finds what a run says of a value of the scenario in the text that the scenario is from, so that it is told like any other mistake, with file
+// Locate finds what a run says of a value of the scenario in the text that the scenario is from, so that it is reported like any other mistake, with file
 // and line. Errors without a place in the scenario, see [problem.PlaceOf], stay as they are.
 func Locate(err error, path string, set []string) error {
 	place := problem.PlaceOf(err)

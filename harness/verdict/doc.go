@@ -1,19 +1,19 @@
 // Package verdict says what paired runs show about a suspicion: confirmed, ruled out,
 // inconclusive or invalid.
 //
-// It is opinionated. Callers state a [Hypothesis], with the smallest effect that matters
-// (its margin), feed pairs of values to a [State], and ask [Judge], or [Campaign] for many
-// hypotheses at once. They choose no test. What may be trusted does not hang on the shape
-// of the data, and may be looked at after every pair:
+// Callers state a [Hypothesis], with the smallest effect that matters (its margin), feed
+// pairs of values to a [State], and ask [Judge], or [Campaign] for many hypotheses at once.
+// They choose no statistical test. The error bounds hold for any distribution and
+// at any stopping time, so a caller may look after every pair:
 //
 //   - CONFIRMED: the mean exceeds the margin; and so do most seeds, or the mean with seeds
 //     that go the other way counted as unchanged.
 //   - RULED OUT: the mean stays inside the margin, and so do most seeds, and the mean with
 //     no seed counted outside of zero to twice the margin; fewer than one seed in twenty is
-//     beyond that; the dose was given; the control was seen. That nothing was found is
-//     never enough.
+//     beyond that; the dose was given; the control was seen. The absence of an
+//     effect is never enough.
 //   - INCONCLUSIVE: neither; with the interval, and how many more seeds it would take.
-//   - INVALID: the fault did not act, the control was missed, or the runs were spoilt.
+//   - INVALID: the fault did not act, the control was missed, or too many runs were lost.
 //
 // # Evidence
 //

@@ -60,7 +60,7 @@ func (s *State) against() Share {
 
 // String writes "+9.0 % [+7.7, +10.3]", with "∞" for bounds that there are not yet.
 func (e Estimate) String() string {
-	// One digit behind the point, or as many as make two significant ones; none of what is more
+	// One digit after the point, or as many as make two significant ones; none of what is more
 	// than doubled.
 	digits := 1
 	if e.Unit == "%" && math.Abs(e.Value) >= 100 {
@@ -92,7 +92,7 @@ func number(x float64, digits int) string {
 	return fmt.Sprintf("%+.*f", digits, x)
 }
 
-// decimals returns the digits behind the point that show two significant ones of the
+// decimals returns the digits after the point that show two significant ones of the
 // smaller of value and width.
 func decimals(value, width float64) int {
 	least := math.Abs(value)

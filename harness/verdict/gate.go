@@ -6,7 +6,7 @@ import (
 )
 
 // Dose is the proof that the cause acted: a counter of its own, added up over the seeds.
-// Without it nothing is ruled out. Its zero value is a dose that nobody named.
+// Without it nothing is ruled out. Its zero value is an unnamed dose.
 type Dose struct {
 	Counter string  `json:"counter"`
 	Base    float64 `json:"base"`
@@ -79,7 +79,7 @@ func ControlOf(v Verdict, final bool) Control {
 func (c Case) invalid() []Reason {
 	var rs []Reason
 	if c.Dose.Seeds > 0 && c.Dose.Given == 0 {
-		rs = append(rs, Reason{FaultDidNotAct, fmt.Sprintf("the fault never acted: %s moved in none of %s",
+		rs = append(rs, Reason{FaultDidNotAct, fmt.Sprintf("the fault never acted: %s changed in none of %s",
 			c.Dose.Counter, count(c.Dose.Seeds, "seed"))})
 	}
 	if c.Control.Sighting == Missed {
@@ -114,7 +114,7 @@ func (c Case) unproven() []Reason {
 	case Seen:
 		if c.Control.Size > LargestControl {
 			rs = append(rs, Reason{ControlTooLarge, fmt.Sprintf("the control %s does not show that one margin would be "+
-				"seen: want about 2, and %d at the most", c.Control, LargestControl)})
+				"seen: want about 2, and at most %d", c.Control, LargestControl)})
 		}
 	case Pending:
 		rs = append(rs, Reason{ControlPending, fmt.Sprintf("the control %s is not seen yet after %s", c.Control.Name,

@@ -39,7 +39,7 @@ func (s *State) farthest() (seeds Share, margins float64, text string) {
 	for i := range s.sides {
 		margins = max(margins, s.sides[i].most)
 	}
-	return s.beyond, margins, "what so few seeds do is not ruled out"
+	return s.beyond, margins, "an effect in so few seeds is not ruled out"
 }
 
 // opposite tells of the seeds that went far the other way than what is confirmed.

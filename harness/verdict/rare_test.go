@@ -48,7 +48,7 @@ func TestFewSeedsAreWarnedOf(t *testing.T) {
 	v := Judge(Case{State: differing(t, failures(Up), ds...), Dose: given, Control: seen})
 	require.Equal(t, RuledOut, v.Outcome, "%s", v)
 	assert.Equal(t, []Code{SeedsBeyond}, codes(v.Reasons))
-	assert.Equal(t, "warning: 1 of 180 seeds beyond 2 margins, the farthest at 5: what so few seeds do is not ruled out", v.Reasons[0].Text)
+	assert.Equal(t, "warning: 1 of 180 seeds beyond 2 margins, the farthest at 5: an effect in so few seeds is not ruled out", v.Reasons[0].Text)
 	assert.True(t, v.Typical)
 
 	v = Judge(Case{State: differing(t, failures(Up), ds...), Dose: Dose{}, Control: seen})

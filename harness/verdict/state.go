@@ -29,7 +29,7 @@ const (
 	NoRatio Loss = "there is no ratio to zero"
 )
 
-// losses in the order in which they are told.
+// losses in the order in which they are reported.
 var losses = [...]Loss{FaultIdle, LoadBehind, Broken, NotMeasured, NoRatio, Different}
 
 // huge is where differences cease to be believed: their squares have to stay finite.

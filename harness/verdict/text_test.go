@@ -42,7 +42,7 @@ func TestString(t *testing.T) {
 				"0 pairs, e = 1 for (bar 20) and 1 against (bar 20); no seed has been run"},
 		{"invalid", Case{State: differing(t, cpu(Either), small(20)...), Dose: idle},
 			"INVALID  dup-ack 10 %, sack 0: CPU per request changes; " +
-				"the fault never acted: packets chosen moved in none of 20 seeds"},
+				"the fault never acted: packets chosen changed in none of 20 seeds"},
 		{"difference", Case{State: differing(t, failures(Up), repeat(4, 3, 4, 5)...)},
 			"CONFIRMED  errors: http.errors up; +4.0 [+3.1, +4.9], margin 1; 12 pairs, e = 35927 (bar 20); past the margin in a typical seed; none went the other way (at most 24 % of seeds do)"},
 		{"mechanism", Case{moved, given, seen, Scope{}},

@@ -1,4 +1,5 @@
-// Package complete lists what the last word of a command line may become. The scripts that ruleout completion prints ask it.
+// Package complete lists what the last word of a command line may become. The scripts that ruleout completion prints
+// ask it.
 package complete
 
 import (

@@ -1,5 +1,5 @@
-// Package golden compares what a program makes with a file that is kept beside its tests or among the documentation.
+// Package golden compares the output of a program with a file in testdata or in the documentation.
 //
-// Only tests import it. It gives them the flag -update, with which the files are written anew instead; what came of that is
-// looked at with git diff before it is committed. "go generate" calls it for the files that users read.
+// Only tests import it. It adds the flag -update to them, which writes the files instead of comparing them. Review the
+// difference with git diff before you commit it. "go generate" does this for the generated files of the documentation.
 package golden

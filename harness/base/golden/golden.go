@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-var update = flag.Bool("update", false, "write the golden and generated files anew instead of comparing them")
+var update = flag.Bool("update", false, "write the golden and generated files instead of comparing them")
 
 // Equal compares what was made with the file at path, or writes it there. The test goes on, so that one run writes or names all files.
 func Equal[T ~string | ~[]byte](t testing.TB, path string, made T) {
@@ -20,7 +20,7 @@ func Equal[T ~string | ~[]byte](t testing.TB, path string, made T) {
 	kept, err := keep(path, []byte(made), *update)
 	assert.NoError(t, err)
 	if err == nil {
-		assert.Equal(t, string(kept), string(made), "%s is out of date: go test -update, or go generate, writes it anew", path)
+		assert.Equal(t, string(kept), string(made), "%s is out of date: go test -update, or go generate, writes it again", path)
 	}
 }
 

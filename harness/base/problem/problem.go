@@ -14,7 +14,7 @@ import "errors"
 type Kind int
 
 const (
-	// Other is an error that nobody has classified; the command exits with 1.
+	// Other is an unclassified error; the command exits with 1.
 	Other Kind = 1
 	// Usage says that the command line or a file is wrong; the command exits with 2.
 	Usage Kind = 2
@@ -24,7 +24,7 @@ const (
 	Invalid Kind = 4
 )
 
-// Error is an error with somebody to act on it, and a hint how.
+// Error is an error with a kind, which says who can act on it, and a hint.
 type Error struct {
 	Kind Kind
 	Err  error

@@ -31,7 +31,7 @@ func Of(f *os.File) (Stamp, error) {
 	return Stamp{Device: uint64(s.Dev), Inode: s.Ino, Size: s.Size, Modified: s.Mtim.Nano(), Changed: s.Ctim.Nano()}, nil
 }
 
-// settled tells whether any change behind a moment, in ns since 1970, shows in the stamp.
+// settled tells whether any change after a moment, in ns since 1970, shows in the stamp.
 func (s Stamp) settled(at int64) bool {
 	return at-max(s.Modified, s.Changed) > step.Nanoseconds()
 }

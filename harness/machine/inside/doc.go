@@ -1,4 +1,4 @@
-// Package inside is the guest program: all that acts in a run, and nothing that judges or reports one.
+// Package inside is the guest program: all that acts in a run, and nothing that evaluates or reports one.
 //
 // # Concept
 //

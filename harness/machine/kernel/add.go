@@ -245,7 +245,7 @@ func claim(dir string) (*os.File, error) {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, name)))
 	}
 	if err != nil {
-		return nil, errors.Join(storeError("clear what an import left behind", err), f.Close())
+		return nil, errors.Join(storeError("remove a partial import", err), f.Close())
 	}
 	return f, nil
 }

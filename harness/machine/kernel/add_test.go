@@ -158,7 +158,7 @@ func TestAddAsksForTheMissingPart(t *testing.T) {
 		{"image without modules", []pkg{image}, "no configuration", "linux-modules-6.8.0-45-generic"},
 		{"modules without image", []pkg{modules}, "no kernel image", "linux-image-6.8.0-45-generic"},
 		{"extra modules only", []pkg{extra, modules}, "no kernel image", "linux-image-6.8.0-45-generic"},
-		{"meta-package", []pkg{meta}, "only points to other packages", "linux-image-6.1.0-99-cloud-amd64"},
+		{"meta-package", []pkg{meta}, "only references to other packages", "linux-image-6.1.0-99-cloud-amd64"},
 		{"kernel without its modules", []pkg{{entries: kernelEntries()[:4]}}, "no modules", "linux-modules-" + testRelease},
 		{"debug symbols", []pkg{{entries: []entry{file("./usr/lib/debug/boot/vmlinux-6.1", []byte("x"))}}}, "debug symbols", "-dbg"},
 		{"no kernel at all", []pkg{{name: "hello", entries: []entry{file("./usr/bin/hello", []byte("x"))}}}, "no kernel image", "linux-image-RELEASE"},

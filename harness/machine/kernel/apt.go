@@ -25,10 +25,10 @@ type apt struct {
 var errNoSuite = errors.New("no such suite")
 
 // aptHint is what to do where there is no apt.
-const aptHint = "fetch the kernel's packages in another way (linux-image-*.deb, and linux-modules-*.deb where the distribution splits them), then: ruleout kernel add FILES"
+const aptHint = "download the kernel packages another way (linux-image-*.deb, and linux-modules-*.deb if the distribution splits them), then: ruleout kernel add FILES"
 
 // updateHint is what to do about package lists that are absent or old.
-const updateHint = "bring apt's package lists up to date: sudo apt-get update"
+const updateHint = "update apt's package lists: sudo apt-get update"
 
 // listHint is what to do about packages that should be there and are not.
 func (a *apt) listHint() string {
@@ -178,7 +178,7 @@ func (a *apt) wrap(op string, err error, messages string) error {
 	case has("is expired", "is not valid yet"):
 		hint = "the lists of " + a.suite + " are out of date where apt gets them, or this machine's clock is wrong"
 	case a.suite == "" && has("404 ", "File not found", "Hash Sum mismatch", "unexpected size"):
-		err = fmt.Errorf("the package lists are older than what the mirror has now: %w", err)
+		err = fmt.Errorf("the package lists are older than those of the mirror: %w", err)
 		hint = updateHint
 	case has("resolving", "Could not connect", "Connection failed", "Connection refused", "Network is unreachable", "timed out"):
 		hint = "check the network and apt's proxy settings; a package fetched elsewhere can be imported: ruleout kernel add FILES"

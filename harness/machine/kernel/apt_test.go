@@ -222,7 +222,7 @@ func TestPullOfAPackageThatTheMirrorHasNoMore(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(r.root, "linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")))
 	s := newStore(t)
 	_, err := s.Pull(context.Background(), "", nil)
-	require.ErrorContains(t, err, "older than what the mirror has")
+	require.ErrorContains(t, err, "older than those of the mirror")
 	require.Contains(t, problem.HintOf(err), "sudo apt-get update")
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 	require.NotContains(t, err.Error(), "\n")

@@ -23,7 +23,7 @@ const (
 )
 
 // flood is a compressed stream that begins with something and goes on with zeros; n times 32 MiB of them
-// are n equal streams, one behind the other, which all decoders read as one.
+// are n equal streams, one after the other, which all decoders read as one.
 func flood(f format, begin []byte, n int) []byte {
 	return append(compress(f, begin), bytes.Repeat(compress(f, zeros(32<<20)), n)...)
 }

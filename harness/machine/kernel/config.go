@@ -15,7 +15,7 @@ type Config map[string]string
 func parseConfig(text []byte) Config {
 	c := Config{}
 	for line := range strings.Lines(string(text)) {
-		// "# CONFIG_X is not set" is a comment, and so is everything else behind a #.
+		// "# CONFIG_X is not set" is a comment, and so is everything else after a #.
 		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "CONFIG_"); ok {
 			if name, value, ok := strings.Cut(rest, "="); ok && value != "n" {
 				c[name] = value

@@ -154,7 +154,7 @@ func readDeb(r io.Reader, lim limits, begin func(control) error, visit func(*tar
 		case strings.HasPrefix(name, "_"): // deb(5): later additions, ignored
 			continue
 		default:
-			return fmt.Errorf("member %q (%d bytes) has no place behind %s", name, size, last(members))
+			return fmt.Errorf("member %q (%d bytes) cannot follow %s", name, size, last(members))
 		}
 		members = append(members, name)
 	}

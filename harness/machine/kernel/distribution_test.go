@@ -101,7 +101,7 @@ func TestModuleOrderAgreesWithDepmod(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, path, order[len(order)-1])
 		require.ElementsMatch(t, strings.Fields(needs), order[:len(order)-1], path)
-		// Each behind what it needs.
+		// Each after what it needs.
 		done := map[string]bool{}
 		for _, p := range order {
 			for _, need := range x.byName[moduleName(p)].Needs {

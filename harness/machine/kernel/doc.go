@@ -19,7 +19,7 @@
 // is filled under a temporary name and renamed when complete, and is never written
 // again. Processes may import, list and remove at the same time: the store's lock is
 // held only to begin and to finish an import, and importing the same packages twice
-// does the work once. What an interrupted import leaves behind is locked by nobody,
+// does the work once. What an interrupted import leaves behind is not locked,
 // which is how [Store.GC] tells it from an import that is still going on.
 //
 // # What is stored

@@ -77,7 +77,7 @@ func (im *importer) complete() error {
 	case im.image == "" && im.debug:
 		return problem.Wrap(problem.Usage, errors.New("it has debug symbols, but no kernel to boot"), "give the package of the same name without -dbg")
 	case im.image == "" && len(im.found) == 0 && len(im.partners()) > 0:
-		return missing("no kernel is in it, it only points to other packages")
+		return missing("it contains no kernel, only references to other packages")
 	case im.image == "":
 		return missing("no kernel image (boot/vmlinuz-RELEASE) is in it")
 	case im.found["configuration"] == "":

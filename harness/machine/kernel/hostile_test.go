@@ -143,9 +143,9 @@ func TestAddRefusesWhatIsNoKernelPackage(t *testing.T) {
 		{"ar archive without members", []byte("!<arch>\n"), "truncated"},
 		{"static library", arFile("libc.o/", elfFile(62)), "not debian-binary"},
 		{"package format 3", arFile("debian-binary", []byte("3.0\n"), "control.tar", control, "data.tar", data), "format \"3.0\""},
-		{"no control archive", arFile("debian-binary", v2, "data.tar", data), "has no place"},
-		{"control archive twice", arFile("debian-binary", v2, "control.tar", control, "control.tar", control), "has no place"},
-		{"data archive twice", arFile("debian-binary", v2, "control.tar", control, "data.tar", data, "data.tar", data), "has no place"},
+		{"no control archive", arFile("debian-binary", v2, "data.tar", data), "cannot follow"},
+		{"control archive twice", arFile("debian-binary", v2, "control.tar", control, "control.tar", control), "cannot follow"},
+		{"data archive twice", arFile("debian-binary", v2, "control.tar", control, "data.tar", data, "data.tar", data), "cannot follow"},
 		{"control archive without control", arFile("debian-binary", v2, "control.tar", tarball(), "data.tar", data), "names no package"},
 		{"control that is no control", arFile("debian-binary", v2, "control.tar", tarball(file("control", []byte("hello"))), "data.tar", data), "not of the form"},
 		{"data archive that is no archive", withData([]byte(strings.Repeat("evil", 400))), "damaged"},
@@ -194,7 +194,7 @@ func TestAddRefusesEveryTruncation(t *testing.T) {
 				require.Equal(t, problem.Usage, problem.KindOf(err), "%d bytes: %v", n, err)
 				if n > len(arMagic) {
 					require.ErrorContains(t, err, "truncated", "%d bytes", n)
-					require.Contains(t, problem.HintOf(err), "fetch it again")
+					require.Contains(t, problem.HintOf(err), "download it again")
 				}
 				requireEmpty(t, s)
 			}

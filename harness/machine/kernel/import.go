@@ -80,7 +80,7 @@ func importError(file string, err error) error {
 	hint := problem.HintOf(err)
 	var t *truncated
 	if errors.As(err, &t) || hint == "" {
-		hint = "the file is damaged or no kernel package: fetch it again, such as with: apt-get download linux-image-RELEASE"
+		hint = "the file is damaged or not a kernel package: download it again, for example with: apt-get download linux-image-RELEASE"
 	}
 	return problem.Wrap(problem.Usage, fmt.Errorf("%s: %w", op, err), hint)
 }
@@ -106,7 +106,7 @@ func (im *importer) add(ctx context.Context, f *debFile) error {
 func (im *importer) begin(c control, sum string) error {
 	// "all" is what meta-packages may be; their lack of a kernel is found out later.
 	if arch := c["Architecture"]; arch != "amd64" && arch != "all" {
-		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", c["Package"], arch), "get the amd64 build of it")
+		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", c["Package"], arch), "get its amd64 build")
 	}
 	im.control = c
 	im.packages = append(im.packages, Package{Name: c["Package"], Version: c["Version"], SHA256: sum})
@@ -199,7 +199,7 @@ func (im *importer) config(release string, r io.Reader) error {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	if c := parseConfig(text); c["X86_64"] != "y" {
-		return errors.New("its configuration is not one of an amd64 kernel: CONFIG_X86_64 is not set")
+		return errors.New("its configuration is not for an amd64 kernel: CONFIG_X86_64 is not set")
 	}
 	return im.store(configFile, configFile, text)
 }

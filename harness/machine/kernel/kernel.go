@@ -36,7 +36,7 @@ type Package struct {
 // Kernel is one imported kernel. Its methods may be called concurrently. Removing it
 // from the store while it is in use makes them fail.
 type Kernel struct {
-	// Name is unique within the store: the release, with the package's version behind an
+	// Name is unique within the store: the release, with the package's version after an
 	// underscore where several kernels share a release.
 	Name    string `json:"-"`
 	Release string `json:"release"` // as uname -r prints it: 6.1.0-56-cloud-amd64
@@ -75,7 +75,7 @@ func load(dir string) (*Kernel, error) {
 	if k.Schema != schema {
 		return nil, fmt.Errorf("%s: %w", dir, errSchema)
 	}
-	// A power cut may have left files without contents behind a complete directory.
+	// A power cut may have left files without contents after a complete directory.
 	if info, err := os.Stat(k.Image()); err != nil {
 		return nil, err
 	} else if info.Size() != k.ImageSize {

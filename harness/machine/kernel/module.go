@@ -87,7 +87,7 @@ func (x *moduleIndex) index() {
 	}
 }
 
-// order returns the paths of the named modules and of all that they need, each behind
+// order returns the paths of the named modules and of all that they need, each after
 // those that it needs.
 func (x *moduleIndex) order(names []string) ([]string, error) {
 	var paths []string

@@ -141,7 +141,7 @@ func preference(flavour string) int {
 //   - its [Kernel.Name];
 //   - its release: the newest package of several;
 //   - the beginning of a release, up to a boundary (6.1 is not the beginning of 6.12.117),
-//     with or without a flavour behind it (6.1, 6.1-rt, 6.1.0-56): the newest of the
+//     with or without a flavour after it (6.1, 6.1-rt, 6.1.0-56): the newest of the
 //     flavour, or without one of the first of cloud, generic, virtual, kvm, rt and others;
 //   - the beginning of its hash, sha256: and at least 8 digits.
 //
@@ -187,7 +187,7 @@ func choose(kernels []*Kernel, name string) *Kernel {
 
 func notFound(kernels []*Kernel, name string) error {
 	if len(kernels) == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("kernel %q is not in the store, which is empty", name), pullHint(name))
+		return problem.Wrap(problem.Usage, fmt.Errorf("kernel %q is not in the store; the store is empty", name), pullHint(name))
 	}
 	var names []string
 	for _, k := range kernels {
@@ -199,7 +199,7 @@ func notFound(kernels []*Kernel, name string) error {
 
 func pullHint(name string) string {
 	if !validRelease.MatchString(name) {
-		return "to see what is there: ruleout kernel list; to get the distribution's: ruleout kernel pull"
+		return "ruleout kernel list shows the kernels in the store; ruleout kernel pull gets the current one of the distribution"
 	}
 	return "to get it from the distribution: ruleout kernel pull " + name + "; from a file: ruleout kernel add FILE.deb"
 }
@@ -237,7 +237,7 @@ func (s *Store) Default() (*Kernel, error) {
 	}
 	if best == nil {
 		return nil, problem.Wrap(problem.Machine, fmt.Errorf("no kernel in %s", s.dir),
-			"get the distribution's kernel: ruleout kernel pull; or import a package: ruleout kernel add FILE.deb")
+			"get the kernel of the distribution: ruleout kernel pull; or import a package: ruleout kernel add FILE.deb")
 	}
 	return best, nil
 }

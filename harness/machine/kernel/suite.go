@@ -23,7 +23,7 @@ func (s *Store) PullFrom(ctx context.Context, suite, pattern string, progress io
 		progress = io.Discard
 	}
 	if !suiteName.MatchString(suite) {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: %q is no name of a suite", suite), "suites are bullseye-security, bookworm-backports, sid and the like")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: %q is no name of a suite", suite), "examples of suites: bullseye-security, bookworm-backports, sid")
 	}
 	machine, err := findApt("apt-config")
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Store) PullFrom(ctx context.Context, suite, pattern string, progress io
 		return s.fetch(ctx, a, packages, progress)
 	}
 	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: there is no suite %s where %s points to", suite, strings.Join(places, " or ")),
-		"name a suite that is there, or "+aptHint)
+		"name an existing suite, or "+aptHint)
 }
 
 // privateConfig undoes what a machine's configuration may ask of apt and which is not meant for

@@ -58,7 +58,7 @@ func readTar(r io.Reader, lim limits, visit func(*tar.Header, io.Reader) error) 
 			return err
 		}
 	}
-	// The checksum of the compressed stream stands behind the last entry.
+	// The checksum of the compressed stream stands after the last entry.
 	if _, err := io.Copy(io.Discard, all); err != nil {
 		return tarError(err, lim)
 	}

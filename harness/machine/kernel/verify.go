@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Verify computes the kernel's hash anew from what is stored: image, configuration and all modules, unpacked. The error, of kind
+// Verify computes the kernel's hash again from what is stored: image, configuration and all modules, unpacked. The error, of kind
 // [problem.Machine], says that they are not what was imported. It takes half a second for a cloud kernel.
 func (k *Kernel) Verify() error {
 	x, err := k.modules()

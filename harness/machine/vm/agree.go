@@ -69,7 +69,7 @@ func (f *frozen) equals(g *frozen) bool {
 }
 
 // agree calls make until two machines are equal, and returns one of them; the others are
-// discarded. progress is told when that takes more than two. The error is that of make, or of
+// discarded. progress reports when that takes more than two. The error is that of make, or of
 // kind [problem.Machine] if no two are equal.
 func agree(ctx context.Context, make func(context.Context) (*frozen, error), progress func(string)) (chosen *frozen, err error) {
 	all, err := pair(ctx, make)
@@ -91,10 +91,10 @@ func agree(ctx context.Context, make func(context.Context) (*frozen, error), pro
 			}
 		}
 		if len(all) == attempts {
-			return nil, problem.Wrap(problem.Machine, fmt.Errorf("freeze a machine: %d were made, and no two are equal", attempts),
-				"nothing repeats like this: see with ruleout doctor which QEMU does")
+			return nil, problem.Wrap(problem.Machine, fmt.Errorf("make a VM template: %d were made, and no two are equal", attempts),
+				"runs cannot repeat with this QEMU: ruleout doctor tests another one")
 		}
-		progress("the host got in the way, and it came out differently: once more")
+		progress("the host interfered and the template differs: making it once more")
 		f, err := make(ctx)
 		if err != nil {
 			return nil, err
@@ -118,7 +118,7 @@ func pair(ctx context.Context, make func(context.Context) (*frozen, error)) (all
 			defer mu.Unlock()
 			if failed == nil {
 				all = append(all, f)
-			} else if err == nil { // what comes behind it is a consequence
+			} else if err == nil { // what comes after it is a consequence
 				err = failed
 				cancel(failed)
 			}

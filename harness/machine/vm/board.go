@@ -18,7 +18,7 @@ import (
 var machines = []Machine{MicroVM, Q35}
 
 // Board is what is remembered of a kernel that did not boot on the machine that is tried first. It gives the runs other
-// digests than those of another computer may have, so it is told at each run, and forgotten by [ForgetBoards].
+// digests than those of another computer may have, so it is reported at each run, and forgotten by [ForgetBoards].
 type Board struct {
 	Machine Machine   `json:"machine"` // the one that works
 	QEMU    string    `json:"qemu"`    // its version

@@ -47,7 +47,7 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 	if err := errors.Join(f.ram.Sync(), f.state.Sync(), writeMeta(f.work, m)); err != nil {
 		return storeError(err)
 	}
-	progress(fmt.Sprintf("frozen after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
+	progress(fmt.Sprintf("template made after %d million instructions, %.1f s", m.Instructions/1e6, m.Build))
 	if err := f.publish(final); err != nil {
 		return err
 	}

@@ -208,7 +208,7 @@ func classify(err error) error {
 	case errors.As(err, &panicked), errors.As(err, &limit), errors.As(err, &guest):
 		return problem.Wrap(problem.Invalid, err, "")
 	case errors.As(err, &died):
-		return problem.Wrap(problem.Machine, err, "see whether the kernel's log of this machine tells of a lack of memory, then try again")
+		return problem.Wrap(problem.Machine, err, "check the kernel log of this machine for a lack of memory, then try again")
 	}
 	return err
 }

@@ -169,7 +169,7 @@ func control() device {
 // quiet are settings of the kernel that belong to no device.
 //
 // Self-tests of the crypto library cost up to 1.2 billion instructions of the 2^31 that a template
-// may take, and from 6.12 on they go on in a thread of their own behind the freeze. Without
+// may take, and from 6.12 on they go on in a thread of their own after the freeze. Without
 // the distribution's certificates the kernel loads its modules without verifying their
 // signatures, which package kernel has no need of: verifying costs 100 million instructions
 // a module, and reading the certificates 350 million (Debian 7.2).

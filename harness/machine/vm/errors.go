@@ -66,7 +66,7 @@ func (e *GuestError) Error() string {
 	return s
 }
 
-// DiedError says that QEMU ended when nobody expected it.
+// DiedError says that QEMU ended unexpectedly.
 type DiedError struct {
 	State   string // such as "signal: killed"
 	Stderr  string

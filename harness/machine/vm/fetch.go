@@ -27,7 +27,7 @@ func (p *process) attend(output io.Writer, attachments func(name string) (io.Wri
 			err = errors.Join(p.fetchAttached(attachments), p.fetch(h, output))
 		}
 	case <-p.freezing:
-		err = errors.New("the guest asks to be frozen, in a clone that is not prepared for others")
+		err = errors.New("the guest requests a template in a clone that cannot become one")
 	case <-time.After(stopGrace):
 		err = errors.New("the guest stopped itself and did not say why")
 	}
@@ -56,7 +56,7 @@ func (p *process) fetchAttached(to func(name string) (io.Writer, error)) error {
 	if to == nil {
 		return nil
 	}
-	for _, a := range p.attached { // complete, since the word of held output came behind them
+	for _, a := range p.attached { // complete, since the word of held output came after them
 		w, err := to(a.Name)
 		if err != nil {
 			return err

@@ -22,12 +22,12 @@ type Garbage struct {
 
 var templateName = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
-// GC removes templates that nobody has opened for longer than unused, and what was left by
+// GC removes templates that no process has opened for longer than unused, and what was left by
 // builds that did not end. Clones that run keep their template's files until they end. An
 // empty dir means [DefaultDir]; one that does not exist holds no garbage.
 func GC(dir string, unused time.Duration) (*Garbage, error) { return collect(dir, unused, true) }
 
-// Unused returns what [GC] would remove, less what builds that did not end have left: every
+// Unused returns what [GC] would remove, minus what builds that did not end have left: every
 // run removes that.
 func Unused(dir string, unused time.Duration) (*Garbage, error) { return collect(dir, unused, false) }
 

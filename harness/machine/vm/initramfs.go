@@ -15,7 +15,7 @@ import (
 
 // archive writes a cpio archive in the "newc" form that the kernel unpacks as its first
 // root directory (Documentation/driver-api/early-userspace/buffer-format.rst). It is
-// uncompressed, since the guest's instructions are dearer than the host's memory, and
+// uncompressed, since the guest's instructions are more expensive than the host's memory, and
 // holds no times and no owners: equal contents give equal bytes.
 type archive struct {
 	w    *bufio.Writer

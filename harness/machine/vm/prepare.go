@@ -34,7 +34,7 @@ type Preparation struct {
 	Payload []byte
 	// VirtualLimit and WallLimit are as those of a [Clone].
 	VirtualLimit, WallLimit time.Duration
-	// Progress is told what is going on; it may be nil.
+	// Progress reports what is going on; it may be nil.
 	Progress func(string)
 }
 
@@ -79,7 +79,7 @@ func (t *Template) Prepare(ctx context.Context, p Preparation) (*Template, error
 			Prepared: &prepared{Base: t.key, Boot: boot},
 		}
 		if err := t.verify(); err != nil {
-			return problem.Wrap(problem.Machine, err, "start ruleout again: it makes another one")
+			return problem.Wrap(problem.Machine, err, "start ruleout again: it makes a new one")
 		}
 		if err := t.prepare(ctx, p, final, &m); err != nil {
 			return err

@@ -145,5 +145,5 @@ func TestPreparationThatFails(t *testing.T) {
 }
 
 func TestAFreezeInAnOrdinaryCloneEndsIt(t *testing.T) {
-	require.ErrorContains(t, run(t, job{Do: "freeze"}).err, "asks to be frozen, in a clone that is not prepared for others")
+	require.ErrorContains(t, run(t, job{Do: "freeze"}).err, "requests a template in a clone that cannot become one")
 }

@@ -170,7 +170,7 @@ func (p *process) listen(s sinks) {
 // take notes what is to be fetched: attachments first, then held output, with which the list is complete.
 func (p *process) take(kind frame.Kind, data []byte) error {
 	if p.complete {
-		return errors.New("the guest has more to be fetched behind its held output")
+		return errors.New("the guest has more output after what was fetched")
 	}
 	if kind == frame.Held {
 		if len(data) != 16 {

@@ -86,7 +86,7 @@ func (p *Program) checkStatic(path string) error {
 	}
 	for _, s := range f.Progs {
 		if s.Type == elf.PT_INTERP {
-			return problem.Wrap(problem.Usage, fmt.Errorf("init %s is not static: it asks for a dynamic linker", path), "build it with CGO_ENABLED=0")
+			return problem.Wrap(problem.Usage, fmt.Errorf("init %s is not static: it needs a dynamic linker", path), "build it with CGO_ENABLED=0")
 		}
 	}
 	return nil

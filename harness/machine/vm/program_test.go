@@ -17,7 +17,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/vm"
 )
 
-// program is this test's program with some bytes behind it, which do no harm.
+// program is this test's program with some bytes after it, which do no harm.
 func program(t testing.TB, more int) *vm.Program {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")

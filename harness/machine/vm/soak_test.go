@@ -11,7 +11,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/vm"
 )
 
-// TestSoak makes many clones while all CPUs are kept busy, and a template anew for every ten
+// TestSoak makes many clones while all CPUs are kept busy, and a template again for every ten
 // of them, and wants equal bytes from all. How many is in RULEOUT_TEST_SOAK; 0, the
 // default, is a short one of 5 clones without templates. RULEOUT_TEST_MACHINE chooses the
 // machine.

@@ -31,7 +31,7 @@ func findTimers(state []byte) (*timers, error) {
 	begin := at - 1 - 3*8 - 2*4 - len(name)
 	end := at + len(sub) + 4 // and its version
 	if at < 0 || begin < 0 || !bytes.HasPrefix(state[begin:], []byte(name)) || len(state) < end+2*8 {
-		return nil, errors.New("read the device state: it does not tell the time as expected")
+		return nil, errors.New("read the device state: its time is not in the expected place")
 	}
 	number := func(at int) []byte { return state[at : at+8] }
 	return &timers{ticks: number(at - 25), clock: number(at - 9), bias: number(end), icount: number(end + 8)}, nil
@@ -50,7 +50,7 @@ func normalise(state []byte, shift int) (instructions uint64, err error) {
 	}
 	at := bytes.Index(state, []byte(frame.FreezeMark))
 	if at < 0 || len(state) < at+16 {
-		return 0, errors.New("read the device state: the guest's registers do not tell when it stopped")
+		return 0, errors.New("read the device state: the guest's registers do not show when it stopped")
 	}
 	stamp := binary.BigEndian.Uint64(state[at+8:])
 	instructions = binary.BigEndian.Uint64(t.icount)

@@ -56,7 +56,7 @@ const (
 const bootLimit = 5 * time.Minute
 
 // OpenTemplate returns the template of a configuration, and makes it if it is not in the
-// cache. progress is told what is going on; it may be nil. Two processes that ask at the
+// cache. progress reports what is going on; it may be nil. Two processes that ask at the
 // same time make it once.
 func OpenTemplate(ctx context.Context, c Config, progress func(string)) (*Template, error) {
 	if progress == nil {
@@ -102,7 +102,7 @@ func loadOrMake(ctx context.Context, final string, progress func(string), load f
 		return t, nil
 	}
 	unlock, err := lockFile(ctx, final+".lock", func() {
-		progress("another process is freezing this machine: waiting for it")
+		progress("another process is making this VM template: waiting for it")
 	})
 	if err != nil {
 		return nil, storeError(err)
@@ -131,7 +131,7 @@ func loadTemplate(c Config, key, dir string) (_ *Template, err error) {
 	info, err := t.ram.Stat()
 	switch {
 	case t.meta.Key != key:
-		err = fmt.Errorf("read template %s: it is of another key", dir)
+		err = fmt.Errorf("read template %s: it belongs to another key", dir)
 	case err == nil && uint64(info.Size()) != c.memory():
 		err = &ChangedError{Path: dir, What: "the size of its memory"}
 	case err == nil:
@@ -203,7 +203,7 @@ func (t *Template) Key() string { return t.key }
 // same key find the same hash.
 func (t *Template) Hash() string { return t.meta.Hash }
 
-// Rehash computes the template's hash anew from its files.
+// Rehash computes the template's hash again from its files.
 func (t *Template) Rehash() (string, error) {
 	state, err := io.ReadAll(io.NewSectionReader(t.state, 0, math.MaxInt64))
 	if err != nil {

@@ -206,7 +206,7 @@ func TestNoQEMU(t *testing.T) {
 	_, err = vm.ChooseQEMU(t.Context(), "/no/such/qemu")
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 	_, err = vm.ChooseQEMU(t.Context(), "/bin/true")
-	require.ErrorContains(t, err, "does not tell its version")
+	require.ErrorContains(t, err, "does not print its version")
 }
 
 func TestPreferredQEMU(t *testing.T) {

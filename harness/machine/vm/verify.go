@@ -13,7 +13,7 @@ import (
 )
 
 // A template is a file like any other: a bad disk, a careless program or a full one may change it, and runs in its clones
-// would be others under the same provenance. So its hash is computed anew whenever the stamps of its
+// would be others under the same provenance. So its hash is computed again whenever the stamps of its
 // files are not those under which it was computed before.
 
 // ChangedError says that what is in the cache is not what was put there.
@@ -75,7 +75,7 @@ func (t *Template) trust() {
 	}
 }
 
-// sum is that of a description, less the sum itself.
+// sum is that of a description, minus the sum itself.
 func (m *meta) sum() (string, error) {
 	own := *m
 	own.Sum = ""

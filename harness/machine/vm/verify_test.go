@@ -134,7 +134,7 @@ func TestWaitingForAnotherProcessIsTold(t *testing.T) {
 		enough()
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, "another process is freezing this machine: waiting for it", told)
+	require.Equal(t, "another process is making this VM template: waiting for it", told)
 	cancel()
 	require.ErrorIs(t, <-stopped, context.Canceled)
 }

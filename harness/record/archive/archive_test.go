@@ -235,7 +235,7 @@ func TestOthers(t *testing.T) {
 	require.NoError(t, a.Close())
 	_, err = Open(dir, Identity{Campaign: "synack"})
 	require.Equal(t, problem.Usage, problem.KindOf(err))
-	require.ErrorContains(t, err, "is of the campaign acks, not of synack")
+	require.ErrorContains(t, err, "belongs to the campaign acks, not to synack")
 	_, err = Open(dir, Identity{Campaign: "acks", Tool: "another"})
 	require.ErrorContains(t, err, "has runs of another guest program")
 	b := open(t, dir)

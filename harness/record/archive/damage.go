@@ -13,7 +13,7 @@ type Damage struct {
 	Offset, Length int64
 	// Torn is the ordinary case: the last record was half written when its writer died.
 	Torn bool
-	// Gone is how many records the index knows of behind the end of the file. Length is 0 then.
+	// Gone is how many records the index knows of after the end of the file. Length is 0 then.
 	Gone int
 }
 
@@ -21,11 +21,11 @@ type Damage struct {
 func (d Damage) String() string {
 	switch {
 	case d.Gone == 1:
-		return fmt.Sprintf("the file of records ends at %d: 1 record behind it, of which the index knows, is gone; a sweep makes its run again", d.Offset)
+		return fmt.Sprintf("the file of records ends at %d: 1 record after it, which the index lists, is missing; a sweep makes its run again", d.Offset)
 	case d.Gone > 0:
-		return fmt.Sprintf("the file of records ends at %d: %d records behind it, of which the index knows, are gone; a sweep makes their runs again", d.Offset, d.Gone)
+		return fmt.Sprintf("the file of records ends at %d: %d records after it, which the index lists, are missing; a sweep makes their runs again", d.Offset, d.Gone)
 	case d.Torn:
-		return fmt.Sprintf("the last record was half written (%d bytes at %d): dropped; a sweep makes its run again", d.Length, d.Offset)
+		return fmt.Sprintf("the last record was written partly (%d bytes at %d) and is dropped; a sweep makes its run again", d.Length, d.Offset)
 	}
 	return fmt.Sprintf("%d bytes at %d are damaged: the record in them is left out; a sweep makes its run again", d.Length, d.Offset)
 }
@@ -40,11 +40,11 @@ type Conflict struct {
 
 // Error describes it for a person.
 func (c *Conflict) Error() string {
-	return fmt.Sprintf("determinism alarm: run %s (seed %d) is in the archive with digest %s, and came again with %s",
+	return fmt.Sprintf("determinism alarm: run %s (seed %d) is in the archive with digest %s, and a new run has %s",
 		result.Short(c.Run), c.Seed, result.Short(c.Have), result.Short(c.Other))
 }
 
 // alarm is a conflict as an error of kind [problem.Invalid].
 func (c *Conflict) alarm() error {
-	return problem.Wrap(problem.Invalid, c, "equal runs have equal digests: ruleout replay shows which of the two is reproduced")
+	return problem.Wrap(problem.Invalid, c, "equal runs have equal digests: ruleout replay shows which of the two repeats")
 }

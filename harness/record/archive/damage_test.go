@@ -142,7 +142,7 @@ func TestCutRecordsAreRead(t *testing.T) {
 	list, damages := readSeeds(t, dir)
 	require.Equal(t, count(4), list)
 	require.Equal(t, []Damage{{Offset: ends[3], Gone: 2}}, damages)
-	require.Contains(t, damages[0].String(), "2 records behind it, of which the index knows, are gone")
+	require.Contains(t, damages[0].String(), "2 records after it, which the index lists, are missing")
 }
 
 // Zeros where a power cut left no data cost what was there and nothing else, and are told.
@@ -297,7 +297,7 @@ func TestBeginningsOfFrames(t *testing.T) {
 	f.store(t, dir)
 	before := len(f.records)
 	_, err := Open(dir, acks)
-	require.ErrorContains(t, err, "damaged beyond recovery")
+	require.ErrorContains(t, err, "damaged beyond repair")
 	info, err := os.Stat(filepath.Join(dir, recordsFile))
 	require.NoError(t, err)
 	require.Equal(t, int64(before), info.Size(), "nothing of it is cut off")

@@ -10,7 +10,7 @@
 // Life cycle: [Open] takes the directory's lock, reads all records, drops what a crash left half written at the end and
 // says so; [Archive.Append] adds one record and [Archive.Fail] a run without one; [Archive.Entries] goes through all of
 // them in the order of the file, reading the index as it goes, so that memory does not grow with the numbers in them.
-// [Read] opens without the lock, for judging and reports, also while a sweep goes on, and checks as much.
+// [Read] opens without the lock, for evaluation and reports, also while a sweep goes on, and checks as much.
 // [Archive.Merge] adds the runs of other archives, each once.
 //
 // Whatever is wrong with the files is found on opening, and told: see [Damage] and [Conflict].

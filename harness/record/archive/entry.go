@@ -107,10 +107,10 @@ const (
 	Refused Failure = "refused"
 )
 
-// Failed is a run of which there is no record. It is kept so that whoever judges the archive knows that the run was
+// Failed is a run of which there is no record. It is kept so that a later evaluation of the archive knows that the run was
 // tried.
 type Failed struct {
-	Failure  Failure `json:"failure"` // first, by which it is told from a record
+	Failure  Failure `json:"failure"` // first, which distinguishes it from a record
 	Schema   int     `json:"schema"`
 	Run      string  `json:"run"`
 	Scenario string  `json:"scenario"` // its hash

@@ -46,7 +46,7 @@ type frames struct {
 	file io.ReaderAt
 	size int64
 	buf  []byte
-	// hashed is how many bytes were read to find where sound frames go on behind damage.
+	// hashed is how many bytes were read to find where sound frames go on after damage.
 	hashed int64
 }
 
@@ -116,7 +116,7 @@ func (s *frames) find(offset int64) (int64, error) {
 				return 0, err
 			}
 			if s.hashed += int64(len(s.buf)); s.hashed > mostHashed {
-				return 0, problem.Wrap(problem.Usage, errors.New("the file of records is no such file, or is damaged beyond recovery"), "take it from where it was kept")
+				return 0, problem.Wrap(problem.Usage, errors.New("this is not a file of records, or it is damaged beyond repair"), "restore it from a copy")
 			}
 			from += i + 1
 		}

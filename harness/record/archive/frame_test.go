@@ -161,7 +161,7 @@ func TestFind(t *testing.T) {
 			require.Equal(t, int64(len(whole)), got)
 			continue
 		}
-		require.ErrorContains(t, err, "damaged beyond recovery")
+		require.ErrorContains(t, err, "damaged beyond repair")
 		require.Zero(t, got)
 		require.Equal(t, problem.Usage, problem.KindOf(err))
 	}

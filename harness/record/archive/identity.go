@@ -26,7 +26,7 @@ type Identity struct {
 	// Tool is "sha256:…" of the guest program that makes the runs. Runs of two are not to be compared. Early archives have version
 	// and hash of the whole build.
 	Tool string `json:"tool"`
-	// Kernels are the releases behind the names that the campaign uses; an empty name is the default one.
+	// Kernels are the releases for the names that the campaign uses; an empty name is the default one.
 	Kernels map[string]string `json:"kernels"`
 	// Software is what the runs are made with, to the byte. A zero value says nothing about it.
 	Software Software `json:"software,omitzero"`
@@ -87,13 +87,13 @@ func identify(dir string, id Identity) error {
 // together.
 func (have Identity) with(id Identity, dir string) (Identity, error) {
 	refuse := func(format string, args ...any) (Identity, error) {
-		return have, problem.Wrap(problem.Usage, fmt.Errorf("archive "+dir+" "+format, args...), "what differs in that is not to be compared: give another place with --out DIR")
+		return have, problem.Wrap(problem.Usage, fmt.Errorf("archive "+dir+" "+format, args...), "such runs must not be compared: give another place with --out DIR")
 	}
 	switch {
 	case have.Campaign != id.Campaign:
-		return refuse("is of the campaign %s, not of %s", have.Campaign, id.Campaign)
+		return refuse("belongs to the campaign %s, not to %s", have.Campaign, id.Campaign)
 	case have.Tool != id.Tool:
-		return refuse("has runs of another guest program (%.19s, and now it is %.19s)", have.Tool, id.Tool)
+		return refuse("has runs of another guest program (%.19s, now %.19s)", have.Tool, id.Tool)
 	}
 	kernels, name := merge(have.Kernels, id.Kernels)
 	if name != nil {
@@ -102,12 +102,12 @@ func (have Identity) with(id Identity, dir string) (Identity, error) {
 	old, now := have.Software, id.Software
 	for _, part := range []struct{ what, old, now string }{{"another QEMU", old.QEMU, now.QEMU}, {"another program in the guest", old.Guest, now.Guest}} {
 		if part.old != "" && part.now != "" && part.old != part.now {
-			return refuse("has runs that were made with %s (%.19s, and now it is %.19s)", part.what, part.old, part.now)
+			return refuse("has runs that were made with %s (%.19s, now %.19s)", part.what, part.old, part.now)
 		}
 	}
 	images, name := merge(old.Kernels, now.Kernels)
 	if name != nil {
-		return refuse("has runs on another build of kernel %q (%.19s, and now it is %.19s)", *name, old.Kernels[*name], now.Kernels[*name])
+		return refuse("has runs on another build of kernel %q (%.19s, now %.19s)", *name, old.Kernels[*name], now.Kernels[*name])
 	}
 	id.Format, id.Kernels = format, kernels
 	id.Software = Software{QEMU: orElse(now.QEMU, old.QEMU), Guest: orElse(now.Guest, old.Guest), Kernels: images}

@@ -126,7 +126,7 @@ func eachNumbers(path string, f func(e *Entry) error) error {
 	}
 	defer z.Close()
 	bad := func(err error) error {
-		return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), "the file is damaged: take it from where it was kept")
+		return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), "the file is damaged: restore it from a copy")
 	}
 	lines := bufio.NewScanner(io.LimitReader(z, mostNumbers+1))
 	lines.Buffer(nil, mostLine)
@@ -175,5 +175,5 @@ func (r *Reader) Kept() bool { return r.kept != "" }
 
 // errKept says that there is no record to be had.
 func errKept(e *Entry) (*result.Record, error) {
-	return nil, problem.Wrap(problem.Usage, fmt.Errorf("%v: only its numbers were kept, not its record", e), "run it again, by the settings of its arm in the report of the campaign")
+	return nil, problem.Wrap(problem.Usage, fmt.Errorf("%v: only its numbers were kept, not its record", e), "run it again, with the settings of its arm in the report of the campaign")
 }

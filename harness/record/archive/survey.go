@@ -122,7 +122,7 @@ func (v *survey) list(index io.Reader) (listed []row, err error) {
 	return listed, nil
 }
 
-// missing notes what the index has behind the last sound record.
+// missing notes what the index has after the last sound record.
 func (v *survey) missing(listed []row, size int64) {
 	gone := 0
 	for _, w := range listed {

@@ -10,7 +10,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
-// testdata/v1 is an archive of three records as version 1 wrote it. It is never written anew: a version that
+// testdata/v1 is an archive of three records as version 1 wrote it. It is never written again: a version that
 // writes another format reads this one still, or says why not.
 func TestVersion1IsRead(t *testing.T) {
 	r, err := Read("testdata/v1")

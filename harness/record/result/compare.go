@@ -100,7 +100,7 @@ func sample(s []float64, i int) string {
 	return strconv.FormatFloat(s[i], 'g', -1, 64)
 }
 
-// flatten turns the deterministic part of a record, less the timeline's series, into
+// flatten turns the deterministic part of a record, minus the timeline's series, into
 // dotted names and JSON values.
 func flatten(r *Record) map[string]string {
 	c := r.deterministic()

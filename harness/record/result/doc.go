@@ -1,4 +1,4 @@
-// Package result holds what a run leaves behind: the [Record], its digest, and
+// Package result holds what a run leaves: the [Record], its digest, and
 // the files in which records are kept.
 //
 // A record has two parts. One is a pure function of scenario, seed and

@@ -7,7 +7,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// Record is what one run leaves behind, the same in every format and backend.
+// Record is the result of one run, the same in every format and backend.
 // Field names are fixed: scripts rely on them.
 type Record struct {
 	Schema     int        `json:"schema"` // 1
@@ -83,14 +83,14 @@ type Receipt struct {
 	// slot; packets with a bit flipped for corrupt; carriers lost for down.
 	Delivered       int64 `json:"delivered"`
 	UnexplainedLoss int64 `json:"unexplained_loss"` // packets that no fault asked to lose
-	// In and Out are all packets counted before and behind the fault over the whole run.
+	// In and Out are all packets counted before and after the fault over the whole run.
 	In  int64 `json:"in"`
 	Out int64 `json:"out"`
 	// Queue is how many packets the fault's queue holds at the most, of rate and slot; of a ramp each value's.
 	Queue int64 `json:"queue,omitempty"`
 	// Overlimits counts packets that the fault's queue had no room for.
 	Overlimits int64 `json:"overlimits"`
-	// LostInQueue counts packets of the fault's directions that the queue of the link behind it had no room for, whether the fault acted on
+	// LostInQueue counts packets of the fault's directions that the queue of the link after it had no room for, whether the fault acted on
 	// them or not. Only those of a queue whose length is stated are no reason for the run to be invalid.
 	LostInQueue int64 `json:"lost_in_queue,omitempty"`
 	// Hits counts, of a fault with bursts, the chosen packets whose own draw hit; the others follow one that did.
@@ -106,7 +106,7 @@ type Receipt struct {
 	Times []float64 `json:"times,omitempty"`
 	// DeliveredInterval is the 99.9 % interval for Delivered of a loss model of netem's, given Chosen.
 	DeliveredInterval []int64 `json:"delivered_interval,omitempty"`
-	// Messages counts the ICMP messages that told senders of packets that were too long, as they arrived behind the fault.
+	// Messages counts the ICMP messages to the senders of packets that were too long, as they arrived after the fault.
 	Messages int64 `json:"messages,omitempty"`
 	// Forged names the segments that an injection made up: the first 1000 different ones.
 	Forged []Forged `json:"forged,omitempty"`
@@ -133,7 +133,7 @@ type Forged struct {
 	Ack     uint32  `json:"ack"`
 	Flags   string  `json:"flags"`   // such as psh+ack
 	Payload int     `json:"payload"` // bytes
-	Count   int     `json:"count"`   // how many of them, one right behind the other
+	Count   int     `json:"count"`   // how many of them, one right after the other
 }
 
 // Load is how the generators kept to their plan, summed over all of them.

@@ -150,7 +150,7 @@ func Read(path string) (*Record, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usage(fmt.Errorf("read record: %w", err), "records of runs are kept in results/runs unless --out said otherwise")
+			return nil, usage(fmt.Errorf("read record: %w", err), "records are kept in results/runs, or in the directory of --out")
 		}
 		return nil, usage(fmt.Errorf("read record: %w", err), "")
 	}

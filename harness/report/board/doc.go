@@ -2,7 +2,7 @@
 // was not covered.
 //
 // All effects are drawn on one scale, that of their own margins, so that a latency and a count can be compared at a glance: what ends inside
-// the margin does not matter, what begins beyond it does. Behind each hypothesis are its pairs, seed by seed, with the runs that they
+// the margin does not matter, what begins beyond it does. After each hypothesis are its pairs, seed by seed, with the runs that they
 // came from, each of which can be replayed.
 //
 // A page loads nothing and prints. Filtering by verdict works by style alone; a small script, whose hash the page's content security

@@ -17,7 +17,7 @@ type Source struct {
 	Dir, File string
 	// Kept says that only numbers are in it, and no run can be had from it.
 	Kept bool
-	// Tool is the build that made the runs, Kernels the releases behind the plan's names.
+	// Tool is the build that made the runs, Kernels the releases for the plan's names.
 	Tool    string
 	Kernels map[string]string
 	// Run returns the digits by which the run of an arm with a seed is known, or nothing when it is not there.

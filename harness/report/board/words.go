@@ -12,7 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
-// fewConfirmed is how many of the confirmed are told in the beginning.
+// fewConfirmed is how many of the confirmed are listed first.
 const fewConfirmed = 8
 
 // short says in a few sentences what was found.
@@ -117,10 +117,10 @@ func placeboNote(f *findings.Findings) string {
 func (v *view) uncovered(s *Source) {
 	f, c := s.Findings, s.Plan.Campaign
 	if f.Undecided > 0 {
-		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s undecided: the same sweep goes on from there.", quantity.Plural(int64(f.Undecided), "case")+is(f.Undecided)))
+		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s undecided: the same sweep continues from there.", quantity.Plural(int64(f.Undecided), "case")+is(f.Undecided)))
 	}
 	if n := f.Counts[verdict.Inconclusive]; n > 0 {
-		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s inconclusive: neither confirmed nor ruled out, whatever its figure suggests.", quantity.Plural(int64(n), "case")+is(n)))
+		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s inconclusive: neither confirmed nor ruled out, also if its figure suggests one.", quantity.Plural(int64(n), "case")+is(n)))
 	}
 	if n := f.Counts[verdict.Invalid]; n > 0 {
 		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s invalid: the test itself did not work, which says nothing about the suspicion.", quantity.Plural(int64(n), "case")+is(n)))
@@ -161,15 +161,15 @@ func (v *view) source(s *Source) {
 	}
 	if s.Kept {
 		v.Commands = [][2]string{
-			{"judge the same numbers again", "ruleout verdict " + s.Dir},
+			{"evaluate the same numbers again", "ruleout verdict " + s.Dir},
 			{"all runs, with their digests", "ruleout results list " + s.Dir},
 		}
 		return
 	}
 	v.Replay = "ruleout replay --from " + s.Dir + " RUN"
 	v.Commands = [][2]string{
-		{"judge the same records again", "ruleout verdict " + s.Dir},
-		{"make a run of the tables again, and compare it to the bit", v.Replay},
+		{"evaluate the same records again", "ruleout verdict " + s.Dir},
+		{"repeat a run of the tables, and compare it to the bit", v.Replay},
 		{"the page of a run", "ruleout report --run RUN " + s.Dir + " -o run.html"},
 		{"all records", "ruleout results list " + s.Dir},
 	}

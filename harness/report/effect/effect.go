@@ -106,7 +106,7 @@ func Of(r *result.Record, s *scenario.Scenario) []Comparison {
 	return list
 }
 
-// also finds the others that act while a does. Samples behind an injection are calm, or do not count.
+// also finds the others that act while a does. Samples after an injection are calm, or do not count.
 func also(a *actor, actors []*actor, windows []Window) (names []string) {
 	for _, b := range actors {
 		if a == b || b.usual {

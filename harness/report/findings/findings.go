@@ -139,7 +139,7 @@ func (e *Entry) outcome() verdict.Outcome {
 	return verdict.Inconclusive
 }
 
-// order of outcomes: what somebody acts on comes first.
+// order of outcomes: what needs action comes first.
 var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive, verdict.Invalid}
 
 // With returns the verdicts of an outcome, placebos apart: those of the highest priority first, and of these the largest effects.

@@ -14,7 +14,7 @@ import (
 const MarkdownLimit = 900 << 10
 
 // Markdown writes the findings for the summary page of a CI job, in less than limit bytes whatever there is to tell. What
-// does not fit is counted: what somebody has to act on comes first.
+// does not fit is counted: what needs action comes first.
 func (f *Findings) Markdown(w io.Writer, limit int) error {
 	m := &markdown{limit: limit - 512} // for what says that something was left out
 	m.line("## %s", escape(f.Campaign))

@@ -25,7 +25,7 @@ func (f *Findings) Text(w io.Writer, width int, all bool) error {
 	p.scope(f)
 	if f.Undecided > 0 {
 		p.line("")
-		p.line("%s undecided: the sweep ended before they had their seeds, and goes on when it is called again", quantity.Plural(int64(f.Undecided), "case"))
+		p.line("%s undecided: the sweep ended before they had their seeds, and continues when it is called again", quantity.Plural(int64(f.Undecided), "case"))
 	}
 	p.unexpected(f)
 	return p.err
@@ -205,7 +205,7 @@ func (p *printer) fold(head, text string, indent int) {
 	}
 }
 
-// fold breaks text into lines of so many characters: behind semicolons where it can, otherwise at blanks, and in the midst of what is
+// fold breaks text into lines of so many characters: after semicolons where it can, otherwise at blanks, and in the midst of what is
 // too long without them. There is one line at the least.
 func fold(text string, room int) []string {
 	var lines []string

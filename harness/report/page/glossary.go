@@ -24,7 +24,7 @@ var knowledge = []struct {
 	}},
 	{"The segments are forged: neither end sent them, but they look as if one had. A TCP that gets a segment which does not fit into its window answers with an ACK (RFC 9293, section 3.10.7.4). When the two ends no longer agree on where they are in the conversation, the ACK of each does not fit the window of the other and is answered by another ACK, and so on without end: an ACK loop, which carries nothing and costs both ends the CPU time of every packet. Linux since 4.0 sends at most one such ACK in the time that tcp_invalid_ratelimit says, 500 ms unless set otherwise; 0 takes the brake off.", func(f *scenario.Fault) bool { return f.Do.Inject != nil }},
 	{"SYN and SYN-ACK are the first two segments of a connection. One that is lost is sent again after a second, then after two more, and so on.", ofClass(scenario.SYN, scenario.SYNACK)},
-	{"Nobody is told that the packets vanish. Only timeouts notice.", func(f *scenario.Fault) bool {
+	{"The loss of the packets is not reported. Only timeouts notice it.", func(f *scenario.Fault) bool {
 		all := f.Select.Chance == nil || *f.Select.Chance == 1
 		return f.Do.Silent || f.Do.Drop && all && ofClass(scenario.AnyPacket, "")(f)
 	}},

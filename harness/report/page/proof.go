@@ -67,7 +67,7 @@ func lost(c result.Receipt) string {
 		out += fmt.Sprintf(" Its queue%s had no room for %s.", length, quantity.Plural(c.Overlimits, "packet"))
 	}
 	if c.LostInQueue > 0 {
-		out += fmt.Sprintf(" Behind it, the link’s own queue had no room for %s.", quantity.Plural(c.LostInQueue, "packet"))
+		out += fmt.Sprintf(" After it, the queue of the link had no room for %s.", quantity.Plural(c.LostInQueue, "packet"))
 	}
 	switch {
 	case c.UnexplainedLoss != 0:
@@ -135,7 +135,7 @@ func delivered(f *scenario.Fault, c result.Receipt) string {
 	case "mtu":
 		told := ""
 		if c.Messages > 0 {
-			told = fmt.Sprintf(", and their senders were told by %s", quantity.Plural(c.Messages, "ICMP message"))
+			told = fmt.Sprintf(", and their senders were informed by %s", quantity.Plural(c.Messages, "ICMP message"))
 		}
 		return fmt.Sprintf("%s did not get through%s.", quantity.Plural(n, "packet"), told)
 	}

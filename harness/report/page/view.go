@@ -179,7 +179,7 @@ func newComparison(c *effect.Comparison) comparison {
 		}
 	}
 	if n := int64(len(rest)); n > 0 {
-		out.Rest = fmt.Sprintf("%s moved less, or by less than half.", quantity.Plural(n, "other figure"))
+		out.Rest = fmt.Sprintf("%s changed less, or by less than half.", quantity.Plural(n, "other figure"))
 	}
 	return out
 }

@@ -198,7 +198,7 @@ func (a *asking) columns() error {
 		t, ok := takeOf(word)
 		if !ok {
 			return mistake("--take", word, &problem.Mistake{
-				Length: len(word), Msg: fmt.Sprintf("%q is nothing that can be taken of numbers", word),
+				Length: len(word), Msg: fmt.Sprintf("%q is not a statistic", word),
 				Hint: nearest(word, takeWords, "there are ")})
 		}
 		a.takes = append(a.takes, t)

@@ -173,7 +173,7 @@ func TestMistakes(t *testing.T) {
 		{query.Query{Where: "seed == 1 and factor.workers == 30"}, "query: no run has factor.workers 30\n      seed == 1 and factor.workers == 30\n                                      ^^\n   hint: did you mean \"10\"? there is: 10, 20"},
 		{query.Query{Show: []string{"seeds"}}, "--show: unknown name \"seeds\"\n      seeds\n      ^^^^^\n   hint: did you mean \"seed\"?"},
 		{query.Query{By: []string{"seed"}}, "--by: runs are not grouped by \"seed\""},
-		{query.Query{By: []string{"kernel"}, Show: []string{"seed"}, Take: []string{"mode"}}, "--take: \"mode\" is nothing that can be taken of numbers\n      mode\n      ^^^^\n   hint: "},
+		{query.Query{By: []string{"kernel"}, Show: []string{"seed"}, Take: []string{"mode"}}, "--take: \"mode\" is not a statistic\n      mode\n      ^^^^\n   hint: "},
 		{query.Query{By: []string{"kernel"}, Take: []string{"p101"}}, "--take: \"p101\""},
 		{query.Query{By: []string{"kernel"}, Show: []string{"run"}}, "show run of a group: it is not a number"},
 		{query.Query{Sort: "seeed"}, "--sort: no column \"seeed\"\n      seeed\n      ^^^^^\n   hint: did you mean \"seed\"? columns: run, kernel, seed, valid"},

@@ -12,7 +12,7 @@
 //	agent  → parent  ready, then its result or the error that ended it
 //
 // What the parent wants to know while the role is at work, the role counts in memory that both have mapped (descriptor 5), a [Tally]:
-// to read it wakes nobody.
+// reading it wakes no process.
 //
 // # Life cycle
 //

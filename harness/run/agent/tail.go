@@ -27,7 +27,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// summary returns the lines that tell the most, each behind a line break, or nothing. Of a crash of the
+// summary returns the lines that tell the most, each after a line break, or nothing. Of a crash of the
 // Go runtime those are the first ones, of any other text the last.
 func (t *tail) summary() string {
 	t.mu.Lock()

@@ -80,7 +80,7 @@ func decode(b []byte) decoded {
 	return d
 }
 
-// last is the protocol behind all extension headers.
+// last is the protocol after all extension headers.
 func last(p gopacket.Packet, n *layers.IPv6) layers.IPProtocol {
 	next := n.NextHeader
 	for _, l := range p.Layers() {
@@ -111,7 +111,7 @@ func (j *judge) look(b []byte) decoded {
 	return d
 }
 
-// lot draws as docs/architecture/faults.md says under "The hash", written anew from there.
+// lot draws as docs/architecture/faults.md says under "The hash", written again from there.
 type lot struct {
 	key    uint64
 	chance float64

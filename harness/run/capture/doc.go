@@ -12,14 +12,14 @@
 // # Life cycle
 //
 // The programs of package fault write an event (see [Event]) for each packet at each point into a ring of
-// the wire's own, which nobody reads before the run is over: to read it would take CPU time of the
+// the wire's own, which no process reads before the run is over: to read it would take CPU time of the
 // guest. So a ring that is full keeps the first packets and counts the others. When the run is
 // over the rings are copied into a [Spool], files without a name, and [Spool.Write] makes pcapng of them.
 //
 // # The traps
 //
 //   - To capture takes CPU time of the machine that is observed, in a virtual machine as well. The run is
-//     as reproducible as any other, but it is another one than the run without: see docs/guides/capture.md.
+//     as reproducible as any other, but it differs from the run without: see docs/guides/capture.md.
 //   - Times are the run's own. The start of the measured window is [Epoch]; what was
 //     before it, the warm-up and the start of services, is in the year before.
 package capture

@@ -57,7 +57,7 @@ type Reader struct {
 // NewReader returns a reader of a ring's content.
 func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 256<<10)} }
 
-// Next returns the next event, or io.EOF behind the last one.
+// Next returns the next event, or io.EOF after the last one.
 func (r *Reader) Next() (e Event, err error) {
 	for {
 		var head [recordHead]byte

@@ -105,7 +105,7 @@ func (p *Point) Comment(ordinal uint64, forged bool) string {
 	return fmt.Sprintf("%s (packet %s %s)", text, strconv.FormatUint(ordinal, 10), what)
 }
 
-// fate is what an action does to one packet. A value that a ramp changes is not told, since
+// fate is what an action does to one packet. A value that a ramp changes is not reported, since
 // the packet does not say which step it met.
 func fate(a *scenario.Action, ramp bool) string {
 	held := func(d scenario.Duration) string {
@@ -148,7 +148,7 @@ func fate(a *scenario.Action, ramp bool) string {
 		if a.Silent {
 			return fmt.Sprintf("longer than %d B, lost without a word", a.MTU)
 		}
-		return fmt.Sprintf("longer than %d B, lost, and its sender told", a.MTU)
+		return fmt.Sprintf("longer than %d B, lost, and reported to its sender", a.MTU)
 	}
 	return "touched"
 }

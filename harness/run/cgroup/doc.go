@@ -9,7 +9,7 @@
 //
 // A group outlives a process that was killed before it could close it. Its name begins with
 // ruleout- and the process's id, and the process holds a lock on it; so [Leftovers] can
-// tell a group that nobody will close from one of a run that is under way. [Remove] removes it.
+// tell a group that is left over from one of a run that is under way. [Remove] removes it.
 //
 // # The trap
 //

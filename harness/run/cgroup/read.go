@@ -116,7 +116,7 @@ func (g *Group) read(name string) (string, error) {
 		}
 		g.files[name] = f
 	}
-	// From the start again; seeking makes the kernel compose the text anew.
+	// From the start again; seeking makes the kernel compose the text again.
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return "", fmt.Errorf("read %s/%s: %w", g.Path, name, err)
 	}

@@ -137,7 +137,7 @@ func (r Ring) Content(f func([]byte) error) error {
 }
 
 // Captured says what the rings hold, by links; the window began at begin, in ns of CLOCK_MONOTONIC. It returns nil
-// when nothing was asked for. Call it when the wires are closed, behind [Wires.Receipts]; the rings
+// when nothing was asked for. Call it when the wires are closed, after [Wires.Receipts]; the rings
 // live as long as the wires.
 func (w *Wires) Captured(begin int64) (*capture.Taken, []Ring, error) {
 	if len(w.plan.rings) == 0 {

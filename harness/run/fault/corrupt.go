@@ -2,7 +2,7 @@ package fault
 
 import "github.com/cilium/ebpf/asm"
 
-// flip flips one bit of the packet, behind the Ethernet header, and counts it once that
+// flip flips one bit of the packet, after the Ethernet header, and counts it once that
 // is done.
 //
 // It is not netem that does it. netem picks any bit of the frame, so that one flip in five of a pure ACK
@@ -19,7 +19,7 @@ func (s selector) flip(a *assembler, st *state) {
 	a.mix()
 	a.mix()
 	a.add(asm.RSh.Imm(asm.R0, 32))
-	// R0 = hash × bits behind the Ethernet header >> 32: which bit. R7 its byte, R8 the bit.
+	// R0 = hash × bits after the Ethernet header >> 32: which bit. R7 its byte, R8 the bit.
 	a.add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLE.Imm(asm.R1, etherHeader, "pass"),
 		asm.Sub.Imm(asm.R1, etherHeader), asm.LSh.Imm(asm.R1, 3),
 		asm.Mul.Reg(asm.R0, asm.R1), asm.RSh.Imm(asm.R0, 32),

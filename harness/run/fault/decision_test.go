@@ -49,7 +49,7 @@ func TestPlainDrawsAreThoseOfSplitMix64(t *testing.T) {
 	require.Equal(t, flow{38: 2}, linkFlow(2))
 }
 
-// listed works out which of the first n packets are chosen, from what the language says: those whose ordinal hits, and burst-1 behind each.
+// listed works out which of the first n packets are chosen, from what the language says: those whose ordinal hits, and burst-1 after each.
 func listed(d draws, start uint64, n int, step int) (chosen []int, trials, hits int64) {
 	taken := make([]bool, n+1)
 	for ordinal := 1; ordinal <= n; ordinal++ {

@@ -24,10 +24,10 @@
 // Two kinds of faults make packets up. For an injection a tracker stands in the selector's place, writes down what
 // passes of TCP connections, and the run's own process sends segments that fit out there (see package forge). A
 // selector that refuses what is too long turns it into the ICMP message about it, which goes out
-// by the stage of the same fault in the other direction. Either is marked, and counted behind the stage for itself.
+// by the stage of the same fault in the other direction. Either is marked, and counted after the stage for itself.
 //
 // Faults on one direction are stages in the order of the file, so each has a counter before
-// and behind it, what one does is input for the next, and there is never more than one
+// and after it, what one does is input for the next, and there is never more than one
 // netem on a device: some kernels refuse a duplicating one beside another.
 //
 // docs/architecture/faults.md has the selector's hash and the arithmetic of the receipt.

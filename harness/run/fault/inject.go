@@ -15,7 +15,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// forgedMark is put on packets that were forged. The boundary behind the stage counts them for themselves before it
+// forgedMark is put on packets that were forged. The boundary after the stage counts them for themselves before it
 // takes the mark off. The numbers of captured packets leave the lowest bit alone.
 const forgedMark = 1<<30 | 1
 

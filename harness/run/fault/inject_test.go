@@ -223,7 +223,7 @@ func TestConnectionsAreChosenInTheOrderOfTheirSYNs(t *testing.T) {
 	for i := len(all) - 1; i >= 0; i-- {
 		all[i].talk(t, 5)
 	}
-	require.NoError(t, all[0].a.Close()) // no longer open: the two behind it are next
+	require.NoError(t, all[0].a.Close()) // no longer open: the two after it are next
 	require.NoError(t, all[0].b.Close())
 	time.Sleep(20 * time.Millisecond) // of virtual time: the FIN is under way
 	l.inject(t)

@@ -62,7 +62,7 @@ func (w *Wires) openDoor(at role, p *pair) error {
 }
 
 // injection is the receipt of a fault that injects, in both directions together. What was sent is what the injector
-// says; what was delivered is what the boundaries behind it counted.
+// says; what was delivered is what the boundaries after it counted.
 func (w *Wires) injection(in *injector, places []role, s snapshot, say say) result.Receipt {
 	r := result.Receipt{Name: in.fault.Name, Matched: in.matched, Chosen: in.chosen, Forged: in.forged}
 	var sent, opened, closed, overflow int64

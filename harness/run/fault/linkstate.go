@@ -104,7 +104,7 @@ func (w *Wires) droppedBehind(at role, s snapshot) int64 {
 	return int64(q.Drops) + int64(q.Overlimits)
 }
 
-// Links says, for each direction of a link that has a queue of its own, what became of the packets over the whole run. Call it behind
+// Links says, for each direction of a link that has a queue of its own, what became of the packets over the whole run. Call it after
 // [Wires.Receipts].
 func (w *Wires) Links() []result.LinkReceipt {
 	var list []result.LinkReceipt

@@ -47,7 +47,7 @@ func (w *Wires) connectMTUs() error {
 	return nil
 }
 
-// narrowing is the receipt of a fault that refuses what is too long. Behind a stage there is what came in, less what was lost,
+// narrowing is the receipt of a fault that refuses what is too long. After a stage there is what came in, minus what was lost,
 // and the messages about packets of the other direction; the boundary counts these for themselves.
 func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.Receipt {
 	f := &w.faults[fault]
@@ -81,7 +81,7 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.
 			say(result.UnexplainedLoss, "%s of %d on %s, for no reason that was asked for", lost(n), before, p)
 		}
 		if n := s.counters.at(stage.choose.overflow); n > 0 {
-			say(result.FlowsUntracked, "more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
+			say(result.FlowsUntracked, "more than %d flows: %d packets could not be assigned to flows", maxFlows, n)
 		}
 	}
 	first := &w.plan.paths[places[0].path].stages[places[0].stage].choose
@@ -95,7 +95,7 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.
 			r.Matched, f.Do.MTU)
 	}
 	if !f.Do.Silent && sent+mute != r.Chosen {
-		say(result.DeliveryDiffers, "told the senders of %d packets, %d were to be told", sent, r.Chosen-mute)
+		say(result.DeliveryDiffers, "reported %d packets to their senders, %d were to be reported", sent, r.Chosen-mute)
 	}
 	if r.Messages != sent {
 		say(result.DeliveryDiffers, "%d messages arrived, %d were sent", r.Messages, sent)

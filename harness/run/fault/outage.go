@@ -199,7 +199,7 @@ func (w *Wires) outageReceipt(o *outage, s snapshot, because *result.Reasons) (r
 		say(result.FaultLate, "the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), slowest)
 	}
 	if r.Out > r.In {
-		say(result.UnexplainedLoss, "%d packets too many behind it", r.Out-r.In)
+		say(result.UnexplainedLoss, "%d packets too many after it", r.Out-r.In)
 	}
 	return r, nil
 }

@@ -120,7 +120,7 @@ func (a *assembler) header(size int32, malformed string) {
 		asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, malformed))
 }
 
-// segmentHeader is the same for the header of a segment. That of IPv4 without options lies behind it on the stack already,
+// segmentHeader is the same for the header of a segment. That of IPv4 without options lies after it on the stack already,
 // if the frame is long enough, and is moved. It loses R0 to R5.
 func (s selector) segmentHeader(a *assembler, malformed string) {
 	if v4, _ := s.versions(); !v4 {

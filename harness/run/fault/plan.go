@@ -35,7 +35,7 @@ type path struct {
 	stages   []stage
 	// last acts on the device towards the far node; nil for nothing.
 	last *netem.Qdisc
-	// first is the counter of the first boundary; each stage adds one behind it, and the far node a last one.
+	// first is the counter of the first boundary; each stage adds one after it, and the far node a last one.
 	first slot
 	// before is what the last device had carried before the wire was there.
 	before int64

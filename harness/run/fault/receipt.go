@@ -184,7 +184,7 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say say) (r result.
 		say(result.PacketsWaiting, "%d packets are still in its queue", q.Waiting)
 	}
 	if n := s.counters.at(stage.choose.overflow); n > 0 {
-		say(result.FlowsUntracked, "more than %d flows: %d packets could not be told apart by flow", maxFlows, n)
+		say(result.FlowsUntracked, "more than %d flows: %d packets could not be assigned to flows", maxFlows, n)
 	}
 	return r
 }
@@ -196,7 +196,7 @@ type expected struct {
 }
 
 // account is what a direction of a fault has to show, by the number of chosen packets and, for
-// losses by netem's own models, by what the netem says that it dropped. Those who count the packets before and behind
+// losses by netem's own models, by what the netem says that it dropped. Those who count the packets before and after
 // know neither.
 func account(a scenario.Action, chosen int64, q netem.Stats) expected {
 	switch {

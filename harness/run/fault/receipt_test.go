@@ -61,7 +61,7 @@ func texts(because result.Reasons) (list []string) {
 
 func (b *books) set(s slot, n int64) { b.s.counters[s/8] = uint64(n) }
 
-// passed sets what came to each boundary of a path: before its first stage, behind each, and at the far node.
+// passed sets what came to each boundary of a path: before its first stage, after each, and at the far node.
 func (b *books) passed(path int, counts ...int64) {
 	for i, n := range counts {
 		b.set(b.plan.paths[path].boundary(i), n)
@@ -297,7 +297,7 @@ func TestPlainTooManyFlows(t *testing.T) {
 	b.chose(0, 0, 9, 9)
 	b.set(b.plan.paths[0].stages[0].choose.overflow, 1)
 	_, because := b.receipt(0, b.s)
-	require.Equal(t, []string{fmt.Sprintf("fault f0: more than %d flows: 1 packets could not be told apart by flow", maxFlows)}, because)
+	require.Equal(t, []string{fmt.Sprintf("fault f0: more than %d flows: 1 packets could not be assigned to flows", maxFlows)}, because)
 }
 
 // What the link loses outside of faults: nothing, unless its queue has a stated length, and then no more than its queue says.

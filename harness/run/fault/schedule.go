@@ -12,7 +12,7 @@ import (
 // schedule is when a fault acts, relative to the start of the measured window, and how its value
 // changes meanwhile. Length 0 is without end, every 0 is once, times 0 is for ever.
 //
-// It is built into the selector; only the moment of its beginning is told when the faults are
+// It is built into the selector; only the moment of its beginning reports when the faults are
 // armed. [scenario.Fault.Active] and [scenario.Ramp.Step] are its twins in Go.
 type schedule struct {
 	at, length, every time.Duration

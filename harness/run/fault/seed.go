@@ -19,9 +19,9 @@ import (
 //
 // Before, all netems draw from one stream with the rest of the kernel. From 5.19 on, that is the
 // kernel's random generator, which a clone reseeds as it wakes. Up to 5.18 it is prandom_u32, which is
-// told nothing by that; but it is told each address that an interface gets, see stirPrandom.
+// told nothing by that; but it gets each address that an interface gets, see stirPrandom.
 //
-// A change must not come between packets of the fault: loss models begin anew by it. It comes
+// A change must not come between packets of the fault: loss models begin again by it. It comes
 // before the first.
 func (w *Wires) seedNetems(seed uint64) error {
 	for link, wire := range w.wires {
@@ -44,9 +44,9 @@ func (w *Wires) seedNetems(seed uint64) error {
 			q.Table = nil // the table stays as it is
 			if s.Netem.Seed == nil {
 				shared = true
-				// Loss models begin anew here too.
+				// Loss models begin again here too.
 				if err := wire.conn.Change(s.Index, s.Handle, s.Parent, q); err != nil {
-					return fmt.Errorf("begin netem anew: %s: %w", &w.plan.paths[at.path], err)
+					return fmt.Errorf("restart netem: %s: %w", &w.plan.paths[at.path], err)
 				}
 				continue
 			}

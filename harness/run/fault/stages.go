@@ -71,7 +71,7 @@ func (w *Wires) boundary(b boundary) (*ebpf.Program, error) {
 	return p, nil
 }
 
-// addStage builds a stage; behind is the program of the boundary behind it.
+// addStage builds a stage; after is the program of the boundary after it.
 func (w *Wires) addStage(at role, c series, behind *ebpf.Program) error {
 	p := &w.plan.paths[at.path]
 	s, wire := &p.stages[at.stage], w.wires[p.link]

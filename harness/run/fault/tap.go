@@ -87,7 +87,7 @@ func (a *assembler) tap(t tap, st *state, ordinal func(dst asm.Register)) {
 const noWakeup = 1
 
 // reserve takes a record with room for so many bytes of the packet, if kept is no more, and
-// goes to "reserved"; otherwise it goes to larger, which is the label behind it.
+// goes to "reserved"; otherwise it goes to larger, which is the label after it.
 func (a *assembler) reserve(t tap, kept asm.Register, room int, larger string) {
 	a.add(asm.JGT.Imm(kept, int32(room), larger))
 	a.add(asm.LoadMapPtr(asm.R1, t.ring.FD()), asm.Mov.Imm(asm.R2, int32(capture.HeaderLen+room)), asm.Mov.Imm(asm.R3, 0),
@@ -97,7 +97,7 @@ func (a *assembler) reserve(t tap, kept asm.Register, room int, larger string) {
 	}
 }
 
-// number gives the packet its number, in all but the lowest bit of its mark: so the points behind know which packet it
+// number gives the packet its number, in all but the lowest bit of its mark: so the points after know which packet it
 // was, or is a copy of. The number is that of the boundary's counter.
 func (a *assembler) number(st *state, count slot) {
 	a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(count)), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord),

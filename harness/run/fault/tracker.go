@@ -14,7 +14,7 @@ import (
 //
 // Each direction of a connection has an entry from its SYN on; a FIN or a RST of either direction takes both away. So
 // the table holds connections that are open, or about to be, whatever came and went before. Segments that were
-// forged come in behind it: they are not what an end has sent.
+// forged come in after it: they are not what an end has sent.
 type tracker struct {
 	table *ebpf.Map
 	// port of either end; 0 tracks all.
@@ -43,7 +43,7 @@ func newTable() (*ebpf.Map, error) {
 // Offsets in an entry of the table, whose key is a flow.
 const (
 	entryFirst  = 0            // when its SYN passed, ns of CLOCK_MONOTONIC
-	entryNext   = 8            // sequence number behind the last that passed
+	entryNext   = 8            // sequence number after the last that passed
 	entryAcked  = 12           // highest acknowledgement number
 	entryAcks   = 16           // 1 once there is one
 	entrySide   = 17           // side of the link
@@ -101,7 +101,7 @@ func (t tracker) lookup(a *assembler) {
 	a.add(asm.LoadMapPtr(asm.R1, t.table.FD()), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackFlow), asm.FnMapLookupElem.Call())
 }
 
-// behind puts the sequence number behind the segment into R1.
+// behind puts the sequence number after the segment into R1.
 func behind(a *assembler) {
 	a.add(at(asm.R1, tcpSeq, asm.Word), asm.HostTo(asm.BE, asm.R1, asm.Word), asm.Add.Reg32(asm.R1, rest))
 }

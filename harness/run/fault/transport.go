@@ -17,7 +17,7 @@ const (
 	flagACK
 )
 
-// parseTransport looks at the header behind an unfragmented packet's IP headers: offset, rest and proto describe it.
+// parseTransport looks at the header after an unfragmented packet's IP headers: offset, rest and proto describe it.
 func (s selector) parseTransport(a *assembler) {
 	switch s.class {
 	case scenario.Fragment, scenario.ICMPPacket: // all is known by now

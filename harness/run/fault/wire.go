@@ -26,7 +26,7 @@ type wire struct {
 var rootHandle = netem.Handle(1, 0)
 
 // bandHandle returns the handle of the netem in an acting band, and its parent: actingBand
-// and the classes behind it.
+// and the classes after it.
 func bandHandle(band int) (handle, parent uint32) {
 	return netem.Handle(uint16(2+band), 0), actingBand + uint32(band)
 }
@@ -82,7 +82,7 @@ func (w *wire) up(p *pair) error {
 }
 
 // addBands puts a prio of so many bands on the device, 16 at most: the first passes packets
-// on, the others are for those with the priority actingBand and those behind it.
+// on, the others are for those with the priority actingBand and those after it.
 func (w *wire) addBands(index, bands int) error {
 	p := &netlink.Prio{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: rootHandle, Parent: netem.Root},

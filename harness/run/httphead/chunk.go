@@ -14,7 +14,7 @@ const (
 // value stands at the beginning of a body. It keeps nothing of the body and does not allocate.
 //
 // Chunk extensions and trailer fields are read over, once they have the form that the RFC gives them. As in a
-// head, lines end with CR and LF. Blanks behind a size are allowed, since servers exist that pad it.
+// head, lines end with CR and LF. Blanks after a size are allowed, since servers exist that pad it.
 type Chunks struct {
 	state   chunkState
 	left    int64 // of the chunk; while its size is read, the size so far
@@ -26,19 +26,19 @@ type chunkState uint8
 
 const (
 	chunkStart  chunkState = iota // at the first digit of a size
-	chunkSize                     // behind a digit
-	chunkBlank                    // in blanks behind the size
+	chunkSize                     // after a digit
+	chunkBlank                    // in blanks after the size
 	chunkExt                      // in extensions
-	chunkLF                       // behind the CR of the size
+	chunkLF                       // after the CR of the size
 	chunkData                     // in the content
-	dataCR                        // behind the content
-	dataLF                        // behind the CR behind the content
+	dataCR                        // after the content
+	dataLF                        // after the CR after the content
 	trailerLine                   // at the beginning of a line of the trailer section
 	trailerName                   // in the name of a field
 	trailerText                   // in the value of a field
-	trailerLF                     // behind the CR of a field
-	trailerEnd                    // behind the CR of the empty line
-	chunksOver                    // behind the body
+	trailerLF                     // after the CR of a field
+	trailerEnd                    // after the CR of the empty line
+	chunksOver                    // after the body
 )
 
 // Read takes the next piece. It returns how many bytes of it belong to the body, which are all of them unless
@@ -66,7 +66,7 @@ func (c *Chunks) Read(b []byte) (n int, done bool, err error) {
 func (c *Chunks) Content() int64 { return c.content }
 
 // Least is a number of bytes that are still to come at least, if the body is well formed: who waits for them
-// does not wait for what may never come. It is 0 behind the body.
+// does not wait for what may never come. It is 0 after the body.
 func (c *Chunks) Least() int64 {
 	switch c.state {
 	case chunksOver:

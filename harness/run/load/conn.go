@@ -199,7 +199,7 @@ func (g *generator) endIdle(slot int32, now int64) {
 }
 
 // read takes what has come. Events are edges: it reads until the queue is empty, which a short read
-// tells as well as EAGAIN does, except for an end of stream behind it.
+// tells as well as EAGAIN does, except for an end of stream after it.
 func (g *generator) read(slot int32, ending bool, now int64) {
 	c := &g.conns[slot]
 	for {

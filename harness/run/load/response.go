@@ -89,7 +89,7 @@ func (r *response) feed(b []byte) (done bool, err error) {
 // end takes the end of the connection, and tells whether the answer is complete with that.
 func (r *response) end() bool { return r.inBody && !r.chunked && r.length == untilEnd }
 
-// least is a number of bytes of the body that are still to come at least; untilEnd if nobody knows.
+// least is a number of bytes of the body that are still to come at least; untilEnd if unknown.
 func (r *response) least() int64 {
 	if r.chunked {
 		return r.chunks.Least()

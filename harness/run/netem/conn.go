@@ -63,7 +63,7 @@ func (c *Conn) Add(index int, handle, parent uint32, q Qdisc) error {
 }
 
 // Change tells a netem that is there something else. What q leaves out stays as it is in the kernel,
-// the Table too; loss models and slots begin anew. Packets that the qdisc holds keep the times that they
+// the Table too; loss models and slots begin again. Packets that the qdisc holds keep the times that they
 // have got. The caller reads it back, see [Stats.Verify].
 func (c *Conn) Change(index int, handle, parent uint32, q Qdisc) error {
 	if err := q.check(); err != nil {

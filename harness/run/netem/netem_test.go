@@ -90,12 +90,12 @@ func masked(m []byte) []byte {
 }
 
 // tc rounds 50 us down to 781 ticks of 64 ns, which is 49.984 us. We send what tc
-// sends and the exact time behind it.
+// sends and the exact time after it.
 func TestTimesThatAreNotWholeTicksGoOutExactly(t *testing.T) {
 	want := masked(golden(t)["root handle 1: netem delay 50us"])
 	got := masked(request(7, Handle(1, 0), Root, &Qdisc{Latency: 50 * us, Limit: 1000}).Serialize())
 	require.Len(t, got, len(want)+12)
-	require.Equal(t, want[52:], got[52:len(want)], "options up to the 64-bit attribute") // 52: behind the length of TCA_OPTIONS
+	require.Equal(t, want[52:], got[52:len(want)], "options up to the 64-bit attribute") // 52: after the length of TCA_OPTIONS
 	require.Equal(t, "0c000a00"+"50c3000000000000", hex.EncodeToString(got[len(want):]))
 	require.Equal(t, len(got), int(order.Uint32(got)), "length of the message")
 }

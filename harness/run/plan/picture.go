@@ -87,7 +87,7 @@ func (c Canvas) cells(t Track) string {
 	return b.String()
 }
 
-// axis returns a line of marks and one of numbers, the unit behind the last.
+// axis returns a line of marks and one of numbers, the unit after the last.
 func (p *Plan) axis(indent, columns int) []string {
 	marks, numbers := []byte(strings.Repeat(" ", columns)), []byte(strings.Repeat(" ", columns+12))
 	free := 0

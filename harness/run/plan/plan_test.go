@@ -77,7 +77,7 @@ func TestRepetitionsAreTold(t *testing.T) {
 		{"to the end, again and again", "{name: f, link: [a, b], do: drop, at: 1s, for: 1s, every: 3s}", 3, 3, "f (3 of 3)"},
 		{"the last ends with the run", "{name: f, link: [a, b], do: drop, at: 1s, for: 2s, every: 4s}", 3, 2, "f (3 of 3)"},
 		{"some", "{name: f, link: [a, b], do: drop, for: 1s, every: 3s, times: 2}", 2, 2, "f (2 of 2)"},
-		{"too many", "{name: f, link: [a, b], do: drop, for: 1ms, every: 10ms}", 20, 20, "f: 980 times more, every 10 ms, not told one by one"},
+		{"too many", "{name: f, link: [a, b], do: drop, for: 1ms, every: 10ms}", 20, 20, "f: 980 times more, every 10 ms, not listed one by one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			moments := describe.Moments(parse(t, "  - "+c.fault))

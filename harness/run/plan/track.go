@@ -86,7 +86,7 @@ func (p *Plan) density(arrivals []int64, columns int) []Cell {
 
 // column in which a moment lies.
 func (p *Plan) column(at float64, columns int) int {
-	c := int((at-p.Begin())/p.Length()*float64(columns) + 1e-9) // a boundary is the column's behind it
+	c := int((at-p.Begin())/p.Length()*float64(columns) + 1e-9) // a boundary is the column's after it
 	return min(max(c, 0), columns-1)
 }
 

@@ -66,7 +66,7 @@ func keyed(text []byte, key string) int64 {
 // total finds total= in the line of a pressure file that begins with some, in µs.
 func total(text []byte) int64 { return behind(text, "total=") }
 
-// behind reads the number behind the first occurrence of a mark.
+// behind reads the number after the first occurrence of a mark.
 func behind(text []byte, mark string) int64 {
 	for i := 0; i+len(mark) <= len(text); i++ {
 		if string(text[i:i+len(mark)]) == mark {

@@ -47,7 +47,7 @@ const (
 const (
 	slotSoftirq = 0  // ns in softirqs on packets of the node
 	slotStolen  = 8  // ns of softirqs that ran on the back of the node's tasks
-	slotCount   = 16 // tasks that became runnable here, less those that blocked here
+	slotCount   = 16 // tasks that became runnable here, minus those that blocked here
 	slotMoments = 24 // the sum of the times, ns, of the former less that of the latter
 	slotShift   = 5
 )

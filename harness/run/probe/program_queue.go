@@ -3,7 +3,7 @@ package probe
 import "github.com/cilium/ebpf/asm"
 
 // qdiscDequeue, on qdisc:qdisc_dequeue (qdisc, queue, packets, skb), follows how many packets and bytes wait on a device
-// that is watched. The kernel asks a device's outermost qdisc for a packet behind every one that came, whether there was room for
+// that is watched. The kernel asks a device's outermost qdisc for a packet after every one that came, whether there was room for
 // it or not, and whenever one may be due (__dev_xmit_skb, __qdisc_run and dequeue_skb in net/sched/sch_generic.c). So nothing changes
 // between two of these moments but what came right before the second, and the qdisc's own numbers are all that
 // has to be read: no packet is counted here.

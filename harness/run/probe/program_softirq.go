@@ -123,7 +123,7 @@ func (e *emitter) sent() {
 }
 
 // device replaces the packet in R6 by the node of its device. What it does not remember is worked out by look, which
-// has to follow behind the program's exit.
+// has to follow after the program's exit.
 func (e *emitter) device() {
 	e.read(asm.R6, asm.R6, e.offsets.SkbDevice, asm.DWord)
 	e.pair(asm.R2, atDevices, devicePairs, deviceBits)

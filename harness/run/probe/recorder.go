@@ -46,7 +46,7 @@ type recorder struct {
 	start, end int64
 	interval   int64
 
-	began chan struct{} // closed behind the first sample
+	began chan struct{} // closed after the first sample
 
 	samples []sample // first, one an interval, last
 	taken   int
@@ -262,7 +262,7 @@ func (r *recorder) finish() error {
 	return nil
 }
 
-// keepMost keeps the greatest values, which go on growing behind the window's end.
+// keepMost keeps the greatest values, which go on growing after the window's end.
 func (r *recorder) keepMost() {
 	t := r.tracer
 	r.queueMax = t.record(0, recordRunnableMax)

@@ -6,7 +6,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/describe"
 )
 
-// Event is something that happened in a run, told while it happens.
+// Event is something that happened in a run, reported while it happens.
 type Event struct {
 	// At is the moment on the run's clock, relative to the start of the measured
 	// window and so negative during the warm-up. While that start is not known yet
@@ -19,7 +19,7 @@ type Event struct {
 }
 
 // Kinds of events, in the order in which a run goes through them. Those between [Start] and
-// [Drain] are planned: they are the moments of the run's plan, and are told when their time comes.
+// [Drain] are planned: they are the moments of the run's plan, and are reported when their time comes.
 const (
 	Build    = "build"
 	Start    = "start"

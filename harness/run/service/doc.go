@@ -4,7 +4,7 @@
 //
 // The pool ("php") is a prefork server as the kernel sees it: one task a worker, all of them asleep in
 // accept(2) on one listening socket. A busy worker reads a request, burns CPU, asks its database a few times
-// one after the other, answers, and holds its task all the while. Nobody accepts ahead: with every
+// one after the other, answers, and holds its task all the while. No process accepts ahead: with every
 // worker busy the accept queue fills up to the backlog, and overflows. A worker is held by an idle
 // keep-alive connection too, until [PHPConfig.IdleTimeout].
 //

@@ -50,7 +50,7 @@ func queriesEach(t *testing.T, most int, reset bool) netip.AddrPort {
 	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// What a visitor gets when the connection to the database has ended, and how often it was made anew.
+// What a visitor gets when the connection to the database has ended, and how often it was made again.
 func TestReconnect(t *testing.T) {
 	type wants struct{ ok, failed, connects, reconnects int64 }
 	for _, test := range []struct {
@@ -68,7 +68,7 @@ func TestReconnect(t *testing.T) {
 		// Within a request nothing is made good, unless always.
 		{scenario.RetryIdle, true, 2, 1, wants{0, 4, 4, 0}},
 		{scenario.RetryAlways, true, 2, 1, wants{4, 0, 8, 7}},
-		// Three answers a connection, two a request: the second request fails in its second query, the third begins anew.
+		// Three answers a connection, two a request: the second request fails in its second query, the third begins again.
 		{scenario.RetryIdle, true, 2, 3, wants{2, 2, 2, 0}},
 		// Without persistent connections nothing is kept from before.
 		{scenario.RetryOff, false, 1, 1, wants{4, 0, 4, 0}},

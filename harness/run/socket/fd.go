@@ -164,7 +164,7 @@ func (fd FD) Pending() Errno {
 	return Errno(value)
 }
 
-// ShutdownWrite sends a FIN behind what was written; reading goes on.
+// ShutdownWrite sends a FIN after what was written; reading goes on.
 func (fd FD) ShutdownWrite() Errno {
 	_, _, errno := syscall.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
 	return errno

@@ -62,7 +62,7 @@ func BenchmarkBuild6x5(b *testing.B) {
 	}
 }
 
-// scripts writes shell scripts that make and remove the network that Build makes, less the offloads.
+// scripts writes shell scripts that make and remove the network that Build makes, minus the offloads.
 func scripts(b *testing.B) (up, down string) {
 	b.Helper()
 	l, err := layout.Plan(sixByFive())

@@ -17,7 +17,7 @@
 //
 // Addresses follow from the order of the links alone, see [Plan], so every run of a
 // scenario has the same ones. Neighbours are permanent and devices do without ARP, so
-// that an idle network is silent: not one packet crosses a wire that nobody sent.
+// that an idle network is silent: no packet crosses a wire unless a program sent it.
 //
 // # Life cycle
 //

@@ -26,7 +26,7 @@ var classes = map[scenario.Packets][2]string{
 }
 
 // chosen says which packets a fault acts on, such as "10 % of data segments of flow pages from web",
-// and tail what comes behind a comma, such as "3 at a time".
+// and tail what comes after a comma, such as "3 at a time".
 func chosen(f *scenario.Fault) (what, tail string) {
 	s := &f.Select
 	per := ""

@@ -12,7 +12,7 @@ var spelling = regexp.MustCompile(`(\d)([a-zA-Z%]+)`)
 // units that have another symbol outside of scenario files.
 var symbols = map[string]string{"us": "µs", "m": "min", "bit": "bit/s", "kbit": "kbit/s", "mbit": "Mbit/s", "gbit": "Gbit/s"}
 
-// apart puts a blank between numbers and units: 20ms becomes 20 ms. All digits stay, since somebody chose them.
+// apart puts a blank between numbers and units: 20ms becomes 20 ms. All digits stay, since the user chose them.
 func apart(spelt string) string {
 	last := 0
 	var out []byte
@@ -32,7 +32,7 @@ func apart(spelt string) string {
 	return string(append(out, spelt[last:]...))
 }
 
-// Duration writes a span of time that somebody chose, with all its digits: 20 ms, 1 min 30 s.
+// Duration writes a span of time that the user chose, with all its digits: 20 ms, 1 min 30 s.
 func Duration(d scenario.Duration) string { return apart(d.String()) }
 
 // Rate writes bits a second: 100 Mbit/s.

@@ -102,7 +102,7 @@ func momentsOf(s *scenario.Scenario, f *scenario.Fault) (list []Moment) {
 	if more {
 		left := f.Repetitions(s.Duration) - int64(len(spans))
 		next := spans[len(spans)-1].From + f.Every
-		list = append(list, Moment{time.Duration(next), Repeats, fmt.Sprintf("%s: %s more, every %s, not told one by one",
+		list = append(list, Moment{time.Duration(next), Repeats, fmt.Sprintf("%s: %s more, every %s, not listed one by one",
 			f.Name, quantity.Plural(left, "time"), Duration(f.Every))})
 	}
 	return list

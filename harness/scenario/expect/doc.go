@@ -15,7 +15,7 @@
 // scenario's nodes and faults, and units. [Check] does that for a scenario that is
 // being loaded, so that mistakes are shown in the file; [Load] is the usual way in.
 //
-// The trap: a counter that this kernel does not have cannot be told from a misspelt
+// The trap: a counter that this kernel does not have cannot be distinguished from a misspelt
 // one before the run. Only near misses of known counters are refused; the rest fails
 // in [Expr.Eval].
 package expect

@@ -108,9 +108,9 @@ func queue(which string) []Metric {
 var fault = append([]Metric{
 	{"matched", One, Neither, "packets of the fault's class, while it was on", false},
 	{"chosen", One, Neither, "packets on which the fault acted", false},
-	{"delivered", One, Neither, "what came of it: extra copies, packets gone, or packets held back", false},
+	{"delivered", One, Neither, "its effect: extra copies, packets gone, or packets held back", false},
 	{"unexplained_loss", One, Lower, "packets that were lost although no fault asked for it", false},
-	{"lost_in_queue", One, Lower, "packets behind the fault that the queue of its link had no room for", false},
+	{"lost_in_queue", One, Lower, "packets after the fault for which the queue of its link had no room", false},
 	{"time1", Seconds, Neither, "time of the first chosen packet, from the start of the measured window", false},
 	{"gap1", Seconds, Neither, "time from the first chosen packet to the second", false},
 	{"gap2", Seconds, Neither, "time from the second chosen packet to the third", false},

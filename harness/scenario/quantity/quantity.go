@@ -82,7 +82,7 @@ func Digits(v float64) string {
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
-// Exact formats a number that somebody chose, and so has no digits to spare: 20 ms and not 20.0 ms.
+// Exact formats a number that the user chose, and so has no digits to spare: 20 ms and not 20.0 ms.
 func Exact(s string) string {
 	number, unit, found := strings.Cut(s, " ")
 	if strings.ContainsRune(number, '.') {

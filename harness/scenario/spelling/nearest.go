@@ -1,4 +1,4 @@
-// Package spelling finds the name that somebody meant when they wrote another.
+// Package spelling finds the nearest name for a misspelling.
 //
 // It serves error messages only: a wrong guess costs a line of output, so [Nearest]
 // prefers to say nothing over saying something far-fetched.

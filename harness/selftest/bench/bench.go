@@ -30,7 +30,7 @@ type Options struct {
 	Kernel               string // in the store, or empty
 	Runs                 int    // to be counted, at least 4
 	Jobs                 int    // at a time
-	// Progress is told what is being measured. It may be nil.
+	// Progress reports what is being measured. It may be nil.
 	Progress func(string)
 }
 

@@ -29,7 +29,7 @@ func (m *measurement) commands(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
-	m.Progress(fmt.Sprintf("%d commands, %d at a time, with frozen machines in the cache", m.Runs, m.Jobs))
+	m.Progress(fmt.Sprintf("%d commands, %d at a time, with VM templates in the cache", m.Runs, m.Jobs))
 	warm, err := m.timed(m.Runs, func(i int) error {
 		return m.command(ctx, filepath.Dir(cache), filepath.Join(work, "records"))
 	})
@@ -107,7 +107,7 @@ func lastLine(b []byte) []byte {
 // coldTimes returns how long the machines of one cold run took to make: the one that was
 // booted, and the one that was prepared from it for the scenario.
 func coldTimes(stored []vm.Stored) (boot, prepare time.Duration, err error) {
-	wrong := fmt.Errorf("a cold run left %d machines that are not one booted and one prepared from it", len(stored))
+	wrong := fmt.Errorf("a cold run left %d templates instead of one booted and one prepared", len(stored))
 	if len(stored) != 2 {
 		return 0, 0, wrong
 	}

@@ -10,7 +10,7 @@ import (
 
 // reading is how far the readings of a node's counters may be from the ends of the window, in ns. Composing the
 // files takes a guest almost 1 ms a node, so the first reading is within some milliseconds before the window and
-// the last right behind it (docs/architecture/probe.md): 5 ms for the four nodes here at most.
+// the last right after it (docs/architecture/probe.md): 5 ms for the four nodes here at most.
 const reading = 5e6
 
 const whyReading = "exact, but for packets within 5 ms of an end of the window, since reading the files takes 1 ms a node (probe.md)"

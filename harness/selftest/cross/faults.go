@@ -49,7 +49,7 @@ func (f *Fault) on(t int64) bool {
 	return t%f.Every < f.For && (f.Times == 0 || t/f.Every < f.Times)
 }
 
-// alone tells whether all faults of a direction in front of this one, or behind it, only watch.
+// alone tells whether all faults of a direction in front of this one, or after it, only watch.
 func (r *Run) alone(f *Fault, way string, behind bool) bool {
 	list := r.Scenario.Canonical.Faults
 	i := slices.IndexFunc(list, func(g Fault) bool { return g.Name == f.Name })
@@ -198,7 +198,7 @@ func faultChecks() []Check {
 			Figures: eachFault(func(r *Run, f *Fault, _ string) []Figure { return through(r, f, false) }),
 		},
 		{
-			Metrics: []string{"receipt.NAME.out"}, How: "all packets received there, where no fault behind it acts; those lost where a link is down are apart", Why: "exact",
+			Metrics: []string{"receipt.NAME.out"}, How: "all packets received there, where no fault after it acts; those lost where a link is down are apart", Why: "exact",
 			Figures: eachFault(func(r *Run, f *Fault, _ string) []Figure { return through(r, f, true) }),
 		},
 		{
@@ -353,7 +353,7 @@ func (r *Run) lost(way string) (lost int) {
 	return lost
 }
 
-// through counts all packets in front of a fault, or behind it.
+// through counts all packets in front of a fault, or after it.
 func through(r *Run, f *Fault, behind bool) []Figure {
 	n := 0
 	for _, way := range f.stages() {

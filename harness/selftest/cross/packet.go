@@ -72,7 +72,7 @@ func (p *Packet) PureACK() bool {
 	return p.Has(flagACK) && p.Flags&(flagSYN|flagFIN|flagRST) == 0 && p.Payload == 0
 }
 
-// end is the sequence number behind the segment: SYN and FIN take one each.
+// end is the sequence number after the segment: SYN and FIN take one each.
 func (p *Packet) end() uint32 {
 	n := uint32(p.Payload)
 	if p.Flags&flagSYN != 0 {

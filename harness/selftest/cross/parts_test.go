@@ -40,7 +40,7 @@ func TestCrowdIsBoundedByWhatIsSure(t *testing.T) {
 	by, low, high := r.crowd([]stay{
 		{100 * ms, 100 * ms, 200 * ms, 200 * ms},
 		{195 * ms, 195 * ms, 300 * ms, 300 * ms}, // 5 ms with the first: less than twice the hop
-		{306 * ms, 306 * ms, 400 * ms, 400 * ms}, // 6 ms behind the second
+		{306 * ms, 306 * ms, 400 * ms, 400 * ms}, // 6 ms after the second
 		{-50 * ms, -50 * ms, -10 * ms, -10 * ms}, // before the window
 	})
 	require.Equal(t, []float64{2, 1, 2}, []float64{by, low, high})

@@ -46,7 +46,7 @@ func (r *Run) crowd(stays []stay) (by, low, high float64) {
 }
 
 // established is how long an end was in the state. A server may have closed as soon as it has begun to answer: its
-// FIN waits behind what is still to be sent.
+// FIN waits after what is still to be sent.
 func established(t *Talk) (stay, bool) {
 	end := min(t.FinOut, t.FinIn, t.Reset())
 	if t.Open == never || t.Open >= end {

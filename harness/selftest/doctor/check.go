@@ -42,9 +42,9 @@ type Check struct {
 type Options struct {
 	// Quick leaves out the test whether runs repeat, which boots machines.
 	Quick bool
-	// Found is told each check as soon as it is done. It may be nil.
+	// Found gets each check as soon as it is done. It may be nil.
 	Found func(Check)
-	// Progress is told what takes its time. It may be nil.
+	// Progress reports what takes its time. It may be nil.
 	Progress func(string)
 }
 

@@ -1,18 +1,15 @@
-// Package doctor says what this machine can do, and mends what it cannot.
+// Package doctor checks what this machine can do, and installs what is missing.
 //
-// A [Check] is a value: what was looked at, how it is, and the way to mend it.
-// [Examine] tries for real wherever that is possible: it boots, it makes a namespace,
-// it loads a program, because the presence of a file or a version number has misled
-// before. What it makes is gone when it returns.
+// A [Check] is a value: what was checked, the outcome, and how to fix it. [Examine] tests by use wherever possible: it
+// boots a machine, makes a namespace, loads a program. The presence of a file or a version number proves less. Everything
+// that it makes is removed before it returns.
 //
-// Checks are for one of the two backends, or for none: a machine without netem in its
-// own kernel is perfectly good for the vm backend, which brings a kernel along.
-// [Fit] is the one question most callers have.
+// Checks belong to one of the two backends, or to none: a machine without netem in its own kernel is fine for the vm
+// backend, which has its own kernel. [Fit] answers the usual question: can this backend work?
 //
-// [Mend] gets what the vm backend lacks, which is QEMU and a kernel. It says what it
-// installs before it does, never asks, and where it has no right to install it
-// returns the command for somebody who has.
+// [Mend] installs QEMU and a kernel for the vm backend. It prints what it installs first, and never asks. Without the
+// right to install, it returns the command for an administrator.
 //
-// The trap: the test whether a QEMU repeats boots a template (about five seconds) for
-// each QEMU, the first time. [Options.Quick] leaves it out.
+// The trap: the check whether a QEMU repeats boots a template for each QEMU the first time, in about five seconds.
+// [Options.Quick] skips it.
 package doctor

@@ -112,7 +112,7 @@ func TestMendGetsWhatTestsCompareWith(t *testing.T) {
 	o := MendOptions{Tests: true, DryRun: true, Say: &say}
 	err := mendTests(t.Context(), o)
 	require.Equal(t, problem.Machine, problem.KindOf(err))
-	require.EqualError(t, err, "no strace on this machine, with which tests compare")
+	require.EqualError(t, err, "no strace on this machine, which tests need")
 	require.Equal(t, "there is no apt-get here: install what tests compare with as your distribution has it", problem.HintOf(err))
 
 	require.NoError(t, os.WriteFile(filepath.Join(tools, "apt-get"), []byte("#!/bin/sh\n"), 0o755))

@@ -106,7 +106,7 @@ func (e *examination) kernels(context.Context) {
 	e.ok(name, VM, strings.Join(list, ", "))
 }
 
-// boards tells on which machine a kernel was found not to boot. What follows finds it out anew, so it is forgotten.
+// boards tells on which machine a kernel was found not to boot. What follows finds it out again, so it is forgotten.
 func (e *examination) boards(context.Context) {
 	const name = "emulated machine"
 	list, err := vm.Boards("")

@@ -42,7 +42,7 @@ type MendOptions struct {
 	Tests bool
 	// DryRun says what would be done, and does nothing.
 	DryRun bool
-	// Say is told what is going to be done, and what the tools print. It may be nil.
+	// Say reports what is going to be done, and what the tools print. It may be nil.
 	Say io.Writer
 }
 
@@ -79,7 +79,7 @@ func mendTests(ctx context.Context, o MendOptions) error {
 	if len(programs) == 0 {
 		return nil
 	}
-	missing := problem.Wrap(problem.Machine, fmt.Errorf("no %s on this machine, with which tests compare", strings.Join(programs, ", ")), "")
+	missing := problem.Wrap(problem.Machine, fmt.Errorf("no %s on this machine, which tests need", strings.Join(programs, ", ")), "")
 	return installPackages(ctx, o, missing, "what tests compare with", "as your distribution has it", packages...)
 }
 
@@ -110,7 +110,7 @@ func installPackages(ctx context.Context, o MendOptions, missing error, what, wh
 	}
 	as, err := privileged(ctx)
 	if err != nil {
-		return problem.Wrap(problem.Machine, missing, "run this as somebody who may: sudo "+strings.Join(update, " ")+" && sudo "+strings.Join(install, " "))
+		return problem.Wrap(problem.Machine, missing, "run this as an administrator: sudo "+strings.Join(update, " ")+" && sudo "+strings.Join(install, " "))
 	}
 	fmt.Fprintf(o.Say, "installing %s from the distribution: %s\n", what, strings.Join(append(as, install...), " "))
 	if o.DryRun {
@@ -122,9 +122,9 @@ func installPackages(ctx context.Context, o MendOptions, missing error, what, wh
 		return context.Cause(ctx)
 	}
 	// The lists of a fresh machine are empty or old; it takes long, so it is not done first.
-	fmt.Fprintf(o.Say, "bringing the package lists up to date: %s\n", strings.Join(append(as, update...), " "))
+	fmt.Fprintf(o.Say, "updating the package lists: %s\n", strings.Join(append(as, update...), " "))
 	if err := apt(ctx, o.Say, as, update); err != nil {
-		return problem.Wrap(problem.Machine, err, "mend the package manager, then run this again")
+		return problem.Wrap(problem.Machine, err, "fix the package manager, then run this again")
 	}
 	if err := apt(ctx, o.Say, as, install); err != nil {
 		return problem.Wrap(problem.Machine, err, fmt.Sprintf("install %s by hand, then run this again: %s", what, strings.Join(install, " ")))
@@ -149,7 +149,7 @@ func mendKernel(ctx context.Context, o MendOptions) error {
 	}
 	errs := []error{err}
 	for _, suite := range o.Suites {
-		fmt.Fprintf(o.Say, "it is not there; trying: ruleout kernel pull %s --suite %s\n", o.Kernel, suite)
+		fmt.Fprintf(o.Say, "not found; trying: ruleout kernel pull %s --suite %s\n", o.Kernel, suite)
 		if _, err := store.PullFrom(ctx, suite, o.Kernel, o.Say); err == nil || ctx.Err() != nil {
 			return err
 		} else {
@@ -163,8 +163,8 @@ func mendKernel(ctx context.Context, o MendOptions) error {
 	for _, err := range errs {
 		texts = append(texts, err.Error())
 	}
-	return problem.Wrap(problem.Machine, fmt.Errorf("get kernel %s: it is nowhere here: %s", o.Kernel, strings.Join(texts, "; ")),
-		"fetch its packages from where your distribution has them, and import them: ruleout kernel add FILES; see docs/guides/kernels.md")
+	return problem.Wrap(problem.Machine, fmt.Errorf("get kernel %s: not found: %s", o.Kernel, strings.Join(texts, "; ")),
+		"download its packages from your distribution, and import them: ruleout kernel add FILES; see docs/guides/kernels.md")
 }
 
 // pull gets a kernel from where apt is set up for, with fresh lists if need be.
@@ -177,7 +177,7 @@ func pull(ctx context.Context, store *kernel.Store, o MendOptions) error {
 	if denied != nil || problem.KindOf(err) != problem.Machine {
 		return err
 	}
-	fmt.Fprintf(o.Say, "bringing the package lists up to date: %s\n", strings.Join(append(as, update...), " "))
+	fmt.Fprintf(o.Say, "updating the package lists: %s\n", strings.Join(append(as, update...), " "))
 	if updateErr := apt(ctx, o.Say, as, update); updateErr != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type Outcome struct {
 	Key     string `json:"key"`
 	Line    int    `json:"line"`
 	Status  Status `json:"status"`
-	// Sum is of all files of the package: with others the mutant is tried anew.
+	// Sum is of all files of the package: with others the mutant is tried again.
 	Sum     string  `json:"sum"`
 	Seconds float64 `json:"seconds"`
 }

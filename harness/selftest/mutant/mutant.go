@@ -26,7 +26,7 @@ type Mutant struct {
 	body  body
 }
 
-// body is that of a function, from its brace to behind the other; void says that it has no result. Without an end it cannot be there twice.
+// body is that of a function, from its brace to after the other; void says that it has no result. Without an end it cannot be there twice.
 type body struct {
 	from, to int
 	void     bool

@@ -81,12 +81,12 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 		}
 	}
 	if notes := t.notes(); len(notes) > 0 {
-		b.WriteString("\n## Not as they should be\n\n")
+		b.WriteString("\n## Cases that do not agree\n\n")
 		for _, n := range notes {
 			b.WriteString("- " + n)
 		}
 	}
-	b.WriteString("\n## Where kernels differ\n\nFrom one another, or from what is written about them:\n\n")
+	b.WriteString("\n## Where kernels differ\n\nFrom one another, or from their documentation:\n\n")
 	for _, r := range t.Rows {
 		if r.Differs != "" {
 			_, why, _ := strings.Cut(r.Differs, ". ")

@@ -171,7 +171,7 @@ type Hypothesis struct {
 	Dose string `yaml:"dose,omitempty"`
 	// Control is the name of the control that must be seen before anything is ruled out.
 	Control string `yaml:"control,omitempty"`
-	// Priority decides what runs first and what is told first, higher first.
+	// Priority decides what runs first and what is reported first, higher first.
 	Priority int `yaml:"priority,omitempty" min:"-1000" max:"1000"`
 	// Expect is the verdict that is expected. Another one makes the sweep's exit status 1.
 	Expect string `yaml:"expect,omitempty" enum:"confirmed,ruled-out,inconclusive"`

@@ -53,11 +53,11 @@ func (r *Range) check() error {
 	case err != nil:
 		return err
 	case kind != other:
-		return fmt.Errorf("%s is %s and %s is %s: the ends of a range are of one kind", r.From, quantities[kind].name, r.To, quantities[other].name)
+		return fmt.Errorf("%s is %s and %s is %s: both ends of a range must be of one kind", r.From, quantities[kind].name, r.To, quantities[other].name)
 	case from >= to:
 		return fmt.Errorf("the range from %s to %s is empty", r.From, r.To)
 	case r.Scale == "log" && from <= 0:
-		return fmt.Errorf("a range on a log scale begins above zero, not at %s", r.From)
+		return fmt.Errorf("a range on a log scale must begin above zero, not at %s", r.From)
 	}
 	return nil
 }

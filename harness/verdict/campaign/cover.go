@@ -84,7 +84,7 @@ func (v *validation) rows(dimensions []design.Factor, levels [][]level) ([]desig
 		return space.Covering(strength, uint64(v.Seeds.First))
 	}
 	if space.Size() > mostContexts {
-		return nil, fmt.Errorf("all combinations are %.0f, and %d contexts are the most", space.Size(), mostContexts)
+		return nil, fmt.Errorf("there are %.0f combinations, and at most %d contexts are allowed", space.Size(), mostContexts)
 	}
 	rows := slices.Collect(space.Full())
 	if len(rows) == 0 {

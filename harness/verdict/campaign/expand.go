@@ -97,7 +97,7 @@ func (e *expansion) add(path string, h *measured, w words, at point) {
 		return
 	}
 	if c.Treated == c.Base {
-		e.Fail(where("cause"), "the two arms are equal: the cause changes nothing of the scenario", "a cause that is there already, or that base undoes, is none")
+		e.Fail(where("cause"), "the two arms are equal: the cause changes nothing of the scenario", "the scenario has it already, or base undoes it")
 		return
 	}
 	if h.Kind == verdict.Explains {

@@ -22,18 +22,18 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 		h.Margin = float64(share)
 		switch {
 		case h.Margin == 0:
-			return slip("a margin of nothing", "it is the smallest change that matters, which is above zero")
+			return slip("a margin of zero", "it is the smallest change that matters, and must be above zero")
 		case absolute && !m.Share:
-			return slip(fmt.Sprintf("%s is no share: it has no points", m.Name), "leave absolute out for a share of the base")
+			return slip(fmt.Sprintf("%s is not a share: it has no percentage points", m.Name), "leave absolute out for a share of the base")
 		case h.Kind == verdict.Mechanism:
-			return slip("a counter moves by a number, not by a share", "such as 1")
+			return slip("a counter changes by a number, not by a share", "such as 1")
 		case !absolute:
 			h.Scale = verdict.Ratio
 		}
 		return nil
 	}
 	if absolute {
-		return slip(fmt.Sprintf("absolute goes with a margin in per cent, not with %s", text), "an amount with a unit is absolute by itself")
+		return slip(fmt.Sprintf("absolute needs a margin in per cent, not %s", text), "an amount with a unit is absolute by itself")
 	}
 	h.Unit = m.Unit
 	var err error
@@ -59,7 +59,7 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 		}
 	}
 	if err == nil && !(h.Margin > 0) {
-		err = slip("a margin of nothing", "it is the smallest change that matters, which is above zero")
+		err = slip("a margin of zero", "it is the smallest change that matters, and must be above zero")
 	}
 	return err
 }

@@ -97,7 +97,7 @@ func (v *validation) names() {
 		v.Fail("seeds.least", fmt.Sprintf("at least %d seeds, but at most %d", v.Seeds.Least, v.Seeds.Most), "")
 	}
 	if len(v.Hypotheses) == 0 {
-		v.Fail("hypotheses", "no hypotheses", "a campaign has one at least")
+		v.Fail("hypotheses", "no hypotheses", "a campaign needs at least one")
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Controls)) {
 		path := yamldoc.Join("controls", name)
@@ -140,7 +140,7 @@ func (v *validation) factors() {
 		case byPath && f.Set == "":
 			v.Fail(path, "values without a path", "add the key set: the path of the scenario that they are for, such as links[0].delay")
 		case !byPath && f.Set != "":
-			v.Fail(path+".set", "set goes with values and with range", "")
+			v.Fail(path+".set", "set belongs to values and range", "")
 		case f.Range != nil:
 			if err := f.Range.check(); err != nil {
 				v.Fail(path+".range", err.Error(), "")
@@ -243,11 +243,11 @@ func (v *validation) kind(path string, h *Hypothesis) {
 	case mechanism && h.In == "":
 		v.Fail(path, "a mechanism needs the key in", "in: every, or in: none")
 	case !mechanism && h.In != "":
-		v.Fail(path+".in", "in goes with kind: mechanism", "")
+		v.Fail(path+".in", "in belongs to kind: mechanism", "")
 	case explains && len(h.Relieved) == 0:
 		v.Fail(path, "what explains needs the key relieved", "the settings under which the effect should be gone")
 	case !explains && len(h.Relieved) > 0:
-		v.Fail(path+".relieved", "relieved goes with kind: explains", "")
+		v.Fail(path+".relieved", "relieved belongs to kind: explains", "")
 	case !mechanism && h.Margin == "" && h.Metric != "":
 		v.Fail(path, "missing key \"margin\"", "the smallest change that matters: 5% of the base, or an amount such as 20ms")
 	}

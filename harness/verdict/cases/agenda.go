@@ -33,7 +33,7 @@ func (b *Bench) begin() {
 		b.stale[a] = true
 	}
 	for i := range b.plan.Cases {
-		if b.hearings[i].done {
+		if b.progress[i].done {
 			b.decided++
 		}
 	}
@@ -69,13 +69,13 @@ func (b *Bench) settle() {
 
 // hearAgain hears case i, and marks the arms of which it wants something else now.
 func (b *Bench) hearAgain(i int, changed map[int]bool) {
-	h := &b.hearings[i]
+	h := &b.progress[i]
 	next, done := h.next, h.done
 	b.hear(h)
 	if h.next == next && h.done == done {
 		return
 	}
-	mark := func(h *hearing) {
+	mark := func(h *caseProgress) {
 		for _, a := range h.list {
 			changed[a] = true
 		}
@@ -84,7 +84,7 @@ func (b *Bench) hearAgain(i int, changed map[int]bool) {
 	if h.done && !done && !h.control {
 		b.decided++
 		if h.confirmed && h.Case.Control >= 0 { // which its control need not be seen for
-			mark(&b.hearings[len(b.plan.Cases)+h.Case.Control])
+			mark(&b.progress[len(b.plan.Cases)+h.Case.Control])
 		}
 	}
 }
@@ -137,7 +137,7 @@ func (b *Bench) wish(arm int) wish {
 		if !b.waits(i) {
 			continue
 		}
-		h := &b.hearings[i]
+		h := &b.progress[i]
 		most = max(most, min(b.target(h), b.cut(h)))
 		wants := false
 		for s := h.next; s < min(b.end(h.next), b.cut(h)) && !wants; s++ {
@@ -173,13 +173,13 @@ func (b *Bench) Progress() Progress {
 func (b *Bench) Used(arm int, seed uint64) bool {
 	b.settle()
 	i, ok := b.seed(seed)
-	return ok && slices.ContainsFunc(b.arms[arm].cases, func(c int) bool { return b.hearings[c].next > i })
+	return ok && slices.ContainsFunc(b.arms[arm].cases, func(c int) bool { return b.progress[c].next > i })
 }
 
 // Decided returns whether case i of the plan has had enough, or all its seeds.
 func (b *Bench) Decided(i int) bool {
 	b.settle()
-	return b.hearings[i].done
+	return b.progress[i].done
 }
 
 // Remaining estimates how many runs are still to come: the sum of [Bench.Ahead].

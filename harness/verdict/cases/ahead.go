@@ -24,7 +24,7 @@ func (b *Bench) Visits(ahead []int) []int {
 }
 
 // target is how many seeds a case that is not decided will have had in the end: whole blocks, and one more than it has.
-func (b *Bench) target(h *hearing) int {
+func (b *Bench) target(h *caseProgress) int {
 	end := b.end(min(h.likely, b.seeds) - 1)
 	if end <= h.next {
 		end = b.end(h.next)
@@ -33,7 +33,7 @@ func (b *Bench) target(h *hearing) int {
 }
 
 // likely is how many seeds a case takes if it turns out as expected. It tries evidence seed by seed, so it is asked once.
-func (b *Bench) likely(h *hearing) int {
+func (b *Bench) likely(h *caseProgress) int {
 	n := b.rule.LeastToRuleOut(b.rule.RuleOut)
 	switch {
 	case h.control:

@@ -17,8 +17,8 @@ type Bench struct {
 	rule  Rule
 	seeds int // of each arm
 	arms  []arm
-	// hearings are the cases of the plan, and behind them its controls.
-	hearings []hearing
+	// progress are the cases of the plan, and after them its controls.
+	progress []caseProgress
 	// made numbers what runs were made with, from 1.
 	made map[string]uint16
 
@@ -36,7 +36,7 @@ type arm struct {
 	count   int
 	// cut is the seed from which on the arm is given up: all further seeds are lost, whatever they show.
 	cut int
-	// cases are the hearings that compare the arm.
+	// cases are the progress that compare the arm.
 	cases []int
 }
 
@@ -62,8 +62,8 @@ func (a *arm) value(i int, name string) float64 {
 	return a.values[i][a.columns[name]]
 }
 
-// hearing is one case and how far it has come.
-type hearing struct {
+// caseProgress is a case and the evidence collected for it.
+type caseProgress struct {
 	*campaign.Case
 	state *verdict.State
 	next  int // seeds taken
@@ -103,8 +103,8 @@ func New(p *campaign.Plan) (*Bench, error) {
 			if err != nil {
 				return nil, err
 			}
-			b.hearings = append(b.hearings, hearing{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
-			h := &b.hearings[len(b.hearings)-1]
+			b.progress = append(b.progress, caseProgress{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
+			h := &b.progress[len(b.progress)-1]
 			h.watchedBase, h.watchedTreated = watched(p, c)
 			h.likely = b.likely(h)
 			for _, a := range c.Arms() {
@@ -112,7 +112,7 @@ func New(p *campaign.Plan) (*Bench, error) {
 				if c.Dose != "" {
 					b.arms[a].column(c.Dose)
 				}
-				b.arms[a].cases = append(b.arms[a].cases, len(b.hearings)-1)
+				b.arms[a].cases = append(b.arms[a].cases, len(b.progress)-1)
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func (b *Bench) Break(arm int, seed uint64) {
 func (b *Bench) giveUp(arm, i int) {
 	b.arms[arm].cut = min(b.arms[arm].cut, i)
 	for _, c := range b.arms[arm].cases {
-		for _, a := range b.hearings[c].list {
+		for _, a := range b.progress[c].list {
 			b.stale[a] = true
 		}
 	}
@@ -243,7 +243,7 @@ func lossOf(kinds []result.Kind) verdict.Loss {
 }
 
 // enough reports whether a case's own evidence suffices.
-func (b *Bench) enough(h *hearing) bool {
+func (b *Bench) enough(h *caseProgress) bool {
 	e := h.state.Evidence()
 	if h.control {
 		return e.Confirm >= b.rule.Control || e.RuleOut >= b.rule.Control

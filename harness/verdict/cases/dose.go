@@ -10,7 +10,7 @@ import (
 )
 
 // measure adds seed i to the dose.
-func (b *Bench) measure(h *hearing, i int) {
+func (b *Bench) measure(h *caseProgress, i int) {
 	if h.Dose == "" {
 		return
 	}

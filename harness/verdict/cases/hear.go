@@ -5,7 +5,7 @@ import (
 )
 
 // hear gives a case the seeds that are there, block by block, until it has had enough.
-func (b *Bench) hear(h *hearing) {
+func (b *Bench) hear(h *caseProgress) {
 	for !h.done {
 		cut := b.cut(h)
 		if h.next >= cut {
@@ -29,7 +29,7 @@ func (b *Bench) hear(h *hearing) {
 // settled reports whether a case needs no more seeds: its own evidence suffices and not too many seeds are lost, or so
 // many are lost that it will be invalid whatever comes. While too many are lost and enough are to come, it goes on: one
 // broken seed of the first eight says nothing.
-func (b *Bench) settled(h *hearing) bool {
+func (b *Bench) settled(h *caseProgress) bool {
 	pairs := b.seeds
 	if h.Placebo() {
 		pairs /= 2
@@ -38,7 +38,7 @@ func (b *Bench) settled(h *hearing) bool {
 }
 
 // cut is the first seed from which on an arm of the case is given up.
-func (b *Bench) cut(h *hearing) int {
+func (b *Bench) cut(h *caseProgress) int {
 	cut := b.seeds
 	for _, a := range h.list {
 		cut = min(cut, b.arms[a].cut)
@@ -47,7 +47,7 @@ func (b *Bench) cut(h *hearing) int {
 }
 
 // loseRest counts all seeds to come as lost. Nobody runs the other arms for them.
-func (b *Bench) loseRest(h *hearing) {
+func (b *Bench) loseRest(h *caseProgress) {
 	for ; h.next < b.seeds; h.next++ {
 		if !h.Placebo() || h.next%2 == 1 {
 			h.state.Lose(verdict.Broken)
@@ -65,7 +65,7 @@ func (b *Bench) end(i int) int {
 }
 
 // whole reports whether all arms of a case have seed i.
-func (b *Bench) whole(h *hearing, i int) bool {
+func (b *Bench) whole(h *caseProgress, i int) bool {
 	for _, a := range h.list {
 		if !b.arms[a].has(i) {
 			return false
@@ -75,7 +75,7 @@ func (b *Bench) whole(h *hearing, i int) bool {
 }
 
 // take gives a case seed i.
-func (b *Bench) take(h *hearing, i int) {
+func (b *Bench) take(h *caseProgress, i int) {
 	j := i // the seed of the treated arm
 	if h.Placebo() {
 		if i--; j%2 == 0 {
@@ -99,7 +99,7 @@ func (b *Bench) take(h *hearing, i int) {
 }
 
 // lossOf is why seed i of the base arm against seed j of the treated one counts for nothing, or empty.
-func (b *Bench) lossOf(h *hearing, i, j int) verdict.Loss {
+func (b *Bench) lossOf(h *caseProgress, i, j int) verdict.Loss {
 	if h.Placebo() {
 		return b.lossOfRuns([]int{h.Base, h.Base}, []int{j, i})
 	}

@@ -60,7 +60,7 @@ func (b *Bench) First(most int, done func(arm int, seed uint64) bool) (list []Ne
 func (b *Bench) wanted(arm int, done func(arm int, seed uint64) bool) (list []uint64) {
 	want := make([]bool, b.seeds)
 	for _, i := range b.arms[arm].cases {
-		if h := &b.hearings[i]; b.waits(i) {
+		if h := &b.progress[i]; b.waits(i) {
 			for s := h.next; s < min(b.end(h.next), b.cut(h)); s++ {
 				want[s] = !b.arms[arm].has(s)
 			}
@@ -74,16 +74,16 @@ func (b *Bench) wanted(arm int, done func(arm int, seed uint64) bool) (list []ui
 	return list
 }
 
-// waits reports whether hearing i is to get more seeds.
+// waits reports whether case i is to get more seeds.
 func (b *Bench) waits(i int) bool {
-	h := &b.hearings[i]
+	h := &b.progress[i]
 	return !h.done && !h.aside && (!h.control || b.asked(i))
 }
 
-// asked reports whether hearing i, a control, can still matter: a case that is confirmed needs none.
+// asked reports whether case i, a control, can still matter: a case that is confirmed needs none.
 func (b *Bench) asked(i int) bool {
-	control := &b.hearings[i]
-	for len(control.serves) > 0 && b.hearings[control.serves[0]].confirmed { // and stays so
+	control := &b.progress[i]
+	for len(control.serves) > 0 && b.progress[control.serves[0]].confirmed { // and stays so
 		control.serves = control.serves[1:]
 	}
 	return len(control.serves) > 0
@@ -92,7 +92,7 @@ func (b *Bench) asked(i int) bool {
 // Only leaves cases out of [Bench.Needs] for which mine returns false: others make their runs.
 func (b *Bench) Only(mine func(c *campaign.Case) bool) {
 	for i := range b.plan.Cases {
-		b.hearings[i].aside = !mine(b.hearings[i].Case)
+		b.progress[i].aside = !mine(b.progress[i].Case)
 	}
 	b.serve()
 	b.begin()
@@ -101,11 +101,11 @@ func (b *Bench) Only(mine func(c *campaign.Case) bool) {
 // serve tells each control who relies on it.
 func (b *Bench) serve() {
 	for i := range b.plan.Controls {
-		b.hearings[len(b.plan.Cases)+i].serves = nil
+		b.progress[len(b.plan.Cases)+i].serves = nil
 	}
 	for i := range b.plan.Cases {
-		if h := &b.hearings[i]; h.Case.Control != campaign.None && !h.aside {
-			control := &b.hearings[len(b.plan.Cases)+h.Case.Control]
+		if h := &b.progress[i]; h.Case.Control != campaign.None && !h.aside {
+			control := &b.progress[len(b.plan.Cases)+h.Case.Control]
 			control.serves = append(control.serves, i)
 		}
 	}
@@ -133,7 +133,7 @@ func (b *Bench) Verdicts(final bool) []Verdict {
 	// Placebos have a campaign of their own: among the others they would move the bar.
 	var real, placebos []verdict.Case
 	for i := range b.plan.Cases {
-		h := &b.hearings[i]
+		h := &b.progress[i]
 		c := verdict.Case{State: h.state, Dose: h.dose, Scope: b.scope(h)}
 		if h.Case.Control != campaign.None {
 			c.Control = controls[h.Case.Control].Control
@@ -147,7 +147,7 @@ func (b *Bench) Verdicts(final bool) []Verdict {
 	judged, sham := verdict.Campaign(b.rule.Alpha, real), verdict.Campaign(b.rule.Alpha, placebos)
 	list := make([]Verdict, 0, len(b.plan.Cases))
 	for i := range b.plan.Cases {
-		c := b.hearings[i].Case
+		c := b.progress[i].Case
 		v := Verdict{Case: c, Family: c.Family, Entry: c.Entry, Context: c.Context, Expected: c.Expected, AsExpected: true}
 		if c.Placebo() {
 			v.Verdict, sham = sham[0], sham[1:]
@@ -162,7 +162,7 @@ func (b *Bench) Verdicts(final bool) []Verdict {
 	return list
 }
 
-func (b *Bench) scope(h *hearing) verdict.Scope {
+func (b *Bench) scope(h *caseProgress) verdict.Scope {
 	s := verdict.Scope{Scenario: b.plan.Arms[h.Base].Scenario.Name}
 	if k := b.plan.Arms[h.Base].Kernel; k != "" {
 		s.Kernels = []string{k}

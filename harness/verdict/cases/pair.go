@@ -20,7 +20,7 @@ type Pair struct {
 // are not among them.
 func (b *Bench) Pairs(i int) []Pair {
 	b.settle()
-	h := &b.hearings[i]
+	h := &b.progress[i]
 	var list []Pair
 	step := 1
 	if h.Placebo() {
@@ -33,7 +33,7 @@ func (b *Bench) Pairs(i int) []Pair {
 }
 
 // pairAt is seed i of the base arm against seed j of the treated one.
-func (b *Bench) pairAt(h *hearing, i, j int) Pair {
+func (b *Bench) pairAt(h *caseProgress, i, j int) Pair {
 	first := uint64(b.plan.Campaign.Seeds.First)
 	at := func(arm, seed int) float64 { return b.arms[arm].value(seed, h.Metric) }
 	p := Pair{
@@ -68,7 +68,7 @@ func (b *Bench) Sightings(final bool) []Sighting {
 	list := make([]Sighting, len(b.plan.Controls))
 	for i := range list {
 		at := len(b.plan.Cases) + i
-		h := &b.hearings[at]
+		h := &b.progress[at]
 		v := verdict.Judge(verdict.Case{State: h.state})
 		list[i] = Sighting{
 			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate, Asked: b.asked(at),

@@ -42,7 +42,7 @@ type Comparison struct {
 	// there is to measure, not from what was measured. Moved is how many were not the same in all pairs.
 	Compared int `json:"compared"`
 	Moved    int `json:"moved"`
-	// Alone is how many pairs it takes before a number that is the only one to change can be told from chance, as far as it is more than there are.
+	// Alone is how many pairs it takes before a number can be distinguished from chance, as far as it is more than there are.
 	Alone int   `json:"alone,omitempty"`
 	Rows  []Row `json:"rows"`
 }

@@ -100,12 +100,12 @@ func TestText(t *testing.T) {
 	require.NoError(t, c.Text(&text, false, false))
 	require.Equal(t, `6.1 against 6.12: 30 pairs, 0 identical; 3 of `+fmt.Sprint(c.Compared)+` numbers changed by the margin or more, 3 moved at all
 
-What differs in the settings
+Differences in settings
   setting    6.1  6.12
   CONFIG_HZ  250  1000
   new        –    y
 
-What differs in the numbers
+Differences in numbers
   scenario  metric or counter           6.1     6.12    change                  pairs  is
   small     http.latency.p99            102 ms  132 ms  `+c.Rows[0].Estimate.String()+`  30     worse
 `, text.String()[:len(text.String())-len(lastLines(text.String(), 2))])

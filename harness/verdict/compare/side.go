@@ -45,7 +45,7 @@ func (s *Side) places() (map[place]map[uint64]*archive.Entry, error) {
 		if other := m[at][r.Seed]; other != nil && other.Failure == "" && r.Failure == "" { // a run may fail twice
 			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has two runs of scenario %s on kernel %s with seed %d: %s and %s",
 				s.Name, result.Short(at.scenario), r.Kernel, r.Seed, result.Short(other.Run), result.Short(r.Run)),
-				"they are of two builds, machines or versions of QEMU: compare archives that were each made with one")
+				"they come from two builds, machines or versions of QEMU: compare archives that were made with one each")
 		}
 		m[at][r.Seed] = r
 	}
@@ -120,9 +120,9 @@ func pairKernels(a, b *Side) ([]KernelPair, error) {
 	match(named)
 	match(func(x, y string) (string, bool) { return "", x == y })
 	if len(pairs) == 0 {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has runs on %s, %s on %s: which to compare with which is not clear",
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has runs on %s, %s on %s: the pairs of kernels are ambiguous",
 			a.Name, strings.Join(left, ", "), b.Name, strings.Join(right, ", ")),
-			"kernels are paired by the name that they have in both sweeps, or one with one: sweep each kernel into a directory of its own")
+			"kernels pair by their name in both sweeps, or if each sweep has one: sweep each kernel into its own directory")
 	}
 	slices.SortFunc(pairs, func(x, y KernelPair) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.A, y.A)) })
 	return pairs, nil

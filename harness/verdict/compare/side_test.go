@@ -69,7 +69,7 @@ func TestKernelsArePairedByName(t *testing.T) {
 		})
 	}
 	_, err := Compare(on("A", 3, named{"6.1": "6.1.0", "6.12": "6.12.0"}), on("B", 3, named{"7.2": "7.2.0"}), Options{})
-	require.EqualError(t, err, "A has runs on 6.1.0, 6.12.0, B on 7.2.0: which to compare with which is not clear")
+	require.EqualError(t, err, "A has runs on 6.1.0, 6.12.0, B on 7.2.0: the pairs of kernels are ambiguous")
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 }
 

@@ -29,14 +29,14 @@ func (c *Comparison) Text(w io.Writer, markdown, all bool) error {
 		fmt.Fprintf(&b, "\ndeterminism alarm: the same build, kernel, scenario and seed gave two digests: %s\n", s)
 	}
 	for _, l := range c.Lost {
-		says := "which counts as seeds without a change"
+		says := "counted as seeds without a change"
 		if l.TooMany {
-			says = "too many to say anything of its numbers"
+			says = "too many to compare its numbers"
 		}
 		fmt.Fprintf(&b, "\n%s: %d of %s lost, %s: %s\n", l.Scenario, l.Lost, quantity.Plural(int64(l.Pairs), "pair"), says, l.Because)
 	}
 	if c.Alone > 0 {
-		fmt.Fprintf(&b, "\nA number that is the only one to change needs %d pairs before it can be told from chance.\n", c.Alone)
+		fmt.Fprintf(&b, "\nIf a single number changes, it takes %d pairs to distinguish that from chance.\n", c.Alone)
 	}
 	c.settings(&b, markdown, all)
 	c.rows(&b, markdown, all)
@@ -58,7 +58,7 @@ func (c *Comparison) Heading() string {
 	var text string
 	switch {
 	case c.Pairs == 0:
-		return "no run of the one has a partner in the other"
+		return "no run has a partner on the other side"
 	case c.Identical == c.Pairs:
 		text = fmt.Sprintf("IDENTICAL, all %s of runs to the last bit", quantity.Plural(int64(c.Pairs), "pair"))
 	default:
@@ -103,7 +103,7 @@ func (c *Comparison) settings(b *strings.Builder, markdown, all bool) {
 	for _, s := range shown {
 		t.Rows = append(t.Rows, []string{s.Name, orDash(s.A), orDash(s.B)})
 	}
-	fmt.Fprint(b, "\nWhat differs in the settings\n")
+	fmt.Fprint(b, "\nDifferences in settings\n")
 	write(b, &t, markdown)
 	if n := len(c.Settings) - len(shown); n > 0 {
 		fmt.Fprintf(b, "  %d more: --all shows them\n", n)
@@ -131,7 +131,7 @@ func (c *Comparison) rows(b *strings.Builder, markdown, all bool) {
 		t.Rows = append(t.Rows, []string{r.Scenario, r.Metric, r.value(r.A, r.SeedsA), r.value(r.B, r.SeedsB),
 			r.change(), r.pairs(), r.is(c.A, c.B)})
 	}
-	fmt.Fprint(b, "\nWhat differs in the numbers\n")
+	fmt.Fprint(b, "\nDifferences in numbers\n")
 	write(b, &t, markdown)
 	if n := len(c.Rows) - len(shown); n > 0 {
 		fmt.Fprintf(b, "  %d more: --all shows them\n", n)

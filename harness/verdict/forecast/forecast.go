@@ -169,7 +169,7 @@ func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 		each = o.Times.each(o.Plan, models)
 		f.prepare(o, o.Bench.Visits(ahead), visits)
 	} else {
-		f.Time.From = "the load of the scenario and what runs usually cost"
+		f.Time.From = "the load of the scenario and the usual cost of runs"
 	}
 	for i, n := range ahead {
 		least, most := each[i], each[i]
@@ -240,13 +240,13 @@ func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each 
 		f.Seeds.Mechanism = rule.LeastToKnowEvery(rule.Confirm)
 	}
 	if f.Seeds.RuleOut > f.Seeds.Most && others > 0 {
-		add("nothing can be ruled out: that takes %d seeds at the least, and seeds.most is %d", f.Seeds.RuleOut, f.Seeds.Most)
+		add("nothing can be ruled out: that takes at least %d seeds, and seeds.most is %d", f.Seeds.RuleOut, f.Seeds.Most)
 	}
 	if f.Seeds.Confirm == 0 || f.Seeds.Confirm > f.Seeds.Most && others > 0 {
-		add("no effect can be confirmed: that takes %d seeds at the least, and seeds.most is %d", f.Seeds.Confirm, f.Seeds.Most)
+		add("no effect can be confirmed: that takes at least %d seeds, and seeds.most is %d", f.Seeds.Confirm, f.Seeds.Most)
 	}
 	if f.Seeds.Mechanism > f.Seeds.Most {
-		add("no mechanism can be confirmed: that takes %d seeds at the least, and seeds.most is %d", f.Seeds.Mechanism, f.Seeds.Most)
+		add("no mechanism can be confirmed: that takes at least %d seeds, and seeds.most is %d", f.Seeds.Mechanism, f.Seeds.Most)
 	}
 	if unproven > 0 {
 		add("%d of %d cases have no control: they can be confirmed, but not ruled out", unproven, mechanism+others)

@@ -67,14 +67,14 @@ func TestWarnings(t *testing.T) {
 		want   string
 	}{
 		"few seeds for ruling out":   {set: []string{"seeds.most=50"}, want: "nothing can be ruled out: that takes "},
-		"few seeds for a mechanism":  {set: []string{"seeds.most=100"}, want: "no mechanism can be confirmed: that takes 137 seeds at the least, and seeds.most is 100"},
+		"few seeds for a mechanism":  {set: []string{"seeds.most=100"}, want: "no mechanism can be confirmed: that takes at least 137 seeds, and seeds.most is 100"},
 		"too few seeds for anything": {set: []string{"seeds={least: 2, most: 3}"}, want: "no effect can be confirmed: that takes "},
 		"no time at all":             {budget: time.Second, want: "the budget of 1 s is too small for any verdict: the first takes by an estimate "},
 		"not enough time":            {budget: 5 * time.Minute, want: "the budget of 5 min ends before everything is decided, which takes by an estimate "},
 		"no control":                 {want: "12 of 28 cases have no control: they can be confirmed, but not ruled out"},
 		"no dose":                    {want: "8 of 28 cases have no dose: they can be confirmed, but not ruled out"},
-		"rare seeds":                 {set: []string{"rare=2%", "seeds.most=200"}, want: "nothing can be ruled out: that takes 234 seeds at the least, and seeds.most is 200"},
-		"no seed against":            {set: []string{"against=5%", "seeds.most=130"}, want: "no effect can be confirmed: that takes 137 seeds at the least, and seeds.most is 130"},
+		"rare seeds":                 {set: []string{"rare=2%", "seeds.most=200"}, want: "nothing can be ruled out: that takes at least 234 seeds, and seeds.most is 200"},
+		"no seed against":            {set: []string{"against=5%", "seeds.most=130"}, want: "no effect can be confirmed: that takes at least 137 seeds, and seeds.most is 130"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := campaign.Parse("shop-peaks.yaml", []byte(casestest.Campaign), c.set, func(string) (string, []byte, error) {
@@ -127,9 +127,9 @@ hypotheses:
 // What the plan says of ruling out follows from the rule: 80 seeds at the bar of innocent: 50%, and what rare makes of them.
 func TestSeedsToRuleOut(t *testing.T) {
 	for set, want := range map[string]string{
-		"rare=5%":  "to rule one out 80 even where all pairs are equal (rare: 5%)",
-		"rare=10%": "to rule one out 39 even where all pairs are equal (rare: 10%)",
-		"rare=2%":  "to rule one out 203 even where all pairs are equal (rare: 2%)",
+		"rare=5%":  "to rule one out 80 even if all pairs are equal (rare: 5%)",
+		"rare=10%": "to rule one out 39 even if all pairs are equal (rare: 10%)",
+		"rare=2%":  "to rule one out 203 even if all pairs are equal (rare: 2%)",
 	} {
 		p, err := campaign.Parse("shop-peaks.yaml", []byte(casestest.Campaign), []string{"innocent=50%", set}, func(string) (string, []byte, error) {
 			return "shop.yaml", []byte(casestest.Scenario), nil
@@ -273,7 +273,7 @@ func TestText(t *testing.T) {
 	require.NoError(t, of(t, p, forecast.Options{Jobs: 2}).Text(&b))
 	for _, want := range []string{
 		"  hypotheses  7 hypotheses in 4 contexts: 33 cases, 5 placebos among them\n",
-		"; --measure makes a prediction of it\n", "Families\n  acknowledgements: 3 hypotheses, 12 cases\n", "Contexts\n  workers 10, speed 500mips: 7 cases\n",
+		"; --measure predicts it\n", "Families\n  acknowledgements: 3 hypotheses, 12 cases\n", "Contexts\n  workers 10, speed 500mips: 7 cases\n",
 		"\nwarning: ",
 	} {
 		require.Contains(t, b.String(), want)

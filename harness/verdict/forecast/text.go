@@ -23,15 +23,15 @@ func (f *Forecast) Text(w io.Writer) error {
 	p.row("hypotheses", "%s in %s: %s, %s among them", count(f.Hypotheses, "hypothesis"), count(f.Contexts, "context"), count(f.Cases, "case"), count(f.Placebos, "placebo"))
 	p.row("scenario", "%s, on %s", f.Scenario, kernels(f.Kernels))
 	p.row("arms", "%s, %s", count(f.Arms, "arm"), count(f.Controls, "control"))
-	seeds := fmt.Sprintf("%d to %d; to confirm an effect takes %d at the least, to rule one out %d even where all pairs are equal (rare: %g%%)", f.Seeds.Least, f.Seeds.Most,
+	seeds := fmt.Sprintf("%d to %d; to confirm an effect takes at least %d, to rule one out %d even if all pairs are equal (rare: %g%%)", f.Seeds.Least, f.Seeds.Most,
 		f.Seeds.Confirm, f.Seeds.RuleOut, 100*f.Seeds.Rare)
 	if f.Seeds.Mechanism > 0 {
 		seeds += fmt.Sprintf(", to confirm a mechanism %d", f.Seeds.Mechanism)
 	}
 	p.row("seeds", "%s", seeds)
-	runs := fmt.Sprintf("about %s; %s at the least, %s at the most", quantity.Count(int64(f.Runs.Likely)), quantity.Count(int64(f.Runs.Least)), quantity.Count(int64(f.Runs.Most)))
+	runs := fmt.Sprintf("about %s; %s at least, %s at most", quantity.Count(int64(f.Runs.Likely)), quantity.Count(int64(f.Runs.Least)), quantity.Count(int64(f.Runs.Most)))
 	if f.Runs.Kept > 0 {
-		runs += fmt.Sprintf("; %s there already", quantity.Count(int64(f.Runs.Kept)))
+		runs += fmt.Sprintf("; %s made already", quantity.Count(int64(f.Runs.Kept)))
 	}
 	p.row("runs", "%s", runs)
 	p.row("time", "%s", f.when())
@@ -72,7 +72,7 @@ func (f *Forecast) when() string {
 		}
 		return text
 	}
-	return text + fmt.Sprintf(", %s to %s: an estimate, by %s; --measure makes a prediction of it", Span(f.Time.Least), Span(f.Time.Most), f.Time.From)
+	return text + fmt.Sprintf(", %s to %s: an estimate from %s; --measure predicts it", Span(f.Time.Least), Span(f.Time.Most), f.Time.From)
 }
 
 func kernels(names []string) string {

@@ -45,7 +45,7 @@ func (t *Times) add(hash, kernel string, seconds float64) {
 }
 
 // Archived takes the times from the archive of a sweep; nil when nothing in it is of the plan's arms, or of anything like them. kernels
-// are the releases behind the plan's names.
+// are the releases for the plan's names.
 func Archived(dir string, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) (*Times, error) {
 	t := &Times{}
 	names := map[place]string{}
@@ -155,7 +155,7 @@ func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, workers
 	return t, nil
 }
 
-// samples chooses the arms that are measured: so many of each setting, evenly from the cheapest to the dearest by the model.
+// samples chooses the arms that are measured: so many of each setting, evenly from the cheapest to the most expensive by the model.
 func samples(p *campaign.Plan, most int) [][]*campaign.Arm {
 	var order []setting
 	by := map[setting][]*campaign.Arm{}

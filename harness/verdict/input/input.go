@@ -49,7 +49,7 @@ var nodesKey = regexp.MustCompile(`(?m)^["']?nodes["']?[ \t]*:`)
 // nothing can be read, and for other files.
 func Of(path string) Kind {
 	if r, err := archive.Read(path); err == nil {
-		defer r.Close()
+		defer func() { _ = r.Close() }() // it was only read
 		_, err := nightly.PlanOf(r.Identity)
 		switch {
 		case err == nil:

@@ -44,12 +44,12 @@ func Accept(runs *Runs) (*Baseline, error) {
 		switch {
 		case !r.Valid:
 			if b.Left = append(b.Left, seed); float64(len(b.Left)) > mostInvalid*float64(len(runs.BySeed)) {
-				return refuse(problem.Invalid, "a baseline is what runs are like when all is well: mend the scenario or the program first",
+				return refuse(problem.Invalid, "a baseline needs a system in good order: fix the scenario or the program first",
 					"%d of %d seeds are invalid; seed %d because %s", len(b.Left), len(runs.BySeed), seed, r.Because)
 			}
 			continue
 		case r.Key != b.Key:
-			return refuse(problem.Usage, "run all seeds anew with one build", "seed %d was run by another build, kernel or machine", seed)
+			return refuse(problem.Usage, "run all seeds again with one build", "seed %d was run by another build, kernel or machine", seed)
 		}
 		row := Row{Seed: seed, Digest: r.Digest}
 		for _, name := range b.Metrics {
@@ -92,7 +92,7 @@ type Change struct {
 	Before, Now string
 }
 
-// Changes lists what is different in a new baseline, for whoever reviews it: how many of the seeds that both have differ in their digests, and
+// Changes lists what is different in a new baseline, for its review: how many of the seeds that both have differ in their digests, and
 // the metrics whose means differ by the margin or more, or that one of the two has not. old may be nil.
 func Changes(old, now *Baseline) (digests int, metrics []Change) {
 	if old == nil {

@@ -69,7 +69,7 @@ func (v *value) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*float64)(v))
 }
 
-// Baseline is what the runs of a scenario on a kernel were like when somebody accepted them.
+// Baseline is what the runs of a scenario on a kernel were like when they were accepted.
 type Baseline struct {
 	Head
 	Rows []Row
@@ -142,7 +142,7 @@ type last struct {
 // damaged is the error of a file in which somebody or something has changed a line.
 func damaged(file string, line int, format string, args ...any) error {
 	return problem.Wrap(problem.Usage, fmt.Errorf("%s:%d: %w", file, line, fmt.Errorf(format, args...)),
-		"the baseline is damaged: git checkout brings the accepted one back, ruleout nightly accept makes another")
+		"the baseline is damaged: git checkout restores the accepted one, ruleout nightly accept writes a new one")
 }
 
 // maxLine bounds a line of a baseline, in bytes.
@@ -167,7 +167,7 @@ func ReadBaseline(file string) (*Baseline, error) {
 		case line == 1:
 			err = strict(text, &b.Head)
 			if err == nil && b.Format != baselineFormat {
-				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: format %d, this build reads %d", file, b.Format, baselineFormat), "use the build of ruleout that wrote it, or accept anew")
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: format %d, this build reads %d", file, b.Format, baselineFormat), "use the build of ruleout that wrote it, or accept a new one")
 			}
 			if err == nil && !slices.IsSorted(b.Metrics) {
 				err = errors.New("metrics are not in order")

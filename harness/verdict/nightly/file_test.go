@@ -235,7 +235,7 @@ func TestStateLost(t *testing.T) {
 			again.state, again.day = s, c.day
 			r := again.next(shift)
 			r.StateLost = lost
-			require.Contains(t, text(t, r, false), "No state of earlier nights: "+lost+". R starts at 0, which can delay an alarm and no more.\n")
+			require.Contains(t, text(t, r, false), "No state of earlier nights: "+lost+". R starts at 0, which can only delay an alarm.\n")
 			require.Empty(t, r.Alarms)
 			require.NotEmpty(t, r.Rising)
 		})

@@ -59,7 +59,7 @@ type JobOptions struct {
 	Baselines   []*Baseline
 	Night       string
 	Seeds, Pool int
-	// Note is told which scenarios cannot be compared.
+	// Note reports which scenarios cannot be compared.
 	Note func(text string)
 }
 

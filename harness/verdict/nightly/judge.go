@@ -227,7 +227,7 @@ func (n *Night) series(b *Baseline, pairs []pair, before map[string]Evidence, af
 		case d.R >= 1:
 			r.Rising = append(r.Rising, a)
 		}
-		if a.Verdict.Outcome == verdict.Invalid && a.Verdict.Lost > spoilt { // runs that say nothing at all are told once
+		if a.Verdict.Outcome == verdict.Invalid && a.Verdict.Lost > spoilt { // runs that say nothing at all are reported once
 			r.Lost = append(r.Lost, a)
 		}
 	}

@@ -197,9 +197,9 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"the scenario has changed", []*Runs{other}, []Outcome{Changed}, 2, "Changed since the baseline was accepted: not compared"},
+		{"the scenario has changed", []*Runs{other}, []Outcome{Changed}, 2, "Scenario changed since the baseline: not compared"},
 		{"it has changed, and the runs of the old one are there, too", both, []Outcome{Identical}, 0, "IDENTICAL"},
-		{"the kernel is missing", nil, []Outcome{Missing}, 3, "Not run: the kernel is not there"},
+		{"the kernel is missing", nil, []Outcome{Missing}, 3, "Not run: the kernel is missing"},
 		{"a scenario without a baseline", []*Runs{same.runs("small", "6.1", 40), fresh}, []Outcome{Identical, Unknown}, 2, "No baseline: not compared"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

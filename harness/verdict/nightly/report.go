@@ -26,7 +26,7 @@ const (
 	Missing Outcome = "not run"
 )
 
-// outcomes in the order in which they are told.
+// outcomes in the order in which they are reported.
 var outcomes = []Outcome{Identical, Compared, Unstable, Changed, Unknown, Missing}
 
 // Report is what there is to say about a night.
@@ -121,7 +121,7 @@ func (r *Report) spoilt() (n int) {
 	return n
 }
 
-// Status is the exit status that a night stands for: 0 nobody has to act. What is worst counts.
+// Status is the exit status that a night stands for: 0 nothing has to be done. What is worst counts.
 func (r *Report) Status() int {
 	switch {
 	case len(r.Differences) > 0:

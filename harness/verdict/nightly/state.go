@@ -22,7 +22,7 @@ type State struct {
 
 // Memory is what is known of a scenario on a kernel.
 type Memory struct {
-	// Baseline is the sum of the one that the evidence is about. With another one, it begins anew.
+	// Baseline is the sum of the one that the evidence is about. With another one, it begins again.
 	Baseline string `json:"baseline"`
 	// Night is the last one that was counted.
 	Night string `json:"night"`

@@ -18,7 +18,7 @@ type TextOptions struct {
 	Markdown bool
 }
 
-// most of a kind are told one by one; how many there are beyond is said.
+// most of a kind are listed one by one; how many there are beyond is said.
 const most = 20
 
 // writer tells a report: it keeps what differs between text and Markdown in one place.
@@ -42,9 +42,9 @@ func (r *Report) Text(out io.Writer, o TextOptions) error {
 	w.alarms()
 	w.rising()
 	w.spoilt()
-	w.rest(Changed, "changed since the baseline was accepted: not compared", "look at what runs now, and accept it")
+	w.rest(Changed, "scenario changed since the baseline: not compared", "review the new runs, and accept them")
 	w.rest(Unknown, "no baseline: not compared", "accept one")
-	w.rest(Missing, "not run: the kernel is not there, the budget was spent, or a shard is missing", "")
+	w.rest(Missing, "not run: the kernel is missing, the budget was spent, or a shard is missing", "")
 	_, err := io.WriteString(out, w.String())
 	return err
 }
@@ -62,7 +62,7 @@ func (r *Report) Heading() string {
 	case r.count(Missing) == len(r.Places):
 		says = "NOTHING TO COMPARE"
 	case r.count(Missing)+r.count(Changed)+r.count(Unknown) > 0:
-		says = "QUIET, as far as it was compared"
+		says = "QUIET, as far as compared"
 	case r.count(Identical) == len(r.Places):
 		says = "IDENTICAL"
 	}
@@ -95,15 +95,15 @@ func (w *writer) notes() {
 	w.line("\n%d series in %s; R has to reach %s for an alarm: one false alarm in %d nights.",
 		r.Series, quantity.Plural(int64(len(r.Places)), "place"), quantity.Digits(r.Bar), r.Nights)
 	if r.StateLost != "" {
-		w.line("No state of earlier nights: %s. R starts at 0, which can delay an alarm and no more.", r.StateLost)
+		w.line("No state of earlier nights: %s. R starts at 0, which can only delay an alarm.", r.StateLost)
 	}
 	if len(r.Set) > 0 {
-		w.line("An experiment, with --set %s. It counts as no night.", strings.Join(r.Set, " --set "))
+		w.line("An experiment, with --set %s. It does not count as a night.", strings.Join(r.Set, " --set "))
 		return
 	}
 	for _, p := range r.Places {
 		if (p.Outcome == Identical || p.Outcome == Compared) && !p.Counted {
-			w.line("The state knows a later night: this one is not counted.")
+			w.line("The state already has a later night: this one is not counted.")
 			return
 		}
 	}
@@ -171,7 +171,7 @@ func (w *writer) alarms() {
 		if since != w.report.Night {
 			since += ", not tonight alone"
 		}
-		w.line("- evidence R = %s, of %s that it takes; since the night of %s", evidence(a.R), quantity.Digits(w.report.Bar), since)
+		w.line("- evidence R = %s, %s needed; since the night of %s", evidence(a.R), quantity.Digits(w.report.Bar), since)
 		p := w.report.place(a.Scenario, a.Kernel)
 		w.line("- %s; the pair that differs most is seed %d", p.made(), a.Seed)
 		w.commands(w.next(a, p)...)
@@ -248,7 +248,7 @@ func (w *writer) rising() {
 	if len(list) == 0 {
 		return
 	}
-	w.section("No alarm yet, and more evidence than there was to begin with")
+	w.section("No alarm yet, but growing evidence")
 	for i := range list {
 		if i == most {
 			w.line("%d more; --format json has them", len(list)-most)
@@ -264,7 +264,7 @@ func (w *writer) spoilt() {
 	if r.spoilt() == 0 && len(r.Lost) == 0 {
 		return
 	}
-	w.section("Runs that say nothing")
+	w.section("Runs without evidence")
 	for _, p := range r.Places {
 		if p.Broken > 0 {
 			w.line("- %s: %s left no record", place(p.Scenario, p.Kernel), quantity.Plural(int64(p.Broken), "run"))

@@ -17,7 +17,7 @@ type failure struct {
 	entry archive.Entry
 }
 
-// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases behind the plan's
+// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases after the plan's
 // names.
 func Fill(b *cases.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
 	return each(p, kernels, entries, func(arm int, e *archive.Entry) { b.Add(arm, e.Seed, e) })

@@ -59,7 +59,7 @@ func (f *Fleet) Identity(name string, source archive.Source) archive.Identity {
 }
 
 // Boot makes the frozen machines that the arms of a plan need, if they are not in the cache: what a
-// worker would otherwise wait for. progress is told of it.
+// worker would otherwise wait for. progress reports it.
 func (f *Fleet) Boot(ctx context.Context, p *campaign.Plan, progress func(string)) error {
 	for i := range p.Arms {
 		a := &p.Arms[i]

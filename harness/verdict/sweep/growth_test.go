@@ -177,7 +177,7 @@ const (
 	mostGrowth = 2.
 )
 
-// BenchmarkGrowth measures what is not a run, as the records of a campaign grow: sweeping, with all that is told of it, judging, and all
+// BenchmarkGrowth measures what is not a run, as the records of a campaign grow: sweeping, with all that reports it, judging, and all
 // reports. Runs are a fake's, whose records are as large as real ones; what a real one costs is measured beside them. Each figure is of a
 // process of its own. A promise that is not kept fails it.
 func BenchmarkGrowth(b *testing.B) {

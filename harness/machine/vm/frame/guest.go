@@ -20,7 +20,7 @@ const (
 // of the frozen state, which is how every clone gets its own.
 const PayloadName = "opt/ruleout/run"
 
-// Where a saved state tells the moment of the freeze: behind these eight bytes, which are in
+// Where a saved state tells the moment of the freeze: after these eight bytes, which are in
 // a register, the next register has the time stamp counter, and StopInstructions after it
 // was read the CPU stopped.
 const (

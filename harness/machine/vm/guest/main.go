@@ -23,12 +23,12 @@ type Host interface {
 	io.Writer
 	// Freeze has the machine frozen once more, and returns the new payload in each clone of what was
 	// frozen. It works only in a machine that the host started for that, and once; in another one
-	// the clone ends there, with an error. Entropy is mixed in anew before it returns.
+	// the clone ends there, with an error. Entropy is mixed in again before it returns.
 	Freeze() (payload []byte, err error)
 	// Attach hands the host size bytes of an open file from an offset on, under a name. The file must be one
 	// that can be mapped (of a memory file system, a BPF map) and the offset a multiple of a page's size. The
 	// host fetches it from the guest's memory when the function has returned: nothing is copied
-	// in the guest, where each instruction is dear. Until then the file stays open and as it is.
+	// in the guest, where each instruction is expensive. Until then the file stays open and as it is.
 	Attach(name string, file int, offset, size int64) error
 }
 

@@ -41,7 +41,7 @@ func runWorker(f Func, warm []func() error) {
 		}
 	}
 	os.Args[0] = "/proc/self/exe"
-	// Garbage of the start is swept before the freeze, or each clone would do it anew.
+	// Garbage of the start is swept before the freeze, or each clone would do it again.
 	runtime.GC()
 	if err := frame.Write(conn, frame.Ready, nil); err != nil {
 		fail(err)

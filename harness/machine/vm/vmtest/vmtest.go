@@ -24,7 +24,7 @@ var inGuest bool
 // InGuest reports whether the test runs inside a clone, as root, on a kernel with netem.
 func InGuest() bool { return inGuest }
 
-// Main runs the package's tests inside clones and ends the process with their status. Call it in TestMain, behind
+// Main runs the package's tests inside clones and ends the process with their status. Call it in TestMain, after
 // agent.Main if the package starts agents. The programs are some of the host's that tests run in the guest: they
 // are in PATH there, with the libraries that they need.
 func Main(m *testing.M, programs ...string) {

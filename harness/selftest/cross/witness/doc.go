@@ -3,6 +3,6 @@
 // the record.
 //
 // The tools are those of the machine that runs the tests, put into the guest with the libraries that they need.
-// They take CPU time there, so they read while nothing else happens: right behind the start of the window and
+// They take CPU time there, so they read while nothing else happens: right after the start of the window and
 // shortly before its end.
 package witness

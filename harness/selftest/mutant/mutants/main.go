@@ -1,10 +1,12 @@
-// Command mutants plants errors in the packages that decide, and says which of them their tests do not see. It is a tool of developers:
+// Command mutants plants errors in the packages that decide, and says which of them their tests do not see. It is a
+// tool of developers:
 //
 //	go run ./harness/selftest/mutant/mutants [-most 150] [-seed 1] [-shard 1/2] [-out FILE] [-docs FILE] [PACKAGE…]
 //
-// What was tried before is in the file of outcomes and is not tried again while the package is as it was, so that an interrupted call goes on. With -docs, and when all
-// packages were tried, the table for people is written. Exit status: 0 all is well; 1 too few are killed, a survivor is not listed, or one is listed that
-// does not exist; 2 the command line is wrong; 130 interrupted.
+// What was tried before is in the file of outcomes and is not tried again while the package is as it was, so that an
+// interrupted call goes on. With -docs, and when all packages were tried, the table for people is written. Exit status:
+// 0 all is well; 1 too few are killed, a survivor is not listed, or one is listed that does not exist; 2 the command
+// line is wrong; 130 interrupted.
 package main
 
 import (
@@ -67,7 +69,8 @@ func parse(args []string) (o options, err error) {
 	f.Uint64Var(&o.seed, "seed", 1, "draws the mutants")
 	shard := f.String("shard", "", "try only each Nth package, from the Ith on")
 	f.IntVar(&o.workers, "j", 2, "mutants at a time")
-	f.StringVar(&o.out, "out", filepath.Join("results", "runs", "mutants.jsonl"), "file of outcomes; what is there is not tried again")
+	f.StringVar(&o.out, "out", filepath.Join("results", "runs", "mutants.jsonl"),
+		"file of outcomes; what is there is not tried again")
 	f.StringVar(&o.docs, "docs", "", "write the table for people into this file")
 	f.BoolVar(&o.machine, "machine", false, "also try those whose tests boot virtual machines")
 	f.BoolVar(&o.report, "report", false, "try nothing, only say what is known")
@@ -144,7 +147,8 @@ func run(ctx context.Context, o options) (good bool, err error) {
 }
 
 // try tries the mutants of a target that were drawn and are not known, and returns what is known then.
-func (o *options) try(ctx context.Context, root string, t mutant.Target, list []mutant.Mutant, sum string, known map[string]mutant.Outcome, file *os.File) (map[string]mutant.Outcome, error) {
+func (o *options) try(ctx context.Context, root string, t mutant.Target, list []mutant.Mutant, sum string,
+	known map[string]mutant.Outcome, file *os.File) (map[string]mutant.Outcome, error) {
 	outcomes := map[string]mutant.Outcome{}
 	var left []mutant.Mutant
 	for _, m := range mutant.Choose(list, o.seed, o.most) {
@@ -188,7 +192,8 @@ func tell(t *mutant.Tally) {
 		fmt.Printf("%s: none of %d mutants tried\n", t.Target.Name(), t.Found)
 		return
 	}
-	fmt.Printf("%s: %d of %d mutants tried, %d killed, %.1f %%; %d survivors are listed, %d are not; %d did not compile\n", t.Target.Name(), t.Tried, t.Found, t.Killed,
+	fmt.Printf("%s: %d of %d mutants tried, %d killed, %.1f %%; %d survivors are listed, %d are not; %d did not compile\n",
+		t.Target.Name(), t.Tried, t.Found, t.Killed,
 		100*t.Share(), len(t.Excused), len(t.Bare), t.Unviable)
 	for _, o := range t.Bare {
 		fmt.Printf("  survives and is not listed, line %d (%s): %s\n", o.Line, o.Status, o.Key)
