@@ -300,7 +300,7 @@ func TestMostNames(t *testing.T) {
 	// Nor are more names read.
 	for more, want := range map[int]error{0: nil, 2: errDamaged} {
 		body := binary.AppendUvarint(nil, uint64(most+more))
-		body = append(body, make([]byte, most+more+15)...) // all of which are empty or zero
+		body = append(body, make([]byte, most+more+16)...) // all of which are empty or zero
 		_, err = new(known).decode(body, nil)
 		require.ErrorIs(t, err, want)
 	}

@@ -178,7 +178,7 @@ func TestARefusalGivesTheJobUpAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Made{Runs: 2, All: 11, Broken: []Break{{0, 1, refusal, true}}}, made)
 	require.Equal(t, []string{"a 1", "b 1", "b 2"}, r.tried)
-	require.Equal(t, []string{"refused of a on 6.1.0, seed 1: refused, as it would be with any seed: the kernel refuses net.ipv4.x"}, failures(t, a))
+	require.Equal(t, []string{"refused of a on 6.1.0, seed 1: refused for every seed: the kernel refuses net.ipv4.x"}, failures(t, a))
 }
 
 // Two jobs with the same runs make them once.

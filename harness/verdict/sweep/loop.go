@@ -195,7 +195,7 @@ func (l Loop) fail(arm *campaign.Arm, release string, seed uint64, why error) er
 	f := archive.Failed{Scenario: arm.Hash, Kernel: release, Seed: seed}
 	f.Failure, f.Because = archive.Broke, "the run broke twice: "+why.Error()
 	if problem.PlaceOf(why) != "" {
-		f.Failure, f.Because = archive.Refused, "refused, as it would be with any seed: "+why.Error()
+		f.Failure, f.Because = archive.Refused, "refused for every seed: "+why.Error()
 	}
 	_, err := l.Archive.Fail(f)
 	return err
