@@ -137,7 +137,8 @@ func tellBreaks(u *ui, r *sweep.Result) {
 	for _, b := range r.Breaks {
 		u.note("run of arm %d with seed %d broke twice: %v", b.Arm+1, b.Seed, b.Err)
 		if b.GivenUp {
-			u.note("arm %d is given up because %d of its runs in a row broke; its cases are invalid: %v", b.Arm+1, cases.InARow, b.Err)
+			u.note("arm %d is given up because %d of its runs in a row broke; its cases are invalid: %v",
+				b.Arm+1, cases.InARow, b.Err)
 		}
 	}
 }

@@ -32,7 +32,11 @@ name: delays
 scenario: shop.yaml
 placebos: 0
 hypotheses:
-  - {name: slow answers, cause: {nodes.web.service.php.request.cpu: 5ms}, metric: http.latency.p99, margin: 1%, expect: EXPECTED}
+  - name: slow answers
+    cause: {nodes.web.service.php.request.cpu: 5ms}
+    metric: http.latency.p99
+    margin: 1%
+    expect: EXPECTED
 `
 	made := func(arm *campaign.Arm, seed uint64) (*result.Record, error) { return casestest.Record(arm, seed), nil }
 	for _, c := range []struct {
@@ -53,7 +57,9 @@ hypotheses:
 		}, status(problem.Invalid)},
 		{"a value that is refused", "confirmed", 0, func(arm *campaign.Arm, seed uint64) (*result.Record, error) {
 			if len(arm.Set) > 0 {
-				return nil, &problem.Error{Kind: problem.Usage, Err: errors.New("invalid argument"), Place: "nodes.web.service.php.request.cpu"}
+				return nil, &problem.Error{
+					Kind: problem.Usage, Err: errors.New("invalid argument"), Place: "nodes.web.service.php.request.cpu",
+				}
 			}
 			return made(arm, seed)
 		}, status(problem.Usage)},
@@ -63,7 +69,8 @@ hypotheses:
 			kernels := map[string]string{"": "6.1.0"}
 			a, err := archive.Open(t.TempDir(), archive.Identity{Campaign: "delays", Kernels: kernels})
 			require.NoError(t, err)
-			r, err := sweep.Run(t.Context(), sweep.Options{Loop: sweep.Loop{Runner: c.run, Archive: a, Budget: c.budget}, Plan: p, Kernels: kernels})
+			loop := sweep.Loop{Runner: c.run, Archive: a, Budget: c.budget}
+			r, err := sweep.Run(t.Context(), sweep.Options{Loop: loop, Plan: p, Kernels: kernels})
 			require.NoError(t, err)
 			require.NoError(t, a.Close())
 			got := new(sweepCmd).status(&ui{out: io.Discard, err: io.Discard}, p, r, findings.Of(p, r.Bench, !r.OverBudget), nil)

@@ -75,7 +75,7 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 		kernels = append(kernels, validate.Kernel{Name: name, Release: fleet.Releases()[name]})
 	}
 	done := 0
-	table, err := validate.Run(ctx, cases, kernels, validate.Options{Runner: fleet, Seed: c.Seed, Jobs: c.Jobs, Each: func(k validate.Case, m validate.Kernel, o *validate.Outcome) {
+	each := func(k validate.Case, m validate.Kernel, o *validate.Outcome) {
 		done++
 		took := ""
 		if runs := o.Records(); len(runs) > 0 {
@@ -88,8 +88,11 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 				took += fmt.Sprintf(" for %d runs", len(runs))
 			}
 		}
-		u.note("%d/%d  %s on %s: %s%s", done, len(cases)*len(kernels), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
-	}})
+		u.note("%d/%d  %s on %s: %s%s",
+			done, len(cases)*len(kernels), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
+	}
+	o := validate.Options{Runner: fleet, Seed: c.Seed, Jobs: c.Jobs, Each: each}
+	table, err := validate.Run(ctx, cases, kernels, o)
 	if err != nil {
 		return err
 	}
