@@ -61,8 +61,8 @@ func TestAGuestThatSaysWhatItMustNot(t *testing.T) {
 		said []byte
 		why  string
 	}{
-		{"held three times", bytes.Repeat(one, 3), "more to be fetched behind its held output"},
-		{"attached behind that", append(bytes.Clone(one), attached...), "more to be fetched behind its held output"},
+		{"held three times", bytes.Repeat(one, 3), "more output after what was fetched"},
+		{"attached behind that", append(bytes.Clone(one), attached...), "more output after what was fetched"},
 		{"held, cut short", frame.Append(nil, frame.Held, make([]byte, 15)), "in 15 bytes instead of 16"},
 		{"attached, no JSON", frame.Append(nil, frame.Attach, []byte("{")), "read what the guest attaches"},
 		{"attached, a negative size", frame.Append(nil, frame.Attach, []byte(`{"size":-1}`)), "read what the guest attaches"},

@@ -48,9 +48,9 @@ func TestNormalise(t *testing.T) {
 		name, says string
 		state      []byte
 	}{
-		{"nothing", "does not tell the time", nil},
-		{"another program", "does not tell the time", []byte(strings.Repeat("timer", 20))},
-		{"only the end", "does not tell the time", []byte("\x0ctimer/icount")},
+		{"nothing", "its time is not in the expected place", nil},
+		{"another program", "its time is not in the expected place", []byte(strings.Repeat("timer", 20))},
+		{"only the end", "its time is not in the expected place", []byte("\x0ctimer/icount")},
 		{"no registers", "when it stopped", savedState(0, 0, bias, icount, stamp)[20:]},
 		{"another speed", "ahead of the guest's", savedState(0, 0, bias, icount, stamp+1e9)},
 	} {

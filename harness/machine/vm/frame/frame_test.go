@@ -53,8 +53,8 @@ func TestEnvelope(t *testing.T) {
 	require.Equal(t, want, got)
 
 	for _, c := range []struct{ name, bytes, says string }{
-		{"empty", "", "it does not begin as one"},
-		{"something else", strings.Repeat("x", 100), "it does not begin as one"},
+		{"empty", "", "its beginning is wrong"},
+		{"something else", strings.Repeat("x", 100), "its beginning is wrong"},
 		{"cut off", string(want.Marshal()[:envelopeHead+3]), "3 bytes follow, 7 promised"},
 		{"too long", string(want.Marshal()) + "x", "8 bytes follow, 7 promised"},
 	} {
