@@ -26,18 +26,18 @@ type boundary struct {
 // namespace a veth leaves the mark alone (skb_scrub_packet with xnet false).
 func (b boundary) program(s *state) (*ebpf.Program, error) {
 	var a assembler
-	a.add(asm.Mov.Reg(ctx, asm.R1))
+	a.Add(asm.Mov.Reg(ctx, asm.R1))
 	if b.entrance {
 		a.control(asm.R0, s, gate)
-		a.add(asm.JNE.Imm(asm.R0, 0, "closed"))
+		a.Add(asm.JNE.Imm(asm.R0, 0, "closed"))
 	}
 	a.count(s, b.count)
 	if b.forged != nil {
-		a.add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, forgedMark, "counted"))
+		a.Add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, forgedMark, "counted"))
 		a.count(s, *b.forged)
 		a.set(skbMark, 0) // from here on a packet like any other; it has no number
 		a.tap(b.forgedTap, s, nil)
-		a.label("counted")
+		a.Label("counted")
 	}
 	if b.entrance && b.tap.on() {
 		a.number(s, b.count)
@@ -49,7 +49,7 @@ func (b boundary) program(s *state) (*ebpf.Program, error) {
 		a.onward(*b.on)
 	}
 	if b.entrance {
-		a.label("closed")
+		a.Label("closed")
 		a.verdict(verdictShot)
 	}
 	return a.load("boundary")

@@ -72,7 +72,7 @@ const (
 func (c *connections) direct4(a *assembler) {
 	c.direct(a, 4, func(field int16, addr netip.Addr, found string, _ string) {
 		b := addr.As4()
-		a.add(at(asm.R1, field, asm.Word), asm.JEq.Imm32(asm.R1, int32(binary.LittleEndian.Uint32(b[:])), found))
+		a.Add(at(asm.R1, field, asm.Word), asm.JEq.Imm32(asm.R1, int32(binary.LittleEndian.Uint32(b[:])), found))
 	}, 12, 16)
 }
 
@@ -82,14 +82,14 @@ func (c *connections) direct6(a *assembler) {
 		b := addr.As16()
 		for i, to := range []string{next, found} {
 			word := binary.LittleEndian.Uint64(b[8*i:])
-			a.add(at(asm.R1, field+int16(8*i), asm.DWord), asm.LoadImm(asm.R2, asInt64(word), asm.DWord))
+			a.Add(at(asm.R1, field+int16(8*i), asm.DWord), asm.LoadImm(asm.R2, asInt64(word), asm.DWord))
 			if to == next {
-				a.add(asm.JNE.Reg(asm.R1, asm.R2, next))
+				a.Add(asm.JNE.Reg(asm.R1, asm.R2, next))
 			} else {
-				a.add(asm.JEq.Reg(asm.R1, asm.R2, found))
+				a.Add(asm.JEq.Reg(asm.R1, asm.R2, found))
 			}
 		}
-		a.label(next)
+		a.Label(next)
 	}, 8, 24)
 }
 
@@ -109,17 +109,17 @@ func (c *connections) direct(a *assembler, version int, equal func(field int16, 
 	name := func(s string) string { return fmt.Sprint(s, version) }
 	among(source, c.from, name("source"))
 	among(source, c.to, name("answer"))
-	a.add(asm.Ja.Label("pass"))
-	a.label(name("source"))
+	a.Add(asm.Ja.Label("pass"))
+	a.Label(name("source"))
 	among(target, c.to, name("forth"))
-	a.add(asm.Ja.Label("pass"))
-	a.label(name("answer"))
+	a.Add(asm.Ja.Label("pass"))
+	a.Label(name("answer"))
 	among(target, c.from, name("back"))
-	a.add(asm.Ja.Label("pass"))
-	a.label(name("forth"))
-	a.add(asm.Mov.Imm(asm.R1, thither), asm.Ja.Label(name("way")))
-	a.label(name("back"))
-	a.add(asm.Mov.Imm(asm.R1, back))
-	a.label(name("way"))
-	a.add(asm.StoreMem(asm.RFP, stackDirection, asm.R1, asm.DWord))
+	a.Add(asm.Ja.Label("pass"))
+	a.Label(name("forth"))
+	a.Add(asm.Mov.Imm(asm.R1, thither), asm.Ja.Label(name("way")))
+	a.Label(name("back"))
+	a.Add(asm.Mov.Imm(asm.R1, back))
+	a.Label(name("way"))
+	a.Add(asm.StoreMem(asm.RFP, stackDirection, asm.R1, asm.DWord))
 }

@@ -94,18 +94,18 @@ func (a *assembler) detach(d *detacher, site string) {
 	}
 	label := func(name string) string { return site + "-" + name }
 	// Behind a router and for copies there is no socket any more.
-	a.add(asm.LoadMem(asm.R1, ctx, skbSocket, asm.DWord), asm.JEq.Imm(asm.R1, 0, label("done")))
+	a.Add(asm.LoadMem(asm.R1, ctx, skbSocket, asm.DWord), asm.JEq.Imm(asm.R1, 0, label("done")))
 	d.skipACKs(a, label)
-	a.label(label("give"))
-	a.add(asm.StoreImm(asm.RFP, stackHeader, int64(d.link), asm.Word))
-	a.add(asm.LoadMapPtr(asm.R1, d.sockets.FD()), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, stackHeader), asm.FnMapLookupElem.Call())
-	a.add(asm.JEq.Imm(asm.R0, 0, label("failed")), asm.Mov.Reg(offset, asm.R0))
-	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Imm(asm.R3, 0), asm.FnSkAssign.Call(), asm.Mov.Reg(rest, asm.R0))
-	a.add(asm.Mov.Reg(asm.R1, offset), asm.FnSkRelease.Call())
-	a.add(asm.JEq.Imm(rest, 0, label("done")))
-	a.label(label("failed"))
+	a.Label(label("give"))
+	a.Add(asm.StoreImm(asm.RFP, stackHeader, int64(d.link), asm.Word))
+	a.Lookup(d.sockets.FD(), stackHeader)
+	a.Add(asm.JEq.Imm(asm.R0, 0, label("failed")), asm.Mov.Reg(offset, asm.R0))
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Imm(asm.R3, 0), asm.FnSkAssign.Call(), asm.Mov.Reg(rest, asm.R0))
+	a.Add(asm.Mov.Reg(asm.R1, offset), asm.FnSkRelease.Call())
+	a.Add(asm.JEq.Imm(rest, 0, label("done")))
+	a.Label(label("failed"))
 	a.count(d.state, d.failed)
-	a.label(label("done"))
+	a.Label(label("done"))
 }
 
 // skipACKs jumps to "done" for TCP segments without payload and without SYN, FIN and RST, and for what it cannot read.
@@ -113,32 +113,32 @@ func (d *detacher) skipACKs(a *assembler, label func(string) string) {
 	done, give := label("done"), label("give")
 	// segment ends this for the TCP header that lies so far into what was read; rest is its length with the payload.
 	segment := func(header int16) {
-		a.add(at(asm.R1, header+tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagSYN|flagFIN|flagRST), asm.JNE.Imm(asm.R1, 0, give))
-		a.add(at(asm.R1, header+tcpOffset, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JEq.Reg(asm.R1, rest, done))
-		a.add(asm.Ja.Label(give))
+		a.Add(at(asm.R1, header+tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagSYN|flagFIN|flagRST), asm.JNE.Imm(asm.R1, 0, give))
+		a.Add(at(asm.R1, header+tcpOffset, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JEq.Reg(asm.R1, rest, done))
+		a.Add(asm.Ja.Label(give))
 	}
-	a.add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, label("ipv6")), asm.JNE.Imm(asm.R0, etherIPv4, done))
-	a.add(asm.LoadMem(asm.R0, ctx, skbLength, asm.Word), asm.JGT.Imm(asm.R0, longestACK, give))
-	a.add(asm.Mov.Imm(offset, etherHeader))
+	a.Add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, label("ipv6")), asm.JNE.Imm(asm.R0, etherIPv4, done))
+	a.Add(asm.LoadMem(asm.R0, ctx, skbLength, asm.Word), asm.JGT.Imm(asm.R0, longestACK, give))
+	a.Add(asm.Mov.Imm(offset, etherHeader))
 	a.header(40, give) // too short for TCP
-	a.add(at(asm.R1, 9, asm.Byte), asm.JNE.Imm(asm.R1, protoTCP, give))
-	a.add(at(rest, 2, asm.Half), toHost(rest))
-	a.add(at(asm.R1, 0, asm.Byte), asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.Sub.Reg(rest, asm.R1))
-	a.add(asm.JNE.Imm(asm.R1, 20, label("options")))
+	a.Add(at(asm.R1, 9, asm.Byte), asm.JNE.Imm(asm.R1, protoTCP, give))
+	a.Add(at(rest, 2, asm.Half), toHost(rest))
+	a.Add(at(asm.R1, 0, asm.Byte), asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.Sub.Reg(rest, asm.R1))
+	a.Add(asm.JNE.Imm(asm.R1, 20, label("options")))
 	segment(20)
-	a.label(label("options"))
-	a.add(asm.Add.Reg(offset, asm.R1), asm.Ja.Label(label("tcp")))
+	a.Label(label("options"))
+	a.Add(asm.Add.Reg(offset, asm.R1), asm.Ja.Label(label("tcp")))
 
-	a.label(label("ipv6"))
-	a.add(asm.Mov.Imm(offset, etherHeader))
+	a.Label(label("ipv6"))
+	a.Add(asm.Mov.Imm(offset, etherHeader))
 	a.header(40, done)
-	a.add(at(asm.R1, 6, asm.Byte))
+	a.Add(at(asm.R1, 6, asm.Byte))
 	for _, p := range []int32{protoUDP, protoICMPv6, protoFragment} {
-		a.add(asm.JEq.Imm(asm.R1, p, give))
+		a.Add(asm.JEq.Imm(asm.R1, p, give))
 	}
-	a.add(asm.JNE.Imm(asm.R1, protoTCP, done)) // with an extension header: no socket of ours sends that
-	a.add(at(rest, 4, asm.Half), toHost(rest), asm.Add.Imm(offset, 40))
-	a.label(label("tcp"))
+	a.Add(asm.JNE.Imm(asm.R1, protoTCP, done)) // with an extension header: no socket of ours sends that
+	a.Add(at(rest, 4, asm.Half), toHost(rest), asm.Add.Imm(offset, 40))
+	a.Label(label("tcp"))
 	a.header(shortestTCP, done)
 	segment(0)
 }

@@ -29,25 +29,25 @@ func (s selector) draw(a *assembler, st *state, flows *flowTable) {
 		return
 	case d.link > 0: // the counter is the ordinal
 		a.control(origin, st, s.orders+linkWord+slot(8*(d.link-1)))
-		a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(s.matched)), asm.LoadMem(ordinal, asm.R1, 0, asm.DWord))
+		a.Add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(s.matched)), asm.LoadMem(ordinal, asm.R1, 0, asm.DWord))
 	default:
 		if s.class != scenario.DupACK {
 			flows.find(a, st, s.orders, "full")
 		}
-		a.add(asm.LoadMem(origin, memory, memoryStart, asm.DWord), asm.LoadMem(ordinal, memory, memoryCount, asm.DWord))
-		a.add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, memory), asm.Add.Imm(asm.R0, memoryCount), asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))
-		a.add(asm.Add.Imm(ordinal, 1))
+		a.Add(asm.LoadMem(origin, memory, memoryStart, asm.DWord), asm.LoadMem(ordinal, memory, memoryCount, asm.DWord))
+		a.Add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, memory), asm.Add.Imm(asm.R0, memoryCount), asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))
+		a.Add(asm.Add.Imm(ordinal, 1))
 		if s.class != scenario.DupACK {
-			a.add(asm.Ja.Label("ordinal"))
-			a.label("full") // one flow for all that have no place
+			a.Add(asm.Ja.Label("ordinal"))
+			a.Label("full") // one flow for all that have no place
 			a.count(st, s.overflow)
-			a.add(asm.LoadMapValue(ordinal, st.counters.FD(), uint32(s.overflow)), asm.LoadMem(ordinal, ordinal, 0, asm.DWord))
+			a.Add(asm.LoadMapValue(ordinal, st.counters.FD(), uint32(s.overflow)), asm.LoadMem(ordinal, ordinal, 0, asm.DWord))
 			a.control(origin, st, s.orders+keyWord)
 		}
 	}
-	a.label("ordinal")
+	a.Label("ordinal")
 	if s.tap.on() {
-		a.add(asm.StoreMem(asm.RFP, stackOrdinal, ordinal, asm.DWord))
+		a.Add(asm.StoreMem(asm.RFP, stackOrdinal, ordinal, asm.DWord))
 	}
 	if d.limits != nil {
 		s.when.limit(a, greatest, d.limits)
@@ -63,30 +63,30 @@ func (s selector) draw(a *assembler, st *state, flows *flowTable) {
 			a.count(st, s.hits)
 		}
 		if back < bursts-1 {
-			a.add(asm.Ja.Label("chosen"))
-			a.label(miss)
-			a.add(asm.Sub.Imm(ordinal, 1), asm.JEq.Imm(ordinal, 0, "pass"))
+			a.Add(asm.Ja.Label("chosen"))
+			a.Label(miss)
+			a.Add(asm.Sub.Imm(ordinal, 1), asm.JEq.Imm(ordinal, 0, "pass"))
 		}
 	}
-	a.label("chosen")
+	a.Label("chosen")
 }
 
 // hit jumps to miss unless the packet with this ordinal hits by itself.
 func (s selector) hit(a *assembler, miss string) {
 	d := s.draws
 	if d.nth > 0 {
-		a.add(asm.JNE.Imm(ordinal, int32(d.nth), miss))
+		a.Add(asm.JNE.Imm(ordinal, int32(d.nth), miss))
 	}
 	if d.every > 0 {
-		a.add(asm.Mov.Reg(asm.R0, ordinal), asm.Mod.Imm(asm.R0, int32(d.every)), asm.JNE.Imm(asm.R0, 0, miss))
+		a.Add(asm.Mov.Reg(asm.R0, ordinal), asm.Mod.Imm(asm.R0, int32(d.every)), asm.JNE.Imm(asm.R0, 0, miss))
 	}
 	if d.first > 0 {
-		a.add(asm.JGT.Imm(ordinal, int32(d.first), miss))
+		a.Add(asm.JGT.Imm(ordinal, int32(d.first), miss))
 	}
 	if d.limits != nil {
-		a.add(asm.LoadImm(asm.R0, asInt64(golden), asm.DWord), asm.Mul.Reg(asm.R0, ordinal), asm.Add.Reg(asm.R0, origin))
+		a.Add(asm.LoadImm(asm.R0, asInt64(golden), asm.DWord), asm.Mul.Reg(asm.R0, ordinal), asm.Add.Reg(asm.R0, origin))
 		a.mix()
-		a.add(asm.JGT.Reg(asm.R0, greatest, miss))
+		a.Add(asm.JGT.Reg(asm.R0, greatest, miss))
 	}
 }
 
@@ -96,9 +96,9 @@ func (a *assembler) mix() {
 		shift int32
 		times uint64
 	}{{30, mixA}, {27, mixB}, {31, 1}} {
-		a.add(asm.Mov.Reg(asm.R1, asm.R0), asm.RSh.Imm(asm.R1, round.shift), asm.Xor.Reg(asm.R0, asm.R1))
+		a.Add(asm.Mov.Reg(asm.R1, asm.R0), asm.RSh.Imm(asm.R1, round.shift), asm.Xor.Reg(asm.R0, asm.R1))
 		if round.times != 1 {
-			a.add(asm.LoadImm(asm.R1, int64(round.times), asm.DWord), asm.Mul.Reg(asm.R0, asm.R1))
+			a.Add(asm.LoadImm(asm.R1, int64(round.times), asm.DWord), asm.Mul.Reg(asm.R0, asm.R1))
 		}
 	}
 }

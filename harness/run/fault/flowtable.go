@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
 )
 
 // flowTable holds what a selector remembers of flows. Most are of IPv4, and a short key is quickly found: hashing and
@@ -92,41 +93,34 @@ func (t *flowTable) each(visit func(f flow, n uint64)) error {
 
 // find leaves the place of the flow on the stack in memory, or jumps to full when there is no room for it.
 func (t *flowTable) find(a *assembler, st *state, orders slot, full string) {
-	a.add(asm.LoadMem(asm.R0, asm.RFP, flowVersion, asm.Byte), asm.JNE.Imm(asm.R0, 4, "long"))
-	a.add(asm.LoadMem(asm.R0, asm.RFP, flowSource, asm.Word), asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.Word))
-	a.add(asm.LoadMem(asm.R0, asm.RFP, flowTarget, asm.Word), asm.StoreMem(asm.RFP, stackKey+4, asm.R0, asm.Word))
-	a.add(asm.LoadMem(asm.R0, asm.RFP, flowPorts, asm.DWord), asm.StoreMem(asm.RFP, stackKey+8, asm.R0, asm.DWord))
+	a.Add(asm.LoadMem(asm.R0, asm.RFP, flowVersion, asm.Byte), asm.JNE.Imm(asm.R0, 4, "long"))
+	a.Add(asm.LoadMem(asm.R0, asm.RFP, flowSource, asm.Word), asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.Word))
+	a.Add(asm.LoadMem(asm.R0, asm.RFP, flowTarget, asm.Word), asm.StoreMem(asm.RFP, stackKey+4, asm.R0, asm.Word))
+	a.Add(asm.LoadMem(asm.R0, asm.RFP, flowPorts, asm.DWord), asm.StoreMem(asm.RFP, stackKey+8, asm.R0, asm.DWord))
 	a.place(st, t.short, stackKey, orders, full)
-	a.add(asm.Ja.Label("found"))
-	a.label("long")
+	a.Add(asm.Ja.Label("found"))
+	a.Label("long")
 	a.place(st, t.long, stackFlow, orders, full)
-	a.label("found")
-	a.add(asm.Mov.Reg(memory, asm.R0))
+	a.Label("found")
+	a.Add(asm.Mov.Reg(memory, asm.R0))
 }
 
 // place leaves what a map holds for the key at this place of the stack in R0; for a flow's first packet it makes it.
 func (a *assembler) place(st *state, in *ebpf.Map, key int32, orders slot, full string) {
 	known := fmt.Sprint("known", key)
-	lookup := func() {
-		a.add(asm.LoadMapPtr(asm.R1, in.FD()), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, key), asm.FnMapLookupElem.Call())
-	}
-	lookup()
-	a.add(asm.JNE.Imm(asm.R0, 0, known))
+	a.Lookup(in.FD(), key)
+	a.Add(asm.JNE.Imm(asm.R0, 0, known))
 
 	// Fold the flow's 40 bytes into the fault's key.
 	a.control(asm.R0, st, orders+keyWord)
 	for i := int16(0); i < flowSize; i += 8 {
-		a.add(asm.LoadMem(asm.R1, asm.RFP, stackFlow+i, asm.DWord), asm.Xor.Reg(asm.R0, asm.R1))
+		a.Add(asm.LoadMem(asm.R1, asm.RFP, stackFlow+i, asm.DWord), asm.Xor.Reg(asm.R0, asm.R1))
 		a.mix()
 	}
-	a.add(asm.StoreMem(asm.RFP, stackMemory+memoryStart, asm.R0, asm.DWord))
+	a.Add(asm.StoreMem(asm.RFP, stackMemory+memoryStart, asm.R0, asm.DWord))
 	a.zero(stackMemory+memoryCount, memorySize-memoryCount)
-	a.add(asm.LoadMapPtr(asm.R1, in.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, key),
-		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackMemory),
-		asm.Mov.Imm(asm.R4, 1), // BPF_NOEXIST: another CPU may have been first
-		asm.FnMapUpdateElem.Call())
-	lookup()
-	a.add(asm.JEq.Imm(asm.R0, 0, full))
-	a.label(known)
+	a.Update(in.FD(), key, stackMemory, unix.BPF_NOEXIST) // another CPU may have been first
+	a.Lookup(in.FD(), key)
+	a.Add(asm.JEq.Imm(asm.R0, 0, full))
+	a.Label(known)
 }

@@ -63,15 +63,15 @@ const (
 
 // longer jumps to "pass" for packets that fit, and for IPv4 packets that may be fragmented.
 func (m *mtu) longer(a *assembler) {
-	a.add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "long6"))
+	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "long6"))
 	a.header(20, "pass")
-	a.add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.JLE.Imm(asm.R1, int32(m.limit), "pass"))
-	a.add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x4000), asm.JEq.Imm(asm.R1, 0, "pass"))
-	a.add(asm.Ja.Label("too-long"))
-	a.label("long6")
+	a.Add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.JLE.Imm(asm.R1, int32(m.limit), "pass"))
+	a.Add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x4000), asm.JEq.Imm(asm.R1, 0, "pass"))
+	a.Add(asm.Ja.Label("too-long"))
+	a.Label("long6")
 	a.header(40, "pass")
-	a.add(at(asm.R1, 4, asm.Half), toHost(asm.R1), asm.Add.Imm(asm.R1, 40), asm.JLE.Imm(asm.R1, int32(m.limit), "pass"))
-	a.label("too-long")
+	a.Add(at(asm.R1, 4, asm.Half), toHost(asm.R1), asm.Add.Imm(asm.R1, 40), asm.JLE.Imm(asm.R1, int32(m.limit), "pass"))
+	a.Label("too-long")
 }
 
 // refuse ends the program for a packet that is too long.
@@ -80,54 +80,54 @@ func (m *mtu) refuse(a *assembler, st *state) {
 		a.verdict(verdictShot)
 		return
 	}
-	a.add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "refuse6"))
+	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "refuse6"))
 
 	a.header(20, "broken")
-	a.add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x1fff), asm.JNE.Imm(asm.R1, 0, "mute"))
-	a.add(at(asm.R1, 9, asm.Byte), asm.JNE.Imm(asm.R1, protoICMP, "tell4"))
-	a.add(at(asm.R1, 0, asm.Byte), asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.Add.Reg(offset, asm.R1))
+	a.Add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x1fff), asm.JNE.Imm(asm.R1, 0, "mute"))
+	a.Add(at(asm.R1, 9, asm.Byte), asm.JNE.Imm(asm.R1, protoICMP, "tell4"))
+	a.Add(at(asm.R1, 0, asm.Byte), asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.Add.Reg(offset, asm.R1))
 	a.header(4, "broken")
-	a.add(at(asm.R1, 0, asm.Byte))
+	a.Add(at(asm.R1, 0, asm.Byte))
 	for _, kind := range []int32{3, 4, 5, 11, 12} { // unreachable, quench, redirect, time, parameter
-		a.add(asm.JEq.Imm(asm.R1, kind, "mute"))
+		a.Add(asm.JEq.Imm(asm.R1, kind, "mute"))
 	}
-	a.label("tell4")
-	a.add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote4, "short4"))
+	a.Label("tell4")
+	a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote4, "short4"))
 	m.message4(a, st, quote4)
-	a.label("short4")
+	a.Label("short4")
 	m.message4(a, st, shortQuote)
 
-	a.label("refuse6")
+	a.Label("refuse6")
 	if !m.far6.IsValid() { // no IPv6 on this link
-		a.add(asm.Ja.Label("mute"))
+		a.Add(asm.Ja.Label("mute"))
 	}
 	a.header(40, "broken")
-	a.add(at(asm.R1, 6, asm.Byte), asm.JNE.Imm(asm.R1, protoICMPv6, "tell6"))
-	a.add(asm.Add.Imm(offset, 40))
+	a.Add(at(asm.R1, 6, asm.Byte), asm.JNE.Imm(asm.R1, protoICMPv6, "tell6"))
+	a.Add(asm.Add.Imm(offset, 40))
 	a.header(4, "broken")
-	a.add(at(asm.R1, 0, asm.Byte), asm.JLT.Imm(asm.R1, 128, "mute")) // below are errors
-	a.label("tell6")
-	a.add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote6, "short6"))
+	a.Add(at(asm.R1, 0, asm.Byte), asm.JLT.Imm(asm.R1, 128, "mute")) // below are errors
+	a.Label("tell6")
+	a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote6, "short6"))
 	m.message6(a, st, quote6)
-	a.label("short6")
+	a.Label("short6")
 	m.message6(a, st, shortQuote)
 
-	a.label("mute")
+	a.Label("mute")
 	a.count(st, m.mute)
-	a.label("broken")
+	a.Label("broken")
 	a.verdict(verdictShot)
 }
 
 // ether writes the Ethernet header of an answer.
 func (m *mtu) ether(a *assembler, version int64) {
-	a.add(asm.Mov.Imm(offset, 0))
+	a.Add(asm.Mov.Imm(offset, 0))
 	a.header(etherHeader, "broken")
 	for i := int16(0); i < 6; i += 2 {
-		a.add(at(asm.R1, 6+i, asm.Half), asm.StoreMem(asm.RFP, messageEther+i, asm.R1, asm.Half))
-		a.add(at(asm.R1, i, asm.Half), asm.StoreMem(asm.RFP, messageEther+6+i, asm.R1, asm.Half))
+		a.Add(at(asm.R1, 6+i, asm.Half), asm.StoreMem(asm.RFP, messageEther+i, asm.R1, asm.Half))
+		a.Add(at(asm.R1, i, asm.Half), asm.StoreMem(asm.RFP, messageEther+6+i, asm.R1, asm.Half))
 	}
-	a.add(asm.StoreImm(asm.RFP, messageEther+12, version, asm.Half))
-	a.add(asm.Mov.Imm(offset, etherHeader))
+	a.Add(asm.StoreImm(asm.RFP, messageEther+12, version, asm.Half))
+	a.Add(asm.Mov.Imm(offset, etherHeader))
 }
 
 // message4 is ICMP's "fragmentation needed and DF set", with the MTU of RFC 1191.
@@ -135,15 +135,15 @@ func (m *mtu) message4(a *assembler, st *state, quote int32) {
 	m.ether(a, etherIPv4)
 	a.header(20, "broken")
 	a.zero(messageIP, 32)
-	a.add(asm.StoreImm(asm.RFP, messageIP, 0x45, asm.Byte), asm.StoreImm(asm.RFP, messageIP+1, 0xc0, asm.Byte)) // internetwork control: RFC 1812, 4.3.2.5
-	a.add(asm.StoreImm(asm.RFP, messageIP+2, int64(bits.ReverseBytes16(uint16(20+icmpLength+quote))), asm.Half))
-	a.add(asm.StoreImm(asm.RFP, messageIP+8, 64, asm.Byte), asm.StoreImm(asm.RFP, messageIP+9, protoICMP, asm.Byte))
-	a.add(asm.Mov.Imm(asm.R1, int32(binary.LittleEndian.Uint32(m.far4.AsSlice()))), asm.StoreMem(asm.RFP, messageIP+12, asm.R1, asm.Word))
-	a.add(at(asm.R1, 12, asm.Word), asm.StoreMem(asm.RFP, messageIP+16, asm.R1, asm.Word))
+	a.Add(asm.StoreImm(asm.RFP, messageIP, 0x45, asm.Byte), asm.StoreImm(asm.RFP, messageIP+1, 0xc0, asm.Byte)) // internetwork control: RFC 1812, 4.3.2.5
+	a.Add(asm.StoreImm(asm.RFP, messageIP+2, int64(bits.ReverseBytes16(uint16(20+icmpLength+quote))), asm.Half))
+	a.Add(asm.StoreImm(asm.RFP, messageIP+8, 64, asm.Byte), asm.StoreImm(asm.RFP, messageIP+9, protoICMP, asm.Byte))
+	a.Add(asm.Mov.Imm(asm.R1, int32(binary.LittleEndian.Uint32(m.far4.AsSlice()))), asm.StoreMem(asm.RFP, messageIP+12, asm.R1, asm.Word))
+	a.Add(at(asm.R1, 12, asm.Word), asm.StoreMem(asm.RFP, messageIP+16, asm.R1, asm.Word))
 	a.sum(messageIP, 20, 0)
 	a.storeSum(messageIP + 10)
-	a.add(asm.StoreImm(asm.RFP, messageICMP4, 3, asm.Byte), asm.StoreImm(asm.RFP, messageICMP4+1, 4, asm.Byte))
-	a.add(asm.StoreImm(asm.RFP, messageICMP4+6, int64(bits.ReverseBytes16(uint16(m.limit))), asm.Half))
+	a.Add(asm.StoreImm(asm.RFP, messageICMP4, 3, asm.Byte), asm.StoreImm(asm.RFP, messageICMP4+1, 4, asm.Byte))
+	a.Add(asm.StoreImm(asm.RFP, messageICMP4+6, int64(bits.ReverseBytes16(uint16(m.limit))), asm.Half))
 	a.sum(messageICMP4, icmpLength, 0)
 	a.sumQuote(quote)
 	a.storeSum(messageICMP4 + 2)
@@ -155,15 +155,15 @@ func (m *mtu) message6(a *assembler, st *state, quote int32) {
 	m.ether(a, etherIPv6)
 	a.header(40, "broken")
 	a.zero(messageIP, 48)
-	a.add(asm.StoreImm(asm.RFP, messageIP, 0x60, asm.Byte))
-	a.add(asm.StoreImm(asm.RFP, messageIP+4, int64(bits.ReverseBytes16(uint16(icmpLength+quote))), asm.Half))
-	a.add(asm.StoreImm(asm.RFP, messageIP+6, protoICMPv6, asm.Byte), asm.StoreImm(asm.RFP, messageIP+7, 64, asm.Byte))
+	a.Add(asm.StoreImm(asm.RFP, messageIP, 0x60, asm.Byte))
+	a.Add(asm.StoreImm(asm.RFP, messageIP+4, int64(bits.ReverseBytes16(uint16(icmpLength+quote))), asm.Half))
+	a.Add(asm.StoreImm(asm.RFP, messageIP+6, protoICMPv6, asm.Byte), asm.StoreImm(asm.RFP, messageIP+7, 64, asm.Byte))
 	for i := int16(0); i < 16; i += 8 {
-		a.add(asm.LoadImm(asm.R1, int64(binary.LittleEndian.Uint64(m.far6.AsSlice()[i:])), asm.DWord), asm.StoreMem(asm.RFP, messageIP+8+i, asm.R1, asm.DWord))
-		a.add(at(asm.R1, 8+i, asm.DWord), asm.StoreMem(asm.RFP, messageIP+24+i, asm.R1, asm.DWord))
+		a.Add(asm.LoadImm(asm.R1, int64(binary.LittleEndian.Uint64(m.far6.AsSlice()[i:])), asm.DWord), asm.StoreMem(asm.RFP, messageIP+8+i, asm.R1, asm.DWord))
+		a.Add(at(asm.R1, 8+i, asm.DWord), asm.StoreMem(asm.RFP, messageIP+24+i, asm.R1, asm.DWord))
 	}
-	a.add(asm.StoreImm(asm.RFP, messageICMP6, 2, asm.Byte))
-	a.add(asm.StoreImm(asm.RFP, messageICMP6+4, int64(bits.ReverseBytes32(uint32(m.limit))), asm.Word))
+	a.Add(asm.StoreImm(asm.RFP, messageICMP6, 2, asm.Byte))
+	a.Add(asm.StoreImm(asm.RFP, messageICMP6+4, int64(bits.ReverseBytes32(uint32(m.limit))), asm.Word))
 	// The pseudo header of RFC 8200, 8.1: the addresses, and two words that are known.
 	known := uint64(bits.ReverseBytes32(uint32(icmpLength+quote))) + uint64(bits.ReverseBytes32(protoICMPv6))
 	a.sum(messageIP+8, 32, uint32(known>>32+known&0xffffffff))
@@ -175,13 +175,13 @@ func (m *mtu) message6(a *assembler, st *state, quote int32) {
 
 // sum adds up bytes of the stack, a multiple of 4, and a seed, as RFC 1071 does, into R9.
 func (a *assembler) sum(from int32, size int32, seed uint32) {
-	a.add(asm.Mov.Imm(asm.R9, int32(seed)))
+	a.Add(asm.Mov.Imm(asm.R9, int32(seed)))
 	a.sumMore(from, size)
 }
 
 // sumMore adds further ones.
 func (a *assembler) sumMore(from int32, size int32) {
-	a.add(asm.Mov.Imm(asm.R1, 0), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, from), asm.Mov.Imm(asm.R4, size),
+	a.Add(asm.Mov.Imm(asm.R1, 0), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, from), asm.Mov.Imm(asm.R4, size),
 		asm.Mov.Reg(asm.R5, asm.R9), asm.FnCsumDiff.Call(), asm.Mov.Reg(asm.R9, asm.R0))
 }
 
@@ -189,7 +189,7 @@ func (a *assembler) sumMore(from int32, size int32) {
 func (a *assembler) sumQuote(quote int32) {
 	for done := int32(0); done < quote; done += piece {
 		size := min(piece, quote-done)
-		a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+done), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackPiece),
+		a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+done), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackPiece),
 			asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
 		a.sumMore(stackPiece, size)
 	}
@@ -197,21 +197,21 @@ func (a *assembler) sumQuote(quote int32) {
 
 // storeSum stores the checksum of what was added up.
 func (a *assembler) storeSum(to int16) {
-	a.add(asm.Mov.Reg32(asm.R1, asm.R9))
+	a.Add(asm.Mov.Reg32(asm.R1, asm.R9))
 	for range 2 {
-		a.add(asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 16), asm.And.Imm(asm.R1, 0xffff), asm.Add.Reg(asm.R1, asm.R2))
+		a.Add(asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 16), asm.And.Imm(asm.R1, 0xffff), asm.Add.Reg(asm.R1, asm.R2))
 	}
-	a.add(asm.Xor.Imm(asm.R1, 0xffff), asm.StoreMem(asm.RFP, to, asm.R1, asm.Half))
+	a.Add(asm.Xor.Imm(asm.R1, 0xffff), asm.StoreMem(asm.RFP, to, asm.R1, asm.Half))
 }
 
 // answer makes the packet the message whose headers are on the stack, sends it back and ends the program.
 func (m *mtu) answer(a *assembler, st *state, quote, headers int32) {
-	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+quote), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeTail.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
-	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, headers), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeHead.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
-	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, messageEther),
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+quote), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeTail.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, headers), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeHead.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, messageEther),
 		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.set(skbMark, forgedMark)
 	a.set(skbPriority, 0)
 	a.count(st, m.messages)
-	a.add(asm.LoadMapValue(asm.R1, m.back.FD(), 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
+	a.Add(asm.LoadMapValue(asm.R1, m.back.FD(), 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
 }

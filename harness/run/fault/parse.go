@@ -79,34 +79,34 @@ func (s selector) parse(a *assembler) {
 		a.zero(stackFlow, flowSize)
 	}
 	if s.sorts() {
-		a.add(asm.Mov.Imm(asm.R3, kindOther), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord))
+		a.Add(asm.Mov.Imm(asm.R3, kindOther), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord))
 	}
 	if s.choose.Longer > 0 {
-		a.add(asm.Mov.Imm(asm.R3, 0), asm.StoreMem(asm.RFP, stackLength, asm.R3, asm.DWord))
+		a.Add(asm.Mov.Imm(asm.R3, 0), asm.StoreMem(asm.RFP, stackLength, asm.R3, asm.DWord))
 	}
-	a.add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word))
+	a.Add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word))
 	v4, v6 := s.versions()
 	switch {
 	case !s.parses() && v4 && v6:
-		a.add(asm.JEq.Imm(asm.R0, etherIPv4, "parsed"), asm.JNE.Imm(asm.R0, etherIPv6, "pass"))
+		a.Add(asm.JEq.Imm(asm.R0, etherIPv4, "parsed"), asm.JNE.Imm(asm.R0, etherIPv6, "pass"))
 	case v4 && v6:
-		a.add(asm.JEq.Imm(asm.R0, etherIPv6, "ipv6"), asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
+		a.Add(asm.JEq.Imm(asm.R0, etherIPv6, "ipv6"), asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
 	case v4:
-		a.add(asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
+		a.Add(asm.JNE.Imm(asm.R0, etherIPv4, "pass"))
 	case v6:
-		a.add(asm.JNE.Imm(asm.R0, etherIPv6, "pass"))
+		a.Add(asm.JNE.Imm(asm.R0, etherIPv6, "pass"))
 	}
 	if s.parses() {
 		if v4 {
 			s.parseIPv4(a, v6)
 		}
 		if v6 {
-			a.label("ipv6")
+			a.Label("ipv6")
 			s.parseIPv6(a)
 		}
 		s.parseTransport(a)
 	}
-	a.label("parsed")
+	a.Label("parsed")
 }
 
 // header copies so many bytes from offset to the stack, or jumps to malformed, with the
@@ -116,7 +116,7 @@ func (s selector) parse(a *assembler) {
 // then gives up on some programs ("verifier backtracking bug (stack slot out of bounds)"), which it does not when the
 // helper has written the bytes.
 func (a *assembler) header(size int32, malformed string) {
-	a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackHeader),
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackHeader),
 		asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, malformed))
 }
 
@@ -127,14 +127,14 @@ func (s selector) segmentHeader(a *assembler, malformed string) {
 		a.header(20, malformed)
 		return
 	}
-	a.add(asm.JNE.Imm(offset, etherHeader+20, "apart"), asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+20+20, "apart"))
+	a.Add(asm.JNE.Imm(offset, etherHeader+20, "apart"), asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+20+20, "apart"))
 	for i := int16(0); i < 20; i += 4 {
-		a.add(at(asm.R1, 20+i, asm.Word), asm.StoreMem(asm.RFP, stackHeader+i, asm.R1, asm.Word))
+		a.Add(at(asm.R1, 20+i, asm.Word), asm.StoreMem(asm.RFP, stackHeader+i, asm.R1, asm.Word))
 	}
-	a.add(asm.Ja.Label("segment"))
-	a.label("apart")
+	a.Add(asm.Ja.Label("segment"))
+	a.Label("apart")
 	a.header(20, malformed)
-	a.label("segment")
+	a.Label("segment")
 }
 
 // at loads a field of the header on the stack, as it lies in memory.
@@ -152,43 +152,43 @@ func (s selector) identify(a *assembler, source, target int16, size asm.Size, wo
 	}
 	for i := int16(0); i < words; i++ {
 		step := i * int16(size.Sizeof())
-		a.add(at(asm.R1, source+step, size), asm.StoreMem(asm.RFP, flowSource+step, asm.R1, size))
-		a.add(at(asm.R1, target+step, size), asm.StoreMem(asm.RFP, flowTarget+step, asm.R1, size))
+		a.Add(at(asm.R1, source+step, size), asm.StoreMem(asm.RFP, flowSource+step, asm.R1, size))
+		a.Add(at(asm.R1, target+step, size), asm.StoreMem(asm.RFP, flowTarget+step, asm.R1, size))
 	}
 	s.protocol(a)
-	a.add(asm.StoreImm(asm.RFP, flowVersion, version, asm.Byte))
+	a.Add(asm.StoreImm(asm.RFP, flowVersion, version, asm.Byte))
 }
 
 // protocol writes the protocol into the flow.
 func (s selector) protocol(a *assembler) {
 	if s.identifies() {
-		a.add(asm.StoreMem(asm.RFP, flowProto, proto, asm.Byte))
+		a.Add(asm.StoreMem(asm.RFP, flowProto, proto, asm.Byte))
 	}
 }
 
 // parseIPv4 ends at "transport", RFC 791.
 func (s selector) parseIPv4(a *assembler, more bool) {
 	malformed := s.malformed()
-	a.add(asm.Mov.Imm(offset, etherHeader))
+	a.Add(asm.Mov.Imm(offset, etherHeader))
 	// Most often a TCP header follows, and the helper takes as long for both as for one. When the frame is shorter it
 	// zeroes its target.
 	a.header(20+20, "brief")
-	a.add(asm.Ja.Label("ipv4"))
-	a.label("brief")
+	a.Add(asm.Ja.Label("ipv4"))
+	a.Label("brief")
 	a.header(20, malformed)
-	a.label("ipv4")
-	a.add(at(asm.R1, 0, asm.Byte), asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 4), asm.JNE.Imm(asm.R2, 4, malformed))
-	a.add(asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, malformed))
-	a.add(asm.Add.Reg(offset, asm.R1))
-	a.add(at(rest, 2, asm.Half), toHost(rest), asm.JLT.Reg(rest, asm.R1, malformed))
+	a.Label("ipv4")
+	a.Add(at(asm.R1, 0, asm.Byte), asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 4), asm.JNE.Imm(asm.R2, 4, malformed))
+	a.Add(asm.And.Imm(asm.R1, 15), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, malformed))
+	a.Add(asm.Add.Reg(offset, asm.R1))
+	a.Add(at(rest, 2, asm.Half), toHost(rest), asm.JLT.Reg(rest, asm.R1, malformed))
 	if s.choose.Longer > 0 {
-		a.add(asm.StoreMem(asm.RFP, stackLength, rest, asm.DWord))
+		a.Add(asm.StoreMem(asm.RFP, stackLength, rest, asm.DWord))
 	}
-	a.add(asm.Sub.Reg(rest, asm.R1), at(proto, 9, asm.Byte))
+	a.Add(asm.Sub.Reg(rest, asm.R1), at(proto, 9, asm.Byte))
 	s.identify(a, 12, 16, asm.Word, 1, 4)
 	s.named.direct4(a)
 	// More fragments, or an offset: what follows is not a whole transport header and payload.
-	a.add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x3fff), asm.JNE.Imm(asm.R1, 0, s.fragment()))
+	a.Add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x3fff), asm.JNE.Imm(asm.R1, 0, s.fragment()))
 	s.finishIP(a, protoICMP, 8, more)
 }
 
@@ -196,57 +196,57 @@ func (s selector) parseIPv4(a *assembler, more bool) {
 func (s selector) finishIP(a *assembler, icmp, size int32, more bool) {
 	switch {
 	case s.class == scenario.Fragment:
-		a.add(asm.Ja.Label("pass"))
+		a.Add(asm.Ja.Label("pass"))
 	case s.class == scenario.ICMPPacket:
-		a.add(asm.JNE.Imm(proto, icmp, "pass"), asm.JLT.Imm(rest, size, "pass"))
+		a.Add(asm.JNE.Imm(proto, icmp, "pass"), asm.JLT.Imm(rest, size, "pass"))
 		a.header(size, "pass")
 		if more {
-			a.add(asm.Ja.Label("parsed"))
+			a.Add(asm.Ja.Label("parsed"))
 		}
 	case more:
-		a.add(asm.Ja.Label("transport"))
+		a.Add(asm.Ja.Label("transport"))
 	}
 }
 
 // parseIPv6 goes through the extension headers and ends at "transport", RFC 8200.
 func (s selector) parseIPv6(a *assembler) {
 	malformed := s.malformed()
-	a.add(asm.Mov.Imm(offset, etherHeader))
+	a.Add(asm.Mov.Imm(offset, etherHeader))
 	a.header(40, malformed)
-	a.add(at(asm.R1, 0, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.JNE.Imm(asm.R1, 6, malformed))
-	a.add(at(rest, 4, asm.Half), toHost(rest), at(proto, 6, asm.Byte))
+	a.Add(at(asm.R1, 0, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.JNE.Imm(asm.R1, 6, malformed))
+	a.Add(at(rest, 4, asm.Half), toHost(rest), at(proto, 6, asm.Byte))
 	if s.choose.Longer > 0 {
-		a.add(asm.Mov.Reg(asm.R1, rest), asm.Add.Imm(asm.R1, 40), asm.StoreMem(asm.RFP, stackLength, asm.R1, asm.DWord))
+		a.Add(asm.Mov.Reg(asm.R1, rest), asm.Add.Imm(asm.R1, 40), asm.StoreMem(asm.RFP, stackLength, asm.R1, asm.DWord))
 	}
 	s.identify(a, 8, 24, asm.DWord, 2, 6)
 	s.named.direct6(a)
-	a.add(asm.Add.Imm(offset, 40))
+	a.Add(asm.Add.Imm(offset, 40))
 	for i := range maxExtensions {
 		fragment, skip, next := fmt.Sprint("fragment", i), fmt.Sprint("skip", i), fmt.Sprint("next", i)
-		a.add(asm.JEq.Imm(proto, protoFragment, fragment))
+		a.Add(asm.JEq.Imm(proto, protoFragment, fragment))
 		for _, p := range []int32{protoHopByHop, protoDestination} {
-			a.add(asm.JEq.Imm(proto, p, skip))
+			a.Add(asm.JEq.Imm(proto, p, skip))
 		}
-		a.add(asm.JNE.Imm(proto, protoRouting, "transport6"))
+		a.Add(asm.JNE.Imm(proto, protoRouting, "transport6"))
 
-		a.label(skip) // next header, length in 8 bytes beyond the first 8
+		a.Label(skip) // next header, length in 8 bytes beyond the first 8
 		a.header(2, malformed)
-		a.add(at(proto, 0, asm.Byte), at(asm.R1, 1, asm.Byte), asm.Add.Imm(asm.R1, 1), asm.LSh.Imm(asm.R1, 3), asm.Ja.Label(next))
+		a.Add(at(proto, 0, asm.Byte), at(asm.R1, 1, asm.Byte), asm.Add.Imm(asm.R1, 1), asm.LSh.Imm(asm.R1, 3), asm.Ja.Label(next))
 
-		a.label(fragment) // next header, reserved, 13 bits of offset, 2 reserved, more fragments
+		a.Label(fragment) // next header, reserved, 13 bits of offset, 2 reserved, more fragments
 		a.header(8, malformed)
-		a.add(at(proto, 0, asm.Byte))
+		a.Add(at(proto, 0, asm.Byte))
 		s.protocol(a)
 		if s.class == scenario.Fragment {
-			a.add(asm.JLT.Imm(rest, 8, "pass"))
+			a.Add(asm.JLT.Imm(rest, 8, "pass"))
 		}
-		a.add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0xfff9), asm.JNE.Imm(asm.R1, 0, s.fragment()))
-		a.add(asm.Mov.Imm(asm.R1, 8))
+		a.Add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0xfff9), asm.JNE.Imm(asm.R1, 0, s.fragment()))
+		a.Add(asm.Mov.Imm(asm.R1, 8))
 
-		a.label(next)
-		a.add(asm.JLT.Reg(rest, asm.R1, malformed), asm.Add.Reg(offset, asm.R1), asm.Sub.Reg(rest, asm.R1))
+		a.Label(next)
+		a.Add(asm.JLT.Reg(rest, asm.R1, malformed), asm.Add.Reg(offset, asm.R1), asm.Sub.Reg(rest, asm.R1))
 	}
-	a.label("transport6")
+	a.Label("transport6")
 	s.protocol(a)
 	s.finishIP(a, protoICMPv6, 4, false)
 }

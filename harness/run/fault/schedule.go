@@ -37,9 +37,9 @@ func (s schedule) lasts() bool { return s.length == 0 && s.every == 0 && s.ramp 
 
 // since leaves in R0 how long ago the fault began, in ns, or jumps to otherwise if it has not. It loses R1 to R5.
 func (s schedule) since(a *assembler, st *state, orders slot, otherwise string) {
-	a.add(asm.FnKtimeGetNs.Call())
+	a.Add(asm.FnKtimeGetNs.Call())
 	a.control(asm.R1, st, orders+startWord)
-	a.add(asm.JLT.Reg(asm.R0, asm.R1, otherwise), asm.Sub.Reg(asm.R0, asm.R1))
+	a.Add(asm.JLT.Reg(asm.R0, asm.R1, otherwise), asm.Sub.Reg(asm.R0, asm.R1))
 }
 
 // program jumps to "pass" unless the fault acts now. If it does not last for ever, that leaves on the stack how long ago it
@@ -48,48 +48,48 @@ func (s schedule) since(a *assembler, st *state, orders slot, otherwise string) 
 func (s schedule) program(a *assembler, st *state, orders, begun slot) {
 	if s.lasts() { // the word is the beginning of a fault that has begun
 		a.control(asm.R0, st, orders+startWord)
-		a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(begun)), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "begun"))
+		a.Add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(begun)), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "begun"))
 		s.since(a, st, orders, "pass")
-		a.add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(begun)), asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord))
-		a.label("begun")
+		a.Add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(begun)), asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord))
+		a.Label("begun")
 		return
 	}
 	s.since(a, st, orders, "pass")
-	a.add(asm.StoreMem(asm.RFP, stackSince, asm.R0, asm.DWord))
+	a.Add(asm.StoreMem(asm.RFP, stackSince, asm.R0, asm.DWord))
 	if s.every > 0 {
-		a.add(asm.Mov.Reg(asm.R1, asm.R0), asm.LoadImm(asm.R2, int64(s.every), asm.DWord), asm.Div.Reg(asm.R1, asm.R2))
+		a.Add(asm.Mov.Reg(asm.R1, asm.R0), asm.LoadImm(asm.R2, int64(s.every), asm.DWord), asm.Div.Reg(asm.R1, asm.R2))
 		if s.times > 0 {
-			a.add(asm.JGE.Imm(asm.R1, int32(s.times), "pass"))
+			a.Add(asm.JGE.Imm(asm.R1, int32(s.times), "pass"))
 		}
-		a.add(asm.Mul.Reg(asm.R1, asm.R2), asm.Sub.Reg(asm.R0, asm.R1))
+		a.Add(asm.Mul.Reg(asm.R1, asm.R2), asm.Sub.Reg(asm.R0, asm.R1))
 	}
 	if s.length > 0 {
-		a.add(asm.LoadImm(asm.R1, int64(s.length), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "pass"))
+		a.Add(asm.LoadImm(asm.R1, int64(s.length), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "pass"))
 	}
 	if s.ramp == nil {
 		return
 	}
 	last := int32(s.ramp.Steps - 1)
-	a.add(asm.Mov.Imm(asm.R2, last), asm.LoadImm(asm.R1, int64(s.ramp.Over), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "step"))
-	a.add(asm.Mul.Reg(asm.R0, asm.R2), asm.Div.Reg(asm.R0, asm.R1), asm.Mov.Reg(asm.R2, asm.R0))
-	a.label("step")
-	a.add(asm.StoreMem(asm.RFP, stackStep, asm.R2, asm.DWord))
+	a.Add(asm.Mov.Imm(asm.R2, last), asm.LoadImm(asm.R1, int64(s.ramp.Over), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "step"))
+	a.Add(asm.Mul.Reg(asm.R0, asm.R2), asm.Div.Reg(asm.R0, asm.R1), asm.Mov.Reg(asm.R2, asm.R0))
+	a.Label("step")
+	a.Add(asm.StoreMem(asm.RFP, stackStep, asm.R2, asm.DWord))
 }
 
 // limit loads the greatest output of the hash that is a hit at this step into dst, by way of R1.
 func (s schedule) limit(a *assembler, dst asm.Register, limits []uint64) {
 	if len(limits) == 1 {
-		a.add(asm.LoadImm(dst, int64(limits[0]), asm.DWord))
+		a.Add(asm.LoadImm(dst, int64(limits[0]), asm.DWord))
 		return
 	}
-	a.add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord))
+	a.Add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord))
 	for k, limit := range limits {
-		a.add(asm.LoadImm(dst, int64(limit), asm.DWord))
+		a.Add(asm.LoadImm(dst, int64(limit), asm.DWord))
 		if k < len(limits)-1 {
-			a.add(asm.JEq.Imm(asm.R1, int32(k), "limit"))
+			a.Add(asm.JEq.Imm(asm.R1, int32(k), "limit"))
 		}
 	}
-	a.label("limit")
+	a.Label("limit")
 }
 
 // limits are the greatest outputs of the hash that are hits, by step: nil if all are, always.

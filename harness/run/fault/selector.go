@@ -124,18 +124,18 @@ func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTab
 		}()
 	}
 	var a assembler
-	a.add(asm.Mov.Reg(ctx, asm.R1))
+	a.Add(asm.Mov.Reg(ctx, asm.R1))
 	s.match(&a, st, flows)
 	s.draw(&a, st, flows)
 	s.act(&a, st)
 	if s.class == scenario.DupACK {
 		if !s.keepsChosen() {
-			a.add(asm.Ja.Label("pass"))
+			a.Add(asm.Ja.Label("pass"))
 		}
-		a.label("lost") // no room for its flow: nobody can tell whether it repeats another
+		a.Label("lost") // no room for its flow: nobody can tell whether it repeats another
 		a.count(st, s.overflow)
 	}
-	a.label("pass")
+	a.Label("pass")
 	a.onward(on)
 	p, err := a.load("selector")
 	return p, flows, err
@@ -145,7 +145,7 @@ func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTab
 // counts the others. It leaves the flow on the stack if it is needed.
 func (s selector) match(a *assembler, st *state, flows *flowTable) {
 	a.control(asm.R0, st, s.orders+startWord)
-	a.add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
+	a.Add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
 	if s.class == scenario.DupACK {
 		s.parse(a) // the last pure ACK is to be known whenever it came
 		flows.find(a, st, s.orders, "lost")
@@ -173,7 +173,7 @@ func (s selector) act(a *assembler, st *state) {
 	s.note(a, st, s.sorts(), s.when, s.orders)
 	var number func(asm.Register)
 	if !s.draws.all() {
-		number = func(dst asm.Register) { a.add(asm.LoadMem(dst, asm.RFP, stackOrdinal, asm.DWord)) }
+		number = func(dst asm.Register) { a.Add(asm.LoadMem(dst, asm.RFP, stackOrdinal, asm.DWord)) }
 	}
 	a.tap(s.tap, st, number)
 	switch {
@@ -183,10 +183,10 @@ func (s selector) act(a *assembler, st *state) {
 		s.flip(a, st)
 	case s.clones > 0:
 		for range s.clones {
-			a.add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
+			a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
 		}
 	case s.bands > 1:
-		a.add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord), asm.Add.Imm(asm.R1, actingBand), asm.StoreMem(ctx, skbPriority, asm.R1, asm.Word))
+		a.Add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord), asm.Add.Imm(asm.R1, actingBand), asm.StoreMem(ctx, skbPriority, asm.R1, asm.Word))
 	case s.bands == 1 && s.through:
 		a.set(skbPriority, actingBand)
 	}

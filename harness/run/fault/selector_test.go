@@ -30,7 +30,7 @@ func newBench(t *testing.T, class scenario.Packets, d decision) *bench {
 	return b
 }
 
-func newBenchOf(t *testing.T, s selector) *bench {
+func newBenchOf(t testing.TB, s selector) *bench {
 	t.Helper()
 	require.NoError(t, rlimit.RemoveMemlock())
 	st, err := newState(1, tallyWords)
@@ -52,7 +52,7 @@ func newBenchOf(t *testing.T, s selector) *bench {
 }
 
 // theEnd is a program that a selector calls for packets that go on, and that lets them pass.
-func theEnd(t *testing.T) onward {
+func theEnd(t testing.TB) onward {
 	t.Helper()
 	c, err := newSeries(0)
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func theEnd(t *testing.T) onward {
 	return c.boundary(0)
 }
 
-func (b *bench) arm(t *testing.T, o orders) {
+func (b *bench) arm(t testing.TB, o orders) {
 	t.Helper()
 	b.state.orders[0] = o
 	require.NoError(t, b.state.tell())

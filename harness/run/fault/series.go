@@ -54,13 +54,13 @@ func (a *assembler) onward(o onward) {
 		a.redirect(o.device)
 		return
 	}
-	a.add(asm.Mov.Reg(asm.R1, ctx), asm.LoadMapPtr(asm.R2, o.series.FD()), asm.Mov.Imm(asm.R3, int32(o.index)), asm.FnTailCall.Call())
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.LoadMapPtr(asm.R2, o.series.FD()), asm.Mov.Imm(asm.R3, int32(o.index)), asm.FnTailCall.Call())
 	a.verdict(verdictShot) // nothing is there: the receipt finds the loss
 }
 
 // redirect ends a program: the packet goes out through the device with this index.
 func (a *assembler) redirect(device int) {
-	a.add(asm.Mov.Imm(asm.R1, int32(device)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
+	a.Add(asm.Mov.Imm(asm.R1, int32(device)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
 }
 
 const (

@@ -150,7 +150,7 @@ func (w *Wires) stand(at role, way *pair, on onward) (*ebpf.Program, error) {
 // pass is a program that lets everything go on.
 func pass(on onward) (*ebpf.Program, error) {
 	var a assembler
-	a.add(asm.Mov.Reg(ctx, asm.R1))
+	a.Add(asm.Mov.Reg(ctx, asm.R1))
 	a.onward(on)
 	return a.load("pass")
 }

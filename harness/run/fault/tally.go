@@ -57,30 +57,30 @@ const tallyWords = 4 + kinds + mostTimes + 1
 
 // note counts a chosen packet, and when it came if it is one of the first. It loses R0 to R5 and R7.
 func (t tally) note(a *assembler, st *state, sorts bool, when schedule, orders slot) {
-	a.add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(t.chosen)), asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
-	a.add(asm.Mov.Imm(asm.R3, 1), asm.StoreXAdd(asm.R1, asm.R3, asm.DWord))
+	a.Add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(t.chosen)), asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord))
+	a.Add(asm.Mov.Imm(asm.R3, 1), asm.StoreXAdd(asm.R1, asm.R3, asm.DWord))
 	if sorts {
-		a.add(asm.LoadMem(asm.R1, asm.RFP, stackKind, asm.DWord), asm.JGE.Imm(asm.R1, kinds, "kind"), asm.LSh.Imm(asm.R1, 3))
+		a.Add(asm.LoadMem(asm.R1, asm.RFP, stackKind, asm.DWord), asm.JGE.Imm(asm.R1, kinds, "kind"), asm.LSh.Imm(asm.R1, 3))
 		a.index(st, t.kinds)
-		a.add(asm.StoreXAdd(asm.R1, asm.R3, asm.DWord))
-		a.label("kind")
+		a.Add(asm.StoreXAdd(asm.R1, asm.R3, asm.DWord))
+		a.Label("kind")
 	}
 	const at = asm.R7
-	a.add(asm.JGE.Imm(asm.R2, mostTimes, "noted"), asm.LSh.Imm(asm.R2, 3), asm.Mov.Reg(at, asm.R2))
+	a.Add(asm.JGE.Imm(asm.R2, mostTimes, "noted"), asm.LSh.Imm(asm.R2, 3), asm.Mov.Reg(at, asm.R2))
 	if when.lasts() {
 		when.since(a, st, orders, "noted")
 	} else {
-		a.add(asm.LoadMem(asm.R0, asm.RFP, stackSince, asm.DWord))
+		a.Add(asm.LoadMem(asm.R0, asm.RFP, stackSince, asm.DWord))
 	}
-	a.add(asm.Mov.Reg(asm.R1, at))
+	a.Add(asm.Mov.Reg(asm.R1, at))
 	a.index(st, t.times)
-	a.add(asm.StoreMem(asm.R1, 0, asm.R0, asm.DWord))
-	a.label("noted")
+	a.Add(asm.StoreMem(asm.R1, 0, asm.R0, asm.DWord))
+	a.Label("noted")
 }
 
 // index turns an offset in R1 into the address of the counter that is so far after first; uses R4.
 func (a *assembler) index(st *state, first slot) {
-	a.add(asm.LoadMapValue(asm.R4, st.counters.FD(), uint32(first)), asm.Add.Reg(asm.R4, asm.R1), asm.Mov.Reg(asm.R1, asm.R4))
+	a.Add(asm.LoadMapValue(asm.R4, st.counters.FD(), uint32(first)), asm.Add.Reg(asm.R4, asm.R1), asm.Mov.Reg(asm.R1, asm.R4))
 }
 
 // timesOf reads when the first packets were chosen, from the start of the measured window, for a

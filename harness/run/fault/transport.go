@@ -25,13 +25,13 @@ func (s selector) parseTransport(a *assembler) {
 		s.parseAny(a)
 		s.matchPorts(a)
 	case scenario.UDPPacket:
-		a.label("transport")
-		a.add(asm.JNE.Imm(proto, protoUDP, "pass"), asm.JLT.Imm(rest, 8, "pass"))
+		a.Label("transport")
+		a.Add(asm.JNE.Imm(proto, protoUDP, "pass"), asm.JLT.Imm(rest, 8, "pass"))
 		a.header(8, "pass")
 		s.matchPorts(a)
 	default:
-		a.label("transport")
-		a.add(asm.JNE.Imm(proto, protoTCP, "pass"))
+		a.Label("transport")
+		a.Add(asm.JNE.Imm(proto, protoTCP, "pass"))
 		s.segmentHeader(a, "pass")
 		s.segment(a, "pass")
 		s.matchFlags(a)
@@ -41,53 +41,53 @@ func (s selector) parseTransport(a *assembler) {
 		return
 	}
 	if s.class == scenario.AnyPacket {
-		a.add(asm.Ja.Label("parsed"))
+		a.Add(asm.Ja.Label("parsed"))
 	}
-	a.label("piece") // of a packet between the right nodes
-	a.add(asm.JEq.Imm(proto, protoTCP, "parsed"), asm.JNE.Imm(proto, protoUDP, "pass"))
+	a.Label("piece") // of a packet between the right nodes
+	a.Add(asm.JEq.Imm(proto, protoTCP, "parsed"), asm.JNE.Imm(proto, protoUDP, "pass"))
 }
 
 // parseAny reads ports where there are any, and sorts segments by kind.
 func (s selector) parseAny(a *assembler) {
 	malformed := s.malformed()
-	a.label("transport")
-	a.add(asm.JEq.Imm(proto, protoTCP, "tcp"), asm.JNE.Imm(proto, protoUDP, malformed), asm.Ja.Label("short"))
-	a.label("tcp")
-	a.add(asm.Mov.Imm(asm.R3, kindTCP), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord))
+	a.Label("transport")
+	a.Add(asm.JEq.Imm(proto, protoTCP, "tcp"), asm.JNE.Imm(proto, protoUDP, malformed), asm.Ja.Label("short"))
+	a.Label("tcp")
+	a.Add(asm.Mov.Imm(asm.R3, kindTCP), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord))
 	s.segmentHeader(a, "short")
 	s.segment(a, "ports")
-	a.add(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, flagSYN), asm.JEq.Imm(asm.R3, 0, "later"))
-	a.add(asm.Mov.Imm(asm.R3, kindSYN), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
-	a.label("later")
-	a.add(asm.JEq.Reg(rest, asm.R1, "empty"), asm.Mov.Imm(asm.R3, kindData), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
-	a.label("empty")
-	a.add(asm.And.Imm(asm.R2, flagFIN|flagRST|flagACK), asm.JNE.Imm(asm.R2, flagACK, "ports"))
-	a.add(asm.Mov.Imm(asm.R3, kindPureACK), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
-	a.label("short") // the first 4 bytes are enough for the ports
+	a.Add(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, flagSYN), asm.JEq.Imm(asm.R3, 0, "later"))
+	a.Add(asm.Mov.Imm(asm.R3, kindSYN), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
+	a.Label("later")
+	a.Add(asm.JEq.Reg(rest, asm.R1, "empty"), asm.Mov.Imm(asm.R3, kindData), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
+	a.Label("empty")
+	a.Add(asm.And.Imm(asm.R2, flagFIN|flagRST|flagACK), asm.JNE.Imm(asm.R2, flagACK, "ports"))
+	a.Add(asm.Mov.Imm(asm.R3, kindPureACK), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
+	a.Label("short") // the first 4 bytes are enough for the ports
 	a.header(4, malformed)
-	a.label("ports")
+	a.Label("ports")
 }
 
 // segment leaves the length of the TCP header in R1 and its flags in R2, or jumps to broken if it
 // is shorter than a header can be or not all there. By length alone one could not tell an ACK: SACK blocks make it long.
 func (s selector) segment(a *assembler, broken string) {
-	a.add(at(asm.R1, 12, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, broken))
-	a.add(asm.JGT.Reg(asm.R1, rest, broken))
-	a.add(asm.Mov.Reg(asm.R2, offset), asm.Add.Reg(asm.R2, asm.R1), asm.LoadMem(asm.R3, ctx, skbLength, asm.Word), asm.JGT.Reg(asm.R2, asm.R3, broken)) // cut short
-	a.add(at(asm.R2, 13, asm.Byte))
+	a.Add(at(asm.R1, 12, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, broken))
+	a.Add(asm.JGT.Reg(asm.R1, rest, broken))
+	a.Add(asm.Mov.Reg(asm.R2, offset), asm.Add.Reg(asm.R2, asm.R1), asm.LoadMem(asm.R3, ctx, skbLength, asm.Word), asm.JGT.Reg(asm.R2, asm.R3, broken)) // cut short
+	a.Add(at(asm.R2, 13, asm.Byte))
 }
 
 // matchFlags jumps to "pass" unless the segment is of the class: R1 is the length of its header, R2 its flags.
 func (s selector) matchFlags(a *assembler) {
-	flags := func(of, are int32) { a.add(asm.And.Imm(asm.R2, of), asm.JNE.Imm(asm.R2, are, "pass")) }
+	flags := func(of, are int32) { a.Add(asm.And.Imm(asm.R2, of), asm.JNE.Imm(asm.R2, are, "pass")) }
 	switch s.class {
 	case scenario.DataSegment:
-		a.add(asm.JEq.Reg(rest, asm.R1, "pass"))
+		a.Add(asm.JEq.Reg(rest, asm.R1, "pass"))
 		if s.choose.Last {
 			flags(flagPSH, flagPSH)
 		}
 	case scenario.PureACK, scenario.DupACK:
-		a.add(asm.JNE.Reg(rest, asm.R1, "pass"))
+		a.Add(asm.JNE.Reg(rest, asm.R1, "pass"))
 		flags(flagFIN|flagSYN|flagRST|flagACK, flagACK)
 	case scenario.SYN:
 		flags(flagSYN|flagACK, flagSYN)
@@ -103,27 +103,27 @@ func (s selector) matchFlags(a *assembler) {
 // matchPorts jumps to "pass" unless the ports are those asked for, and writes them into the flow.
 func (s selector) matchPorts(a *assembler) {
 	if s.identifies() {
-		a.add(at(asm.R1, 0, asm.Word), asm.StoreMem(asm.RFP, flowPorts, asm.R1, asm.Word))
+		a.Add(at(asm.R1, 0, asm.Word), asm.StoreMem(asm.RFP, flowPorts, asm.R1, asm.Word))
 	}
 	if !s.wantsPorts() {
 		return
 	}
 	source, target := asm.R1, asm.R2
-	a.add(at(source, 0, asm.Half), at(target, 2, asm.Half))
+	a.Add(at(source, 0, asm.Half), at(target, 2, asm.Half))
 	if p := s.choose.Port; p > 0 {
-		a.add(asm.JEq.Imm(source, network(p), "either"), asm.JNE.Imm(target, network(p), "pass"))
-		a.label("either")
+		a.Add(asm.JEq.Imm(source, network(p), "either"), asm.JNE.Imm(target, network(p), "pass"))
+		a.Label("either")
 	}
 	if p := s.choose.FromPort; p > 0 {
-		a.add(asm.JNE.Imm(source, network(p), "pass"))
+		a.Add(asm.JNE.Imm(source, network(p), "pass"))
 	}
 	if p := s.choose.ToPort; p > 0 {
-		a.add(asm.JNE.Imm(target, network(p), "pass"))
+		a.Add(asm.JNE.Imm(target, network(p), "pass"))
 	}
 	if s.named != nil && s.named.port > 0 {
-		a.add(asm.LoadMem(asm.R3, asm.RFP, stackDirection, asm.DWord), asm.JEq.Imm(asm.R3, thither, "thither"), asm.Mov.Reg(target, source))
-		a.label("thither")
-		a.add(asm.JNE.Imm(target, network(s.named.port), "pass"))
+		a.Add(asm.LoadMem(asm.R3, asm.RFP, stackDirection, asm.DWord), asm.JEq.Imm(asm.R3, thither, "thither"), asm.Mov.Reg(target, source))
+		a.Label("thither")
+		a.Add(asm.JNE.Imm(target, network(s.named.port), "pass"))
 	}
 }
 
@@ -133,15 +133,15 @@ func network(port int) int32 { return int32(bits.ReverseBytes16(uint16(port))) }
 // matchLength jumps to "pass" unless the packet is as long as asked for.
 func (s selector) matchLength(a *assembler) {
 	if s.choose.Longer > 0 {
-		a.add(asm.LoadMem(asm.R1, asm.RFP, stackLength, asm.DWord), asm.JLE.Imm(asm.R1, int32(s.choose.Longer), "pass"))
+		a.Add(asm.LoadMem(asm.R1, asm.RFP, stackLength, asm.DWord), asm.JLE.Imm(asm.R1, int32(s.choose.Longer), "pass"))
 	}
 }
 
 // matchDupACK jumps to "pass" unless the pure ACK repeats the one before on its flow, which it takes the place of.
 func (s selector) matchDupACK(a *assembler) {
-	a.add(at(asm.R1, 4, asm.Word), at(asm.R2, 8, asm.Word), asm.LSh.Imm(asm.R2, 32), asm.Or.Reg(asm.R1, asm.R2))
-	a.add(at(asm.R3, 14, asm.Half), asm.Or.Imm(asm.R3, 1<<16))
-	a.add(asm.LoadMem(asm.R4, memory, memoryNumber, asm.DWord), asm.LoadMem(asm.R5, memory, memoryWindow, asm.DWord))
-	a.add(asm.StoreMem(memory, memoryNumber, asm.R1, asm.DWord), asm.StoreMem(memory, memoryWindow, asm.R3, asm.DWord))
-	a.add(asm.JNE.Reg(asm.R1, asm.R4, "pass"), asm.JNE.Reg(asm.R3, asm.R5, "pass"))
+	a.Add(at(asm.R1, 4, asm.Word), at(asm.R2, 8, asm.Word), asm.LSh.Imm(asm.R2, 32), asm.Or.Reg(asm.R1, asm.R2))
+	a.Add(at(asm.R3, 14, asm.Half), asm.Or.Imm(asm.R3, 1<<16))
+	a.Add(asm.LoadMem(asm.R4, memory, memoryNumber, asm.DWord), asm.LoadMem(asm.R5, memory, memoryWindow, asm.DWord))
+	a.Add(asm.StoreMem(memory, memoryNumber, asm.R1, asm.DWord), asm.StoreMem(memory, memoryWindow, asm.R3, asm.DWord))
+	a.Add(asm.JNE.Reg(asm.R1, asm.R4, "pass"), asm.JNE.Reg(asm.R3, asm.R5, "pass"))
 }

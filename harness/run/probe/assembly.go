@@ -1,22 +1,20 @@
 package probe
 
 import (
-	"fmt"
-
 	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/run/bpf"
 	"github.com/ruleout/ruleout/harness/run/probe/offsets"
 )
 
 // emitter writes one program. By convention of all of them R6 holds the context, R7 this
 // CPU's region of the state and R8 the time, wherever they are needed; helpers keep R6 to R9.
 type emitter struct {
-	asm.Instructions
+	bpf.Program
 	layout
 	maps    maps
 	offsets *offsets.Offsets
-	labels  int
-	pending string
 }
 
 // maps are the file descriptors of what the programs share.
@@ -39,38 +37,16 @@ const (
 	stackQueue = stackSaved - offsets.MaxSpan // of what a qdisc counts
 )
 
-func (e *emitter) emit(ins ...asm.Instruction) {
-	if e.pending != "" {
-		ins[0] = ins[0].WithSymbol(e.pending)
-		e.pending = ""
-	}
-	e.Instructions = append(e.Instructions, ins...)
-}
-
-// label names the next instruction.
-func (e *emitter) label(name string) {
-	if e.pending != "" { // two labels in one place: put a jump to the next instruction between them
-		e.emit(asm.Instruction{OpCode: asm.Ja.Op(asm.ImmSource)})
-	}
-	e.pending = name
-}
-
-// fresh returns a label that is not in use.
-func (e *emitter) fresh(what string) string {
-	e.labels++
-	return fmt.Sprintf("%s_%d", what, e.labels)
-}
-
 // exit ends the program, under the label "exit" as well.
 func (e *emitter) exit() {
-	e.label("exit")
-	e.emit(asm.Mov.Imm(asm.R0, 0), asm.Return())
+	e.Label("exit")
+	e.Add(asm.Mov.Imm(asm.R0, 0), asm.Return())
 }
 
 // region points R7 at this CPU's part of the state. The mask only has a meaning for
 // the verifier: there are at least as many regions as possible CPUs.
 func (e *emitter) region() {
-	e.emit(
+	e.Add(
 		asm.FnGetSmpProcessorId.Call(),
 		asm.And.Imm(asm.R0, int32(e.cpus-1)),
 		asm.LSh.Imm(asm.R0, int32(e.cpuShift)),
@@ -81,7 +57,7 @@ func (e *emitter) region() {
 
 // slot points dst at the node's slot in the region; number holds the node and is spoilt.
 func (e *emitter) slot(dst, number asm.Register) {
-	e.emit(
+	e.Add(
 		asm.And.Imm(number, int32(e.nodes-1)),
 		asm.LSh.Imm(number, slotShift),
 		asm.Mov.Reg(dst, asm.R7),
@@ -92,7 +68,7 @@ func (e *emitter) slot(dst, number asm.Register) {
 
 // record points dst at the node's record; number holds the node and is spoilt.
 func (e *emitter) record(dst, number asm.Register) {
-	e.emit(
+	e.Add(
 		asm.And.Imm(number, int32(e.nodes-1)),
 		asm.LSh.Imm(number, recordShift),
 		asm.LoadMapValue(dst, e.maps.state, e.records()),
@@ -102,7 +78,7 @@ func (e *emitter) record(dst, number asm.Register) {
 
 // queue points dst at the queue with this number, which is spoilt.
 func (e *emitter) queue(dst, number asm.Register) {
-	e.emit(
+	e.Add(
 		asm.And.Imm(number, int32(e.queues-1)),
 		asm.LSh.Imm(number, queueShift),
 		asm.LoadMapValue(dst, e.maps.state, e.queueRecords()),
@@ -112,12 +88,12 @@ func (e *emitter) queue(dst, number asm.Register) {
 
 // now puts the time into R8, which is CLOCK_MONOTONIC in ns.
 func (e *emitter) now() {
-	e.emit(asm.FnKtimeGetNs.Call(), asm.Mov.Reg(asm.R8, asm.R0))
+	e.Add(asm.FnKtimeGetNs.Call(), asm.Mov.Reg(asm.R8, asm.R0))
 }
 
-// add adds src to the 64-bit word at base+at, which no other CPU writes; R0 is spoilt.
-func (e *emitter) add(base asm.Register, at int16, src asm.Register) {
-	e.emit(
+// increase adds src to the 64-bit word at base+at, which no other CPU writes; R0 is spoilt.
+func (e *emitter) increase(base asm.Register, at int16, src asm.Register) {
+	e.Add(
 		asm.LoadMem(asm.R0, base, at, asm.DWord),
 		asm.Add.Reg(asm.R0, src),
 		asm.StoreMem(base, at, asm.R0, asm.DWord),
@@ -127,7 +103,7 @@ func (e *emitter) add(base asm.Register, at int16, src asm.Register) {
 // read reads size bytes of kernel memory at base+offset into dst, zero-extended; base may be any
 // register that is not R1 to R5. An address that is not mapped reads as 0.
 func (e *emitter) read(dst, base asm.Register, offset uint32, size asm.Size) {
-	e.emit(
+	e.Add(
 		asm.Mov.Reg(asm.R3, base),
 		asm.Add.Imm(asm.R3, int32(offset)),
 		asm.Mov.Reg(asm.R1, asm.RFP),
@@ -138,43 +114,21 @@ func (e *emitter) read(dst, base asm.Register, offset uint32, size asm.Size) {
 	)
 }
 
-// lookup looks up the key on the stack; R0 points at the value or is null.
-func (e *emitter) lookup(fd int) {
-	e.emit(
-		asm.LoadMapPtr(asm.R1, fd),
-		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, stackKey),
-		asm.FnMapLookupElem.Call(),
-	)
-}
-
-// store stores the value on the stack under the key on the stack. It fails when
-// the map is full, and then the same thing is worked out again next time.
-func (e *emitter) store(fd int) {
-	e.emit(
-		asm.LoadMapPtr(asm.R1, fd),
-		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, stackKey),
-		asm.Mov.Reg(asm.R3, asm.RFP),
-		asm.Add.Imm(asm.R3, stackValue),
-		asm.Mov.Imm(asm.R4, 0),
-		asm.FnMapUpdateElem.Call(),
-	)
-}
+// store stores the value on the stack under the key on the stack. It fails when the map is full, and then the same thing is
+// worked out again next time.
+func (e *emitter) store(fd int) { e.Update(fd, stackKey, stackValue, unix.BPF_ANY) }
 
 // number looks up the key on the stack in a map of nodes and puts the node's number, or 0, into dst.
 func (e *emitter) number(dst asm.Register, fd int) {
-	done := e.fresh("number")
-	e.lookup(fd)
-	e.emit(asm.Mov.Imm(dst, 0))
-	e.emit(asm.JEq.Imm(asm.R0, 0, done))
-	e.emit(asm.LoadMem(dst, asm.R0, 0, asm.DWord))
-	e.label(done)
+	done := e.Fresh("number")
+	e.Lookup(fd, stackKey)
+	e.Add(asm.Mov.Imm(dst, 0), asm.JEq.Imm(asm.R0, 0, done), asm.LoadMem(dst, asm.R0, 0, asm.DWord))
+	e.Label(done)
 }
 
 // pair points dst, R1 to R5, at this CPU's pair for the number in R6, by its bits from low on; R0 is spoilt.
 func (e *emitter) pair(dst asm.Register, at int32, pairs, low int32) {
-	e.emit(
+	e.Add(
 		asm.Mov.Reg(asm.R0, asm.R6),
 		asm.RSh.Imm(asm.R0, low),
 		asm.And.Imm(asm.R0, pairs-1),
@@ -188,6 +142,6 @@ func (e *emitter) pair(dst asm.Register, at int32, pairs, low int32) {
 // namespace puts the number of the node into dst whose struct net the register net points at.
 func (e *emitter) namespace(dst, net asm.Register) {
 	e.read(asm.R0, net, e.offsets.NetInode, asm.Word)
-	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord))
+	e.Add(asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.DWord))
 	e.number(dst, e.maps.inodes)
 }

@@ -9,25 +9,25 @@ import "github.com/cilium/ebpf/asm"
 // has to be read: no packet is counted here.
 func (e *emitter) qdiscDequeue() {
 	o := e.offsets
-	e.emit(
+	e.Add(
 		asm.Mov.Reg(asm.R9, asm.R1),
 		asm.LoadMem(asm.R6, asm.R9, 0, asm.DWord), // args[0]: qdisc
 	)
 	e.region()
 	e.pair(asm.R2, atQdiscs, qdiscPairs, qdiscBits)
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R2, 0, asm.DWord),
 		asm.JNE.Reg(asm.R1, asm.R6, "look"),
 		asm.LoadMem(asm.R1, asm.R2, 8, asm.DWord),
 	)
-	e.label("known")
-	e.emit(asm.JEq.Imm(asm.R1, 0, "exit"))
+	e.Label("known")
+	e.Add(asm.JEq.Imm(asm.R1, 0, "exit"))
 	e.queue(asm.R7, asm.R1)
 
 	// The qdisc's own numbers, in one piece.
 	at := min(o.QdiscLength, o.QdiscStats)
 	length, stats := int16(o.QdiscLength-at)+stackQueue, int16(o.QdiscStats-at)+stackQueue
-	e.emit(
+	e.Add(
 		asm.Mov.Reg(asm.R3, asm.R6),
 		asm.Add.Imm(asm.R3, int32(at)),
 		asm.Mov.Reg(asm.R1, asm.RFP),
@@ -46,12 +46,12 @@ func (e *emitter) qdiscDequeue() {
 		asm.LoadMem(asm.R1, asm.R7, queueDepth, asm.DWord),
 		asm.JEq.Reg(asm.R1, asm.R6, "exit"),
 	)
-	e.label("changed")
+	e.Label("changed")
 	e.now()
 	e.bumpQueue()
 
 	// What it held up to now, it held since it last changed.
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R7, queueAt, asm.DWord),
 		asm.StoreMem(asm.R7, queueAt, asm.R8, asm.DWord),
 		asm.Sub.Reg(asm.R8, asm.R1),
@@ -60,8 +60,8 @@ func (e *emitter) qdiscDequeue() {
 		asm.Mov.Reg(asm.R1, asm.R3),
 		asm.Mul.Reg(asm.R1, asm.R8),
 	)
-	e.add(asm.R7, queueArea, asm.R1)
-	e.emit(
+	e.increase(asm.R7, queueArea, asm.R1)
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R7, queueBytes, asm.DWord),
 		asm.Mul.Reg(asm.R1, asm.R8),
 		asm.LoadMem(asm.R8, asm.RFP, stats+statsBacklog, asm.Word),
@@ -74,11 +74,11 @@ func (e *emitter) qdiscDequeue() {
 		asm.RSh.Imm(asm.R1, 32),
 		asm.StoreMem(asm.R7, queueAreaLow, asm.R1, asm.DWord),
 	)
-	e.add(asm.R7, queueAreaHigh, asm.R2)
+	e.increase(asm.R7, queueAreaHigh, asm.R2)
 
 	// R6 packets wait now and R8 bytes. If one goes that is not among those which waited before, one came right before: for a moment
 	// there were more.
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R9, 24, asm.DWord), // args[3]: skb
 		asm.JEq.Imm(asm.R1, 0, "most"),
 		asm.LoadMem(asm.R2, asm.R9, 16, asm.DWord), // args[2]: packets
@@ -89,55 +89,55 @@ func (e *emitter) qdiscDequeue() {
 		asm.Mov.Reg(asm.R9, asm.R1),
 	)
 	e.read(asm.R1, asm.R9, o.SkbLength, asm.Word)
-	e.emit(asm.Add.Reg(asm.R8, asm.R1))
-	e.label("most")
+	e.Add(asm.Add.Reg(asm.R8, asm.R1))
+	e.Label("most")
 	for _, v := range []struct {
 		at  int16
 		now asm.Register
 	}{{queueMax, asm.R6}, {queueMaxBytes, asm.R8}} {
-		less := e.fresh("less")
-		e.emit(
+		less := e.Fresh("less")
+		e.Add(
 			asm.LoadMem(asm.R1, asm.R7, v.at, asm.DWord),
 			asm.JGE.Reg(asm.R1, v.now, less),
 			asm.StoreMem(asm.R7, v.at, v.now, asm.DWord),
 		)
-		e.label(less)
+		e.Label(less)
 	}
-	e.label("done")
+	e.Label("done")
 	e.bumpQueue()
 	e.exit()
 
 	// A qdisc that this CPU does not remember: is its device one that is watched?
-	e.label("look")
-	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord))
-	e.lookup(e.maps.qdiscs)
-	e.emit(
+	e.Label("look")
+	e.Add(asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord))
+	e.Lookup(e.maps.qdiscs, stackKey)
+	e.Add(
 		asm.JEq.Imm(asm.R0, 0, "new"),
 		asm.LoadMem(asm.R8, asm.R0, 0, asm.DWord),
 	)
-	e.label("found")
+	e.Label("found")
 	e.pair(asm.R2, atQdiscs, qdiscPairs, qdiscBits)
-	e.emit(
+	e.Add(
 		asm.StoreMem(asm.R2, 0, asm.R6, asm.DWord),
 		asm.StoreMem(asm.R2, 8, asm.R8, asm.DWord),
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.Ja.Label("known"),
 	)
-	e.label("new")
+	e.Label("new")
 	e.read(asm.R8, asm.R6, o.QdiscQueue, asm.DWord)
 	e.read(asm.R8, asm.R8, o.QueueDevice, asm.DWord)
 	e.read(asm.R0, asm.R8, o.DeviceIndex, asm.Word)
-	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.Word))
+	e.Add(asm.StoreMem(asm.RFP, stackKey, asm.R0, asm.Word))
 	e.read(asm.R8, asm.R8, o.DeviceNet, asm.DWord)
 	e.read(asm.R0, asm.R8, o.NetInode, asm.Word)
-	e.emit(asm.StoreMem(asm.RFP, stackKey+4, asm.R0, asm.Word))
+	e.Add(asm.StoreMem(asm.RFP, stackKey+4, asm.R0, asm.Word))
 	e.number(asm.R8, e.maps.devices)
-	e.emit(
+	e.Add(
 		asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord),
 		asm.StoreMem(asm.RFP, stackValue, asm.R8, asm.DWord),
 	)
 	e.store(e.maps.qdiscs)
-	e.emit(asm.Ja.Label("found"))
+	e.Add(asm.Ja.Label("found"))
 }
 
 // qdiscBits is where the addresses of qdiscs begin to differ: a netem is allocated in blocks of 1 KiB.
@@ -153,6 +153,6 @@ const (
 
 // bumpQueue is [emitter.bump] of the queue in R7.
 func (e *emitter) bumpQueue() {
-	e.emit(asm.Mov.Imm(asm.R4, 1))
-	e.add(asm.R7, queueSequence, asm.R4)
+	e.Add(asm.Mov.Imm(asm.R4, 1))
+	e.increase(asm.R7, queueSequence, asm.R4)
 }

@@ -11,17 +11,17 @@ const netRx = 3
 // softirqEntry, on irq:softirq_entry (vec), starts the clock. Until a packet comes along, the time is
 // nobody's; but what the receiving softirq does before its first packet, it does for that one.
 func (e *emitter) softirqEntry() {
-	e.emit(asm.LoadMem(asm.R9, asm.R1, 0, asm.DWord))
+	e.Add(asm.LoadMem(asm.R9, asm.R1, 0, asm.DWord))
 	e.region()
 	e.now()
-	e.emit(
+	e.Add(
 		asm.Mov.Imm(asm.R0, 1),
 		asm.JEq.Imm(asm.R9, netRx, "receives"),
 	)
 	e.sending(1)
-	e.emit(asm.Mov.Imm(asm.R0, 0))
-	e.label("receives")
-	e.emit(
+	e.Add(asm.Mov.Imm(asm.R0, 0))
+	e.Label("receives")
+	e.Add(
 		asm.StoreMem(asm.R7, atPending, asm.R0, asm.DWord),
 		asm.StoreMem(asm.R7, atReceives, asm.R0, asm.DWord),
 		asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord),
@@ -35,40 +35,40 @@ func (e *emitter) softirqEntry() {
 
 // sending changes how many CPUs are in a softirq that is not the receiving one, or leaves that number in R1 if by is 0. It loses R1 and R2.
 func (e *emitter) sending(by int32) {
-	e.emit(asm.LoadMapValue(asm.R1, e.maps.state, e.records()+recordSending))
+	e.Add(asm.LoadMapValue(asm.R1, e.maps.state, e.records()+recordSending))
 	if by == 0 {
-		e.emit(asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord))
+		e.Add(asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord))
 		return
 	}
-	e.emit(asm.Mov.Imm(asm.R2, by), asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0))
+	e.Add(asm.Mov.Imm(asm.R2, by), asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0))
 }
 
 // charge charges the time since it was last charged to the present node and
 // leaves it in R9; R8 holds the time.
 func (e *emitter) charge() {
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R7, atLast, asm.DWord),
 		asm.Mov.Reg(asm.R9, asm.R8),
 		asm.Sub.Reg(asm.R9, asm.R1),
 		asm.LoadMem(asm.R1, asm.R7, atCurrent, asm.DWord),
 	)
 	e.slot(asm.R2, asm.R1)
-	e.add(asm.R2, slotSoftirq, asm.R9)
-	e.add(asm.R7, atSoFar, asm.R9)
+	e.increase(asm.R2, slotSoftirq, asm.R9)
+	e.increase(asm.R7, atSoFar, asm.R9)
 }
 
 // packet, on net:netif_receive_skb, hands the clock to the node whose device receives the packet.
 // A packet that arrives outside of a softirq, as from a tun device, is the sender's own work.
 func (e *emitter) packet() {
-	e.emit(asm.Mov.Reg(asm.R6, asm.R1))
+	e.Add(asm.Mov.Reg(asm.R6, asm.R1))
 	e.region()
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R0, asm.R7, atLast, asm.DWord),
 		asm.JEq.Imm(asm.R0, 0, "exit"),
 		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // args[0]: skb
 	)
 	e.device()
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R7, atPending, asm.DWord),
 		asm.JNE.Imm(asm.R1, 0, "first"),
 		asm.LoadMem(asm.R0, asm.R7, atCurrent, asm.DWord),
@@ -76,14 +76,14 @@ func (e *emitter) packet() {
 	)
 	e.now()
 	e.charge()
-	e.emit(
+	e.Add(
 		asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord),
 		asm.StoreMem(asm.R7, atCurrent, asm.R6, asm.DWord),
 	)
 	e.exit()
 
-	e.label("first")
-	e.emit(
+	e.Label("first")
+	e.Add(
 		asm.Mov.Imm(asm.R1, 0),
 		asm.StoreMem(asm.R7, atPending, asm.R1, asm.DWord),
 		asm.StoreMem(asm.R7, atCurrent, asm.R6, asm.DWord),
@@ -97,11 +97,11 @@ func (e *emitter) packet() {
 // out of the way (TSQ). What that softirq did since the clock was last handed over, it did for this packet. (The receiving
 // softirq's clock is with the node that receives already, and what that sends is the answer.)
 func (e *emitter) sent() {
-	e.emit(asm.Mov.Reg(asm.R6, asm.R1))
+	e.Add(asm.Mov.Reg(asm.R6, asm.R1))
 	e.sending(0)
-	e.emit(asm.JEq.Imm(asm.R1, 0, "exit")) // almost always, and so without even asking which CPU this is
+	e.Add(asm.JEq.Imm(asm.R1, 0, "exit")) // almost always, and so without even asking which CPU this is
 	e.region()
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R0, asm.R7, atLast, asm.DWord),
 		asm.JEq.Imm(asm.R0, 0, "exit"), // a task sends
 		asm.LoadMem(asm.R0, asm.R7, atReceives, asm.DWord),
@@ -109,7 +109,7 @@ func (e *emitter) sent() {
 		asm.LoadMem(asm.R6, asm.R6, 0, asm.DWord), // args[0]: skb
 	)
 	e.device()
-	e.emit(
+	e.Add(
 		asm.JEq.Imm(asm.R6, 0, "exit"), // a wire's
 		asm.LoadMem(asm.R0, asm.R7, atCurrent, asm.DWord),
 		asm.JEq.Reg(asm.R0, asm.R6, "exit"),
@@ -117,7 +117,7 @@ func (e *emitter) sent() {
 	)
 	e.now()
 	e.charge()
-	e.emit(asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord))
+	e.Add(asm.StoreMem(asm.R7, atLast, asm.R8, asm.DWord))
 	e.exit()
 	e.look()
 }
@@ -127,20 +127,20 @@ func (e *emitter) sent() {
 func (e *emitter) device() {
 	e.read(asm.R6, asm.R6, e.offsets.SkbDevice, asm.DWord)
 	e.pair(asm.R2, atDevices, devicePairs, deviceBits)
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R2, 0, asm.DWord),
 		asm.JNE.Reg(asm.R1, asm.R6, "look"),
 		asm.LoadMem(asm.R6, asm.R2, 8, asm.DWord),
 	)
-	e.label("known")
+	e.Label("known")
 }
 
 func (e *emitter) look() {
-	e.label("look")
+	e.Label("look")
 	e.read(asm.R9, asm.R6, e.offsets.DeviceNet, asm.DWord)
 	e.namespace(asm.R9, asm.R9)
 	e.pair(asm.R2, atDevices, devicePairs, deviceBits)
-	e.emit(
+	e.Add(
 		asm.StoreMem(asm.R2, 0, asm.R6, asm.DWord),
 		asm.StoreMem(asm.R2, 8, asm.R9, asm.DWord),
 		asm.Mov.Reg(asm.R6, asm.R9),
@@ -151,13 +151,13 @@ func (e *emitter) look() {
 // softirqExit, on irq:softirq_exit, stops the clock, and notes whose task the softirq ran on the back of.
 func (e *emitter) softirqExit() {
 	e.region()
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R0, asm.R7, atLast, asm.DWord),
 		asm.JEq.Imm(asm.R0, 0, "exit"), // it began before the programs were attached
 	)
 	e.now()
 	e.charge()
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R9, asm.R7, atSoFar, asm.DWord),
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(asm.R7, atLast, asm.R0, asm.DWord),
@@ -165,39 +165,39 @@ func (e *emitter) softirqExit() {
 		asm.JNE.Imm(asm.R1, 0, "received"),
 	)
 	e.sending(-1)
-	e.label("received")
-	e.emit(
+	e.Label("received")
+	e.Add(
 		asm.FnGetCurrentPidTgid.Call(),
 		asm.JEq.Imm(asm.R0, 0, "idle"), // only idle tasks have the number 0
 		asm.FnGetCurrentCgroupId.Call(),
 		asm.Mov.Reg(asm.R6, asm.R0),
 	)
 	e.pair(asm.R2, atCgroups, cgroupPairs, 0)
-	e.emit(
+	e.Add(
 		asm.LoadMem(asm.R1, asm.R2, 0, asm.DWord),
 		asm.JNE.Reg(asm.R1, asm.R6, "look"),
 		asm.LoadMem(asm.R8, asm.R2, 8, asm.DWord),
 	)
-	e.label("known")
-	e.emit(
+	e.Label("known")
+	e.Add(
 		asm.JEq.Imm(asm.R8, 0, "exit"),
 		asm.Mov.Reg(asm.R1, asm.R8),
 	)
 	e.slot(asm.R2, asm.R1)
-	e.add(asm.R2, slotStolen, asm.R9)
-	e.emit(asm.Ja.Label("exit"))
+	e.increase(asm.R2, slotStolen, asm.R9)
+	e.Add(asm.Ja.Label("exit"))
 
-	e.label("look")
-	e.emit(asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord))
+	e.Label("look")
+	e.Add(asm.StoreMem(asm.RFP, stackKey, asm.R6, asm.DWord))
 	e.number(asm.R8, e.maps.cgroups)
 	e.pair(asm.R2, atCgroups, cgroupPairs, 0)
-	e.emit(
+	e.Add(
 		asm.StoreMem(asm.R2, 0, asm.R6, asm.DWord),
 		asm.StoreMem(asm.R2, 8, asm.R8, asm.DWord),
 		asm.Ja.Label("known"),
 	)
 
-	e.label("idle")
-	e.add(asm.R7, atIdleSoft, asm.R9)
+	e.Label("idle")
+	e.increase(asm.R7, atIdleSoft, asm.R9)
 	e.exit()
 }

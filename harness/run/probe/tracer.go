@@ -93,12 +93,9 @@ var programs = []program{
 func (t *tracer) attach(p program, base emitter) error {
 	e := base
 	p.write(&e)
-	loaded, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "ro_" + p.tracepoint[:min(len(p.tracepoint), 12)], Type: ebpf.RawTracepoint,
-		Instructions: e.Instructions, License: license,
-	})
+	loaded, err := e.Load("ro_"+p.tracepoint[:min(len(p.tracepoint), 12)], ebpf.RawTracepoint, license)
 	if err != nil {
-		return refused(fmt.Errorf("load program for %s: %w", p.tracepoint, err))
+		return refused(err)
 	}
 	defer loaded.Close() // the attachment keeps the program
 	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: p.tracepoint, Program: loaded})
