@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -168,6 +169,9 @@ func kindsOf(list []netlink.Qdisc) (kinds []string) {
 
 // A packet that the machine's backlog has no room for on its way from the node's device to the wire's is seen by no program.
 // Answers of 14 fragments go there at once.
+//
+// The request's fragments go one by one. But if a timer fires meanwhile, the kernel may leave them to ksoftirqd, and then
+// there is no room for them either. So the test asks again, on another network.
 func TestWhatIsLostBeforeTheWireIsTold(t *testing.T) {
 	const (
 		setting = "/proc/sys/net/core/netdev_max_backlog"
@@ -177,26 +181,29 @@ func TestWhatIsLostBeforeTheWireIsTold(t *testing.T) {
 	)
 	before, err := os.ReadFile(setting)
 	require.NoError(t, err)
-	l := newLab(t, "", "name: seen, from: b, do: watch")
-	var fd int
-	require.NoError(t, l.network.Node("a").Do(func() (err error) {
-		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
-		return err
-	}))
-	defer unix.Close(fd)
 	echo := make([]byte, length)
 	echo[0] = 8
 	binary.BigEndian.PutUint16(echo[2:], ^uint16(8<<8)) // the checksum: all else is 0
-	require.NoError(t, os.WriteFile(setting, []byte("5"), 0))
-	defer func() { require.NoError(t, os.WriteFile(setting, before, 0)) }()
-	// While ksoftirqd is due, as after a timer, the kernel leaves packets to it, and there is no room for the request's
-	// fragments.
-	for range 100 {
-		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	ask := func() (result.Receipt, []string) {
+		l := newLab(t, "", "name: seen, from: b, do: watch")
+		var fd int
+		require.NoError(t, l.network.Node("a").Do(func() (err error) {
+			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+			return err
+		}))
+		defer unix.Close(fd)
+		require.NoError(t, os.WriteFile(setting, []byte("5"), 0))
+		defer func() { require.NoError(t, os.WriteFile(setting, before, 0)) }()
+		require.NoError(t, unix.Sendto(fd, echo, 0, &unix.SockaddrInet4{Addr: l.network.Node("b").Addr4().As4()}))
+		r, because := l.receipts(t)
+		return r[0], because
 	}
-	require.NoError(t, unix.Sendto(fd, echo, 0, &unix.SockaddrInet4{Addr: l.network.Node("b").Addr4().As4()}))
-	r, because := l.receipts(t)
-	require.EqualValues(t, room, r[0].In)
+	r, because := ask()
+	for again := 0; again < 4 && strings.Contains(strings.Join(because, "\n"), "link a to b"); again++ {
+		t.Log("the request was lost: ", because)
+		r, because = ask()
+	}
+	require.EqualValues(t, room, r.In)
 	require.Len(t, because, 2)
 	var lost int // newer kernels tell the sender of the first, who sends no further one
 	_, err = fmt.Sscanf(because[0], "link b to a: %d packets lost before the link, for no reason that was asked for", &lost)
