@@ -27,8 +27,8 @@ const guestName = "ruleout-guest"
 
 const guestHint = "make build makes both programs; keep ruleout-guest in the directory of ruleout or in ../libexec/ruleout, or name it with " + EnvGuest
 
-// guestProgram is the program that acts in runs. It stays open for as long as this process lives, so that all runs of a process are
-// made by the same one, even if another file is put in its place.
+// guestProgram is the program that acts in runs. It stays open for as long as this process lives, so that all runs of a
+// process are made by the same one, even if another file is put in its place.
 var guestProgram = sync.OnceValues(func() (*vm.Program, error) {
 	path, err := findGuest(os.Getenv(EnvGuest), os.Executable)
 	if err != nil {
@@ -62,7 +62,8 @@ func findGuest(named string, executable func() (string, error)) (string, error) 
 	return "", problem.Wrap(problem.Machine, fmt.Errorf("there is no %s beside %s", guestName, own), guestHint)
 }
 
-// Guest returns the hash of the guest program, "sha256:…": what acts in runs, and in no other way depends on this build.
+// Guest returns the hash of the guest program, "sha256:…": what acts in runs, and in no other way depends on this
+// build.
 func Guest() (string, error) {
 	p, err := guestProgram()
 	if err != nil {
@@ -73,7 +74,8 @@ func Guest() (string, error) {
 
 // Examine returns what of this machine runs on its own kernel would need.
 func Examine(ctx context.Context) (list []protocol.Finding, err error) {
-	return list, ask(ctx, protocol.Examine, nil, &list)
+	err = ask(ctx, protocol.Examine, nil, &list)
+	return list, err
 }
 
 // Leftovers returns what runs on the host that crashed have left, and removes it if asked to.
@@ -82,7 +84,8 @@ func Leftovers(ctx context.Context, remove bool) (list []string, err error) {
 	if remove {
 		name = protocol.Clean
 	}
-	return list, ask(ctx, name, nil, &list)
+	err = ask(ctx, name, nil, &list)
+	return list, err
 }
 
 // ask has the guest program carry out a command on the host.
@@ -114,7 +117,8 @@ func ask(ctx context.Context, command string, question, body any) error {
 	return json.Unmarshal(a.Body, body)
 }
 
-// guestCommand is a process of the guest program on the host. When ctx is done it is asked to end, and undoes what it made.
+// guestCommand is a process of the guest program on the host. When ctx is done it is asked to end, and undoes what it
+// made.
 func guestCommand(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	p, err := guestProgram()
 	if err != nil {

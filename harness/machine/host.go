@@ -141,9 +141,12 @@ func receiveRings(from io.Reader, req Request) error {
 		if err != nil {
 			return fmt.Errorf("read the captured packets: %w", err)
 		}
+		if req.Capture == nil {
+			return fmt.Errorf("an unexpected attachment: %s", a.Name)
+		}
 		link, err := protocol.RingLink(a.Name)
-		if err != nil || req.Capture == nil {
-			return fmt.Errorf("an unexpected attachment: %s: %w", a.Name, err)
+		if err != nil {
+			return err
 		}
 		to, err := req.Capture.Ring(link)
 		if err == nil {

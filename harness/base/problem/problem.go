@@ -52,6 +52,9 @@ type Mistake struct {
 // Error returns the message; the place is for those who have the text.
 func (m *Mistake) Error() string { return m.Msg }
 
+// Missing is an error of kind [Machine], without a hint, about what this machine lacks.
+func Missing(what string) error { return Wrap(Machine, errors.New(what), "") }
+
 // Wrap classifies err and attaches a hint; it returns nil for a nil err.
 func Wrap(kind Kind, err error, hint string) error {
 	if err == nil {

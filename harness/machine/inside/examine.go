@@ -46,17 +46,12 @@ func (e *examination) failed(name string, err error, hint string) {
 // optional marks what was found last as good to know.
 func (e *examination) optional() { e.found[len(e.found)-1].Optional = true }
 
-// errNone is the reason of a check that found nothing of what it looked for.
-func errNone(what string) error {
-	return problem.Wrap(problem.Machine, errors.New(what), "")
-}
-
 func (e *examination) rights(context.Context) {
 	if os.Geteuid() == 0 {
 		e.ok("root", "yes")
 		return
 	}
-	e.failed("root", errNone(fmt.Sprintf("no, user %d", os.Geteuid())),
+	e.failed("root", problem.Missing(fmt.Sprintf("no, user %d", os.Geteuid())),
 		"only --backend host needs it: run that one as root")
 }
 
@@ -67,7 +62,7 @@ func (e *examination) namespaces(context.Context) {
 	case err == nil:
 		e.ok(name, "one was made and is gone again")
 	case errors.Is(err, unix.EPERM):
-		e.failed(name, errNone(err.Error()), "making one takes root")
+		e.failed(name, problem.Missing(err.Error()), "making one takes root")
 	default:
 		e.failed(name, err, "the kernel needs CONFIG_NET_NS")
 	}
@@ -93,7 +88,7 @@ func (e *examination) userNamespaces(ctx context.Context) {
 		return cmd.Run()
 	})
 	if err != nil {
-		e.failed(name, errNone(strings.TrimPrefix(err.Error(), "fork/exec ")),
+		e.failed(name, problem.Missing(strings.TrimPrefix(err.Error(), "fork/exec ")),
 			"nothing needs them yet; where they are wanted: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns")
 		return
 	}
@@ -102,7 +97,7 @@ func (e *examination) userNamespaces(ctx context.Context) {
 
 func (e *examination) netem(context.Context) {
 	if os.Geteuid() != 0 {
-		e.failed("netem", errNone("cannot be tried without root"), "")
+		e.failed("netem", problem.Missing("cannot be tried without root"), "")
 		return
 	}
 	if err := fault.Preflight(); err != nil {
@@ -132,7 +127,7 @@ func (e *examination) bpf(context.Context) {
 		switch {
 		case err == nil:
 		case errors.Is(err, unix.EPERM):
-			e.failed(name, errNone(fmt.Sprintf("load a %s program: %v", t, err)), "loading programs takes root")
+			e.failed(name, problem.Missing(fmt.Sprintf("load a %s program: %v", t, err)), "loading programs takes root")
 			return
 		default:
 			e.failed(name, problem.Wrap(problem.Machine, fmt.Errorf("load a %s program: %w", t, err),

@@ -40,8 +40,8 @@ func kernel(context.Context) (any, error) {
 	}, nil
 }
 
-// askNetem makes sure, if the scenario on standard input needs netem, that the kernel has it, by trying, and asks what it
-// does.
+// askNetem makes sure, if the scenario on standard input needs netem, that the kernel has it, by trying, and asks what
+// it does.
 func askNetem(context.Context) (any, error) {
 	var q protocol.NetemQuestion
 	if err := json.NewDecoder(os.Stdin).Decode(&q); err != nil {
@@ -101,20 +101,18 @@ func (h *hostLine) Freeze() ([]byte, error) { return h.draw, nil }
 
 // Attach sends a piece of a file that is mapped, after a line that announces it.
 func (h *hostLine) Attach(name string, file int, offset, size int64) error {
-	if err := json.NewEncoder(h.attachments).Encode(protocol.Attachment{Name: name, Size: size}); err != nil || size == 0 {
+	if err := json.NewEncoder(h.attachments).Encode(protocol.Attachment{Name: name, Size: size}); err != nil {
 		return err
 	}
-	content, err := unix.Mmap(file, offset, int(size), unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		return fmt.Errorf("map %s: %w", name, err)
-	}
-	_, err = h.attachments.Write(content)
-	return errors.Join(err, unix.Munmap(content))
+	return fault.Ring{File: file, Offset: offset, Size: size}.Content(func(b []byte) error {
+		_, err := h.attachments.Write(b)
+		return err
+	})
 }
 
 // spin keeps a processor busy until standard input ends.
-func spin() int {
-	ctx, cancel := untilClosed(context.Background(), os.Stdin)
+func spin(ctx context.Context) int {
+	ctx, cancel := untilClosed(ctx, os.Stdin)
 	defer cancel(nil)
 	runtime.GOMAXPROCS(2) // the one that spins, and the one that reads
 	x := uint64(1)

@@ -62,9 +62,9 @@ var commands = map[string]func(ctx context.Context) (any, error){
 }
 
 func command(args []string) int {
-	// Of the terminal's Ctrl-C the command hears too, and closes standard input when it is done with it. A command that is gone
-	// breaks the pipe of standard output, which must not end this process before it has undone what it made. The signals are
-	// caught and not ignored, since what is ignored stays so in agents.
+	// Of the terminal's Ctrl-C the command hears too, and closes standard input when it is done with it. A command that
+	// is gone breaks the pipe of standard output, which must not end this process before it has undone what it made.
+	// The signals are caught and not ignored, since what is ignored stays so in agents.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -73,7 +73,7 @@ func command(args []string) int {
 		case protocol.Run:
 			return runOnHost(ctx)
 		case protocol.Spin:
-			return spin()
+			return spin(ctx)
 		}
 		if f, ok := commands[args[0]]; ok {
 			body, err := f(ctx)
@@ -100,8 +100,8 @@ func answer(w io.Writer, body any, err error) int {
 	return 0
 }
 
-// untilClosed returns a context that ends when standard input does: the command that started this process is gone, or wants
-// no more of it.
+// untilClosed returns a context that ends when standard input does: the command that started this process is gone, or
+// wants no more of it.
 func untilClosed(ctx context.Context, in io.Reader) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
@@ -105,9 +104,4 @@ func (e *examination) failed(name string, backend Backend, err error, hint strin
 		hint = h
 	}
 	e.report(Check{Name: name, For: backend, Status: status, Detail: err.Error(), Hint: hint})
-}
-
-// errNone is the reason of a check that found nothing of what it looked for.
-func errNone(what string) error {
-	return problem.Wrap(problem.Machine, errors.New(what), "")
 }

@@ -1,8 +1,8 @@
 // Package doctor checks what this machine can do, and installs what is missing.
 //
 // A [Check] is a value: what was checked, the outcome, and how to fix it. [Examine] tests by use wherever possible: it
-// boots a machine, makes a namespace, loads a program. The presence of a file or a version number proves less. Everything
-// that it makes is removed before it returns.
+// boots a machine, makes a namespace, loads a program. The presence of a file or a version number proves less.
+// Everything that it makes is removed before it returns.
 //
 // Checks belong to one of the two backends, or to none: a machine without netem in its own kernel is fine for the vm
 // backend, which has its own kernel. [Fit] answers the usual question: can this backend work?

@@ -113,7 +113,8 @@ func TestMendGetsWhatTestsCompareWith(t *testing.T) {
 	err := mendTests(t.Context(), o)
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 	require.EqualError(t, err, "no strace on this machine, which tests need")
-	require.Equal(t, "there is no apt-get here: install what tests compare with as your distribution has it", problem.HintOf(err))
+	require.Equal(t, "there is no apt-get here: install what tests compare with as your distribution has it",
+		problem.HintOf(err))
 
 	require.NoError(t, os.WriteFile(filepath.Join(tools, "apt-get"), []byte("#!/bin/sh\n"), 0o755))
 	require.NoError(t, mendTests(t.Context(), o))
@@ -140,7 +141,8 @@ func TestMendWithoutRightsGivesTheCommand(t *testing.T) {
 
 func TestAptTellsItsLastWord(t *testing.T) {
 	tool := filepath.Join(t.TempDir(), "apt-get")
-	require.NoError(t, os.WriteFile(tool, []byte("#!/bin/sh\necho first >&2; echo E: no such package >&2; exit 100\n"), 0o755))
+	require.NoError(t,
+		os.WriteFile(tool, []byte("#!/bin/sh\necho first >&2; echo E: no such package >&2; exit 100\n"), 0o755))
 	err := apt(t.Context(), &strings.Builder{}, nil, []string{tool, "install"})
 	require.ErrorContains(t, err, "exit status 100")
 	require.ErrorContains(t, err, "E: no such package")

@@ -96,7 +96,7 @@ func (e *examination) kernels(context.Context) {
 		return
 	}
 	if len(kernels) == 0 {
-		e.failed(name, VM, errNone("none in the store"), hint)
+		e.failed(name, VM, problem.Missing("none in the store"), hint)
 		return
 	}
 	list := make([]string, len(kernels))

@@ -25,8 +25,8 @@ var (
 	install = []string{"apt-get", "install", "--yes", "--no-install-recommends"}
 )
 
-// compared are programs with which tests compare what this repository makes, and the packages that have them in Debian and its descendants.
-// Nothing else needs them.
+// compared are programs with which tests compare what this repository makes, and the packages that have them in Debian
+// and its descendants. Nothing else needs them.
 var compared = []struct{ program, pkg string }{
 	{"tc", "iproute2"}, {"ip", "iproute2"}, {"strace", "strace"}, {"unshare", "util-linux"}, {"gpg", "gnupg"}, {"depmod", "kmod"}, {"tshark", "tshark"},
 }
@@ -79,7 +79,8 @@ func mendTests(ctx context.Context, o MendOptions) error {
 	if len(programs) == 0 {
 		return nil
 	}
-	missing := problem.Wrap(problem.Machine, fmt.Errorf("no %s on this machine, which tests need", strings.Join(programs, ", ")), "")
+	missing := problem.Wrap(problem.Machine,
+		fmt.Errorf("no %s on this machine, which tests need", strings.Join(programs, ", ")), "")
 	return installPackages(ctx, o, missing, "what tests compare with", "as your distribution has it", packages...)
 }
 
@@ -98,11 +99,12 @@ func mendQEMU(ctx context.Context, o MendOptions) error {
 	if missing == nil || problem.KindOf(missing) != problem.Machine {
 		return missing
 	}
-	return installPackages(ctx, o, missing, "QEMU", "for x86_64 (qemu-system-x86_64, 7.2 or newer) as your distribution has it", qemuPackage)
+	return installPackages(ctx, o, missing, "QEMU",
+		"for x86_64 (qemu-system-x86_64, 7.2 or newer) as your distribution has it", qemuPackage)
 }
 
-// installPackages installs packages of the distribution, for want of which there is the error missing. what they are, and which of them
-// to get where there is no apt-get, goes into what is said.
+// installPackages installs packages of the distribution, for want of which there is the error missing. what they are,
+// and which of them to get where there is no apt-get, goes into what is said.
 func installPackages(ctx context.Context, o MendOptions, missing error, what, which string, packages ...string) error {
 	install := slices.Concat(install, packages)
 	if _, err := exec.LookPath("apt-get"); err != nil {
@@ -110,7 +112,8 @@ func installPackages(ctx context.Context, o MendOptions, missing error, what, wh
 	}
 	as, err := privileged(ctx)
 	if err != nil {
-		return problem.Wrap(problem.Machine, missing, "run this as an administrator: sudo "+strings.Join(update, " ")+" && sudo "+strings.Join(install, " "))
+		return problem.Wrap(problem.Machine, missing,
+			"run this as an administrator: sudo "+strings.Join(update, " ")+" && sudo "+strings.Join(install, " "))
 	}
 	fmt.Fprintf(o.Say, "installing %s from the distribution: %s\n", what, strings.Join(append(as, install...), " "))
 	if o.DryRun {
@@ -127,7 +130,8 @@ func installPackages(ctx context.Context, o MendOptions, missing error, what, wh
 		return problem.Wrap(problem.Machine, err, "fix the package manager, then run this again")
 	}
 	if err := apt(ctx, o.Say, as, install); err != nil {
-		return problem.Wrap(problem.Machine, err, fmt.Sprintf("install %s by hand, then run this again: %s", what, strings.Join(install, " ")))
+		return problem.Wrap(problem.Machine, err,
+			fmt.Sprintf("install %s by hand, then run this again: %s", what, strings.Join(install, " ")))
 	}
 	return nil
 }
