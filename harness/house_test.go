@@ -41,7 +41,7 @@ func wing(path string) int {
 	return slices.Index(wings, name)
 }
 
-// packages are those of the repository, less the ones that only tests import.
+// packages lists the packages of the repository, without those that only tests import.
 func packages(t *testing.T) (list []goPackage) {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,GoFiles,Imports", "./...")
@@ -61,8 +61,8 @@ func packages(t *testing.T) (list []goPackage) {
 	}
 }
 
-// TestWings holds the imports of all packages against the order of the wings. The linter does so file by file; this one also
-// sees a wing that is new.
+// TestWings holds the imports of all packages against the order of the wings. The linter does so file by file; this one
+// also sees a wing that is new.
 func TestWings(t *testing.T) {
 	for _, p := range packages(t) {
 		from := wing(p.ImportPath)

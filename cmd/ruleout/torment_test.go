@@ -26,8 +26,8 @@ import (
 const killsOfATest = 5
 
 // torment makes sweeps until it has killed them often enough, at random moments, and then the last one to its end.
-// Whenever one ends, its records, digests and verdicts have to be those of WHOLE, which nobody disturbed, and of its
-// output:
+// Whenever one ends, its records, digests and verdicts have to be those of WHOLE, a sweep that ran undisturbed, and of
+// its output:
 //
 //	torment WHOLE OUTPUT ruleout sweep tests.yaml
 func torment(ts *testscript.TestScript, neg bool, args []string) {

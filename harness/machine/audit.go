@@ -9,10 +9,10 @@ import (
 	"github.com/ruleout/ruleout/harness/run/truth"
 )
 
-// Audit hashes again all that runs of the vm backend on a kernel come from, and believes nothing that was known before: the
-// kernel's files and the frozen machines. Machines that are not what was put into the cache are removed, and so is what
-// the kernel was asked about netem, so that the next run makes them again. It returns what was wrong; a kernel that was changed has to be
-// removed by hand. An empty name means the default kernel.
+// Audit hashes again all that runs of the vm backend on a kernel come from, and believes nothing that was known before:
+// the kernel's files and the frozen machines. Machines that are not what was put into the cache are removed, and so is
+// what the kernel was asked about netem, so that the next run makes them again. It returns what was wrong; a kernel
+// that was changed has to be removed by hand. An empty name means the default kernel.
 func Audit(name string) (wrong []error, err error) {
 	store, err := kernel.OpenDefault()
 	if err != nil {

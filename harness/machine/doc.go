@@ -16,6 +16,6 @@
 //
 // # The wing
 //
-// What comes in: a request for a run. What goes out: its record, with what it was made with. Virtual machines are made, frozen and
-// cloned by vm, of kernels that kernel keeps; inside is the program that acts in them. Open vm.go first.
+// What comes in: a request for a run. What goes out: its record, with what it was made with. Virtual machines are made,
+// frozen and cloned by vm, of kernels that kernel keeps; inside is the program that acts in them. Open vm.go first.
 package machine

@@ -127,7 +127,8 @@ func describe(t *testing.T, data []byte, ci gopacket.CaptureInfo, first map[stri
 			}
 		}
 	}
-	content := fmt.Sprintf("seq %d ack %d flags %x payload %d sack%s", h.Seq-first[flow][0], h.Ack-first[flow][1], data[14+int(ip.IHL)*4+13], payload, options)
+	content := fmt.Sprintf("seq %d ack %d flags %x payload %d sack%s", h.Seq-first[flow][0], h.Ack-first[flow][1],
+		data[14+int(ip.IHL)*4+13], payload, options)
 	return flow, segment{content: content, at: ci.Timestamp.Sub(pcapng.Epoch), data: payload > 0}
 }
 

@@ -117,7 +117,8 @@ func TestQueuesAreWhatTheCaptureSays(t *testing.T) {
 					return m.Value
 				}
 				lost, mean, bytes, most := waiting(list, c.after, 4*time.Second)
-				t.Logf("%s: lost %d, mean %.4f (the record: %.4f), %.1f B (%.1f B), most %d (%v)", r.Provenance.Kernel, lost, mean, get("mean"), bytes, get("bytes.mean"), most, get("max"))
+				t.Logf("%s: lost %d, mean %.4f (the record: %.4f), %.1f B (%.1f B), most %d (%v)", r.Provenance.Kernel, lost, mean,
+					get("mean"), bytes, get("bytes.mean"), most, get("max"))
 				require.Equal(t, c.drops, lost > 0)
 				require.EqualValues(t, lost, get("drops"))
 				require.Greater(t, mean, 1.)

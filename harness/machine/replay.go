@@ -21,8 +21,8 @@ type Replay struct {
 	SameKey     bool         `json:"same_key"`
 	Provenance  []Difference `json:"provenance"`  // what differs in it
 	Differences []Difference `json:"differences"` // what differs in the record, timelines first
-	// First is the digest of a first replay that differed, if there was one: then kernel and frozen machines were hashed again, Cache
-	// has what was wrong with them, and the run was made once more.
+	// First is the digest of a first replay that differed, if there was one: then kernel and frozen machines were
+	// hashed again, Cache has what was wrong with them, and the run was made once more.
 	First string   `json:"first,omitempty"`
 	Cache []string `json:"cache,omitempty"`
 	// Captured is the run whose packets were captured, if the record was made without.
@@ -47,8 +47,8 @@ type Difference struct {
 	Replayed string   `json:"replayed"`
 }
 
-// RequestOf returns the request for the run of a record. An error of kind [problem.Usage] says that the record's scenario
-// does not belong to it.
+// RequestOf returns the request for the run of a record. An error of kind [problem.Usage] says that the record's
+// scenario does not belong to it.
 func RequestOf(recorded *result.Record) (Request, error) {
 	s, err := scenario.FromCanonical(recorded.Scenario.Canonical)
 	if err != nil {
@@ -65,9 +65,9 @@ func RequestOf(recorded *result.Record) (Request, error) {
 	return request, nil
 }
 
-// MakeAgain makes the run of a record again, as it was made, and compares the two. If they differ although their keys are
-// equal, the cache is hashed again and the run is made once more. If the record was made without a capture and the request
-// has a spool for one, the captured run follows as a run of its own. note reports how the replay goes on.
+// MakeAgain makes the run of a record again, as it was made, and compares the two. If they differ although their keys
+// are equal, the cache is hashed again and the run is made once more. If the record was made without a capture and the
+// request has a spool for one, the captured run follows as a run of its own. note reports how the replay goes on.
 func MakeAgain(ctx context.Context, recorded *result.Record, request Request, note func(text string)) (*Replay, error) {
 	spool := request.Capture
 	request.Capture = nil

@@ -140,8 +140,9 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	return t, nil
 }
 
-// modules are the kernel's modules that a scenario needs besides the usual ones, in alphabetical order: those of the congestion controls that its
-// nodes ask for. What the kernel does not have as a module may be built in; if it is not, the node's sysctl will say so.
+// modules are the kernel's modules that a scenario needs besides the usual ones, in alphabetical order: those of the
+// congestion controls that its nodes ask for. What the kernel does not have as a module may be built in; if it is not,
+// the node's sysctl will say so.
 func (v *VM) modules(s *scenario.Scenario) (list []string) {
 	for _, n := range s.Nodes {
 		for key, value := range n.Sysctls {
@@ -157,8 +158,8 @@ func (v *VM) modules(s *scenario.Scenario) (list []string) {
 	return list
 }
 
-// congestionControl names the algorithm of a node's connections. A kernel loads what it lacks by itself (tcp_ca_find_autoload in
-// net/ipv4/tcp_cong.c), with the help of modprobe, which a guest has not.
+// congestionControl names the algorithm of a node's connections. A kernel loads what it lacks by itself
+// (tcp_ca_find_autoload in net/ipv4/tcp_cong.c), with the help of modprobe, which a guest has not.
 const congestionControl = "net.ipv4.tcp_congestion_control"
 
 // shift is QEMU's notion of speed: an instruction takes 2^shift ns.

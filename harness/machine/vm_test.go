@@ -107,8 +107,8 @@ func burn() (stop func()) {
 	return func() { ended.Store(true); all.Wait() }
 }
 
-// Congestion controls are modules, which a kernel loads by itself with the help of modprobe. A guest has none, and vegas is one of those that the
-// kernel keeps to its first namespace if nobody allows more.
+// Congestion controls are modules, which a kernel loads by itself with the help of modprobe. A guest has none, and
+// vegas is one of those that the kernel keeps to its first namespace if nobody allows more.
 func TestCongestionControlsAreLoaded(t *testing.T) {
 	v := open(t)
 	const key = "sysctls={net.ipv4.tcp_congestion_control: %s}"

@@ -63,6 +63,7 @@ func TestForgedSegmentsAreNamed(t *testing.T) {
 	r.Faults[0].Forged = []result.Forged{{At: 3.1, From: "10.0.0.1:80", To: "10.0.0.2:40000", Seq: 5, Ack: 7, Flags: "psh+ack", Payload: 100, Count: 2}}
 	var b bytes.Buffer
 	require.NoError(t, report.Text(&b, r, report.Options{}))
-	require.Contains(t, b.String(), "dup-acks: at 3.1 s, from 10.0.0.1:80 to 10.0.0.2:40000: PSH+ACK, seq 5, ack 7, 100 B of payload, 2 times\n")
+	require.Contains(t, b.String(),
+		"dup-acks: at 3.1 s, from 10.0.0.1:80 to 10.0.0.2:40000: PSH+ACK, seq 5, ack 7, 100 B of payload, 2 times\n")
 	require.Equal(t, "at 12 s, from a:1 to b:2: RST, seq 0, ack 0", report.Forged(result.Forged{At: 12, From: "a:1", To: "b:2", Flags: "rst", Count: 1}))
 }

@@ -86,7 +86,8 @@ func TestStory(t *testing.T) {
 	require.Equal(t, "not as expected", back["outcome"])
 	require.Equal(t, "copy 3× 10 % of pure ACKs from client", back["faults"].([]any)[0].(map[string]any)["does"])
 	require.Equal(t, "from 10 s to 20 s", back["faults"].([]any)[0].(map[string]any)["when"])
-	require.Equal(t, "web, CPU in all: 2.0 % before, 97.0 % while dup-acks acted, 2.0 % after", back["headlines"].([]any)[0])
+	require.Equal(t, "web, CPU in all: 2.0 % before, 97.0 % while dup-acks acted, 2.0 % after",
+		back["headlines"].([]any)[0])
 
 	r.Scenario.Canonical = []byte(`{}`)
 	require.Empty(t, report.NewStory(r, "").Changes, "a scenario that cannot be read")

@@ -75,10 +75,12 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 				f.Name, quantity.Count(f.DeliveredInterval[0]), quantity.Count(f.DeliveredInterval[1])))
 		}
 		if f.Overlimits > 0 {
-			sec.Note = join(sec.Note, fmt.Sprintf("%s: its queue%s had no room for %s", f.Name, holding(f), quantity.Plural(f.Overlimits, "packet")))
+			sec.Note = join(sec.Note,
+				fmt.Sprintf("%s: its queue%s had no room for %s", f.Name, holding(f), quantity.Plural(f.Overlimits, "packet")))
 		}
 		if f.Messages > 0 {
-			sec.Note = join(sec.Note, fmt.Sprintf("%s: senders were informed by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
+			sec.Note = join(sec.Note,
+				fmt.Sprintf("%s: senders were informed by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
 		}
 		for i, segment := range f.Forged {
 			if i == mostForged {
@@ -104,7 +106,8 @@ const mostForged = 10
 
 // Forged says which segment was made up: at 3.1 s, from 10.0.0.1:80 to 10.0.0.2:40000: ACK, seq 5, ack 7.
 func Forged(s result.Forged) string {
-	out := fmt.Sprintf("at %s, from %s to %s: %s, seq %d, ack %d", quantity.Exact(fmt.Sprintf("%.6f", s.At))+" s", s.From, s.To, strings.ToUpper(s.Flags), s.Seq, s.Ack)
+	out := fmt.Sprintf("at %s, from %s to %s: %s, seq %d, ack %d", quantity.Exact(fmt.Sprintf("%.6f", s.At))+" s", s.From,
+		s.To, strings.ToUpper(s.Flags), s.Seq, s.Ack)
 	if s.Payload > 0 {
 		out += fmt.Sprintf(", %s of payload", quantity.Bytes(float64(s.Payload)))
 	}
@@ -163,8 +166,8 @@ func load(r *result.Record) Section {
 	return sec
 }
 
-// serviceColumns are the columns of the table of services, with the metric of a php service and that of an sql service. The ones that
-// have nothing but zeros are left out, but for the first two.
+// serviceColumns are the columns of the table of services, with the metric of a php service and that of an sql service.
+// The ones that have nothing but zeros are left out, but for the first two.
 var serviceColumns = []struct{ title, php, sql string }{
 	{"connections", "php.accepted", "sql.accepted"}, {"answered", "php.served", "sql.answered"},
 	{"status 500", "php.failed", ""}, {"refused", "php.refused", ""}, {"too slow", "php.timeouts", ""}, {"broken", "php.broken", "sql.broken"},

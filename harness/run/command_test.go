@@ -32,8 +32,8 @@ func asCommand(text string) {
 	os.Exit(0)
 }
 
-// A command that is killed in the middle of a run on the host leaves nothing: the guest program beside it notices at once
-// that its input has ended, and undoes what it made. The run itself would go on for a minute.
+// A command that is killed in the middle of a run on the host leaves nothing: the guest program beside it notices at
+// once that its input has ended, and undoes what it made. The run itself would go on for a minute.
 func TestAKilledCommandLeavesNothing(t *testing.T) {
 	before := leftovers(t)
 	cmd := exec.Command("/proc/self/exe")

@@ -23,7 +23,8 @@
 //
 // # The wing
 //
-// What comes in: a scenario and a seed. What goes out: a record. A run takes a network (topology), links that delay, and faults
-// (fault, by netem and BPF), services and generators in processes on the nodes (agent, service, load), a recorder (probe),
-// and captures (capture). Package protocol is what the host sees of it; truth is what a kernel's netem does. Open run.go first.
+// What comes in: a scenario and a seed. What goes out: a record. A run takes a network (topology), links that delay,
+// and faults (fault, by netem and BPF), services and generators in processes on the nodes (agent, service, load), a
+// recorder (probe), and captures (capture). Package protocol is what the host sees of it; truth is what a kernel's
+// netem does. Open run.go first.
 package run

@@ -53,5 +53,6 @@ func TestInjectIntoAFlowThatIsClosedMakesTheRunInvalid(t *testing.T) {
 	require.False(t, rec.Valid)
 	require.Equal(t, result.NoConnection, rec.InvalidBecause[0].Kind)
 	require.Equal(t, "fault forge", rec.InvalidBecause[0].Place)
-	require.Contains(t, rec.InvalidBecause[0].Text, "the flow visits had no open connection at 100ms: the link has seen 1 connections opened and 1 closed on its port")
+	require.Contains(t, rec.InvalidBecause[0].Text,
+		"the flow visits had no open connection at 100ms: the link has seen 1 connections opened and 1 closed on its port")
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/ruleout/ruleout/harness/run"
 )
 
-// apart is a visitor and a web node with a router between them, and one answer. The fault is on one of the two links, so
-// either its packets come from the sender's own device or from a router, which has taken them from their sockets.
+// apart is a visitor and a web node with a router between them, and one answer. The fault is on one of the two links,
+// so either its packets come from the sender's own device or from a router, which has taken them from their sockets.
 const apart = `
 version: 1
 name: apart
@@ -105,8 +105,8 @@ func TestAFaultActsTheSameNextToItsSenderAndBehindARouter(t *testing.T) {
 				if c.loose {
 					return
 				}
-				// The hop takes some 10 us a packet, and queues after it are that much longer. Whether an acknowledgement comes before
-				// or after the next segment is sent may then cost one round trip.
+				// The hop takes some 10 us a packet, and queues after it are that much longer. Whether an
+				// acknowledgement comes before or after the next segment is sent may then cost one round trip.
 				tolerance := 0.02*b + 0.041
 				if near.Counters["client"]["TcpExt.TCPTimeouts"]+near.Counters["web"]["TcpExt.TCPTimeouts"] > 0 {
 					tolerance += 0.032 // a timer of 64 to 511 ticks goes off up to 8 ticks of 4 ms late (kernel/time/timer.c)

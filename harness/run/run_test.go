@@ -115,15 +115,16 @@ func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
 	require.Positive(t, rec.Counters["web"]["TcpExt.TCPPureAcks"], "the copies arrived")
 	require.Positive(t, rec.Metrics["web.cpu.total"].Value)
 	require.Len(t, rec.Timeline.Series["web.cpu.total"], 20)
-	// The two are read one after the other, at either end of the window: what comes at once may be between them, which is a packet with
-	// its three copies.
+	// The two are read one after the other, at either end of the window: what comes at once may be between them, which
+	// is a packet with its three copies.
 	const ends = 2 * (1 + 3)
 	for _, node := range []string{"client", "web"} {
 		arrived := 0.
 		for _, n := range rec.Timeline.Series[node+".packets"] {
 			arrived += n
 		}
-		require.InDelta(t, rec.Counters[node]["Ip.InReceives"]+rec.Counters[node]["Ip6.InReceives"], arrived, ends, "those on the wire at the ends apart")
+		require.InDelta(t, rec.Counters[node]["Ip.InReceives"]+rec.Counters[node]["Ip6.InReceives"], arrived, ends,
+			"those on the wire at the ends apart")
 	}
 
 	require.Len(t, rec.Expect, 3)

@@ -117,7 +117,8 @@ func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Gro
 			}
 			database = netip.AddrPortFrom(addr, uint16(r.scenario.Nodes[php.Database].Service.SQL.Port))
 		}
-		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.PHPRole, name+"/php", service.NewPHPConfig(*php, database), service.PHPCounters()...)
+		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.PHPRole, name+"/php",
+			service.NewPHPConfig(*php, database), service.PHPCounters()...)
 		if err != nil {
 			return err
 		}
@@ -143,7 +144,8 @@ func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Gro
 			return fmt.Errorf("load[%d]: node %s has no IPv6 path to %s", i, l.From, l.To)
 		}
 		config := load.NewConfig(r.scenario, i, netip.AddrPortFrom(addr, uint16(l.HTTP.Port)))
-		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i), config)
+		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i),
+			config)
 		if err != nil {
 			return err
 		}

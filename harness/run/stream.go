@@ -12,9 +12,9 @@ import (
 )
 
 // Serve makes a run for a host: its payload is a [protocol.Order] as JSON. When that is prepared, it has the machine
-// frozen and gets the payload of each clone: a [protocol.Draw] as JSON. What it writes is events and then a record or an
-// error, for [protocol.Receive]; what was captured it attaches, by the names of [protocol.RingName]. It returns the exit
-// status of the guest: 0 when the stream is whole.
+// frozen and gets the payload of each clone: a [protocol.Draw] as JSON. What it writes is events and then a record or
+// an error, for [protocol.Receive]; what was captured it attaches, by the names of [protocol.RingName]. It returns the
+// exit status of the guest: 0 when the stream is whole.
 //
 // Nothing is undone, since the machine ends with it. [ServeHost] undoes.
 func Serve(ctx context.Context, payload []byte, host protocol.Host) int {

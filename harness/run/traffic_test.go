@@ -18,8 +18,8 @@ import (
 	"github.com/ruleout/ruleout/harness/run/capture/pcapng"
 )
 
-// kept is a client that keeps its connection for longer than the service does, so that requests cross its end: gaps of 300 ms, a service
-// that waits 280 ms, and 20 ms between them.
+// kept is a client that keeps its connection for longer than the service does, so that requests cross its end: gaps of
+// 300 ms, a service that waits 280 ms, and 20 ms between them.
 const kept = `
 version: 1
 name: kept
@@ -59,7 +59,8 @@ links: [{between: [client, web], delay: 1ms}]
 load: [{from: client, to: web, http: {arrivals: constant, first: 0s, rate: 40/s, timeout: 20s}}]
 `
 
-// seen is what a capture says of a service's port, counted by other means than the record: in the window, but for asked and refused.
+// seen is what a capture says of a service's port, counted by other means than the record: in the window, but for asked
+// and refused.
 type seen struct {
 	syns     int // sent towards it
 	answers  int // first lines of answers that arrived from it
@@ -69,7 +70,8 @@ type seen struct {
 	statuses map[string]int
 }
 
-// look counts in a file. The window begins at midnight on 1 January 2000. Nothing is lost in these runs, nothing sent twice, and each answer is one segment.
+// look counts in a file. The window begins at midnight on 1 January 2000. Nothing is lost in these runs, nothing sent
+// twice, and each answer is one segment.
 func look(t *testing.T, path, out, in string, port layers.TCPPort, window time.Duration) seen {
 	t.Helper()
 	f, err := os.Open(path)
@@ -162,8 +164,10 @@ func TestTheLoadCountsWhatTheWireCarried(t *testing.T) {
 		want   map[string]float64 // by arithmetic
 		before float64            // requests of the warm-up
 	}{
-		// The first request is at the service after 60 ms, with its connection, and the second 260 ms later, in time. The third comes 300 ms after that one, 20 ms after the service
-		// has closed, and 20 ms after it was sent the client gets to know. It sends it again, on a new connection, and so on: the third, fifth, seventh and ninth of 10.
+		// The first request is at the service after 60 ms, with its connection, and the second 260 ms later, in time.
+		// The third comes 300 ms after that one, 20 ms after the service has closed, and 20 ms after it was sent the
+		// client gets to know. It sends it again, on a new connection, and so on: the third, fifth, seventh and ninth
+		// of 10.
 		"requests that cross the end of their connection": {kept, nil, map[string]float64{"http.planned": 10, "http.completed": 10, "http.errors": 0, "http.retried": 4, "http.connects": 5}, 0},
 		// The fourth now opens the connection, so the sixth meets its end, and the ninth.
 		"the same, not sent again": {kept, []string{"load[0].http.retry=off"},
@@ -201,7 +205,8 @@ func TestQueriesThatMeetTheEndOfTheirConnection(t *testing.T) {
 		asked      int
 		reconnects float64
 	}{
-		// The worker does not look. The first query of the visit is lost, and the second is not made; the next visit connects.
+		// The worker does not look. The first query of the visit is lost, and the second is not made; the next visit
+		// connects.
 		"off": {map[string]int{"200": 4, "500": 4}, 4*2 + 4, 0},
 		// The first visit connects, and each of the others finds its connection ended.
 		"idle": {map[string]int{"200": 8}, 8*2 + 7, 7},

@@ -19,7 +19,8 @@
 //
 // # The wing
 //
-// What comes in: text of a person. What goes out: a [Scenario] that is valid, and everything that can be said of it before a
-// run: its words (describe), network (layout), arrivals (arrival), settings (sysctl), metrics and conditions on them (metric,
-// expect). Files are read by yamldoc, numbers with units by unit, and printed by quantity. Open scenario.go first.
+// What comes in: text of a person. What goes out: a [Scenario] that is valid, and everything that can be said of it
+// before a run: its words (describe), network (layout), arrivals (arrival), settings (sysctl), metrics and conditions
+// on them (metric, expect). Files are read by yamldoc, numbers with units by unit, and printed by quantity. Open
+// scenario.go first.
 package scenario

@@ -12,7 +12,8 @@ func (v *validation) flows() {
 	for _, name := range slices.Sorted(maps.Keys(v.Flows)) {
 		path, f := join("flows", name), v.Flows[name]
 		if !faultName.MatchString(name) {
-			v.failKey(path, fmt.Sprintf("%s is not a flow's name", quote(name)), "a letter, then up to 31 letters, digits and dashes")
+			v.failKey(path, fmt.Sprintf("%s is not a flow's name", quote(name)),
+				"a letter, then up to 31 letters, digits and dashes")
 		}
 		okFrom, okTo := v.known(path+".from", f.From), v.known(path+".to", f.To)
 		if !okFrom || !okTo {
@@ -61,7 +62,8 @@ func (v *validation) faults() {
 	for i := range v.Faults {
 		f, path := &v.Faults[i], fmt.Sprintf("faults[%d]", i)
 		if !faultName.MatchString(f.Name) {
-			v.fail(path+".name", fmt.Sprintf("%s is not a fault's name", quote(f.Name)), "a letter, then up to 31 letters, digits and dashes")
+			v.fail(path+".name", fmt.Sprintf("%s is not a fault's name", quote(f.Name)),
+				"a letter, then up to 31 letters, digits and dashes")
 		} else if first, ok := seen[f.Name]; ok {
 			v.fail(path+".name", fmt.Sprintf("a second fault called %q", f.Name), fmt.Sprintf("faults[%d] has that name", first))
 		} else {
@@ -101,7 +103,8 @@ func (v *validation) place(path string, f *Fault) *Link {
 		return nil
 	}
 	if f.From != "" && f.From != a && f.From != b {
-		v.fail(path+".from", fmt.Sprintf("%s is not an end of the link", quote(f.From)), fmt.Sprintf("from is the end that sends the packets: %s or %s", a, b))
+		v.fail(path+".from", fmt.Sprintf("%s is not an end of the link", quote(f.From)),
+			fmt.Sprintf("from is the end that sends the packets: %s or %s", a, b))
 	}
 	return link
 }
@@ -147,7 +150,8 @@ func (v *validation) crosses(path, name string, f *Fault) {
 			return
 		}
 	}
-	v.fail(path, fmt.Sprintf("the flow %s does not pass the link between %s and %s", name, f.Link[0], f.Link[1]), "its way is "+strings.Join(way, ", "))
+	v.fail(path, fmt.Sprintf("the flow %s does not pass the link between %s and %s", name, f.Link[0], f.Link[1]),
+		"its way is "+strings.Join(way, ", "))
 }
 
 // selection finds what can never match, or never be chosen.
@@ -162,7 +166,8 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 		case s.Packets == ICMPPacket:
 			v.fail(path+".flow", "a flow is TCP and UDP: packets of the class icmp belong to none", "")
 		case s.Packets == Fragment && flow != nil && flow.Port > 0:
-			v.fail(path+".flow", "packets of the class fragment have no ports, and the flow "+s.Flow+" has one", "leave the flow's port out: then its fragments match by their addresses")
+			v.fail(path+".flow", "packets of the class fragment have no ports, and the flow "+s.Flow+" has one",
+				"leave the flow's port out: then its fragments match by their addresses")
 		}
 	}
 	for _, p := range []struct {
@@ -180,7 +185,8 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 	v.family(path+".family", s, link)
 	switch {
 	case s.Longer > 0 && int(s.Longer) >= link.MTU:
-		v.fail(path+".longer", fmt.Sprintf("no packet of this link is longer than its MTU of %d: the selector would never match", link.MTU), "")
+		v.fail(path+".longer",
+			fmt.Sprintf("no packet of this link is longer than its MTU of %d: the selector would never match", link.MTU), "")
 	case s.Last && s.Packets != AnyPacket && s.Packets != TCPPacket && s.Packets != DataSegment:
 		v.fail(path+".last", fmt.Sprintf("packets of the class %s carry no data", s.Packets), "last belongs to data")
 	case s.First > 0 && s.Nth > s.First:
@@ -188,7 +194,8 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 	case s.Every > 0 && s.Nth > 0 && s.Nth%s.Every != 0:
 		v.fail(path+".nth", fmt.Sprintf("%d is not a multiple of %d: none would be chosen", s.Nth, s.Every), "")
 	case s.Every > 0 && s.First > 0 && s.First < s.Every:
-		v.fail(path+".first", fmt.Sprintf("none of the first %d is a multiple of %d: none would be chosen", s.First, s.Every), "")
+		v.fail(path+".first", fmt.Sprintf("none of the first %d is a multiple of %d: none would be chosen", s.First, s.Every),
+			"")
 	case s.Burst > 0 && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Chance == nil || *s.Chance == 1) && (f.Ramp == nil || f.Ramp.Chance == nil):
 		v.fail(path+".burst", "burst, but every packet is chosen anyway", "it belongs to chance, nth, every or first")
 	case s.Burst > 0 && s.Every > 0 && s.Burst >= s.Every:

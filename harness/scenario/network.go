@@ -86,7 +86,8 @@ func (s *Scenario) begin(h *HTTPLoad) Duration {
 func (v *validation) machine() {
 	const step = Size(1 << 20)
 	if m := v.Machine.Memory; m%step != 0 && v.sound("machine") {
-		v.fail("machine.memory", fmt.Sprintf("memory is in whole MiB, not %v", m), fmt.Sprintf("the next one is %v", (m/step+1)*step))
+		v.fail("machine.memory", fmt.Sprintf("memory is in whole MiB, not %v", m),
+			fmt.Sprintf("the next one is %v", (m/step+1)*step))
 	}
 }
 
@@ -134,7 +135,8 @@ func (v *validation) php(path, name string, php *PHP) {
 	at := path + ".database"
 	switch {
 	case php.Database == "" && php.Request.Queries > 0:
-		v.fail(path+".request.queries", "queries, but no database", "add the key database with the name of a node that has an sql service")
+		v.fail(path+".request.queries", "queries, but no database",
+			"add the key database with the name of a node that has an sql service")
 	case php.Database == "" || !v.known(at, php.Database):
 	case v.Nodes[php.Database].Service == nil || v.Nodes[php.Database].Service.SQL == nil:
 		if v.sound(join("nodes", php.Database)) {
@@ -175,7 +177,8 @@ func (v *validation) links() {
 		}
 		pair := [2]string{min(a, b), max(a, b)}
 		if first, ok := seen[pair]; ok {
-			v.fail(at, fmt.Sprintf("a second link between %s and %s", a, b), fmt.Sprintf("links[%d] joins them already; put another node between for a second path", first))
+			v.fail(at, fmt.Sprintf("a second link between %s and %s", a, b),
+				fmt.Sprintf("links[%d] joins them already; put another node between for a second path", first))
 			continue
 		}
 		seen[pair] = i

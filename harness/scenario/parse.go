@@ -38,8 +38,9 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 	return s, nil
 }
 
-// Locate finds what a run says of a value of the scenario in the text that the scenario is from, so that it is reported like any other mistake, with file
-// and line. Errors without a place in the scenario, see [problem.PlaceOf], stay as they are.
+// Locate finds what a run says of a value of the scenario in the text that the scenario is from, so that it is reported
+// like any other mistake, with file and line. Errors without a place in the scenario, see [problem.PlaceOf], stay as
+// they are.
 func Locate(err error, path string, set []string) error {
 	place := problem.PlaceOf(err)
 	if place == "" {

@@ -17,10 +17,12 @@ type Scenario struct {
 	Name string `yaml:"name" json:"name"`
 	// About says in a sentence or two what is tested and why. Not part of the hash.
 	About string `yaml:"about,omitempty" json:"about,omitempty"`
-	// Source of the numbers in expect: the section of an RFC, a file and commit of the kernel, a paper. Not part of the hash.
+	// Source of the numbers in expect: the section of an RFC, a file and commit of the kernel, a paper. Not part of the
+	// hash.
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
-	// Seeds is how many runs ruleout validate makes, each with a seed of its own, before it checks expect against all of them: for
-	// numbers that are true of many packets and by chance not of few. Not part of the hash; other commands make one run.
+	// Seeds is how many runs ruleout validate makes, each with a seed of its own, before it checks expect against all
+	// of them: for numbers that are true of many packets and by chance not of few. Not part of the hash; other commands
+	// make one run.
 	Seeds int `yaml:"seeds,omitempty" json:"seeds,omitempty" min:"1" max:"100"`
 	// Since is the first kernel release on which the scenario has a meaning, such as 6.5. Older ones are refused.
 	Since string `yaml:"since,omitempty" json:"since,omitempty"`
@@ -69,9 +71,10 @@ type Link struct {
 	Delay Duration `yaml:"delay,omitempty" json:"delay" default:"0s" min:"0s" max:"1m"`
 	// Rate in each direction. Without it packets go as fast as the machine can.
 	Rate Rate `yaml:"rate,omitempty" json:"rate" min:"1kbit" max:"100gbit"`
-	// Queue is the most packets that may be on the way or wait, in each direction; with a rate, that wait or are being sent. Without it the queue
-	// is large enough that nothing is dropped at the rate and delay asked for, and 10,000 at least; a run in which it overflows all the same is
-	// invalid. It is also that of faults on the link that do rate or slot, and has no effect where there are neither these nor a rate or a delay.
+	// Queue is the most packets that may be on the way or wait, in each direction; with a rate, that wait or are being
+	// sent. Without it the queue is large enough that nothing is dropped at the rate and delay asked for, and 10,000 at
+	// least; a run in which it overflows all the same is invalid. It is also that of faults on the link that do rate or
+	// slot, and has no effect where there are neither these nor a rate or a delay.
 	Queue int `yaml:"queue,omitempty" json:"queue" min:"1" max:"1000000"`
 	// MTU of both ends in bytes. Below 1280 the link has no IPv6.
 	MTU int `yaml:"mtu,omitempty" json:"mtu" default:"1500" min:"576" max:"9000"`

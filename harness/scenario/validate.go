@@ -62,7 +62,8 @@ func (v *validation) names() {
 		v.fail("version", fmt.Sprintf("version %d of the format is unknown", v.Version), "this ruleout reads version 1")
 	}
 	if !scenarioName.MatchString(v.Name) {
-		v.fail("name", fmt.Sprintf("%s is not a scenario's name", quote(v.Name)), "up to 64 letters, digits and dashes, a letter or digit first")
+		v.fail("name", fmt.Sprintf("%s is not a scenario's name", quote(v.Name)),
+			"up to 64 letters, digits and dashes, a letter or digit first")
 	}
 	for _, bound := range []struct{ path, release string }{{"since", v.Since}, {"until", v.Until}} {
 		if bound.release != "" && !releaseName.MatchString(bound.release) {
@@ -79,9 +80,11 @@ func (v *validation) names() {
 		path := join("nodes", name)
 		switch {
 		case !nodeName.MatchString(name):
-			v.failKey(path, fmt.Sprintf("%s is not a node's name", quote(name)), "a lower-case letter, then up to 14 lower-case letters, digits and dashes")
+			v.failKey(path, fmt.Sprintf("%s is not a node's name", quote(name)),
+				"a lower-case letter, then up to 14 lower-case letters, digits and dashes")
 		case slices.Contains(reserved, name):
-			v.failKey(path, fmt.Sprintf("no node can be called %q", name), "names of metrics begin with "+alternatives(reserved)+", and with the names of nodes")
+			v.failKey(path, fmt.Sprintf("no node can be called %q", name),
+				"names of metrics begin with "+alternatives(reserved)+", and with the names of nodes")
 		}
 		for key, value := range v.Nodes[name].Sysctls {
 			if bare, ok := SysctlName(key); ok && v.Nodes[name].Sysctls[bare] != "" {
@@ -94,9 +97,11 @@ func (v *validation) names() {
 	if v.Timeline != nil && *v.Timeline > 0 {
 		const most = 100_000
 		if n := v.Duration / *v.Timeline; n > most {
-			v.fail("timeline", fmt.Sprintf("%v makes %d samples in %v, and %d is the most", *v.Timeline, n, v.Duration, most), "")
+			v.fail("timeline", fmt.Sprintf("%v makes %d samples in %v, and %d is the most", *v.Timeline, n, v.Duration, most),
+				"")
 		} else if n < 1 && v.sound("duration") {
-			v.fail("timeline", fmt.Sprintf("%v is longer than the run, which measures for %v", *v.Timeline, v.Duration), `write "timeline: off" to record none`)
+			v.fail("timeline", fmt.Sprintf("%v is longer than the run, which measures for %v", *v.Timeline, v.Duration),
+				`write "timeline: off" to record none`)
 		}
 	}
 }
@@ -129,7 +134,8 @@ func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
 		return true, barred(name, optional), barredHint(name)
 	case !later && !optional && sysctl.Module(name) != "":
 		return true, fmt.Sprintf("no node has the sysctl %s", quote(name)),
-			fmt.Sprintf("it comes with the kernel's module %s, which nothing loads; write %s to have it set where it is there", sysctl.Module(name), quote(name+"?"))
+			fmt.Sprintf("it comes with the kernel's module %s, which nothing loads; write %s to have it set where it is there",
+				sysctl.Module(name), quote(name+"?"))
 	case slices.Contains([]string{"true", "false", "on", "off", "yes", "no"}, strings.ToLower(value)):
 		return false, fmt.Sprintf("%s is not a number", quote(value)), "the kernel wants 1 or 0"
 	case len(value) > 1024 || strings.ContainsAny(value, "\n\r"):
@@ -158,7 +164,8 @@ func barredHint(name string) string {
 	switch sysctl.Barred(name) {
 	case sysctl.Machine:
 		if general, device := sysctl.General(name); device == "default" && sysctl.Barred(sysctl.OfDevice(general)) == "" {
-			return fmt.Sprintf("neighbours of a node have it for each device: %s", quote(strings.Replace(name, ".default.", ".eth0.", 1)))
+			return fmt.Sprintf("neighbours of a node have it for each device: %s",
+				quote(strings.Replace(name, ".default.", ".eth0.", 1)))
 		}
 		return "the kernel has one for the whole machine, and none for each network namespace, which is what a node is"
 	case sysctl.ReadOnly:

@@ -44,7 +44,7 @@
 //
 // # The wing
 //
-// What comes in: records, or a file that asks for many. What goes out: what they mean together. Campaigns (campaign, design) are
-// made by sweep and judged case by case (cases); compare and nightly ask the same of two sides and of two nights; forecast
-// says beforehand what it will cost. Open judge.go first.
+// What comes in: records, or a file that asks for many. What goes out: what they mean together. Campaigns (campaign,
+// design) are made by sweep and judged case by case (cases); compare and nightly ask the same of two sides and of two
+// nights; forecast says beforehand what it will cost. Open judge.go first.
 package verdict

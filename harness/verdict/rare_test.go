@@ -156,8 +156,10 @@ func TestControlSizes(t *testing.T) {
 		assert.Equal(t, c.reasons, codes(v.Reasons), "%g margins", c.size)
 	}
 	assert.Contains(t, judge(2.1).String(), "control seen: burn 10 %, 2.1 margins")
-	assert.Contains(t, judge(6).String(), "warning: the control burn 10 %, 6.0 margins is larger than the 2 that would show how well this setting sees")
-	assert.Contains(t, judge(11).String(), "the control burn 10 %, 11.0 margins does not show that one margin would be seen: want about 2, and at most 10")
+	assert.Contains(t, judge(6).String(),
+		"warning: the control burn 10 %, 6.0 margins is larger than the 2 that would show how well this setting sees")
+	assert.Contains(t, judge(11).String(),
+		"the control burn 10 %, 11.0 margins does not show that one margin would be seen: want about 2, and at most 10")
 
 	// What is not ruled out needs no control, and is not warned of one.
 	large := seen

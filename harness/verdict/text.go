@@ -99,14 +99,16 @@ func (v Verdict) strength() []string {
 			} else {
 				s = append(s, fmt.Sprintf("past the margin in the mean, and in %d of the seeds", v.Past.Yes))
 			}
-			s = append(s, fmt.Sprintf("%s went the other way (at most %.0f %% of seeds do)", none(v.Against.Yes), 100*v.Against.AtMost))
+			s = append(s,
+				fmt.Sprintf("%s went the other way (at most %.0f %% of seeds do)", none(v.Against.Yes), 100*v.Against.AtMost))
 		}
 		return s
 	case RuledOut:
 		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, EValue(v.Evidence.RuleOut), v.Bars.RuleOut)}
 		if h.Kind != Mechanism {
-			s = append(s, fmt.Sprintf("inside the margin in a typical seed, %s beyond %s (at most %.1f %% of seeds are)", none(v.Beyond.Yes),
-				margins(v.Rule.Beyond), 100*v.Beyond.AtMost))
+			s = append(s,
+				fmt.Sprintf("inside the margin in a typical seed, %s beyond %s (at most %.1f %% of seeds are)", none(v.Beyond.Yes),
+					margins(v.Rule.Beyond), 100*v.Beyond.AtMost))
 		}
 		return s
 	}

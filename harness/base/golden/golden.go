@@ -14,13 +14,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden and generated files instead of comparing them")
 
-// Equal compares what was made with the file at path, or writes it there. The test goes on, so that one run writes or names all files.
+// Equal compares what was made with the file at path, or writes it there. The test goes on, so that one run writes or
+// names all files.
 func Equal[T ~string | ~[]byte](t testing.TB, path string, made T) {
 	t.Helper()
 	kept, err := keep(path, []byte(made), *update)
 	assert.NoError(t, err)
 	if err == nil {
-		assert.Equal(t, string(kept), string(made), "%s is out of date: go test -update, or go generate, writes it again", path)
+		assert.Equal(t, string(kept), string(made), "%s is out of date: go test -update, or go generate, writes it again",
+			path)
 	}
 }
 

@@ -27,7 +27,8 @@ import (
 // [problem.Machine]; either way nothing is left behind.
 func (s *Store) Add(ctx context.Context, debs ...string) (*Kernel, error) {
 	if len(debs) == 0 {
-		return nil, problem.Wrap(problem.Usage, errors.New("import a kernel: no package file given"), "give the path of a linux-image-*.deb")
+		return nil, problem.Wrap(problem.Usage, errors.New("import a kernel: no package file given"),
+			"give the path of a linux-image-*.deb")
 	}
 	var files []*debFile
 	defer func() {
@@ -38,7 +39,8 @@ func (s *Store) Add(ctx context.Context, debs ...string) (*Kernel, error) {
 	for _, deb := range debs {
 		f, err := openDeb(ctx, deb)
 		if err != nil {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("import %s: %w", deb, err), "give the path of a linux-image-*.deb")
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("import %s: %w", deb, err),
+				"give the path of a linux-image-*.deb")
 		}
 		files = append(files, f)
 	}

@@ -188,7 +188,8 @@ func TestPullOfASplitKernel(t *testing.T) {
 	newRepository(t, image, modules, extra,
 		meta("linux-image-6.8.0-44-generic", "6.8.0-44.44", "linux-modules-6.8.0-44-generic"),
 		meta("linux-image-virtual", "6.8.0-45.45", "linux-image-6.8.0-45-generic"),
-		meta("linux-image-generic", "6.8.0-45.45", "linux-image-6.8.0-45-generic, linux-modules-extra-6.8.0-45-generic")).update(t)
+		meta("linux-image-generic", "6.8.0-45.45",
+			"linux-image-6.8.0-45-generic, linux-modules-extra-6.8.0-45-generic")).update(t)
 	s := newStore(t)
 	var progress bytes.Buffer
 	k, err := s.Pull(context.Background(), "", &progress)

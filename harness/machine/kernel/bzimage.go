@@ -101,7 +101,8 @@ func (b *bootImage) unpack(out io.Writer, lim limits) (format, error) {
 		}
 		body, want = io.NewSectionReader(b.payload, 0, end), int64(binary.LittleEndian.Uint32(tail[:]))
 		if want > lim.image {
-			return f, fmt.Errorf("its image claims to unpack to %d MiB, more than %d MiB: %w", want>>20, lim.image>>20, errTooLarge)
+			return f, fmt.Errorf("its image claims to unpack to %d MiB, more than %d MiB: %w", want>>20, lim.image>>20,
+				errTooLarge)
 		}
 	}
 	x, _, err := expand(body, maxWindow)

@@ -79,7 +79,8 @@ func expand(r io.Reader, window int64) (*expander, format, error) {
 		in, err = gzip.NewReader(b)
 	case zstandard:
 		var z *zstd.Decoder
-		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(uint64(window)))
+		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(uint64(window)))
 		if err == nil {
 			in, closer = z, z.Close
 		}

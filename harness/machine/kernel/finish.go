@@ -67,7 +67,8 @@ func (im *importer) complete() error {
 		switch {
 		case len(im.partners()) > 0:
 		case im.release != "":
-			hint = fmt.Sprintf("give it together with linux-image-%s, or with linux-modules-%[1]s if the distribution has that", im.release)
+			hint = fmt.Sprintf("give it together with linux-image-%s, or with linux-modules-%[1]s if the distribution has that",
+				im.release)
 		default:
 			hint = "give a linux-image-RELEASE package, and linux-modules-RELEASE if the distribution has that"
 		}
@@ -75,7 +76,8 @@ func (im *importer) complete() error {
 	}
 	switch {
 	case im.image == "" && im.debug:
-		return problem.Wrap(problem.Usage, errors.New("it has debug symbols, but no kernel to boot"), "give the package of the same name without -dbg")
+		return problem.Wrap(problem.Usage, errors.New("it has debug symbols, but no kernel to boot"),
+			"give the package of the same name without -dbg")
 	case im.image == "" && len(im.found) == 0 && len(im.partners()) > 0:
 		return missing("it contains no kernel, only references to other packages")
 	case im.image == "":

@@ -106,7 +106,8 @@ func (im *importer) add(ctx context.Context, f *debFile) error {
 func (im *importer) begin(c control, sum string) error {
 	// "all" is what meta-packages may be; their lack of a kernel is found out later.
 	if arch := c["Architecture"]; arch != "amd64" && arch != "all" {
-		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", c["Package"], arch), "get its amd64 build")
+		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", c["Package"], arch),
+			"get its amd64 build")
 	}
 	im.control = c
 	im.packages = append(im.packages, Package{Name: c["Package"], Version: c["Version"], SHA256: sum})
@@ -154,7 +155,8 @@ func (im *importer) sameRelease(release string) error {
 		return fmt.Errorf("%q is not a kernel release", release)
 	}
 	if im.release != "" && im.release != release {
-		return problem.Wrap(problem.Usage, fmt.Errorf("it is of kernel %s, while %s is of %s", release, im.from, im.release), "import one kernel at a time")
+		return problem.Wrap(problem.Usage, fmt.Errorf("it is of kernel %s, while %s is of %s", release, im.from, im.release),
+			"import one kernel at a time")
 	}
 	if im.release == "" {
 		im.release, im.from = release, im.file
@@ -170,7 +172,8 @@ func (im *importer) once(release, part string) (first bool, err error) {
 	}
 	other, ok := im.found[part]
 	if ok && other != im.file {
-		return false, problem.Wrap(problem.Usage, fmt.Errorf("it has the %s, and so has %s", part, other), "give every package of one build once")
+		return false, problem.Wrap(problem.Usage, fmt.Errorf("it has the %s, and so has %s", part, other),
+			"give every package of one build once")
 	}
 	im.found[part] = im.file
 	return !ok, nil

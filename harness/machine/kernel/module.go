@@ -196,5 +196,6 @@ func (k *Kernel) readModule(path string) ([]byte, error) {
 
 // newModuleEncoder returns an encoder for modules in the store. With nil it is safe for concurrent use of EncodeAll.
 func newModuleEncoder(w io.Writer) (*zstd.Encoder, error) {
-	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true))
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderCRC(true))
 }

@@ -123,7 +123,8 @@ func (a *apt) resolve(ctx context.Context, pattern string) ([]candidate, error) 
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, problem.Wrap(problem.Machine, errors.New("pull a kernel: apt knows no kernel packages"+a.where()), a.listHint())
+		return nil, problem.Wrap(problem.Machine, errors.New("pull a kernel: apt knows no kernel packages"+a.where()),
+			a.listHint())
 	}
 	var wanted []string
 	switch {
@@ -147,7 +148,8 @@ func (a *apt) resolve(ctx context.Context, pattern string) ([]candidate, error) 
 		}
 	}
 	if pattern == "" {
-		return nil, problem.Wrap(problem.Machine, errors.New("pull the distribution's kernel: apt has none of "+strings.Join(wanted, ", ")+a.where()),
+		return nil, problem.Wrap(problem.Machine,
+			errors.New("pull the distribution's kernel: apt has none of "+strings.Join(wanted, ", ")+a.where()),
 			a.listHint()+"; or name a package: ruleout kernel pull linux-image-…")
 	}
 	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: apt has no package %s%s%s", pattern, a.where(), didYouMean(pattern, all)), a.otherHint("PACKAGE"))
@@ -219,7 +221,8 @@ func (a *apt) parts(ctx context.Context, p candidate) ([]candidate, error) {
 			return a.complete(ctx, p, release)
 		}
 		if name == "" || depth > 4 {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull %s: it leads to no kernel image", p.name), "name a package linux-image-RELEASE")
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull %s: it leads to no kernel image", p.name),
+				"name a package linux-image-RELEASE")
 		}
 		next, err := a.show(ctx, name)
 		if err != nil {
@@ -227,7 +230,8 @@ func (a *apt) parts(ctx context.Context, p candidate) ([]candidate, error) {
 		}
 		q, ok := next[name]
 		if !ok {
-			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.name, name), a.listHint())
+			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.name, name),
+				a.listHint())
 		}
 		p = q
 	}
@@ -258,7 +262,8 @@ func (a *apt) complete(ctx context.Context, image candidate, release string) ([]
 				continue
 			}
 			if !ok {
-				return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", image.name, name), a.listHint())
+				return nil, problem.Wrap(problem.Machine,
+					fmt.Errorf("pull %s: it needs %s, which apt does not have", image.name, name), a.listHint())
 			}
 			packages = append(packages, p)
 			queue = append(queue, p.depends...)

@@ -104,7 +104,8 @@ func (s *Store) List() ([]*Kernel, error) {
 }
 
 func byVersion(a, b *Kernel) int {
-	return cmp.Or(compareVersions(a.Version, b.Version), compareVersions(a.Release, b.Release), strings.Compare(a.Dir, b.Dir))
+	return cmp.Or(compareVersions(a.Version, b.Version), compareVersions(a.Release, b.Release),
+		strings.Compare(a.Dir, b.Dir))
 }
 
 // name gives every kernel a name that no other one has.
@@ -187,7 +188,8 @@ func choose(kernels []*Kernel, name string) *Kernel {
 
 func notFound(kernels []*Kernel, name string) error {
 	if len(kernels) == 0 {
-		return problem.Wrap(problem.Usage, fmt.Errorf("kernel %q is not in the store; the store is empty", name), pullHint(name))
+		return problem.Wrap(problem.Usage, fmt.Errorf("kernel %q is not in the store; the store is empty", name),
+			pullHint(name))
 	}
 	var names []string
 	for _, k := range kernels {

@@ -23,7 +23,8 @@ func (s *Store) PullFrom(ctx context.Context, suite, pattern string, progress io
 		progress = io.Discard
 	}
 	if !suiteName.MatchString(suite) {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: %q is no name of a suite", suite), "examples of suites: bullseye-security, bookworm-backports, sid")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: %q is no name of a suite", suite),
+			"examples of suites: bullseye-security, bookworm-backports, sid")
 	}
 	machine, err := findApt("apt-config")
 	if err != nil {
@@ -35,7 +36,8 @@ func (s *Store) PullFrom(ctx context.Context, suite, pattern string, progress io
 	}
 	sources := siblings(all, suite, codenames())
 	if len(sources) == 0 {
-		return nil, problem.Wrap(problem.Machine, errors.New("pull a kernel: apt's sources have no line of the distribution to find suite "+suite+" by"), aptHint)
+		return nil, problem.Wrap(problem.Machine,
+			errors.New("pull a kernel: apt's sources have no line of the distribution to find suite "+suite+" by"), aptHint)
 	}
 	dir, release, err := s.downloadDir()
 	if err != nil {
@@ -61,7 +63,8 @@ func (s *Store) PullFrom(ctx context.Context, suite, pattern string, progress io
 		}
 		return s.fetch(ctx, a, packages, progress)
 	}
-	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: there is no suite %s where %s points to", suite, strings.Join(places, " or ")),
+	return nil, problem.Wrap(problem.Usage,
+		fmt.Errorf("pull a kernel: there is no suite %s where %s points to", suite, strings.Join(places, " or ")),
 		"name an existing suite, or "+aptHint)
 }
 

@@ -22,8 +22,10 @@ import (
 // signature they demand.
 func newDistribution(t *testing.T) (*repository, *signer) {
 	r, s := newServer(t), newSigner(t)
-	r.suite(t, s, "stable", aptKernel("6.1.0-56-cloud-amd64", "6.1.192-2"), meta("linux-image-cloud-amd64", "6.1.192-2", "linux-image-6.1.0-56-cloud-amd64"))
-	r.suite(t, s, "sid", aptKernel("7.2.13+deb14-cloud-amd64", "7.2.13-1"), aptKernel("7.2.9+deb14-cloud-amd64", "7.2.9-1"),
+	r.suite(t, s, "stable", aptKernel("6.1.0-56-cloud-amd64", "6.1.192-2"),
+		meta("linux-image-cloud-amd64", "6.1.192-2", "linux-image-6.1.0-56-cloud-amd64"))
+	r.suite(t, s, "sid", aptKernel("7.2.13+deb14-cloud-amd64", "7.2.13-1"),
+		aptKernel("7.2.9+deb14-cloud-amd64", "7.2.9-1"),
 		meta("linux-image-cloud-amd64", "7.2.13-1", "linux-image-7.2.13+deb14-cloud-amd64"))
 	r.sources(t, fmt.Sprintf("deb [signed-by=%s] %s stable main\n", s.key, r.url))
 	return r, s

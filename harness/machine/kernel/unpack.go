@@ -99,7 +99,8 @@ func checkEntry(h *tar.Header, seen map[string]byte, lim limits) error {
 		return fmt.Errorf("it has more than %d entries: %w", lim.entries, errTooLarge)
 	}
 	if h.Size > lim.file {
-		return fmt.Errorf("entry %q claims %d MiB, more than the %d MiB that a kernel's file may have: %w", h.Name, h.Size>>20, lim.file>>20, errTooLarge)
+		return fmt.Errorf("entry %q claims %d MiB, more than the %d MiB that a kernel's file may have: %w", h.Name,
+			h.Size>>20, lim.file>>20, errTooLarge)
 	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		if t, ok := seen[dir]; ok && t != tar.TypeDir {

@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// Verify computes the kernel's hash again from what is stored: image, configuration and all modules, unpacked. The error, of kind
-// [problem.Machine], says that they are not what was imported. It takes half a second for a cloud kernel.
+// Verify computes the kernel's hash again from what is stored: image, configuration and all modules, unpacked. The
+// error, of kind [problem.Machine], says that they are not what was imported. It takes half a second for a cloud
+// kernel.
 func (k *Kernel) Verify() error {
 	x, err := k.modules()
 	if err != nil {

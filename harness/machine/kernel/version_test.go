@@ -33,7 +33,8 @@ func TestCompareVersionsAsDpkgDoes(t *testing.T) {
 		t.Skip("no dpkg here to compare with")
 	}
 	for i := 1; i < len(ordered); i++ {
-		require.NoError(t, exec.Command(dpkg, "--compare-versions", ordered[i-1], "lt", ordered[i]).Run(), "%s lt %s", ordered[i-1], ordered[i])
+		require.NoError(t, exec.Command(dpkg, "--compare-versions", ordered[i-1], "lt", ordered[i]).Run(), "%s lt %s",
+			ordered[i-1], ordered[i])
 	}
 }
 

@@ -91,7 +91,8 @@ func agree(ctx context.Context, make func(context.Context) (*frozen, error), pro
 			}
 		}
 		if len(all) == attempts {
-			return nil, problem.Wrap(problem.Machine, fmt.Errorf("make a VM template: %d were made, and no two are equal", attempts),
+			return nil, problem.Wrap(problem.Machine,
+				fmt.Errorf("make a VM template: %d were made, and no two are equal", attempts),
 				"runs cannot repeat with this QEMU: ruleout doctor tests another one")
 		}
 		progress("the host interfered and the template differs: making it once more")

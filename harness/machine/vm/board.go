@@ -76,7 +76,8 @@ func chooseMachine(ctx context.Context, c Config, progress func(string)) (*Templ
 		progress(fmt.Sprintf("%s: %v", m, err))
 		failures = append(failures, fmt.Errorf("%s: %w", m, err))
 	}
-	return nil, problem.Wrap(problem.Machine, fmt.Errorf("%v boots kernel %s on no machine: %w", c.QEMU, c.Kernel.Name, errors.Join(failures...)),
+	return nil, problem.Wrap(problem.Machine,
+		fmt.Errorf("%v boots kernel %s on no machine: %w", c.QEMU, c.Kernel.Name, errors.Join(failures...)),
 		"try another QEMU ("+EnvQEMU+") or another kernel")
 }
 

@@ -91,7 +91,8 @@ func (c *Config) check() error {
 	case m > 3<<30: // microvm puts more than 3 GiB above a hole, which nobody has needed
 		return problem.Wrap(problem.Usage, fmt.Errorf("guest memory of %d MiB", m>>20), "a guest may have at most 3072 MiB")
 	case c.Shift < 0 || c.Shift > 10:
-		return problem.Wrap(problem.Usage, fmt.Errorf("machine speed of %d ns an instruction", 1<<max(c.Shift, 0)), "the shift is 0 to 10")
+		return problem.Wrap(problem.Usage, fmt.Errorf("machine speed of %d ns an instruction", 1<<max(c.Shift, 0)),
+			"the shift is 0 to 10")
 	case c.Kernel == nil:
 		return fmt.Errorf("open a template: no kernel is given")
 	case c.Init == nil:

@@ -43,7 +43,8 @@ func listenTo(t testing.TB, said []byte) *process {
 }
 
 func heldFrame(address, size uint64) []byte {
-	return frame.Append(nil, frame.Held, binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, address), size))
+	return frame.Append(nil, frame.Held,
+		binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, address), size))
 }
 
 func attachFrame(t testing.TB, a frame.Attached) []byte {

@@ -55,5 +55,6 @@ func TestArchive(t *testing.T) {
 
 func TestArchiveNoticesAFileThatChanges(t *testing.T) {
 	a := newArchive(io.Discard)
-	require.ErrorContains(t, a.file("init", 3, strings.NewReader("four")), "add init to the initramfs: it has 4 bytes instead of 3")
+	require.ErrorContains(t, a.file("init", 3, strings.NewReader("four")),
+		"add init to the initramfs: it has 4 bytes instead of 3")
 }

@@ -65,7 +65,8 @@ func TestPreparedTemplate(t *testing.T) {
 	require.Equal(t, one.BuildTime(), prepare(preparation).BuildTime(), "it is made once")
 	other := prepare(vm.Preparation{Payload: job{Do: "prepare", Fill: strings.Repeat("x", 3000)}.payload()})
 	require.NotEqual(t, one.Key(), other.Key())
-	require.Equal(t, "preparing "+strings.Repeat("x", 3000)+"\n", string(other.Output()), "output that is too long for the port")
+	require.Equal(t, "preparing "+strings.Repeat("x", 3000)+"\n", string(other.Output()),
+		"output that is too long for the port")
 
 	stored, err := vm.List(c.Dir)
 	require.NoError(t, err)

@@ -117,7 +117,8 @@ func (q QEMU) known() (*parts, error) {
 	return q.Parts, nil
 }
 
-// Sandboxed says that the kernel refuses what an emulator never asks for, which takes a QEMU that was built with seccomp.
+// Sandboxed says that the kernel refuses what an emulator never asks for, which takes a QEMU that was built with
+// seccomp.
 func (q QEMU) Sandboxed() bool { return q.Parts != nil && q.Parts.Sandbox }
 
 func (q QEMU) String() string { return "QEMU " + q.Version }

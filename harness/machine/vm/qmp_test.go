@@ -71,7 +71,8 @@ func TestMigrationOutcome(t *testing.T) {
 		}
 		return lines
 	}
-	m := script(t, hello, `{"return": {}}`, `{"return": {}}`+status("setup", "active", "completed"), `{"return": {}}`+status("setup", "failed"))
+	m := script(t, hello, `{"return": {}}`, `{"return": {}}`+status("setup", "active", "completed"),
+		`{"return": {}}`+status("setup", "failed"))
 	require.NoError(t, m.greet())
 	require.NoError(t, m.command("migrate", nil, nil))
 	require.NoError(t, m.migrated())

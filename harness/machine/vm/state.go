@@ -69,8 +69,9 @@ func normalise(state []byte, shift int) (instructions uint64, err error) {
 // checkInstructions refuses a machine of which no clones can be made: QEMU counts those before the freeze in 31 bits.
 func checkInstructions(n uint64, progress func(string)) error {
 	if n >= maxInstructions {
-		return problem.Wrap(problem.Machine, fmt.Errorf("the guest took %d million instructions to boot, and clones can be made below %d million only",
-			n/1e6, maxInstructions/1_000_000), "load fewer modules, or use a kernel that boots faster")
+		return problem.Wrap(problem.Machine,
+			fmt.Errorf("the guest took %d million instructions to boot, and clones can be made below %d million only",
+				n/1e6, maxInstructions/1_000_000), "load fewer modules, or use a kernel that boots faster")
 	}
 	if n > maxInstructions/10*9 {
 		progress(fmt.Sprintf("warning: the guest took %d of at most %d million instructions to boot", n/1e6, maxInstructions/1_000_000))

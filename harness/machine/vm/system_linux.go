@@ -31,7 +31,7 @@ func forking() func(cmd *exec.Cmd, cpu int) func() {
 
 // batch makes the calling thread, and what it forks, a batch job (SCHED_BATCH, sched(7)). QEMU's two threads
 // hand a lock back and forth: a thread that wakes would take the CPU from the one that is about to give
-// the lock away, and wait for it. One that wakes in a batch job takes it from nobody. The nice value stays.
+// the lock away, and wait for it. One that wakes in a batch job takes it from no thread. The nice value stays.
 func batch() error {
 	attr, err := unix.SchedGetAttr(0, 0)
 	if err != nil || attr.Policy != unix.SCHED_NORMAL { // a user who chose another one had a reason

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These stand in for system_linux.go where there is no Linux. The command builds there and can judge, report and compare;
-// whether it can run machines was not tried.
+// These stand in for system_linux.go where there is no Linux. The command builds there and can judge, report and
+// compare; whether it can run machines was not tried.
 
 func forking() func(*exec.Cmd, int) func() { return func(*exec.Cmd, int) func() { return func() {} } }
 

@@ -228,9 +228,11 @@ func (t *Template) Checked() frame.Checked { return t.meta.Checked }
 func storeError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
-		return problem.Wrap(problem.Machine, fmt.Errorf("store the template: %w", err), "make the cache directory writable, or set XDG_CACHE_HOME to one that is")
+		return problem.Wrap(problem.Machine, fmt.Errorf("store the template: %w", err),
+			"make the cache directory writable, or set XDG_CACHE_HOME to one that is")
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return problem.Wrap(problem.Machine, fmt.Errorf("store the template: %w", err), "free some space with \"ruleout gc\", or set XDG_CACHE_HOME to a larger disk")
+		return problem.Wrap(problem.Machine, fmt.Errorf("store the template: %w", err),
+			"free some space with \"ruleout gc\", or set XDG_CACHE_HOME to a larger disk")
 	}
 	return err
 }

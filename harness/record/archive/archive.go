@@ -66,7 +66,8 @@ func Open(dir string, id Identity) (_ *Archive, err error) {
 		}
 	}()
 	if _, ok := keptIn(dir); ok {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("only the numbers of a sweep were kept in %s", dir), "give another place with --out DIR")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("only the numbers of a sweep were kept in %s", dir),
+			"give another place with --out DIR")
 	}
 	if err := a.lock(); err != nil {
 		return nil, err
@@ -97,7 +98,8 @@ func Open(dir string, id Identity) (_ *Archive, err error) {
 }
 
 func machine(err error) error {
-	return problem.Wrap(problem.Machine, err, "give another place with --out DIR, or make room; what was stored so far is kept")
+	return problem.Wrap(problem.Machine, err,
+		"give another place with --out DIR, or make room; what was stored so far is kept")
 }
 
 func (a *Archive) file(name string) (*os.File, error) {
@@ -123,7 +125,8 @@ func (a *Archive) lock() error {
 	}
 	for _, f := range []*os.File{dir, f} {
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			return problem.Wrap(problem.Machine, fmt.Errorf("archive %s is open in another process: %w", a.dir, err), "wait for the other sweep, or give another place with --out DIR")
+			return problem.Wrap(problem.Machine, fmt.Errorf("archive %s is open in another process: %w", a.dir, err),
+				"wait for the other sweep, or give another place with --out DIR")
 		}
 	}
 	return nil
@@ -307,7 +310,8 @@ func (a *Archive) Record(e *Entry) (*result.Record, error) {
 
 func readRecord(f io.ReaderAt, c *codec, e *Entry) (*result.Record, error) {
 	if e.Failure != "" {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%v has no record, because it %s: %s", e, e.Failure.verb(), e.Because), "")
+		return nil, problem.Wrap(problem.Usage,
+			fmt.Errorf("%v has no record, because it %s: %s", e, e.Failure.verb(), e.Because), "")
 	}
 	s := frames{file: f, size: e.offset + e.length}
 	compressed, _, err := s.read(e.offset)

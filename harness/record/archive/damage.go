@@ -25,9 +25,11 @@ func (d Damage) String() string {
 	case d.Gone > 0:
 		return fmt.Sprintf("the file of records ends at %d: %d records after it, which the index lists, are missing; a sweep makes their runs again", d.Offset, d.Gone)
 	case d.Torn:
-		return fmt.Sprintf("the last record was written partly (%d bytes at %d) and is dropped; a sweep makes its run again", d.Length, d.Offset)
+		return fmt.Sprintf("the last record was written partly (%d bytes at %d) and is dropped; a sweep makes its run again",
+			d.Length, d.Offset)
 	}
-	return fmt.Sprintf("%d bytes at %d are damaged: the record in them is left out; a sweep makes its run again", d.Length, d.Offset)
+	return fmt.Sprintf("%d bytes at %d are damaged: the record in them is left out; a sweep makes its run again", d.Length,
+		d.Offset)
 }
 
 // Conflict is a determinism alarm: one run with two digests. What determines a run is in its id, so the machine that

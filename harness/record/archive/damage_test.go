@@ -225,7 +225,8 @@ func bomb(t *testing.T, write func(w *zstd.Encoder)) (list []int, damages []Dama
 		require.NoError(t, a.Close())
 	}
 	runtime.ReadMemStats(&after)
-	t.Logf("%d bytes: %v, %d MB allocated in all", z.Len(), time.Since(began).Round(time.Millisecond), (after.TotalAlloc-before.TotalAlloc)>>20)
+	t.Logf("%d bytes: %v, %d MB allocated in all", z.Len(), time.Since(began).Round(time.Millisecond),
+		(after.TotalAlloc-before.TotalAlloc)>>20)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(300<<20))
 	return list, damages, err
 }

@@ -107,8 +107,8 @@ const (
 	Refused Failure = "refused"
 )
 
-// Failed is a run of which there is no record. It is kept so that a later evaluation of the archive knows that the run was
-// tried.
+// Failed is a run of which there is no record. It is kept so that a later evaluation of the archive knows that the run
+// was tried.
 type Failed struct {
 	Failure  Failure `json:"failure"` // first, which distinguishes it from a record
 	Schema   int     `json:"schema"`

@@ -116,7 +116,8 @@ func (s *frames) find(offset int64) (int64, error) {
 				return 0, err
 			}
 			if s.hashed += int64(len(s.buf)); s.hashed > mostHashed {
-				return 0, problem.Wrap(problem.Usage, errors.New("this is not a file of records, or it is damaged beyond repair"), "restore it from a copy")
+				return 0, problem.Wrap(problem.Usage, errors.New("this is not a file of records, or it is damaged beyond repair"),
+					"restore it from a copy")
 			}
 			from += i + 1
 		}
@@ -160,11 +161,13 @@ type codec struct {
 }
 
 func newCodec() (*codec, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("start compression: %w", err)
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(result.MostBytes), zstd.WithDecoderLowmem(true))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(result.MostBytes),
+		zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, fmt.Errorf("start compression: %w", err)
 	}

@@ -191,7 +191,7 @@ func TestAnIndexThatCannotBeCut(t *testing.T) {
 	require.NoError(t, a.Close())
 }
 
-// What is in a file is told from a file that cannot be read, also through what was said about it on the way.
+// Damage of a file and a file that cannot be read are different errors, also when they are wrapped.
 func TestUnsound(t *testing.T) {
 	for err, want := range map[error]bool{errDamaged: true, io.ErrUnexpectedEOF: true, io.EOF: false, errDisk: false,
 		errLarge: false} {
@@ -313,7 +313,7 @@ func openFiles(t *testing.T) int {
 	return len(list)
 }
 
-// Whoever reads lets go of the files, also when it fails, and says what is damaged.
+// A reader closes its files, also when it fails, and says what is damaged.
 func TestReaderLetsGoAndTells(t *testing.T) {
 	dir := t.TempDir()
 	ends := fill(t, dir, 4)

@@ -23,8 +23,8 @@ type Identity struct {
 	Format int `json:"format"`
 	// Campaign is its name.
 	Campaign string `json:"campaign"`
-	// Tool is "sha256:…" of the guest program that makes the runs. Runs of two are not to be compared. Early archives have version
-	// and hash of the whole build.
+	// Tool is "sha256:…" of the guest program that makes the runs. Runs of two are not to be compared. Early archives
+	// have version and hash of the whole build.
 	Tool string `json:"tool"`
 	// Kernels are the releases for the names that the campaign uses; an empty name is the default one.
 	Kernels map[string]string `json:"kernels"`
@@ -87,7 +87,8 @@ func identify(dir string, id Identity) error {
 // together.
 func (have Identity) with(id Identity, dir string) (Identity, error) {
 	refuse := func(format string, args ...any) (Identity, error) {
-		return have, problem.Wrap(problem.Usage, fmt.Errorf("archive "+dir+" "+format, args...), "such runs must not be compared: give another place with --out DIR")
+		return have, problem.Wrap(problem.Usage, fmt.Errorf("archive "+dir+" "+format, args...),
+			"such runs must not be compared: give another place with --out DIR")
 	}
 	switch {
 	case have.Campaign != id.Campaign:
@@ -107,7 +108,8 @@ func (have Identity) with(id Identity, dir string) (Identity, error) {
 	}
 	images, name := merge(old.Kernels, now.Kernels)
 	if name != nil {
-		return refuse("has runs on another build of kernel %q (%.19s, now %.19s)", *name, old.Kernels[*name], now.Kernels[*name])
+		return refuse("has runs on another build of kernel %q (%.19s, now %.19s)", *name, old.Kernels[*name],
+			now.Kernels[*name])
 	}
 	id.Format, id.Kernels = format, kernels
 	id.Software = Software{QEMU: orElse(now.QEMU, old.QEMU), Guest: orElse(now.Guest, old.Guest), Kernels: images}
@@ -147,7 +149,8 @@ func (have Identity) write(path string) error {
 		return fmt.Errorf("encode identity: %w", err)
 	}
 	if len(b) > mostIdentity {
-		return problem.Wrap(problem.Usage, fmt.Errorf("write archive: campaign and scenario take %d bytes, at most %d are kept", len(b), mostIdentity), "")
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("write archive: campaign and scenario take %d bytes, at most %d are kept", len(b), mostIdentity), "")
 	}
 	if err := atomicfile.File(path, append(b, '\n')); err != nil {
 		return machine(fmt.Errorf("write archive: %w", err))
@@ -205,7 +208,8 @@ func Is(dir string) bool {
 func identityOf(dir string) (id Identity, err error) {
 	id, err = readIdentity(filepath.Join(dir, identityFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("%s is not an archive of a sweep", dir), "give the directory that was --out of ruleout sweep")
+		return id, problem.Wrap(problem.Usage, fmt.Errorf("%s is not an archive of a sweep", dir),
+			"give the directory that was --out of ruleout sweep")
 	}
 	return id, err
 }

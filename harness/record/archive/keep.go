@@ -53,7 +53,8 @@ func (r *Reader) Keep(dir string, names []string) (runs int, err error) {
 	}
 	for _, name := range []string{recordsFile, indexFile} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return 0, problem.Wrap(problem.Usage, fmt.Errorf("%s has the records of a sweep", dir), "give a directory for the numbers alone")
+			return 0, problem.Wrap(problem.Usage, fmt.Errorf("%s has the records of a sweep", dir),
+				"give a directory for the numbers alone")
 		}
 	}
 	if err := r.Identity.write(filepath.Join(dir, identityFile)); err != nil {
@@ -91,7 +92,8 @@ func (r *Reader) numbers(w io.Writer, names []string) (runs int, err error) {
 		return 0, err
 	}
 	slices.SortFunc(list, func(a, b numbers) int {
-		return cmp.Or(strings.Compare(a.Scenario, b.Scenario), strings.Compare(a.Kernel, b.Kernel), cmp.Compare(a.Seed, b.Seed), strings.Compare(a.Run, b.Run))
+		return cmp.Or(strings.Compare(a.Scenario, b.Scenario), strings.Compare(a.Kernel, b.Kernel),
+			cmp.Compare(a.Seed, b.Seed), strings.Compare(a.Run, b.Run))
 	})
 	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
 	if err != nil {
@@ -120,13 +122,15 @@ func eachNumbers(path string, f func(e *Entry) error) error {
 		return problem.Wrap(problem.Usage, fmt.Errorf("read archive: %w", err), "")
 	}
 	defer func() { _ = file.Close() }() // nothing was written
-	z, err := zstd.NewReader(bufio.NewReader(file), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(mostWindow))
+	z, err := zstd.NewReader(bufio.NewReader(file), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(mostWindow))
 	if err != nil {
 		return fmt.Errorf("start decompression: %w", err)
 	}
 	defer z.Close()
 	bad := func(err error) error {
-		return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), "the file is damaged: restore it from a copy")
+		return problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err),
+			"the file is damaged: restore it from a copy")
 	}
 	lines := bufio.NewScanner(io.LimitReader(z, mostNumbers+1))
 	lines.Buffer(nil, mostLine)
@@ -175,5 +179,6 @@ func (r *Reader) Kept() bool { return r.kept != "" }
 
 // errKept says that there is no record to be had.
 func errKept(e *Entry) (*result.Record, error) {
-	return nil, problem.Wrap(problem.Usage, fmt.Errorf("%v: only its numbers were kept, not its record", e), "run it again, with the settings of its arm in the report of the campaign")
+	return nil, problem.Wrap(problem.Usage, fmt.Errorf("%v: only its numbers were kept, not its record", e),
+		"run it again, with the settings of its arm in the report of the campaign")
 }

@@ -137,7 +137,8 @@ func (r *Reader) Entries(f func(e *Entry) error) error {
 		_, err = scanIndex(bytes.NewReader(r.lacks), new(known), each)
 	}
 	if unsound(err) {
-		return problem.Wrap(problem.Usage, fmt.Errorf("read index of the archive: it has changed since it was opened: %w", err), "try again")
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("read index of the archive: it has changed since it was opened: %w", err), "try again")
 	}
 	return err
 }
@@ -163,7 +164,8 @@ func (r *Reader) Find(prefix string) (*result.Record, error) {
 	case err != nil:
 		return nil, err
 	case len(found) == 0:
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("no run %s in the archive", prefix), "ruleout results list shows them")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("no run %s in the archive", prefix),
+			"ruleout results list shows them")
 	case len(found) > 1:
 		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%d runs begin with %s", len(found), prefix), "give more digits")
 	}

@@ -10,9 +10,10 @@ import (
 // Record is the result of one run, the same in every format and backend.
 // Field names are fixed: scripts rely on them.
 type Record struct {
-	Schema     int        `json:"schema"` // 1
-	Run        string     `json:"run"`    // sha256:… of provenance key, scenario hash and seed
-	Digest     string     `json:"digest"` // sha256:… of everything that does not depend on the host, see [Record.ComputeDigest]
+	Schema int    `json:"schema"` // 1
+	Run    string `json:"run"`    // sha256:… of provenance key, scenario hash and seed
+	// Sha256:… of everything that does not depend on the host, see [Record.ComputeDigest].
+	Digest     string     `json:"digest"`
 	Scenario   Scenario   `json:"scenario"`
 	Seed       uint64     `json:"seed"`
 	Backend    string     `json:"backend"` // "vm" or "host"
@@ -21,11 +22,13 @@ type Record struct {
 	Valid          bool    `json:"valid"`
 	InvalidBecause Reasons `json:"invalid_because"`
 
-	Faults   []Receipt                   `json:"faults"`
-	Links    []LinkReceipt               `json:"links,omitempty"` // directions with a queue of their own; records of earlier builds lack them
-	Load     Load                        `json:"load"`
-	Metrics  map[string]Metric           `json:"metrics"`
-	Counters map[string]map[string]int64 `json:"counters"` // node → kernel counter name (TcpExt.TCPRenoRecovery) → difference over the measured window
+	Faults []Receipt `json:"faults"`
+	// Directions with a queue of their own; records of earlier builds lack them.
+	Links   []LinkReceipt     `json:"links,omitempty"`
+	Load    Load              `json:"load"`
+	Metrics map[string]Metric `json:"metrics"`
+	// Node → kernel counter name (TcpExt.TCPRenoRecovery) → difference over the measured window.
+	Counters map[string]map[string]int64 `json:"counters"`
 	Expect   []Expectation               `json:"expect"`
 	Timeline Timeline                    `json:"timeline"`
 	Time     Time                        `json:"time"`
@@ -41,7 +44,8 @@ type Scenario struct {
 
 // Provenance is everything that goes into a run besides scenario and seed.
 type Provenance struct {
-	// Tool is the version of the command; in records of early builds the hash of its program follows, which was the guest's too.
+	// Tool is the version of the command; in records of early builds the hash of its program follows, which was the
+	// guest's too.
 	Tool string `json:"tool"`
 	// Guest is "sha256:…" of the guest program. Records of early builds lack it.
 	Guest        string `json:"guest,omitempty"`
@@ -52,8 +56,8 @@ type Provenance struct {
 	Netem   string `json:"netem,omitempty"`
 	QEMU    string `json:"qemu,omitempty"`
 	Machine string `json:"machine"` // the emulated board, or the host
-	// Software is "sha256:…" of the emulator's program, the kernel's files and the program in the guest: a version may stay
-	// where they do not. Records of early builds lack it.
+	// Software is "sha256:…" of the emulator's program, the kernel's files and the program in the guest: a version may
+	// stay where they do not. Records of early builds lack it.
 	Software string `json:"software,omitempty"`
 	// Template and Prepared are "sha256:…" of memory and devices of the machine that was booted, and of
 	// the one in which the scenario was built and started. Equal keys have equal ones: if they
@@ -65,7 +69,8 @@ type Provenance struct {
 	Key     string `json:"key"` // sha256:… of all that determines the outcome
 }
 
-// Program names what acted in the run besides QEMU and the kernel: the guest program, or the whole build if that was early.
+// Program names what acted in the run besides QEMU and the kernel: the guest program, or the whole build if that was
+// early.
 func (p *Provenance) Program() string {
 	if p.Guest != "" {
 		return p.Guest
@@ -90,8 +95,9 @@ type Receipt struct {
 	Queue int64 `json:"queue,omitempty"`
 	// Overlimits counts packets that the fault's queue had no room for.
 	Overlimits int64 `json:"overlimits"`
-	// LostInQueue counts packets of the fault's directions that the queue of the link after it had no room for, whether the fault acted on
-	// them or not. Only those of a queue whose length is stated are no reason for the run to be invalid.
+	// LostInQueue counts packets of the fault's directions that the queue of the link after it had no room for, whether
+	// the fault acted on them or not. Only those of a queue whose length is stated are no reason for the run to be
+	// invalid.
 	LostInQueue int64 `json:"lost_in_queue,omitempty"`
 	// Hits counts, of a fault with bursts, the chosen packets whose own draw hit; the others follow one that did.
 	Hits int64 `json:"hits,omitempty"`
@@ -99,8 +105,8 @@ type Receipt struct {
 	// information: that exactly the right packets were chosen is known from their hashes. Empty when
 	// the chance is 100 % or changes.
 	Interval []int64 `json:"interval,omitempty"`
-	// Kinds counts the chosen packets of the class any: pure-ack, data, syn (with or without ACK), tcp (the other segments) and
-	// other. Empty for faults that take all packets and so need not look at them.
+	// Kinds counts the chosen packets of the class any: pure-ack, data, syn (with or without ACK), tcp (the other
+	// segments) and other. Empty for faults that take all packets and so need not look at them.
 	Kinds map[string]int64 `json:"kinds,omitempty"`
 	// Times are those at which the first 32 packets were chosen, in s after the start of the measured window.
 	Times []float64 `json:"times,omitempty"`
@@ -117,7 +123,8 @@ type LinkReceipt struct {
 	Between [2]string `json:"between"` // the link's ends, as in the scenario
 	From    string    `json:"from"`    // the end that sends
 	In      int64     `json:"in"`      // packets that came to the link
-	Out     int64     `json:"out"`     // packets that arrived; copies that faults made are among them, what they lost is not
+	// Packets that arrived; copies that faults made are among them, what they lost is not.
+	Out int64 `json:"out"`
 	// Queue is how many packets the link's queue holds at the most, or 0 if the scenario does not say: then it is so
 	// long that a run in which it overflows is invalid.
 	Queue       int64 `json:"queue,omitempty"`

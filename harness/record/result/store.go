@@ -33,9 +33,11 @@ func Decode(b []byte) (*Record, error) {
 	if typ := new(json.UnmarshalTypeError); r.Schema != Schema && (err == nil || errors.As(err, &typ)) {
 		switch {
 		case r.Schema > Schema:
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("record has schema %d, this build reads %d", r.Schema, Schema), "a newer ruleout wrote it: read it with that one")
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("record has schema %d, this build reads %d", r.Schema, Schema),
+				"a newer ruleout wrote it: read it with that one")
 		case err == nil:
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("record has schema %d, and the first is 1", r.Schema), "this is something else than a record of ruleout")
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("record has schema %d, and the first is 1", r.Schema),
+				"this is something else than a record of ruleout")
 		}
 	}
 	if err != nil {
@@ -150,7 +152,8 @@ func Read(path string) (*Record, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usage(fmt.Errorf("read record: %w", err), "records are kept in results/runs, or in the directory of --out")
+			return nil, usage(fmt.Errorf("read record: %w", err),
+				"records are kept in results/runs, or in the directory of --out")
 		}
 		return nil, usage(fmt.Errorf("read record: %w", err), "")
 	}
@@ -166,14 +169,16 @@ func Read(path string) (*Record, error) {
 	case problem.HintOf(err) != "":
 		return nil, usage(fmt.Errorf("%s: %w", path, err), problem.HintOf(err))
 	case err != nil:
-		return nil, usage(fmt.Errorf("%s: %w", position(path, b, err), err), "this is not a whole record of ruleout; was it cut off?")
+		return nil, usage(fmt.Errorf("%s: %w", position(path, b, err), err),
+			"this is not a whole record of ruleout; was it cut off?")
 	}
 	digest, err := r.ComputeDigest()
 	if err != nil {
 		return nil, err
 	}
 	if digest != r.Digest {
-		return nil, usage(fmt.Errorf("%s: the record's contents do not fit its digest %s", path, Short(r.Digest)), "the file was changed after the run")
+		return nil, usage(fmt.Errorf("%s: the record's contents do not fit its digest %s", path, Short(r.Digest)),
+			"the file was changed after the run")
 	}
 	return r, nil
 }

@@ -91,7 +91,8 @@ var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Incon
 func (s *Source) newView() *view {
 	f := s.Findings
 	v := &view{Name: f.Campaign, About: f.About, Heading: f.Heading(), Scope: "Scope: " + f.Scope + ".", Confidence: fmt.Sprintf("%.3g", 100*(1-f.FalseDiscovery)), Ticks: ticks(), Several: f.Contexts > 1}
-	v.Title = fmt.Sprintf("%s: %d confirmed, %d ruled out", f.Campaign, f.Counts[verdict.Confirmed], f.Counts[verdict.RuledOut])
+	v.Title = fmt.Sprintf("%s: %d confirmed, %d ruled out", f.Campaign, f.Counts[verdict.Confirmed],
+		f.Counts[verdict.RuledOut])
 	for _, o := range order {
 		v.Tallies = append(v.Tallies, tallied{looks[o].Class, looks[o].Mark, string(o), f.Counts[o]})
 	}

@@ -37,7 +37,8 @@ func short(f *findings.Findings) []string {
 		list = append(list, text+".")
 	}
 	if confirmed > fewConfirmed {
-		list = append(list, fmt.Sprintf("… and %s that are confirmed.", quantity.Plural(int64(confirmed-fewConfirmed), "more hypothesis")))
+		list = append(list,
+			fmt.Sprintf("… and %s that are confirmed.", quantity.Plural(int64(confirmed-fewConfirmed), "more hypothesis")))
 	}
 	if len(list) == 0 {
 		list = append(list, "Nothing is confirmed.")
@@ -83,7 +84,8 @@ func warnings(s *Source) []string {
 		}
 	}
 	if missed > 0 {
-		list = append(list, fmt.Sprintf("%s missed: what relies on them is invalid.", quantity.Plural(int64(missed), "control")+was(missed)))
+		list = append(list,
+			fmt.Sprintf("%s missed: what relies on them is invalid.", quantity.Plural(int64(missed), "control")+was(missed)))
 	}
 	if f.PlacebosConfirmed > 0 {
 		list = append(list, fmt.Sprintf("%s confirmed, although nothing differed between the two halves of their seeds.", quantity.Plural(int64(f.PlacebosConfirmed), "placebo")+was(f.PlacebosConfirmed)))
@@ -126,7 +128,8 @@ func (v *view) uncovered(s *Source) {
 		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s invalid: the test itself did not work, which says nothing about the suspicion.", quantity.Plural(int64(n), "case")+is(n)))
 	}
 	if c.Cover != campaign.All && len(c.Factors) > 0 {
-		v.Uncovered = append(v.Uncovered, fmt.Sprintf("Contexts cover all %s of the factors' values, not all combinations.", c.Cover))
+		v.Uncovered = append(v.Uncovered,
+			fmt.Sprintf("Contexts cover all %s of the factors' values, not all combinations.", c.Cover))
 	}
 	for i := range c.Factors {
 		if c.Factors[i].Range != nil {

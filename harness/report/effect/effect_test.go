@@ -142,7 +142,8 @@ func TestOthersThatActAtTheSameTimeAreNamed(t *testing.T) {
 }
 
 func TestAnInjectionIsComparedWithWhatCameBefore(t *testing.T) {
-	list := world(t, "faults: [{name: f, link: [client, web], at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", steps)
+	list := world(t,
+		"faults: [{name: f, link: [client, web], at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", steps)
 	require.Len(t, list, 1)
 	require.Equal(t, effect.Injection, list[0].Kind)
 	c := list[0].Changes[0]
@@ -196,7 +197,8 @@ faults: [{name: f, link: [client, web], at: 2s, do: drop}]
 	last := changes[len(changes)-1]
 	require.Equal(t, "web.tcp.retrans", last.Series)
 	require.False(t, last.Notable())
-	require.InDelta(t, 0.1, at(&list[0], "http.latency.p99", effect.Before), 1e-9, "an interval without an answer has no latency")
+	require.InDelta(t, 0.1, at(&list[0], "http.latency.p99", effect.Before), 1e-9,
+		"an interval without an answer has no latency")
 	require.InDelta(t, 5, at(&list[0], "http.completed", effect.Before), 1e-9)
 }
 

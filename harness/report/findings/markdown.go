@@ -27,7 +27,8 @@ func (f *Findings) Markdown(w io.Writer, limit int) error {
 	m.line("")
 	m.line("| %s |", strings.Join([]string{"CONFIRMED", "RULED OUT", "INCONCLUSIVE", "INVALID"}, " | "))
 	m.line("|---:|---:|---:|---:|")
-	m.line("| **%d** | %d | %d | %d |", f.Counts[verdict.Confirmed], f.Counts[verdict.RuledOut], f.Counts[verdict.Inconclusive], f.Counts[verdict.Invalid])
+	m.line("| **%d** | %d | %d | %d |", f.Counts[verdict.Confirmed], f.Counts[verdict.RuledOut],
+		f.Counts[verdict.Inconclusive], f.Counts[verdict.Invalid])
 	if f.Undecided > 0 {
 		m.line("")
 		m.line("**%d cases are undecided**: the sweep ended before they had their seeds.", f.Undecided)

@@ -25,7 +25,8 @@ func (f *Findings) Text(w io.Writer, width int, all bool) error {
 	p.scope(f)
 	if f.Undecided > 0 {
 		p.line("")
-		p.line("%s undecided: the sweep ended before they had their seeds, and continues when it is called again", quantity.Plural(int64(f.Undecided), "case"))
+		p.line("%s undecided: the sweep ended before they had their seeds, and continues when it is called again",
+			quantity.Plural(int64(f.Undecided), "case"))
 	}
 	p.unexpected(f)
 	return p.err
@@ -78,8 +79,8 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-// outcome writes the cases with one verdict, hypothesis by hypothesis: all, or the first few of them; what is ruled out in
-// a line for each hypothesis.
+// outcome writes the cases with one verdict, hypothesis by hypothesis: all, or the first few of them; what is ruled out
+// in a line for each hypothesis.
 func (p *printer) outcome(f *Findings, o verdict.Outcome, all bool) {
 	list, idle := seeded(f.With(o))
 	if len(list)+idle == 0 {
@@ -140,8 +141,8 @@ func byEntry(list []cases.Verdict) (groups [][]cases.Verdict) {
 	return groups
 }
 
-// group writes a hypothesis in the contexts in which it has one verdict: what is claimed, how large the effect is, and below that
-// what it rests on, which is written once where it is the same.
+// group writes a hypothesis in the contexts in which it has one verdict: what is claimed, how large the effect is, and
+// below that what it rests on, which is written once where it is the same.
 func (p *printer) group(list []cases.Verdict) {
 	claim := list[0].Verdict
 	claim.Hypothesis.Name = list[0].Entry
@@ -175,7 +176,8 @@ func (p *printer) basis(v cases.Verdict) {
 	p.fold(strings.Repeat(" ", deeper), basis(v), deeper)
 }
 
-// row writes a label, a claim, and a figure in its column; where they do not fit beside each other the figure comes below.
+// row writes a label, a claim, and a figure in its column; where they do not fit beside each other the figure comes
+// below.
 func (p *printer) row(word, claim, figure string) {
 	head := fmt.Sprintf("%-*s", label, word)
 	room := p.figures - label - 2
@@ -205,8 +207,8 @@ func (p *printer) fold(head, text string, indent int) {
 	}
 }
 
-// fold breaks text into lines of so many characters: after semicolons where it can, otherwise at blanks, and in the midst of what is
-// too long without them. There is one line at the least.
+// fold breaks text into lines of so many characters: after semicolons where it can, otherwise at blanks, and in the
+// midst of what is too long without them. There is one line at the least.
 func fold(text string, room int) []string {
 	var lines []string
 	runes := []rune(text)

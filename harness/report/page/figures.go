@@ -180,7 +180,8 @@ func (d *drawing) lines(title, about string, format unit, list []named) {
 	})
 	if len(list) > mostCurves {
 		for _, n := range list[mostCurves:] {
-			d.quiet = append(d.quiet, fmt.Sprintf("%s of %s (at most %s)", strings.ToLower(title), n.name, format(chart.Highest(n.s.Values))))
+			d.quiet = append(d.quiet,
+				fmt.Sprintf("%s of %s (at most %s)", strings.ToLower(title), n.name, format(chart.Highest(n.s.Values))))
 		}
 		list = list[:mostCurves]
 	}

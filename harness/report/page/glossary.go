@@ -20,7 +20,8 @@ var knowledge = []struct {
 }{
 	{"A pure ACK is a TCP segment that acknowledges data and carries none. A receiver sends one for every second segment or so.", ofClass(scenario.PureACK, scenario.DupACK)},
 	{"A duplicate ACK equals the one before it. To a sender it means that something arrived, but not what was due: three of them count as a loss (RFC 5681). A sender that uses SACK looks at what the ACK reports instead, and is not misled by copies.", func(f *scenario.Fault) bool {
-		return ofClass(scenario.DupACK)(f) || f.Do.Duplicate > 0 && ofClass(scenario.PureACK, scenario.AnyPacket, scenario.TCPPacket)(f)
+		return ofClass(scenario.DupACK)(f) || f.Do.Duplicate > 0 && ofClass(scenario.PureACK, scenario.AnyPacket,
+			scenario.TCPPacket)(f)
 	}},
 	{"The segments are forged: neither end sent them, but they look as if one had. A TCP that gets a segment which does not fit into its window answers with an ACK (RFC 9293, section 3.10.7.4). When the two ends no longer agree on where they are in the conversation, the ACK of each does not fit the window of the other and is answered by another ACK, and so on without end: an ACK loop, which carries nothing and costs both ends the CPU time of every packet. Linux since 4.0 sends at most one such ACK in the time that tcp_invalid_ratelimit says, 500 ms unless set otherwise; 0 takes the brake off.", func(f *scenario.Fault) bool { return f.Do.Inject != nil }},
 	{"SYN and SYN-ACK are the first two segments of a connection. One that is lost is sent again after a second, then after two more, and so on.", ofClass(scenario.SYN, scenario.SYNACK)},

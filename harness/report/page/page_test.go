@@ -277,7 +277,8 @@ func TestALongTimeline(t *testing.T) {
 	require.Contains(t, text, "at most 9<", "the peak is in the legend")
 	chart := regexp.MustCompile(`(?s)<b>Accept queue</b>.*?</figure>`).FindString(text)
 	require.NotEmpty(t, chart)
-	require.True(t, regexp.MustCompile(`class="line k1" d="[^"]*[V ]100[^0-9]`).MatchString(chart), "and in the curve: 9 of 10 is at 100 of 1000 from the top")
+	require.True(t, regexp.MustCompile(`class="line k1" d="[^"]*[V ]100[^0-9]`).MatchString(chart),
+		"and in the curve: 9 of 10 is at 100 of 1000 from the top")
 }
 
 // used is the CPU time of this process.

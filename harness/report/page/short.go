@@ -85,7 +85,8 @@ func watched(r *result.Record, s *scenario.Scenario) (out []string) {
 		for _, receipt := range r.Faults {
 			if f.Do.Watch && receipt.Name == f.Name && len(out) < mostWatched {
 				what := strings.TrimPrefix(describe.Fault(f), "watch ")
-				out = append(out, fmt.Sprintf("%s counted %s: %s, %s.", f.Name, quantity.Count(receipt.Chosen), what, describe.When(f)))
+				out = append(out,
+					fmt.Sprintf("%s counted %s: %s, %s.", f.Name, quantity.Count(receipt.Chosen), what, describe.When(f)))
 			}
 		}
 	}

@@ -130,7 +130,8 @@ func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
 		if l.Begin == p.Begin() && l.End == p.Duration {
 			when = "all the time"
 		}
-		d.Load = append(d.Load, fmt.Sprintf("%s, %s: %s in the measured window", l.Does, when, quantity.Plural(l.Measured, "request")))
+		d.Load = append(d.Load,
+			fmt.Sprintf("%s, %s: %s in the measured window", l.Does, when, quantity.Plural(l.Measured, "request")))
 	}
 	v.Scenario = d
 }

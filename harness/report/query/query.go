@@ -136,7 +136,8 @@ func (a *asking) prepare() error {
 			c.number, c.Unit, c.Share = n, n.Unit, n.Share
 		}
 		if c.Words && len(q.By) > 0 {
-			return problem.Wrap(problem.Usage, fmt.Errorf("show %s of a group: it is not a number", text), "group by it, with --by "+text)
+			return problem.Wrap(problem.Usage, fmt.Errorf("show %s of a group: it is not a number", text),
+				"group by it, with --by "+text)
 		}
 		a.shown = append(a.shown, c)
 	}

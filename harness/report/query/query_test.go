@@ -41,7 +41,8 @@ hypotheses:
   - {name: copies, cause: {faults.acks.do: "{duplicate: 3}"}, metric: http.latency.p99, margin: 5%}
 `
 
-// source has four arms, treated and not, with 10 and 20 workers, three seeds each. Seed 3 of the last one is not valid, and has no latency.
+// source has four arms, treated and not, with 10 and 20 workers, three seeds each. Seed 3 of the last one is not valid,
+// and has no latency.
 func source(t *testing.T) *query.Source {
 	t.Helper()
 	p := casestest.Plan(t, suspicions)
@@ -94,7 +95,8 @@ func TestWhere(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	table := ask(t, query.Query{Where: "http.latency.p99 > 0 and factor.workers == 10 and not (set ~ duplicate)", Limit: 1})
-	require.Equal(t, "run           kernel                seed  valid  http.latency.p99  factor.workers  set", strings.SplitN(text(t, table), "\n", 2)[0])
+	require.Equal(t, "run           kernel                seed  valid  http.latency.p99  factor.workers  set",
+		strings.SplitN(text(t, table), "\n", 2)[0])
 	require.True(t, table.More)
 	run := table.Rows[0][0].Text
 	again := ask(t, query.Query{Where: "run == " + strings.TrimPrefix(run, "sha256:")[:12], Show: []string{"run", "fault.acks.delivered", "fault.acks.chosen * 2", "http.latency.p50"}})

@@ -47,7 +47,8 @@ func OfReader(r *archive.Reader) (_ *Source, err error) {
 	return Open(r, plan, r.Identity.Kernels)
 }
 
-// Open looks through an archive. The plan, of the campaign whose runs they are, may be nil; kernels are the releases for its names.
+// Open looks through an archive. The plan, of the campaign whose runs they are, may be nil; kernels are the releases
+// for its names.
 func Open(a Archive, p *campaign.Plan, kernels map[string]string) (*Source, error) {
 	s := &Source{archive: a, origins: map[place]origin{}}
 	nodes, faults, releases, names := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}

@@ -30,8 +30,8 @@ func (p *Program) Add(list ...asm.Instruction) {
 	}
 }
 
-// Label names the next instruction, for jumps. An instruction has one label only, so a second one in the same place comes
-// after a jump to the next instruction.
+// Label names the next instruction, for jumps. An instruction has one label only, so a second one in the same place
+// comes after a jump to the next instruction.
 func (p *Program) Label(name string) {
 	if p.Labelled() {
 		p.Add(asm.Instruction{OpCode: asm.Ja.Op(asm.ImmSource)})

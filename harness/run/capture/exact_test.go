@@ -42,7 +42,8 @@ var template = sync.OnceValues(func() (*vm.Template, error) {
 // watchers are faults that watch each class in both directions, with a chance.
 func watchers(chance string) (list []string) {
 	for _, c := range classes {
-		list = append(list, fmt.Sprintf("{name: %s, link: [a, b], select: {packets: %s, chance: %s}, do: watch}", name(c, chance), c, chance))
+		list = append(list,
+			fmt.Sprintf("{name: %s, link: [a, b], select: {packets: %s, chance: %s}, do: watch}", name(c, chance), c, chance))
 	}
 	return list
 }
@@ -123,7 +124,8 @@ func check(t *testing.T, seen map[string][]sighting, chance string) map[scenario
 			for i := range max(len(touched), len(want[c])) {
 				switch {
 				case i >= len(touched):
-					require.FailNow(t, "a mistake", "%s, %s: packet %d should have been touched: %x", way, c, want[c][i], sent[want[c][i]])
+					require.FailNow(t, "a mistake", "%s, %s: packet %d should have been touched: %x", way, c, want[c][i],
+						sent[want[c][i]])
 				case i >= len(want[c]) || touched[i].id != want[c][i]:
 					require.FailNow(t, "a mistake", "%s, %s, the %dth: packet %d was touched, of %d that should have been %v: %x",
 						way, c, i+1, touched[i].id, len(want[c]), want[c][i:min(i+1, len(want[c]))], touched[i].data)

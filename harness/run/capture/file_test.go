@@ -196,7 +196,8 @@ func TestAFileSaysWhatHappened(t *testing.T) {
 
 	face, err := r.Interface(2)
 	require.NoError(t, err)
-	require.Equal(t, "packets that the fault touches, before it acts: copy 3× 10 % of pure ACKs from client", face.Description)
+	require.Equal(t, "packets that the fault touches, before it acts: copy 3× 10 % of pure ACKs from client",
+		face.Description)
 	require.EqualValues(t, 1, face.Statistics.PacketsReceived)
 	require.EqualValues(t, 0, face.Statistics.PacketsDropped)
 

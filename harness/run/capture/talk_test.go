@@ -39,7 +39,8 @@ func talk(ctx context.Context, n *topology.Network) error {
 		}
 		go serve(listener)
 		err = a.Do(func() error {
-			return errors.Join(exchange(at(80), transferred), brief(at(80)), refused(at(81)), pieces(at(53)), unreachable(at(54)))
+			return errors.Join(exchange(at(80), transferred), brief(at(80)), refused(at(81)), pieces(at(53)),
+				unreachable(at(54)))
 		})
 		if err := errors.Join(err, listener.Close(), echo.Close()); err != nil {
 			return err

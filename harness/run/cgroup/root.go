@@ -108,9 +108,11 @@ func Supported() (err error) {
 		}
 		hint := unified
 		if top, err := os.ReadFile(filepath.Join(root, "cgroup.controllers")); err == nil && slices.Contains(strings.Fields(string(top)), c) {
-			hint = fmt.Sprintf("%s has it, but cannot pass it on while it has processes of its own: run in a group below it", root)
+			hint = fmt.Sprintf("%s has it, but cannot pass it on while it has processes of its own: run in a group below it",
+				root)
 		}
-		return problem.Wrap(problem.Machine, fmt.Errorf("control groups: version 2 lacks the %s controller in %s", c, root), hint)
+		return problem.Wrap(problem.Machine, fmt.Errorf("control groups: version 2 lacks the %s controller in %s", c, root),
+			hint)
 	}
 	if _, err := g.CPU(); err != nil {
 		return problem.Wrap(problem.Machine, err, "Linux 4.15 or later is needed")

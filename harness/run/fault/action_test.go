@@ -80,7 +80,8 @@ func TestDelaysAreThoseThatAreAskedFor(t *testing.T) {
 			for i, v := range list {
 				want := quantile((float64(i) + .5) / n)
 				near := func(u float64) float64 { return quantile(min(max((float64(i)+.5)/n+u, 1e-9), 1-1e-9)) }
-				require.True(t, float64(v) >= near(-bound) && float64(v) <= near(bound)+100e3, "the delay at %d of %d is %v, not %v", i, n, v, time.Duration(want))
+				require.True(t, float64(v) >= near(-bound) && float64(v) <= near(bound)+100e3,
+					"the delay at %d of %d is %v, not %v", i, n, v, time.Duration(want))
 			}
 		})
 	}

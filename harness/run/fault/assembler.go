@@ -42,7 +42,8 @@ func (a *assembler) set(field int16, value int32) {
 
 // count adds 1 to a counter, atomically; uses R1 and R2.
 func (a *assembler) count(s *state, c slot) {
-	a.Add(asm.LoadMapValue(asm.R1, s.counters.FD(), uint32(c)), asm.Mov.Imm(asm.R2, 1), asm.StoreXAdd(asm.R1, asm.R2, asm.DWord))
+	a.Add(asm.LoadMapValue(asm.R1, s.counters.FD(), uint32(c)), asm.Mov.Imm(asm.R2, 1),
+		asm.StoreXAdd(asm.R1, asm.R2, asm.DWord))
 }
 
 // control loads a control word into dst.

@@ -27,7 +27,8 @@ func (s selector) flip(a *assembler, st *state) {
 		asm.And.Imm(asm.R0, 7), asm.Mov.Imm(rest, 1), asm.LSh.Reg(rest, asm.R0))
 	a.header(1, "pass")
 	a.Add(at(asm.R1, 0, asm.Byte), asm.Xor.Reg(asm.R1, rest), asm.StoreMem(asm.RFP, stackHeader, asm.R1, asm.Byte))
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackHeader),
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, stackHeader),
 		asm.Mov.Imm(asm.R4, 1), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "pass"))
 	a.count(st, s.flipped)
 }

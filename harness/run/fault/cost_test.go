@@ -74,7 +74,8 @@ func (l *lab) perPacket(t testing.TB, w work) float64 {
 	message, in := make([]byte, 1000), make([]byte, 1000)
 	// Raw system calls, of which the runtime knows nothing either: it would move goroutines meanwhile.
 	carry := func(from, to int) {
-		_, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(from), uintptr(unsafe.Pointer(&message[0])), uintptr(len(message)))
+		_, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(from), uintptr(unsafe.Pointer(&message[0])),
+			uintptr(len(message)))
 		var n uintptr
 		for left := len(message); left > 0 && errno == 0; left -= int(n) {
 			n, _, errno = unix.RawSyscall(unix.SYS_READ, uintptr(to), uintptr(unsafe.Pointer(&in[0])), uintptr(left))

@@ -9,7 +9,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// splitMix is the nth output of the generator of Steele, Lea and Flood, in integers without bounds, from its definition.
+// splitMix is the nth output of the generator of Steele, Lea and Flood, in integers without bounds, from its
+// definition.
 func splitMix(state uint64, n int64) uint64 {
 	two64 := new(big.Int).Lsh(big.NewInt(1), 64)
 	z := new(big.Int).SetUint64(state)
@@ -49,7 +50,8 @@ func TestPlainDrawsAreThoseOfSplitMix64(t *testing.T) {
 	require.Equal(t, flow{38: 2}, linkFlow(2))
 }
 
-// listed works out which of the first n packets are chosen, from what the language says: those whose ordinal hits, and burst-1 after each.
+// listed works out which of the first n packets are chosen, from what the language says: those whose ordinal hits, and
+// burst-1 after each.
 func listed(d draws, start uint64, n int, step int) (chosen []int, trials, hits int64) {
 	taken := make([]bool, n+1)
 	for ordinal := 1; ordinal <= n; ordinal++ {
@@ -137,7 +139,8 @@ func TestPlainNewDraws(t *testing.T) {
 	require.NotEqual(t, faultKey(1, "a"), faultKey(1, "b"))
 }
 
-// With a ramp nobody knows which value met which packet: at least those of its lowest chance, at most those of its highest.
+// With a ramp nobody knows which value met which packet: at least those of its lowest chance, at most those of its
+// highest.
 func TestPlainSelections(t *testing.T) {
 	low, high := uint64(1<<61), uint64(1<<63)
 	for name, limits := range map[string][]uint64{"up": {low, 1 << 62, high}, "down": {high, 1 << 62, low}, "flat": {high}} {

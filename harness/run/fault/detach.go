@@ -12,8 +12,8 @@ import (
 
 // detacher takes packets from the sockets that sent them, before a netem holds them.
 //
-// A packet keeps its socket (skb->sk) through veths and namespaces, and skb_orphan_partial, which netem calls, gives back
-// the socket's memory only. While such a packet waits, its sender can tell that it has not left the machine:
+// A packet keeps its socket (skb->sk) through veths and namespaces, and skb_orphan_partial, which netem calls, gives
+// back the socket's memory only. While such a packet waits, its sender can tell that it has not left the machine:
 // skb_still_in_host_queue (net/ipv4/tcp_output.c) keeps TCP from sending the segment again, on a timeout as well as on
 // duplicate ACKs, and counts TCPSpuriousRtxHostQueues. No sender can tell that of a packet in a real network.
 //
@@ -33,9 +33,9 @@ type detacher struct {
 	failed slot
 }
 
-// orphaning returns a netem that takes all its packets from their sockets, if it holds any: netem_enqueue does so with a
-// latency, a jitter or a rate, but not for slots alone, nor for a delay of 0 that a ramp begins with. The latency that
-// is added is 1 ns.
+// orphaning returns a netem that takes all its packets from their sockets, if it holds any: netem_enqueue does so with
+// a latency, a jitter or a rate, but not for slots alone, nor for a delay of 0 that a ramp begins with. The latency
+// that is added is 1 ns.
 func orphaning(q netem.Qdisc) netem.Qdisc {
 	if q.Latency <= 0 && q.Jitter <= 0 && q.Rate == nil {
 		q.Latency = 1
@@ -60,8 +60,9 @@ func (w *Wires) detacher(link int, holds bool) *detacher {
 	return &detacher{w.state, w.sockets, link, w.plan.attached}
 }
 
-// openKeeper puts a socket of the next wire into the map; the calling thread is in the wire's namespace. It listens in a
-// namespace without addresses, so it gets no packets. Listeners need no reference while packets have them (SOCK_RCU_FREE).
+// openKeeper puts a socket of the next wire into the map; the calling thread is in the wire's namespace. It listens in
+// a namespace without addresses, so it gets no packets. Listeners need no reference while packets have them
+// (SOCK_RCU_FREE).
 func (w *Wires) openKeeper() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -100,7 +101,8 @@ func (a *assembler) detach(d *detacher, site string) {
 	a.Add(asm.StoreImm(asm.RFP, stackHeader, int64(d.link), asm.Word))
 	a.Lookup(d.sockets.FD(), stackHeader)
 	a.Add(asm.JEq.Imm(asm.R0, 0, label("failed")), asm.Mov.Reg(offset, asm.R0))
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Imm(asm.R3, 0), asm.FnSkAssign.Call(), asm.Mov.Reg(rest, asm.R0))
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Imm(asm.R3, 0), asm.FnSkAssign.Call(),
+		asm.Mov.Reg(rest, asm.R0))
 	a.Add(asm.Mov.Reg(asm.R1, offset), asm.FnSkRelease.Call())
 	a.Add(asm.JEq.Imm(rest, 0, label("done")))
 	a.Label(label("failed"))
@@ -113,11 +115,14 @@ func (d *detacher) skipACKs(a *assembler, label func(string) string) {
 	done, give := label("done"), label("give")
 	// segment ends this for the TCP header that lies so far into what was read; rest is its length with the payload.
 	segment := func(header int16) {
-		a.Add(at(asm.R1, header+tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagSYN|flagFIN|flagRST), asm.JNE.Imm(asm.R1, 0, give))
-		a.Add(at(asm.R1, header+tcpOffset, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JEq.Reg(asm.R1, rest, done))
+		a.Add(at(asm.R1, header+tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagSYN|flagFIN|flagRST),
+			asm.JNE.Imm(asm.R1, 0, give))
+		a.Add(at(asm.R1, header+tcpOffset, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2),
+			asm.JEq.Reg(asm.R1, rest, done))
 		a.Add(asm.Ja.Label(give))
 	}
-	a.Add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, label("ipv6")), asm.JNE.Imm(asm.R0, etherIPv4, done))
+	a.Add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, label("ipv6")),
+		asm.JNE.Imm(asm.R0, etherIPv4, done))
 	a.Add(asm.LoadMem(asm.R0, ctx, skbLength, asm.Word), asm.JGT.Imm(asm.R0, longestACK, give))
 	a.Add(asm.Mov.Imm(offset, etherHeader))
 	a.header(40, give) // too short for TCP

@@ -35,7 +35,8 @@ func (s selector) draw(a *assembler, st *state, flows *flowTable) {
 			flows.find(a, st, s.orders, "full")
 		}
 		a.Add(asm.LoadMem(origin, memory, memoryStart, asm.DWord), asm.LoadMem(ordinal, memory, memoryCount, asm.DWord))
-		a.Add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, memory), asm.Add.Imm(asm.R0, memoryCount), asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))
+		a.Add(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R0, memory), asm.Add.Imm(asm.R0, memoryCount),
+			asm.StoreXAdd(asm.R0, asm.R1, asm.DWord))
 		a.Add(asm.Add.Imm(ordinal, 1))
 		if s.class != scenario.DupACK {
 			a.Add(asm.Ja.Label("ordinal"))

@@ -106,7 +106,8 @@ func TestSelectorsMakeNoMistake(t *testing.T) {
 		}
 	}
 	for k := range kindOther {
-		require.Greater(t, min(stamped[k], sacked[k], echoed[k]), 1000, "timestamps, SACK and ECN on packets of the kind %s", kindNames[k])
+		require.Greater(t, min(stamped[k], sacked[k], echoed[k]), 1000, "timestamps, SACK and ECN on packets of the kind %s",
+			kindNames[k])
 	}
 }
 

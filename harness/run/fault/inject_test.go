@@ -198,7 +198,8 @@ func TestTwoForgedSegmentsStartALoop(t *testing.T) {
 }
 
 func TestNumbersAndCountsOfASegmentAreWhatIsAsked(t *testing.T) {
-	l := injectionLab(t, true, "segments: [{to: b, flags: ack+ece, seq: -1, ack: 1000, count: 3}, {to: a, flags: ack, seq: 70000}]")
+	l := injectionLab(t, true,
+		"segments: [{to: b, flags: ack+ece, seq: -1, ack: 1000, count: 3}, {to: a, flags: ack, seq: 70000}]")
 	s := l.connect(t, false)
 	s.talk(t, 5)
 	nextA, expectedA := numbers(t, s.a)

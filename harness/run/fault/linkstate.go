@@ -83,8 +83,8 @@ func (w *Wires) QdiscStats() ([]QdiscStats, error) {
 	return list, nil
 }
 
-// own is the role of the queue that a path has of its own: that in front of the rate, or that of the last device where this has a rate
-// or a length that is stated. A delay alone is none: nothing waits in it for its turn.
+// own is the role of the queue that a path has of its own: that in front of the rate, or that of the last device where
+// this has a rate or a length that is stated. A delay alone is none: nothing waits in it for its turn.
 func (w *Wires) own(p *path, i int) (r role, ok bool) {
 	for j := range p.stages {
 		if p.stages[j].fault < 0 {
@@ -104,8 +104,8 @@ func (w *Wires) droppedBehind(at role, s snapshot) int64 {
 	return int64(q.Drops) + int64(q.Overlimits)
 }
 
-// Links says, for each direction of a link that has a queue of its own, what became of the packets over the whole run. Call it after
-// [Wires.Receipts].
+// Links says, for each direction of a link that has a queue of its own, what became of the packets over the whole run.
+// Call it after [Wires.Receipts].
 func (w *Wires) Links() []result.LinkReceipt {
 	var list []result.LinkReceipt
 	if w.final == nil {
@@ -136,7 +136,8 @@ type Queue struct {
 	Index int
 }
 
-// Queues are those of links with a rate or a queue of their own, and those of faults with one, in the order of the paths.
+// Queues are those of links with a rate or a queue of their own, and those of faults with one, in the order of the
+// paths.
 func (w *Wires) Queues() (list []Queue) {
 	for i := range w.plan.paths {
 		p := &w.plan.paths[i]
@@ -163,8 +164,8 @@ func (w *Wires) queue(r role, name string) Queue {
 	panic("fault: a queue without a device: " + name)
 }
 
-// entranceLoss tells what was lost before it got to a path: a veth hands packets to the machine's backlog, and if that is full the
-// device on the wire counts them as refused and nobody else does (enqueue_to_backlog in net/core/dev.c).
+// entranceLoss tells what was lost before it got to a path: a veth hands packets to the machine's backlog, and if that
+// is full the device on the wire counts them as refused and nobody else does (enqueue_to_backlog in net/core/dev.c).
 func (w *Wires) entranceLoss(because *result.Reasons, i int) error {
 	p := &w.plan.paths[i]
 	n, err := w.refused(i)

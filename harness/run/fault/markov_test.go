@@ -78,7 +78,8 @@ func TestTheBoundOfAModelHoldsTheExactInterval(t *testing.T) {
 				require.GreaterOrEqual(t, lo, int64(0))
 				require.LessOrEqual(t, hi, n)
 				require.GreaterOrEqual(t, hi, exactHi)
-				require.LessOrEqual(t, float64(hi-lo), 1.4*float64(exactHi-exactLo)+4, "%d to %d, exactly %d to %d", lo, hi, exactLo, exactHi)
+				require.LessOrEqual(t, float64(hi-lo), 1.4*float64(exactHi-exactLo)+4, "%d to %d, exactly %d to %d", lo, hi,
+					exactLo, exactHi)
 			})
 		}
 	}

@@ -13,9 +13,9 @@ import (
 // mtu is what a selector does instead of handing packets to netem: it drops those that are too long, and turns
 // them into the message that tells their sender.
 //
-// All of it happens in the one program, so a message leaves at the moment of the loss and none is
-// forgotten: what is left of the packet is cut to the part that is quoted, gets the message's headers in front, and goes out
-// by the stage of the same fault in the other direction.
+// All of it happens in the one program, so a message leaves at the moment of the loss and none is forgotten: what is
+// left of the packet is cut to the part that is quoted, gets the message's headers in front, and goes out by the stage
+// of the same fault in the other direction.
 type mtu struct {
 	// limit is the longest that passes, in bytes with the IP header.
 	limit  int
@@ -55,7 +55,8 @@ const (
 )
 
 const (
-	// As much is quoted as a message may carry that everybody takes: 576 bytes in all (RFC 1812, 4.3.2.3) and 1280 (RFC 4443, 2.4).
+	// As much is quoted as a message may carry that everybody takes: 576 bytes in all (RFC 1812, 4.3.2.3) and 1280 (RFC
+	// 4443, 2.4).
 	quote4, quote6 = 576 - 20 - icmpLength, 1280 - 40 - icmpLength
 	// Of a packet that is shorter, this much: the longest IPv4 header and 8 bytes, which is the least (RFC 792).
 	shortQuote = 68
@@ -63,7 +64,8 @@ const (
 
 // longer jumps to "pass" for packets that fit, and for IPv4 packets that may be fragmented.
 func (m *mtu) longer(a *assembler) {
-	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "long6"))
+	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word),
+		asm.JEq.Imm(asm.R0, etherIPv6, "long6"))
 	a.header(20, "pass")
 	a.Add(at(asm.R1, 2, asm.Half), toHost(asm.R1), asm.JLE.Imm(asm.R1, int32(m.limit), "pass"))
 	a.Add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x4000), asm.JEq.Imm(asm.R1, 0, "pass"))
@@ -80,7 +82,8 @@ func (m *mtu) refuse(a *assembler, st *state) {
 		a.verdict(verdictShot)
 		return
 	}
-	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word), asm.JEq.Imm(asm.R0, etherIPv6, "refuse6"))
+	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word),
+		asm.JEq.Imm(asm.R0, etherIPv6, "refuse6"))
 
 	a.header(20, "broken")
 	a.Add(at(asm.R1, 6, asm.Half), toHost(asm.R1), asm.And.Imm(asm.R1, 0x1fff), asm.JNE.Imm(asm.R1, 0, "mute"))
@@ -135,10 +138,12 @@ func (m *mtu) message4(a *assembler, st *state, quote int32) {
 	m.ether(a, etherIPv4)
 	a.header(20, "broken")
 	a.zero(messageIP, 32)
-	a.Add(asm.StoreImm(asm.RFP, messageIP, 0x45, asm.Byte), asm.StoreImm(asm.RFP, messageIP+1, 0xc0, asm.Byte)) // internetwork control: RFC 1812, 4.3.2.5
+	// Internetwork control: RFC 1812, 4.3.2.5.
+	a.Add(asm.StoreImm(asm.RFP, messageIP, 0x45, asm.Byte), asm.StoreImm(asm.RFP, messageIP+1, 0xc0, asm.Byte))
 	a.Add(asm.StoreImm(asm.RFP, messageIP+2, int64(bits.ReverseBytes16(uint16(20+icmpLength+quote))), asm.Half))
 	a.Add(asm.StoreImm(asm.RFP, messageIP+8, 64, asm.Byte), asm.StoreImm(asm.RFP, messageIP+9, protoICMP, asm.Byte))
-	a.Add(asm.Mov.Imm(asm.R1, int32(binary.LittleEndian.Uint32(m.far4.AsSlice()))), asm.StoreMem(asm.RFP, messageIP+12, asm.R1, asm.Word))
+	a.Add(asm.Mov.Imm(asm.R1, int32(binary.LittleEndian.Uint32(m.far4.AsSlice()))),
+		asm.StoreMem(asm.RFP, messageIP+12, asm.R1, asm.Word))
 	a.Add(at(asm.R1, 12, asm.Word), asm.StoreMem(asm.RFP, messageIP+16, asm.R1, asm.Word))
 	a.sum(messageIP, 20, 0)
 	a.storeSum(messageIP + 10)
@@ -159,7 +164,8 @@ func (m *mtu) message6(a *assembler, st *state, quote int32) {
 	a.Add(asm.StoreImm(asm.RFP, messageIP+4, int64(bits.ReverseBytes16(uint16(icmpLength+quote))), asm.Half))
 	a.Add(asm.StoreImm(asm.RFP, messageIP+6, protoICMPv6, asm.Byte), asm.StoreImm(asm.RFP, messageIP+7, 64, asm.Byte))
 	for i := int16(0); i < 16; i += 8 {
-		a.Add(asm.LoadImm(asm.R1, int64(binary.LittleEndian.Uint64(m.far6.AsSlice()[i:])), asm.DWord), asm.StoreMem(asm.RFP, messageIP+8+i, asm.R1, asm.DWord))
+		a.Add(asm.LoadImm(asm.R1, int64(binary.LittleEndian.Uint64(m.far6.AsSlice()[i:])), asm.DWord),
+			asm.StoreMem(asm.RFP, messageIP+8+i, asm.R1, asm.DWord))
 		a.Add(at(asm.R1, 8+i, asm.DWord), asm.StoreMem(asm.RFP, messageIP+24+i, asm.R1, asm.DWord))
 	}
 	a.Add(asm.StoreImm(asm.RFP, messageICMP6, 2, asm.Byte))
@@ -181,7 +187,8 @@ func (a *assembler) sum(from int32, size int32, seed uint32) {
 
 // sumMore adds further ones.
 func (a *assembler) sumMore(from int32, size int32) {
-	a.Add(asm.Mov.Imm(asm.R1, 0), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, from), asm.Mov.Imm(asm.R4, size),
+	a.Add(asm.Mov.Imm(asm.R1, 0), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, from),
+		asm.Mov.Imm(asm.R4, size),
 		asm.Mov.Reg(asm.R5, asm.R9), asm.FnCsumDiff.Call(), asm.Mov.Reg(asm.R9, asm.R0))
 }
 
@@ -189,7 +196,8 @@ func (a *assembler) sumMore(from int32, size int32) {
 func (a *assembler) sumQuote(quote int32) {
 	for done := int32(0); done < quote; done += piece {
 		size := min(piece, quote-done)
-		a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+done), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackPiece),
+		a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+done), asm.Mov.Reg(asm.R3, asm.RFP),
+			asm.Add.Imm(asm.R3, stackPiece),
 			asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
 		a.sumMore(stackPiece, size)
 	}
@@ -206,12 +214,16 @@ func (a *assembler) storeSum(to int16) {
 
 // answer makes the packet the message whose headers are on the stack, sends it back and ends the program.
 func (m *mtu) answer(a *assembler, st *state, quote, headers int32) {
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+quote), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeTail.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, headers), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeHead.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, messageEther),
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+quote), asm.Mov.Imm(asm.R3, 0),
+		asm.FnSkbChangeTail.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, headers), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeHead.Call(),
+		asm.JNE.Imm(asm.R0, 0, "broken"))
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, messageEther),
 		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.set(skbMark, forgedMark)
 	a.set(skbPriority, 0)
 	a.count(st, m.messages)
-	a.Add(asm.LoadMapValue(asm.R1, m.back.FD(), 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
+	a.Add(asm.LoadMapValue(asm.R1, m.back.FD(), 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.Mov.Imm(asm.R2, 0),
+		asm.FnRedirect.Call(), asm.Return())
 }

@@ -36,7 +36,8 @@ func TestTheKernelKeepsWhatNetemIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := wire.conn.Add(device, rootHandle, netem.Root, q)
 			if q.Seed != nil && err != nil { // the one thing that older kernels do not know
-				require.EqualError(t, err, "read netem back: asked for seed 9223372036854775815, the kernel has none (it needs Linux 6.6)")
+				require.EqualError(t, err,
+					"read netem back: asked for seed 9223372036854775815, the kernel has none (it needs Linux 6.6)")
 			} else {
 				require.NoError(t, err)
 			}

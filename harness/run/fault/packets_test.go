@@ -91,7 +91,8 @@ func packets(t testing.TB) (list []packet) {
 	for n := 1; n <= 4; n++ {
 		add(fmt.Sprintf("pure ACK, %d SACK blocks", n), true, true, ether(v4), ipv4(T), tcp("A", sack(n)...))
 	}
-	add("pure ACK, timestamps and 3 SACK blocks", true, true, ether(v4), ipv4(T), tcp("A", append(timestamps(), sack(3)...)...))
+	add("pure ACK, timestamps and 3 SACK blocks", true, true, ether(v4), ipv4(T),
+		tcp("A", append(timestamps(), sack(3)...)...))
 	for n := range 11 {
 		o := layers.IPv4Option{OptionType: 130, OptionLength: uint8(4 * n), OptionData: make([]byte, max(4*n-2, 0))}
 		if n > 0 {
@@ -123,12 +124,17 @@ func packets(t testing.TB) (list []packet) {
 	segment := func(flags string) gopacket.Payload { return frame(t, tcp(flags)) }
 	const H, D, R, F = layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Destination, layers.IPProtocolIPv6Routing, layers.IPProtocolIPv6Fragment
 	for words := range 4 {
-		add(fmt.Sprintf("IPv6 pure ACK behind hop-by-hop of %d bytes", 8*words+8), true, true, ether(v6), ipv6(H), hop(T, words), segment("A"))
-		add(fmt.Sprintf("IPv6 SYN behind hop-by-hop of %d bytes", 8*words+8), true, false, ether(v6), ipv6(H), hop(T, words), segment("S"))
-		add(fmt.Sprintf("IPv6 pure ACK behind destination options of %d bytes", 8*words+8), true, true, ether(v6), ipv6(D), hop(T, words), segment("A"))
-		add(fmt.Sprintf("IPv6 data behind destination options of %d bytes", 8*words+8), true, false, ether(v6), ipv6(D), hop(T, words), segment("A"), data)
+		add(fmt.Sprintf("IPv6 pure ACK behind hop-by-hop of %d bytes", 8*words+8), true, true, ether(v6), ipv6(H),
+			hop(T, words), segment("A"))
+		add(fmt.Sprintf("IPv6 SYN behind hop-by-hop of %d bytes", 8*words+8), true, false, ether(v6), ipv6(H), hop(T, words),
+			segment("S"))
+		add(fmt.Sprintf("IPv6 pure ACK behind destination options of %d bytes", 8*words+8), true, true, ether(v6), ipv6(D),
+			hop(T, words), segment("A"))
+		add(fmt.Sprintf("IPv6 data behind destination options of %d bytes", 8*words+8), true, false, ether(v6), ipv6(D),
+			hop(T, words), segment("A"), data)
 	}
-	add("IPv6 pure ACK behind hop-by-hop, routing and destination options", true, true, ether(v6), ipv6(H), hop(R, 0), raw(byte(D), 2, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), hop(T, 0), segment("A"))
+	add("IPv6 pure ACK behind hop-by-hop, routing and destination options", true, true, ether(v6), ipv6(H), hop(R, 0),
+		raw(byte(D), 2, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), hop(T, 0), segment("A"))
 	add("IPv6 pure ACK behind an atomic fragment header", true, true, ether(v6), ipv6(F), fragment(T, 0, 0), segment("A"))
 	add("IPv6 first fragment", true, false, ether(v6), ipv6(F), fragment(T, 0, 1), segment("A"))
 	add("IPv6 later fragment", true, false, ether(v6), ipv6(F), fragment(T, 3, 0), segment("A"))

@@ -116,18 +116,20 @@ func (s selector) parse(a *assembler) {
 // then gives up on some programs ("verifier backtracking bug (stack slot out of bounds)"), which it does not when the
 // helper has written the bytes.
 func (a *assembler) header(size int32, malformed string) {
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackHeader),
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, stackHeader),
 		asm.Mov.Imm(asm.R4, size), asm.FnSkbLoadBytes.Call(), asm.JNE.Imm(asm.R0, 0, malformed))
 }
 
-// segmentHeader is the same for the header of a segment. That of IPv4 without options lies after it on the stack already,
-// if the frame is long enough, and is moved. It loses R0 to R5.
+// segmentHeader is the same for the header of a segment. That of IPv4 without options lies after it on the stack
+// already, if the frame is long enough, and is moved. It loses R0 to R5.
 func (s selector) segmentHeader(a *assembler, malformed string) {
 	if v4, _ := s.versions(); !v4 {
 		a.header(20, malformed)
 		return
 	}
-	a.Add(asm.JNE.Imm(offset, etherHeader+20, "apart"), asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+20+20, "apart"))
+	a.Add(asm.JNE.Imm(offset, etherHeader+20, "apart"), asm.LoadMem(asm.R1, ctx, skbLength, asm.Word),
+		asm.JLT.Imm(asm.R1, etherHeader+20+20, "apart"))
 	for i := int16(0); i < 20; i += 4 {
 		a.Add(at(asm.R1, 20+i, asm.Word), asm.StoreMem(asm.RFP, stackHeader+i, asm.R1, asm.Word))
 	}
@@ -192,7 +194,8 @@ func (s selector) parseIPv4(a *assembler, more bool) {
 	s.finishIP(a, protoICMP, 8, more)
 }
 
-// finishIP ends the header of a packet that is no fragment. ICMP of this version has this number, and a header of this size.
+// finishIP ends the header of a packet that is no fragment. ICMP of this version has this number, and a header of this
+// size.
 func (s selector) finishIP(a *assembler, icmp, size int32, more bool) {
 	switch {
 	case s.class == scenario.Fragment:
@@ -231,7 +234,8 @@ func (s selector) parseIPv6(a *assembler) {
 
 		a.Label(skip) // next header, length in 8 bytes beyond the first 8
 		a.header(2, malformed)
-		a.Add(at(proto, 0, asm.Byte), at(asm.R1, 1, asm.Byte), asm.Add.Imm(asm.R1, 1), asm.LSh.Imm(asm.R1, 3), asm.Ja.Label(next))
+		a.Add(at(proto, 0, asm.Byte), at(asm.R1, 1, asm.Byte), asm.Add.Imm(asm.R1, 1), asm.LSh.Imm(asm.R1, 3),
+			asm.Ja.Label(next))
 
 		a.Label(fragment) // next header, reserved, 13 bits of offset, 2 reserved, more fragments
 		a.header(8, malformed)

@@ -69,7 +69,8 @@ func TestFaultsFindTheirPathAndNoCounterIsSharedByTwo(t *testing.T) {
 	require.Equal(t, [][]role{{{3, 0}}, {{0, 0}}, {{3, 1}}, {{1, 0}}, {{2, 0}, {3, 2}}}, p.places)
 	require.Equal(t, "c to b", p.paths[3].String())
 	require.Len(t, p.paths[3].stages, 4, "three faults and the link's queue")
-	require.Equal(t, p.paths[2].stages[0].choose.orders, p.paths[3].stages[2].choose.orders, "one fault has one key, in both directions")
+	require.Equal(t, p.paths[2].stages[0].choose.orders, p.paths[3].stages[2].choose.orders,
+		"one fault has one key, in both directions")
 	seen := map[slot]bool{}
 	take := func(s slot) {
 		require.False(t, seen[s], "counter %d", s)

@@ -45,8 +45,9 @@ func newTracker(t testing.TB, port int) *ebpf.Program {
 	return p
 }
 
-// BenchmarkPrograms counts the instructions that the tracker and selectors take for a packet, those of helpers included.
-// The kernel runs a program on it 20,000 times. The cost of a program that lets all packets go on is subtracted.
+// BenchmarkPrograms counts the instructions that the tracker and selectors take for a packet, those of helpers
+// included. The kernel runs a program on it 20,000 times. The cost of a program that lets all packets go on is
+// subtracted.
 func BenchmarkPrograms(b *testing.B) {
 	v4, v6, segment := ether(layers.EthernetTypeIPv4), ether(layers.EthernetTypeIPv6), layers.IPProtocolTCP
 	data, other := gopacket.Payload(make([]byte, 1000)), tcp("PA", timestamps()...)

@@ -60,8 +60,8 @@ func TestAFaultsQueueIsItsOwnOrThatOfItsLinkOrNetems(t *testing.T) {
 	}
 }
 
-// The queue holds q packets, the one that is being sent included: of n that come at once, n - q find no room. Which these are, and that
-// the others arrive in their order, is what a queue is.
+// The queue holds q packets, the one that is being sent included: of n that come at once, n - q find no room. Which
+// these are, and that the others arrive in their order, is what a queue is.
 func TestWhatAFaultsQueueHasNoRoomForIsItsDoing(t *testing.T) {
 	const n = 50
 	for name, c := range map[string]struct {
@@ -102,12 +102,14 @@ func TestAFullQueueThatNobodyStatedMakesTheRunInvalid(t *testing.T) {
 	require.Contains(t, because, fmt.Sprintf("fault narrow: its queue of 1000 packets overflowed: %d dropped; state its length with the key queue, if that is meant", r[0].Overlimits))
 }
 
-// What a link's own queue has no room for is told by the receipts of the faults before it, in their direction, and by that of the link.
+// What a link's own queue has no room for is told by the receipts of the faults before it, in their direction, and by
+// that of the link.
 func TestWhatALinksQueueHasNoRoomForIsTold(t *testing.T) {
 	const n, q = 50, 10
 	for _, link := range []string{", rate: 100kbit, queue: 10", ", rate: 100kbit, delay: 20ms, queue: 10", ", delay: 100ms, queue: 10"} {
 		t.Run(link, func(t *testing.T) {
-			l := newLab(t, link, "name: seen, from: a, do: watch", "name: back, from: b, do: watch", "name: both, do: watch", "name: gone, from: a, select: {nth: 1}, do: drop")
+			l := newLab(t, link, "name: seen, from: a, do: watch", "name: back, from: b, do: watch", "name: both, do: watch",
+				"name: gone, from: a, select: {nth: 1}, do: drop")
 			d := l.datagrams(t, false)
 			d.send(t, n)
 			d.reversed().send(t, 3)
@@ -167,11 +169,11 @@ func kindsOf(list []netlink.Qdisc) (kinds []string) {
 	return kinds
 }
 
-// A packet that the machine's backlog has no room for on its way from the node's device to the wire's is seen by no program.
-// Answers of 14 fragments go there at once.
+// A packet that the machine's backlog has no room for on its way from the node's device to the wire's is seen by no
+// program. Answers of 14 fragments go there at once.
 //
-// The request's fragments go one by one. But if a timer fires meanwhile, the kernel may leave them to ksoftirqd, and then
-// there is no room for them either. So the test asks again, on another network.
+// The request's fragments go one by one. But if a timer fires meanwhile, the kernel may leave them to ksoftirqd, and
+// then there is no room for them either. So the test asks again, on another network.
 func TestWhatIsLostBeforeTheWireIsTold(t *testing.T) {
 	const (
 		setting = "/proc/sys/net/core/netdev_max_backlog"
@@ -206,8 +208,10 @@ func TestWhatIsLostBeforeTheWireIsTold(t *testing.T) {
 	require.EqualValues(t, room, r.In)
 	require.Len(t, because, 2)
 	var lost int // newer kernels tell the sender of the first, who sends no further one
-	_, err = fmt.Sscanf(because[0], "link b to a: %d packets lost before the link, for no reason that was asked for", &lost)
+	_, err = fmt.Sscanf(because[0], "link b to a: %d packets lost before the link, for no reason that was asked for",
+		&lost)
 	require.NoError(t, err, because[0])
 	require.Contains(t, []int{1, parts - room}, lost)
-	require.Contains(t, because[1], fmt.Sprintf("the machine's backlog between devices overflowed and lost %d packets", lost))
+	require.Contains(t, because[1],
+		fmt.Sprintf("the machine's backlog between devices overflowed and lost %d packets", lost))
 }

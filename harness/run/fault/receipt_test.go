@@ -127,8 +127,8 @@ func TestPlainReceipts(t *testing.T) {
 	}
 }
 
-// What a queue of a stated length has no room for is what was asked for; of one that nobody stated it is a fault of the scenario's, and
-// there is a key for it.
+// What a queue of a stated length has no room for is what was asked for; of one that nobody stated it is a fault of the
+// scenario's, and there is a key for it.
 func TestPlainReceiptsOfQueues(t *testing.T) {
 	for queue, want := range map[int][]string{
 		5: nil,
@@ -300,7 +300,8 @@ func TestPlainTooManyFlows(t *testing.T) {
 	require.Equal(t, []string{fmt.Sprintf("fault f0: more than %d flows: 1 packets could not be assigned to flows", maxFlows)}, because)
 }
 
-// What the link loses outside of faults: nothing, unless its queue has a stated length, and then no more than its queue says.
+// What the link loses outside of faults: nothing, unless its queue has a stated length, and then no more than its queue
+// says.
 func TestPlainLossOfALink(t *testing.T) {
 	queue := scenario.Link{Rate: mbit, Queue: 5, Delay: 10 * ms}
 	for _, c := range []struct {

@@ -32,7 +32,8 @@ func (s schedule) steps() int {
 	return s.ramp.Steps
 }
 
-// lasts reports whether the fault goes on for ever, as it is, once it has begun. Then the clock need not be asked again.
+// lasts reports whether the fault goes on for ever, as it is, once it has begun. Then the clock need not be asked
+// again.
 func (s schedule) lasts() bool { return s.length == 0 && s.every == 0 && s.ramp == nil }
 
 // since leaves in R0 how long ago the fault began, in ns, or jumps to otherwise if it has not. It loses R1 to R5.
@@ -42,13 +43,14 @@ func (s schedule) since(a *assembler, st *state, orders slot, otherwise string) 
 	a.Add(asm.JLT.Reg(asm.R0, asm.R1, otherwise), asm.Sub.Reg(asm.R0, asm.R1))
 }
 
-// program jumps to "pass" unless the fault acts now. If it does not last for ever, that leaves on the stack how long ago it
-// began (stackSince), in ns, and the step of the ramp (stackStep) if there is one. begun is a word for its own use.
-// It loses R0 to R5.
+// program jumps to "pass" unless the fault acts now. If it does not last for ever, that leaves on the stack how long
+// ago it began (stackSince), in ns, and the step of the ramp (stackStep) if there is one. begun is a word for its own
+// use. It loses R0 to R5.
 func (s schedule) program(a *assembler, st *state, orders, begun slot) {
 	if s.lasts() { // the word is the beginning of a fault that has begun
 		a.control(asm.R0, st, orders+startWord)
-		a.Add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(begun)), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "begun"))
+		a.Add(asm.LoadMapValue(asm.R1, st.counters.FD(), uint32(begun)), asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord),
+			asm.JEq.Reg(asm.R0, asm.R1, "begun"))
 		s.since(a, st, orders, "pass")
 		a.Add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(begun)), asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord))
 		a.Label("begun")
@@ -70,7 +72,8 @@ func (s schedule) program(a *assembler, st *state, orders, begun slot) {
 		return
 	}
 	last := int32(s.ramp.Steps - 1)
-	a.Add(asm.Mov.Imm(asm.R2, last), asm.LoadImm(asm.R1, int64(s.ramp.Over), asm.DWord), asm.JGE.Reg(asm.R0, asm.R1, "step"))
+	a.Add(asm.Mov.Imm(asm.R2, last), asm.LoadImm(asm.R1, int64(s.ramp.Over), asm.DWord),
+		asm.JGE.Reg(asm.R0, asm.R1, "step"))
 	a.Add(asm.Mul.Reg(asm.R0, asm.R2), asm.Div.Reg(asm.R0, asm.R1), asm.Mov.Reg(asm.R2, asm.R0))
 	a.Label("step")
 	a.Add(asm.StoreMem(asm.RFP, stackStep, asm.R2, asm.DWord))

@@ -133,7 +133,8 @@ func TestTimesOfBothDirections(t *testing.T) {
 // are, and the rest is in pages.
 func TestHeadersMayLieInPages(t *testing.T) {
 	const n = 30
-	l := newLab(t, "", "name: acks, from: a, do: drop, select: {packets: pure-ack, every: 3}", "name: data, from: a, do: watch, select: {packets: data, chance: 50%}")
+	l := newLab(t, "", "name: acks, from: a, do: drop, select: {packets: pure-ack, every: 3}",
+		"name: data, from: a, do: watch, select: {packets: data, chance: 50%}")
 	var fd, index int
 	require.NoError(t, l.network.Node("a").Do(func() (err error) {
 		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)

@@ -103,7 +103,8 @@ func (r *selection) wrong() string {
 	case r.least == r.most:
 		return fmt.Sprintf("chose %d of %d packets, %d were to be", r.chosen, r.matched, r.least)
 	}
-	return fmt.Sprintf("chose %d of %d packets, at least %d and at most %d were to be", r.chosen, r.matched, r.least, r.most)
+	return fmt.Sprintf("chose %d of %d packets, at least %d and at most %d were to be", r.chosen, r.matched, r.least,
+		r.most)
 }
 
 // fill writes it into a receipt. The interval is that of the chance, if there is a single one: of the packets

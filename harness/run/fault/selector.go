@@ -111,7 +111,8 @@ const (
 )
 
 // program returns the selector as a direct-action program, and the flow table that goes with it, or nil when it needs
-// none. Packets for netem leave by the device, with the priority of its acting band if it has several; all others go on.
+// none. Packets for netem leave by the device, with the priority of its acting band if it has several; all others go
+// on.
 func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTable, err error) {
 	if s.keeps() {
 		if flows, err = newFlowTable(); err != nil {
@@ -183,10 +184,12 @@ func (s selector) act(a *assembler, st *state) {
 		s.flip(a, st)
 	case s.clones > 0:
 		for range s.clones {
-			a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
+			a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0),
+				asm.FnCloneRedirect.Call())
 		}
 	case s.bands > 1:
-		a.Add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord), asm.Add.Imm(asm.R1, actingBand), asm.StoreMem(ctx, skbPriority, asm.R1, asm.Word))
+		a.Add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord), asm.Add.Imm(asm.R1, actingBand),
+			asm.StoreMem(ctx, skbPriority, asm.R1, asm.Word))
 	case s.bands == 1 && s.through:
 		a.set(skbPriority, actingBand)
 	}

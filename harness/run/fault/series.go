@@ -54,7 +54,8 @@ func (a *assembler) onward(o onward) {
 		a.redirect(o.device)
 		return
 	}
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.LoadMapPtr(asm.R2, o.series.FD()), asm.Mov.Imm(asm.R3, int32(o.index)), asm.FnTailCall.Call())
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.LoadMapPtr(asm.R2, o.series.FD()), asm.Mov.Imm(asm.R3, int32(o.index)),
+		asm.FnTailCall.Call())
 	a.verdict(verdictShot) // nothing is there: the receipt finds the loss
 }
 

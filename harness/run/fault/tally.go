@@ -80,7 +80,8 @@ func (t tally) note(a *assembler, st *state, sorts bool, when schedule, orders s
 
 // index turns an offset in R1 into the address of the counter that is so far after first; uses R4.
 func (a *assembler) index(st *state, first slot) {
-	a.Add(asm.LoadMapValue(asm.R4, st.counters.FD(), uint32(first)), asm.Add.Reg(asm.R4, asm.R1), asm.Mov.Reg(asm.R1, asm.R4))
+	a.Add(asm.LoadMapValue(asm.R4, st.counters.FD(), uint32(first)), asm.Add.Reg(asm.R4, asm.R1),
+		asm.Mov.Reg(asm.R1, asm.R4))
 }
 
 // timesOf reads when the first packets were chosen, from the start of the measured window, for a

@@ -42,7 +42,8 @@ func (a *assembler) tap(t tap, st *state, ordinal func(dst asm.Register)) {
 	const length, kept, record = asm.R7, asm.R8, asm.R9
 	// After the first packet for which there was no room no further one is kept, not even one that
 	// would fit: what is kept is the beginning, without gaps.
-	a.Add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(t.ring.full)), asm.LoadMem(asm.R0, asm.R0, 0, asm.DWord), asm.JNE.Imm(asm.R0, 0, "no-room"))
+	a.Add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(t.ring.full)), asm.LoadMem(asm.R0, asm.R0, 0, asm.DWord),
+		asm.JNE.Imm(asm.R0, 0, "no-room"))
 	a.Add(asm.LoadMem(length, ctx, skbLength, asm.Word), asm.Mov.Reg(kept, length))
 	a.Add(asm.JLE.Imm(kept, int32(t.snap), "kept"), asm.Mov.Imm(kept, int32(t.snap)))
 	a.Label("kept")
@@ -62,16 +63,19 @@ func (a *assembler) tap(t tap, st *state, ordinal func(dst asm.Register)) {
 		ordinal(asm.R0)
 	}
 	a.Add(asm.StoreMem(record, capture.OrdinalAt, asm.R0, asm.DWord))
-	a.Add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.RSh.Imm(asm.R0, 1), asm.StoreMem(record, capture.IDAt, asm.R0, asm.Word))
+	a.Add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.RSh.Imm(asm.R0, 1),
+		asm.StoreMem(record, capture.IDAt, asm.R0, asm.Word))
 	a.Add(asm.StoreMem(record, capture.LengthAt, length, asm.Word))
-	a.Add(asm.Mov.Imm(asm.R0, int32(t.point)), asm.StoreMem(record, capture.PointAt, asm.R0, asm.Half), asm.StoreMem(record, capture.KeptAt, kept, asm.Half))
+	a.Add(asm.Mov.Imm(asm.R0, int32(t.point)), asm.StoreMem(record, capture.PointAt, asm.R0, asm.Half),
+		asm.StoreMem(record, capture.KeptAt, kept, asm.Half))
 	forged := int32(0)
 	if t.forged {
 		forged = 1
 	}
 	a.Add(asm.Mov.Imm(asm.R0, forged), asm.StoreMem(record, capture.ForgedAt, asm.R0, asm.Word))
 	a.Add(asm.JLT.Imm(kept, 1, "submit")) // tells the verifier that it is not 0
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, record), asm.Add.Imm(asm.R3, capture.HeaderLen), asm.Mov.Reg(asm.R4, kept))
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, record),
+		asm.Add.Imm(asm.R3, capture.HeaderLen), asm.Mov.Reg(asm.R4, kept))
 	a.Add(asm.FnSkbLoadBytes.Call()) // cannot fail: so long is the packet at least
 	a.Label("submit")
 	a.Add(asm.Mov.Reg(asm.R1, record), asm.Mov.Imm(asm.R2, noWakeup), asm.FnRingbufSubmit.Call(), asm.Ja.Label("tapped"))

@@ -118,7 +118,8 @@ func TestAnotherFaultLeavesTheFirstOnesDecisionsAlone(t *testing.T) {
 // An application may set mark and priority of its packets. Neither gets onto the wire,
 // where they would mean something.
 func TestMarkAndPriorityOfTheSenderMeanNothingOnTheWire(t *testing.T) {
-	l := newLab(t, "", "name: dup, from: a, do: {duplicate: 1}, select: {chance: 50%}", "name: late, from: a, do: {drop: true}, select: {chance: 50%}")
+	l := newLab(t, "", "name: dup, from: a, do: {duplicate: 1}, select: {chance: 50%}",
+		"name: late, from: a, do: {drop: true}, select: {chance: 50%}")
 	d := l.datagrams(t, false)
 	require.NoError(t, unix.SetsockoptInt(d.from, unix.SOL_SOCKET, unix.SO_MARK, forgedMark))
 	require.NoError(t, unix.SetsockoptInt(d.from, unix.SOL_SOCKET, unix.SO_PRIORITY, actingBand))

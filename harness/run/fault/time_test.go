@@ -89,7 +89,8 @@ func TestFiftyMicrosecondsAreFiftyMicroseconds(t *testing.T) {
 			none := c.without[n/2]
 			t.Logf("without delay %v; with it %v to %v, median %v", none, c.with[0], c.with[n-1], c.with[n/2])
 			require.GreaterOrEqual(t, c.with[0]-none, 50*time.Microsecond, "the soonest")
-			require.LessOrEqual(t, c.with[n/2]-none, 70*time.Microsecond, "the median; the latest had to wait for other work on the CPU")
+			require.LessOrEqual(t, c.with[n/2]-none, 70*time.Microsecond,
+				"the median; the latest had to wait for other work on the CPU")
 		})
 	}
 }

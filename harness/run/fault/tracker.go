@@ -92,8 +92,11 @@ func (t tracker) program(st *state, on onward) (*ebpf.Program, error) {
 func (t tracker) parse(a *assembler) {
 	selector{class: scenario.TCPPacket, choose: scenario.Select{Port: t.port}, track: true}.parse(a)
 	a.Add(at(proto, tcpOffset, asm.Byte), asm.RSh.Imm(proto, 4), asm.LSh.Imm(proto, 2))
-	a.Add(asm.JLT.Imm(proto, shortestTCP, "pass"))                                                                                                    // the parser has seen to it; the verifier has forgotten
-	a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.Mov.Reg(asm.R2, offset), asm.Add.Reg(asm.R2, rest), asm.JGT.Reg(asm.R2, asm.R1, "pass")) // cut short
+	// The parser has seen to it; the verifier has forgotten.
+	a.Add(asm.JLT.Imm(proto, shortestTCP, "pass"))
+	// Cut short.
+	a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.Mov.Reg(asm.R2, offset), asm.Add.Reg(asm.R2, rest),
+		asm.JGT.Reg(asm.R2, asm.R1, "pass"))
 	a.Add(asm.Sub.Reg(rest, proto))
 }
 
@@ -119,7 +122,8 @@ func (t tracker) update(a *assembler) {
 	a.Add(at(asm.R1, tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagACK), asm.JEq.Imm(asm.R1, 0, "header"))
 	a.Add(at(asm.R1, tcpAck, asm.Word), asm.HostTo(asm.BE, asm.R1, asm.Word))
 	a.Add(asm.LoadMem(asm.R2, asm.R0, entryAcks, asm.Byte), asm.JNE.Imm(asm.R2, 0, "later"))
-	a.Add(asm.StoreImm(asm.R0, entryAcks, 1, asm.Byte), asm.StoreMem(asm.R0, entryAcked, asm.R1, asm.Word), asm.Ja.Label("header"))
+	a.Add(asm.StoreImm(asm.R0, entryAcks, 1, asm.Byte), asm.StoreMem(asm.R0, entryAcked, asm.R1, asm.Word),
+		asm.Ja.Label("header"))
 	a.Label("later")
 	advance(a, entryAcked, "header")
 	a.Label("header")
@@ -130,7 +134,8 @@ func (t tracker) update(a *assembler) {
 
 // keepHeader copies the TCP header with its options to an address.
 func (t tracker) keepHeader(a *assembler, to asm.Register) {
-	a.Add(asm.Mov.Reg(asm.R3, to), asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R4, proto), asm.FnSkbLoadBytes.Call())
+	a.Add(asm.Mov.Reg(asm.R3, to), asm.Mov.Reg(asm.R1, ctx), asm.Mov.Reg(asm.R2, offset), asm.Mov.Reg(asm.R4, proto),
+		asm.FnSkbLoadBytes.Call())
 }
 
 // open notes a SYN and ends the program. One that is sent again changes nothing.
@@ -143,7 +148,8 @@ func (t tracker) open(a *assembler, st *state) {
 	a.Label("new")
 	a.zero(stackEntry, entrySize)
 	behind(a)
-	a.Add(asm.StoreMem(asm.RFP, stackEntry+entryNext, asm.R1, asm.Word), asm.StoreImm(asm.RFP, stackEntry+entrySide, int64(t.side), asm.Byte))
+	a.Add(asm.StoreMem(asm.RFP, stackEntry+entryNext, asm.R1, asm.Word),
+		asm.StoreImm(asm.RFP, stackEntry+entrySide, int64(t.side), asm.Byte))
 	a.Add(asm.FnKtimeGetNs.Call(), asm.StoreMem(asm.RFP, stackEntry+entryFirst, asm.R0, asm.DWord))
 	a.Add(at(asm.R1, tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagACK), asm.JEq.Imm(asm.R1, 0, "opens"))
 	a.Add(at(asm.R1, tcpAck, asm.Word), asm.HostTo(asm.BE, asm.R1, asm.Word),
@@ -151,7 +157,8 @@ func (t tracker) open(a *assembler, st *state) {
 	a.Label("opens")
 	a.count(st, t.opened)
 	a.Label("answers")
-	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, stackEntry+entryEther),
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP),
+		asm.Add.Imm(asm.R3, stackEntry+entryEther),
 		asm.Mov.Imm(asm.R4, etherHeader), asm.FnSkbLoadBytes.Call())
 	a.Add(asm.Mov.Reg(asm.R0, asm.RFP), asm.Add.Imm(asm.R0, stackEntry+entryHeader))
 	t.keepHeader(a, asm.R0)
@@ -167,7 +174,8 @@ func (t tracker) end(a *assembler, st *state) {
 		a.Add(asm.LoadMem(asm.R1, asm.RFP, flowSource+i, asm.DWord), asm.StoreMem(asm.RFP, stackBack+16+i, asm.R1, asm.DWord))
 		a.Add(asm.LoadMem(asm.R1, asm.RFP, flowTarget+i, asm.DWord), asm.StoreMem(asm.RFP, stackBack+i, asm.R1, asm.DWord))
 	}
-	a.Add(asm.LoadMem(asm.R1, asm.RFP, flowPorts, asm.DWord), asm.StoreMem(asm.RFP, stackBack+32, asm.R1, asm.DWord)) // protocol and version too
+	// Protocol and version too.
+	a.Add(asm.LoadMem(asm.R1, asm.RFP, flowPorts, asm.DWord), asm.StoreMem(asm.RFP, stackBack+32, asm.R1, asm.DWord))
 	for i := int16(0); i < 4; i += 2 {
 		a.Add(asm.LoadMem(asm.R1, asm.RFP, flowPorts+i, asm.Half), asm.StoreMem(asm.RFP, stackBack+34-i, asm.R1, asm.Half))
 	}

@@ -59,7 +59,8 @@ func (s selector) parseAny(a *assembler) {
 	a.Add(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, flagSYN), asm.JEq.Imm(asm.R3, 0, "later"))
 	a.Add(asm.Mov.Imm(asm.R3, kindSYN), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
 	a.Label("later")
-	a.Add(asm.JEq.Reg(rest, asm.R1, "empty"), asm.Mov.Imm(asm.R3, kindData), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
+	a.Add(asm.JEq.Reg(rest, asm.R1, "empty"), asm.Mov.Imm(asm.R3, kindData),
+		asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
 	a.Label("empty")
 	a.Add(asm.And.Imm(asm.R2, flagFIN|flagRST|flagACK), asm.JNE.Imm(asm.R2, flagACK, "ports"))
 	a.Add(asm.Mov.Imm(asm.R3, kindPureACK), asm.StoreMem(asm.RFP, stackKind, asm.R3, asm.DWord), asm.Ja.Label("ports"))
@@ -68,12 +69,14 @@ func (s selector) parseAny(a *assembler) {
 	a.Label("ports")
 }
 
-// segment leaves the length of the TCP header in R1 and its flags in R2, or jumps to broken if it
-// is shorter than a header can be or not all there. By length alone one could not tell an ACK: SACK blocks make it long.
+// segment leaves the length of the TCP header in R1 and its flags in R2, or jumps to broken if it is shorter than a
+// header can be or not all there. By length alone one could not tell an ACK: SACK blocks make it long.
 func (s selector) segment(a *assembler, broken string) {
 	a.Add(at(asm.R1, 12, asm.Byte), asm.RSh.Imm(asm.R1, 4), asm.LSh.Imm(asm.R1, 2), asm.JLT.Imm(asm.R1, 20, broken))
 	a.Add(asm.JGT.Reg(asm.R1, rest, broken))
-	a.Add(asm.Mov.Reg(asm.R2, offset), asm.Add.Reg(asm.R2, asm.R1), asm.LoadMem(asm.R3, ctx, skbLength, asm.Word), asm.JGT.Reg(asm.R2, asm.R3, broken)) // cut short
+	// Cut short.
+	a.Add(asm.Mov.Reg(asm.R2, offset), asm.Add.Reg(asm.R2, asm.R1), asm.LoadMem(asm.R3, ctx, skbLength, asm.Word),
+		asm.JGT.Reg(asm.R2, asm.R3, broken))
 	a.Add(at(asm.R2, 13, asm.Byte))
 }
 
@@ -121,7 +124,8 @@ func (s selector) matchPorts(a *assembler) {
 		a.Add(asm.JNE.Imm(target, network(p), "pass"))
 	}
 	if s.named != nil && s.named.port > 0 {
-		a.Add(asm.LoadMem(asm.R3, asm.RFP, stackDirection, asm.DWord), asm.JEq.Imm(asm.R3, thither, "thither"), asm.Mov.Reg(target, source))
+		a.Add(asm.LoadMem(asm.R3, asm.RFP, stackDirection, asm.DWord), asm.JEq.Imm(asm.R3, thither, "thither"),
+			asm.Mov.Reg(target, source))
 		a.Label("thither")
 		a.Add(asm.JNE.Imm(target, network(s.named.port), "pass"))
 	}

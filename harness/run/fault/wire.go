@@ -159,7 +159,8 @@ func missing(err error, what, module string) error {
 		return problem.Wrap(problem.Machine, err, fmt.Sprintf(
 			"this kernel does not have %s: load the module %s (on some distributions it is in a package such as linux-modules-extra), or use --backend vm", what, module))
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return problem.Wrap(problem.Machine, err, "this needs root, or the capabilities CAP_NET_ADMIN and CAP_BPF; or use --backend vm")
+		return problem.Wrap(problem.Machine, err,
+			"this needs root, or the capabilities CAP_NET_ADMIN and CAP_BPF; or use --backend vm")
 	}
 	return err
 }

@@ -61,7 +61,8 @@ func TestDuplicatePutsCopiesRightBehindThePacket(t *testing.T) {
 	const n = 500
 	for _, copies := range []int{1, 2, 3, 16} {
 		t.Run(fmt.Sprint(copies), func(t *testing.T) {
-			l := newLab(t, ", delay: 1ms", fmt.Sprintf("name: dup, from: a, do: {duplicate: %d}, select: {chance: 20%%}", copies))
+			l := newLab(t, ", delay: 1ms",
+				fmt.Sprintf("name: dup, from: a, do: {duplicate: %d}, select: {chance: 20%%}", copies))
 			d := l.datagrams(t, false)
 			d.send(t, n)
 			r, because := l.receipts(t)
@@ -249,7 +250,8 @@ func TestLossThatNobodyAskedForIsFoundWithItsPlace(t *testing.T) {
 		l.datagrams(t, false).send(t, 10)
 		r, because := l.receipts(t)
 		require.EqualValues(t, 10, r[0].UnexplainedLoss)
-		require.Contains(t, strings.Join(because, "\n"), "fault late: 10 packets lost of 10 on a to b, for no reason that was asked for")
+		require.Contains(t, strings.Join(because, "\n"),
+			"fault late: 10 packets lost of 10 on a to b, for no reason that was asked for")
 	})
 	t.Run("on the last stretch", func(t *testing.T) {
 		l := newLab(t, "")
@@ -322,7 +324,8 @@ func TestReceiptsHeedTheContext(t *testing.T) {
 }
 
 func TestCloseLeavesTheNetworkAsItWas(t *testing.T) {
-	l := newLab(t, ", delay: 5ms", "name: one, from: a, do: {drop: true}", "name: two, from: b, do: {duplicate: 2}, select: {chance: 50%}")
+	l := newLab(t, ", delay: 5ms", "name: one, from: a, do: {drop: true}",
+		"name: two, from: b, do: {duplicate: 2}, select: {chance: 50%}")
 	require.NoError(t, l.Close())
 	for _, n := range []*topology.Node{l.links[0].Wire, l.network.Node("a"), l.network.Node("b")} {
 		links, err := n.Netlink().LinkList()

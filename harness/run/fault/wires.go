@@ -149,7 +149,8 @@ func bpfError(err error) error {
 		return err
 	}
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
-		return problem.Wrap(problem.Machine, err, "this kernel has no BPF, or one older than Linux 5.10: use another kernel, or --backend vm")
+		return problem.Wrap(problem.Machine, err,
+			"this kernel has no BPF, or one older than Linux 5.10: use another kernel, or --backend vm")
 	}
 	return missing(err, "BPF", "bpf")
 }

@@ -4,9 +4,9 @@
 //
 // # Concept
 //
-// [arrival.Plan] draws the arrival times from the seed, when the run begins and before anything is sent; it is a pure function. The generator is one
-// thread with one epoll set and one timer, so that a request costs a handful of system calls and no hand-over
-// between threads, and the times it takes are those of the kernel's wake-ups.
+// [arrival.Plan] draws the arrival times from the seed, when the run begins and before anything is sent; it is a pure
+// function. The generator is one thread with one epoll set and one timer, so that a request costs a handful of system
+// calls and no hand-over between threads, and the times it takes are those of the kernel's wake-ups.
 //
 // Every planned request has one fate: it completed (a whole 2xx answer came in before its timeout), or it is an
 // error of one [Class]. Requests that were never sent, because the cap on connections left
@@ -24,9 +24,9 @@
 //
 // # Life cycle
 //
-// The generator is the agent role [Role]. It is ready before it sends anything, waits for the start of the measured window,
-// sends from the warm-up on, and ends by itself when every request has met its fate. Only requests planned inside
-// [0, duration) are measured; the others are traffic like any other.
+// The generator is the agent role [Role]. It is ready before it sends anything, waits for the start of the measured
+// window, sends from the warm-up on, and ends by itself when every request has met its fate. Only requests planned
+// inside [0, duration) are measured; the others are traffic like any other.
 //
 // # Trap
 //

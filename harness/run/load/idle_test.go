@@ -38,7 +38,8 @@ func TestRetry(t *testing.T) {
 		script func(*net.TCPConn, *bufio.Reader)
 		want   map[scenario.Retry]wants
 	}{
-		// Requests 2, 4, 6 … meet the end. Sent again they are the first on a new connection, so the next meets the end again.
+		// Requests 2, 4, 6 … meet the end. Sent again they are the first on a new connection, so the next meets the end
+		// again.
 		"closed on the second request": {answer(1, nil), map[scenario.Retry]wants{
 			scenario.RetryOff: {5, 5, 0, 0, 5}, scenario.RetryIdle: {10, 0, 0, 9, 10}, "": {10, 0, 0, 9, 10}, scenario.RetryAlways: {10, 0, 0, 9, 10},
 		}},
@@ -79,7 +80,8 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// A client that keeps connections for less long than the gap between requests opens one for each, and meets no end of any.
+// A client that keeps connections for less long than the gap between requests opens one for each, and meets no end of
+// any.
 func TestIdleConnectionsExpire(t *testing.T) {
 	var closed atomic.Int64
 	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
@@ -133,7 +135,8 @@ func TestAConnectionOnWhichTheServerSpeaksOutOfTurnIsNotUsedAgain(t *testing.T) 
 	c := config(to)
 	c.Keepalive = true
 	c.Duration = time.Second
-	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 5, To: time.Second} // far enough apart for a busy machine
+	// Far enough apart for a busy machine.
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 5, To: time.Second}
 	r := generate(t, c)
 	require.Equal(t, r.Planned, r.Completed+r.ByClass[Malformed], "%v", r.ByClass)
 	require.Positive(t, r.Completed)
@@ -152,7 +155,8 @@ func TestKeptAliveConnectionsStayOpenToTheEndOfTheWindow(t *testing.T) {
 	})
 	c := config(to)
 	c.Keepalive = true
-	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: -39 * time.Millisecond} // one
+	// One.
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: -39 * time.Millisecond}
 	p := startLoad(t, c)
 	start := agent.Now() - int64(c.Schedule.From)
 	require.NoError(t, p.Begin(agent.Beginning{Start: start, Seed: 1}))

@@ -294,7 +294,8 @@ func TestStarvedGeneratorSaysSo(t *testing.T) {
 	require.Equal(t, r.Planned, r.Completed, "%v", r.ByClass)
 	// Every request was late by all the time from its plan to the end at least.
 	require.GreaterOrEqual(t, r.Late.Quantile(0.99), int64(c.Duration)*98/100)
-	require.GreaterOrEqual(t, r.Latency.Quantile(0.01), int64(c.Schedule.To-c.Duration)*98/100, "and its latency counts from the plan")
+	require.GreaterOrEqual(t, r.Latency.Quantile(0.01), int64(c.Schedule.To-c.Duration)*98/100,
+		"and its latency counts from the plan")
 	require.Zero(t, r.Series.Completed[0])
 }
 

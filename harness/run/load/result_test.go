@@ -111,7 +111,8 @@ func TestRecorderFillsIntervals(t *testing.T) {
 	require.Equal(t, map[Class]int64{Timeout: 1, Refused: 0, Reset: 1, Status: 0, Malformed: 0, Other: 0}, result.ByClass)
 }
 
-// What is counted when it happens is counted from the first moment of the window to the one before its end, with a series or without.
+// What is counted when it happens is counted from the first moment of the window to the one before its end, with a
+// series or without.
 func TestRecorderCountsInTheWindow(t *testing.T) {
 	for _, interval := range []time.Duration{0, 10} {
 		r := newRecorder(&Config{Duration: 25, Interval: interval})
@@ -222,7 +223,8 @@ func TestResponse(t *testing.T) {
 		"lengths that differ": {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", false, false, errNotHTTP, 0, false},
 		"endless head":        {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", responseHeadLimit), false, false, errTooLong, 0, false},
 	}
-	overrun := map[string]bool{"more than announced": true, "chunks, then more": true} // seen if it comes in one piece with the end
+	// Seen if it comes in one piece with the end.
+	overrun := map[string]bool{"more than announced": true, "chunks, then more": true}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			for _, piece := range []int{len(test.in), 7, 1} { // however it comes

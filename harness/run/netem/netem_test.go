@@ -72,7 +72,8 @@ func TestMessageIsTheOneThatTCSends(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			want := messages["root handle 1: netem "+command]
 			require.NotNil(t, want, "not recorded")
-			require.Equal(t, hex.EncodeToString(masked(want)), hex.EncodeToString(masked(request(7, Handle(1, 0), Root, &q).Serialize())))
+			require.Equal(t, hex.EncodeToString(masked(want)),
+				hex.EncodeToString(masked(request(7, Handle(1, 0), Root, &q).Serialize())))
 		})
 	}
 	t.Run("below a class", func(t *testing.T) {
@@ -95,7 +96,8 @@ func TestTimesThatAreNotWholeTicksGoOutExactly(t *testing.T) {
 	want := masked(golden(t)["root handle 1: netem delay 50us"])
 	got := masked(request(7, Handle(1, 0), Root, &Qdisc{Latency: 50 * us, Limit: 1000}).Serialize())
 	require.Len(t, got, len(want)+12)
-	require.Equal(t, want[52:], got[52:len(want)], "options up to the 64-bit attribute") // 52: after the length of TCA_OPTIONS
+	// 52: after the length of TCA_OPTIONS.
+	require.Equal(t, want[52:], got[52:len(want)], "options up to the 64-bit attribute")
 	require.Equal(t, "0c000a00"+"50c3000000000000", hex.EncodeToString(got[len(want):]))
 	require.Equal(t, len(got), int(order.Uint32(got)), "length of the message")
 }

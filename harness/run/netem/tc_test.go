@@ -39,7 +39,8 @@ func TestTheRealTCSendsTheSame(t *testing.T) {
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // where tc and ip are, and where a user's own PATH need not lead
 	for _, program := range []string{"tc", "strace", "unshare", "ip"} {
 		_, err := exec.LookPath(program)
-		require.NoError(t, err, "the bytes that tc sends cannot be compared: bin/ruleout setup --tests installs %s, or says how", program)
+		require.NoError(t, err,
+			"the bytes that tc sends cannot be compared: bin/ruleout setup --tests installs %s, or says how", program)
 	}
 	cases := map[string]Qdisc{}
 	for command, q := range asTC {

@@ -114,8 +114,8 @@ func (e *emitter) read(dst, base asm.Register, offset uint32, size asm.Size) {
 	)
 }
 
-// store stores the value on the stack under the key on the stack. It fails when the map is full, and then the same thing is
-// worked out again next time.
+// store stores the value on the stack under the key on the stack. It fails when the map is full, and then the same
+// thing is worked out again next time.
 func (e *emitter) store(fd int) { e.Update(fd, stackKey, stackValue, unix.BPF_ANY) }
 
 // number looks up the key on the stack in a map of nodes and puts the node's number, or 0, into dst.

@@ -37,7 +37,8 @@ type diag struct {
 func openDiag() (*diag, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
-		return nil, problem.Wrap(problem.Machine, fmt.Errorf("open sock_diag: %w", err), "load the module: modprobe inet_diag")
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("open sock_diag: %w", err),
+			"load the module: modprobe inet_diag")
 	}
 	return &diag{fd: fd, answer: make([]byte, diagBufferBytes)}, nil
 }

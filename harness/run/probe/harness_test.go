@@ -207,7 +207,8 @@ const childRole = "RULEOUT_TEST_PROBE_CHILD"
 func (s *side) command(role string, arguments ...any) *exec.Cmd {
 	c := exec.Command("/proc/self/exe")
 	c.Args = []string{"child"}
-	c.Env = append(os.Environ(), childRole+"="+strings.TrimSpace(role+" "+fmt.Sprintln(arguments...)), "GODEBUG=asyncpreemptoff=1", "GOGC=off")
+	c.Env = append(os.Environ(), childRole+"="+strings.TrimSpace(role+" "+fmt.Sprintln(arguments...)),
+		"GODEBUG=asyncpreemptoff=1", "GOGC=off")
 	c.Stderr = os.Stderr
 	c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: s.Group.FD()}
 	return c

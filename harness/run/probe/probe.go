@@ -102,7 +102,8 @@ type Probe struct {
 // of kind [problem.Usage] for an interval that cannot be recorded.
 func New(o Options) (_ *Probe, err error) {
 	if o.Interval != 0 && o.Interval < time.Millisecond {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("timeline interval %v is shorter than 1ms", o.Interval), "use a longer interval, or 0s for no timeline")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("timeline interval %v is shorter than 1ms", o.Interval),
+			"use a longer interval, or 0s for no timeline")
 	}
 	p := &Probe{options: o, stop: -1}
 	defer func() {

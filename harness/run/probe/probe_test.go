@@ -30,7 +30,8 @@ func TestSoftirqIsTheReceiversNotTheSenders(t *testing.T) {
 	received := r.seconds(t, "b.cpu.softirq")
 	tasks := r.seconds(t, "a.cpu.user") + r.seconds(t, "a.cpu.system")
 	all := r.seconds(t, "machine.cpu.softirq")
-	t.Logf("sender used %.4f s: %.4f s its own, %.4f s the receiver's softirqs, %.4f s other softirqs", used, tasks, received, all-received)
+	t.Logf("sender used %.4f s: %.4f s its own, %.4f s the receiver's softirqs, %.4f s other softirqs", used, tasks,
+		received, all-received)
 	require.Greater(t, received, used/10)
 	require.Less(t, r.seconds(t, "a.cpu.softirq"), received/20)
 	require.Zero(t, r.seconds(t, "b.cpu.user"))
@@ -70,7 +71,8 @@ func TestCPUTimeIsWhatTheProcessUsed(t *testing.T) {
 	total := r.value(t, "machine.cpu.total")
 	require.Greater(t, total, r.value(t, "a.cpu.total"))
 	require.InDelta(t, 1, total+r.value(t, "machine.cpu.idle"), 1e-6)
-	require.InDelta(t, total, r.value(t, "machine.cpu.user")+r.value(t, "machine.cpu.system")+r.value(t, "machine.cpu.softirq"), 3e-6)
+	require.InDelta(t, total,
+		r.value(t, "machine.cpu.user")+r.value(t, "machine.cpu.system")+r.value(t, "machine.cpu.softirq"), 3e-6)
 }
 
 // Tasks that sleep most of the time count for the time that they want the CPU.

@@ -2,11 +2,11 @@ package probe
 
 import "github.com/cilium/ebpf/asm"
 
-// qdiscDequeue, on qdisc:qdisc_dequeue (qdisc, queue, packets, skb), follows how many packets and bytes wait on a device
-// that is watched. The kernel asks a device's outermost qdisc for a packet after every one that came, whether there was room for
-// it or not, and whenever one may be due (__dev_xmit_skb, __qdisc_run and dequeue_skb in net/sched/sch_generic.c). So nothing changes
-// between two of these moments but what came right before the second, and the qdisc's own numbers are all that
-// has to be read: no packet is counted here.
+// qdiscDequeue, on qdisc:qdisc_dequeue (qdisc, queue, packets, skb), follows how many packets and bytes wait on a
+// device that is watched. The kernel asks a device's outermost qdisc for a packet after every one that came, whether
+// there was room for it or not, and whenever one may be due (__dev_xmit_skb, __qdisc_run and dequeue_skb in
+// net/sched/sch_generic.c). So nothing changes between two of these moments but what came right before the second, and
+// the qdisc's own numbers are all that has to be read: no packet is counted here.
 func (e *emitter) qdiscDequeue() {
 	o := e.offsets
 	e.Add(
@@ -76,8 +76,8 @@ func (e *emitter) qdiscDequeue() {
 	)
 	e.increase(asm.R7, queueAreaHigh, asm.R2)
 
-	// R6 packets wait now and R8 bytes. If one goes that is not among those which waited before, one came right before: for a moment
-	// there were more.
+	// R6 packets wait now and R8 bytes. If one goes that is not among those which waited before, one came right before:
+	// for a moment there were more.
 	e.Add(
 		asm.LoadMem(asm.R1, asm.R9, 24, asm.DWord), // args[3]: skb
 		asm.JEq.Imm(asm.R1, 0, "most"),

@@ -147,7 +147,8 @@ func TestWhatTimersSendIsTheSenders(t *testing.T) {
 			r := wait(t, p)
 			all := r.seconds(t, "machine.cpu.softirq")
 			nodes := r.seconds(t, "a.cpu.softirq") + r.seconds(t, "b.cpu.softirq")
-			t.Logf("%.2f ms in softirqs, of these a %.2f ms and b %.2f ms", all*1e3, r.seconds(t, "a.cpu.softirq")*1e3, r.seconds(t, "b.cpu.softirq")*1e3)
+			t.Logf("%.2f ms in softirqs, of these a %.2f ms and b %.2f ms", all*1e3, r.seconds(t, "a.cpu.softirq")*1e3,
+				r.seconds(t, "b.cpu.softirq")*1e3)
 			require.InEpsilon(t, all, nodes, 0.1, "nobody's softirqs are a few timers")
 		})
 	}
@@ -178,8 +179,10 @@ func TestNodesAndTheRestAreWhatWasNotIdle(t *testing.T) {
 	for _, name := range []string{"a.cpu.total", "b.cpu.total", "machine.cpu.unattributed"} {
 		sum += r.seconds(t, name)
 	}
-	t.Logf("busy %.3f s by the kernel's own account, %.3f s by ours, of which %.3f s are nobody's", busy, sum, r.seconds(t, "machine.cpu.unattributed"))
-	require.InDelta(t, busy, sum, 0.04, "some hundredths are before and after the window, and the kernel's have two digits")
+	t.Logf("busy %.3f s by the kernel's own account, %.3f s by ours, of which %.3f s are nobody's", busy, sum,
+		r.seconds(t, "machine.cpu.unattributed"))
+	require.InDelta(t, busy, sum, 0.04,
+		"some hundredths are before and after the window, and the kernel's have two digits")
 	require.Greater(t, sum, 0.3)
 	require.Less(t, r.seconds(t, "machine.cpu.unattributed"), 0.1)
 }

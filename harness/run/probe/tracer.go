@@ -129,7 +129,8 @@ func (t *tracer) maps(keys []key, queues []Queue) (emitter, error) {
 		return e, err
 	}
 	page := os.Getpagesize()
-	t.memory, err = unix.Mmap(figures.FD(), 0, (int(t.size())+page-1)/page*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	t.memory, err = unix.Mmap(figures.FD(), 0, (int(t.size())+page-1)/page*page, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED)
 	if err != nil {
 		return e, refused(fmt.Errorf("map figures into memory: %w", err))
 	}
@@ -199,13 +200,16 @@ func refused(err error) error {
 	var verifier *ebpf.VerifierError
 	switch {
 	case errors.As(err, &verifier):
-		return problem.Wrap(problem.Machine, err, "this kernel's verifier does not accept the recording programs; please report it with the kernel's release")
+		return problem.Wrap(problem.Machine, err,
+			"this kernel's verifier does not accept the recording programs; please report it with the kernel's release")
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return problem.Wrap(problem.Machine, err, "recording loads BPF programs, which needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; kernel lockdown in confidentiality mode forbids it")
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, ebpf.ErrNotSupported):
-		return problem.Wrap(problem.Machine, err, "recording needs a kernel of 5.10 or newer with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS")
+		return problem.Wrap(problem.Machine, err,
+			"recording needs a kernel of 5.10 or newer with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS")
 	case errors.Is(err, fs.ErrNotExist):
-		return problem.Wrap(problem.Machine, err, "this kernel lacks the tracepoint; recording needs 5.10 or newer with CONFIG_TRACEPOINTS and CONFIG_BPF_EVENTS")
+		return problem.Wrap(problem.Machine, err,
+			"this kernel lacks the tracepoint; recording needs 5.10 or newer with CONFIG_TRACEPOINTS and CONFIG_BPF_EVENTS")
 	default:
 		return err
 	}

@@ -20,8 +20,8 @@ const (
 	Clean     = "clean"     // the same, and removes it
 )
 
-// AttachmentFD is the file descriptor to which a run on the host writes what was captured: for each ring an [Attachment] as a
-// line of JSON, and its content.
+// AttachmentFD is the file descriptor to which a run on the host writes what was captured: for each ring an
+// [Attachment] as a line of JSON, and its content.
 const AttachmentFD = 3
 
 // Attachment announces the content of a ring.

@@ -20,8 +20,9 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// TestShape holds the shape of all that passes between the two programs against a file that names the protocol's number. When
-// it fails, raise [Number] and [Mark], and write the file with -update: an older guest program is then refused.
+// TestShape holds the shape of all that passes between the two programs against a file that names the protocol's
+// number. When it fails, raise [Number] and [Mark], and write the file with -update: an older guest program is then
+// refused.
 func TestShape(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "protocol %d\n", Number)

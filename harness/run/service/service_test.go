@@ -118,7 +118,8 @@ func TestPoolServes(t *testing.T) {
 	})
 	t.Run("POST's body is read", func(t *testing.T) {
 		body := strings.Repeat("GET / HTTP/1.1\r\n\r\n", 5000)
-		answer := exchange(t, to, fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+		answer := exchange(t, to,
+			fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 		require.Equal(t, 1, strings.Count(answer, "HTTP/1.1 "))
 	})
 	t.Run("POST's chunks are read, and no more", func(t *testing.T) {

@@ -250,7 +250,8 @@ func writeAll(conn socket.FD, b []byte) bool {
 func sleepUntil(at int64) {
 	ts := unix.NsecToTimespec(at)
 	for {
-		_, _, errno := syscall.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+		_, _, errno := syscall.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME,
+			uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
 		if errno != unix.EINTR {
 			return
 		}

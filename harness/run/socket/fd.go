@@ -63,7 +63,8 @@ func (fd FD) Accept() (FD, Errno) {
 
 // Read reads into a buffer that is not empty. 0 bytes and no error are the end of the stream.
 func (fd FD) Read(b []byte) (int, Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0, 0)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0,
+		0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -72,7 +73,8 @@ func (fd FD) Read(b []byte) (int, Errno) {
 
 // Write writes a buffer that is not empty, maybe in part. It raises no SIGPIPE.
 func (fd FD) Write(b []byte) (int, Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+		unix.MSG_NOSIGNAL, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -97,22 +99,24 @@ func (fd FD) WriteBoth(head, body []byte) (int, Errno) {
 	return int(n), 0
 }
 
-// Await sleeps until there is something to read, the end of the stream and errors included, and tells whether there is: false once d is over.
-// Unlike a receive timeout it is exact to the thread's timer slack, 50 µs as a rule. A signal does not make it longer: Go sends
-// one every 10 ms to a thread that seems to be busy, and the kernel leaves in ts what is left of d (ppoll(2), C library/kernel differences).
+// Await sleeps until there is something to read, the end of the stream and errors included, and tells whether there is:
+// false once d is over. Unlike a receive timeout it is exact to the thread's timer slack, 50 µs as a rule. A signal
+// does not make it longer: Go sends one every 10 ms to a thread that seems to be busy, and the kernel leaves in ts what
+// is left of d (ppoll(2), C library/kernel differences).
 func (fd FD) Await(d time.Duration) (bool, Errno) {
 	wait := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	ts := unix.NsecToTimespec(int64(d))
 	for {
-		n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&wait)), 1, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+		n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&wait)), 1, uintptr(unsafe.Pointer(&ts)), 0,
+			0, 0)
 		if errno != unix.EINTR {
 			return n == 1 && errno == 0, errno
 		}
 	}
 }
 
-// SetReceiveTimeout bounds how long one Read (or, on a listener, Accept) may sleep; it then
-// returns EAGAIN. 0 is no bound. The kernel's timer wheel is late by up to an eighth of the time (kernel/time/timer.c): 5 s at 250 Hz end
+// SetReceiveTimeout bounds how long one Read (or, on a listener, Accept) may sleep; it then returns EAGAIN. 0 is no
+// bound. The kernel's timer wheel is late by up to an eighth of the time (kernel/time/timer.c): 5 s at 250 Hz end
 // within 256 ms.
 func (fd FD) SetReceiveTimeout(d time.Duration) Errno {
 	return fd.setTimeout(unix.SO_RCVTIMEO, d)

@@ -55,7 +55,8 @@ func NewPoll() (*Poll, error) {
 // Add watches a descriptor until it is closed.
 func (p *Poll) Add(fd FD, key Key, flags uint32) Errno {
 	event := unix.EpollEvent{Events: flags | unix.EPOLLET, Fd: key.Slot, Pad: key.Generation}
-	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_ADD, uintptr(fd),
+		uintptr(unsafe.Pointer(&event)), 0, 0)
 	return errno
 }
 
@@ -63,7 +64,8 @@ func (p *Poll) Add(fd FD, key Key, flags uint32) Errno {
 // It replaces an earlier alarm. A time that has passed rings at once.
 func (p *Poll) Alarm(at int64) Errno {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // 0 would disarm
-	_, _, errno := syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), unix.TFD_TIMER_ABSTIME, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	_, _, errno := syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), unix.TFD_TIMER_ABSTIME,
+		uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 	return errno
 }
 
@@ -72,7 +74,8 @@ func (p *Poll) Alarm(at int64) Errno {
 func (p *Poll) Wait(f func(Event)) (rang bool, _ Errno) {
 	n, errno := uintptr(0), unix.EINTR
 	for errno == unix.EINTR {
-		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), ^uintptr(0), 0, 0)
+		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])),
+			uintptr(len(p.events)), ^uintptr(0), 0, 0)
 	}
 	if errno != 0 {
 		return false, errno

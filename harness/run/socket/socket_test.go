@@ -69,7 +69,8 @@ func TestAddress(t *testing.T) {
 		}
 		require.Equal(t, family, a.Family(), s)
 	}
-	require.Equal(t, NewAddress(netip.MustParseAddrPort("10.0.0.1:80")), NewAddress(netip.MustParseAddrPort("[::ffff:10.0.0.1]:80")))
+	require.Equal(t, NewAddress(netip.MustParseAddrPort("10.0.0.1:80")),
+		NewAddress(netip.MustParseAddrPort("[::ffff:10.0.0.1]:80")))
 }
 
 func TestConnectReadWrite(t *testing.T) {

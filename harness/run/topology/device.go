@@ -62,7 +62,8 @@ func (b *batch) addPair(e *End, wire int) {
 	for _, a := range append(attrs, info) {
 		data = append(data, a)
 	}
-	b.add(fmt.Sprintf("create veth %s/%s", e.Node.Name, e.Device), unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, data...)
+	b.add(fmt.Sprintf("create veth %s/%s", e.Node.Name, e.Device), unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL,
+		data...)
 }
 
 // addUp appends bringing a device up.
@@ -83,14 +84,16 @@ func (b *batch) addAddress(e *End, prefix netip.Prefix) {
 	if family == unix.AF_INET6 {
 		data = append(data, nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(unix.IFA_F_NODAD|unix.IFA_F_PERMANENT)))
 	}
-	b.add(fmt.Sprintf("add address %s to %s/%s", prefix, e.Node.Name, e.Device), unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, data...)
+	b.add(fmt.Sprintf("add address %s to %s/%s", prefix, e.Node.Name, e.Device), unix.RTM_NEWADDR,
+		unix.NLM_F_CREATE|unix.NLM_F_EXCL, data...)
 }
 
 // addNeighbour appends the hardware address of the other end.
 func (b *batch) addNeighbour(e *End, addr netip.Addr, mac net.HardwareAddr) {
 	family, ip := familyOf(addr)
 	msg := &netlink.Ndmsg{Family: uint8(family), Index: uint32(e.Index), State: unix.NUD_PERMANENT, Type: unix.RTN_UNICAST}
-	b.add(fmt.Sprintf("add neighbour %s to %s/%s", addr, e.Node.Name, e.Device), unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE,
+	b.add(fmt.Sprintf("add neighbour %s to %s/%s", addr, e.Node.Name, e.Device), unix.RTM_NEWNEIGH,
+		unix.NLM_F_CREATE|unix.NLM_F_REPLACE,
 		msg, nl.NewRtAttr(unix.NDA_DST, ip), nl.NewRtAttr(unix.NDA_LLADDR, mac))
 }
 
@@ -100,7 +103,8 @@ func (b *batch) addRoute(n *Node, r layout.Route) {
 	_, via := familyOf(r.Via)
 	msg := nl.NewRtMsg()
 	msg.Family, msg.Dst_len, msg.Protocol = uint8(family), uint8(r.To.Bits()), unix.RTPROT_STATIC
-	b.add(fmt.Sprintf("add route to %s via %s on %s", r.To, r.Via, n.Name), unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL,
+	b.add(fmt.Sprintf("add route to %s via %s on %s", r.To, r.Via, n.Name), unix.RTM_NEWROUTE,
+		unix.NLM_F_CREATE|unix.NLM_F_EXCL,
 		msg, nl.NewRtAttr(unix.RTA_DST, dst), nl.NewRtAttr(unix.RTA_GATEWAY, via),
 		nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(r.Index))))
 }

@@ -286,7 +286,8 @@ func (b *builder) configure(ctx context.Context) error {
 		err := r.run(n.route)
 		if errors.Is(err, unix.EACCES) {
 			// What the kernel answers for an IPv6 address on a device with disable_ipv6.
-			return problem.Wrap(problem.Usage, err, "to switch IPv6 off on a node, set net.ipv6.conf.all.disable_ipv6, which takes effect once the addresses are there")
+			return problem.Wrap(problem.Usage, err,
+				"to switch IPv6 off on a node, set net.ipv6.conf.all.disable_ipv6, which takes effect once the addresses are there")
 		}
 		if err != nil {
 			return err

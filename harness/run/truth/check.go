@@ -18,7 +18,8 @@ func (r *Report) Check(s *scenario.Scenario) error {
 			name  string
 		}{{f.Do.InOrder, "in-order"}, {f.Do.Loss != nil, "loss-models"}} {
 			if c.wants && r.Knows(c.name) != Yes {
-				return problem.Wrap(problem.Machine, fmt.Errorf("fault %s: kernel %s cannot do it: it is not so that %s", f.Name, r.Release, about(c.name)),
+				return problem.Wrap(problem.Machine,
+					fmt.Errorf("fault %s: kernel %s cannot do it: it is not so that %s", f.Name, r.Release, about(c.name)),
 					"use another kernel; ruleout kernel list --format json shows what each answers")
 			}
 		}

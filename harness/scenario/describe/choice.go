@@ -64,7 +64,8 @@ func counted(s *scenario.Select) string {
 	case s.Nth > 0: // every and first hold of it too, or the scenario is refused
 		return "the " + quantity.Ordinal(int64(s.Nth)) + " " + name[0]
 	case s.Every > 0 && s.First > 0:
-		return fmt.Sprintf("every %s of the first %s", quantity.Ordinal(int64(s.Every)), quantity.Count(int64(s.First))+" "+name[1])
+		return fmt.Sprintf("every %s of the first %s", quantity.Ordinal(int64(s.Every)),
+			quantity.Count(int64(s.First))+" "+name[1])
 	case s.Every > 0:
 		return "every " + quantity.Ordinal(int64(s.Every)) + " " + name[0]
 	case s.First == 1:

@@ -59,7 +59,8 @@ func action(a *scenario.Action, what string) string {
 		for _, d := range a.Delays {
 			shortest, longest = min(shortest, d), max(longest, d)
 		}
-		return fmt.Sprintf("hold %s for %s to %s (a table of %s)", what, Duration(shortest), Duration(longest), quantity.Plural(int64(len(a.Delays)), "delay")) + inOrder(a)
+		return fmt.Sprintf("hold %s for %s to %s (a table of %s)", what, Duration(shortest), Duration(longest),
+			quantity.Plural(int64(len(a.Delays)), "delay")) + inOrder(a)
 	case "reorder":
 		return fmt.Sprintf("hold %s for %s, so that later ones overtake", what, Duration(a.Reorder))
 	case "duplicate":

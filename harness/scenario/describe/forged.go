@@ -19,7 +19,8 @@ func inject(in *scenario.Inject) string {
 	if connections > 1 {
 		each = " each"
 	}
-	return fmt.Sprintf("forge %s into %s%s of flow %s", quantity.Plural(n, "segment"), quantity.Plural(connections, "connection"), each, in.Flow)
+	return fmt.Sprintf("forge %s into %s%s of flow %s", quantity.Plural(n, "segment"),
+		quantity.Plural(connections, "connection"), each, in.Flow)
 }
 
 // Segment says what a forged segment is: "to web: ACK, seq 1,000,000 ahead of what web expects, ack as it should be".

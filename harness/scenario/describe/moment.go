@@ -16,7 +16,8 @@ type Moment struct {
 	At time.Duration
 	// Kind is one of the constants below.
 	Kind string
-	// Text says it to a person. Of fault-on, fault-off and inject the fault's name comes first, of phase-on and phase-off the phase's.
+	// Text says it to a person. Of fault-on, fault-off and inject the fault's name comes first, of phase-on and
+	// phase-off the phase's.
 	Text string
 }
 

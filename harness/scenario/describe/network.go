@@ -30,7 +30,8 @@ func Node(n *scenario.Node) string {
 }
 
 func php(p *scenario.PHP) string {
-	out := fmt.Sprintf("PHP on port %d: %s, backlog %s", p.Port, quantity.Plural(int64(p.Workers), "worker"), quantity.Count(int64(p.Backlog)))
+	out := fmt.Sprintf("PHP on port %d: %s, backlog %s", p.Port, quantity.Plural(int64(p.Workers), "worker"),
+		quantity.Count(int64(p.Backlog)))
 	var each []string
 	if r := p.Request; r.CPU != nil && *r.CPU > 0 {
 		each = append(each, Duration(*r.CPU)+" of CPU")
@@ -150,7 +151,8 @@ func Load(t *scenario.Traffic) string {
 	case scenario.RetryAlways:
 		how += "; sent once more if the connection fails"
 	}
-	return fmt.Sprintf("%s asks %s for %s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), family, arrivals, connections, how, Duration(h.Timeout))
+	return fmt.Sprintf("%s asks %s for %s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), family, arrivals,
+		connections, how, Duration(h.Timeout))
 }
 
 // per writes a frequency of pages: 15 pages a second.

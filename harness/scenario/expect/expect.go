@@ -68,8 +68,8 @@ func Load(path string, set []string) (*scenario.Scenario, error) {
 	return scenario.Load(path, set, Check)
 }
 
-// LoadDistinct reads scenario files, in their order, and returns the files by the names of their scenarios too. Two of the
-// same name are an error of kind [problem.Usage].
+// LoadDistinct reads scenario files, in their order, and returns the files by the names of their scenarios too. Two of
+// the same name are an error of kind [problem.Usage].
 func LoadDistinct(files []string) (list []*scenario.Scenario, byName map[string]string, err error) {
 	byName = map[string]string{}
 	for _, file := range files {

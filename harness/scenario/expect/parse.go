@@ -310,7 +310,8 @@ func (p *parser) numeric(n *node) *problem.Mistake {
 	case n.logic:
 		return p.fail(n, "a condition is not a number", "")
 	case n.word != nil:
-		return p.fail(n, n.word.Name+" is not a number", fmt.Sprintf(`it stands on the left, as in "%s == %s"`, n.word.Name, n.word.example()))
+		return p.fail(n, n.word.Name+" is not a number",
+			fmt.Sprintf(`it stands on the left, as in "%s == %s"`, n.word.Name, n.word.example()))
 	}
 	return nil
 }
@@ -324,7 +325,8 @@ func (p *parser) same(a, b *node, verb string) *problem.Mistake {
 	}
 	for _, x := range [][2]*node{{a, b}, {b, a}} {
 		if n, lit := x[0], x[1]; n.count != "" && lit.percent {
-			return p.fail(lit, fmt.Sprintf("%s is a count, not a share", n.count), fmt.Sprintf("divide it by another count, as in %s / http.planned", n.count))
+			return p.fail(lit, fmt.Sprintf("%s is a count, not a share", n.count),
+				fmt.Sprintf("divide it by another count, as in %s / http.planned", n.count))
 		}
 		if n, lit := x[0], x[1]; lit.number && !lit.zero && n.unit != lit.unit {
 			number := p.text[lit.at:lit.end]

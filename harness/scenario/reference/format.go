@@ -105,10 +105,12 @@ func (f *Format) Tables() (string, error) {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "## %s\n\n%s\n\n| key | value | default | range | meaning |\n|---|---|---|---|---|\n", s.Place, comment(r, s.Type, ""))
+		fmt.Fprintf(&b, "## %s\n\n%s\n\n| key | value | default | range | meaning |\n|---|---|---|---|---|\n", s.Place,
+			comment(r, s.Type, ""))
 		for _, field := range yamldoc.FieldsOf(s.Type) {
 			text := strings.ReplaceAll(comment(r, s.Type, s.Type.Field(field.Index).Name), "|", `\|`)
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", field.Name, f.word(field.Type), fallback(field), limits(field), text)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", field.Name, f.word(field.Type), fallback(field), limits(field),
+				text)
 		}
 	}
 	return b.String(), nil

@@ -105,7 +105,8 @@ func TestSettingsAreListed(t *testing.T) {
 	require.Empty(t, missing, "make sysctls writes them to the list")
 	for _, name := range append(all, ofDevices...) {
 		if listed := sysctl.Barred(name); listed != "" {
-			require.Equal(t, listed != "", reasons[name] != "", "%s is %q by the list, and %q on this kernel", name, listed, reasons[name])
+			require.Equal(t, listed != "", reasons[name] != "", "%s is %q by the list, and %q on this kernel", name, listed,
+				reasons[name])
 		}
 	}
 	require.Equal(t, sysctl.Machine, sysctl.Barred("net.ipv4.tcp_mem"))

@@ -128,13 +128,15 @@ func (d *Document) pairs(n *yaml.Node, path string, f func(key string, kn, vn *y
 		}
 		key := kn.Value
 		if len(key) > longestKey { // paths are kept for every value below: a long key would multiply
-			d.fail(path, kn, fmt.Sprintf("key %s is too long", unit.Quote(key)), fmt.Sprintf("keys have %d characters at most", longestKey))
+			d.fail(path, kn, fmt.Sprintf("key %s is too long", unit.Quote(key)),
+				fmt.Sprintf("keys have %d characters at most", longestKey))
 			continue
 		}
 		p := Join(path, key)
 		if seen[key] {
 			first := d.keys[p]
-			d.fail(p, kn, fmt.Sprintf("duplicate key %s", unit.Quote(key)), fmt.Sprintf("it stands in line %d already", first.Line))
+			d.fail(p, kn, fmt.Sprintf("duplicate key %s", unit.Quote(key)),
+				fmt.Sprintf("it stands in line %d already", first.Line))
 			continue
 		}
 		seen[key], d.keys[p] = true, kn

@@ -38,7 +38,8 @@ func readRecipe(text string, set ...string) (*recipe, *Document, error) {
 }
 
 func TestRead(t *testing.T) {
-	r, d, err := readRecipe("name: soup\nsteps:\n  - {do: cut}\n  - {do: boil, stir: true}\n", "steps.cut.do=chop", "time=30m")
+	r, d, err := readRecipe("name: soup\nsteps:\n  - {do: cut}\n  - {do: boil, stir: true}\n", "steps.cut.do=chop",
+		"time=30m")
 	require.NoError(t, err)
 	require.Equal(t, &recipe{Name: "soup", Time: 30 * 60e9, Steps: []step2{{Do: "chop"}, {Do: "boil", Stir: true}}}, r)
 	require.True(t, d.Written("steps[1].stir"))

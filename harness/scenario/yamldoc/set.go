@@ -56,7 +56,8 @@ func (t *tree) set(arg string, order int, into reflect.Type) *Error {
 // fail makes an error that underlines length bytes of the argument from offset.
 func (e *edit) fail(offset, length int, msg, hint string) *Error {
 	end := min(offset+length, len(e.arg))
-	return e.text.errorAt(1, utf8.RuneCountInString(e.arg[:offset])+1, utf8.RuneCountInString(e.arg[offset:end]), msg, hint)
+	return e.text.errorAt(1, utf8.RuneCountInString(e.arg[:offset])+1, utf8.RuneCountInString(e.arg[offset:end]), msg,
+		hint)
 }
 
 func (e *edit) failStep(s step, msg, hint string) *Error { return e.fail(s.at, len(s.name), msg, hint) }
@@ -220,7 +221,8 @@ func (e *edit) index(n *yaml.Node, elem reflect.Type, s step) (int, *Error) {
 				continue
 			}
 			if found >= 0 {
-				return 0, e.failStep(s, fmt.Sprintf("%s could be item %d and item %d", unit.Quote(s.name), found, i), "use the number in brackets, counted from 0")
+				return 0, e.failStep(s, fmt.Sprintf("%s could be item %d and item %d", unit.Quote(s.name), found, i),
+					"use the number in brackets, counted from 0")
 			}
 			found = i
 		}

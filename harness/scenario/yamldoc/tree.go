@@ -106,7 +106,8 @@ func width(n *yaml.Node) int {
 // nothing in it can mean more than stands there, or grow when it is read.
 func read(t *text, data []byte) (*yaml.Node, *Error) {
 	if len(data) > MostBytes {
-		return nil, t.errorAt(1, 1, 1, fmt.Sprintf("larger than %v", unit.Size(MostBytes)), "a "+t.format.Noun+" is a page or two of YAML")
+		return nil, t.errorAt(1, 1, 1, fmt.Sprintf("larger than %v", unit.Size(MostBytes)),
+			"a "+t.format.Noun+" is a page or two of YAML")
 	}
 	if e := t.checkText(); e != nil {
 		return nil, e
@@ -156,9 +157,11 @@ func (t *text) checkNode(n *yaml.Node, depth int) *Error {
 	case n.Kind == yaml.AliasNode:
 		return t.errorAt(n.Line, n.Column, width(n)+1, t.noAlias(), writeOut)
 	case n.Anchor != "":
-		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("anchors such as &%s are not allowed in a %s", unit.Clip(n.Anchor), t.format.Noun), writeOut)
+		return t.errorAt(n.Line, n.Column, 1,
+			fmt.Sprintf("anchors such as &%s are not allowed in a %s", unit.Clip(n.Anchor), t.format.Noun), writeOut)
 	case n.Style&yaml.TaggedStyle != 0:
-		return t.errorAt(n.Line, n.Column, 1, fmt.Sprintf("tags such as %s are not allowed in a %s", unit.Clip(n.Tag), t.format.Noun), "leave the tag out")
+		return t.errorAt(n.Line, n.Column, 1,
+			fmt.Sprintf("tags such as %s are not allowed in a %s", unit.Clip(n.Tag), t.format.Noun), "leave the tag out")
 	}
 	for _, c := range n.Content {
 		if e := t.checkNode(c, depth+1); e != nil {
@@ -197,7 +200,8 @@ func (t *text) syntaxError(err error) *Error {
 	line = max(1, min(line, len(t.lines)))
 	l := t.lines[line-1]
 	blank := len(l) - len(strings.TrimLeft(l, " \t"))
-	return t.errorAt(line, blank+1, utf8.RuneCountInString(strings.TrimRight(l[blank:], " \t")), "not YAML: "+msg, syntaxHint(msg))
+	return t.errorAt(line, blank+1, utf8.RuneCountInString(strings.TrimRight(l[blank:], " \t")), "not YAML: "+msg,
+		syntaxHint(msg))
 }
 
 // splitLine takes the line off the YAML library's message; it is 1 if there is none.

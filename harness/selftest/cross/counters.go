@@ -203,7 +203,8 @@ func counterChecks() []Check {
 			return figures
 		}})
 	}
-	return append(list, octetsCheck(), typeCheck("NODE.IcmpMsg.*", "icmp", "IcmpMsg"), typeCheck("NODE.Icmp6.*", "icmpv6", "Icmp6"))
+	return append(list, octetsCheck(), typeCheck("NODE.IcmpMsg.*", "icmp", "IcmpMsg"),
+		typeCheck("NODE.Icmp6.*", "icmpv6", "Icmp6"))
 }
 
 // octetsCheck holds the bytes that a node sent over IPv4. IP counts them before a long write is cut into segments,

@@ -107,7 +107,8 @@ func tshark(ctx context.Context, args ...string) ([]byte, error) {
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, ErrNoShark
 	case err != nil:
-		return nil, fmt.Errorf("run tshark %s: %w: %s", strings.Join(args[:min(len(args), 4)], " "), err, lastLine(complaint.String()))
+		return nil, fmt.Errorf("run tshark %s: %w: %s", strings.Join(args[:min(len(args), 4)], " "), err,
+			lastLine(complaint.String()))
 	}
 	return out, nil
 }

@@ -118,10 +118,13 @@ func socketChecks() []Check {
 		}}
 	}
 	return []Check{
-		state("established", "connections between handshake and first FIN or RST, most at once", whyHop+"; a server's end may have closed when it began to answer", false, established),
-		state("close_wait", "connections between the peer's FIN and the node's own, most at once", whyHop+"; a server's FIN may have waited behind data", false, closeWait),
+		state("established", "connections between handshake and first FIN or RST, most at once",
+			whyHop+"; a server's end may have closed when it began to answer", false, established),
+		state("close_wait", "connections between the peer's FIN and the node's own, most at once",
+			whyHop+"; a server's FIN may have waited behind data", false, closeWait),
 		state("time_wait", "connections of which the node sent the first FIN, from its ACK to a RST or for a minute, most at once", whyHop+"; sampled at intervals and at the window's end (probe.md): not fewer than there are then", true, timeWait),
-		state("syn_recv", "connections between SYN and the handshake's last ACK, most at once", whyHop+"; on kernels after 6.12 short-lived ones are not seen (probe.md)", false, synRecv),
+		state("syn_recv", "connections between SYN and the handshake's last ACK, most at once",
+			whyHop+"; on kernels after 6.12 short-lived ones are not seen (probe.md)", false, synRecv),
 		{
 			Metrics: []string{"NODE.Tcp.CurrEstab"}, How: "connections after the handshake without FIN or RST, at the window's end", Why: whyReading,
 			Figures: func(r *Run) []Figure {

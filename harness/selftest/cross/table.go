@@ -100,7 +100,8 @@ func (t *Table) Markdown() string {
 			total.moved = append(total.moved, s.moved...)
 			total.largest = max(total.largest, s.largest)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s |\n", short(names), row.check.How, distinct(total.scenarios), distinct(total.moved),
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %s | %s |\n", short(names), row.check.How, distinct(total.scenarios),
+			distinct(total.moved),
 			t.difference(names[0], total.largest), row.check.Why)
 	}
 	b.WriteString("\n## What a capture cannot tell\n\n| why | metrics |\n|---|---|\n")

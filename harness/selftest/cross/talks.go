@@ -125,7 +125,8 @@ var talkCounters = []talkCounter{
 		},
 	},
 	windowCounter("TcpExt.TCPToZeroWindowAdv", "changes of `tcp.window_size_value` to 0 in segments of the node", true),
-	windowCounter("TcpExt.TCPFromZeroWindowAdv", "changes of `tcp.window_size_value` from 0 in segments of the node", false),
+	windowCounter("TcpExt.TCPFromZeroWindowAdv", "changes of `tcp.window_size_value` from 0 in segments of the node",
+		false),
 }
 
 // windowCounter counts how often the window that a node offers closes, or opens again.

@@ -26,7 +26,8 @@ type Mutant struct {
 	body  body
 }
 
-// body is that of a function, from its brace to after the other; void says that it has no result. Without an end it cannot be there twice.
+// body is that of a function, from its brace to after the other; void says that it has no result. Without an end it
+// cannot be there twice.
 type body struct {
 	from, to int
 	void     bool
@@ -77,8 +78,8 @@ func (m *Mutant) apply(source []byte) []byte {
 	return out
 }
 
-// Choose draws most of the mutants, or returns all of them if there are no more, in an order that follows from their keys and the seed. The same mutants are drawn
-// whatever else the package has.
+// Choose draws most of the mutants, or returns all of them if there are no more, in an order that follows from their
+// keys and the seed. The same mutants are drawn whatever else the package has.
 func Choose(list []Mutant, seed uint64, most int) []Mutant {
 	type ticket struct {
 		number [sha256.Size]byte

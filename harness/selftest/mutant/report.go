@@ -35,7 +35,8 @@ func (t *Tally) Good() bool {
 	return t.Share() >= Enough && len(t.Bare) == 0 && len(t.Stale) == 0
 }
 
-// Count makes the tally of a target. list is what Find found, chosen what should have been tried, and outcomes what became of mutants by their keys.
+// Count makes the tally of a target. list is what Find found, chosen what should have been tried, and outcomes what
+// became of mutants by their keys.
 func Count(t Target, list []Mutant, outcomes map[string]Outcome, excuses Excuses) Tally {
 	tally := Tally{Target: t, Found: len(list)}
 	here := map[string]bool{}
@@ -77,7 +78,8 @@ func Count(t Target, list []Mutant, outcomes map[string]Outcome, excuses Excuses
 	return tally
 }
 
-// Read reads a file of outcomes, a line of JSON each. Later ones count; a last line that is not whole does not. No file is no outcomes.
+// Read reads a file of outcomes, a line of JSON each. Later ones count; a last line that is not whole does not. No file
+// is no outcomes.
 func Read(path string) (map[string]Outcome, error) {
 	list := map[string]Outcome{}
 	f, err := os.Open(path)
@@ -111,7 +113,8 @@ func Markdown(w io.Writer, tallies []Tally, excuses Excuses) error {
 			continue
 		}
 		tried, killed, left = tried+t.Tried, killed+t.Killed, left+t.Tried-t.Killed
-		fmt.Fprintf(&b, "| `%s` | %s | %d | %d | %d | %.1f %% | %d |\n", t.Target.Name(), t.Target.About, t.Found, t.Tried, t.Killed, 100*t.Share(), t.Tried-t.Killed)
+		fmt.Fprintf(&b, "| `%s` | %s | %d | %d | %d | %.1f %% | %d |\n", t.Target.Name(), t.Target.About, t.Found, t.Tried,
+			t.Killed, 100*t.Share(), t.Tried-t.Killed)
 	}
 	if tried > 0 {
 		fmt.Fprintf(&b, "| all | | | %d | %d | %.1f %% | %d |\n", tried, killed, 100*float64(killed)/float64(tried), left)
@@ -125,7 +128,8 @@ func Markdown(w io.Writer, tallies []Tally, excuses Excuses) error {
 		fmt.Fprintf(&b, "\n### %s\n\n", t.Target.Name())
 		slices.SortFunc(t.Excused, func(a, b Outcome) int { return cmp.Compare(a.Key, b.Key) })
 		for _, o := range t.Excused {
-			fmt.Fprintf(&b, "- `%s`: %s\n", strings.ReplaceAll(strings.TrimPrefix(o.Key, t.Target.Dir+"/"), "`", "'"), excuses[o.Key])
+			fmt.Fprintf(&b, "- `%s`: %s\n", strings.ReplaceAll(strings.TrimPrefix(o.Key, t.Target.Dir+"/"), "`", "'"),
+				excuses[o.Key])
 		}
 	}
 	_, err := io.WriteString(w, b.String())

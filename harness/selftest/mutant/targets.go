@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Targets are the packages that decide: what a run is told to do, what is believed of it, and what is concluded.
+// Targets are the packages that decide what a run does, which of its figures count, and which verdict follows.
 func Targets() []Target {
 	return []Target{
 		{Dir: "harness/verdict", About: "verdicts"},

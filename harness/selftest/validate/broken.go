@@ -35,7 +35,8 @@ func Break(path string, cases []Case) ([]Case, error) {
 		name, change, found := strings.Cut(line, ": ")
 		c, known := byName[name]
 		if !found || !known {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s:%d: no case and change in %q", path, i+1, line), "a line is NAME: PATH=VALUE, with the name of a case")
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s:%d: no case and change in %q", path, i+1, line),
+				"a line is NAME: PATH=VALUE, with the name of a case")
 		}
 		if c.Scenario, err = expect.Load(c.File, []string{change}); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
@@ -46,7 +47,8 @@ func Break(path string, cases []Case) ([]Case, error) {
 	}
 	for _, c := range cases {
 		if _, missing := byName[c.Scenario.Name]; missing {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: nothing breaks the case %s", path, c.Scenario.Name), "each case needs a line that makes it fail")
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: nothing breaks the case %s", path, c.Scenario.Name),
+				"each case needs a line that makes it fail")
 		}
 	}
 	return broken, nil

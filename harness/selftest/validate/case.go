@@ -39,11 +39,14 @@ func Load(paths []string) ([]Case, error) {
 			}
 			switch {
 			case s.Source == "":
-				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: no source", file), "the key source says where the expected numbers come from")
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: no source", file),
+					"the key source says where the expected numbers come from")
 			case len(s.Expect) == 0:
-				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: nothing is expected", file), "the key expect holds the numbers of the source")
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: nothing is expected", file),
+					"the key expect holds the numbers of the source")
 			case names[s.Name] != "":
-				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: a second case called %s", file, s.Name), names[s.Name]+" is the first")
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: a second case called %s", file, s.Name),
+					names[s.Name]+" is the first")
 			}
 			names[s.Name] = file
 			differs, err := differs(file)
@@ -65,7 +68,8 @@ func Only(cases []Case, names []string) ([]Case, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(cases, func(c Case) bool { return c.Scenario.Name == name })
 		if i < 0 {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("no case is called %s", name), "a case has the name of its file, without .yaml")
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("no case is called %s", name),
+				"a case has the name of its file, without .yaml")
 		}
 		some = append(some, cases[i])
 	}

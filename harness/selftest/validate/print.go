@@ -47,7 +47,8 @@ func (t *Table) Summary() string {
 				Agrees: "agree", Disagrees: "disagree", Invalid: "invalid", Failed: "without a record", LeftOut: "left out"}[v]))
 		}
 	}
-	return fmt.Sprintf("%s on %s: %s", quantity.Plural(int64(len(t.Rows)), "case"), quantity.Plural(int64(len(t.Kernels)), "kernel"), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s on %s: %s", quantity.Plural(int64(len(t.Rows)), "case"),
+		quantity.Plural(int64(len(t.Kernels)), "kernel"), strings.Join(parts, ", "))
 }
 
 // Markdown writes the table as a page. links says where the files of cases are, seen from the page.
@@ -102,7 +103,8 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 	return err
 }
 
-// beyond is what no case can hold against its source, since it takes single packets, and a record has counts and quantiles.
+// beyond is what no case can hold against its source, since it takes single packets, and a record has counts and
+// quantiles.
 const beyond = `
 ## What cases cannot say
 

@@ -183,8 +183,10 @@ func TestPairsAreFewer(t *testing.T) {
 }
 
 func TestRange(t *testing.T) {
-	text := strings.Replace(suspicions, "values: [0, 1]}", "values: [0, 1]}\n  - {name: rtt, set: \"links[0].delay\", range: {from: 1ms, to: 100ms, samples: 4, scale: log}}", 1)
-	text = strings.Replace(text, "  - {name: path, settings: {near: {\"links[0].delay\": 1ms}, far: {\"links[0].delay\": 40ms}}}\n", "", 1)
+	text := strings.Replace(suspicions, "values: [0, 1]}",
+		"values: [0, 1]}\n  - {name: rtt, set: \"links[0].delay\", range: {from: 1ms, to: 100ms, samples: 4, scale: log}}", 1)
+	text = strings.Replace(text,
+		"  - {name: path, settings: {near: {\"links[0].delay\": 1ms}, far: {\"links[0].delay\": 40ms}}}\n", "", 1)
 	p, err := plan(t, text)
 	require.NoError(t, err)
 	seen := map[string]bool{}

@@ -53,7 +53,8 @@ func (r *Range) check() error {
 	case err != nil:
 		return err
 	case kind != other:
-		return fmt.Errorf("%s is %s and %s is %s: both ends of a range must be of one kind", r.From, quantities[kind].name, r.To, quantities[other].name)
+		return fmt.Errorf("%s is %s and %s is %s: both ends of a range must be of one kind", r.From, quantities[kind].name,
+			r.To, quantities[other].name)
 	case from >= to:
 		return fmt.Errorf("the range from %s to %s is empty", r.From, r.To)
 	case r.Scale == "log" && from <= 0:

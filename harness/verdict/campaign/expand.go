@@ -97,7 +97,8 @@ func (e *expansion) add(path string, h *measured, w words, at point) {
 		return
 	}
 	if c.Treated == c.Base {
-		e.Fail(where("cause"), "the two arms are equal: the cause changes nothing of the scenario", "the scenario has it already, or base undoes it")
+		e.Fail(where("cause"), "the two arms are equal: the cause changes nothing of the scenario",
+			"the scenario has it already, or base undoes it")
 		return
 	}
 	if h.Kind == verdict.Explains {
@@ -170,7 +171,8 @@ func relieves(m map[string]string) string {
 }
 
 // control returns the index of the control for a case, which is made when it is the first that needs it. It is as
-// urgent as the most urgent case that it serves, and no more: controls that all come first leave nothing judged when a sweep ends early.
+// urgent as the most urgent case that it serves, and no more: controls that all come first leave nothing judged when a
+// sweep ends early.
 func (e *expansion) control(h *measured, c *Case, at point, base settings) int {
 	from := e.Controls[h.Control]
 	key := fmt.Sprintf("%s|%s|%s|%v|%s|%d", h.Control, c.Metric, c.Scale, c.Margin, at.context, c.Base)

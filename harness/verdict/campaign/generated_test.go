@@ -14,7 +14,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/reference"
 )
 
-// scalar is one word of YAML. What a setting or a value means depends on the path that it is for, so that 0, true and 20ms all fit.
+// scalar is one word of YAML. What a setting or a value means depends on the path that it is for, so that 0, true and
+// 20ms all fit.
 func scalar() *invopop.Schema {
 	return reference.AnyOf(&invopop.Schema{Type: "string"}, &invopop.Schema{Type: "number"}, &invopop.Schema{Type: "boolean"})
 }

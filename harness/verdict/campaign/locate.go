@@ -8,9 +8,9 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
-// Locate finds what a run of an arm says of a value, such as a sysctl that the kernel refuses, where the campaign sets it, or
-// in its scenario, so that it is reported like any other mistake, with file and line. Errors without a place, see [problem.PlaceOf], stay as
-// they are.
+// Locate finds what a run of an arm says of a value, such as a sysctl that the kernel refuses, where the campaign sets
+// it, or in its scenario, so that it is reported like any other mistake, with file and line. Errors without a place,
+// see [problem.PlaceOf], stay as they are.
 func (p *Plan) Locate(err error, a *Arm) error {
 	place := problem.PlaceOf(err)
 	if place == "" {

@@ -15,7 +15,8 @@ import (
 func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute bool) error {
 	slip := func(msg, say string) error { return &problem.Mistake{Msg: msg, Hint: say} }
 	if strings.HasPrefix(text, "-") {
-		return slip(fmt.Sprintf("the margin %s is negative", text), "a margin is a distance; the direction says which way: direction: down")
+		return slip(fmt.Sprintf("the margin %s is negative", text),
+			"a margin is a distance; the direction says which way: direction: down")
 	}
 	h.Scale = verdict.Difference
 	if share, err := unit.ParseShare(text); err == nil {
@@ -24,7 +25,8 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 		case h.Margin == 0:
 			return slip("a margin of zero", "it is the smallest change that matters, and must be above zero")
 		case absolute && !m.Share:
-			return slip(fmt.Sprintf("%s is not a share: it has no percentage points", m.Name), "leave absolute out for a share of the base")
+			return slip(fmt.Sprintf("%s is not a share: it has no percentage points", m.Name),
+				"leave absolute out for a share of the base")
 		case h.Kind == verdict.Mechanism:
 			return slip("a counter changes by a number, not by a share", "such as 1")
 		case !absolute:
@@ -33,13 +35,15 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 		return nil
 	}
 	if absolute {
-		return slip(fmt.Sprintf("absolute needs a margin in per cent, not %s", text), "an amount with a unit is absolute by itself")
+		return slip(fmt.Sprintf("absolute needs a margin in per cent, not %s", text),
+			"an amount with a unit is absolute by itself")
 	}
 	h.Unit = m.Unit
 	var err error
 	switch {
 	case m.Share:
-		err = slip(fmt.Sprintf("the margin %s needs a unit: %s is a share", text, m.Name), "such as 5%, and absolute: true for points")
+		err = slip(fmt.Sprintf("the margin %s needs a unit: %s is a share", text, m.Name),
+			"such as 5%, and absolute: true for points")
 	case m.Unit == metric.Seconds:
 		var d unit.Duration
 		d, err = unit.ParseDuration(text)
@@ -55,7 +59,8 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 	default:
 		h.Unit = ""
 		if h.Margin, err = strconv.ParseFloat(text, 64); err != nil {
-			err = slip(fmt.Sprintf("%s is not a margin", unit.Quote(text)), "a number, as the metric is a count, or a share of the base such as 5%")
+			err = slip(fmt.Sprintf("%s is not a margin", unit.Quote(text)),
+				"a number, as the metric is a count, or a share of the base such as 5%")
 		}
 	}
 	if err == nil && !(h.Margin > 0) {

@@ -15,8 +15,8 @@ type measured struct {
 	at string
 }
 
-// measured lists what a hypothesis is tested by: its own metric, or those of the campaign that it names, in alphabetical order where it
-// names none.
+// measured lists what a hypothesis is tested by: its own metric, or those of the campaign that it names, in
+// alphabetical order where it names none.
 func (v *validation) measured(h *Hypothesis, path string) []measured {
 	if h.Metric != "" {
 		return []measured{{*h, path}}
@@ -42,7 +42,8 @@ func (v *validation) measures() {
 	for _, name := range slices.Sorted(maps.Keys(v.Measures)) {
 		path := yamldoc.Join("measures", name)
 		if !shortName.MatchString(name) {
-			v.FailKey(path, fmt.Sprintf("%s is not a measure's name", unit.Quote(name)), "a letter, then up to 31 letters, digits and dashes")
+			v.FailKey(path, fmt.Sprintf("%s is not a measure's name", unit.Quote(name)),
+				"a letter, then up to 31 letters, digits and dashes")
 		}
 		v.controlled(path, v.Measures[name].Control)
 	}
@@ -62,7 +63,8 @@ func (v *validation) metric(path string, h *Hypothesis) {
 	}
 	for i, name := range h.Measures {
 		if v.Measures[name] == nil {
-			v.Fail(fmt.Sprintf("%s.measures[%d]", path, i), fmt.Sprintf("no measure %s", unit.Quote(name)), yamldoc.NearHint(name, slices.Sorted(maps.Keys(v.Measures))))
+			v.Fail(fmt.Sprintf("%s.measures[%d]", path, i), fmt.Sprintf("no measure %s", unit.Quote(name)),
+				yamldoc.NearHint(name, slices.Sorted(maps.Keys(v.Measures))))
 		}
 	}
 	v.distinct(path+".measures", h.Measures)
@@ -76,6 +78,7 @@ func (v *validation) metric(path string, h *Hypothesis) {
 // controlled checks the name of a control.
 func (v *validation) controlled(path, name string) {
 	if name != "" && v.Controls[name] == nil {
-		v.Fail(path+".control", fmt.Sprintf("no control %s", unit.Quote(name)), yamldoc.NearHint(name, slices.Sorted(maps.Keys(v.Controls))))
+		v.Fail(path+".control", fmt.Sprintf("no control %s", unit.Quote(name)),
+			yamldoc.NearHint(name, slices.Sorted(maps.Keys(v.Controls))))
 	}
 }

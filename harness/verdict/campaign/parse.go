@@ -91,7 +91,8 @@ func (v *validation) names() {
 		v.Fail("version", fmt.Sprintf("version %d of the format is unknown", v.Version), "this ruleout reads version 1")
 	}
 	if !campaignName.MatchString(v.Name) {
-		v.Fail("name", fmt.Sprintf("%s is not a campaign's name", unit.Quote(v.Name)), "up to 64 letters, digits and dashes, a letter or digit first")
+		v.Fail("name", fmt.Sprintf("%s is not a campaign's name", unit.Quote(v.Name)),
+			"up to 64 letters, digits and dashes, a letter or digit first")
 	}
 	if v.Seeds.Least > v.Seeds.Most {
 		v.Fail("seeds.least", fmt.Sprintf("at least %d seeds, but at most %d", v.Seeds.Least, v.Seeds.Most), "")
@@ -102,7 +103,8 @@ func (v *validation) names() {
 	for _, name := range slices.Sorted(maps.Keys(v.Controls)) {
 		path := yamldoc.Join("controls", name)
 		if !shortName.MatchString(name) {
-			v.FailKey(path, fmt.Sprintf("%s is not a control's name", unit.Quote(name)), "a letter, then up to 31 letters, digits and dashes")
+			v.FailKey(path, fmt.Sprintf("%s is not a control's name", unit.Quote(name)),
+				"a letter, then up to 31 letters, digits and dashes")
 		}
 		if len(v.Controls[name].Cause) == 0 {
 			v.Fail(path+".cause", "a control without a cause", "its cause has the settings that make the known effect")
@@ -121,9 +123,11 @@ func (v *validation) factors() {
 	for i := range v.Factors {
 		f, path := &v.Factors[i], fmt.Sprintf("factors[%d]", i)
 		if !shortName.MatchString(f.Name) {
-			v.Fail(path+".name", fmt.Sprintf("%s is not a factor's name", unit.Quote(f.Name)), "a letter, then up to 31 letters, digits and dashes")
+			v.Fail(path+".name", fmt.Sprintf("%s is not a factor's name", unit.Quote(f.Name)),
+				"a letter, then up to 31 letters, digits and dashes")
 		} else if first, ok := seen[f.Name]; ok {
-			v.Fail(path+".name", fmt.Sprintf("a second factor called %q", f.Name), fmt.Sprintf("factors[%d] has that name", first))
+			v.Fail(path+".name", fmt.Sprintf("a second factor called %q", f.Name),
+				fmt.Sprintf("factors[%d] has that name", first))
 		} else {
 			seen[f.Name] = i
 		}
@@ -138,7 +142,8 @@ func (v *validation) factors() {
 		case kinds != 1:
 			v.Fail(path, "a factor has its values from one key", "one of: values, settings, kernels, range")
 		case byPath && f.Set == "":
-			v.Fail(path, "values without a path", "add the key set: the path of the scenario that they are for, such as links[0].delay")
+			v.Fail(path, "values without a path",
+				"add the key set: the path of the scenario that they are for, such as links[0].delay")
 		case !byPath && f.Set != "":
 			v.Fail(path+".set", "set belongs to values and range", "")
 		case f.Range != nil:
@@ -157,13 +162,16 @@ func (v *validation) factors() {
 		for _, name := range slices.Sorted(maps.Keys(one)) {
 			at, ok := seen[name]
 			if !ok {
-				v.FailKey(yamldoc.Join(path, name), fmt.Sprintf("no factor %s", unit.Quote(name)), yamldoc.NearHint(name, slices.Sorted(maps.Keys(seen))))
+				v.FailKey(yamldoc.Join(path, name), fmt.Sprintf("no factor %s", unit.Quote(name)),
+					yamldoc.NearHint(name, slices.Sorted(maps.Keys(seen))))
 				continue
 			}
 			if labels := v.Factors[at].Labels(); v.Factors[at].Range != nil {
-				v.FailKey(yamldoc.Join(path, name), fmt.Sprintf("%s is a range: its values are drawn", name), "an exception can be about values only")
+				v.FailKey(yamldoc.Join(path, name), fmt.Sprintf("%s is a range: its values are drawn", name),
+					"an exception can be about values only")
 			} else if !slices.Contains(labels, one[name]) {
-				v.Fail(yamldoc.Join(path, name), fmt.Sprintf("%s has no value %s", name, unit.Quote(one[name])), yamldoc.NearHint(one[name], labels))
+				v.Fail(yamldoc.Join(path, name), fmt.Sprintf("%s has no value %s", name, unit.Quote(one[name])),
+					yamldoc.NearHint(one[name], labels))
 			}
 		}
 	}
@@ -194,7 +202,8 @@ func (v *validation) hypotheses() {
 	for i := range v.Hypotheses {
 		h, path := &v.Hypotheses[i], fmt.Sprintf("hypotheses[%d]", i)
 		if first, ok := seen[h.Name]; ok {
-			v.Fail(path+".name", fmt.Sprintf("a second hypothesis called %q", h.Name), fmt.Sprintf("hypotheses[%d] has that name", first))
+			v.Fail(path+".name", fmt.Sprintf("a second hypothesis called %q", h.Name),
+				fmt.Sprintf("hypotheses[%d] has that name", first))
 		}
 		seen[h.Name] = i
 		for _, word := range slices.Sorted(maps.Keys(h.Each)) {
@@ -210,7 +219,8 @@ func (v *validation) hypotheses() {
 	}
 }
 
-// used checks that words in braces are known, and that those of each are used in the name, which would not be unique otherwise.
+// used checks that words in braces are known, and that those of each are used in the name, which would not be unique
+// otherwise.
 func (v *validation) used(path string, h *Hypothesis) {
 	for key, text := range map[string]string{"name": h.Name, "about": h.About, "metric": h.Metric, "margin": h.Margin, "dose": h.Dose, "family": h.Family} {
 		if msg, hint := unknown(text, h.Each); msg != "" {
@@ -239,7 +249,8 @@ func (v *validation) kind(path string, h *Hypothesis) {
 	mechanism, explains := h.Kind == "mechanism", h.Kind == "explains"
 	switch {
 	case len(h.Cause) == 0:
-		v.Fail(path+".cause", "a hypothesis without a cause", "the cause has the settings of the treated arm, such as faults.loss.select.chance: 2%")
+		v.Fail(path+".cause", "a hypothesis without a cause",
+			"the cause has the settings of the treated arm, such as faults.loss.select.chance: 2%")
 	case mechanism && h.In == "":
 		v.Fail(path, "a mechanism needs the key in", "in: every, or in: none")
 	case !mechanism && h.In != "":
@@ -267,8 +278,8 @@ func (v *validation) scenarioWith(s settings, path string) *scenario.Scenario {
 	return got
 }
 
-// failSetting reports a mistake that a setting makes in the scenario: at the setting, which is among those at path or comes from
-// elsewhere in the campaign.
+// failSetting reports a mistake that a setting makes in the scenario: at the setting, which is among those at path or
+// comes from elsewhere in the campaign.
 func (v *validation) failSetting(path string, err error) {
 	var list *yamldoc.Errors
 	if !errors.As(err, &list) {
@@ -290,9 +301,9 @@ func (v *validation) failSetting(path string, err error) {
 	}
 }
 
-// settingAt finds where the campaign has the setting that is wrong: among those at path, in a factor, or among those of all arms. It is
-// empty if it is nowhere, or if it is wrong only together with what is at path. ofName says that the path that is set is wrong, and
-// not its value.
+// settingAt finds where the campaign has the setting that is wrong: among those at path, in a factor, or among those of
+// all arms. It is empty if it is nowhere, or if it is wrong only together with what is at path. ofName says that the
+// path that is set is wrong, and not its value.
 func (v *validation) settingAt(path, name, value string, ofName bool) string {
 	if at := yamldoc.Join(path, name); v.Written(at) {
 		return at
@@ -303,8 +314,8 @@ func (v *validation) settingAt(path, name, value string, ofName bool) string {
 	return v.shared(name, value, ofName)
 }
 
-// shared finds where the campaign sets name to value for more than one hypothesis: in a factor, or among the settings of all arms. It is
-// empty if it is nowhere.
+// shared finds where the campaign sets name to value for more than one hypothesis: in a factor, or among the settings
+// of all arms. It is empty if it is nowhere.
 func (v *validation) shared(name, value string, ofName bool) string {
 	for i := range v.Factors {
 		f, factor := &v.Factors[i], fmt.Sprintf("factors[%d]", i)

@@ -125,7 +125,8 @@ func (b *Bench) reorder(changed map[int]bool) {
 // compare orders arms by how urgent they are.
 func (b *Bench) compare(x, y int) int {
 	v, w := &b.wishes[x], &b.wishes[y]
-	return cmp.Or(cmp.Compare(w.Priority, v.Priority), cmp.Compare(v.Turn, w.Turn), cmp.Compare(w.Waiting, v.Waiting), cmp.Compare(x, y))
+	return cmp.Or(cmp.Compare(w.Priority, v.Priority), cmp.Compare(v.Turn, w.Turn), cmp.Compare(w.Waiting, v.Waiting),
+		cmp.Compare(x, y))
 }
 
 // wish asks the cases of an arm what they want of it.

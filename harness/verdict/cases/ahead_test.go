@@ -78,7 +78,8 @@ func TestNumbersOfWhatRunsWereMadeWith(t *testing.T) {
 	require.EqualValues(t, math.MaxUint16, b.Number("build 65535"))
 }
 
-// Four runs that belong together are told from each other also when it is not known what the first was made with.
+// Of four runs that belong together, those that were made with different programs are lost, also when the first one
+// does not say what made it.
 func TestRunsThatDifferBesideOneThatIsUnknown(t *testing.T) {
 	p := casestest.Plan(t, reference)
 	i := len(p.Cases)

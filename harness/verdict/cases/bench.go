@@ -139,8 +139,8 @@ func (b *Bench) Made(arm int, seed uint64) bool {
 	return ok && b.arms[arm].values[i] != nil
 }
 
-// Add takes what the run of an arm with a seed showed, or that it failed. A run that is there already, or of a seed that the plan
-// does not have, changes nothing.
+// Add takes what the run of an arm with a seed showed, or that it failed. A run that is there already, or of a seed
+// that the plan does not have, changes nothing.
 func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
 	switch e.Failure {
 	case archive.Broke:
@@ -181,8 +181,9 @@ func (b *Bench) number(made string) uint16 {
 	return n
 }
 
-// Break notes that the run of an arm with a seed could not be made. When [InARow] seeds of an arm are so, one after the other, the arm is given
-// up from there on: what later seeds show is not looked at, so that it does not matter which of them were run before that was known.
+// Break notes that the run of an arm with a seed could not be made. When [InARow] seeds of an arm are so, one after the
+// other, the arm is given up from there on: what later seeds show is not looked at, so that it does not matter which of
+// them were run before that was known.
 func (b *Bench) Break(arm int, seed uint64) {
 	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
 		a := &b.arms[arm]
@@ -219,7 +220,8 @@ func (b *Bench) Refuse(arm int, seed uint64) {
 	}
 }
 
-// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or broke too often.
+// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or broke too
+// often.
 func (b *Bench) GivenUp(arm int, seed uint64) bool {
 	i, ok := b.seed(seed)
 	return ok && i >= b.arms[arm].cut

@@ -23,7 +23,8 @@ func poisson(r *rand.Rand, mean float64) float64 {
 	return n
 }
 
-// equal is a world whose two sides do not differ by more than the margin: mostly every number of both is drawn from one distribution.
+// equal is a world whose two sides do not differ by more than the margin: mostly every number of both is drawn from one
+// distribution.
 type equal struct {
 	name  string
 	seeds int
@@ -52,8 +53,8 @@ var equals = []equal{
 	{"exactly the margin apart", 20, func(r *rand.Rand, _ int) float64 { return math.Exp(0.05 * r.NormFloat64()) }, 1.05},
 }
 
-// TestFalseChanges compares two sides that do not differ in 300 counters. What is promised is that at most one diff in twenty calls anything changed.
-// RULEOUT_CALIBRATE=300 is the long form.
+// TestFalseChanges compares two sides that do not differ in 300 counters. What is promised is that at most one diff in
+// twenty calls anything changed. RULEOUT_CALIBRATE=300 is the long form.
 func TestFalseChanges(t *testing.T) {
 	diffs := 8
 	if n, err := strconv.Atoi(os.Getenv("RULEOUT_CALIBRATE")); err == nil {

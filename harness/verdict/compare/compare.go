@@ -38,11 +38,13 @@ type Comparison struct {
 	Unpaired int `json:"unpaired"`
 	// Lost are the scenarios of which pairs were lost, because a run of them is invalid, broke or is missing.
 	Lost []Lost `json:"lost,omitempty"`
-	// Compared is how many numbers the runs can have, over all scenarios: false discovery is controlled over so many. It follows from what
-	// there is to measure, not from what was measured. Moved is how many were not the same in all pairs.
+	// Compared is how many numbers the runs can have, over all scenarios: false discovery is controlled over so many.
+	// It follows from what there is to measure, not from what was measured. Moved is how many were not the same in all
+	// pairs.
 	Compared int `json:"compared"`
 	Moved    int `json:"moved"`
-	// Alone is how many pairs it takes before a number can be distinguished from chance, as far as it is more than there are.
+	// Alone is how many pairs it takes before a number can be distinguished from chance, as far as it is more than
+	// there are.
 	Alone int   `json:"alone,omitempty"`
 	Rows  []Row `json:"rows"`
 }
@@ -71,7 +73,8 @@ type Row struct {
 	Metric   string        `json:"metric"`
 	Unit     string        `json:"unit"`
 	Better   metric.Better `json:"better"`
-	// A and B are the means over the seeds that have it; SeedsA and SeedsB are how many have. A metric that one side has not has 0 there.
+	// A and B are the means over the seeds that have it; SeedsA and SeedsB are how many have. A metric that one side
+	// has not has 0 there.
 	A      float64 `json:"a"`
 	B      float64 `json:"b"`
 	SeedsA int     `json:"seeds_a"`
@@ -113,8 +116,8 @@ type group struct {
 	named names
 }
 
-// Compare compares two sides. Runs are paired by scenario, kernel and seed; which kernels belong together, see [KernelPair]. Errors are of
-// kind [problem.Usage].
+// Compare compares two sides. Runs are paired by scenario, kernel and seed; which kernels belong together, see
+// [KernelPair]. Errors are of kind [problem.Usage].
 func Compare(a, b Side, o Options) (*Comparison, error) {
 	if o.Margin == 0 {
 		o.Margin = 0.05
@@ -243,7 +246,8 @@ func (c *Comparison) count(g *group, p pair) (runs int, lost string) {
 	return runs, lost
 }
 
-// tells says whether a row is one for the table: what changed, what is real, and what could not be compared for a reason of its own.
+// tells says whether a row is one for the table: what changed, what is real, and what could not be compared for a
+// reason of its own.
 func (r *Row) tells() bool {
 	return r.Outcome == verdict.Confirmed || r.Outcome == verdict.Invalid && r.Lost > r.spoilt || r.Outcome != verdict.Invalid && r.Real
 }
@@ -354,7 +358,8 @@ func mean(list [][2]float64, side int) (m float64, n int) {
 	return m / float64(max(n, 1)), n
 }
 
-// Least is the smallest absolute change of a metric that could matter to anybody: a point of a share, 1 ms, or one of what is counted.
+// Least is the smallest absolute change of a metric that could matter to anybody: a point of a share, 1 ms, or one of
+// what is counted.
 func Least(m metric.Metric) float64 {
 	switch {
 	case m.Share:

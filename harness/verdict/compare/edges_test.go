@@ -89,7 +89,7 @@ func TestTheBarIsThatOfAllNumbers(t *testing.T) {
 	require.InDelta(t, 0.5, c.Rows[0].Verdict.Rule.Alpha, 1e-12)
 }
 
-// One run on either side is a pair. Of several that are lost the first reason is told.
+// One run on either side is a pair. Of several that are lost, the first reason is reported.
 func TestOnePair(t *testing.T) {
 	one := func(s Side) Side { s.Runs = s.Runs[:1]; return s }
 	c, err := Compare(one(side("A", "k1", 1, 0)), one(side("B", "k2", 1.3, 7)), Options{})
@@ -140,7 +140,7 @@ func TestPairsOf(t *testing.T) {
 	}
 }
 
-// A run without a record is identical to none, whichever side it is on, and two of one seed are told by the beginnings
+// A run without a record is identical to none, on either side. An error about two runs of one seed has the beginnings
 // of their names.
 func TestRunsWithoutARecord(t *testing.T) {
 	with, without := archive.Entry{Run: "x", Digest: "d", Valid: true}, archive.Entry{Failure: archive.Broke, Digest: "d", Because: "it broke"}

@@ -21,13 +21,14 @@ func SideOf(arg string) (*Profile, error) {
 		return LoadProfile(arg)
 	}
 	if info, err := os.Stat(arg); err == nil && info.IsDir() {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s is not an archive of a sweep", arg), "give the directory that was --out of ruleout sweep, a kernel or a profile")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s is not an archive of a sweep", arg),
+			"give the directory that was --out of ruleout sweep, a kernel or a profile")
 	}
 	return &Profile{Name: arg, Kernel: arg}, nil
 }
 
-// Jobs lists each scenario file on both sides, the two next to each other, with seeds 1 to the given number. releases are
-// those of the profiles' kernels.
+// Jobs lists each scenario file on both sides, the two next to each other, with seeds 1 to the given number. releases
+// are those of the profiles' kernels.
 func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]string) ([]sweep.Job, error) {
 	numbers := make([]uint64, seeds)
 	for i := range numbers {

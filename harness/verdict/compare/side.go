@@ -43,8 +43,9 @@ func (s *Side) places() (map[place]map[uint64]*archive.Entry, error) {
 			m[at] = map[uint64]*archive.Entry{}
 		}
 		if other := m[at][r.Seed]; other != nil && other.Failure == "" && r.Failure == "" { // a run may fail twice
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has two runs of scenario %s on kernel %s with seed %d: %s and %s",
-				s.Name, result.Short(at.scenario), r.Kernel, r.Seed, result.Short(other.Run), result.Short(r.Run)),
+			return nil, problem.Wrap(problem.Usage,
+				fmt.Errorf("%s has two runs of scenario %s on kernel %s with seed %d: %s and %s",
+					s.Name, result.Short(at.scenario), r.Kernel, r.Seed, result.Short(other.Run), result.Short(r.Run)),
 				"they come from two builds, machines or versions of QEMU: compare archives that were made with one each")
 		}
 		m[at][r.Seed] = r

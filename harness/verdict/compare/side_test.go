@@ -12,7 +12,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// on makes the runs of a side on some kernels, NAME=RELEASE: their only counter is 1,000 on 6.1 and 2,000 on others, and is the seed's, too.
+// on makes the runs of a side on some kernels, NAME=RELEASE: their only counter is 1,000 on 6.1 and 2,000 on others,
+// and is the seed's, too.
 func on(side string, seeds int, kernels map[string]string) Side {
 	s := Side{Name: side, Kernels: kernels}
 	done := map[string]bool{}

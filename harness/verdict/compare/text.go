@@ -33,7 +33,8 @@ func (c *Comparison) Text(w io.Writer, markdown, all bool) error {
 		if l.TooMany {
 			says = "too many to compare its numbers"
 		}
-		fmt.Fprintf(&b, "\n%s: %d of %s lost, %s: %s\n", l.Scenario, l.Lost, quantity.Plural(int64(l.Pairs), "pair"), says, l.Because)
+		fmt.Fprintf(&b, "\n%s: %d of %s lost, %s: %s\n", l.Scenario, l.Lost, quantity.Plural(int64(l.Pairs), "pair"), says,
+			l.Because)
 	}
 	if c.Alone > 0 {
 		fmt.Fprintf(&b, "\nIf a single number changes, it takes %d pairs to distinguish that from chance.\n", c.Alone)
@@ -62,7 +63,8 @@ func (c *Comparison) Heading() string {
 	case c.Identical == c.Pairs:
 		text = fmt.Sprintf("IDENTICAL, all %s of runs to the last bit", quantity.Plural(int64(c.Pairs), "pair"))
 	default:
-		text = fmt.Sprintf("%s, %d identical; %d of %s changed by the margin or more, %d moved at all", quantity.Plural(int64(c.Pairs), "pair"), c.Identical, changed,
+		text = fmt.Sprintf("%s, %d identical; %d of %s changed by the margin or more, %d moved at all",
+			quantity.Plural(int64(c.Pairs), "pair"), c.Identical, changed,
 			quantity.Plural(int64(c.Compared), "number"), c.Moved)
 	}
 	if uncompared > 0 {

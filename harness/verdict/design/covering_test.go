@@ -85,7 +85,8 @@ func TestCoveringSizes(t *testing.T) {
 				assert.Len(t, seen(rows, c.strength), tuplesOf(c.space, c.strength), "a combination is missing")
 				sizes = append(sizes, len(rows))
 			}
-			t.Logf("| %s | %d | %d to %d | %d to %d |", c.name, c.strength, slices.Min(sizes), slices.Max(sizes), c.best, c.worst)
+			t.Logf("| %s | %d | %d to %d | %d to %d |", c.name, c.strength, slices.Min(sizes), slices.Max(sizes), c.best,
+				c.worst)
 			assert.LessOrEqual(t, slices.Max(sizes), c.worst)
 			assert.GreaterOrEqual(t, slices.Min(sizes), c.best, "too good to be true")
 		})

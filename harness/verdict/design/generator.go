@@ -125,7 +125,8 @@ func (g *generator) complete(part Row) (Row, error) {
 			return nil, ErrEmpty // the search came to its end
 		}
 	}
-	return nil, fmt.Errorf("%s: gave up looking for an allowed combination with these after %d tries", g.space.describe(part), hopeless)
+	return nil, fmt.Errorf("%s: gave up looking for an allowed combination with these after %d tries",
+		g.space.describe(part), hopeless)
 }
 
 // order returns the factors that are not set, shuffled; with blamed ones first if asked.

@@ -45,7 +45,8 @@ func newTuples(s Space, strength int) (*tuples, error) {
 		t.left = min(t.left+size, maxTuples+1)
 	}
 	if t.left > maxTuples {
-		return nil, fmt.Errorf("cover %d factors at strength %d: more than %d combinations of levels", len(t.levels), strength, maxTuples)
+		return nil, fmt.Errorf("cover %d factors at strength %d: more than %d combinations of levels", len(t.levels),
+			strength, maxTuples)
 	}
 	t.bits = make([]uint64, (t.left+63)/64)
 	for i := range t.left {

@@ -246,7 +246,8 @@ func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each 
 		add("no effect can be confirmed: that takes at least %d seeds, and seeds.most is %d", f.Seeds.Confirm, f.Seeds.Most)
 	}
 	if f.Seeds.Mechanism > f.Seeds.Most {
-		add("no mechanism can be confirmed: that takes at least %d seeds, and seeds.most is %d", f.Seeds.Mechanism, f.Seeds.Most)
+		add("no mechanism can be confirmed: that takes at least %d seeds, and seeds.most is %d", f.Seeds.Mechanism,
+			f.Seeds.Most)
 	}
 	if unproven > 0 {
 		add("%d of %d cases have no control: they can be confirmed, but not ruled out", unproven, mechanism+others)
@@ -271,7 +272,8 @@ func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each 
 	case f.Budget < first && f.Runs.Kept == 0: // with runs there already, a verdict may be one run away
 		add("the budget of %s is too small for any verdict: the first takes %s %s", Span(f.Budget), word, Span(first))
 	case f.Budget < f.Time.Likely:
-		add("the budget of %s ends before everything is decided, which takes %s %s", Span(f.Budget), word, Span(f.Time.Likely))
+		add("the budget of %s ends before everything is decided, which takes %s %s", Span(f.Budget), word,
+			Span(f.Time.Likely))
 	}
 }
 

@@ -124,7 +124,8 @@ hypotheses:
 	require.Empty(t, of(t, plan(", dose: fault.acks.delivered, control: burn"), forecast.Options{}).Warnings)
 }
 
-// What the plan says of ruling out follows from the rule: 80 seeds at the bar of innocent: 50%, and what rare makes of them.
+// What the plan says of ruling out follows from the rule: 80 seeds at the bar of innocent: 50%, and what rare makes of
+// them.
 func TestSeedsToRuleOut(t *testing.T) {
 	for set, want := range map[string]string{
 		"rare=5%":  "to rule one out 80 even if all pairs are equal (rare: 5%)",

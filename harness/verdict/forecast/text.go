@@ -20,7 +20,8 @@ func (f *Forecast) Text(w io.Writer) error {
 	}
 	p.line("")
 	count := func(n int, noun string) string { return quantity.Plural(int64(n), noun) }
-	p.row("hypotheses", "%s in %s: %s, %s among them", count(f.Hypotheses, "hypothesis"), count(f.Contexts, "context"), count(f.Cases, "case"), count(f.Placebos, "placebo"))
+	p.row("hypotheses", "%s in %s: %s, %s among them", count(f.Hypotheses, "hypothesis"), count(f.Contexts, "context"),
+		count(f.Cases, "case"), count(f.Placebos, "placebo"))
 	p.row("scenario", "%s, on %s", f.Scenario, kernels(f.Kernels))
 	p.row("arms", "%s, %s", count(f.Arms, "arm"), count(f.Controls, "control"))
 	seeds := fmt.Sprintf("%d to %d; to confirm an effect takes at least %d, to rule one out %d even if all pairs are equal (rare: %g%%)", f.Seeds.Least, f.Seeds.Most,
@@ -29,7 +30,8 @@ func (f *Forecast) Text(w io.Writer) error {
 		seeds += fmt.Sprintf(", to confirm a mechanism %d", f.Seeds.Mechanism)
 	}
 	p.row("seeds", "%s", seeds)
-	runs := fmt.Sprintf("about %s; %s at least, %s at most", quantity.Count(int64(f.Runs.Likely)), quantity.Count(int64(f.Runs.Least)), quantity.Count(int64(f.Runs.Most)))
+	runs := fmt.Sprintf("about %s; %s at least, %s at most", quantity.Count(int64(f.Runs.Likely)),
+		quantity.Count(int64(f.Runs.Least)), quantity.Count(int64(f.Runs.Most)))
 	if f.Runs.Kept > 0 {
 		runs += fmt.Sprintf("; %s made already", quantity.Count(int64(f.Runs.Kept)))
 	}
@@ -39,7 +41,8 @@ func (f *Forecast) Text(w io.Writer) error {
 		p.row("budget", "%s", Span(f.Budget))
 	}
 	p.list("family", len(f.Families), func(i int) string {
-		return fmt.Sprintf("%s: %s, %s", f.Families[i].Name, count(f.Families[i].Hypotheses, "hypothesis"), count(f.Families[i].Cases, "case"))
+		return fmt.Sprintf("%s: %s, %s", f.Families[i].Name, count(f.Families[i].Hypotheses, "hypothesis"),
+			count(f.Families[i].Cases, "case"))
 	})
 	if f.Contexts > 1 {
 		p.list("context", len(f.Covered), func(i int) string {
@@ -58,7 +61,8 @@ func (f *Forecast) Text(w io.Writer) error {
 // when says how long it takes, and how much that is worth.
 func (f *Forecast) when() string {
 	if f.Runs.Likely == f.Runs.Kept {
-		text := fmt.Sprintf("nothing is left to run; all of it takes about %s with %s at a time", Span(f.Time.Whole), quantity.Plural(int64(f.Jobs), "run"))
+		text := fmt.Sprintf("nothing is left to run; all of it takes about %s with %s at a time", Span(f.Time.Whole),
+			quantity.Plural(int64(f.Jobs), "run"))
 		if f.Time.Measured {
 			text += ", by " + f.Time.From
 		}
@@ -72,7 +76,8 @@ func (f *Forecast) when() string {
 		}
 		return text
 	}
-	return text + fmt.Sprintf(", %s to %s: an estimate from %s; --measure predicts it", Span(f.Time.Least), Span(f.Time.Most), f.Time.From)
+	return text + fmt.Sprintf(", %s to %s: an estimate from %s; --measure predicts it", Span(f.Time.Least),
+		Span(f.Time.Most), f.Time.From)
 }
 
 func kernels(names []string) string {

@@ -22,7 +22,8 @@ type Times struct {
 	// Opening is how long it took to open the machines of all kernels, which is not among the runs.
 	Opening time.Duration
 	sums    map[place]sum
-	// prepare is what the first run of an arm took more than the others, by setting. It is in the sums where those are of whole sweeps.
+	// prepare is what the first run of an arm took more than the others, by setting. It is in the sums where those are
+	// of whole sweeps.
 	prepare map[setting]sum
 }
 
@@ -44,8 +45,8 @@ func (t *Times) add(hash, kernel string, seconds float64) {
 	t.sums[place{hash, kernel}] = s
 }
 
-// Archived takes the times from the archive of a sweep; nil when nothing in it is of the plan's arms, or of anything like them. kernels
-// are the releases for the plan's names.
+// Archived takes the times from the archive of a sweep; nil when nothing in it is of the plan's arms, or of anything
+// like them. kernels are the releases for the plan's names.
 func Archived(dir string, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) (*Times, error) {
 	t := &Times{}
 	names := map[place]string{}
@@ -76,8 +77,8 @@ type setting struct {
 
 func settingOf(a *campaign.Arm) setting { return setting{a.Kernel, a.Scenario.Machine} }
 
-// each returns the seconds that a run of each arm takes. What was not measured is scaled from what was, by the model: from the
-// same kernel and machine where there is such, from all otherwise.
+// each returns the seconds that a run of each arm takes. What was not measured is scaled from what was, by the model:
+// from the same kernel and machine where there is such, from all otherwise.
 func (t *Times) each(p *campaign.Plan, models []plan.Cost) []float64 {
 	type ratio struct{ measured, modelled float64 }
 	ratios := map[setting]ratio{}
@@ -155,7 +156,8 @@ func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, workers
 	return t, nil
 }
 
-// samples chooses the arms that are measured: so many of each setting, evenly from the cheapest to the most expensive by the model.
+// samples chooses the arms that are measured: so many of each setting, evenly from the cheapest to the most expensive
+// by the model.
 func samples(p *campaign.Plan, most int) [][]*campaign.Arm {
 	var order []setting
 	by := map[setting][]*campaign.Arm{}

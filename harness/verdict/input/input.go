@@ -45,8 +45,8 @@ var kinds = map[Kind]struct{ name, command string }{
 // nodesKey is the key at the beginning of a line, where only a key of the whole file can be.
 var nodesKey = regexp.MustCompile(`(?m)^["']?nodes["']?[ \t]*:`)
 
-// Of returns the kind of the file or directory at path, also if a scenario, campaign or profile has mistakes. It is unknown where
-// nothing can be read, and for other files.
+// Of returns the kind of the file or directory at path, also if a scenario, campaign or profile has mistakes. It is
+// unknown where nothing can be read, and for other files.
 func Of(path string) Kind {
 	if r, err := archive.Read(path); err == nil {
 		defer func() { _ = r.Close() }() // it was only read

@@ -14,8 +14,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
-// leastPool is the smallest number of valid seeds that can raise an alarm within a few nights: with 8 in favour of a change, a night's
-// evidence is at most 57.
+// leastPool is the smallest number of valid seeds that can raise an alarm within a few nights: with 8 in favour of a
+// change, a night's evidence is at most 57.
 const leastPool = 8
 
 // mostInvalid is the share of seeds that may be left out of a pool.
@@ -26,10 +26,12 @@ const mostInvalid = 0.2
 // more than a fifth of the runs are invalid.
 func Accept(runs *Runs) (*Baseline, error) {
 	refuse := func(kind problem.Kind, hint, format string, args ...any) (*Baseline, error) {
-		return nil, problem.Wrap(kind, fmt.Errorf("accept %s: %w", place(runs.Scenario, runs.Kernel), fmt.Errorf(format, args...)), hint)
+		return nil, problem.Wrap(kind,
+			fmt.Errorf("accept %s: %w", place(runs.Scenario, runs.Kernel), fmt.Errorf(format, args...)), hint)
 	}
 	if len(runs.Set) > 0 {
-		return refuse(problem.Usage, "run it without --set, or put the settings into the scenario", "its runs have settings that the scenario has not")
+		return refuse(problem.Usage, "run it without --set, or put the settings into the scenario",
+			"its runs have settings that the scenario has not")
 	}
 	b := &Baseline{Head: runs.Head}
 	metrics := map[string]bool{}
@@ -49,7 +51,8 @@ func Accept(runs *Runs) (*Baseline, error) {
 			}
 			continue
 		case r.Key != b.Key:
-			return refuse(problem.Usage, "run all seeds again with one build", "seed %d was run by another build, kernel or machine", seed)
+			return refuse(problem.Usage, "run all seeds again with one build",
+				"seed %d was run by another build, kernel or machine", seed)
 		}
 		row := Row{Seed: seed, Digest: r.Digest}
 		for _, name := range b.Metrics {
@@ -58,12 +61,14 @@ func Accept(runs *Runs) (*Baseline, error) {
 		b.Rows = append(b.Rows, row)
 	}
 	if len(b.Rows) < leastPool {
-		return refuse(problem.Usage, "run it with --pool 20, or more", "%d of its %d seeds are valid, and fewer than %d cannot raise an alarm", len(b.Rows), len(runs.BySeed), leastPool)
+		return refuse(problem.Usage, "run it with --pool 20, or more",
+			"%d of its %d seeds are valid, and fewer than %d cannot raise an alarm", len(b.Rows), len(runs.BySeed), leastPool)
 	}
 	return b, nil
 }
 
-// idle reports whether a metric is of the TCP of a node that has sent no segment in any run: a router, of which nothing else is to be expected.
+// idle reports whether a metric is of the TCP of a node that has sent no segment in any run: a router, of which nothing
+// else is to be expected.
 func idle(runs *Runs, name string) bool {
 	node, rest, _ := strings.Cut(name, ".")
 	if rest != hostsHave && !slices.Contains(ofTCP, rest) {
@@ -92,8 +97,9 @@ type Change struct {
 	Before, Now string
 }
 
-// Changes lists what is different in a new baseline, for its review: how many of the seeds that both have differ in their digests, and
-// the metrics whose means differ by the margin or more, or that one of the two has not. old may be nil.
+// Changes lists what is different in a new baseline, for its review: how many of the seeds that both have differ in
+// their digests, and the metrics whose means differ by the margin or more, or that one of the two has not. old may be
+// nil.
 func Changes(old, now *Baseline) (digests int, metrics []Change) {
 	if old == nil {
 		return 0, nil

@@ -127,7 +127,8 @@ func TestChanges(t *testing.T) {
 	require.Equal(t, []Change{{"web.cpu.total", "–", "5.0 %"}}, metrics)
 }
 
-// An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nobody knows which is the night's.
+// An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nobody knows which is the
+// night's.
 func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	a, err := archive.Open(dir, archive.Identity{Campaign: "a night", Kernels: map[string]string{"6.1": "6.1.0"}})
@@ -235,7 +236,8 @@ func TestStateLost(t *testing.T) {
 			again.state, again.day = s, c.day
 			r := again.next(shift)
 			r.StateLost = lost
-			require.Contains(t, text(t, r, false), "No state of earlier nights: "+lost+". R starts at 0, which can only delay an alarm.\n")
+			require.Contains(t, text(t, r, false),
+				"No state of earlier nights: "+lost+". R starts at 0, which can only delay an alarm.\n")
 			require.Empty(t, r.Alarms)
 			require.NotEmpty(t, r.Rising)
 		})

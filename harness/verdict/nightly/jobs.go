@@ -13,8 +13,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
-// Kernels returns the kernels to run on: the asked ones, or those of the baselines, or else the series of the default one.
-// Those that are not in the store are left out, noted, and reported as missing; without any there is an error.
+// Kernels returns the kernels to run on: the asked ones, or those of the baselines, or else the series of the default
+// one. Those that are not in the store are left out, noted, and reported as missing; without any there is an error.
 func Kernels(asked []string, baselines []*Baseline, note func(string)) (there []string, missing bool, err error) {
 	store, err := kernel.OpenDefault()
 	if err != nil {
@@ -55,7 +55,8 @@ type JobOptions struct {
 	Kernels  []string          // names in the store
 	Releases map[string]string // by these names
 	Set      []string          // arguments PATH=VALUE of an experiment
-	// Baselines from whose pools Seeds seeds are drawn for this Night; with a Pool above zero, seeds 1 to Pool are run instead.
+	// Baselines from whose pools Seeds seeds are drawn for this Night; with a Pool above zero, seeds 1 to Pool are run
+	// instead.
 	Baselines   []*Baseline
 	Night       string
 	Seeds, Pool int
@@ -63,8 +64,8 @@ type JobOptions struct {
 	Note func(text string)
 }
 
-// Jobs lists what is to be run, and the files of the scenarios by their names. A scenario without a comparable baseline is
-// run with seed 1, unless Set makes it an experiment: then it is an error.
+// Jobs lists what is to be run, and the files of the scenarios by their names. A scenario without a comparable baseline
+// is run with seed 1, unless Set makes it an experiment: then it is an error.
 func Jobs(o JobOptions) (jobs []sweep.Job, files map[string]string, err error) {
 	set, err := yamldoc.Settings(o.Set)
 	if err != nil {

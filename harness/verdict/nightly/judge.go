@@ -21,7 +21,8 @@ type Night struct {
 	State *State
 }
 
-// Judge compares a night with the baseline. It changes the state, unless the night is an experiment or an earlier one than the state knows.
+// Judge compares a night with the baseline. It changes the state, unless the night is an experiment or an earlier one
+// than the state knows.
 func Judge(n Night) (*Report, error) {
 	if n.Nights == 0 {
 		n.Nights = 365
@@ -120,8 +121,8 @@ func (n *Night) place(b *Baseline, r *Report) (Place, error) {
 	return p, nil
 }
 
-// runs finds those of the baseline's scenario and kernel. Where there are several, since the scenario was changed in the night, those of the
-// baseline's own are the ones to compare.
+// runs finds those of the baseline's scenario and kernel. Where there are several, since the scenario was changed in
+// the night, those of the baseline's own are the ones to compare.
 func (n *Night) runs(b *Baseline) (found *Runs) {
 	for _, r := range n.Runs {
 		if r.of(b) && (found == nil || r.Hash == b.Hash) {
@@ -131,8 +132,8 @@ func (n *Night) runs(b *Baseline) (found *Runs) {
 	return found
 }
 
-// memory returns the evidence with which the night begins, and what is remembered of the last one. Evidence about another baseline is
-// forgotten, and what does not count as a night begins with none.
+// memory returns the evidence with which the night begins, and what is remembered of the last one. Evidence about
+// another baseline is forgotten, and what does not count as a night begins with none.
 func (n *Night) memory(b *Baseline) (series map[string]Evidence, before *Memory) {
 	before = n.State.Places[b.Place()]
 	if before == nil {

@@ -96,7 +96,8 @@ func TestAChangeWithinTheMarginIsNone(t *testing.T) {
 	}
 }
 
-// firstAlarm returns after how many nights of a pool, half of which is just beyond the margin, a detector alarms; or the limit.
+// firstAlarm returns after how many nights of a pool, half of which is just beyond the margin, a detector alarms; or
+// the limit.
 func firstAlarm(t *testing.T, bar float64, limit int, draw func(night int) []uint64) (nights int) {
 	var d verdict.Detector
 	for ; nights < limit && !d.Alarm(bar); nights++ {
@@ -110,9 +111,9 @@ func firstAlarm(t *testing.T, bar float64, limit int, draw func(night int) []uin
 	return nights
 }
 
-// The promise, at the worst of the quiet truths: half of the pool is just beyond the margin. Seeds are drawn from the same pool again and
-// again, with the same values, and still the first false alarm comes no sooner than it may. That is the draw's doing: with a few seeds that are
-// the same every night it would come at once.
+// The promise, at the worst of the quiet truths: half of the pool is just beyond the margin. Seeds are drawn from the
+// same pool again and again, with the same values, and still the first false alarm comes no sooner than it may. That is
+// the draw's doing: with a few seeds that are the same every night it would come at once.
 func TestTheFirstFalseAlarmOfAPool(t *testing.T) {
 	const bar, repeats, limit = 10, 40, 150
 	for _, size := range []uint64{40, 400} {
@@ -214,7 +215,8 @@ func TestWhatCannotBeCompared(t *testing.T) {
 			require.Equal(t, c.status, r.Status())
 			require.Contains(t, text(t, r, false), c.says)
 			if got[0] != Identical {
-				require.InDelta(t, 7, state.Places["small on 6.1"].Series["http.errors"].R, 0, "what was not looked at keeps its evidence")
+				require.InDelta(t, 7, state.Places["small on 6.1"].Series["http.errors"].R, 0,
+					"what was not looked at keeps its evidence")
 			}
 		})
 	}
@@ -253,7 +255,8 @@ func TestRunsThatSayNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, r.Lost, 1)
 		require.Equal(t, 4, r.Status())
-		require.Contains(t, text(t, r, false), "- small on 6.1: http.latency.p99 could not be compared: the metric was not measured in 20 of 20 seeds\n")
+		require.Contains(t, text(t, r, false),
+			"- small on 6.1: http.latency.p99 could not be compared: the metric was not measured in 20 of 20 seeds\n")
 		data, err := json.Marshal(r)
 		require.NoError(t, err)
 		require.Contains(t, string(data), `"tonight":null`, "there is no mean of nothing")

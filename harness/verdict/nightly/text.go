@@ -129,7 +129,8 @@ func (w *writer) outcomes() {
 		case runs == 0:
 			w.line("  %-17s %3d %s", o, places, quantity.Noun(int64(places), "place"))
 		default:
-			w.line("  %-17s %3d %s, %d of %s identical to the last bit", o, places, quantity.Noun(int64(places), "place"), identical, quantity.Plural(int64(runs), "run"))
+			w.line("  %-17s %3d %s, %d of %s identical to the last bit", o, places, quantity.Noun(int64(places), "place"),
+				identical, quantity.Plural(int64(runs), "run"))
 		}
 	}
 }
@@ -145,8 +146,10 @@ func (w *writer) differences() {
 			w.line("%d more", len(list)-most)
 			break
 		}
-		w.line("- %s, seed %d: %s has %s, tonight %s", place(d.Scenario, d.Kernel), d.Seed, d.From, short(d.Want), short(d.Got))
-		w.commands("ruleout replay --from "+w.Results+" "+short(d.Run), fmt.Sprintf("ruleout soak %s --kernel %s --seed %d -n 20 --load", w.file(d.Scenario), d.Kernel, d.Seed))
+		w.line("- %s, seed %d: %s has %s, tonight %s", place(d.Scenario, d.Kernel), d.Seed, d.From, short(d.Want),
+			short(d.Got))
+		w.commands("ruleout replay --from "+w.Results+" "+short(d.Run),
+			fmt.Sprintf("ruleout soak %s --kernel %s --seed %d -n 20 --load", w.file(d.Scenario), d.Kernel, d.Seed))
 	}
 }
 
@@ -214,7 +217,8 @@ func (w *writer) next(a *Alarm, p *Place) []string {
 		list = append(list, fmt.Sprintf("ruleout diff %s %s %s", p.Before.Release, p.Now.Release, file))
 	default:
 		list = append(list,
-			fmt.Sprintf(`git worktree add ../before "$(git log -1 --format=%%H -- %s)" && make -C ../before build`, filepath.Join(w.Baseline, FileName(a.Scenario, a.Kernel))),
+			fmt.Sprintf(`git worktree add ../before "$(git log -1 --format=%%H -- %s)" && make -C ../before build`,
+				filepath.Join(w.Baseline, FileName(a.Scenario, a.Kernel))),
 			fmt.Sprintf("../before/bin/ruleout nightly run %s --kernel %s --pool 20 --out before", file, a.Kernel),
 			fmt.Sprintf("ruleout nightly run %s --kernel %s --pool 20 --out after && ruleout diff before after", file, a.Kernel))
 	}
@@ -270,7 +274,8 @@ func (w *writer) spoilt() {
 			w.line("- %s: %s left no record", place(p.Scenario, p.Kernel), quantity.Plural(int64(p.Broken), "run"))
 		}
 		if p.Invalid > 0 {
-			w.line("- %s: %s of %d invalid: %s", place(p.Scenario, p.Kernel), quantity.Plural(int64(p.Invalid), "run"), p.Seeds, p.Because)
+			w.line("- %s: %s of %d invalid: %s", place(p.Scenario, p.Kernel), quantity.Plural(int64(p.Invalid), "run"), p.Seeds,
+				p.Because)
 		}
 	}
 	for i := range r.Lost {

@@ -119,7 +119,8 @@ func (s *sweep) failing(row []Break, again error) error {
 	if again != nil {
 		err = fmt.Errorf("%w; %w", err, again)
 	}
-	err = fmt.Errorf("%d runs in a row broke, of several arms and twice each; the last one, seed %d of %s: %w", len(row), last.Seed, s.name(last.Arm), err)
+	err = fmt.Errorf("%d runs in a row broke, of several arms and twice each; the last one, seed %d of %s: %w", len(row),
+		last.Seed, s.name(last.Arm), err)
 	if problem.KindOf(err) == problem.Other { // that a run breaks is not a verdict that was not expected
 		err = problem.Wrap(problem.Invalid, err, "")
 	}

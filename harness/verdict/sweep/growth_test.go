@@ -172,14 +172,14 @@ const (
 	mostShare = 2.   // % of a run
 	mostPeak  = 200. // MB
 	mostJudge = 10.  // s for 100,000 records
-	// mostGrowth is how much more memory 100,000 records may take than 1,000. It would be 100 times as much if it grew with them;
-	// what verdicts rest on is kept, some ten numbers a run.
+	// mostGrowth is how much more memory 100,000 records may take than 1,000. It would be 100 times as much if it grew
+	// with them; what verdicts rest on is kept, some ten numbers a run.
 	mostGrowth = 2.
 )
 
-// BenchmarkGrowth measures what is not a run, as the records of a campaign grow: sweeping, with all that reports it, judging, and all
-// reports. Runs are a fake's, whose records are as large as real ones; what a real one costs is measured beside them. Each figure is of a
-// process of its own. A promise that is not kept fails it.
+// BenchmarkGrowth measures what is not a run, as the records of a campaign grow: sweeping, with all that reports it,
+// judging, and all reports. Runs are a fake's, whose records are as large as real ones; what a real one costs is
+// measured beside them. Each figure is of a process of its own. A promise that is not kept fails it.
 func BenchmarkGrowth(b *testing.B) {
 	for b.Loop() { // it is measured once, below, in processes of its own; here, since the first call forgets all metrics
 	}
@@ -201,7 +201,8 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 	for work, p := range peaks {
 		if most := slices.Max(p); most > mostPeak || most > mostGrowth*p[0] {
-			b.Errorf("%s took %.0f MB of memory: %g MB at most, and %g times what 1,000 records take", work, p, mostPeak, mostGrowth)
+			b.Errorf("%s took %.0f MB of memory: %g MB at most, and %g times what 1,000 records take", work, p, mostPeak,
+				mostGrowth)
 		}
 	}
 	real := realRun(b)
@@ -212,7 +213,8 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// realRun returns the seconds of CPU that a real run of the scenario takes in a machine that is prepared, those of QEMU included: the median of five.
+// realRun returns the seconds of CPU that a real run of the scenario takes in a machine that is prepared, those of QEMU
+// included: the median of five.
 func realRun(b *testing.B) float64 {
 	p := newPlan(b)
 	f, err := OpenFleet(b.Context(), p.Kernels())

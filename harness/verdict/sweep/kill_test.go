@@ -19,8 +19,9 @@ import (
 // killedIn says to this program, when TestKilled starts it again, in which directory it sweeps.
 const killedIn = "RULEOUT_TEST_SWEEP_IN"
 
-// TestSweeper is the process that TestKilled kills. The sweep and its archive are the real ones; the runs are those of a fake world, without machines, and so
-// cheap that the kills fall between runs and into what this package and the archive do.
+// TestSweeper is the process that TestKilled kills. The sweep and its archive are the real ones; the runs are those of
+// a fake world, without machines, and so cheap that the kills fall between runs and into what this package and the
+// archive do.
 func TestSweeper(t *testing.T) {
 	dir := os.Getenv(killedIn)
 	if dir == "" {
@@ -35,8 +36,8 @@ func TestSweeper(t *testing.T) {
 // breathe lets the killer see how far it is.
 func breathe(int64) { time.Sleep(200 * time.Microsecond) }
 
-// Killed a hundred times, each time so many bytes after it has begun to write, or while it opens its archive, a sweep ends with
-// the records and verdicts of one that nobody disturbed.
+// Killed a hundred times, each time so many bytes after it has begun to write, or while it opens its archive, a sweep
+// ends with the records and verdicts of one that nobody disturbed.
 func TestKilled(t *testing.T) {
 	p := newPlan(t)
 	undisturbed, want, _ := whole(t, p, 2)

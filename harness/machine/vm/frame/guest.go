@@ -1,7 +1,7 @@
 package frame
 
 // DefaultModules are the kernel modules that a run needs, in no particular order; what
-// they depend on is added by whoever packs them, and built-in ones are skipped.
+// they depend on is added when they are packed, and built-in ones are skipped.
 var DefaultModules = []string{
 	"veth", "sch_netem", "sch_prio", "sch_ingress", "cls_bpf", "inet_diag", "tcp_diag",
 }
@@ -35,7 +35,7 @@ type Checked struct {
 	HighRes     bool   `json:"highres"`     // always true
 }
 
-// Attached is what the host is told of an attachment when the guest stops.
+// Attached describes an attachment to the host when the guest stops.
 type Attached struct {
 	Name string `json:"name"`
 	// Address is virtual, in the process that stops the machine.

@@ -94,7 +94,8 @@ func (o *orders) rewrite() (order, error) {
 			return
 		case "test.cpuprofile", "test.memprofile", "test.blockprofile", "test.mutexprofile", "test.trace":
 			if value != "" {
-				refused = problem.Wrap(problem.Usage, fmt.Errorf("-%s does not reach out of the guest", f.Name), "leave it out, or profile on the host")
+				refused = problem.Wrap(problem.Usage, fmt.Errorf("-%s does not reach out of the guest", f.Name),
+					"leave it out, or profile on the host")
 			}
 		}
 		all.Args = append(all.Args, "-"+f.Name+"="+value)

@@ -17,7 +17,8 @@ var library = regexp.MustCompile(`(?m)(?:=> |^\s+)(/\S+) \(0x`)
 func pack(ctx context.Context, files map[string][]byte, program string) error {
 	path, err := exec.LookPath(program)
 	if err != nil {
-		return problem.Wrap(problem.Machine, fmt.Errorf("pack %s for the guest: %w", program, err), "bin/ruleout setup --tests installs it, or says how")
+		return problem.Wrap(problem.Machine, fmt.Errorf("pack %s for the guest: %w", program, err),
+			"bin/ruleout setup --tests installs it, or says how")
 	}
 	needed, err := exec.CommandContext(ctx, "ldd", path).Output()
 	if err != nil {

@@ -239,7 +239,8 @@ func (f *wireFile) begins(to io.Writer) (*pcapgo.NgWriter, error) {
 func (f *wireFile) comment() string {
 	between := f.scenario.Links[f.link].Between
 	lines := []string{
-		fmt.Sprintf("link %s--%s of scenario %s, seed %d, backend %s, kernel %s", between[0], between[1], f.scenario.Name, f.origin.Seed, f.origin.Backend, f.origin.Kernel),
+		fmt.Sprintf("link %s--%s of scenario %s, seed %d, backend %s, kernel %s", between[0], between[1], f.scenario.Name,
+			f.origin.Seed, f.origin.Backend, f.origin.Kernel),
 		"scenario " + f.scenario.Hash(),
 		"run " + f.origin.Run,
 		"digest " + f.origin.Digest,

@@ -1,6 +1,7 @@
 // Package inquiry asks the kernel that it runs on what its netem does, by building it and sending packets through.
 //
-// [Ask] answers the questions of package truth in a namespace of its own, and leaves nothing. [Serve] does so in a guest.
+// [Ask] answers the questions of package truth in a namespace of its own, and leaves nothing. [Serve] does so in a
+// guest.
 //
 // # The traps
 //

@@ -172,12 +172,15 @@ func holdAgainstTools(t *testing.T, ipv6 bool) {
 	for _, node := range []string{"client", "web"} {
 		text := sockets[node]
 		c := rec.Counters[node]
-		require.Equal(t, c["Tcp.CurrEstab"], int64(strings.Count(string(text), "ESTAB")), "%s: ss, and the record\n%s", node, text)
+		require.Equal(t, c["Tcp.CurrEstab"], int64(strings.Count(string(text), "ESTAB")), "%s: ss, and the record\n%s", node,
+			text)
 		// The SYN-ACK is sent before there is a socket for the connection.
-		require.Equal(t, sum(t, text, "segs_out:")+c["Tcp.PassiveOpens"], c["Tcp.OutSegs"]+c["Tcp.RetransSegs"], "%s\n%s", node, text)
+		require.Equal(t, sum(t, text, "segs_out:")+c["Tcp.PassiveOpens"], c["Tcp.OutSegs"]+c["Tcp.RetransSegs"], "%s\n%s",
+			node, text)
 		require.Equal(t, sum(t, text, "segs_in:"), c["Tcp.InSegs"], "%s\n%s", node, text)
 		require.Equal(t, sum(t, text, `retrans:\d+/`), c["Tcp.RetransSegs"], "%s\n%s", node, text)
-		require.EqualValues(t, rec.Metrics[node+".sockets.established.max"].Value, strings.Count(string(text), "ESTAB"), "%s: none has closed before", node)
+		require.EqualValues(t, rec.Metrics[node+".sockets.established.max"].Value, strings.Count(string(text), "ESTAB"),
+			"%s: none has closed before", node)
 	}
 	require.Positive(t, rec.Counters["web"]["Tcp.RetransSegs"])
 }

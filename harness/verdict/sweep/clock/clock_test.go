@@ -1,4 +1,5 @@
-// Package clock holds what a sweep makes of a wall clock that somebody sets while it runs. The clock is a real one, that of a guest.
+// Package clock holds what a sweep makes of a wall clock that somebody sets while it runs. The clock is a real one,
+// that of a guest.
 package clock
 
 import (
@@ -83,7 +84,8 @@ func swept(t *testing.T, budget time.Duration, steps ...time.Duration) (*sweep.R
 // hours are longer than any sweep of these tests, back and forth.
 var hours = []time.Duration{-time.Hour, 48 * time.Hour, -72 * time.Hour, -time.Second, 25 * time.Hour}
 
-// The wall clock that is set back, or ahead, after each run changes nothing: neither what is told, nor records and verdicts.
+// The wall clock that is set back, or ahead, after each run changes nothing: neither what is told, nor records and
+// verdicts.
 func TestSet(t *testing.T) {
 	r, records := swept(t, 0)
 	require.Greater(t, r.Made, 50)
