@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -87,7 +88,8 @@ func Choose(list []Mutant, seed uint64, most int) []Mutant {
 	}
 	tickets := make([]ticket, len(list))
 	for i := range list {
-		tickets[i] = ticket{sha256.Sum256(binary.BigEndian.AppendUint64([]byte(list[i].Key()+"\x00"), seed)), i}
+		key := strings.TrimPrefix(list[i].Key(), path.Dir(list[i].File)+"/") // a folder that moves draws no others
+		tickets[i] = ticket{sha256.Sum256(binary.BigEndian.AppendUint64([]byte(key+"\x00"), seed)), i}
 	}
 	slices.SortFunc(tickets, func(a, b ticket) int { return slices.Compare(a.number[:], b.number[:]) })
 	if most > 0 && len(tickets) > most {
