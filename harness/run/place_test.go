@@ -48,7 +48,8 @@ func TestAFaultActsTheSameNextToItsSenderAndBehindARouter(t *testing.T) {
 		// moved are counters of the sender that have to move, lest nothing be shown.
 		moved string
 		// loose says that chance or a race decides: netem draws random numbers, whose stream it shares with the rest of the
-		// kernel before Linux 6.6, or two timers are due at the same time.
+		// kernel before Linux 6.6, or two timers are due at the same time, or a step of a ramp falls between two packets
+		// (of 96 pairs, with arrivals 370 us apart, two differed: 3 segments overtaken in one place and 18 in the other).
 		loose bool
 	}{
 		{"watch", "do: watch", answers, "", false},
@@ -68,7 +69,7 @@ func TestAFaultActsTheSameNextToItsSenderAndBehindARouter(t *testing.T) {
 		{"slot", "do: {slot: {min: 20ms}}", answers, "", false},
 		{"slot, one packet", "do: {slot: {min: 5ms, packets: 1}}", answers, "", false},
 		{"ramp of the delay", "do: {delay: 1us}, ramp: {over: 400ms, delay: 400ms}", answers, "", false},
-		{"ramp of the rate", "do: {rate: 64kbit}, ramp: {over: 2s, rate: 10mbit}", answers, "", false},
+		{"ramp of the rate", "do: {rate: 64kbit}, ramp: {over: 2s, rate: 10mbit}", answers, "TcpExt.TCPFastRetrans", true},
 		{"loss", "select: {packets: data}, do: {loss: {random: 20%}}", answers, "Tcp.RetransSegs", true},
 		{"duplicate", "select: {packets: data, every: 5}, do: {duplicate: 2}", answers, "", false},
 		{"corrupt", "select: {packets: data, nth: 20}, do: corrupt", answers, "TcpExt.TCPFastRetrans", false},
