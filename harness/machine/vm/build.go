@@ -40,9 +40,6 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 	}
 	defer f.discard()
 	m := &f.meta
-	if err := checkInstructions(m.Instructions, progress); err != nil {
-		return err
-	}
 	m.Build = time.Since(began).Seconds()
 	if err := errors.Join(f.ram.Sync(), f.state.Sync(), writeMeta(f.work, m)); err != nil {
 		return storeError(err)
@@ -84,7 +81,7 @@ func bootFrozen(ctx context.Context, c *Config, key string) (_ *frozen, err erro
 	if err != nil {
 		return nil, storeError(err)
 	}
-	err = errors.Join(writeInitramfs(initramfs, c), initramfs.Close(), f.ram.Truncate(int64(c.memory())))
+	err = errors.Join(writeInitramfs(initramfs, c), initramfs.Close(), f.ram.Truncate(int64(c.memory())), c.placeImages(f.ram))
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -104,9 +101,11 @@ func (f *frozen) settle(shift int) error {
 	if err != nil {
 		return storeError(err)
 	}
-	if f.meta.Instructions, err = normalise(saved, shift); err != nil {
+	n, err := normalise(saved, shift)
+	if err != nil {
 		return err
 	}
+	f.meta.Instructions += n
 	if _, err := f.state.WriteAt(saved, 0); err != nil {
 		return storeError(err)
 	}

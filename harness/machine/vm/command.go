@@ -87,6 +87,11 @@ func (c *Config) arguments(p plan) []string {
 func (c *Config) board(p plan) device {
 	machine := c.machine()
 	options := string(machine) + ",memory-backend=mem"
+	if machine == MicroVM && len(c.Images) > 0 {
+		// Without a PCI bus the kernel never calls e820__reserve_resources_late, which makes resources of persistent memory
+		// (pcibios_resource_survey in arch/x86/pci/i386.c).
+		options += ",pcie=on"
+	}
 	if machine == Q35 {
 		// The HPET notes the time at which it is saved, which is not always the time at which
 		// the CPU stopped; see normalise.
@@ -104,13 +109,17 @@ func (c *Config) board(p plan) device {
 
 func (c *Config) memoryFile(p plan) device {
 	size := strconv.FormatUint(c.memory()>>20, 10) + "M"
+	words := "nokaslr norandmaps"
+	for _, p := range c.places() {
+		words += fmt.Sprintf(" memmap=%dM!%dM", p.Size>>20, p.Start>>20)
+	}
 	share := "on"
 	if p.incoming && !p.saved {
 		share = "off" // what a clone writes is its own
 	}
 	return device{
 		options: []string{"-m", size, "-object", "memory-backend-file,id=mem,size=" + size + ",mem-path=" + p.ram + ",share=" + share},
-		append:  "nokaslr norandmaps",
+		append:  words,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
@@ -30,6 +31,8 @@ type Config struct {
 	Shift int
 	// Modules are loaded before the freeze. nil means [frame.DefaultModules].
 	Modules []string
+	// Images are file systems in the guest's memory, besides Memory, in the order of their places.
+	Images []Image
 	// Files are put into the guest's root directory, by absolute path.
 	Files map[string][]byte
 	// Once has templates made once each, where otherwise a second one shows that they repeat. It
@@ -43,13 +46,14 @@ type Config struct {
 const DefaultMemory = 384 << 20
 
 // recipe is raised whenever a template would differ for a reason that is not in Config.
-const recipe = 5
+const recipe = 6
 
+// memory is the size of the guest's memory with the images.
 func (c *Config) memory() uint64 {
 	if c.Memory == 0 {
-		return DefaultMemory
+		return DefaultMemory + c.imageSpan()
 	}
-	return c.Memory
+	return c.Memory + c.imageSpan()
 }
 
 func (c *Config) machine() Machine {
@@ -60,10 +64,14 @@ func (c *Config) machine() Machine {
 }
 
 func (c *Config) modules() []string {
-	if c.Modules == nil {
-		return frame.DefaultModules
+	list := c.Modules
+	if list == nil {
+		list = frame.DefaultModules
 	}
-	return c.Modules
+	if len(c.Images) > 0 {
+		list = slices.Concat(list, frame.ImageModules)
+	}
+	return list
 }
 
 func (c *Config) dir() (string, error) {
@@ -83,12 +91,15 @@ func DefaultDir() (string, error) {
 }
 
 func (c *Config) check() error {
-	switch m := c.memory(); {
+	if err := c.checkImages(); err != nil {
+		return err
+	}
+	switch m := c.memory() - c.imageSpan(); {
 	case m%(1<<20) != 0:
 		return problem.Wrap(problem.Usage, fmt.Errorf("guest memory of %d bytes", m), "give a multiple of 1 MiB")
 	case m < 128<<20:
 		return problem.Wrap(problem.Usage, fmt.Errorf("guest memory of %d MiB", m>>20), "a guest needs at least 128 MiB")
-	case m > 3<<30: // microvm puts more than 3 GiB above a hole, which nobody has needed
+	case m > memoryLimit: // what is more is above a hole, which nothing here has needed
 		return problem.Wrap(problem.Usage, fmt.Errorf("guest memory of %d MiB", m>>20), "a guest may have at most 3072 MiB")
 	case c.Shift < 0 || c.Shift > 10:
 		return problem.Wrap(problem.Usage, fmt.Errorf("machine speed of %d ns an instruction", 1<<max(c.Shift, 0)),
@@ -113,10 +124,14 @@ func (c *Config) Key() (string, error) {
 	for name, data := range c.Files {
 		files[name] = hashBytes(data)
 	}
+	images := make([]string, len(c.Images))
+	for n, i := range c.Images {
+		images[n] = i.Name + " " + i.Hash
+	}
 	// Maps are encoded in the order of their keys.
 	text, err := json.Marshal(map[string]any{
 		"recipe": recipe, "qemu": qemu, "version": c.QEMU.Version, "kernel": c.Kernel.Hash, "init": c.Init.hash,
-		"args": c.Args, "modules": c.modules(), "files": files,
+		"args": c.Args, "modules": c.modules(), "files": files, "images": images,
 		"command": c.arguments(plan{bios: firmware[c.machine()][0], ram: "ram", initramfs: "initramfs", image: "vmlinux"}),
 	})
 	if err != nil {

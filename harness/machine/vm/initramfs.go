@@ -126,6 +126,15 @@ func writeInitramfs(w io.Writer, c *Config) error {
 			return err
 		}
 	}
+	if len(c.Images) > 0 {
+		list, err := c.imageFile()
+		if err != nil {
+			return err
+		}
+		if err := a.bytes(strings.TrimPrefix(frame.ImageFile, "/"), list); err != nil {
+			return err
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
 		clean := strings.TrimPrefix(path.Clean("/"+name), "/")
 		if clean == "" || clean == "init" {

@@ -6,14 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
-
-// maxInstructions is how many a template may have executed: record mode keeps the count as
-// a 32-bit difference (replay_advance_current_icount in QEMU's replay/replay-internal.c)
-// and aborts a clone beyond it.
-const maxInstructions = 1 << 31
 
 // timers is where a saved device state keeps the time (vmstate_timers in QEMU's
 // softmmu/cpu-timers.c): three numbers of 64 bits, big endian, then a subsection with two.
@@ -38,11 +32,16 @@ func findTimers(state []byte) (*timers, error) {
 }
 
 // normalise removes from a saved state what depends on the host, and returns the number of
-// instructions executed.
+// instructions executed since the count last began.
 //
 // When the CPU stops, QEMU's main loop may or may not find it idle before it notices why,
 // and then moves virtual time on to the next timer, 1 ms or more. So time is set to what
 // the guest read in its last instructions. Two offsets of the host's clocks are cleared.
+//
+// The count begins anew, and the offset of virtual time grows by as much: virtual time is the sum of both, and the guest
+// sees nothing else. A clone records, and record mode keeps the first difference of the count in 31 bits
+// (replay_advance_current_icount in QEMU's replay/replay-internal.c): it would abort after 2^31 instructions of boot and
+// preparation.
 func normalise(state []byte, shift int) (instructions uint64, err error) {
 	t, err := findTimers(state)
 	if err != nil {
@@ -60,30 +59,9 @@ func normalise(state []byte, shift int) (instructions uint64, err error) {
 	if moved := saved - bias; moved < 0 || moved > most {
 		return 0, fmt.Errorf("read the device state: its clock is %d ns ahead of the guest's", moved)
 	}
-	binary.BigEndian.PutUint64(t.bias, uint64(bias))
+	binary.BigEndian.PutUint64(t.icount, 0)
+	binary.BigEndian.PutUint64(t.bias, uint64(bias+int64(instructions)<<shift))
 	clear(t.ticks)
 	clear(t.clock)
 	return instructions, nil
-}
-
-// checkInstructions refuses a machine of which no clones can be made: QEMU counts those before the freeze in 31 bits.
-func checkInstructions(n uint64, progress func(string)) error {
-	if n >= maxInstructions {
-		return problem.Wrap(problem.Machine,
-			fmt.Errorf("the guest took %d million instructions to boot, and clones can be made below %d million only",
-				n/1e6, maxInstructions/1_000_000), "load fewer modules, or use a kernel that boots faster")
-	}
-	if n > maxInstructions/10*9 {
-		progress(fmt.Sprintf("warning: the guest took %d of at most %d million instructions to boot", n/1e6, maxInstructions/1_000_000))
-	}
-	return nil
-}
-
-// checkPrepared is [checkInstructions] of a machine that was prepared: what took too many was asked for.
-func checkPrepared(n uint64) error {
-	if checkInstructions(n, func(string) {}) == nil {
-		return nil
-	}
-	return problem.Wrap(problem.Usage, fmt.Errorf("to boot and to build this network took %d million instructions, and runs can be made below %d million only",
-		n/1e6, maxInstructions/1_000_000), "use fewer nodes: each takes about 20 million with its link")
 }

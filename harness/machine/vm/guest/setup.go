@@ -56,6 +56,9 @@ func setUp() error {
 	if err := loadModules(frame.ModuleDir); err != nil {
 		return err
 	}
+	if err := mountImages(); err != nil {
+		return err
+	}
 	if err := allowCongestionControls(); err != nil {
 		return err
 	}
