@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // apt asks the system's package manager. It changes nothing outside its own temporary
@@ -100,7 +101,7 @@ func (a *apt) show(ctx context.Context, names ...string) (map[string]candidate, 
 		return nil, err
 	}
 	for paragraph := range bytes.SplitSeq(out, []byte("\n\n")) {
-		c, err := parseControl(paragraph)
+		c, err := deb.ParseControl(paragraph)
 		if err != nil {
 			return nil, fmt.Errorf("apt-cache show: %w", err)
 		}

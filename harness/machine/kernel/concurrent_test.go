@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 func TestManyProcessesImportAtOnce(t *testing.T) {
 	s := newStore(t)
 	debs := []string{
-		pkg{format: xzip, entries: kernelEntries()}.write(t),
-		pkg{format: xzip, version: "6.1.99-2", entries: kernelEntries()}.write(t),
+		pkg{format: deb.XZ, entries: kernelEntries()}.write(t),
+		pkg{format: deb.XZ, version: "6.1.99-2", entries: kernelEntries()}.write(t),
 	}
 	var processes []*process
 	for i := range 8 {
