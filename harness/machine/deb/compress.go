@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -154,4 +155,20 @@ func (b *bounded) Read(p []byte) (int, error) {
 // ReadAll reads r to its end, which must come within max bytes.
 func ReadAll(r io.Reader, max int64) ([]byte, error) {
 	return io.ReadAll(&bounded{r, max})
+}
+
+// Until returns a reader that ends with the context's error, when it has one.
+func Until(ctx context.Context, r io.Reader) io.Reader { return &contextReader{ctx, r} }
+
+// contextReader ends with the context's error.
+type contextReader struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (c *contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.in.Read(p)
 }

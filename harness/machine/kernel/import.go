@@ -95,7 +95,7 @@ func (im *importer) add(ctx context.Context, f *debFile) error {
 	// One worker and a short queue beside the reader: XZ, the bottleneck, has one thread.
 	im.work, ctx = errgroup.WithContext(ctx)
 	im.work.SetLimit(2)
-	err := deb.Read(&contextReader{ctx, f}, im.limits.Limits, func(c deb.Control) error { return im.begin(c, f.sum) }, im.visit)
+	err := deb.Read(deb.Until(ctx, f), im.limits.Limits, func(c deb.Control) error { return im.begin(c, f.sum) }, im.visit)
 	// A failed worker cancels the context: its error is the cause.
 	if werr := im.work.Wait(); werr != nil {
 		return werr

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/machine/deb"
 	"github.com/ruleout/ruleout/harness/machine/deb/debtest"
+	"github.com/ruleout/ruleout/harness/machine/shelf"
 )
 
 // Builders of real packages, small: ELF files with sections, boot images with payloads,
@@ -182,6 +183,6 @@ func requireEmpty(t testing.TB, s *Store) {
 		require.ErrorIs(t, err, os.ErrNotExist)
 	}
 	for _, e := range entries {
-		require.Equal(t, lockFile, e.Name(), "left behind in the store")
+		require.Equal(t, shelf.LockFile, e.Name(), "left behind in the store")
 	}
 }
