@@ -111,16 +111,16 @@ func (a *Apt) Download(ctx context.Context, dir string, packages []Candidate, pr
 	for _, p := range packages {
 		args = append(args, p.Name+"="+p.Version)
 	}
-	return a.get(ctx, dir, progress, "download", args)
+	return a.Get(ctx, dir, progress, "download", args)
 }
 
 // Update gets the package lists. It is for lists that are not the machine's own.
 func (a *Apt) Update(ctx context.Context, progress io.Writer) error {
-	return a.get(ctx, "", progress, "update", []string{"-q", "update"})
+	return a.Get(ctx, "", progress, "update", []string{"-q", "update"})
 }
 
-// get runs apt-get in dir.
-func (a *Apt) get(ctx context.Context, dir string, progress io.Writer, op string, args []string) error {
+// Get runs apt-get in dir.
+func (a *Apt) Get(ctx context.Context, dir string, progress io.Writer, op string, args []string) error {
 	cmd := exec.CommandContext(ctx, "apt-get", slices.Concat(a.Args, args)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/deb"
+	"github.com/ruleout/ruleout/harness/machine/shelf"
 )
 
 // Add imports a kernel from its package files, all of them in one call where a
@@ -99,14 +99,14 @@ func openDeb(ctx context.Context, path string) (*debFile, error) {
 	// O_NONBLOCK: a named pipe must not keep us waiting.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, pathless(err)
+		return nil, shelf.Pathless(err)
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, errors.Join(cmpErr(err, errors.New("not a regular file")), f.Close())
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, deb.Until(ctx, f)); err != nil {
-		return nil, errors.Join(pathless(err), f.Close())
+		return nil, errors.Join(shelf.Pathless(err), f.Close())
 	}
 	return &debFile{f, path, fmt.Sprintf("%x", h.Sum(nil))}, nil
 }
@@ -116,15 +116,6 @@ func cmpErr(err, otherwise error) error {
 		return err
 	}
 	return otherwise
-}
-
-// pathless drops the path from an error whose message has it already.
-func pathless(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // GC removes what interrupted imports and downloads left behind, and directories that

@@ -137,3 +137,12 @@ func (s *Shelf) Error(op string, err error) error {
 	}
 	return problem.Wrap(problem.Machine, err, hint)
 }
+
+// Pathless drops the path from an error whose message has it already.
+func Pathless(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
