@@ -12,18 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 func TestAddTakesAKernelApart(t *testing.T) {
 	s := newStore(t)
 	image := vmlinux(5000)
-	p := pkg{format: xzip, entries: kernelEntries(
-		file(modulePath("net/sched/sch_netem.ko.xz"), compress(xzip, ko())),
+	p := pkg{format: deb.XZ, entries: kernelEntries(
+		file(modulePath("net/sched/sch_netem.ko.xz"), compress(deb.XZ, ko())),
 		file(modulePath("net/core/failover.ko"), ko()),
-		file(modulePath("drivers/net/net-failover.ko.gz"), compress(gzipped, ko("failover"))),
-		file(modulePath("drivers/net/virtio_net.ko.zst"), compress(zstandard, ko("net-failover", "crc-t10dif", "veth"))),
+		file(modulePath("drivers/net/net-failover.ko.gz"), compress(deb.Gzip, ko("failover"))),
+		file(modulePath("drivers/net/virtio_net.ko.zst"), compress(deb.Zstd, ko("net-failover", "crc-t10dif", "veth"))),
 	)}
-	p.entries[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(zstandard, image), nil))
+	p.entries[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(deb.Zstd, image), nil))
 	deb := p.write(t)
 	k, err := s.Add(context.Background(), deb)
 	require.NoError(t, err)
@@ -81,9 +82,9 @@ func TestAddTakesAKernelApart(t *testing.T) {
 
 func TestAddReadsEveryImageFormat(t *testing.T) {
 	image := vmlinux(70_000)
-	for _, f := range []format{lz4Legacy, xzip, zstandard, gzipped, plain} {
+	for _, f := range []deb.Format{deb.LZ4, deb.XZ, deb.Zstd, deb.Gzip, deb.Plain} {
 		t.Run("image "+string(f), func(t *testing.T) {
-			p := pkg{format: zstandard, entries: kernelEntries()}
+			p := pkg{format: deb.Zstd, entries: kernelEntries()}
 			p.entries[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(f, image), nil))
 			k, err := newStore(t).Add(context.Background(), p.write(t))
 			require.NoError(t, err)
@@ -97,7 +98,7 @@ func TestAddReadsEveryImageFormat(t *testing.T) {
 
 func TestAddReadsEveryArchiveFormat(t *testing.T) {
 	var hash string
-	for _, f := range []format{plain, xzip, zstandard, gzipped} {
+	for _, f := range []deb.Format{deb.Plain, deb.XZ, deb.Zstd, deb.Gzip} {
 		t.Run("archive "+string(f), func(t *testing.T) {
 			k, err := newStore(t).Add(context.Background(), pkg{format: f, entries: kernelEntries()}.write(t))
 			require.NoError(t, err)
@@ -112,18 +113,18 @@ func TestAddReadsEveryArchiveFormat(t *testing.T) {
 // ubuntu splits a kernel over three packages.
 func ubuntu() (image, modules, extra pkg) {
 	const release = "6.8.0-45-generic"
-	image = pkg{name: "linux-image-" + release, version: "6.8.0-45.45", format: zstandard,
+	image = pkg{name: "linux-image-" + release, version: "6.8.0-45.45", format: deb.Zstd,
 		depends: "kmod, linux-base (>= 4.5ubuntu1~16.04.1), linux-modules-" + release,
-		entries: []entry{dir("./boot/"), file("./boot/vmlinuz-"+release, bzImage(release, payload(zstandard, vmlinux(300)), nil))}}
-	modules = pkg{name: "linux-modules-" + release, version: "6.8.0-45.45", format: zstandard, entries: []entry{
+		entries: []entry{dir("./boot/"), file("./boot/vmlinuz-"+release, bzImage(release, payload(deb.Zstd, vmlinux(300)), nil))}}
+	modules = pkg{name: "linux-modules-" + release, version: "6.8.0-45.45", format: deb.Zstd, entries: []entry{
 		dir("./boot/"), file("./boot/config-"+release, []byte(testConfig)), file("./boot/System.map-"+release, []byte("ffff")),
 		dir("./lib/modules/" + release + "/"),
 		file("./lib/modules/"+release+"/modules.builtin", []byte("kernel/net/ipv6/ipv6.ko\n")),
-		file("./lib/modules/"+release+"/kernel/drivers/net/veth.ko.zst", compress(zstandard, ko())),
+		file("./lib/modules/"+release+"/kernel/drivers/net/veth.ko.zst", compress(deb.Zstd, ko())),
 	}}
-	extra = pkg{name: "linux-modules-extra-" + release, version: "6.8.0-45.45", format: zstandard, entries: []entry{
+	extra = pkg{name: "linux-modules-extra-" + release, version: "6.8.0-45.45", format: deb.Zstd, entries: []entry{
 		dir("./lib/modules/" + release + "/"),
-		file("./lib/modules/"+release+"/kernel/net/sched/sch_netem.ko.zst", compress(zstandard, ko("veth"))),
+		file("./lib/modules/"+release+"/kernel/net/sched/sch_netem.ko.zst", compress(deb.Zstd, ko("veth"))),
 	}}
 	return image, modules, extra
 }
@@ -198,8 +199,8 @@ func TestAddRefusesPackagesOfTwoKernels(t *testing.T) {
 func TestAddTakesOneOfTwoCopiesInAPackage(t *testing.T) {
 	entries := kernelEntries()
 	entries = append(entries,
-		file("./lib/modules/"+testRelease+"/vmlinuz", entries[3].data),
-		file("./lib/modules/"+testRelease+"/config", entries[2].data))
+		file("./lib/modules/"+testRelease+"/vmlinuz", entries[3].Data),
+		file("./lib/modules/"+testRelease+"/config", entries[2].Data))
 	_, err := newStore(t).Add(context.Background(), pkg{entries: entries}.write(t))
 	require.NoError(t, err)
 }

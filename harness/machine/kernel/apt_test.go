@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // repository is a package repository that apt is told to use instead of the system's.
@@ -108,9 +109,9 @@ func (r *repository) update(t *testing.T) {
 func aptKernel(release, version string) pkg {
 	p := pkg{name: "linux-image-" + release, version: version}
 	for _, e := range kernelEntries() {
-		e.name = strings.ReplaceAll(e.name, testRelease, release)
-		if strings.HasPrefix(e.name, "./boot/vmlinuz") {
-			e.data = bzImage(release, payload(plain, vmlinux(10)), nil)
+		e.Name = strings.ReplaceAll(e.Name, testRelease, release)
+		if strings.HasPrefix(e.Name, "./boot/vmlinuz") {
+			e.Data = bzImage(release, payload(deb.Plain, vmlinux(10)), nil)
 		}
 		p.entries = append(p.entries, e)
 	}

@@ -8,29 +8,31 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // BenchmarkAdd imports a package of 200 modules and an image of 20 MB into an empty store,
 // or the package file that RULEOUT_KERNEL_DEB names.
 func BenchmarkAdd(b *testing.B) {
-	for _, f := range []format{xzip, zstandard} {
+	for _, f := range []deb.Format{deb.XZ, deb.Zstd} {
 		b.Run(string(f), func(b *testing.B) {
-			deb := os.Getenv("RULEOUT_KERNEL_DEB")
-			if deb == "" {
+			path := os.Getenv("RULEOUT_KERNEL_DEB")
+			if path == "" {
 				e := kernelEntries()
-				e[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(lz4Legacy, vmlinux(20<<20)), nil))
+				e[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(deb.LZ4, vmlinux(20<<20)), nil))
 				for i := range 200 {
 					e = append(e, file(modulePath(fmt.Sprintf("m%d.ko", i)), ko()))
 				}
-				deb = pkg{format: f, entries: e}.write(b)
+				path = pkg{format: f, entries: e}.write(b)
 			}
-			info, err := os.Stat(deb)
+			info, err := os.Stat(path)
 			require.NoError(b, err)
 			b.SetBytes(info.Size())
 			for b.Loop() {
 				s, err := Open(filepath.Join(b.TempDir(), "kernels"))
 				require.NoError(b, err)
-				_, err = s.Add(context.Background(), deb)
+				_, err = s.Add(context.Background(), path)
 				require.NoError(b, err)
 			}
 		})

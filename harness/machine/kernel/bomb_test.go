@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // No input may take more than this, whatever it claims to be.
@@ -24,12 +26,12 @@ const (
 
 // flood is a compressed stream that begins with something and goes on with zeros; n times 32 MiB of them
 // are n equal streams, one after the other, which all decoders read as one.
-func flood(f format, begin []byte, n int) []byte {
+func flood(f deb.Format, begin []byte, n int) []byte {
 	return append(compress(f, begin), bytes.Repeat(compress(f, zeros(32<<20)), n)...)
 }
 
 // floodedModule is a module that is followed by zeros.
-func floodedModule(f format, n int) []byte { return flood(f, ko(), n) }
+func floodedModule(f deb.Format, n int) []byte { return flood(f, ko(), n) }
 
 // compressedSection is a module whose .modinfo says that it is compressed, and is: a thousandfold.
 func compressedSection() []byte {
@@ -54,16 +56,16 @@ func TestBombsTakeLittle(t *testing.T) {
 		must(w.WriteHeader(&tar.Header{Name: "./usr/bomb", Typeflag: tar.TypeReg, Mode: 0o644, Size: size}))
 		return b.Bytes()
 	}
-	modules := func(f format, n, size int) []entry {
+	modules := func(f deb.Format, n, size int) []entry {
 		var list []entry
 		packed := floodedModule(f, size)
 		for i := range n {
-			suffix := map[format]string{xzip: ".xz", zstandard: ".zst", gzipped: ".gz"}[f]
+			suffix := map[deb.Format]string{deb.XZ: ".xz", deb.Zstd: ".zst", deb.Gzip: ".gz"}[f]
 			list = append(list, file(modulePath(fmt.Sprintf("m%d.ko%s", i, suffix)), packed))
 		}
 		return kernelEntries(list...)
 	}
-	for _, f := range []format{zstandard, xzip, gzipped} {
+	for _, f := range []deb.Format{deb.Zstd, deb.XZ, deb.Gzip} {
 		for _, c := range []struct {
 			name string
 			deb  func() []byte
@@ -88,13 +90,13 @@ func TestBombsTakeLittle(t *testing.T) {
 		}
 	}
 	t.Run("a module's section", func(t *testing.T) {
-		requireLittle(t, pkg{format: zstandard, entries: kernelEntries(file(modulePath("m.ko"), compressedSection()))}.bytes(), "compressed or too long")
+		requireLittle(t, pkg{format: deb.Zstd, entries: kernelEntries(file(modulePath("m.ko"), compressedSection()))}.bytes(), "compressed or too long")
 	})
 }
 
 // withPacked is a package around a data archive that is packed already.
-func withPacked(f format, data []byte) []byte {
-	return arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{name: "control", data: []byte(pkg{}.control())}), "data.tar", data)
+func withPacked(f deb.Format, data []byte) []byte {
+	return arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{Name: "control", Data: []byte(pkg{}.control())}), "data.tar", data)
 }
 
 // requireLittle imports a package in a process of its own, and looks at what the kernel says that it took.
@@ -125,10 +127,10 @@ func requireLittle(t *testing.T, deb []byte, says string) {
 
 // A module that is long for good reasons goes through a file, and comes out as it was.
 func TestALongModuleComesBack(t *testing.T) {
-	for _, f := range []format{plain, zstandard} {
+	for _, f := range []deb.Format{deb.Plain, deb.Zstd} {
 		t.Run(string(f), func(t *testing.T) {
 			long := append(ko("a"), vmlinux(smallModule)...)
-			suffix := map[format]string{zstandard: ".zst"}[f]
+			suffix := map[deb.Format]string{deb.Zstd: ".zst"}[f]
 			s := newStore(t)
 			k, err := s.Add(t.Context(), pkg{entries: kernelEntries(file(modulePath("long.ko"+suffix), compress(f, long)), file(modulePath("a.ko"), ko()))}.write(t))
 			require.NoError(t, err)
@@ -144,12 +146,12 @@ func TestALongModuleComesBack(t *testing.T) {
 }
 
 func FuzzAdd(f *testing.F) {
-	f.Add(pkg{format: zstandard, entries: kernelEntries()}.bytes())
-	f.Add(pkg{entries: kernelEntries(file(modulePath("m.ko.xz"), compress(xzip, ko())))}.bytes())
-	f.Fuzz(func(t *testing.T, deb []byte) {
+	f.Add(pkg{format: deb.Zstd, entries: kernelEntries()}.bytes())
+	f.Add(pkg{entries: kernelEntries(file(modulePath("m.ko.xz"), compress(deb.XZ, ko())))}.bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
 		s := newStore(t)
-		s.limits = limits{entries: 100, file: 4 << 20, total: 8 << 20, module: 1 << 20, image: 2 << 20}
-		k, err := s.Add(t.Context(), writeFile(t, deb))
+		s.limits = limits{Limits: deb.Limits{Entries: 100, File: 4 << 20, Total: 8 << 20, Kind: kind, LinkForbidden: linkForbidden}, module: 1 << 20, image: 2 << 20}
+		k, err := s.Add(t.Context(), writeFile(t, data))
 		if err != nil {
 			return
 		}

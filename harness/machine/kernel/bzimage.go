@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // The header of an x86 kernel image, Documentation/arch/x86/boot.rst. Offsets in bytes
@@ -44,7 +46,7 @@ func openBootImage(r io.ReaderAt, size int64) (*bootImage, error) {
 	}
 	le := binary.LittleEndian
 	if le.Uint16(h[offBootFlag:]) != 0xAA55 || string(h[offHeader:offHeader+4]) != "HdrS" {
-		return nil, fmt.Errorf("not an x86 kernel image: %s", kindOf(h[:8]))
+		return nil, fmt.Errorf("not an x86 kernel image: %s", deb.KindOf(h[:8]))
 	}
 	if p := le.Uint16(h[offProtocol:]); p < 0x020c {
 		return nil, fmt.Errorf("boot protocol %d.%02d is older than 2.12, which Linux 3.8 has", p>>8, p&0xff)
@@ -76,19 +78,19 @@ func openBootImage(r io.ReaderAt, size int64) (*bootImage, error) {
 }
 
 // unpack writes the ELF image to out, and returns how it was compressed.
-func (b *bootImage) unpack(out io.Writer, lim limits) (format, error) {
+func (b *bootImage) unpack(out io.Writer, lim limits) (deb.Format, error) {
 	head := make([]byte, 6)
 	if _, err := b.payload.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
-		return plain, err
+		return deb.Plain, err
 	}
-	f := formatOf(head)
+	f := deb.FormatOf(head)
 	body, want := b.payload, int64(-1)
 	switch f {
-	case plain:
+	case deb.Plain:
 		if !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
-			return plain, fmt.Errorf("its payload begins with %x, which is none of LZ4, XZ, zstd and gzip", head)
+			return deb.Plain, fmt.Errorf("its payload begins with %x, which is none of LZ4, XZ, zstd and gzip", head)
 		}
-	case gzipped: // ends in the size by itself
+	case deb.Gzip: // ends in the size by itself
 	default:
 		// The build appends the unpacked size (scripts/Makefile.lib: size_append).
 		end := b.payload.Size() - 4
@@ -102,16 +104,16 @@ func (b *bootImage) unpack(out io.Writer, lim limits) (format, error) {
 		body, want = io.NewSectionReader(b.payload, 0, end), int64(binary.LittleEndian.Uint32(tail[:]))
 		if want > lim.image {
 			return f, fmt.Errorf("its image claims to unpack to %d MiB, more than %d MiB: %w", want>>20, lim.image>>20,
-				errTooLarge)
+				deb.ErrTooLarge)
 		}
 	}
-	x, _, err := expand(body, maxWindow)
+	x, _, err := deb.Expand(body, deb.MaxWindow)
 	if err != nil {
 		return f, err
 	}
-	defer x.close()
-	n, err := io.Copy(out, &bounded{x, lim.image})
-	if errors.Is(err, errTooLarge) {
+	defer x.Close()
+	n, err := io.Copy(out, deb.Bound(x, lim.image))
+	if errors.Is(err, deb.ErrTooLarge) {
 		return f, fmt.Errorf("its image unpacks to more than %d MiB: %w", lim.image>>20, err)
 	}
 	if err != nil {
@@ -151,7 +153,7 @@ func sectionOf(r io.ReaderAt, name string) ([]byte, error) {
 	}
 	// Nobody compresses these sections, and one that is can unpack to a thousand times its size.
 	if s.Flags&elf.SHF_COMPRESSED != 0 || s.FileSize > maxSection {
-		return nil, fmt.Errorf("section %s of %d bytes is compressed or too long: %w", name, s.FileSize, errTooLarge)
+		return nil, fmt.Errorf("section %s of %d bytes is compressed or too long: %w", name, s.FileSize, deb.ErrTooLarge)
 	}
 	return s.Data()
 }

@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 func TestAddRefusesImagesThatCannotBoot(t *testing.T) {
-	good := payload(xzip, vmlinux(5000))
-	other := payload(lz4Legacy, elfFile(elf.EM_AARCH64, [2]string{".text", "x"}))
+	good := payload(deb.XZ, vmlinux(5000))
+	other := payload(deb.LZ4, elfFile(elf.EM_AARCH64, [2]string{".text", "x"}))
 	put16 := func(at int, v uint16) func([]byte) {
 		return func(img []byte) { binary.LittleEndian.PutUint16(img[at:], v) }
 	}
@@ -41,13 +42,13 @@ func TestAddRefusesImagesThatCannotBoot(t *testing.T) {
 		{"damaged payload", bzImage(testRelease, flip(good, 3000), nil), "XZ data is damaged"},
 		{"wrong size", bzImage(testRelease, wrongSize, nil), "instead of 513"},
 		{"payload for another processor", bzImage(testRelease, other, nil), "EM_AARCH64"},
-		{"payload that is no ELF file", bzImage(testRelease, payload(gzipped, []byte("hello")), nil), "not an ELF file"},
+		{"payload that is no ELF file", bzImage(testRelease, payload(deb.Gzip, []byte("hello")), nil), "not an ELF file"},
 		{"image of another kernel", bzImage("6.1.0-98-cloud-amd64", good, nil), `calls itself "6.1.0-98-cloud-amd64"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := kernelEntries()
 			e[3] = file("./boot/vmlinuz-"+testRelease, c.image)
-			refused(t, newStore(t), pkg{format: zstandard, entries: e}.write(t), c.says)
+			refused(t, newStore(t), pkg{format: deb.Zstd, entries: e}.write(t), c.says)
 		})
 	}
 }
@@ -68,30 +69,11 @@ func TestBootImageWithTheLeastSetup(t *testing.T) {
 	require.Equal(t, "good", string(got))
 }
 
-// The kernel's build puts XZ's x86 filter in front of LZMA2, see testdata/README.
-func TestExpandReadsTheX86Filter(t *testing.T) {
-	packed, err := os.ReadFile("testdata/x86-filter.xz")
-	require.NoError(t, err)
-	var want []byte
-	for i := range 200 {
-		want = append(want, 0x55, 0x48, 0x89, 0xe5, 0xe8)
-		want = binary.LittleEndian.AppendUint32(want, uint32(40000-(len(want)+4)))
-		want = append(want, bytes.Repeat([]byte{0x90}, i%7)...)
-		want = append(want, 0xc3)
-	}
-	r, f, err := expand(bytes.NewReader(packed), maxWindow)
-	require.NoError(t, err)
-	require.Equal(t, xzip, f)
-	got, err := readAll(r, 1<<20)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
-}
-
 func FuzzBootImage(f *testing.F) {
-	f.Add(bzImage(testRelease, payload(lz4Legacy, vmlinux(100)), nil))
-	f.Add(bzImage(testRelease, payload(zstandard, vmlinux(100)), nil))
-	f.Add(bzImage(testRelease, payload(xzip, vmlinux(100)), nil))
-	f.Add(bzImage(testRelease, payload(gzipped, vmlinux(100)), nil))
+	f.Add(bzImage(testRelease, payload(deb.LZ4, vmlinux(100)), nil))
+	f.Add(bzImage(testRelease, payload(deb.Zstd, vmlinux(100)), nil))
+	f.Add(bzImage(testRelease, payload(deb.XZ, vmlinux(100)), nil))
+	f.Add(bzImage(testRelease, payload(deb.Gzip, vmlinux(100)), nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := openBootImage(bytes.NewReader(data), int64(len(data)))
 		if err != nil {

@@ -7,13 +7,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
+	"github.com/ruleout/ruleout/harness/machine/shelf"
 )
 
 func TestManyProcessesImportAtOnce(t *testing.T) {
 	s := newStore(t)
 	debs := []string{
-		pkg{format: xzip, entries: kernelEntries()}.write(t),
-		pkg{format: xzip, version: "6.1.99-2", entries: kernelEntries()}.write(t),
+		pkg{format: deb.XZ, entries: kernelEntries()}.write(t),
+		pkg{format: deb.XZ, version: "6.1.99-2", entries: kernelEntries()}.write(t),
 	}
 	var processes []*process
 	for i := range 8 {
@@ -48,7 +51,7 @@ func held(t *testing.T, s *Store, deb string) (p *process, staging string) {
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	p = start(t, "hold", s.Dir(), dirName([]string{f.sum}))
-	staging = filepath.Join(s.Dir(), stagingPrefix+dirName([]string{f.sum}))
+	staging = filepath.Join(s.Dir(), shelf.Staging+dirName([]string{f.sum}))
 	require.Equal(t, "holding "+staging, p.line(t))
 	return p, staging
 }
@@ -117,18 +120,18 @@ func TestGCKeepsKernelsAndDownloadsInUse(t *testing.T) {
 	s := newStore(t)
 	k, err := s.Add(context.Background(), pkg{entries: kernelEntries()}.write(t))
 	require.NoError(t, err)
-	dir, release, err := s.downloadDir()
+	dir, release, err := s.shelf().Room()
 	require.NoError(t, err)
 	broken := filepath.Join(s.Dir(), "0123456789abcdef")
 	later := filepath.Join(s.Dir(), "fedcba9876543210")
-	for _, d := range []string{broken, later, filepath.Join(s.Dir(), trashPrefix+"x")} {
+	for _, d := range []string{broken, later, filepath.Join(s.Dir(), shelf.Trash+"x")} {
 		require.NoError(t, os.Mkdir(d, 0o755))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(later, metaFile), []byte(`{"schema": 2}`), 0o644))
 
 	removed, err := s.GC()
 	require.NoError(t, err)
-	require.Equal(t, []string{filepath.Join(s.Dir(), trashPrefix+"x"), broken}, removed)
+	require.Equal(t, []string{filepath.Join(s.Dir(), shelf.Trash+"x"), broken}, removed)
 	require.DirExists(t, dir)
 	require.DirExists(t, later, "another version of ruleout may use it")
 	require.FileExists(t, k.Image())

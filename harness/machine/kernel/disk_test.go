@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // tmpfs mounts a file system of size bytes.
@@ -25,8 +26,8 @@ func tmpfs(t *testing.T, size int) string {
 }
 
 func TestAddOnAFullDisk(t *testing.T) {
-	p := pkg{format: zstandard, entries: kernelEntries()}
-	p.entries[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(lz4Legacy, vmlinux(400_000)), nil))
+	p := pkg{format: deb.Zstd, entries: kernelEntries()}
+	p.entries[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(deb.LZ4, vmlinux(400_000)), nil))
 	for i := range 30 {
 		p.entries = append(p.entries, file(modulePath(fmt.Sprintf("m%d.ko", i)), ko()))
 	}

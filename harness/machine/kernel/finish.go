@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // finish unpacks the image and writes down what was found.
@@ -108,7 +109,7 @@ func (im *importer) partners() []string {
 	return names
 }
 
-func (im *importer) unpackImage() (compression format, sum hash.Hash, size int64, err error) {
+func (im *importer) unpackImage() (compression deb.Format, sum hash.Hash, size int64, err error) {
 	packed := filepath.Join(im.dir, packedImage)
 	f, err := os.Open(packed)
 	if err != nil {

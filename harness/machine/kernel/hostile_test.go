@@ -5,27 +5,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
-
-func link(name, target string) entry {
-	return entry{name: name, tar: tar.Header{Typeflag: tar.TypeSymlink, Linkname: target}}
-}
-
-func hardLink(name, target string) entry {
-	return entry{name: name, tar: tar.Header{Typeflag: tar.TypeLink, Linkname: target}}
-}
 
 // refused imports a file that must be refused, saying so, and leave nothing behind.
 func refused(t *testing.T, s *Store, deb, says string) {
@@ -68,17 +58,17 @@ func TestAddRefusesHostileEntries(t *testing.T) {
 		{"file behind a file", []entry{file("./usr/x", nil), file("./usr/x/y", nil)}, "not a directory"},
 		{"file twice", []entry{file("./usr/x", nil), file("usr/./x", nil)}, "there twice"},
 		{"module twice", []entry{file(module, ko()), file(module, ko("other"))}, "there twice"},
-		{"module twice, once packed", []entry{file(module, ko()), file(module+".gz", compress(gzipped, ko()))}, "there twice"},
+		{"module twice, once packed", []entry{file(module, ko()), file(module+".gz", compress(deb.Gzip, ko()))}, "there twice"},
 		{"module in place of a directory", []entry{file(module+".zst/a.ko", ko())}, "name of a module"},
 		{"module of another kernel", []entry{file("./lib/modules/6.1.0-98-cloud-amd64/a.ko", ko())}, "6.1.0-98-cloud-amd64"},
-		{"block device", []entry{{name: "./boot/vmlinuz-x", tar: tar.Header{Typeflag: tar.TypeBlock}}}, "device node"},
-		{"character device", []entry{{name: "./usr/null", tar: tar.Header{Typeflag: tar.TypeChar}}}, "device node"},
-		{"named pipe", []entry{{name: "./usr/pipe", tar: tar.Header{Typeflag: tar.TypeFifo}}}, "named pipe"},
-		{"gigantic size", []entry{{name: module, tar: tar.Header{Size: 1 << 40}}}, "claims 1048576 MiB"},
+		{"block device", []entry{{Name: "./boot/vmlinuz-x", Tar: tar.Header{Typeflag: tar.TypeBlock}}}, "device node"},
+		{"character device", []entry{{Name: "./usr/null", Tar: tar.Header{Typeflag: tar.TypeChar}}}, "device node"},
+		{"named pipe", []entry{{Name: "./usr/pipe", Tar: tar.Header{Typeflag: tar.TypeFifo}}}, "named pipe"},
+		{"gigantic size", []entry{{Name: module, Tar: tar.Header{Size: 1 << 40}}}, "claims 1048576 MiB"},
 		{"module that is no ELF file", []entry{file(module, []byte("evil"))}, "module kernel/evil.ko"},
 		{"module without its section", []entry{file(module, elfFile(62))}, ".modinfo"},
-		{"module with damaged packing", []entry{file(module+".xz", compress(xzip, ko())[:40])}, "ends too early"},
-		{"module with damaged checksum", []entry{file(module+".zst", flip(compress(zstandard, ko()), -1))}, "damaged"},
+		{"module with damaged packing", []entry{file(module+".xz", compress(deb.XZ, ko())[:40])}, "ends too early"},
+		{"module with damaged checksum", []entry{file(module+".zst", flip(compress(deb.Zstd, ko()), -1))}, "damaged"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			refused(t, newStore(t), pkg{entries: kernelEntries(c.entries...)}.write(t), c.says)
@@ -122,11 +112,11 @@ func TestAddRefusesNULInAName(t *testing.T) {
 
 // withData is a package around a data archive.
 func withData(data []byte) []byte {
-	return arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{name: "control", data: []byte(pkg{}.control())}), "data.tar", data)
+	return arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{Name: "control", Data: []byte(pkg{}.control())}), "data.tar", data)
 }
 
 func TestAddRefusesWhatIsNoKernelPackage(t *testing.T) {
-	control := tarball(entry{name: "./control", data: []byte(pkg{}.control())})
+	control := tarball(entry{Name: "./control", Data: []byte(pkg{}.control())})
 	data := tarball(kernelEntries()...)
 	v2 := []byte("2.0\n")
 	for _, c := range []struct {
@@ -137,7 +127,7 @@ func TestAddRefusesWhatIsNoKernelPackage(t *testing.T) {
 		{"empty file", nil, "it is empty"},
 		{"text", []byte("hello, world"), "not a .deb"},
 		{"RPM package", []byte("\xed\xab\xee\xdb\x03\x00"), "an RPM package"},
-		{"bare tar.xz", compress(xzip, data), "a bare XZ file"},
+		{"bare tar.xz", compress(deb.XZ, data), "a bare XZ file"},
 		{"bare kernel image", append([]byte("MZ"), bzImage(testRelease, nil, nil)...), "bare kernel image"},
 		{"ELF file", elfFile(62), "an ELF file"},
 		{"ar archive without members", []byte("!<arch>\n"), "truncated"},
@@ -179,7 +169,7 @@ func TestAddRefusesPathsThatAreNoFiles(t *testing.T) {
 }
 
 func TestAddRefusesEveryTruncation(t *testing.T) {
-	for _, f := range []format{plain, gzipped, xzip, zstandard} {
+	for _, f := range []deb.Format{deb.Plain, deb.Gzip, deb.XZ, deb.Zstd} {
 		t.Run("archive "+string(f), func(t *testing.T) {
 			whole := pkg{format: f, entries: kernelEntries()}.bytes()
 			s := newStore(t)
@@ -192,7 +182,7 @@ func TestAddRefusesEveryTruncation(t *testing.T) {
 				}
 				require.Error(t, err, "%d of %d bytes", n, len(whole))
 				require.Equal(t, problem.Usage, problem.KindOf(err), "%d bytes: %v", n, err)
-				if n > len(arMagic) {
+				if n > len("!<arch>\n") {
 					require.ErrorContains(t, err, "truncated", "%d bytes", n)
 					require.Contains(t, problem.HintOf(err), "download it again")
 				}
@@ -204,7 +194,7 @@ func TestAddRefusesEveryTruncation(t *testing.T) {
 
 func TestAddRefusesAFlippedBit(t *testing.T) {
 	// XZ and zstd carry checksums, so damage anywhere in the data is seen.
-	for _, f := range []format{xzip, zstandard} {
+	for _, f := range []deb.Format{deb.XZ, deb.Zstd} {
 		t.Run("archive "+string(f), func(t *testing.T) {
 			whole := pkg{format: f, entries: kernelEntries()}.bytes()
 			s := newStore(t)
@@ -221,87 +211,60 @@ func TestAddRefusesAFlippedBit(t *testing.T) {
 func zeros(n int) []byte { return make([]byte, n) }
 
 func TestAddStopsBombs(t *testing.T) {
-	small := limits{entries: 30, file: 4 << 20, total: 6 << 20, module: 1 << 20, image: 2 << 20}
+	small := limits{Limits: deb.Limits{Entries: 30, File: 4 << 20, Total: 6 << 20, Kind: kind, LinkForbidden: linkForbidden}, module: 1 << 20, image: 2 << 20}
 	var many []entry
 	for i := range 40 {
 		many = append(many, file("./usr/"+strings.Repeat("x", i+1), nil))
 	}
-	claim := payload(zstandard, vmlinux(100))
+	claim := payload(deb.Zstd, vmlinux(100))
 	binary.LittleEndian.PutUint32(claim[len(claim)-4:], 0xffffffff)
 	image := func(payload []byte) []entry {
 		e := kernelEntries()
 		e[3] = file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload, nil))
 		return e
 	}
-	under := bytes.Clone(payload(lz4Legacy, zeros(3<<20)))
+	under := bytes.Clone(payload(deb.LZ4, zeros(3<<20)))
 	binary.LittleEndian.PutUint32(under[len(under)-4:], 1000)
 	for _, c := range []struct {
 		name    string
-		format  format
+		format  deb.Format
 		entries []entry
 		says    string
 	}{
-		{"one file", xzip, kernelEntries(file("./usr/bomb", zeros(5<<20))), "claims 5 MiB"},
-		{"all files together", zstandard, kernelEntries(file("./usr/a", zeros(3<<20)), file("./usr/b", zeros(3<<20))), "more than 6 MiB"},
-		{"behind the end of the archive", gzipped, kernelEntries(), "more than 6 MiB"},
-		{"number of entries", gzipped, kernelEntries(many...), "more than 30 entries"},
-		{"packed module", plain, kernelEntries(file(modulePath("bomb.ko.xz"), compress(xzip, zeros(2<<20)))), "too large"},
-		{"module", zstandard, kernelEntries(file(modulePath("bomb.ko"), zeros(2<<20))), "too large"},
-		{"image that tells its size", plain, image(payload(zstandard, zeros(3<<20))), "claims to unpack to 3 MiB"},
-		{"image that claims the largest size", plain, image(claim), "claims to unpack to 4095 MiB"},
-		{"image that lies about its size", plain, image(under), "unpacks to more than 2 MiB"},
-		{"image without a size", plain, image(payload(gzipped, zeros(3<<20))), "unpacks to more than 2 MiB"},
+		{"one file", deb.XZ, kernelEntries(file("./usr/bomb", zeros(5<<20))), "claims 5 MiB"},
+		{"all files together", deb.Zstd, kernelEntries(file("./usr/a", zeros(3<<20)), file("./usr/b", zeros(3<<20))), "more than 6 MiB"},
+		{"behind the end of the archive", deb.Gzip, kernelEntries(), "more than 6 MiB"},
+		{"number of entries", deb.Gzip, kernelEntries(many...), "more than 30 entries"},
+		{"packed module", deb.Plain, kernelEntries(file(modulePath("bomb.ko.xz"), compress(deb.XZ, zeros(2<<20)))), "too large"},
+		{"module", deb.Zstd, kernelEntries(file(modulePath("bomb.ko"), zeros(2<<20))), "too large"},
+		{"image that tells its size", deb.Plain, image(payload(deb.Zstd, zeros(3<<20))), "claims to unpack to 3 MiB"},
+		{"image that claims the largest size", deb.Plain, image(claim), "claims to unpack to 4095 MiB"},
+		{"image that lies about its size", deb.Plain, image(under), "unpacks to more than 2 MiB"},
+		{"image without a size", deb.Plain, image(payload(deb.Gzip, zeros(3<<20))), "unpacks to more than 2 MiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStore(t)
 			s.limits = small
 			p := pkg{format: c.format, entries: c.entries}
-			deb := p.write(t)
+			path := p.write(t)
 			if strings.HasPrefix(c.name, "behind") {
 				data := compress(c.format, append(tarball(c.entries...), zeros(7<<20)...))
-				deb = writeFile(t, arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{name: "control", data: []byte(p.control())}), "data.tar.gz", data))
+				path = writeFile(t, arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{Name: "control", Data: []byte(p.control())}), "data.tar.gz", data))
 			}
-			refused(t, s, deb, c.says)
-			_, err := s.Add(context.Background(), deb)
-			require.ErrorIs(t, err, errTooLarge)
+			refused(t, s, path, c.says)
+			_, err := s.Add(context.Background(), path)
+			require.ErrorIs(t, err, deb.ErrTooLarge)
 		})
 	}
 }
-
-// A header alone can ask for a dictionary of 4 GiB (XZ) or 2 TiB (zstd).
-func TestExpandRefusesHugeWindows(t *testing.T) {
-	packed := compress(xzip, zeros(100))
-	// Block header: size, flags, filter 0x21 with one byte of properties, the dictionary; then CRC32.
-	require.Equal(t, []byte{0x21, 0x01}, packed[14:16])
-	packed[16] = 40
-	binary.LittleEndian.PutUint32(packed[12+8:], crc(packed[12:20]))
-	// Frame header: magic, descriptor without single segment, window exponent 31 (10+31 bits).
-	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 31 << 3, 0x01, 0x00, 0x00}
-	for name, data := range map[string][]byte{"xz": packed, "zstd": frame} {
-		t.Run(name, func(t *testing.T) {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			r, _, err := expand(bytes.NewReader(data), maxWindow)
-			if err == nil {
-				_, err = readAll(r, 1<<20)
-				r.close()
-			}
-			runtime.ReadMemStats(&after)
-			require.True(t, errors.Is(err, errTooLarge), "%v", err)
-			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
-		})
-	}
-}
-
-func crc(data []byte) uint32 { return crc32.ChecksumIEEE(data) }
 
 // Modules that are honest one by one may still be too many.
 func TestAddStopsTooManyModules(t *testing.T) {
 	s := newStore(t)
-	s.limits.total = 3 << 20
+	s.limits.Total = 3 << 20
 	var list []entry
 	for i := range 4 { // what does not compress, so that the archive itself is within the limit until the last
-		list = append(list, file(modulePath(fmt.Sprintf("m%d.ko.zst", i)), compress(zstandard, append(ko(), bytes.Repeat([]byte("a module's code "), 60_000)...))))
+		list = append(list, file(modulePath(fmt.Sprintf("m%d.ko.zst", i)), compress(deb.Zstd, append(ko(), bytes.Repeat([]byte("a module's code "), 60_000)...))))
 	}
 	refused(t, s, pkg{entries: kernelEntries(list...)}.write(t), "with it the modules unpack to more than 3 MiB")
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // importer takes the packages of one kernel apart into a staging directory.
@@ -27,7 +28,7 @@ type importer struct {
 	encoder *zstd.Encoder
 
 	file     string // the package being read
-	control  control
+	control  deb.Control
 	packages []Package
 	release  string            // of what was found so far
 	from     string            // the package that told the release
@@ -78,7 +79,7 @@ func importError(file string, err error) error {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	hint := problem.HintOf(err)
-	var t *truncated
+	var t *deb.Truncated
 	if errors.As(err, &t) || hint == "" {
 		hint = "the file is damaged or not a kernel package: download it again, for example with: apt-get download linux-image-RELEASE"
 	}
@@ -94,7 +95,7 @@ func (im *importer) add(ctx context.Context, f *debFile) error {
 	// One worker and a short queue beside the reader: XZ, the bottleneck, has one thread.
 	im.work, ctx = errgroup.WithContext(ctx)
 	im.work.SetLimit(2)
-	err := readDeb(&contextReader{ctx, f}, im.limits, func(c control) error { return im.begin(c, f.sum) }, im.visit)
+	err := deb.Read(deb.Until(ctx, f), im.limits.Limits, func(c deb.Control) error { return im.begin(c, f.sum) }, im.visit)
 	// A failed worker cancels the context: its error is the cause.
 	if werr := im.work.Wait(); werr != nil {
 		return werr
@@ -103,7 +104,7 @@ func (im *importer) add(ctx context.Context, f *debFile) error {
 }
 
 // begin looks at a package's control fields.
-func (im *importer) begin(c control, sum string) error {
+func (im *importer) begin(c deb.Control, sum string) error {
 	// "all" is what meta-packages may be; their lack of a kernel is found out later.
 	if arch := c["Architecture"]; arch != "amd64" && arch != "all" {
 		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", c["Package"], arch),
@@ -117,7 +118,7 @@ func (im *importer) begin(c control, sum string) error {
 
 // visit takes what is needed of an entry.
 func (im *importer) visit(h *tar.Header, r io.Reader) error {
-	name, err := cleanName(h.Name)
+	name, err := deb.CleanName(h.Name)
 	if err != nil || h.Typeflag != tar.TypeReg {
 		return err
 	}
@@ -197,7 +198,7 @@ func (im *importer) config(release string, r io.Reader) error {
 	if first, err := im.once(release, "configuration"); !first {
 		return err
 	}
-	text, err := readAll(r, 16<<20)
+	text, err := deb.ReadAll(r, 16<<20)
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -211,7 +212,7 @@ func (im *importer) builtins(release string, r io.Reader) error {
 	if first, err := im.once(release, "modules.builtin"); !first {
 		return err
 	}
-	text, err := readAll(r, 16<<20)
+	text, err := deb.ReadAll(r, 16<<20)
 	if err != nil {
 		return fmt.Errorf("modules.builtin: %w", err)
 	}

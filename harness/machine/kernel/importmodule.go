@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // smallModule is up to how many bytes a module is unpacked in memory. Others, some graphics drivers and every bomb, go through
@@ -20,6 +22,10 @@ type importedModule struct {
 	name string // in the package
 	size int64  // there, bytes
 }
+
+// moduleWindow is that of a module, which may be unpacked while its package is: modules are compressed with
+// "xz --lzma2=dict=1MiB" and zstd's usual level, whose window is 2 MiB (scripts/Makefile.modinst); level 19 has 8 MiB.
+const moduleWindow = 16 << 20
 
 // A module is a tenth of its size when it is packed well. One that is less than a hundredth holds nothing but zeros.
 const (
@@ -36,12 +42,12 @@ func (m *importedModule) store(packed io.Reader) error {
 }
 
 func (m *importedModule) unpack(packed io.Reader) error {
-	x, _, err := expand(packed, moduleWindow)
+	x, _, err := deb.Expand(packed, moduleWindow)
 	if err != nil {
 		return err
 	}
-	defer x.close()
-	plain := &bounded{x, min(m.im.limits.module, alwaysFits+mostPacked*m.size)}
+	defer x.Close()
+	plain := deb.Bound(x, min(m.im.limits.module, alwaysFits+mostPacked*m.size))
 	small, err := io.ReadAll(io.LimitReader(plain, smallModule+1))
 	if err != nil {
 		return err
@@ -83,10 +89,10 @@ func (m *importedModule) keep(ko io.ReaderAt, size int64, sum []byte, write func
 	im := m.im
 	im.mu.Lock()
 	im.plain += size
-	over := im.plain > im.limits.total
+	over := im.plain > im.limits.Total
 	im.mu.Unlock()
 	if over {
-		return fmt.Errorf("with it the modules unpack to more than %d MiB: %w", im.limits.total>>20, errTooLarge)
+		return fmt.Errorf("with it the modules unpack to more than %d MiB: %w", im.limits.Total>>20, deb.ErrTooLarge)
 	}
 	needs, err := moduleNeeds(ko)
 	if err != nil {

@@ -2,13 +2,13 @@ package kernel
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/shelf"
 )
 
 // Files of a kernel's directory.
@@ -22,9 +22,6 @@ const (
 
 // schema is the version of the layout; a directory of another version is as good as absent.
 const schema = 1
-
-// errSchema marks the directory of another version of ruleout.
-var errSchema = errors.New("stored in the layout of another version")
 
 // Package is a package that a kernel came from.
 type Package struct {
@@ -73,7 +70,7 @@ func load(dir string) (*Kernel, error) {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, metaFile), err)
 	}
 	if k.Schema != schema {
-		return nil, fmt.Errorf("%s: %w", dir, errSchema)
+		return nil, fmt.Errorf("%s: %w", dir, shelf.ErrForeign)
 	}
 	// A power cut may have left files without contents after a complete directory.
 	if info, err := os.Stat(k.Image()); err != nil {

@@ -65,7 +65,7 @@ var roles = map[string]func(args []string) error{
 		if err != nil {
 			return err
 		}
-		_, err = s.fill(context.Background(), args[1], func(staging string) error {
+		_, err = s.shelf().Fill(context.Background(), args[1], func(staging string) error {
 			if err := os.WriteFile(staging+"/half", []byte("half"), 0o644); err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // module is one loadable module, as modules.json has it.
@@ -182,12 +183,12 @@ func (k *Kernel) readModule(path string) ([]byte, error) {
 		return nil, damaged(k, err)
 	}
 	defer f.Close()
-	r, _, err := expand(f, moduleWindow)
+	r, _, err := deb.Expand(f, moduleWindow)
 	if err != nil {
 		return nil, damaged(k, fmt.Errorf("read %s: %w", file, err))
 	}
-	defer r.close()
-	ko, err := readAll(r, defaultLimits.module)
+	defer r.Close()
+	ko, err := deb.ReadAll(r, defaultLimits.module)
 	if err != nil {
 		return nil, damaged(k, fmt.Errorf("read %s: %w", file, err))
 	}

@@ -3,21 +3,19 @@ package kernel
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/klauspost/compress/zstd"
-	"github.com/pierrec/lz4/v4"
 	"github.com/stretchr/testify/require"
-	"github.com/ulikunitz/xz"
+
+	"github.com/ruleout/ruleout/harness/machine/deb"
+	"github.com/ruleout/ruleout/harness/machine/deb/debtest"
+	"github.com/ruleout/ruleout/harness/machine/shelf"
 )
 
 // Builders of real packages, small: ELF files with sections, boot images with payloads,
@@ -52,12 +50,6 @@ func elfFile(machine elf.Machine, sections ...[2]string) []byte {
 	return out.Bytes()
 }
 
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
 // ko is a module that needs others.
 func ko(needs ...string) []byte {
 	return elfFile(elf.EM_X86_64, [2]string{".modinfo", "license=GPL\x00depends=" + strings.Join(needs, ",") + "\x00retpoline=Y\x00"})
@@ -76,38 +68,10 @@ func vmlinux(size int) []byte {
 	return elfFile(elf.EM_X86_64, [2]string{".BTF", "\x9f\xeb\x01\x00type information"}, [2]string{".text", string(noise)})
 }
 
-// compress packs data; the kernel's build appends the size to all but gzip.
-func compress(f format, data []byte) []byte {
-	var out bytes.Buffer
-	var w io.WriteCloser
-	var err error
-	switch f {
-	case plain:
-		return data
-	case xzip:
-		w, err = xz.NewWriter(&out)
-	case gzipped:
-		w = gzip.NewWriter(&out)
-	case zstandard:
-		w, err = zstd.NewWriter(&out)
-	case lz4Legacy:
-		z := lz4.NewWriter(&out)
-		err = z.Apply(lz4.LegacyOption(true))
-		w = z
-	default:
-		panic(f)
-	}
-	must(err)
-	_, err = w.Write(data)
-	must(err)
-	must(w.Close())
-	return out.Bytes()
-}
-
 // payload is what a boot image contains: the image, packed, and its size.
-func payload(f format, image []byte) []byte {
+func payload(f deb.Format, image []byte) []byte {
 	packed := compress(f, image)
-	if f != gzipped && f != plain {
+	if f != deb.Gzip && f != deb.Plain {
 		packed = binary.LittleEndian.AppendUint32(packed, uint32(len(image)))
 	}
 	return packed
@@ -135,58 +99,29 @@ func bzImage(release string, payload []byte, change func([]byte)) []byte {
 	return img
 }
 
-// entry is one entry of a tar archive; a regular file unless Type says otherwise.
-type entry struct {
-	name string
-	data []byte
-	tar  tar.Header // Typeflag, Linkname and Size override
-}
+// What package debtest builds has short names here.
+type entry = debtest.Entry
 
-// tarball packs entries. A size that differs from the data ends the archive there.
-func tarball(entries ...entry) []byte {
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, e := range entries {
-		h := e.tar
-		h.Name, h.Mode, h.ModTime = e.name, 0o644, time.Unix(0, 0)
-		if h.Typeflag == 0 {
-			h.Typeflag = tar.TypeReg
-		}
-		cut := h.Size != 0
-		if !cut {
-			h.Size = int64(len(e.data))
-		}
-		must(w.WriteHeader(&h))
-		if _, err := w.Write(e.data); err != nil {
-			panic(err)
-		}
-		if cut {
-			_ = w.Flush() // complains that data is missing, as intended
-			return out.Bytes()
-		}
-	}
-	must(w.Close())
-	return out.Bytes()
-}
+var (
+	compress = debtest.Compress
+	tarball  = debtest.Tarball
+	arFile   = debtest.Ar
+	dir      = debtest.Dir
+	file     = debtest.File
+	link     = debtest.Link
+	hardLink = debtest.HardLink
+)
 
-// arFile packs members, given as name and data in turn.
-func arFile(members ...any) []byte {
-	out := []byte("!<arch>\n")
-	for i := 0; i < len(members); i += 2 {
-		data := members[i+1].([]byte)
-		out = fmt.Appendf(out, "%-16s%-12d%-6d%-6d%-8s%-10d`\n", members[i], 0, 0, 0, "100644", len(data))
-		out = append(out, data...)
-		if len(data)%2 == 1 {
-			out = append(out, '\n')
-		}
+func must(err error) {
+	if err != nil {
+		panic(err)
 	}
-	return out
 }
 
 // pkg describes a package; zero values are sensible.
 type pkg struct {
 	name, version, arch, depends string
-	format                       format // of the archives
+	format                       deb.Format // of the archives
 	entries                      []entry
 }
 
@@ -202,9 +137,9 @@ func (p pkg) control() string {
 }
 
 func (p pkg) bytes() []byte {
-	suffix := map[format]string{plain: "", xzip: ".xz", gzipped: ".gz", zstandard: ".zst"}[p.format]
+	suffix := map[deb.Format]string{deb.Plain: "", deb.XZ: ".xz", deb.Gzip: ".gz", deb.Zstd: ".zst"}[p.format]
 	return arFile("debian-binary", []byte("2.0\n"),
-		"control.tar"+suffix, compress(p.format, tarball(entry{name: "./", tar: tar.Header{Typeflag: tar.TypeDir}}, entry{name: "./control", data: []byte(p.control())})),
+		"control.tar"+suffix, compress(p.format, tarball(entry{Name: "./", Tar: tar.Header{Typeflag: tar.TypeDir}}, entry{Name: "./control", Data: []byte(p.control())})),
 		"data.tar"+suffix, compress(p.format, tarball(p.entries...)))
 }
 
@@ -219,10 +154,6 @@ func writeFile(t testing.TB, data []byte) string {
 
 const testConfig = "# Linux/x86 6.1.99\nCONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_VETH=m\n# CONFIG_PSI is not set\nCONFIG_HZ=250\n"
 
-func dir(name string) entry { return entry{name: name, tar: tar.Header{Typeflag: tar.TypeDir}} }
-
-func file(name string, data []byte) entry { return entry{name: name, data: data} }
-
 func modulePath(name string) string { return "./lib/modules/" + testRelease + "/kernel/" + name }
 
 // kernelEntries are those of a complete kernel, and more behind them.
@@ -230,7 +161,7 @@ func kernelEntries(more ...entry) []entry {
 	return append([]entry{
 		dir("./"), dir("./boot/"),
 		file("./boot/config-"+testRelease, []byte(testConfig)),
-		file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(lz4Legacy, vmlinux(1000)), nil)),
+		file("./boot/vmlinuz-"+testRelease, bzImage(testRelease, payload(deb.LZ4, vmlinux(1000)), nil)),
 		dir("./lib/"), dir("./lib/modules/"), dir("./lib/modules/" + testRelease + "/"),
 		file("./lib/modules/"+testRelease+"/modules.builtin", []byte("kernel/net/ipv6/ipv6.ko\nkernel/lib/crc-t10dif.ko\n")),
 		file(modulePath("drivers/net/veth.ko"), ko()),
@@ -252,6 +183,6 @@ func requireEmpty(t testing.TB, s *Store) {
 		require.ErrorIs(t, err, os.ErrNotExist)
 	}
 	for _, e := range entries {
-		require.Equal(t, lockFile, e.Name(), "left behind in the store")
+		require.Equal(t, shelf.LockFile, e.Name(), "left behind in the store")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/apt"
 )
 
 // defaultPackages are what distributions call their own kernel for virtual machines, or
@@ -50,56 +51,35 @@ func (s *Store) Pull(ctx context.Context, pattern string, progress io.Writer) (*
 }
 
 // fetch imports the packages unless they are in the store.
-func (s *Store) fetch(ctx context.Context, a *apt, packages []candidate, progress io.Writer) (*Kernel, error) {
+func (s *Store) fetch(ctx context.Context, a *lists, packages []apt.Candidate, progress io.Writer) (*Kernel, error) {
 	var sums []string
 	for _, p := range packages {
-		sums = append(sums, p.sha256)
+		sums = append(sums, p.SHA256)
 	}
 	if !slices.Contains(sums, "") {
 		dir := filepath.Join(s.dir, dirName(sums))
 		if _, err := load(dir); err == nil {
-			fmt.Fprintf(progress, "%s %s is in the store already\n", packages[0].name, packages[0].version)
+			fmt.Fprintf(progress, "%s %s is in the store already\n", packages[0].Name, packages[0].Version)
 			return s.named(dir)
 		}
 	}
-	dir, release, err := s.downloadDir()
+	dir, release, err := s.shelf().Room()
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	for _, p := range packages {
-		fmt.Fprintf(progress, "fetching %s %s\n", p.name, p.version)
+		fmt.Fprintf(progress, "fetching %s %s\n", p.Name, p.Version)
 	}
-	if err := a.download(ctx, dir, packages, progress); err != nil {
-		return nil, fmt.Errorf("pull %s: %w", packages[0].name, err)
+	if err := a.Download(ctx, dir, packages, progress); err != nil {
+		return nil, fmt.Errorf("pull %s: %w", packages[0].Name, err)
 	}
 	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(progress, "unpacking %s\n", packages[0].name)
+	fmt.Fprintf(progress, "unpacking %s\n", packages[0].Name)
 	return s.Add(ctx, debs...)
-}
-
-// downloadDir makes a directory for downloads that GC leaves alone until release is called.
-func (s *Store) downloadDir() (dir string, release func(), err error) {
-	unlock, err := s.lock()
-	if err != nil {
-		return "", nil, err
-	}
-	defer unlock()
-	dir, err = os.MkdirTemp(s.dir, downloadPrefix)
-	if err != nil {
-		return "", nil, storeError("make room for a download", err)
-	}
-	f, err := claim(dir)
-	if err != nil {
-		return "", nil, err
-	}
-	return dir, func() {
-		os.RemoveAll(dir) //nolint:errcheck // what stays is for GC
-		f.Close()
-	}, nil
 }
 
 // setDefault remembers the release that Default returns.
@@ -108,7 +88,7 @@ func (s *Store) setDefault(release string) error {
 	if text, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(text)) == release {
 		return nil // in a read-only store too
 	}
-	unlock, err := s.lock()
+	unlock, err := s.shelf().Lock()
 	if err != nil {
 		return err
 	}
@@ -117,14 +97,14 @@ func (s *Store) setDefault(release string) error {
 }
 
 // resolve returns the packages of the kernel that pattern means, the image first.
-func (a *apt) resolve(ctx context.Context, pattern string) ([]candidate, error) {
-	all, err := a.names(ctx, "linux-image-")
+func (a *lists) resolve(ctx context.Context, pattern string) ([]apt.Candidate, error) {
+	all, err := a.Names(ctx, "linux-image-")
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
 		return nil, problem.Wrap(problem.Machine, errors.New("pull a kernel: apt knows no kernel packages"+a.where()),
-			a.listHint())
+			a.Lists)
 	}
 	var wanted []string
 	switch {
@@ -138,7 +118,7 @@ func (a *apt) resolve(ctx context.Context, pattern string) ([]candidate, error) 
 			return nil, err
 		}
 	}
-	found, err := a.show(ctx, wanted...)
+	found, err := a.Show(ctx, wanted...)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +130,13 @@ func (a *apt) resolve(ctx context.Context, pattern string) ([]candidate, error) 
 	if pattern == "" {
 		return nil, problem.Wrap(problem.Machine,
 			errors.New("pull the distribution's kernel: apt has none of "+strings.Join(wanted, ", ")+a.where()),
-			a.listHint()+"; or name a package: ruleout kernel pull linux-image-…")
+			a.Lists+"; or name a package: ruleout kernel pull linux-image-…")
 	}
 	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: apt has no package %s%s%s", pattern, a.where(), didYouMean(pattern, all)), a.otherHint("PACKAGE"))
 }
 
 // series returns the image packages of a series or release, the best first.
-func (a *apt) series(ctx context.Context, all []string, pattern string) ([]string, error) {
+func (a *lists) series(ctx context.Context, all []string, pattern string) ([]string, error) {
 	var kernels []*Kernel // as far as choose needs them
 	var names, releases []string
 	for _, name := range all {
@@ -164,13 +144,13 @@ func (a *apt) series(ctx context.Context, all []string, pattern string) ([]strin
 			names, releases = append(names, name), append(releases, release)
 		}
 	}
-	found, err := a.show(ctx, names...)
+	found, err := a.Show(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
 	for _, release := range releases {
-		if p, ok := found["linux-image-"+release]; ok && p.image() == "" {
-			kernels = append(kernels, &Kernel{Name: release, Release: release, Flavour: flavourOf(release), Version: p.version})
+		if p, ok := found["linux-image-"+release]; ok && image(p) == "" {
+			kernels = append(kernels, &Kernel{Name: release, Release: release, Flavour: flavourOf(release), Version: p.Version})
 		}
 	}
 	slices.SortFunc(kernels, byVersion)
@@ -181,17 +161,17 @@ func (a *apt) series(ctx context.Context, all []string, pattern string) ([]strin
 }
 
 // where says which lists a message is about.
-func (a *apt) where() string {
-	if a.suite == "" {
+func (a *lists) where() string {
+	if a.Suite == "" {
 		return ""
 	}
-	return " in " + a.suite
+	return " in " + a.Suite
 }
 
 // otherHint is where else a kernel may be.
-func (a *apt) otherHint(what string) string {
+func (a *lists) otherHint(what string) string {
 	const elsewhere = "docs/guides/kernels.md says which suites have others"
-	if a.suite != "" {
+	if a.Suite != "" {
 		return elsewhere
 	}
 	return "if the distribution has it: sudo apt-get update; if another suite has it: ruleout kernel pull " + what + " --suite SUITE; " + elsewhere
@@ -214,24 +194,24 @@ func seriesOf(kernels []*Kernel) string {
 }
 
 // parts follows meta-packages to a kernel, and returns all packages of that kernel.
-func (a *apt) parts(ctx context.Context, p candidate) ([]candidate, error) {
+func (a *lists) parts(ctx context.Context, p apt.Candidate) ([]apt.Candidate, error) {
 	for depth := 0; ; depth++ {
-		name := p.image()
-		if kind, release := partOf(p.name); name == "" && strings.HasPrefix(kind, "image") {
+		name := image(p)
+		if kind, release := partOf(p.Name); name == "" && strings.HasPrefix(kind, "image") {
 			return a.complete(ctx, p, release)
 		}
 		if name == "" || depth > 4 {
-			return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull %s: it leads to no kernel image", p.name),
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull %s: it leads to no kernel image", p.Name),
 				"name a package linux-image-RELEASE")
 		}
-		next, err := a.show(ctx, name)
+		next, err := a.Show(ctx, name)
 		if err != nil {
 			return nil, err
 		}
 		q, ok := next[name]
 		if !ok {
-			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.name, name),
-				a.listHint())
+			return nil, problem.Wrap(problem.Machine, fmt.Errorf("pull %s: it needs %s, which apt does not have", p.Name, name),
+				a.Lists)
 		}
 		p = q
 	}
@@ -239,11 +219,11 @@ func (a *apt) parts(ctx context.Context, p candidate) ([]candidate, error) {
 
 // complete returns the image and the other packages of the release: those that it depends
 // on, and linux-modules-extra, where Ubuntu keeps netem but which its image does without.
-func (a *apt) complete(ctx context.Context, image candidate, release string) ([]candidate, error) {
-	packages := []candidate{image}
-	asked := map[string]bool{image.name: true}
+func (a *lists) complete(ctx context.Context, image apt.Candidate, release string) ([]apt.Candidate, error) {
+	packages := []apt.Candidate{image}
+	asked := map[string]bool{image.Name: true}
 	extra := "linux-modules-extra-" + release
-	for queue := append(slices.Clone(image.depends), extra); len(queue) > 0; {
+	for queue := append(slices.Clone(image.Depends), extra); len(queue) > 0; {
 		var names []string
 		for _, d := range queue {
 			if _, of := partOf(d); of == release && !asked[d] {
@@ -251,7 +231,7 @@ func (a *apt) complete(ctx context.Context, image candidate, release string) ([]
 				asked[d] = true
 			}
 		}
-		found, err := a.show(ctx, names...)
+		found, err := a.Show(ctx, names...)
 		if err != nil {
 			return nil, err
 		}
@@ -263,10 +243,10 @@ func (a *apt) complete(ctx context.Context, image candidate, release string) ([]
 			}
 			if !ok {
 				return nil, problem.Wrap(problem.Machine,
-					fmt.Errorf("pull %s: it needs %s, which apt does not have", image.name, name), a.listHint())
+					fmt.Errorf("pull %s: it needs %s, which apt does not have", image.Name, name), a.Lists)
 			}
 			packages = append(packages, p)
-			queue = append(queue, p.depends...)
+			queue = append(queue, p.Depends...)
 		}
 	}
 	return packages, nil

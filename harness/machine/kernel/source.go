@@ -134,7 +134,7 @@ func saysNo(s string) bool {
 var sourceFile = regexp.MustCompile(`^[a-zA-Z0-9_.-]+\.(list|sources)$`)
 
 // sources returns the machine's sources in apt's order.
-func (a *apt) sources(ctx context.Context) ([]source, error) {
+func (a *lists) sources(ctx context.Context) ([]source, error) {
 	cmd := exec.CommandContext(ctx, "apt-config", "shell", "F", "Dir::Etc::sourcelist/f", "D", "Dir::Etc::sourceparts/d")
 	out, err := cmd.Output()
 	if err != nil {

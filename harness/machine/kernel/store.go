@@ -11,9 +11,8 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/shelf"
 	"github.com/ruleout/ruleout/harness/scenario/spelling"
 )
 
@@ -27,14 +26,19 @@ type Store struct {
 	Waits func()
 }
 
-const (
-	stagingPrefix  = ".import-"
-	downloadPrefix = ".download-"
-	trashPrefix    = ".trash-"
-	lockFile       = ".lock"
-	// defaultFile names the release that the last Pull of the distribution's default brought.
-	defaultFile = "default"
-)
+// defaultFile names the release that the last Pull of the distribution's default brought.
+const defaultFile = "default"
+
+// shelf is where the kernels' directories are.
+func (s *Store) shelf() *shelf.Shelf {
+	return &shelf.Shelf{Dir: s.dir, What: "kernel", Takes: "90 to 250 MB", Waits: s.Waits, Whole: func(dir string) error {
+		_, err := load(dir)
+		return err
+	}}
+}
+
+// storeError classifies an error of the file system under the store: whoever runs this machine has to act.
+func storeError(op string, err error) error { return new(Store).shelf().Error(op, err) }
 
 // CacheDir returns ruleout's directory for what can be had again:
 // $XDG_CACHE_HOME/ruleout, or ~/.cache/ruleout. It need not exist.
@@ -250,63 +254,7 @@ func (s *Store) Remove(name string) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := s.lock()
-	if err != nil {
-		return err
-	}
-	trash := filepath.Join(s.dir, trashPrefix+filepath.Base(k.Dir))
-	err = errors.Join(os.RemoveAll(trash), os.Rename(k.Dir, trash))
-	unlock()
-	if errors.Is(err, fs.ErrNotExist) { // another process was faster
-		return nil
-	}
-	if err != nil {
-		return storeError("remove kernel "+k.Name, err)
-	}
-	return storeError("remove kernel "+k.Name, os.RemoveAll(trash))
-}
-
-// lock takes the store's lock, making the store if necessary. It is held for moments only.
-func (s *Store) lock() (unlock func(), err error) {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return nil, storeError("make the kernel store", err)
-	}
-	f, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, storeError("lock the kernel store", err)
-	}
-	if err := flock(f, unix.LOCK_EX); err != nil {
-		return nil, errors.Join(storeError("lock the kernel store", &fs.PathError{Op: "flock", Path: f.Name(), Err: err}), f.Close())
-	}
-	return func() { f.Close() }, nil
-}
-
-// flock is flock(2), tried again when a signal interrupts it.
-func flock(f *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), how); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
-
-// storeError classifies an error of the file system under the store: whoever runs this
-// machine has to act.
-func storeError(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("%s: %w", op, err)
-	var hint string
-	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		hint = "make room, or set XDG_CACHE_HOME to a directory with more (a kernel takes 90 to 250 MB)"
-	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENOTDIR):
-		hint = "set XDG_CACHE_HOME to a directory that you can write to"
-	default:
-		return err
-	}
-	return problem.Wrap(problem.Machine, err, hint)
+	return storeError("remove kernel "+k.Name, s.shelf().Remove(k.Dir))
 }
 
 // didYouMean is the end of a message about a name that there is not.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
 // stocked is a store of small kernels, given as release and package version.
@@ -19,9 +20,9 @@ func stocked(t testing.TB, kernels ...[2]string) *Store {
 	for _, k := range kernels {
 		p := pkg{name: "linux-image-" + k[0], version: k[1]}
 		for _, e := range kernelEntries() {
-			e.name = strings.ReplaceAll(e.name, testRelease, k[0])
-			if strings.HasPrefix(e.name, "./boot/vmlinuz") {
-				e.data = bzImage(k[0], payload(plain, vmlinux(10+len(k[0])+len(k[1]))), nil)
+			e.Name = strings.ReplaceAll(e.Name, testRelease, k[0])
+			if strings.HasPrefix(e.Name, "./boot/vmlinuz") {
+				e.Data = bzImage(k[0], payload(deb.Plain, vmlinux(10+len(k[0])+len(k[1]))), nil)
 			}
 			p.entries = append(p.entries, e)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/apt"
 )
 
 // PullFrom is [Store.Pull] from another suite of the distribution, such as bullseye-security,
@@ -39,7 +40,7 @@ func (s *Store) PullFrom(ctx context.Context, suite, pattern string, progress io
 		return nil, problem.Wrap(problem.Machine,
 			errors.New("pull a kernel: apt's sources have no line of the distribution to find suite "+suite+" by"), aptHint)
 	}
-	dir, release, err := s.downloadDir()
+	dir, release, err := s.shelf().Room()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (s *Store) PullFrom(ctx context.Context, suite, pattern string, progress io
 			return nil, storeError("make room for apt's lists", err)
 		}
 		fmt.Fprintf(progress, "getting the package lists of %s\n", suite)
-		if err := a.update(ctx, progress); errors.Is(err, errNoSuite) {
+		if err := a.Update(ctx, progress); errors.Is(err, apt.ErrNoSuite) {
 			places = append(places, from.place)
 			continue
 		} else if err != nil {
@@ -82,7 +83,7 @@ APT::Sandbox::User "root";
 
 // privateApt returns an apt that knows nothing but a suite of one source, and writes
 // nowhere but into dir.
-func privateApt(dir string, from source, suite string) (*apt, error) {
+func privateApt(dir string, from source, suite string) (*lists, error) {
 	for _, d := range []string{"lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, err
@@ -94,14 +95,14 @@ func privateApt(dir string, from source, suite string) (*apt, error) {
 		}
 	}
 	// The file of APT_CONFIG would be read before the machine's configuration, and so count for less.
-	a := &apt{suite: suite, args: []string{"-c", filepath.Join(dir, "apt.conf")}}
+	a := &lists{&apt.Apt{Suite: suite, Args: []string{"-c", filepath.Join(dir, "apt.conf")}, Lists: freshHint(suite), Other: elsewhere}}
 	for _, option := range []string{
 		"Dir::Etc::sourcelist=" + filepath.Join(dir, "suite.sources"), "Dir::Etc::sourceparts=/dev/null",
 		"Dir::Etc::preferences=/dev/null", "Dir::Etc::preferencesparts=/dev/null",
 		"Dir::State::lists=" + filepath.Join(dir, "lists"), "Dir::State::status=" + filepath.Join(dir, "status"),
 		"Dir::Cache=" + filepath.Join(dir, "cache"), "Dir::Cache::archives=archives/", "Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=",
 	} {
-		a.args = append(a.args, "-o", option)
+		a.Args = append(a.Args, "-o", option)
 	}
 	return a, nil
 }

@@ -1,4 +1,4 @@
-package kernel
+package deb
 
 import (
 	"archive/tar"
@@ -10,37 +10,32 @@ import (
 	"unicode"
 )
 
-// limits bound what a package may make us read and write. Sizes in bytes.
-type limits struct {
-	entries int   // entries of one archive
-	file    int64 // one unpacked file
-	total   int64 // everything in one unpacked archive, and all unpacked modules of a kernel
-	module  int64 // one unpacked module
-	image   int64 // the unpacked kernel image
+// Limits bound what a package may make us read, and say what else is refused. Sizes in bytes.
+type Limits struct {
+	Entries int   // entries of one archive
+	File    int64 // one unpacked file
+	Total   int64 // everything in one unpacked archive
+	// Kind is what the archive should be, for messages: kernel package.
+	Kind string
+	// LinkForbidden tells whether an archive of this kind has a file at a name, and never a link. It may be nil.
+	LinkForbidden func(name string) bool
 }
 
-// defaultLimits leave room for the largest packages around: Debian's generic kernel
-// has 4,000 modules and 450 MB, Ubuntu's linux-modules-extra 6,000 and 600 MB.
-var defaultLimits = limits{
-	entries: 50_000,
-	file:    512 << 20,
-	total:   1 << 30,
-	module:  128 << 20,
-	image:   512 << 20,
-}
+// forbidden tells whether no link may be at name.
+func (l Limits) forbidden(name string) bool { return l.LinkForbidden != nil && l.LinkForbidden(name) }
 
-// readTar walks a tar archive, compressed or not, and refuses what no kernel package
+// ReadTar walks a tar archive, compressed or not, and refuses what no package
 // contains and what an attacker would put there. Entries are checked before any of
 // their contents is unpacked. Nothing is written here, and links are never made, so no
 // entry can reach a place outside the store whatever it is called; names are checked
 // all the same, because a package with such names is not what it claims to be.
-func readTar(r io.Reader, lim limits, visit func(*tar.Header, io.Reader) error) error {
-	x, _, err := expand(r, maxWindow)
+func ReadTar(r io.Reader, lim Limits, visit func(*tar.Header, io.Reader) error) error {
+	x, _, err := Expand(r, MaxWindow)
 	if err != nil {
 		return err
 	}
-	defer x.close()
-	all := &bounded{x, lim.total}
+	defer x.Close()
+	all := &bounded{x, lim.Total}
 	t := tar.NewReader(all)
 	seen := map[string]byte{} // clean name → type
 	for {
@@ -68,7 +63,7 @@ func readTar(r io.Reader, lim limits, visit func(*tar.Header, io.Reader) error) 
 // entryReader reads one entry, and words the archive's own errors.
 type entryReader struct {
 	in  io.Reader
-	lim limits
+	lim Limits
 }
 
 func (e *entryReader) Read(p []byte) (int, error) {
@@ -79,10 +74,10 @@ func (e *entryReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func tarError(err error, lim limits) error {
+func tarError(err error, lim Limits) error {
 	switch {
-	case errors.Is(err, errTooLarge):
-		return fmt.Errorf("it unpacks to more than %d MiB: %w", lim.total>>20, err)
+	case errors.Is(err, ErrTooLarge):
+		return fmt.Errorf("it unpacks to more than %d MiB: %w", lim.Total>>20, err)
 	case errors.Is(err, tar.ErrHeader):
 		return fmt.Errorf("the tar archive is damaged: %w", err)
 	}
@@ -90,17 +85,17 @@ func tarError(err error, lim limits) error {
 }
 
 // checkEntry refuses an entry that must not be there.
-func checkEntry(h *tar.Header, seen map[string]byte, lim limits) error {
-	name, err := cleanName(h.Name)
+func checkEntry(h *tar.Header, seen map[string]byte, lim Limits) error {
+	name, err := CleanName(h.Name)
 	if err != nil {
 		return err
 	}
-	if len(seen) >= lim.entries {
-		return fmt.Errorf("it has more than %d entries: %w", lim.entries, errTooLarge)
+	if len(seen) >= lim.Entries {
+		return fmt.Errorf("it has more than %d entries: %w", lim.Entries, ErrTooLarge)
 	}
-	if h.Size > lim.file {
-		return fmt.Errorf("entry %q claims %d MiB, more than the %d MiB that a kernel's file may have: %w", h.Name,
-			h.Size>>20, lim.file>>20, errTooLarge)
+	if h.Size > lim.File {
+		return fmt.Errorf("entry %q claims %d MiB, more than the %d MiB that a file of a %s may have: %w", h.Name,
+			h.Size>>20, lim.File>>20, lim.Kind, ErrTooLarge)
 	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		if t, ok := seen[dir]; ok && t != tar.TypeDir {
@@ -115,40 +110,29 @@ func checkEntry(h *tar.Header, seen map[string]byte, lim limits) error {
 	case tar.TypeSymlink:
 		// Absolute targets are normal in packages (build → /usr/src/linux-headers-…); those
 		// that climb out of the package are not.
-		if !path.IsAbs(h.Linkname) && !inside(path.Join(path.Dir(name), h.Linkname)) {
+		if !path.IsAbs(h.Linkname) && !Inside(path.Join(path.Dir(name), h.Linkname)) {
 			return fmt.Errorf("symbolic link %q points out of the package, to %q", h.Name, h.Linkname)
 		}
-		if linkForbidden(name) {
-			return fmt.Errorf("%q is a symbolic link, to %q, where a kernel package has a file", h.Name, h.Linkname)
+		if lim.forbidden(name) {
+			return fmt.Errorf("%q is a symbolic link, to %q, where a %s has a file", h.Name, h.Linkname, lim.Kind)
 		}
 	case tar.TypeLink:
-		target, err := cleanName(h.Linkname)
+		target, err := CleanName(h.Linkname)
 		if err != nil {
 			return fmt.Errorf("hard link %q: %w", h.Name, err)
 		}
-		if linkForbidden(name) {
-			return fmt.Errorf("%q is a hard link, to %q, where a kernel package has a file", h.Name, target)
+		if lim.forbidden(name) {
+			return fmt.Errorf("%q is a hard link, to %q, where a %s has a file", h.Name, target, lim.Kind)
 		}
 	default:
-		return fmt.Errorf("entry %q is a %s, which no kernel package contains", h.Name, typeName(h.Typeflag))
+		return fmt.Errorf("entry %q is a %s, which no %s contains", h.Name, TypeName(h.Typeflag), lim.Kind)
 	}
 	seen[name] = h.Typeflag
 	return nil
 }
 
-// linkForbidden tells whether name lies where files are taken from. The links to the
-// sources in a module directory are the exception.
-func linkForbidden(name string) bool {
-	name = strings.TrimPrefix(name, "usr/")
-	rest, modules := strings.CutPrefix(name, "lib/modules")
-	if parts := strings.Split(rest, "/"); modules && len(parts) == 3 && (parts[2] == "build" || parts[2] == "source") {
-		return false
-	}
-	return modules || name == "boot" || name == "lib" || strings.HasPrefix(name, "boot/")
-}
-
-// cleanName returns the name of an entry relative to the package's root, "." for the root.
-func cleanName(name string) (string, error) {
+// CleanName returns the name of an entry relative to the package's root, "." for the root.
+func CleanName(name string) (string, error) {
 	for _, r := range name {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return "", fmt.Errorf("entry name %q has a control character", name)
@@ -168,10 +152,11 @@ func cleanName(name string) (string, error) {
 	return path.Clean(name), nil
 }
 
-// inside tells whether a cleaned relative path stays below its root.
-func inside(p string) bool { return p != ".." && !strings.HasPrefix(p, "../") }
+// Inside tells whether a cleaned relative path stays below its root.
+func Inside(p string) bool { return p != ".." && !strings.HasPrefix(p, "../") }
 
-func typeName(t byte) string {
+// TypeName says what a tar entry of an unusual type is.
+func TypeName(t byte) string {
 	switch t {
 	case tar.TypeChar, tar.TypeBlock:
 		return "device node"

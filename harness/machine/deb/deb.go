@@ -1,4 +1,4 @@
-package kernel
+package deb
 
 import (
 	"archive/tar"
@@ -32,14 +32,14 @@ func newArchive(r io.Reader) (*archive, error) {
 		return nil, err
 	}
 	if string(head) != arMagic {
-		return nil, fmt.Errorf("not a .deb: %s", kindOf(head))
+		return nil, fmt.Errorf("not a .deb: %s", KindOf(head))
 	}
 	_, err = b.Discard(len(arMagic))
 	return &archive{r: b}, err
 }
 
-// kindOf names what a file is that should have been a .deb.
-func kindOf(head []byte) string {
+// KindOf names what a file is that should have been a .deb.
+func KindOf(head []byte) string {
 	switch {
 	case len(head) == 0:
 		return "it is empty"
@@ -49,8 +49,8 @@ func kindOf(head []byte) string {
 		return "it is an ELF file"
 	case bytes.HasPrefix(head, []byte("MZ")):
 		return "it is a bare kernel image, which comes without its modules"
-	case formatOf(head) != plain:
-		return fmt.Sprintf("it is a bare %s file", formatOf(head))
+	case FormatOf(head) != Plain:
+		return fmt.Sprintf("it is a bare %s file", FormatOf(head))
 	}
 	return fmt.Sprintf("it begins with %q", head)
 }
@@ -105,12 +105,12 @@ func unexpected(err error) error {
 	return err
 }
 
-// control is the metadata of a package: field name → value, see deb-control(5).
-type control map[string]string
+// Control is the metadata of a package: field name → value, see deb-control(5).
+type Control map[string]string
 
-// readDeb reads a package. It calls begin with the control fields before anything of
+// Read reads a package. It calls begin with the control fields before anything of
 // the data is read, then visit for every entry of the data archive, in order.
-func readDeb(r io.Reader, lim limits, begin func(control) error, visit func(*tar.Header, io.Reader) error) error {
+func Read(r io.Reader, lim Limits, begin func(Control) error, visit func(*tar.Header, io.Reader) error) error {
 	a, err := newArchive(r)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func readDeb(r io.Reader, lim limits, begin func(control) error, visit func(*tar
 		}
 		switch {
 		case name == "debian-binary" && len(members) == 0:
-			v, err := readAll(a, 1<<10)
+			v, err := ReadAll(a, 1<<10)
 			if err != nil {
 				return where(name, err)
 			}
@@ -148,7 +148,7 @@ func readDeb(r io.Reader, lim limits, begin func(control) error, visit func(*tar
 				return err
 			}
 		case base == "data" && isTar && len(members) == 2:
-			if err := readTar(a, lim, visit); err != nil {
+			if err := ReadTar(a, lim, visit); err != nil {
 				return where(name, err)
 			}
 		case strings.HasPrefix(name, "_"): // deb(5): later additions, ignored
@@ -175,34 +175,34 @@ func last(names []string) string {
 // truncated if it is.
 func where(part string, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%s: %w", part, &truncated{err})
+		return fmt.Errorf("%s: %w", part, &Truncated{err})
 	}
 	return fmt.Errorf("%s: %w", part, err)
 }
 
-// truncated is an error of a package that ends too early.
-type truncated struct{ err error }
+// Truncated is an error of a package that ends too early.
+type Truncated struct{ err error }
 
-func (t *truncated) Error() string {
+func (t *Truncated) Error() string {
 	if t.err == io.ErrUnexpectedEOF { //nolint:errorlint // only the bare error has nothing to add
 		return "the package is truncated"
 	}
 	return "the package is truncated: " + t.err.Error()
 }
-func (t *truncated) Unwrap() error { return t.err }
+func (t *Truncated) Unwrap() error { return t.err }
 
 // readControl reads the file "control" of a control archive.
-func readControl(r io.Reader, lim limits) (control, error) {
-	var c control
-	err := readTar(r, lim, func(h *tar.Header, r io.Reader) error {
-		if name, err := cleanName(h.Name); err != nil || name != "control" || h.Typeflag != tar.TypeReg {
+func readControl(r io.Reader, lim Limits) (Control, error) {
+	var c Control
+	err := ReadTar(r, lim, func(h *tar.Header, r io.Reader) error {
+		if name, err := CleanName(h.Name); err != nil || name != "control" || h.Typeflag != tar.TypeReg {
 			return err
 		}
-		text, err := readAll(r, 1<<20)
+		text, err := ReadAll(r, 1<<20)
 		if err != nil {
 			return where(h.Name, err)
 		}
-		c, err = parseControl(text)
+		c, err = ParseControl(text)
 		return err
 	})
 	if err == nil && c["Package"] == "" {
@@ -217,9 +217,9 @@ func readControl(r io.Reader, lim limits) (control, error) {
 	return c, err
 }
 
-// parseControl reads one paragraph of "Name: value" lines; continuation lines begin with a blank.
-func parseControl(text []byte) (control, error) {
-	c := control{}
+// ParseControl reads one paragraph of "Name: value" lines; continuation lines begin with a blank.
+func ParseControl(text []byte) (Control, error) {
+	c := Control{}
 	name := ""
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimRight(line, "\r\n")
