@@ -26,17 +26,28 @@ const (
 	// wallPerSecond is what a guest second costs the host, at worst: a busy emulated CPU of
 	// 500 million instructions a second took 2 to 4 s (docs/architecture/vm.md), a loaded host several times that.
 	wallPerSecond = 30
+	// wallPerProgram is what starting a program may cost the host; MariaDB makes its tables in 10 s of CPU.
+	wallPerProgram = 2 * time.Minute
 )
 
 // limits are the most time that a run may take, on its own clock and on the host's.
 func limits(s *scenario.Scenario) (virtual, wall time.Duration) {
 	run := time.Duration(s.Warmup) + time.Duration(s.Duration)
 	for _, l := range s.Load {
-		run += time.Duration(l.HTTP.Timeout)
+		if l.HTTP != nil {
+			run += time.Duration(l.HTTP.Timeout)
+		}
 	}
-	virtual = run + virtualSlack
+	virtual, wall = run+virtualSlack, wallSlack
+	for node := range s.Nodes {
+		programs, _ := s.Programs(node)
+		for _, p := range programs {
+			virtual += p.Patience()
+			wall += wallPerProgram
+		}
+	}
 	// The slower the emulated CPU, the less a second of it costs.
-	return virtual, wallSlack + wallPerSecond*run*time.Duration(max(s.Machine.Speed, 1))/500
+	return virtual, wall + wallPerSecond*run*time.Duration(max(s.Machine.Speed, 1))/500
 }
 
 // provenance says what a run came from.

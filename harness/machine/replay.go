@@ -58,6 +58,7 @@ func RequestOf(recorded *result.Record) (Request, error) {
 		return Request{}, problem.Wrap(problem.Usage, fmt.Errorf("its scenario does not match its hash %s", result.Short(recorded.Scenario.Hash)),
 			"the record was changed, or was made by a build with other defaults")
 	}
+	s.PinImages(recorded.Provenance.Images)
 	request := Request{Scenario: s, Set: recorded.Scenario.Set, Seed: recorded.Seed, Backend: recorded.Backend}
 	if recorded.Backend == NameVM {
 		request.Kernel = recorded.Provenance.Kernel

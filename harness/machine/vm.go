@@ -39,6 +39,7 @@ type VM struct {
 	files  map[string][]byte
 
 	software Software
+	images   images
 
 	mu        sync.Mutex
 	templates map[machine]*vm.Template
@@ -50,6 +51,7 @@ type machine struct {
 	memory  uint64
 	shift   int
 	modules string // besides the usual ones, separated by blanks
+	images  string // names and hashes
 }
 
 // OpenVM finds a kernel and a QEMU. The template is made by the first run that needs it.
@@ -118,8 +120,19 @@ func (v *VM) QEMU() vm.QEMU { return v.qemu }
 // Template returns the frozen machine for a scenario, and makes it if it is not
 // in the cache; progress reports it.
 func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(string)) (*vm.Template, error) {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	made, err := v.images.of(ctx, s, progress)
+	if err != nil {
+		return nil, err
+	}
+	pictures, _, _ := placed(made, s.UsedImages())
 	extra := v.modules(s)
 	m := machine{memory: uint64(s.Machine.Memory), shift: shift(s.Machine.Speed), modules: strings.Join(extra, " ")}
+	for _, i := range pictures {
+		m.images += i.Name + " " + i.Hash + "\n"
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if t, ok := v.templates[m]; ok {
@@ -131,7 +144,7 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
 		QEMU: v.qemu, Kernel: v.kernel, Init: init,
-		Memory: m.memory, Shift: m.shift, Files: v.files, Modules: slices.Concat(frame.DefaultModules, extra),
+		Memory: m.memory, Shift: m.shift, Files: v.files, Images: pictures, Modules: slices.Concat(frame.DefaultModules, extra),
 	}, progress)
 	if err != nil {
 		return nil, err
@@ -187,6 +200,11 @@ func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, progress
 	if err != nil {
 		return nil, err
 	}
+	made, err := v.images.of(ctx, req.Scenario, progress)
+	if err != nil {
+		return nil, err
+	}
+	_, order.Images, _ = placed(made, req.Scenario.UsedImages())
 	payload, err := order.Marshal()
 	if err != nil {
 		return nil, err
@@ -265,5 +283,11 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		req.Capture.Take(taken)
 	}
 	record.Time.Wall = time.Since(began).Seconds()
-	return record, errors.Join(err, seal(record, req, NameVM, v.provenance(t, prepared, truths)))
+	from := v.provenance(t, prepared, truths)
+	made, err := v.images.of(ctx, req.Scenario, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	_, _, from.Images = placed(made, req.Scenario.UsedImages())
+	return record, seal(record, req, NameVM, from)
 }

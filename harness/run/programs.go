@@ -21,7 +21,17 @@ type program struct {
 // programs are all agents of a run.
 type programs struct {
 	services []program
+	boxes    []boxed
 	loads    []program
+}
+
+// serving is how many services there are, programs of images among them.
+func (p *programs) serving() int {
+	n := len(p.services)
+	for _, b := range p.boxes {
+		n += len(b.programs) - b.clients
+	}
+	return n
 }
 
 // begin tells the generators when the measured window starts. Services serve as soon as they are
@@ -30,6 +40,11 @@ func (p *programs) begin(b agent.Beginning) error {
 	for _, a := range p.loads {
 		if err := a.process.Begin(b); err != nil {
 			return fmt.Errorf("begin %s: %w", a.name, err)
+		}
+	}
+	for i := range p.boxes {
+		if err := p.boxes[i].begin(b); err != nil {
+			return err
 		}
 	}
 	return nil

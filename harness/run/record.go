@@ -30,9 +30,10 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 		Metrics:  r.seen.Metrics,
 		Counters: r.seen.Counters,
 		Timeline: result.Timeline{Interval: time.Duration(*s.Timeline).Seconds(), Series: r.seen.Timeline},
+		Programs: r.outcomes,
 		Time:     result.Time{Measured: window.Seconds(), Virtual: (monotonic() - r.born).Seconds()},
 	}
-	if len(s.Load) > 0 {
+	if len(pages(s)) > 0 {
 		if err := addMetrics(rec, traffic.Metrics(window)); err != nil {
 			return nil, err
 		}
@@ -41,12 +42,15 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 	if err := addMetrics(rec, faultMetrics(r.receipts)); err != nil {
 		return nil, err
 	}
+	if err := addMetrics(rec, programMetrics(r.outcomes)); err != nil {
+		return nil, err
+	}
 	behind(&r.invalid, s, r.traffic)
 	outOfStep(&r.invalid, r.seen, window)
 	heldBack(&r.invalid, r.seen.Counters)
 	rec.InvalidBecause = append(result.Reasons{}, r.invalid...)
 	rec.Valid = len(r.invalid) == 0
-	rec.Expect = evaluate(s, rec)
+	rec.Expect = append(evaluate(s, rec), r.exits()...)
 	return rec, nil
 }
 
@@ -72,11 +76,21 @@ func summary(l *load.Result) result.Load {
 	}
 }
 
+// pages are the indices of the loads that ask for pages, in the order of their generators.
+func pages(s *scenario.Scenario) (list []int) {
+	for i := range s.Load {
+		if s.Load[i].HTTP != nil {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 // behind says which generators fell behind their own plans: what they measured
 // is then the generator and not the network.
 func behind(to *result.Reasons, s *scenario.Scenario, results []load.Result) {
-	for i := range results {
-		l, r := s.Load[i], &results[i]
+	for n, i := range pages(s) {
+		l, r := s.Load[i], &results[n]
 		place := fmt.Sprintf("load[%d] from %s", i, l.From)
 		if late := time.Duration(r.Late.Quantile(0.99)); late > time.Duration(l.HTTP.Late) {
 			to.Add(result.GeneratorLate, place, "fell behind its own plan: 1 request in 100 was over %s late, the bound is %s",

@@ -44,6 +44,7 @@ type Prepared struct {
 	canonical json.RawMessage
 	hash      string
 	scenario  *scenario.Scenario
+	images    map[string]protocol.Image
 	snap      int
 	teller    *teller
 	undo      undo.Stack
@@ -59,6 +60,7 @@ type Prepared struct {
 	traffic  []load.Result
 	receipts []result.Receipt
 	links    []result.LinkReceipt
+	outcomes []result.Program
 	invalid  result.Reasons
 }
 
@@ -73,7 +75,7 @@ func Prepare(ctx context.Context, o protocol.Order, events func(protocol.Event))
 	if err := fit(s); err != nil {
 		return nil, err
 	}
-	p := &Prepared{canonical: o.Scenario, snap: o.Snap, hash: s.Hash(), scenario: s, teller: newTeller(events), born: monotonic()}
+	p := &Prepared{canonical: o.Scenario, snap: o.Snap, hash: s.Hash(), scenario: s, images: o.Images, teller: newTeller(events), born: monotonic()}
 	prepared := false
 	defer func() { // deferred, so that a panic undoes too
 		if !prepared {
@@ -184,6 +186,9 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 func (r *Prepared) drain(ctx context.Context) error {
 	r.teller.tell(protocol.Drain, "waiting for the last packets")
 	r.programs.broken(&r.invalid)
+	if err := r.finishBoxes(ctx); err != nil {
+		return err
+	}
 	receipts, reasons, err := r.wires.Receipts(ctx)
 	if err != nil {
 		return fmt.Errorf("read receipts: %w", err)

@@ -25,13 +25,13 @@ func (r *Prepared) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools, r.startLoads} {
+	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools, r.startBoxes, r.startLoads} {
 		if err := start(ctx, groups); err != nil {
 			return err
 		}
 	}
 	r.teller.tell(protocol.Start, fmt.Sprintf("%s and %s are ready",
-		quantity.Plural(int64(len(r.programs.services)), "service"), quantity.Plural(int64(len(r.programs.loads)), "generator")))
+		quantity.Plural(int64(r.programs.serving()), "service"), quantity.Plural(int64(len(r.programs.loads)), "generator")))
 	return r.openProbe(groups)
 }
 
@@ -55,8 +55,15 @@ func (r *Prepared) makeGroups() (map[string]*cgroup.Group, error) {
 
 // launch starts one agent on a node, whose counters have these names.
 func (r *Prepared) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any, counters ...string) (program, error) {
+	return r.launchIn(ctx, 0, node, group, role, name, config, counters...)
+}
+
+// launchIn is launch in namespaces of the agent's own, as flags of clone(2).
+func (r *Prepared) launchIn(ctx context.Context, namespaces uintptr, node *topology.Node, group *cgroup.Group, role, name string,
+	config any, counters ...string,
+) (program, error) {
 	p, err := agent.Start(ctx, agent.Spec{
-		Role: role, Name: name, Config: config, Tally: len(counters),
+		Role: role, Name: name, Config: config, Tally: len(counters), Namespaces: namespaces,
 		Start: node.Start, CgroupFD: group.FD(),
 	})
 	if err != nil {
@@ -131,7 +138,8 @@ func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Gro
 }
 
 func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for i, l := range r.scenario.Load {
+	for _, i := range pages(r.scenario) {
+		l := r.scenario.Load[i]
 		addr4, addr6, ok := r.network.Layout().Toward(l.From, l.To)
 		if !ok {
 			return fmt.Errorf("node %s has no path to %s", l.From, l.To)

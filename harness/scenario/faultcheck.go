@@ -32,14 +32,8 @@ func (v *validation) flows() {
 // ports that services listen on: those of one node, or of all.
 func (v *validation) ports(nodes ...string) (list []int) {
 	for _, name := range nodes {
-		if s := v.Nodes[name].Service; s != nil {
-			if s.PHP != nil {
-				list = append(list, s.PHP.Port)
-			}
-			if s.SQL != nil {
-				list = append(list, s.SQL.Port)
-			}
-		}
+		ports, _ := v.listeners(name, true)
+		list = append(list, ports...)
 	}
 	return list
 }

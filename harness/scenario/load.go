@@ -4,10 +4,12 @@ package scenario
 type Traffic struct {
 	// From is the node that asks.
 	From string `yaml:"from" json:"from"`
-	// To is the node that answers; it has a php service.
-	To string `yaml:"to" json:"to"`
-	// HTTP is the kind of traffic, the only one so far.
-	HTTP *HTTPLoad `yaml:"http" json:"http"`
+	// To is the node that answers: it has a php service, or a program with a port. Load of kind exec does not need it.
+	To string `yaml:"to,omitempty" json:"to,omitempty"`
+	// HTTP is load by requests for a page.
+	HTTP *HTTPLoad `yaml:"http,omitempty" json:"http,omitempty"`
+	// Exec is load by a program of the node's image, such as curl or iperf3.
+	Exec *Program `yaml:"exec,omitempty" json:"exec,omitempty"`
 }
 
 // Arrivals is the process by which requests arrive.
@@ -39,11 +41,19 @@ const (
 // there was a choice keep their hash.
 func (r Retry) IsZero() bool { return r == "" || r == RetryIdle }
 
+// Page is the path of a page on a web server, with its query.
+type Page string
+
+// IsZero reports whether it is the default, which the canonical form leaves out.
+func (p Page) IsZero() bool { return p == "" || p == "/index.php" }
+
 // HTTPLoad is an open-loop HTTP/1.1 client: requests leave when planned, whether or
 // not earlier ones were answered, and latency counts from the planned time.
 type HTTPLoad struct {
-	// Port of the php service. Without it, the port that the php service of the node has.
+	// Port to ask. Without it, that of the node's php service, or of its first program with a port.
 	Port int `yaml:"port,omitempty" json:"port" min:"1" max:"65535"`
+	// Path of the page. {n} stands for the number of the request, from 0 on.
+	Path Page `yaml:"path,omitempty" json:"path,omitzero" default:"/index.php"`
 	// Arrivals is constant (evenly spaced, the first within one gap of the load's beginning, where the seed says) or poisson (exponential
 	// gaps drawn from the seed).
 	Arrivals Arrivals `yaml:"arrivals,omitempty" json:"arrivals" default:"poisson" enum:"constant,poisson"`

@@ -47,14 +47,17 @@ func (s *Scenario) fill() {
 			at := p.At
 			h.At, h.For = &at, p.For
 		}
-		if node := s.Nodes[s.Load[i].To]; h.Port == 0 && node != nil && node.Service != nil && node.Service.PHP != nil {
-			h.Port = node.Service.PHP.Port
+		if ports, _ := s.listeners(s.Load[i].To, false); h.Port == 0 && len(ports) > 0 {
+			h.Port = ports[0]
 		}
 		if left := s.Duration - s.begin(h); h.For == 0 && left > 0 {
 			h.For = left
 		}
 	}
 	for _, node := range s.Nodes {
+		if len(node.Files) == 0 {
+			node.Files = nil
+		}
 		if len(node.Sysctls) == 0 {
 			node.Sysctls = nil
 		}
@@ -100,11 +103,14 @@ func (v *validation) services() {
 		}
 		path := join("nodes", name) + ".service"
 		php, sql := node.Service.PHP, node.Service.SQL
-		if php == nil && sql == nil {
-			v.fail(path, "a service without a kind", "kinds: php, sql")
+		if php == nil && sql == nil && len(node.Service.Exec) == 0 {
+			v.fail(path, "a service without a kind", "kinds: php, sql, exec")
 		}
-		if php != nil && sql != nil && php.Port == sql.Port {
-			v.fail(path+".sql.port", fmt.Sprintf("two services on port %d of %s", sql.Port, name), "")
+		ports, places := v.listeners(name, true)
+		for i, port := range ports {
+			if slices.Contains(ports[:i], port) {
+				v.fail(places[i], fmt.Sprintf("two services on port %d of %s", port, name), "")
+			}
 		}
 		if php != nil {
 			v.backlog(path+".php.backlog", node, php.Backlog)
@@ -151,7 +157,8 @@ func (v *validation) php(path, name string, php *PHP) {
 func (v *validation) servers(kind string) string {
 	var list []string
 	for _, name := range v.nodeNames() {
-		if s := v.Nodes[name].Service; s != nil && (kind == "php" && s.PHP != nil || kind == "sql" && s.SQL != nil) {
+		ports, _ := v.listeners(name, false)
+		if s := v.Nodes[name].Service; s != nil && (kind == "http" && len(ports) > 0 || kind == "sql" && s.SQL != nil) {
 			list = append(list, name)
 		}
 	}

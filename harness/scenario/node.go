@@ -20,6 +20,10 @@ type Node struct {
 	// in a question mark is left out on kernels that do not have it. In a virtual machine, the module of the congestion control
 	// that net.ipv4.tcp_congestion_control names is loaded.
 	Sysctls map[string]string `yaml:"sysctls,omitempty" json:"sysctls,omitempty" most:"1000"`
+	// Image is the file system of the node's programs, one of the scenario's images. What they write is the node's own.
+	Image string `yaml:"image,omitempty" json:"image,omitempty"`
+	// Files are written on top of the image: absolute paths, each with the text.
+	Files map[string]string `yaml:"files,omitempty" json:"files,omitempty" most:"1000"`
 	// Service that runs on the node.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
 }
@@ -30,6 +34,8 @@ type Service struct {
 	PHP *PHP `yaml:"php,omitempty" json:"php,omitempty"`
 	// SQL is a database for the PHP workers of this or another node.
 	SQL *SQL `yaml:"sql,omitempty" json:"sql,omitempty"`
+	// Exec are programs of the node's image. They start in this order, each when those before it are ready.
+	Exec []Program `yaml:"exec,omitempty" json:"exec,omitempty" most:"100"`
 }
 
 // PHP is a prefork pool as the kernel sees it: one task a worker, each of which blocks

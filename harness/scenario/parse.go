@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"path/filepath"
+
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
@@ -22,11 +24,11 @@ func Load(path string, set []string, checks ...Check) (*Scenario, error) {
 	return Parse(path, data, set, checks...)
 }
 
-// Parse reads a scenario from data, which name stands for in messages, works the --set
+// Parse reads a scenario from data, which is from the file of that name, works the --set
 // arguments PATH=VALUE in, fills in defaults and validates the whole. The error is of
 // kind [problem.Usage] and holds a [*yamldoc.Errors] with everything that is wrong.
 func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, error) {
-	s := new(Scenario)
+	s := &Scenario{root: filepath.Dir(name)}
 	d, whole := yamldoc.Read(format, name, data, set, s)
 	if whole {
 		s.fill()

@@ -36,6 +36,8 @@ type Scenario struct {
 	Duration Duration `yaml:"duration" json:"duration" min:"1ms" max:"24h"`
 	// Timeline is the interval at which nodes are sampled; off (0s) records no timeline.
 	Timeline *Duration `yaml:"timeline,omitempty" json:"timeline" default:"100ms" min:"1ms" max:"1h" off:"off"`
+	// Images are file systems with programs, for nodes. In a virtual machine only.
+	Images map[string]*Image `yaml:"images,omitempty" json:"images,omitempty" most:"20"`
 	// Nodes are the computers of the network, each a network namespace. A name is a lower-case letter followed
 	// by up to 14 lower-case letters, digits and dashes; machine, http and fault are taken.
 	Nodes map[string]*Node `yaml:"nodes" json:"nodes" most:"250"`
@@ -51,6 +53,9 @@ type Scenario struct {
 	Faults []Fault `yaml:"faults,omitempty" json:"faults,omitempty" most:"250"`
 	// Expect holds conditions on the record, such as "http.errors == 0".
 	Expect []Expectation `yaml:"expect,omitempty" json:"expect,omitempty" most:"1000"`
+
+	root string            // directory of the file
+	pins map[string]string // hashes of images
 }
 
 // Machine is the emulated computer of the vm backend.

@@ -12,17 +12,28 @@ const mostRequests = 10_000_000
 func (v *validation) loads() {
 	for i := range v.Load {
 		l, path := &v.Load[i], fmt.Sprintf("load[%d]", i)
-		okFrom, okTo := v.known(path+".from", l.From), v.known(path+".to", l.To)
+		okFrom, okTo := v.known(path+".from", l.From), (l.To != "" || l.HTTP != nil) && v.known(path+".to", l.To)
+		if l.HTTP != nil && l.To == "" && v.sound(path) {
+			v.fail(path, "no node to ask", "add the key to, with the name of a node")
+		}
 		if okFrom && okTo && v.target(path, l) {
 			way := v.path(l.From, l.To, false)
 			if l.HTTP != nil && l.HTTP.IPv6 {
 				v.ipv6(path, way)
 			}
 		}
-		if l.HTTP == nil {
-			v.fail(path+".http", "load without a kind", "kinds: http")
+		switch {
+		case l.HTTP == nil && l.Exec == nil:
+			v.fail(path, "load without a kind", "kinds: http, exec")
+			continue
+		case l.HTTP != nil && l.Exec != nil:
+			v.fail(path+".exec", "load of two kinds", "make it two loads")
+			continue
+		case l.Exec != nil:
+			v.client(path+".exec", l.Exec)
 			continue
 		}
+		v.page(path+".http.path", l.HTTP.Path)
 		if l.HTTP.Probes && !l.HTTP.Keepalive {
 			v.fail(path+".http.probes", "probes without keepalive", "connections that are closed after each request are never idle: set keepalive: true")
 		}
@@ -35,19 +46,20 @@ func (v *validation) loads() {
 
 // target checks that there is something at the other end of a load.
 func (v *validation) target(path string, l *Traffic) bool {
-	node := v.Nodes[l.To]
+	ports, _ := v.listeners(l.To, false)
 	switch {
 	case l.From == l.To:
 		v.fail(path+".to", fmt.Sprintf("load from %s to itself", l.To), "that would not touch any link")
 		return false
-	case node.Service == nil || node.Service.PHP == nil:
+	case l.HTTP == nil:
+	case len(ports) == 0:
 		if v.sound(join("nodes", l.To)) {
-			v.fail(path+".to", fmt.Sprintf("%s has no php service", l.To), v.servers("php"))
+			v.fail(path+".to", fmt.Sprintf("%s has neither a php service nor a program with a port", l.To), v.servers("http"))
 		}
 		return false
-	case l.HTTP != nil && l.HTTP.Port != node.Service.PHP.Port && v.sound(join("nodes", l.To)):
+	case !slices.Contains(ports, l.HTTP.Port) && v.sound(join("nodes", l.To)):
 		v.fail(path+".http.port", fmt.Sprintf("nothing serves HTTP on port %d of %s", l.HTTP.Port, l.To),
-			fmt.Sprintf("its php service is on port %d; without the key, that is what is used", node.Service.PHP.Port))
+			fmt.Sprintf("without the key, port %d is used", ports[0]))
 	}
 	return v.reachable(path+".to", l.From, l.To)
 }

@@ -28,6 +28,9 @@ const (
 	RequestsAbandoned Kind = "requests-abandoned"
 	RecorderLate      Kind = "recorder-late"
 	ServiceEnded      Kind = "service-ended"
+	ProgramEnded      Kind = "program-ended"  // of a node's image, that may not
+	ProgramFailed     Kind = "program-failed" // to start
+	OutOfMemory       Kind = "out-of-memory"  // the kernel ended a process of a node that may not end
 )
 
 // Reason is why a run is invalid.

@@ -31,6 +31,8 @@ type Record struct {
 	Counters map[string]map[string]int64 `json:"counters"`
 	Expect   []Expectation               `json:"expect"`
 	Timeline Timeline                    `json:"timeline"`
+	// Programs of images, in the order of the nodes' names; absent where there are none.
+	Programs []Program `json:"programs,omitempty"`
 	Time     Time                        `json:"time"`
 }
 
@@ -66,7 +68,9 @@ type Provenance struct {
 	Prepared string `json:"prepared,omitempty"`
 	// Capture is how many bytes of each packet were captured, at most; 0 says that none were.
 	Capture int    `json:"capture,omitempty"`
-	Key     string `json:"key"` // sha256:… of all that determines the outcome
+	// Images are "sha256:…" of the file systems of the nodes' programs, by the names of images.
+	Images map[string]string `json:"images,omitempty"`
+	Key    string            `json:"key"` // sha256:… of all that determines the outcome
 }
 
 // Program names what acted in the run besides QEMU and the kernel: the guest program, or the whole build if that was

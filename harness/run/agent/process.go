@@ -33,6 +33,8 @@ type Spec struct {
 	Tally int
 	// Env is added to the agent's environment, which is not this process's.
 	Env []string
+	// Namespaces are those in which the agent is the first process, as flags of clone(2); 0 for none.
+	Namespaces uintptr
 }
 
 // Process is an agent as its parent sees it.
@@ -123,7 +125,7 @@ func (p *Process) start(ctx context.Context, spec Spec) error {
 		Stdout:      p.stderr,
 		Stderr:      p.stderr,
 		ExtraFiles:  files,
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Cloneflags: spec.Namespaces},
 		WaitDelay:   time.Second,
 	}
 	if spec.CgroupFD > 0 {

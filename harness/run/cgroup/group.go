@@ -70,6 +70,14 @@ func Create(parent, name string) (*Group, error) {
 	return g, nil
 }
 
+// Limit sets one of the group's limits, such as memory.max.
+func (g *Group) Limit(file string, value int64) error {
+	if err := os.WriteFile(filepath.Join(g.Path, file), []byte(strconv.FormatInt(value, 10)), 0); err != nil {
+		return fmt.Errorf("limit control group: %w", err)
+	}
+	return nil
+}
+
 // FD is the descriptor of the group's directory, for SysProcAttr.CgroupFD; owned by the group.
 func (g *Group) FD() int { return int(g.dir.Fd()) }
 

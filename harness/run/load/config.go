@@ -1,8 +1,11 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -16,6 +19,8 @@ type Config struct {
 	// Schedule and Index make the plan, with the seed that comes when the run begins.
 	Schedule arrival.Schedule `json:"schedule"`
 	Index    int              `json:"index"`
+	// Path of the page; {n} stands for the number of the request. Empty means /index.php.
+	Path string `json:"path,omitempty"`
 	// Duration of the measured window.
 	Duration time.Duration `json:"duration"`
 	// Timeout of a request from its planned time.
@@ -45,6 +50,7 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 		To:          to,
 		Schedule:    arrival.Of(s, index),
 		Index:       index,
+		Path:        string(h.Path),
 		Duration:    time.Duration(s.Duration),
 		Timeout:     time.Duration(h.Timeout),
 		Keepalive:   h.Keepalive,
@@ -69,15 +75,21 @@ func (c *Config) check() error {
 		return fmt.Errorf("load: timeout and duration must be positive")
 	case c.Connections < 0 || c.Interval < 0 || c.Idle < 0:
 		return fmt.Errorf("load: connections, interval and idle must not be negative")
-	case c.Writes < 0 || c.Writes > len(c.request()):
-		return fmt.Errorf("load: a request of %d bytes cannot be written in %d pieces", len(c.request()), c.Writes)
+	case c.Writes < 0 || c.Writes > len(c.request(0)):
+		return fmt.Errorf("load: a request of %d bytes cannot be written in %d pieces", len(c.request(0)), c.Writes)
 	}
 	return nil
 }
 
-// pieces returns what is sent for each request, cut as it is written.
-func (c *Config) pieces() [][]byte {
-	text, n := c.request(), max(c.Writes, 1)
+// numbered tells whether each request is another one.
+func (c *Config) numbered() bool { return strings.Contains(c.Path, number) }
+
+// number stands for that of the request in a path.
+const number = "{n}"
+
+// pieces returns what is sent for a request, cut as it is written.
+func (c *Config) pieces(i int) [][]byte {
+	text, n := c.request(i), max(c.Writes, 1)
 	list := make([][]byte, n)
 	for i := range list {
 		list[i] = text[i*len(text)/n : (i+1)*len(text)/n]
@@ -85,11 +97,12 @@ func (c *Config) pieces() [][]byte {
 	return list
 }
 
-// request returns what is sent for each request.
-func (c *Config) request() []byte {
+// request returns what is sent for the request of a number.
+func (c *Config) request(i int) []byte {
+	path := strings.ReplaceAll(cmp.Or(c.Path, "/index.php"), number, strconv.Itoa(i))
 	connection := "close"
 	if c.Keepalive {
 		connection = "keep-alive"
 	}
-	return []byte("GET /index.php HTTP/1.1\r\nHost: " + c.To.String() + "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + c.To.String() + "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
 }

@@ -47,9 +47,9 @@ func TestARequestIsWrittenInPieces(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 16} {
 		c := config(address())
 		c.Writes = n
-		pieces := c.pieces()
+		pieces := c.pieces(0)
 		require.Len(t, pieces, max(n, 1))
-		require.Equal(t, c.request(), bytes.Join(pieces, nil))
+		require.Equal(t, c.request(0), bytes.Join(pieces, nil))
 		for _, p := range pieces {
 			require.NotEmpty(t, p, "a write of nothing writes nothing")
 		}

@@ -75,7 +75,7 @@ const (
 type generator struct {
 	config  Config
 	address socket.Address
-	text    [][]byte // of a request, cut as it is written
+	text    [][]byte // of a request that is like all others, cut as it is written
 	start   int64    // of the measured window, ns of CLOCK_MONOTONIC
 	record  *recorder
 
@@ -109,7 +109,7 @@ const none = -1
 const bellSlot = -2
 
 func newGenerator(c Config) (*generator, error) {
-	g := &generator{config: c, address: socket.NewAddress(c.To), text: c.pieces(), record: newRecorder(&c)}
+	g := &generator{config: c, address: socket.NewAddress(c.To), text: c.pieces(0), record: newRecorder(&c)}
 	g.armed = never
 	g.buffer = make([]byte, 64<<10)
 	g.onEvent = g.handle

@@ -36,7 +36,7 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 	packets, cpu := 0., 0.
 	for i := range s.Load {
 		node := s.Nodes[s.Load[i].To]
-		if node == nil || node.Service == nil || node.Service.PHP == nil {
+		if node == nil || node.Service == nil || node.Service.PHP == nil || s.Load[i].HTTP == nil {
 			continue
 		}
 		n := float64(p.Load[i].Requests)

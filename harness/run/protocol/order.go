@@ -8,7 +8,7 @@ import (
 )
 
 // Number of the protocol. The command refuses a guest program that speaks another one.
-const Number = 1
+const Number = 2
 
 // Order is what is to be run, but for the seed.
 type Order struct {
@@ -17,6 +17,23 @@ type Order struct {
 	// Snap is how many bytes of each packet are captured, at most; 0 captures none. It
 	// changes the run, since it takes CPU time.
 	Snap int `json:"snap,omitempty"`
+	// Images of the scenario that nodes have, by name.
+	Images map[string]Image `json:"images,omitempty"`
+}
+
+// Image is a file system for programs.
+type Image struct {
+	// Dir is where it is mounted.
+	Dir string `json:"dir"`
+	// Defaults are its settings for programs.
+	Defaults Defaults `json:"defaults,omitzero"`
+}
+
+// Defaults are settings of an image for its programs, as an OCI image has them.
+type Defaults struct {
+	Env  []string `json:"env,omitempty"` // NAME=VALUE
+	User string   `json:"user,omitempty"`
+	Dir  string   `json:"dir,omitempty"`
 }
 
 // Marshal returns the order as JSON, with the scenario's text as it is.

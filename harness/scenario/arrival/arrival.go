@@ -23,9 +23,12 @@ type Schedule struct {
 	To   time.Duration `json:"to"`
 }
 
-// Of returns the schedule of the load of a scenario that has an index.
+// Of returns the schedule of the load of a scenario that has an index; that of a program has no arrivals.
 func Of(s *scenario.Scenario, index int) Schedule {
 	h := s.Load[index].HTTP
+	if h == nil { // a program makes its own
+		return Schedule{To: time.Duration(s.Duration)}
+	}
 	from := -time.Duration(s.Warmup)
 	if h.At != nil {
 		from = time.Duration(*h.At)

@@ -23,6 +23,11 @@ func Node(n *scenario.Node) string {
 	if n.Service != nil && n.Service.SQL != nil {
 		parts = append(parts, sql(n.Service.SQL))
 	}
+	if n.Service != nil {
+		for i := range n.Service.Exec {
+			parts = append(parts, program(&n.Service.Exec[i]))
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(n.Sysctls)) {
 		parts = append(parts, key+" = "+n.Sysctls[key])
 	}
@@ -81,6 +86,29 @@ func sql(q *scenario.SQL) string {
 	return out
 }
 
+// program says what runs and where it serves: shop (/usr/bin/shop --quiet) on port 8080.
+func program(p *scenario.Program) string {
+	out := fmt.Sprintf("%s (%s)", p.Name, shorten(strings.Join(p.Command, " "), 80))
+	if p.Port > 0 {
+		out += fmt.Sprintf(" on port %d", p.Port)
+	}
+	if p.At != nil {
+		out += " from " + Duration(*p.At) + " on"
+	}
+	if p.For > 0 {
+		out += " for " + Duration(p.For)
+	}
+	return out
+}
+
+// shorten cuts a text to its first n characters.
+func shorten(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
+}
+
 // Link says what a link is like, but for its ends: 20 ms one way, 100 Mbit/s, MTU 1400.
 func Link(l *scenario.Link) string {
 	if parts := LinkParts(l); len(parts) > 0 {
@@ -111,8 +139,11 @@ func LinkParts(l *scenario.Link) (parts []string) {
 //	client asks web for 15 pages a second, at random times (Poisson); one connection each; gives up after 5 s
 func Load(t *scenario.Traffic) string {
 	h := t.HTTP
-	if h == nil {
+	switch {
+	case h == nil && t.Exec == nil:
 		return ""
+	case h == nil:
+		return t.From + " runs " + program(t.Exec)
 	}
 	arrivals := "at random times (Poisson)"
 	if h.Arrivals == scenario.Constant {

@@ -91,6 +91,13 @@ var database = []Metric{
 	{"sql.idle.closed", One, Neither, "connections that the database on this node closed because no query came in time (timeouts.idle)", false},
 }
 
+// program is of a program of a node's image, without NODE.exec.NAME. in front.
+var program = []Metric{
+	{"exit", One, Neither, "its last exit status, or 128 and the number of the signal that ended it; absent while it runs", false},
+	{"seconds", Seconds, Neither, "time from its last start to its end; absent while it runs", false},
+	{"restarts", One, Lower, "how often it was started again", false},
+}
+
 // link is by direction: link.client-web.from.web.queue.drops.
 var link = queue("the link's queue")
 

@@ -91,6 +91,9 @@ func Queries() []Metric { return slices.Clone(queries) }
 // Database returns the metrics of a node's sql service without the node's name, such as sql.answered.
 func Database() []Metric { return slices.Clone(database) }
 
+// Program returns the metrics of a program without NODE.exec.NAME. in front, such as exit.
+func Program() []Metric { return slices.Clone(program) }
+
 // Fault returns the metrics of a fault without "fault." and its name, such as chosen.
 func Fault() []Metric { return slices.Clone(fault) }
 
@@ -120,6 +123,10 @@ func Lookup(name string) (Metric, bool) {
 	case "fault":
 		_, of, _ := strings.Cut(rest, ".")
 		return find(fault, of, name)
+	}
+	if of, ok := strings.CutPrefix(rest, "exec."); ok {
+		_, suffix, _ := strings.Cut(of, ".")
+		return find(program, suffix, name)
 	}
 	if group, counter, ok := SplitCounter(rest); ok {
 		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true

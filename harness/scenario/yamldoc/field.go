@@ -29,11 +29,14 @@ type Field struct {
 	OmitZero bool     // JSON leaves it out at its default
 }
 
-// FieldsOf lists the fields of a struct type, as a file has them.
+// FieldsOf lists the exported fields of a struct type, as a file has them.
 func FieldsOf(t reflect.Type) []Field {
 	var list []Field
 	for i := range t.NumField() {
 		sf := t.Field(i)
+		if !sf.IsExported() {
+			continue
+		}
 		name, options, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
 		f := Field{Name: name, Index: i, Type: sf.Type, Required: options != "omitempty",
 			Default: sf.Tag.Get("default"), Low: sf.Tag.Get("min"), High: sf.Tag.Get("max"), Off: sf.Tag.Get("off")}

@@ -1,0 +1,134 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"sync"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/image"
+	"github.com/ruleout/ruleout/harness/machine/vm"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
+	"github.com/ruleout/ruleout/harness/run/protocol"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// images finds the images of scenarios, and makes those that are not in the store. What was found once holds for as long
+// as this process: all runs of a campaign have the same programs, even if a file is changed meanwhile.
+type images struct {
+	mu    sync.Mutex
+	found map[string]*image.Image // by what they are made of
+}
+
+// of returns the images that nodes of a scenario have, in the order of their names.
+func (m *images) of(ctx context.Context, s *scenario.Scenario, progress func(string)) (list []*image.Image, err error) {
+	names := s.UsedImages()
+	if len(names) == 0 {
+		return nil, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	store, err := image.OpenDefault()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		i, err := m.one(ctx, store, s, name, progress)
+		if err != nil {
+			return nil, &problem.Error{Kind: problem.KindOf(err), Err: err, Hint: problem.HintOf(err),
+				Place: "images." + name}
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+func (m *images) one(ctx context.Context, store *image.Store, s *scenario.Scenario, name string, progress func(string)) (*image.Image, error) {
+	if hash := s.PinnedImage(name); hash != "" {
+		i, err := store.Get(hash)
+		if err == nil || s.Root() == "" {
+			return i, err
+		}
+	}
+	spec := specOf(s, name)
+	lockFile := LockFile(s, name)
+	lock, err := image.ReadLock(lockFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		lock, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal([]any{spec, lock})
+	if err != nil {
+		return nil, err
+	}
+	if i := m.found[string(raw)]; i != nil {
+		return i, nil
+	}
+	if s.Root() == "" && needsHost(spec) {
+		return nil, problem.Wrap(problem.Machine, errors.New("it is made of files that the record does not have"),
+			"build it from the scenario's file: ruleout run SCENARIO; images are kept in the cache by their hash")
+	}
+	i, err := store.Ensure(ctx, name, spec, lock, progress)
+	if err != nil {
+		return nil, err
+	}
+	if m.found == nil {
+		m.found = make(map[string]*image.Image)
+	}
+	m.found[string(raw)] = i
+	return i, nil
+}
+
+// LockFile is where the lock of a scenario's image is, if it has one.
+func LockFile(s *scenario.Scenario, name string) string {
+	return filepath.Join(s.Root(), "images", name+".lock")
+}
+
+// ImageSpec says what an image of a scenario is made of.
+func ImageSpec(s *scenario.Scenario, name string) image.Spec { return specOf(s, name) }
+
+func specOf(s *scenario.Scenario, name string) image.Spec {
+	i := s.Images[name]
+	spec := image.Spec{Packages: i.Packages}
+	if i.From != "" {
+		below := specOf(s, i.From)
+		spec.From = &below
+	}
+	if i.OCI != "" {
+		spec.OCI = s.HostPath(i.OCI)
+	}
+	if len(i.Files) > 0 {
+		spec.Files = make(map[string]string, len(i.Files))
+		for target, source := range i.Files {
+			spec.Files[target] = s.HostPath(source)
+		}
+	}
+	return spec
+}
+
+// placed is the images as the virtual machine takes them, ordered as the guest program gets to know them.
+func placed(list []*image.Image, names []string) (in []vm.Image, order map[string]protocol.Image, hashes map[string]string) {
+	if len(list) == 0 {
+		return nil, nil, nil
+	}
+	order, hashes = make(map[string]protocol.Image), make(map[string]string)
+	for n, i := range list {
+		in = append(in, vm.Image{Name: names[n], Path: i.Path, Hash: i.Hash, Size: i.Size})
+		hashes[names[n]] = i.Hash
+		order[names[n]] = protocol.Image{
+			Dir:      filepath.Join(frame.ImageDir, names[n]),
+			Defaults: protocol.Defaults{Env: i.Env, User: i.User, Dir: i.WorkDir},
+		}
+	}
+	return in, order, hashes
+}
+
+// needsHost tells whether an image is made of files of the host's.
+func needsHost(s image.Spec) bool {
+	return s.OCI != "" || len(s.Files) > 0 || s.From != nil && needsHost(*s.From)
+}

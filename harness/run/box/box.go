@@ -1,0 +1,353 @@
+package box
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/run/agent"
+)
+
+func init() { agent.Register(Role, run) }
+
+const (
+	look         = 5 * time.Millisecond // between two looks at what is not ready
+	killAfter    = 2 * time.Second      // of a program that does not obey its stop signal
+	restartAfter = 100 * time.Millisecond
+	mostRestarts = 100
+)
+
+// box is the agent's state. All of it belongs to the goroutine that starts programs.
+type box struct {
+	config   Config
+	programs []*program
+	null     *os.File
+	seed     string
+	ended    chan end
+	plan     []action // what is still to be done, in order of time
+}
+
+// end is a process that has ended.
+type end struct {
+	pid    int
+	status syscall.WaitStatus
+	at     int64
+}
+
+// action is something to do at a time.
+type action struct {
+	at int64 // ns of CLOCK_MONOTONIC
+	do func() error
+}
+
+func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
+	b := &box{ended: make(chan end, 64)}
+	if err := json.Unmarshal(raw, &b.config); err != nil {
+		return nil, fmt.Errorf("decode configuration of box: %w", err)
+	}
+	runtime.LockOSThread()
+	// Children inherit the slack of the thread that forks them: 50 µs is the kernel's default.
+	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 50_000, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("set the timer slack: %w", err)
+	}
+	unix.Umask(0o022)
+	if err := b.config.enter(); err != nil {
+		return nil, err
+	}
+	if err := confine(); err != nil {
+		return nil, err
+	}
+	for i := range b.config.Programs {
+		b.programs = append(b.programs, &program{Program: b.config.Programs[i], client: i >= len(b.config.Programs)-b.config.Clients})
+	}
+	var err error
+	if b.null, err = os.Open("/dev/null"); err != nil {
+		return nil, err
+	}
+	go b.reap()
+	if err := b.prepare(ctx); err != nil {
+		return nil, err
+	}
+	c.Ready()
+	return b.carryOut(ctx, c.Begin())
+}
+
+// reap waits for all children, and for whatever they leave to the first process of the namespace.
+func (b *box) reap() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGCHLD)
+	for range signals {
+		for {
+			var status syscall.WaitStatus
+			pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+			if errors.Is(err, syscall.EINTR) {
+				continue
+			}
+			if err != nil || pid <= 0 {
+				break
+			}
+			b.ended <- end{pid, status, agent.Now()}
+		}
+	}
+}
+
+// prepare starts what has no time of its own, and waits until all of it is ready.
+func (b *box) prepare(ctx context.Context) error {
+	for _, p := range b.programs {
+		if p.At != nil || p.client {
+			continue
+		}
+		err := b.start(p)
+		if err == nil {
+			err = b.await(ctx, p)
+		}
+		if err != nil {
+			return about(p, err)
+		}
+	}
+	for _, p := range b.programs {
+		if p.Warm == nil {
+			continue
+		}
+		if err := warm(p.Warm, p.Port); err != nil {
+			return about(p, fmt.Errorf("%w%s", err, p.out.last(5)))
+		}
+	}
+	b.settle()
+	return makeResident()
+}
+
+// about names the program that an error is about.
+func about(p *program, err error) error {
+	return problem.Wrap(problem.KindOf(err), fmt.Errorf("program %s: %w", p.Name, err), problem.HintOf(err))
+}
+
+// await waits until a program is ready. One that is to end is ready when it has.
+func (b *box) await(ctx context.Context, p *program) error {
+	limit := time.Now().Add(p.Patience())
+	for {
+		b.settle()
+		if p.pid == 0 && !p.Restart {
+			if p.ExpectExit != nil && p.outcome.Exit != *p.ExpectExit {
+				return problem.Wrap(problem.Usage, fmt.Errorf("ended with status %d instead of %d%s", p.outcome.Exit, *p.ExpectExit, p.said127()), "")
+			}
+			if p.ExpectExit == nil && !p.MayExit {
+				return problem.Wrap(problem.Usage, fmt.Errorf("ended before it was ready: %s%s", p.how(), p.said127()),
+					"a program that goes into the background has to stay in the foreground; one that may end has may-exit: true")
+			}
+			p.outcome.Ready = agent.Now()
+			return nil
+		}
+		if p.isReady() {
+			p.outcome.Ready = agent.Now()
+			return nil
+		}
+		if time.Now().After(limit) {
+			return problem.Wrap(problem.Usage, fmt.Errorf("not ready after %v: %s%s", p.Patience(), p.waitsFor(), p.out.last(8)),
+				"ready.within gives it more time")
+		}
+		select {
+		case <-time.After(look):
+		case e := <-b.ended:
+			b.take(e)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// isReady tells whether all that its readiness consists of is there.
+func (p *program) isReady() bool {
+	r := p.Ready
+	if p.ExpectExit != nil && r == nil && p.Port == 0 {
+		return false
+	}
+	if r == nil {
+		return p.Port == 0 || listens(p.Port)
+	}
+	if r.Port > 0 && !listens(r.Port) {
+		return false
+	}
+	if r.Path != "" {
+		if _, err := os.Stat(r.Path); err != nil {
+			return false
+		}
+	}
+	if r.Line != "" {
+		list, _ := p.out.lines()
+		return slices.ContainsFunc(list, func(l Line) bool { return strings.Contains(l.Text, r.Line) })
+	}
+	return true
+}
+
+func (p *program) waitsFor() string {
+	r := p.Ready
+	switch {
+	case r == nil && p.Port > 0:
+		return fmt.Sprintf("nothing listens on port %d", p.Port)
+	case r == nil:
+		return "it has not ended"
+	case r.Port > 0 && !listens(r.Port):
+		return fmt.Sprintf("nothing listens on port %d", r.Port)
+	case r.Line != "":
+		return fmt.Sprintf("it has not written %q", r.Line)
+	}
+	return "there is no " + r.Path
+}
+
+// how a program ended, in words.
+func (p *program) how() string {
+	if p.outcome.Signal != "" {
+		return p.outcome.Signal
+	}
+	return fmt.Sprintf("exit status %d", p.outcome.Exit)
+}
+
+// said127 is the end of its output, with what it means where the dynamic linker speaks.
+func (p *program) said127() string {
+	time.Sleep(look) // what it wrote last may still be on its way
+	text := p.out.last(8)
+	if p.outcome.Exit == 127 && strings.Contains(text, "error while loading shared libraries") {
+		return "; a library is missing in the image" + text
+	}
+	return text
+}
+
+// settle takes the processes that have ended.
+func (b *box) settle() {
+	for {
+		select {
+		case e := <-b.ended:
+			b.take(e)
+		default:
+			return
+		}
+	}
+}
+
+// take notes the end of a process; what a program left behind is none of the programs.
+func (b *box) take(e end) {
+	i := slices.IndexFunc(b.programs, func(p *program) bool { return p.pid == e.pid })
+	if i < 0 {
+		return
+	}
+	p := b.programs[i]
+	p.pid = 0
+	o := &p.outcome
+	o.Ended, o.Exit, o.Signal = e.at, e.status.ExitStatus(), ""
+	if e.status.Signaled() {
+		o.Exit, o.Signal = 128+int(e.status.Signal()), unix.SignalName(e.status.Signal())
+	}
+	if p.Restart && !o.Stopped && o.Restarts < mostRestarts {
+		o.Restarts++
+		b.at(e.at+int64(restartAfter), func() error { return b.start(p) })
+	}
+}
+
+// at plans an action.
+func (b *box) at(when int64, do func() error) {
+	i, _ := slices.BinarySearchFunc(b.plan, when, func(a action, t int64) int {
+		if a.at <= t {
+			return -1
+		}
+		return 1
+	})
+	b.plan = slices.Insert(b.plan, i, action{when, do})
+}
+
+// carryOut waits for the run's beginning, starts and stops programs at their times, and returns what became of all.
+func (b *box) carryOut(ctx context.Context, begin <-chan agent.Beginning) (*Report, error) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		wait := time.Hour
+		if len(b.plan) > 0 {
+			wait = time.Duration(b.plan[0].at - agent.Now())
+		}
+		if wait <= 0 {
+			next := b.plan[0]
+			b.plan = b.plan[1:]
+			if err := next.do(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case e := <-b.ended:
+			b.take(e)
+		case first := <-begin:
+			b.schedule(first)
+		case <-ctx.Done():
+			b.settle()
+			return b.report(), nil
+		}
+	}
+}
+
+// schedule plans the starts and stops of a run.
+func (b *box) schedule(first agent.Beginning) {
+	b.seed = strconv.FormatUint(first.Seed, 10)
+	for _, p := range b.programs {
+		start := first.Start
+		if p.At != nil {
+			start += int64(*p.At)
+		}
+		if p.At != nil || p.client {
+			b.at(start, func() error {
+				if err := b.start(p); err != nil {
+					p.outcome.Failed = err.Error()
+				}
+				return nil
+			})
+		}
+		if p.For > 0 {
+			b.at(start+int64(p.For), func() error { b.stop(p, stopSignal(string(p.Stop))); return nil })
+			b.at(start+int64(p.For)+int64(killAfter), func() error { b.stop(p, unix.SIGKILL); return nil })
+		}
+	}
+}
+
+// stop sends a signal to a program that runs; KILL goes to all of its session's first group.
+func (b *box) stop(p *program, s syscall.Signal) {
+	p.outcome.Stopped = true
+	switch {
+	case p.pid == 0:
+	case s == unix.SIGKILL:
+		_ = unix.Kill(-p.pid, s)
+	default:
+		_ = unix.Kill(p.pid, s)
+	}
+}
+
+// stopSignal finds a signal by its name without SIG.
+func stopSignal(name string) syscall.Signal {
+	if s := unix.SignalNum("SIG" + name); s != 0 {
+		return s
+	}
+	return unix.SIGTERM
+}
+
+func (b *box) report() *Report {
+	r := new(Report)
+	for _, p := range b.programs {
+		o := p.outcome
+		o.Name = p.Name
+		o.Output, o.Dropped = p.out.lines()
+		r.Programs = append(r.Programs, o)
+	}
+	return r
+}

@@ -1,0 +1,28 @@
+// Package box runs programs of an image on a node.
+//
+// # Concept
+//
+// A box is an agent, one for each node that has an image: the first process of a process-id namespace, in mount, UTS and
+// IPC namespaces of its own. Its root is the image with a layer on top that is the node's own and lives in memory. The
+// programs are its children: they see one another, the node's network and nothing else of the machine, and they end with
+// the box.
+//
+// # Life cycle
+//
+// Before the freeze the box starts the programs that have no time of their own, in their order, each when those before
+// are ready, makes the warm-up's requests and reads each page of code once (see package prefault). When the run begins
+// it starts and stops the others at their times. When it is stopped it returns a [Report]: when programs started, were
+// ready and ended, how, and what they wrote.
+//
+// # What programs may do
+//
+// They keep the capabilities of a container ([kept]): users of their own, low ports, raw sockets, and all of the node's
+// network, for TUN devices and routes. They cannot mount, load modules, make devices, set the clock or reach other
+// processes. Memory and number of tasks are bounded by the node's control group, files by the size of the layer.
+//
+// # Traps
+//
+//   - Timer slack is inherited through fork and exec: the thread that starts programs has the kernel's default.
+//   - In the new process-id namespace /proc is still the old one until the box has its own.
+//   - As the first process it reaps whatever its children leave behind, so nothing else may wait for them.
+package box

@@ -1,0 +1,160 @@
+package box
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/protocol"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// program is one program of the box, and what became of it.
+type program struct {
+	scenario.Program
+	client  bool
+	pid     int // 0 while it does not run
+	out     output
+	outcome Outcome
+}
+
+// searchPath is where programs are looked for whose image does not say.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// environment of a program: the usual, then the image's, then its own.
+func (p *program) environment(d *protocol.Defaults, node string, id identity, seed string) []string {
+	env := map[string]string{
+		"PATH": searchPath, "HOME": id.home, "USER": id.name, "LANG": "C.UTF-8", "TZ": "UTC", "HOSTNAME": node,
+	}
+	if seed != "" {
+		env["RULEOUT_SEED"] = seed
+	}
+	for _, text := range d.Env {
+		if key, value, ok := strings.Cut(text, "="); ok {
+			env[key] = value
+		}
+	}
+	maps.Copy(env, p.Env)
+	list := make([]string, 0, len(env))
+	for _, key := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, key+"="+env[key])
+	}
+	return list
+}
+
+// find returns the file of a command as a shell would find it.
+func find(command string, env []string) (string, error) {
+	if strings.Contains(command, "/") {
+		return command, nil
+	}
+	dirs := searchPath
+	for _, e := range env {
+		if text, ok := strings.CutPrefix(e, "PATH="); ok {
+			dirs = text
+		}
+	}
+	for dir := range strings.SplitSeq(dirs, ":") {
+		file := path.Join("/", dir, command)
+		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", problem.Wrap(problem.Usage, fmt.Errorf("the image has no program %s in %s", command, dirs),
+		"add its package to the image, or give the whole path")
+}
+
+// start starts the program. The calling thread is confined, and its children are so too.
+func (b *box) start(p *program) error {
+	id, err := identify(firstOf(p.User, b.config.Image.User))
+	if err != nil {
+		return problem.Wrap(problem.Usage, err, "give a user of the image, or a number")
+	}
+	env := p.environment(&b.config.Image, b.config.Node, id, b.seed)
+	file, err := find(p.Command[0], env)
+	if err != nil {
+		return err
+	}
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer outW.Close()
+	errR, errW, err := os.Pipe()
+	if err != nil {
+		outR.Close()
+		return err
+	}
+	defer errW.Close()
+	pid, err := syscall.ForkExec(file, p.Command, &syscall.ProcAttr{
+		Dir: firstOf(p.Dir, b.config.Image.Dir, "/"), Env: env,
+		Files: []uintptr{b.null.Fd(), outW.Fd(), errW.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: id.uid, Gid: id.gid, Groups: id.groups}},
+	})
+	if err != nil {
+		outR.Close()
+		errR.Close()
+		return explain(file, firstOf(p.Dir, b.config.Image.Dir, "/"), err)
+	}
+	p.pid = pid
+	p.outcome.Started, p.outcome.Ended, p.outcome.Exit, p.outcome.Signal = agent.Now(), 0, 0, ""
+	go p.out.follow(outR, false)
+	go p.out.follow(errR, true)
+	return nil
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// explain says why a program could not be started.
+func explain(file, dir string, err error) error {
+	usage := func(text, hint string) error { return problem.Wrap(problem.Usage, errors.New(text), hint) }
+	if info, e := os.Stat(dir); e != nil || !info.IsDir() {
+		return usage(fmt.Sprintf("the image has no directory %s to start in", dir), "")
+	}
+	info, missing := os.Stat(file)
+	switch {
+	case missing != nil:
+		return usage(fmt.Sprintf("the image has no program %s", file), "add its package or its file to the image")
+	case info.IsDir():
+		return usage(file+" is a directory", "")
+	case errors.Is(err, unix.EACCES):
+		return usage(fmt.Sprintf("%s is not executable (mode %v), or not by this user", file, info.Mode().Perm()), "chmod +x the file on the host")
+	case errors.Is(err, unix.ENOENT):
+		return usage(fmt.Sprintf("what interprets %s is missing in the image%s", file, interpreter(file)),
+			"for a dynamic program, add the package libc6; for a script, that of its interpreter")
+	case errors.Is(err, unix.ENOEXEC):
+		return usage(fmt.Sprintf("%s is no program for x86-64, and no script with #!", file), "")
+	}
+	return fmt.Errorf("start %s: %w", file, err)
+}
+
+// interpreter names what a script asks for in its first line.
+func interpreter(file string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	head := make([]byte, 256)
+	n, _ := f.Read(head)
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	if text, ok := strings.CutPrefix(line, "#!"); ok {
+		return ": " + strings.TrimSpace(text)
+	}
+	return ""
+}

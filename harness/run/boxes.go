@@ -1,0 +1,224 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/box"
+	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/run/protocol"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// boxed is a node's box with what the scenario says of its programs.
+type boxed struct {
+	program
+	node     string
+	programs []*scenario.Program
+	clients  int // of them, at the end
+}
+
+const (
+	// boxNamespaces are those of a box: programs see one another, and nothing else of the machine.
+	boxNamespaces = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
+	// boxReserve is memory that programs of a node leave to the rest of the machine, bytes.
+	boxReserve = 96 << 20
+	// boxTasks is the most processes and threads that the programs of a node have at once.
+	boxTasks = 4096
+)
+
+// startBoxes starts the programs of images.
+func (r *Prepared) startBoxes(ctx context.Context, groups map[string]*cgroup.Group) error {
+	for _, node := range r.nodeNames() {
+		list, places := r.scenario.Programs(node)
+		if len(list) == 0 {
+			continue
+		}
+		image, ok := r.images[r.scenario.Nodes[node].Image]
+		if !ok {
+			return problem.Wrap(problem.Machine, fmt.Errorf("node %s: image %s is not on this machine", node, r.scenario.Nodes[node].Image),
+				"programs of images run in the backend vm")
+		}
+		if err := bound(groups[node], int64(r.scenario.Machine.Memory)-boxReserve); err != nil {
+			return fmt.Errorf("node %s: %w", node, err)
+		}
+		config := r.boxConfig(node, image, list)
+		p, err := r.launchIn(ctx, boxNamespaces, r.network.Node(node), groups[node], box.Role, node+"/box", config)
+		if err != nil {
+			return &problem.Error{Kind: problem.KindOf(err), Err: fmt.Errorf("node %s: %w", node, err), Hint: problem.HintOf(err), Place: placeOf(err, list, places)}
+		}
+		r.programs.boxes = append(r.programs.boxes, boxed{program: p, node: node, programs: list, clients: config.Clients})
+	}
+	return nil
+}
+
+// placeOf finds the place in the scenario of the program that an error of a box names.
+func placeOf(err error, list []*scenario.Program, places []string) string {
+	for i, p := range list {
+		if strings.Contains(err.Error(), "program "+p.Name+": ") {
+			return places[i]
+		}
+	}
+	return ""
+}
+
+// bound bounds what the programs of a node take from the machine that all nodes share.
+func bound(g *cgroup.Group, memory int64) error {
+	if err := g.Limit("memory.max", memory); err != nil {
+		return err
+	}
+	return g.Limit("pids.max", boxTasks)
+}
+
+// boxConfig says what the box of a node is.
+func (r *Prepared) boxConfig(node string, image protocol.Image, list []*scenario.Program) box.Config {
+	n := r.scenario.Nodes[node]
+	c := box.Config{
+		Node: node, Root: image.Dir, Image: image.Defaults, Files: n.Files,
+		Layer: int64(r.scenario.Machine.Memory) / 2, Duration: time.Duration(r.scenario.Duration), Clients: len(list),
+	}
+	if n.Service != nil {
+		c.Clients -= len(n.Service.Exec)
+	}
+	var addresses []string
+	for _, other := range r.nodeNames() {
+		addr, _, ok := r.network.Layout().Toward(node, other)
+		if !ok {
+			continue
+		}
+		c.Hosts = append(c.Hosts, box.Host{Name: other, Address: addr.String()})
+		addresses = append(addresses, "{"+other+"}", addr.String())
+	}
+	fill := strings.NewReplacer(addresses...)
+	for _, p := range list {
+		own := *p
+		own.Command = make([]string, len(p.Command))
+		for i, word := range p.Command {
+			own.Command[i] = fill.Replace(word)
+		}
+		own.Env = make(map[string]string, len(p.Env))
+		for key, value := range p.Env {
+			own.Env[key] = fill.Replace(value)
+		}
+		c.Programs = append(c.Programs, own)
+	}
+	return c
+}
+
+// finishBoxes ends the boxes and takes their reports.
+func (r *Prepared) finishBoxes(ctx context.Context) error {
+	for _, b := range r.programs.boxes {
+		raw, err := b.process.Stop(ctx)
+		if err != nil {
+			r.invalid.Add(result.ServiceEnded, "node "+b.node, "%v", err)
+			continue
+		}
+		var report box.Report
+		if err := json.Unmarshal(raw, &report); err != nil {
+			return fmt.Errorf("read report of %s: %w", b.name, err)
+		}
+		for i, o := range report.Programs {
+			r.outcomes = append(r.outcomes, r.outcome(b.node, &o))
+			r.judgeEnd(b, i, &r.outcomes[len(r.outcomes)-1])
+		}
+	}
+	return nil
+}
+
+// outcome puts a box's report of a program into the record's terms.
+func (r *Prepared) outcome(node string, o *box.Outcome) result.Program {
+	at := func(ns int64) float64 { return float64(ns-r.begin.Nanoseconds()) / 1e9 }
+	moment := func(ns int64) *float64 {
+		if ns == 0 {
+			return nil
+		}
+		s := at(ns)
+		return &s
+	}
+	p := result.Program{
+		Node: node, Name: o.Name, Started: moment(o.Started), Ready: moment(o.Ready), Ended: moment(o.Ended),
+		Exit: o.Exit, Signal: o.Signal, Restarts: o.Restarts, Stopped: o.Stopped, Failed: o.Failed, Dropped: o.Dropped,
+	}
+	for _, l := range o.Output {
+		p.Output = append(p.Output, result.Line{At: at(l.At), Error: l.Error, Text: strings.ToValidUTF8(l.Text, "\ufffd")})
+	}
+	return p
+}
+
+// judgeEnd says when the end of a program makes the run invalid: where the scenario does not plan it.
+func (r *Prepared) judgeEnd(b boxed, i int, o *result.Program) {
+	p, place := b.programs[i], "program "+b.node+"/"+o.Name
+	client := i >= len(b.programs)-b.clients
+	switch {
+	case o.Failed != "":
+		r.invalid.Add(result.ProgramFailed, place, "%s", o.How())
+	case o.Ended == nil || o.Stopped || client || p.MayExit || p.Restart || p.ExpectExit != nil:
+	default:
+		last := ""
+		if n := len(o.Output); n > 0 {
+			last = ": " + o.Output[n-1].Text
+		}
+		r.invalid.Add(result.ProgramEnded, place, "%s at %.3f s, which the scenario does not plan (may-exit)%s", o.How(), *o.Ended, last)
+	}
+}
+
+// programMetrics are those of programs that have ended.
+func programMetrics(list []result.Program) map[string]float64 {
+	m := make(map[string]float64)
+	for i := range list {
+		p := &list[i]
+		prefix := p.Node + ".exec." + p.Name + "."
+		m[prefix+"restarts"] = float64(p.Restarts)
+		if p.Started != nil && p.Ended != nil && p.Failed == "" {
+			m[prefix+"exit"] = float64(p.Exit)
+			m[prefix+"seconds"] = *p.Ended - *p.Started
+		}
+	}
+	return m
+}
+
+// exits holds the expected exit statuses against what became of the programs.
+func (r *Prepared) exits() (list []result.Expectation) {
+	for _, b := range r.programs.boxes {
+		for i, p := range b.programs {
+			if p.ExpectExit == nil {
+				continue
+			}
+			e := result.Expectation{Expr: fmt.Sprintf("%s.exec.%s.exit == %d", b.node, p.Name, *p.ExpectExit)}
+			o := r.outcomeOf(b.node, b.programs[i].Name)
+			switch {
+			case o == nil || o.Ended == nil:
+				e.Error = "the program has not ended"
+			default:
+				e.Value, e.OK = float64(o.Exit), o.Exit == *p.ExpectExit
+			}
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+func (r *Prepared) outcomeOf(node, name string) *result.Program {
+	for i := range r.outcomes {
+		if o := &r.outcomes[i]; o.Node == node && o.Name == name {
+			return o
+		}
+	}
+	return nil
+}
+
+// begin tells the boxes when the measured window starts.
+func (b *boxed) begin(first agent.Beginning) error {
+	if err := b.process.Begin(first); err != nil {
+		return fmt.Errorf("begin %s: %w", b.name, err)
+	}
+	return nil
+}
