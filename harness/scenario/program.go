@@ -9,8 +9,9 @@ import (
 type Program struct {
 	// Name of the program, one on its node: a lower-case letter, then up to 14 lower-case letters, digits and dashes.
 	Name string `yaml:"name" json:"name"`
-	// Command is the program and its arguments. A name without a slash is looked for in PATH. {NODE} stands for the IPv4
-	// address of a node, as this node reaches it; names of nodes are in /etc/hosts too.
+	// Command is the program and its arguments. A name without a slash is looked for in PATH; with a star, such as
+	// php-fpm*, it is the first that fits. {NODE} stands for the IPv4 address of a node, as this node reaches it; names of
+	// nodes are in /etc/hosts too.
 	Command []string `yaml:"command" json:"command" most:"1000"`
 	// Env is added to the environment, which has PATH, HOME, LANG, TZ and what the image sets.
 	Env map[string]string `yaml:"env,omitempty" json:"env,omitempty" most:"1000"`
@@ -18,6 +19,11 @@ type Program struct {
 	User string `yaml:"user,omitempty" json:"user,omitempty"`
 	// Dir is the working directory. Without it, the image's, or /.
 	Dir string `yaml:"dir,omitempty" json:"dir,omitempty"`
+	// Dirs are directories that are made for its user before it starts.
+	Dirs []string `yaml:"dirs,omitempty" json:"dirs,omitempty" most:"100"`
+	// Stdin are files of the image, or of files, that are its standard input, one after the other. Without it, that is
+	// empty.
+	Stdin []string `yaml:"stdin,omitempty" json:"stdin,omitempty" most:"100"`
 	// Port on which it serves. A load goes there if it names no other; without ready, the program is ready when it
 	// listens there.
 	Port int `yaml:"port,omitempty" json:"port,omitempty" min:"1" max:"65535"`

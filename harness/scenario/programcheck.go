@@ -129,6 +129,12 @@ func (v *validation) program(at string, p *Program) {
 	if p.Dir != "" && p.Dir != "/" {
 		v.absolute(at+".dir", p.Dir, false)
 	}
+	for i, dir := range p.Dirs {
+		v.absolute(fmt.Sprintf("%s.dirs[%d]", at, i), dir, false)
+	}
+	for i, file := range p.Stdin {
+		v.absolute(fmt.Sprintf("%s.stdin[%d]", at, i), file, false)
+	}
 	if r := p.Ready; r != nil {
 		if r.Port == 0 && r.Path == "" && r.Line == "" {
 			v.fail(at+".ready", "ready without a condition", "keys: port, path, line")

@@ -33,7 +33,6 @@ const (
 type box struct {
 	config   Config
 	programs []*program
-	null     *os.File
 	seed     string
 	ended    chan end
 	plan     []action // what is still to be done, in order of time
@@ -71,10 +70,6 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	}
 	for i := range b.config.Programs {
 		b.programs = append(b.programs, &program{Program: b.config.Programs[i], client: i >= len(b.config.Programs)-b.config.Clients})
-	}
-	var err error
-	if b.null, err = os.Open("/dev/null"); err != nil {
-		return nil, err
 	}
 	go b.reap()
 	if err := b.prepare(ctx); err != nil {

@@ -3,9 +3,11 @@ package box
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -63,9 +65,14 @@ func find(command string, env []string) (string, error) {
 		}
 	}
 	for dir := range strings.SplitSeq(dirs, ":") {
-		file := path.Join("/", dir, command)
-		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
-			return file, nil
+		files, err := filepath.Glob(path.Join("/", dir, command)) // in order
+		if err != nil {
+			return "", problem.Wrap(problem.Usage, fmt.Errorf("%s is no pattern of a program", command), "")
+		}
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+				return file, nil
+			}
 		}
 	}
 	return "", problem.Wrap(problem.Usage, fmt.Errorf("the image has no program %s in %s", command, dirs),
@@ -83,6 +90,14 @@ func (b *box) start(p *program) error {
 	if err != nil {
 		return err
 	}
+	if err := makeDirs(p.Dirs, id); err != nil {
+		return err
+	}
+	input, err := b.input(p.Stdin)
+	if err != nil {
+		return err
+	}
+	defer input.Close()
 	outR, outW, err := os.Pipe()
 	if err != nil {
 		return err
@@ -96,7 +111,7 @@ func (b *box) start(p *program) error {
 	defer errW.Close()
 	pid, err := syscall.ForkExec(file, p.Command, &syscall.ProcAttr{
 		Dir: firstOf(p.Dir, b.config.Image.Dir, "/"), Env: env,
-		Files: []uintptr{b.null.Fd(), outW.Fd(), errW.Fd()},
+		Files: []uintptr{input.Fd(), outW.Fd(), errW.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: id.uid, Gid: id.gid, Groups: id.groups}},
 	})
 	if err != nil {
@@ -109,6 +124,49 @@ func (b *box) start(p *program) error {
 	go p.out.follow(outR, false)
 	go p.out.follow(errR, true)
 	return nil
+}
+
+// makeDirs makes the directories of a program, owned by its user; those above them are root's.
+func makeDirs(dirs []string, id identity) error {
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make its directory: %w", err)
+		}
+		if err := os.Chown(dir, int(id.uid), int(id.gid)); err != nil {
+			return fmt.Errorf("make its directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// input is a program's standard input: the files, one after the other. It has a descriptor of its own.
+func (b *box) input(files []string) (*os.File, error) {
+	if len(files) == 0 {
+		return os.Open("/dev/null")
+	}
+	fd, err := unix.MemfdCreate("stdin", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make its standard input: %w", err)
+	}
+	all := os.NewFile(uintptr(fd), "stdin")
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			all.Close()
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("its standard input: %w", err), "the path is one in the image")
+		}
+		_, err = io.Copy(all, f)
+		f.Close()
+		if err != nil {
+			all.Close()
+			return nil, fmt.Errorf("make its standard input: %w", err)
+		}
+	}
+	if _, err := all.Seek(0, io.SeekStart); err != nil {
+		all.Close()
+		return nil, err
+	}
+	return all, nil
 }
 
 func firstOf(texts ...string) string {

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/ruleout/ruleout/harness/scenario"
+	"golang.org/x/sys/unix"
 )
 
 // warm makes requests over loopback. Each has to be answered with a status below 400.
@@ -18,7 +19,6 @@ func warm(w *scenario.Warm, port int) error {
 	if w.Port > 0 {
 		port = w.Port
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	turns := make(chan int, w.Requests)
 	for i := range w.Requests {
 		turns <- i
@@ -29,7 +29,7 @@ func warm(w *scenario.Warm, port int) error {
 	for n := range w.Parallel {
 		wg.Go(func() {
 			for i := range turns {
-				if errs[n] = request(address, strings.ReplaceAll(w.Path, "{n}", strconv.Itoa(i))); errs[n] != nil {
+				if errs[n] = request(port, strings.ReplaceAll(w.Path, "{n}", strconv.Itoa(i))); errs[n] != nil {
 					return
 				}
 			}
@@ -44,11 +44,19 @@ func warm(w *scenario.Warm, port int) error {
 	return nil
 }
 
-func request(address, path string) error {
-	conn, err := net.Dial("tcp", address)
+// request asks for a page. Package net would bring a resolver into the program, which is in each machine's memory.
+func request(port int, path string) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("socket: %w", err)
 	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return errors.Join(fmt.Errorf("connect to port %d: %w", port, err), unix.Close(fd))
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // waited for by the runtime's poller
+		return errors.Join(err, unix.Close(fd))
+	}
+	conn := os.NewFile(uintptr(fd), "connection")
 	defer conn.Close()
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ruleout-warm\r\nConnection: close\r\n\r\n", path); err != nil {
 		return err
