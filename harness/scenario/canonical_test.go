@@ -113,6 +113,7 @@ func requireRoundTrip(t require.TestingT, s *Scenario) {
 	require.NoError(t, err)
 	back, err := FromCanonical(data)
 	require.NoError(t, err)
+	back.root = s.root // a record has no place on the host
 	require.Equal(t, s, back)
 	require.Equal(t, s.Hash(), back.Hash())
 	again, err := back.Canonical()
@@ -274,6 +275,7 @@ load: [{from: client, to: web, http: {arrivals: constant, rate: 1/s, keepalive: 
 	}
 	back, err := FromCanonical(canonical)
 	require.NoError(t, err)
+	back.root = plain.root
 	require.Equal(t, plain, back)
 
 	for key, change := range map[string][3]string{
@@ -293,6 +295,7 @@ load: [{from: client, to: web, http: {arrivals: constant, rate: 1/s, keepalive: 
 		require.Contains(t, string(canonical), key)
 		back, err := FromCanonical(canonical)
 		require.NoError(t, err)
+		back.root = s.root
 		require.Equal(t, s, back)
 	}
 }

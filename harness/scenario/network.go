@@ -103,9 +103,10 @@ func (v *validation) services() {
 		}
 		path := join("nodes", name) + ".service"
 		php, sql := node.Service.PHP, node.Service.SQL
-		if php == nil && sql == nil && len(node.Service.Exec) == 0 {
-			v.fail(path, "a service without a kind", "kinds: php, sql, exec")
+		if programs, _ := v.Programs(name); php == nil && sql == nil && len(programs) == 0 {
+			v.fail(path, "a service without a kind", "kinds: php, sql, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, exec")
 		}
+		v.presetsOf(path, name, node.Service)
 		ports, places := v.listeners(name, true)
 		for i, port := range ports {
 			if slices.Contains(ports[:i], port) {

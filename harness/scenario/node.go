@@ -34,6 +34,18 @@ type Service struct {
 	PHP *PHP `yaml:"php,omitempty" json:"php,omitempty"`
 	// SQL is a database for the PHP workers of this or another node.
 	SQL *SQL `yaml:"sql,omitempty" json:"sql,omitempty"`
+	// Nginx is the web server nginx.
+	Nginx *Nginx `yaml:"nginx,omitempty" json:"nginx,omitempty"`
+	// PHPFPM is PHP's own pool, behind nginx.
+	PHPFPM *PHPFPM `yaml:"php-fpm,omitempty" json:"php-fpm,omitempty"`
+	// MariaDB is a database.
+	MariaDB *MariaDB `yaml:"mariadb,omitempty" json:"mariadb,omitempty"`
+	// Redis is a key-value store.
+	Redis *Redis `yaml:"redis,omitempty" json:"redis,omitempty"`
+	// HAProxy is a load balancer.
+	HAProxy *HAProxy `yaml:"haproxy,omitempty" json:"haproxy,omitempty"`
+	// Dnsmasq is a name server.
+	Dnsmasq *Dnsmasq `yaml:"dnsmasq,omitempty" json:"dnsmasq,omitempty"`
 	// Exec are programs of the node's image. They start in this order, each when those before it are ready.
 	Exec []Program `yaml:"exec,omitempty" json:"exec,omitempty" most:"100"`
 }

@@ -80,6 +80,12 @@ func (s Signal) IsZero() bool { return s == "" || s == "TERM" }
 
 // Programs returns all programs of a node, services before clients, each with the place in the scenario that it is from.
 func (s *Scenario) Programs(node string) (list []*Program, places []string) {
+	for _, e := range s.presets(node) {
+		for i := range e.programs {
+			list = append(list, &e.programs[i])
+			places = append(places, "nodes."+node+".service."+e.key)
+		}
+	}
 	if n := s.Nodes[node]; n != nil && n.Service != nil {
 		for i := range n.Service.Exec {
 			list = append(list, &n.Service.Exec[i])

@@ -178,9 +178,12 @@ func (s *Scenario) listeners(node string, all bool) (ports []int, places []strin
 	if n.Service.SQL != nil && all {
 		ports, places = append(ports, n.Service.SQL.Port), append(places, at+".sql.port")
 	}
-	for i := range n.Service.Exec {
-		if p := n.Service.Exec[i].Port; p != 0 {
-			ports, places = append(ports, p), append(places, fmt.Sprintf("%s.exec[%d].port", at, i))
+	programs, from := s.Programs(node)
+	for i, p := range programs {
+		silent := strings.HasSuffix(from[i], ".mariadb") || strings.HasSuffix(from[i], ".redis") ||
+			strings.HasSuffix(from[i], ".php-fpm") || strings.HasSuffix(from[i], ".dnsmasq") // of HTTP
+		if p.Port != 0 && (all || !silent) {
+			ports, places = append(ports, p.Port), append(places, from[i]+".port")
 		}
 	}
 	return ports, places

@@ -149,7 +149,15 @@ func (b *box) input(files []string) (*os.File, error) {
 		return nil, fmt.Errorf("make its standard input: %w", err)
 	}
 	all := os.NewFile(uintptr(fd), "stdin")
-	for _, name := range files {
+	var found []string
+	for _, pattern := range files {
+		list, err := filepath.Glob(pattern) // in order
+		if err != nil || len(list) == 0 {
+			list = []string{pattern} // which is not there, and Open says so
+		}
+		found = append(found, list...)
+	}
+	for _, name := range found {
 		f, err := os.Open(name)
 		if err != nil {
 			all.Close()
