@@ -85,14 +85,15 @@ func (s *Suite) Write(w io.Writer) error {
 	return err
 }
 
-// JUnit writes test results for a CI system: suites, one after the other, between [JUnitBegin] and [JUnitEnd]. An expectation that
-// was not met is a failure, one that could not be evaluated an error. In an invalid run all are skipped, with the
-// reasons: it shows nothing either way. A run that expects nothing has one case, that it is valid.
+// JUnit writes test results for a CI system: suites, one after the other, between [JUnitBegin] and [JUnitEnd]. An
+// expectation that was not met is a failure, one that could not be evaluated an error. In an invalid run all are
+// skipped, with the reasons: it shows nothing either way. A run that expects nothing has one case, that it is valid.
 func JUnit(w io.Writer, r *result.Record) error {
 	suite := Suite{
 		Name: strings.Join(append([]string{r.Scenario.Name}, Identity(r)...), " "), Seconds: r.Time.Wall,
 		Properties: [][2]string{
-			{"seed", fmt.Sprint(r.Seed)}, {"kernel", r.Provenance.Kernel}, {"backend", r.Backend}, {"digest", r.Digest}, {"scenario", r.Scenario.Hash},
+			{"seed", fmt.Sprint(r.Seed)}, {"kernel", r.Provenance.Kernel}, {"backend", r.Backend}, {"digest", r.Digest},
+			{"scenario", r.Scenario.Hash},
 		},
 	}
 	list := r.Expect

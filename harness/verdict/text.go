@@ -20,8 +20,8 @@ func (v Verdict) String() string {
 	return strings.ToUpper(string(v.Outcome)) + "  " + strings.Join(parts, "; ")
 }
 
-// Basis lists what the verdict rests on, a clause each: pairs and evidence, dose, control, and the reasons why it is not a
-// better one.
+// Basis lists what the verdict rests on, a clause each: pairs and evidence, dose, control, and the reasons why it is
+// not a better one.
 func (v Verdict) Basis() []string {
 	var parts []string
 	if v.Outcome != Invalid {

@@ -186,7 +186,8 @@ func (s *Shelf) Lock() (unlock func(), err error) {
 		return nil, s.Error("lock the "+s.What+" store", err)
 	}
 	if err := flock(f, unix.LOCK_EX); err != nil {
-		return nil, errors.Join(s.Error("lock the "+s.What+" store", &fs.PathError{Op: "flock", Path: f.Name(), Err: err}), f.Close())
+		return nil, errors.Join(s.Error("lock the "+s.What+" store", &fs.PathError{Op: "flock", Path: f.Name(), Err: err}),
+			f.Close())
 	}
 	return func() { f.Close() }, nil
 }

@@ -108,7 +108,9 @@ exec REAL "$@"
 		return told
 	}
 	tried := func(told []string) bool {
-		return slices.ContainsFunc(told, func(s string) bool { return strings.HasPrefix(s, "microvm: the guest did not boot: ") })
+		return slices.ContainsFunc(told, func(s string) bool {
+			return strings.HasPrefix(s, "microvm: the guest did not boot: ")
+		})
 	}
 	require.True(t, tried(open()))
 	boards, err := vm.Boards(c.Dir)

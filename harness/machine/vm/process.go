@@ -89,10 +89,12 @@ func start(ctx context.Context, l launch) (*process, error) {
 		return nil, err
 	}
 	p := &process{
-		streams: streams, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}), release: l.release, started: time.Now(),
+		streams: streams, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}),
+		release: l.release, started: time.Now(),
 		memory: l.config.memory(),
 	}
-	p.cmd = command(context.Background(), l.config.QEMU.Path, l.config.arguments(l.plan)...) // the context's cause is told, see kill
+	// the context's cause is told, see kill
+	p.cmd = command(context.Background(), l.config.QEMU.Path, l.config.arguments(l.plan)...)
 	p.cmd.ExtraFiles = streams.theirs
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = 5 * time.Second
@@ -177,7 +179,8 @@ func (p *process) take(kind frame.Kind, data []byte) error {
 			return fmt.Errorf("the guest tells where its output is in %d bytes instead of 16", len(data))
 		}
 		p.complete = true
-		p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])} // there is room for one
+		// there is room for one
+		p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])}
 		return nil
 	}
 	if len(p.attached) >= attachedLimit {

@@ -14,8 +14,8 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/vm"
 )
 
-// flipBit flips a bit in the middle of the first data of a file that may have holes, and leaves its time of modification as it was.
-// Flipping it again undoes it.
+// flipBit flips a bit in the middle of the first data of a file that may have holes, and leaves its time of
+// modification as it was. Flipping it again undoes it.
 func flipBit(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)

@@ -101,7 +101,8 @@ func sweep(parent string) (removed int) {
 	return removed
 }
 
-// forsaken removes a directory without a lock, and reports whether it did. A living process has one for a moment; an hour is enough.
+// forsaken removes a directory without a lock, and reports whether it did. A living process has one for a moment; an
+// hour is enough.
 func forsaken(dir string) bool {
 	info, err := os.Stat(dir)
 	return err == nil && time.Since(info.ModTime()) > time.Hour && os.RemoveAll(dir) == nil

@@ -16,7 +16,8 @@ import (
 // failed is the run of seed i that came to nothing.
 func failed(i int) Failed {
 	r := record(i)
-	return Failed{Failure: Broke, Scenario: r.Scenario.Hash, Kernel: r.Provenance.Kernel, Seed: r.Seed, Because: "the guest fell over"}
+	return Failed{Failure: Broke, Scenario: r.Scenario.Hash, Kernel: r.Provenance.Kernel, Seed: r.Seed,
+		Because: "the guest fell over"}
 }
 
 type told struct {

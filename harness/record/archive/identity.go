@@ -101,7 +101,8 @@ func (have Identity) with(id Identity, dir string) (Identity, error) {
 		return refuse("has runs on kernel %s, and %q is %s now", have.Kernels[*name], *name, id.Kernels[*name])
 	}
 	old, now := have.Software, id.Software
-	for _, part := range []struct{ what, old, now string }{{"another QEMU", old.QEMU, now.QEMU}, {"another program in the guest", old.Guest, now.Guest}} {
+	for _, part := range []struct{ what, old, now string }{{"another QEMU", old.QEMU, now.QEMU},
+		{"another program in the guest", old.Guest, now.Guest}} {
 		if part.old != "" && part.now != "" && part.old != part.now {
 			return refuse("has runs that were made with %s (%.19s, now %.19s)", part.what, part.old, part.now)
 		}
@@ -190,7 +191,8 @@ func parseIdentity(path string, b []byte) (id Identity, err error) {
 	err = json.Unmarshal(b, &id)
 	switch {
 	case id.Format > format: // whatever else is in it
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: it has format %d, this build reads %d", path, id.Format, format), "a newer ruleout wrote it: read it with that one")
+		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: it has format %d, this build reads %d", path, id.Format,
+			format), "a newer ruleout wrote it: read it with that one")
 	case err != nil:
 		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), other)
 	case id.Format < 1:

@@ -33,8 +33,11 @@ func source(t *testing.T, text string, runs int) *board.Source {
 	casestest.Finish(t, p, b, runs)
 	final := runs == math.MaxInt
 	return &board.Source{
-		Plan: p, Bench: b, Findings: findings.Of(p, b, final), Final: final, Dir: "results/runs/sweep-shop-peaks", File: "shop-peaks.yaml", Tool: "v1",
-		Kernels: map[string]string{"": "6.1.0"}, Run: func(arm int, seed uint64) string { return fmt.Sprintf("%04x%08x", arm, seed) },
+		Plan: p, Bench: b, Findings: findings.Of(p, b, final), Final: final, Dir: "results/runs/sweep-shop-peaks",
+		File: "shop-peaks.yaml", Tool: "v1",
+		Kernels: map[string]string{"": "6.1.0"}, Run: func(arm int, seed uint64) string {
+			return fmt.Sprintf("%04x%08x", arm, seed)
+		},
 	}
 }
 
@@ -70,11 +73,14 @@ func TestPage(t *testing.T) {
 	} {
 		require.True(t, strings.Contains(page, want), want)
 	}
-	for _, never := range []string{"<b>Not from markup", "ZgotmplZ" /* of html/template, for what it cannot make safe */, "http://", "https://"} {
+	for _, never := range []string{"<b>Not from markup", "ZgotmplZ", /* of html/template, for what it cannot make safe */
+		"http://", "https://"} {
 		require.False(t, strings.Contains(page, never), never)
 	}
 
-	rows := regexp.MustCompile(`<tr(?: class="notable")?><td class="n">\d+</td><td class="n">[^<]*</td><td class="n">[^<]*</td><td class="n">.*`).FindAllString(page, -1)
+	rows := regexp.MustCompile(
+		`<tr(?: class="notable")?><td class="n">\d+</td><td class="n">[^<]*</td><td class="n">[^<]*</td><td class="n">.*`).
+		FindAllString(page, -1)
 	var shown, want []string
 	for _, row := range rows {
 		shown = append(shown, strings.Join(regexp.MustCompile(`<code>\w+</code>`).FindAllString(row, -1), ""))
@@ -96,7 +102,8 @@ func TestPage(t *testing.T) {
 // Every element is closed where it has to be: browsers mend what is not, each in its own way.
 func TestPageIsWellFormed(t *testing.T) {
 	for name, s := range map[string]*board.Source{
-		"done": source(t, casestest.Campaign, math.MaxInt), "early": source(t, casestest.Campaign, 60), "nothing": source(t, casestest.Campaign, 0),
+		"done": source(t, casestest.Campaign, math.MaxInt), "early": source(t, casestest.Campaign, 60),
+		"nothing": source(t, casestest.Campaign, 0),
 	} {
 		var b bytes.Buffer
 		require.NoError(t, board.Write(&b, s), name)

@@ -171,8 +171,10 @@ func (s *Source) sightings() []sighting {
 	var list []sighting
 	for _, c := range s.Bench.Sightings(s.Final) {
 		one := sighting{
-			Name: c.Name, Context: c.Case.Context.String(), Metric: c.Case.Metric, Margin: c.Case.MarginText(), Effect: c.Estimate.String(),
-			How: fmt.Sprintf("%s%s in %s, e = %s", c.Sighting, sized(c.Control), quantity.Plural(int64(c.Seeds), "pair"), verdict.EValue(c.E)), Class: "open",
+			Name: c.Name, Context: c.Case.Context.String(), Metric: c.Case.Metric, Margin: c.Case.MarginText(),
+			Effect: c.Estimate.String(),
+			How: fmt.Sprintf("%s%s in %s, e = %s", c.Sighting, sized(c.Control), quantity.Plural(int64(c.Seeds), "pair"),
+				verdict.EValue(c.E)), Class: "open",
 		}
 		switch {
 		case c.Seeds == 0 && !c.Asked:

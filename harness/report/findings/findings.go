@@ -21,7 +21,8 @@ type Findings struct {
 	Cases      int `json:"cases"`
 	Arms       int `json:"arms"`
 	Runs       int `json:"runs"`
-	// FalseDiscovery is the share of false verdicts among the confirmed, and among the ruled out, that is promised at most.
+	// FalseDiscovery is the share of false verdicts among the confirmed, and among the ruled out, that is
+	// promised at most.
 	FalseDiscovery float64 `json:"false_discovery"`
 	// Scope is what all verdicts hold for: scenario, kernels and seeds.
 	Scope string `json:"scope"`
@@ -45,8 +46,8 @@ type Findings struct {
 type Entry struct {
 	Name, Family string
 	Counts       map[verdict.Outcome]int
-	// Outcome is the verdict on the hypothesis: ruled out only if it is in every context, confirmed if it is in any, invalid
-	// if it is in all, and inconclusive otherwise.
+	// Outcome is the verdict on the hypothesis: ruled out only if it is in every context, confirmed if it is in any,
+	// invalid if it is in all, and inconclusive otherwise.
 	Outcome  verdict.Outcome
 	Verdicts []cases.Verdict
 }
@@ -54,7 +55,8 @@ type Entry struct {
 // Of sums up what a bench found. final says that no run is to come.
 func Of(p *campaign.Plan, b *cases.Bench, final bool) *Findings {
 	f := &Findings{
-		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms), Runs: b.Progress().Runs,
+		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms),
+		Runs:           b.Progress().Runs,
 		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: b.Verdicts(final),
 	}
 	f.Scope = scope(p)
@@ -142,7 +144,8 @@ func (e *Entry) outcome() verdict.Outcome {
 // order of outcomes: what needs action comes first.
 var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive, verdict.Invalid}
 
-// With returns the verdicts of an outcome, placebos apart: those of the highest priority first, and of these the largest effects.
+// With returns the verdicts of an outcome, placebos apart: those of the highest priority first, and of these the
+// largest effects.
 func (f *Findings) With(o verdict.Outcome) (list []cases.Verdict) {
 	for _, v := range f.Verdicts {
 		if v.Outcome == o && !v.Case.Placebo() {

@@ -114,7 +114,8 @@ func TestWithTellsTheUrgentFirst(t *testing.T) {
 		v.Estimate.Value = effect
 		return v
 	}
-	f := &findings.Findings{Verdicts: []cases.Verdict{of("large", 0, 3), of("small", 0, 0.5), of("urgent", 1, 0.3), of("most urgent", 2, 0.4)}}
+	f := &findings.Findings{Verdicts: []cases.Verdict{of("large", 0, 3), of("small", 0, 0.5), of("urgent", 1, 0.3),
+		of("most urgent", 2, 0.4)}}
 	var names []string
 	for _, v := range f.With(verdict.Confirmed) {
 		names = append(names, v.Entry)

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tally is counters that an agent shares with its parent, who so reads them at any moment, and costs the agent nothing by it: no wake-up
-// and no message. The agent adds, the parent reads. Which is which, the two have to agree on.
+// Tally is counters that an agent shares with its parent, who so reads them at any moment, and costs the agent nothing
+// by it: no wake-up and no message. The agent adds, the parent reads. Which is which, the two have to agree on.
 type Tally []atomic.Int64
 
 // tallyLimit is the most counters, a page of them.
 const tallyLimit = 512
 
-// shareTally makes counters, all 0, and the file that they are in. The file is the agent's and may be closed once that has started; the memory
-// goes with unshare.
+// shareTally makes counters, all 0, and the file that they are in. The file is the agent's and may be closed once that
+// has started; the memory goes with unshare.
 func shareTally(n int) (_ Tally, _ *os.File, err error) {
 	if n > tallyLimit {
 		return nil, nil, fmt.Errorf("share %d counters: %d is the most", n, tallyLimit)

@@ -19,8 +19,8 @@ const (
 	datagrams   = 200
 )
 
-// talk lets a and b do all that their kernels send by themselves: transfers that lose segments, short connections with all
-// of their ends, resets of both kinds, datagrams that are too long for a packet, and ICMP.
+// talk lets a and b do all that their kernels send by themselves: transfers that lose segments, short connections with
+// all of their ends, resets of both kinds, datagrams that are too long for a packet, and ICMP.
 func talk(ctx context.Context, n *topology.Network) error {
 	a, b := n.Node("a"), n.Node("b")
 	for _, address := range []netip.Addr{b.Addr4(), b.Addr6()} {

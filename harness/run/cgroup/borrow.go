@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The controllers of [Root] are not ours. Those that are off are switched on for as long as there are groups of ours, of any
-// process. A group without processes is the mark that says which: it outlives a process that is killed.
+// The controllers of [Root] are not ours. Those that are off are switched on for as long as there are groups of ours,
+// of any process. A group without processes is the mark that says which: it outlives a process that is killed.
 
 // markPrefix is how the names of marks begin; those of the controllers follow.
 const markPrefix = prefix + "controllers-"
@@ -41,7 +41,8 @@ func borrow(root string, make func() error) (err error) {
 		}
 	}
 	if len(off) > 0 { // the mark comes first: what it says too much does no harm
-		if err := os.Mkdir(filepath.Join(root, markPrefix+strings.Join(off, "-")), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := os.Mkdir(filepath.Join(root, markPrefix+strings.Join(off, "-")), 0o755); err != nil &&
+			!errors.Is(err, os.ErrExist) {
 			return err
 		}
 		enable(root)

@@ -220,7 +220,8 @@ func (m *mtu) answer(a *assembler, st *state, quote, headers int32) {
 		asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP),
 		asm.Add.Imm(asm.R3, messageEther),
-		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.set(skbMark, forgedMark)
 	a.set(skbPriority, 0)
 	a.count(st, m.messages)

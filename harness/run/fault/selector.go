@@ -51,7 +51,8 @@ type selector struct {
 // newSelector is the selector of a scenario's fault j for packets that come from this side of the link.
 func newSelector(s *scenario.Scenario, j, side int) (selector, error) {
 	f := &s.Faults[j]
-	c := selector{class: f.Select.Packets, choose: f.Select, draws: newDraws(f, side), when: newSchedule(f), orders: ordersAt(j)}
+	c := selector{class: f.Select.Packets, choose: f.Select, draws: newDraws(f, side), when: newSchedule(f),
+		orders: ordersAt(j)}
 	if c.class == "" {
 		c.class = scenario.AnyPacket
 	}

@@ -199,7 +199,8 @@ func TestCountsAreDifferences(t *testing.T) {
 
 // An odd window has no value for the part of an interval at its end.
 func TestTimelineHasWholeIntervals(t *testing.T) {
-	for window, want := range map[time.Duration]int{50 * time.Millisecond: 0, 100 * time.Millisecond: 1, 250 * time.Millisecond: 2} {
+	for window, want := range map[time.Duration]int{50 * time.Millisecond: 0, 100 * time.Millisecond: 1,
+		250 * time.Millisecond: 2} {
 		t.Run(window.String(), func(t *testing.T) {
 			k := newBench(t)
 			p := k.record(t, 100*time.Millisecond)

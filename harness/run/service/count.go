@@ -21,10 +21,12 @@ const (
 	phpCounters
 )
 
-// PHPCounters names the counters of a pool in the order of its tally: the metrics of [metric.Pool], and then those of [metric.Queries].
+// PHPCounters names the counters of a pool in the order of its tally: the metrics of [metric.Pool], and then those
+// of [metric.Queries].
 func PHPCounters() []string {
 	return []string{
-		"php.accepted", "php.requests", "php.served", "php.failed", "php.refused", "php.timeouts", "php.broken", "php.idle.closed", "php.accept_errors",
+		"php.accepted", "php.requests", "php.served", "php.failed", "php.refused", "php.timeouts", "php.broken",
+		"php.idle.closed", "php.accept_errors",
 		"sql.connects", "sql.reconnects", "sql.queries", "sql.errors",
 	}
 }

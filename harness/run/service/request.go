@@ -66,8 +66,8 @@ type bodyReader struct {
 	chunks  httphead.Chunks
 }
 
-// read takes the next piece and returns how much of it belongs to the body, and statusOK at its end, statusMore before, or a status to
-// refuse the request with.
+// read takes the next piece and returns how much of it belongs to the body, and statusOK at its end, statusMore before,
+// or a status to refuse the request with.
 func (r *bodyReader) read(b []byte) (n int, status int) {
 	if !r.chunked {
 		n = int(min(r.left, int64(len(b))))
@@ -116,7 +116,8 @@ func parseRequestLine(line []byte, r *request) (minor int, status int) {
 	case "HTTP/1.1":
 		minor = 1
 	default:
-		if v, ok := bytes.CutPrefix(version, []byte("HTTP/")); ok && len(v) == 3 && isDigit(v[0]) && v[1] == '.' && isDigit(v[2]) {
+		if v, ok := bytes.CutPrefix(version, []byte("HTTP/")); ok && len(v) == 3 && isDigit(v[0]) &&
+			v[1] == '.' && isDigit(v[2]) {
 			return 0, 505
 		}
 		return 0, 400

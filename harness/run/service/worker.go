@@ -100,7 +100,8 @@ func (w *worker) serve() {
 			return
 		}
 		if !w.pool.config.Persistent {
-			w.hangUp() // PHP closes what is not persistent when the request is over, whatever becomes of the visitor's connection
+			// PHP closes what is not persistent when the request is over, whatever becomes of the visitor's connection
+			w.hangUp()
 		}
 		if r.close {
 			return
@@ -149,8 +150,9 @@ func (w *worker) receive(first bool) (request, int) {
 	}
 }
 
-// await waits for the next request on a kept connection, and tells whether something has come, be it the connection's end. It polls as servers do,
-// since a receive timeout is late by up to an eighth, and in a race between a request and the end of its connection that decides.
+// await waits for the next request on a kept connection, and tells whether something has come, be it the connection's
+// end. It polls as servers do, since a receive timeout is late by up to an eighth, and in a race between a request and
+// the end of its connection that decides.
 func (w *worker) await(patience time.Duration) bool {
 	ready, errno := w.conn.Await(patience)
 	return ready || errno != 0 // an error shows in the read

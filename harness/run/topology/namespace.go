@@ -23,9 +23,11 @@ func openOwn() (int, error) {
 	case err == nil:
 		return fd, nil
 	case errors.Is(err, unix.ENOENT):
-		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err), "mount /proc: mount -t proc proc /proc")
+		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err),
+			"mount /proc: mount -t proc proc /proc")
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
-		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err), "raise the limit of open files: ulimit -n 65536")
+		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err),
+			"raise the limit of open files: ulimit -n 65536")
 	default:
 		return -1, fmt.Errorf("open %s: %w", ownNamespace, err)
 	}
@@ -45,7 +47,8 @@ func newNamespace() (int, error) {
 		err = fmt.Errorf("create network namespace: %w", err)
 		switch {
 		case errors.Is(err, unix.EPERM):
-			return -1, problem.Wrap(problem.Machine, err, "this needs the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN: run as root, or with `unshare --map-root-user --net`")
+			return -1, problem.Wrap(problem.Machine, err,
+				"this needs the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN: run as root, or with `unshare --map-root-user --net`")
 		case errors.Is(err, unix.ENOSPC):
 			return -1, problem.Wrap(problem.Machine, err, "there are too many: raise the sysctl user.max_net_namespaces")
 		case errors.Is(err, unix.EINVAL):

@@ -128,7 +128,8 @@ func (s *starter) forget() {
 func ended(pidfd int, timeout time.Duration) bool {
 	limit := time.Now().Add(timeout)
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(max(0, time.Until(limit)).Milliseconds()))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}},
+			int(max(0, time.Until(limit)).Milliseconds()))
 		if !errors.Is(err, unix.EINTR) {
 			return n > 0
 		}

@@ -33,7 +33,8 @@ type kind struct {
 }
 
 var (
-	durations   = &kind{what: "a duration", example: "s", fewer: "ms", units: durationUnits, slips: durationSlips, compound: true}
+	durations = &kind{what: "a duration", example: "s", fewer: "ms", units: durationUnits,
+		slips: durationSlips, compound: true}
 	rates       = &kind{what: "a rate", example: "mbit", fewer: "kbit", units: rateUnits, slips: rateSlips}
 	sizes       = &kind{what: "a size", example: "kB", fewer: "B", units: sizeUnits, slips: sizeSlips}
 	frequencies = &kind{what: "a frequency", example: "/s", fewer: "/m", units: frequencyUnits, slips: frequencySlips}
@@ -73,7 +74,8 @@ func (q *kind) rat(text string) (*big.Rat, error) {
 		rest = rest[len(number):]
 		name := rest
 		if q.compound {
-			name = rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }))]
+			name = rest[:len(rest)-
+				len(strings.TrimLeftFunc(rest, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }))]
 		}
 		rest = rest[len(name):]
 		worth, err := q.unit(text, number, name)

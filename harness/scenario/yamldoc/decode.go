@@ -49,7 +49,8 @@ func (d *Document) value(n *yaml.Node, v reflect.Value, path string, f *Field) {
 }
 
 // scalar decodes a single value.
-func (d *Document) scalar(n *yaml.Node, v reflect.Value, path string, read func(*yaml.Node, reflect.Value) error, want string, f *Field) {
+func (d *Document) scalar(n *yaml.Node, v reflect.Value, path string, read func(*yaml.Node, reflect.Value) error,
+	want string, f *Field) {
 	if n.Kind != yaml.ScalarNode {
 		d.fail(path, n, fmt.Sprintf("%s is %s, not %s", d.last(path), want, kind(n)), "")
 		return

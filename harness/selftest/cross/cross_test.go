@@ -31,7 +31,8 @@ var brief = []string{"corrupt-mtu", "inject", "ipv6", "watch-drop"}
 func record(t *testing.T, scenario string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	args := []string{"run", filepath.Join("testdata", scenario+".yaml"), "--pcap", dir, "--snaplen", "0", "--out", dir, "--format", "json"}
+	args := []string{"run", filepath.Join("testdata", scenario+".yaml"), "--pcap", dir, "--snaplen", "0", "--out", dir,
+		"--format", "json"}
 	if k := os.Getenv(envKernel); k != "" {
 		args = append(args, "--kernel", k)
 	}
@@ -134,7 +135,8 @@ func falsifyCapture(t *testing.T, shark *cross.Reader, dir string) {
 		whole, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for point := range cross.PointsOf(whole) {
-			for what, change := range map[string]func([]byte, string) []byte{"without": cross.Without, "damaged": cross.Damaged} {
+			for what, change := range map[string]func([]byte, string) []byte{"without": cross.Without,
+				"damaged": cross.Damaged} {
 				if what == "damaged" && (strings.HasSuffix(point, " sent") || strings.HasSuffix(point, ">edge received")) {
 					continue // the checksum is looked at where a packet arrives, and not by a router
 				}

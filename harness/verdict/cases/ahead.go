@@ -7,8 +7,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
-// Visits estimates how often each arm is still taken up for its runs ahead: once for each block up to [Look], and once for all that comes
-// later, since the arm stays the most urgent then.
+// Visits estimates how often each arm is still taken up for its runs ahead: once for each block up to [Look], and once
+// for all that comes later, since the arm stays the most urgent then.
 func (b *Bench) Visits(ahead []int) []int {
 	visits := make([]int, len(ahead))
 	for a, n := range ahead {
@@ -32,7 +32,8 @@ func (b *Bench) target(h *caseProgress) int {
 	return end
 }
 
-// likely is how many seeds a case takes if it turns out as expected. It tries evidence seed by seed, so it is asked once.
+// likely is how many seeds a case takes if it turns out as expected. It tries evidence seed by seed, so it
+// is asked once.
 func (b *Bench) likely(h *caseProgress) int {
 	n := b.rule.LeastToRuleOut(b.rule.RuleOut)
 	switch {
@@ -56,8 +57,8 @@ func Bounds(p *campaign.Plan) (least, most int) {
 	return len(p.Arms) * p.Campaign.Seeds.Least, len(p.Arms) * p.Campaign.Seeds.Most
 }
 
-// SeedsToConfirm is how many seeds it takes at least to confirm an effect of three times the margin in which seeds hardly
-// differ; 0 when no number below a thousand does.
+// SeedsToConfirm is how many seeds it takes at least to confirm an effect of three times the margin in which seeds
+// hardly differ; 0 when no number below a thousand does.
 func (r Rule) SeedsToConfirm(h verdict.Hypothesis, bar float64) int {
 	h.Kind, h.Direction, h.Relieved = verdict.Effect, verdict.Up, ""
 	h.Scale, h.Margin = verdict.Difference, 1

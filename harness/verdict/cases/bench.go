@@ -92,7 +92,8 @@ func New(p *campaign.Plan) (*Bench, error) {
 	}
 	for i := range p.Arms {
 		b.arms[i] = arm{
-			columns: map[string]int{}, values: make([][]float64, b.seeds), loss: make([]verdict.Loss, b.seeds), have: make([]bool, b.seeds),
+			columns: map[string]int{}, values: make([][]float64, b.seeds), loss: make([]verdict.Loss, b.seeds),
+			have:   make([]bool, b.seeds),
 			failed: make([]bool, b.seeds), made: make([]uint16, b.seeds), cut: b.seeds,
 		}
 	}
@@ -103,7 +104,8 @@ func New(p *campaign.Plan) (*Bench, error) {
 			if err != nil {
 				return nil, err
 			}
-			b.progress = append(b.progress, caseProgress{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
+			b.progress = append(b.progress,
+				caseProgress{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
 			h := &b.progress[len(b.progress)-1]
 			h.watchedBase, h.watchedTreated = watched(p, c)
 			h.likely = b.likely(h)

@@ -69,7 +69,8 @@ hypotheses:
 	require.NoError(t, err)
 	for seed := uint64(1); seed <= 4; seed++ {
 		for arm := range p.Arms {
-			e := &archive.Entry{Valid: true, Values: []archive.Value{{Name: "http.latency.p50", Value: 5}, {Name: "http.latency.p99", Value: 1}}}
+			e := &archive.Entry{Valid: true,
+				Values: []archive.Value{{Name: "http.latency.p50", Value: 5}, {Name: "http.latency.p99", Value: 1}}}
 			switch {
 			case arm == p.Cases[0].Treated && seed < 3:
 				e.Values[0].Value += float64(seed)

@@ -88,7 +88,8 @@ func TestVerdicts(t *testing.T) {
 	require.Equal(t, runs, progress.Runs)
 }
 
-// However often a sweep was interrupted and in whatever order its runs came, the verdicts are the same to the last digit.
+// However often a sweep was interrupted and in whatever order its runs came, the verdicts are the same to
+// the last digit.
 func TestOrderDoesNotMatter(t *testing.T) {
 	p, b := newBench(t)
 	finish(b, p, nil)
@@ -176,7 +177,8 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// Past the first look, one innocent is ruled out before the next is gone on with, so that a sweep that ends early has ruled out some.
+// Past the first look, one innocent is ruled out before the next is gone on with, so that a sweep that ends early has
+// ruled out some.
 func TestOneAfterTheOther(t *testing.T) {
 	p, b := newBench(t)
 	watching, nobody := p.Cases[1].Treated, p.Cases[4].Treated

@@ -16,8 +16,8 @@ type Pair struct {
 	Loss verdict.Loss
 }
 
-// Pairs lists what the verdict on case i rests on, in the order of the seeds. Seeds that are there for the sake of other cases
-// are not among them.
+// Pairs lists what the verdict on case i rests on, in the order of the seeds. Seeds that are there for the sake of
+// other cases are not among them.
 func (b *Bench) Pairs(i int) []Pair {
 	b.settle()
 	h := &b.progress[i]
@@ -71,7 +71,8 @@ func (b *Bench) Sightings(final bool) []Sighting {
 		h := &b.progress[at]
 		v := verdict.Judge(verdict.Case{State: h.state})
 		list[i] = Sighting{
-			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate, Asked: b.asked(at),
+			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate,
+			Asked: b.asked(at),
 		}
 	}
 	return list

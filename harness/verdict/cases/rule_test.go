@@ -22,14 +22,16 @@ controls:
 hypotheses:
 `
 	for i := range n {
-		text += fmt.Sprintf("  - {name: \"number %d\", cause: {links.client-web.queue: %d}, metric: http.latency.p99, margin: 1s, dose: web.Tcp.InSegs, control: burn, expect: confirmed}\n", i, 500+i)
+		text += fmt.Sprintf("  - {name: \"number %d\", cause: {links.client-web.queue: %d}, metric: http.latency.p99, "+
+			"margin: 1s, dose: web.Tcp.InSegs, control: burn, expect: confirmed}\n", i, 500+i)
 	}
 	return casestest.Plan(t, text)
 }
 
 // entry is a run that shows this latency, and a dose.
 func entry(latency, dose float64) *archive.Entry {
-	return &archive.Entry{Valid: true, Values: []archive.Value{{Name: "http.latency.p99", Value: latency}, {Name: "web.Tcp.InSegs", Value: dose}}}
+	return &archive.Entry{Valid: true,
+		Values: []archive.Value{{Name: "http.latency.p99", Value: latency}, {Name: "web.Tcp.InSegs", Value: dose}}}
 }
 
 // feed makes the runs that are wanted: treated arms differ from base by what of says of a case and a seed, and
@@ -94,8 +96,10 @@ func TestLooksAfterBlocks(t *testing.T) {
 	// One whose effect begins with the sixth seed, one that has it from the first, one without, and one that is at
 	// the margin.
 	require.Equal(t, []int{29, 17, 101, 200}, []int{got[0].Seeds, got[1].Seeds, got[2].Seeds, got[3].Seeds})
-	require.Equal(t, []verdict.Outcome{verdict.Confirmed, verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive}, []verdict.Outcome{got[0].Outcome, got[1].Outcome, got[2].Outcome, got[3].Outcome})
-	require.Equal(t, []bool{true, true, false, false}, []bool{got[0].AsExpected, got[1].AsExpected, got[2].AsExpected, got[3].AsExpected})
+	require.Equal(t, []verdict.Outcome{verdict.Confirmed, verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive},
+		[]verdict.Outcome{got[0].Outcome, got[1].Outcome, got[2].Outcome, got[3].Outcome})
+	require.Equal(t, []bool{true, true, false, false},
+		[]bool{got[0].AsExpected, got[1].AsExpected, got[2].AsExpected, got[3].AsExpected})
 	for i := range got {
 		require.True(t, b.Decided(i))
 	}
@@ -116,7 +120,8 @@ hypotheses:
 	c := p.Cases[0]
 	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
 		noise := 0.1 * float64(seed%3)
-		b.Add(arm, seed, entry(map[int]float64{c.Base: 0, c.Treated: 9, c.BaseRelieved: 1, c.TreatedRelieved: 5}[arm]+noise*float64(1+arm), float64(arm)))
+		b.Add(arm, seed, entry(map[int]float64{c.Base: 0, c.Treated: 9, c.BaseRelieved: 1, c.TreatedRelieved: 5}[arm]+
+			noise*float64(1+arm), float64(arm)))
 		return true
 	})
 	v := b.Verdicts(true)[0]
@@ -233,7 +238,8 @@ func TestABarThatIsJustReached(t *testing.T) {
 		b, err := cases.New(p)
 		require.NoError(t, err)
 		b.Bars(confirm, ruleOut, control)
-		latency := map[int]float64{p.Cases[effect].Treated: 4, p.Cases[explains].Treated: 9, p.Cases[explains].TreatedRelieved: 6, p.Controls[0].Treated: 3}
+		latency := map[int]float64{p.Cases[effect].Treated: 4, p.Cases[explains].Treated: 9,
+			p.Cases[explains].TreatedRelieved: 6, p.Controls[0].Treated: 3}
 		for arm := range p.Arms {
 			for i := range uint64(8) {
 				b.Add(arm, referenceFirst+i, entry(latency[arm]+float64(i*uint64(arm+1)%5)/10, float64(arm)))

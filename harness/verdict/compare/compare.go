@@ -249,7 +249,8 @@ func (c *Comparison) count(g *group, p pair) (runs int, lost string) {
 // tells says whether a row is one for the table: what changed, what is real, and what could not be compared for a
 // reason of its own.
 func (r *Row) tells() bool {
-	return r.Outcome == verdict.Confirmed || r.Outcome == verdict.Invalid && r.Lost > r.spoilt || r.Outcome != verdict.Invalid && r.Real
+	return r.Outcome == verdict.Confirmed || r.Outcome == verdict.Invalid && r.Lost > r.spoilt ||
+		r.Outcome != verdict.Invalid && r.Real
 }
 
 // rank puts what changed before what could not be compared, then what is only real; and metrics before counters.
@@ -298,7 +299,9 @@ func (g *group) compare(o Options) (rows []Row, cases []verdict.Case, err error)
 	}
 	names := make([]string, 0, len(values))
 	for n, list := range values {
-		if slices.ContainsFunc(list, func(p [2]float64) bool { return p[0] != p[1] && !(math.IsNaN(p[0]) && math.IsNaN(p[1])) }) {
+		if slices.ContainsFunc(list, func(p [2]float64) bool {
+			return p[0] != p[1] && !(math.IsNaN(p[0]) && math.IsNaN(p[1]))
+		}) {
 			names = append(names, n)
 		}
 	}

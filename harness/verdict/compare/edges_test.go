@@ -143,7 +143,8 @@ func TestPairsOf(t *testing.T) {
 // A run without a record is identical to none, on either side. An error about two runs of one seed has the beginnings
 // of their names.
 func TestRunsWithoutARecord(t *testing.T) {
-	with, without := archive.Entry{Run: "x", Digest: "d", Valid: true}, archive.Entry{Failure: archive.Broke, Digest: "d", Because: "it broke"}
+	with, without := archive.Entry{Run: "x", Digest: "d", Valid: true}, archive.Entry{Failure: archive.Broke, Digest: "d",
+		Because: "it broke"}
 	for _, c := range []struct {
 		p    pair
 		want int

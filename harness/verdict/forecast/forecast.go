@@ -102,8 +102,10 @@ func New(o Options) (*Forecast, error) {
 	p, c := o.Plan, o.Plan.Campaign
 	rule := cases.RuleOf(p)
 	f := &Forecast{
-		Campaign: c.Name, About: c.About, Scenario: p.Base, Size: p.Size(), Kernels: p.Kernels(), Jobs: max(o.Jobs, 1), Warnings: []string{},
-		Seeds: Seeds{Least: c.Seeds.Least, Most: c.Seeds.Most, RuleOut: rule.LeastToRuleOut(rule.RuleOut), Rare: rule.Rare, Confirm: rule.SeedsToConfirm(p.Cases[0].Hypothesis, rule.Confirm)},
+		Campaign: c.Name, About: c.About, Scenario: p.Base, Size: p.Size(), Kernels: p.Kernels(), Jobs: max(o.Jobs, 1),
+		Warnings: []string{},
+		Seeds: Seeds{Least: c.Seeds.Least, Most: c.Seeds.Most, RuleOut: rule.LeastToRuleOut(rule.RuleOut), Rare: rule.Rare,
+			Confirm: rule.SeedsToConfirm(p.Cases[0].Hypothesis, rule.Confirm)},
 	}
 	f.Budget = time.Duration(c.Budget).Seconds()
 	if o.Budget > 0 {
@@ -287,8 +289,10 @@ func (f *Forecast) warnOfControls(b *cases.Bench) {
 		if c := s.Case.Context.String(); c != "" {
 			where = " (" + c + ")"
 		}
-		f.Warnings = append(f.Warnings, fmt.Sprintf("the control %s of %s%s proves nothing: nothing is ruled out by one of more than %d", s.Control, s.Case.Metric, where,
-			verdict.LargestControl))
+		f.Warnings = append(f.Warnings,
+			fmt.Sprintf("the control %s of %s%s proves nothing: nothing is ruled out by one of more than %d", s.Control,
+				s.Case.Metric, where,
+				verdict.LargestControl))
 	}
 }
 

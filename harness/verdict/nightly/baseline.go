@@ -167,7 +167,8 @@ func ReadBaseline(file string) (*Baseline, error) {
 		case line == 1:
 			err = strict(text, &b.Head)
 			if err == nil && b.Format != baselineFormat {
-				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: format %d, this build reads %d", file, b.Format, baselineFormat), "use the build of ruleout that wrote it, or accept a new one")
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: format %d, this build reads %d", file, b.Format,
+					baselineFormat), "use the build of ruleout that wrote it, or accept a new one")
 			}
 			if err == nil && !slices.IsSorted(b.Metrics) {
 				err = errors.New("metrics are not in order")

@@ -9,7 +9,8 @@ import (
 
 // Archived returns the cases of a plan with the evidence of all runs in an archive. run returns the first digits of the
 // run of an arm with a seed, or nothing if the archive has no record of it.
-func Archived(plan *campaign.Plan, r *archive.Reader) (b *cases.Bench, run func(arm int, seed uint64) string, err error) {
+func Archived(plan *campaign.Plan, r *archive.Reader) (b *cases.Bench,
+	run func(arm int, seed uint64) string, err error) {
 	type place struct {
 		scenario, kernel string
 		seed             uint64

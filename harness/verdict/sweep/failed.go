@@ -19,12 +19,14 @@ type failure struct {
 
 // Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases after the plan's
 // names.
-func Fill(b *cases.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
+func Fill(b *cases.Bench, p *campaign.Plan, kernels map[string]string,
+	entries func(func(*archive.Entry) error) error) error {
 	return each(p, kernels, entries, func(arm int, e *archive.Entry) { b.Add(arm, e.Seed, e) })
 }
 
 // each calls add for each entry that is of an arm of the plan.
-func each(p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error, add func(arm int, e *archive.Entry)) error {
+func each(p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error,
+	add func(arm int, e *archive.Entry)) error {
 	type place struct{ hash, release string }
 	arms := map[place][]int{}
 	for i, a := range p.Arms {

@@ -58,7 +58,8 @@ func (w *world) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.
 		r.Metrics["http.latency.p99"] = m
 	}
 	if draw(w.campaign, "invalid", arm.Hash, seed) < w.invalid {
-		r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.GeneratorLate, Place: "load[0] from client", Text: "fell behind its own plan"}}
+		r.Valid, r.InvalidBecause = false,
+			result.Reasons{{Kind: result.GeneratorLate, Place: "load[0] from client", Text: "fell behind its own plan"}}
 	}
 	return r, nil
 }
@@ -105,7 +106,8 @@ func swept(t *testing.T, p *campaign.Plan, w Runner, workers, shard, shards int)
 	t.Helper()
 	dir = t.TempDir()
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: w, Workers: workers}, Plan: p, Kernels: kernels, Shard: shard, Shards: shards})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: w, Workers: workers}, Plan: p, Kernels: kernels, Shard: shard, Shards: shards})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	return dir, r
@@ -122,7 +124,8 @@ func TestAllSayTheSame(t *testing.T) {
 	tally := map[verdict.Outcome]int{}
 	failed, givenUp := 0, 0
 	for n := range campaigns {
-		w := &world{campaign: n, breaks: draw(n, "breaks") / 50, invalid: draw(n, "invalid") / 100, never: draw(n, "never") / 20, refuses: draw(n, "refuses") / 25}
+		w := &world{campaign: n, breaks: draw(n, "breaks") / 50, invalid: draw(n, "invalid") / 100,
+			never: draw(n, "never") / 20, refuses: draw(n, "refuses") / 25}
 		dir, r := swept(t, p, w, 1+n%4, 0, 0)
 		want := said(r.Bench)
 		for _, v := range r.Bench.Verdicts(true) {
@@ -361,14 +364,17 @@ func TestAnotherQEMUConfirmsNothing(t *testing.T) {
 	text := func(more string) string {
 		return "version: 1\nname: delays\nscenario: shop.yaml\nplacebos: 0\nseeds: {least: 8, most: 100}\n" +
 			"controls:\n  burn: {cause: {nodes.web.service.php.request.cpu: 5ms}}\nhypotheses:\n" +
-			"  - {name: harmless, cause: {faults.acks.select.chance: 20%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n" + more
+			"  - {name: harmless, cause: {faults.acks.select.chance: 20%}, metric: http.latency.p99, " +
+			"margin: 5%, dose: fault.acks.chosen, control: burn}\n" + more
 	}
 	monday := casestest.Plan(t, text(""))
-	tuesday := casestest.Plan(t, text("  - {name: harmless too, cause: {faults.acks.select.chance: 30%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n"))
+	tuesday := casestest.Plan(t, text("  - {name: harmless too, cause: {faults.acks.select.chance: 30%}, "+
+		"metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n"))
 	dir, r := swept(t, monday, &world{made: "7.2"}, 1, 0, 0)
 	require.Equal(t, verdict.RuledOut, r.Bench.Verdicts(true)[0].Outcome)
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}}, Plan: tuesday, Kernels: kernels})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}}, Plan: tuesday, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	got := r.Bench.Verdicts(true)

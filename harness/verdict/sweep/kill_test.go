@@ -28,7 +28,8 @@ func TestSweeper(t *testing.T) {
 		t.Skip("it is started by TestKilled, in a process of its own")
 	}
 	p, a := newPlan(t), open(t, dir)
-	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &fake{plan: p, after: breathe}, Workers: 2}, Plan: p, Kernels: kernels})
+	_, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: &fake{plan: p, after: breathe}, Workers: 2}, Plan: p, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 }
@@ -82,12 +83,14 @@ func TestKilled(t *testing.T) {
 	}
 	a := open(t, dir)
 	kept := a.Len()
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}, Workers: 2}, Plan: p, Kernels: kernels})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}, Workers: 2}, Plan: p, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	require.Equal(t, verdicts(want), verdicts(r))
 	require.Equal(t, lines(t, undisturbed), lines(t, dir), "the same records, none lost and none twice")
-	t.Logf("%d kills, %d of them in the start; %d left a torn record; %d sweeps ended before their kill; %d of %d runs were there before the last one", kills, opening, torn, ends, kept, r.Runs)
+	t.Logf("%d kills, %d of them in the start; %d left a torn record; %d sweeps ended before their kill; "+
+		"%d of %d runs were there before the last one", kills, opening, torn, ends, kept, r.Runs)
 
 	var files []string
 	entries, err := os.ReadDir(dir)

@@ -207,7 +207,8 @@ func (f *wireFile) begins(to io.Writer) (*pcapgo.NgWriter, error) {
 	for i := range f.points {
 		p := &f.points[i]
 		face := pcapgo.NgInterface{
-			Name: p.Name(), Description: p.Description(), OS: f.origin.Kernel, LinkType: layers.LinkTypeEthernet, SnapLength: uint32(f.snap),
+			Name: p.Name(), Description: p.Description(), OS: f.origin.Kernel, LinkType: layers.LinkTypeEthernet,
+			SnapLength: uint32(f.snap),
 		}
 		if i > 0 {
 			if _, err := w.AddInterface(face); err != nil {
@@ -217,7 +218,8 @@ func (f *wireFile) begins(to io.Writer) (*pcapgo.NgWriter, error) {
 		}
 		var err error
 		w, err = pcapgo.NewNgWriterInterface(to, face, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{
-			Hardware: f.origin.Machine, OS: "Linux " + f.origin.Kernel, Application: "ruleout " + f.origin.Tool, Comment: f.comment(),
+			Hardware: f.origin.Machine, OS: "Linux " + f.origin.Kernel, Application: "ruleout " + f.origin.Tool,
+			Comment: f.comment(),
 		}})
 		if err != nil {
 			return nil, err

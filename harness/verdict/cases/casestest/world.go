@@ -76,19 +76,21 @@ hypotheses:
 // Plan works out a campaign over [Scenario].
 func Plan(t testing.TB, text string) *campaign.Plan {
 	t.Helper()
-	p, err := campaign.Parse("shop-peaks.yaml", []byte(text), nil, func(string) (string, []byte, error) { return "shop.yaml", []byte(Scenario), nil })
+	p, err := campaign.Parse("shop-peaks.yaml", []byte(text), nil,
+		func(string) (string, []byte, error) { return "shop.yaml", []byte(Scenario), nil })
 	require.NoError(t, err)
 	return p
 }
 
-// Show is what a run would show. Copies cost 20 % unless there are 50 workers, and nothing where the CPU is slow; 5 ms of CPU cost 11 %, two margins,
-// and 3 ms just about the margin. Copies of ecn never come about.
+// Show is what a run would show. Copies cost 20 % unless there are 50 workers, and nothing where the CPU is slow; 5 ms
+// of CPU cost 11 %, two margins, and 3 ms just about the margin. Copies of ecn never come about.
 func Show(a *campaign.Arm, seed uint64) *archive.Entry {
 	s := a.Scenario
 	own := rand.New(rand.NewPCG(seed, hashed(a.Hash)))
 	latency := 0.1 * math.Exp(rand.New(rand.NewPCG(seed, 1)).NormFloat64()*0.2+own.NormFloat64()*0.01)
 	php := s.Nodes["web"].Service.PHP
-	e := &archive.Entry{Valid: true, Scenario: a.Hash, Seed: seed, Kernel: "6.1.0", Run: result.Sum(fmt.Appendf(nil, "%s %d", a.Hash, seed)), Wall: 1}
+	e := &archive.Entry{Valid: true, Scenario: a.Hash, Seed: seed, Kernel: "6.1.0",
+		Run: result.Sum(fmt.Appendf(nil, "%s %d", a.Hash, seed)), Wall: 1}
 	add := func(name string, v float64) { e.Values = append(e.Values, archive.Value{Name: name, Value: v}) }
 	delivered, recoveries := 0., 0.
 	if n := float64(s.Faults[0].Do.Duplicate); n > 0 {
@@ -114,7 +116,8 @@ func Show(a *campaign.Arm, seed uint64) *archive.Entry {
 	return e
 }
 
-// hashed seeds an arm's own noise. Anything less of its name than a hash of all of it would give many arms the same noise.
+// hashed seeds an arm's own noise. Anything less of its name than a hash of all of it would give many arms
+// the same noise.
 func hashed(name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
@@ -126,7 +129,8 @@ func Record(a *campaign.Arm, seed uint64) *result.Record {
 	e := Show(a, seed)
 	r := &result.Record{
 		Schema: 1, Run: e.Run, Digest: e.Run, Seed: seed, Valid: true, Provenance: result.Provenance{Kernel: e.Kernel},
-		Scenario: result.Scenario{Name: a.Scenario.Name, Hash: a.Hash, Canonical: []byte("{}")}, Metrics: map[string]result.Metric{},
+		Scenario: result.Scenario{Name: a.Scenario.Name, Hash: a.Hash, Canonical: []byte("{}")},
+		Metrics:  map[string]result.Metric{},
 	}
 	for _, v := range e.Values {
 		r.Metrics[v.Name] = result.Metric{Value: v.Value}

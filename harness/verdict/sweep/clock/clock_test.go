@@ -62,16 +62,17 @@ func swept(t *testing.T, budget time.Duration, steps ...time.Duration) (*sweep.R
 	require.NoError(t, err)
 	var last sweep.State
 	made := &runner{t: t, steps: steps}
-	r, err := sweep.Run(t.Context(), sweep.Options{Loop: sweep.Loop{Archive: a, Runner: made, Budget: budget}, Plan: p, Kernels: kernels, Tell: func(s sweep.State) {
-		require.GreaterOrEqual(t, s.Elapsed, last.Elapsed)
-		require.GreaterOrEqual(t, s.Elapsed, time.Duration(s.Made)*each)
-		require.Less(t, s.Elapsed, time.Duration(s.Made+1)*5*each)
-		require.GreaterOrEqual(t, s.Left, time.Duration(0))
-		if s.Made > 0 {
-			require.InDelta(t, 1/each.Seconds(), s.Rate, 0.8/each.Seconds())
-		}
-		last = s
-	}})
+	r, err := sweep.Run(t.Context(), sweep.Options{Loop: sweep.Loop{Archive: a, Runner: made, Budget: budget}, Plan: p,
+		Kernels: kernels, Tell: func(s sweep.State) {
+			require.GreaterOrEqual(t, s.Elapsed, last.Elapsed)
+			require.GreaterOrEqual(t, s.Elapsed, time.Duration(s.Made)*each)
+			require.Less(t, s.Elapsed, time.Duration(s.Made+1)*5*each)
+			require.GreaterOrEqual(t, s.Left, time.Duration(0))
+			if s.Made > 0 {
+				require.InDelta(t, 1/each.Seconds(), s.Rate, 0.8/each.Seconds())
+			}
+			last = s
+		}})
 	require.NoError(t, err)
 	require.Equal(t, made.made, r.Made)
 	require.Greater(t, r.Made, 0)
