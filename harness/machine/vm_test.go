@@ -110,7 +110,7 @@ func burn() (stop func()) {
 }
 
 // Congestion controls are modules, which a kernel loads by itself with the help of modprobe. A guest has none, and
-// vegas is one of those that the kernel keeps to its first namespace if nobody allows more.
+// vegas is one of those that the kernel keeps to its first namespace unless it is told otherwise.
 func TestCongestionControlsAreLoaded(t *testing.T) {
 	v := open(t)
 	const key = "sysctls={net.ipv4.tcp_congestion_control: %s}"

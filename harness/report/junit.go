@@ -12,7 +12,7 @@ import (
 // Suite is a group of test results, as CI systems read them.
 type Suite struct {
 	Name       string
-	Seconds    float64 // that it took; 0 where nobody measured
+	Seconds    float64 // that it took; 0 where it was not measured
 	Properties [][2]string
 	Cases      []TestCase
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// made returns a record in which every number is made up: it is nobody's measurement.
+// made returns a record in which every number is made up, and none is a measurement.
 func made(t *testing.T) *result.Record {
 	t.Helper()
 	s, err := scenario.Parse("made-up.yaml", []byte(`

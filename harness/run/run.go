@@ -65,7 +65,7 @@ type Prepared struct {
 	invalid  result.Reasons
 }
 
-// Prepare builds and starts what a scenario consists of. Whoever gets no error closes what he got.
+// Prepare builds and starts what a scenario consists of. If there is no error, the caller closes the result.
 //
 // events is called from several goroutines, one at a time, until Close; it may be nil.
 func Prepare(ctx context.Context, o protocol.Order, events func(protocol.Event)) (_ *Prepared, err error) {

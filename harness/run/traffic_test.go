@@ -176,7 +176,7 @@ func TestTheLoadCountsWhatTheWireCarried(t *testing.T) {
 		"the same, not sent again": {kept, []string{"load[0].http.retry=off"},
 			map[string]float64{"http.planned": 10, "http.completed": 7, "http.errors": 3, "http.errors.reset": 3,
 				"http.retried": 0, "http.connects": 4}, 0},
-		// Whoever is the first to close meets no reset, and opens a connection for each request.
+		// The end that closes first meets no reset, and opens a connection for each request.
 		"a client that closes first": {kept, []string{"load[0].http.idle=100ms"},
 			map[string]float64{"http.completed": 10, "http.retried": 0, "http.connects": 10, "http.idle.closed": 0,
 				"http.idle.expired": 10}, 0},

@@ -224,7 +224,7 @@ func TestFromCanonicalRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "larger than")
 }
 
-// Consumers rely on pointers with a default not being nil, also in a record that somebody edited.
+// Consumers rely on pointers with a default not being nil, also in a record that a user edited.
 func TestFromCanonicalFillsWhatIsMissing(t *testing.T) {
 	s, err := FromCanonical(
 		[]byte(`{"version":1,"name":"x","duration":1000,"machine":{"speed":500,"memory":402653184},"nodes":{"a":null}}`))

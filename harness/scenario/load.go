@@ -31,7 +31,7 @@ type Retry string
 const (
 	// RetryOff never does: the connection's end is an error.
 	RetryOff Retry = "off"
-	// RetryIdle does on a connection that was kept from before, and so may have ended while nobody looked. The default.
+	// RetryIdle does on a connection that was kept from before, and so may have ended unnoticed. The default.
 	RetryIdle Retry = "idle"
 	// RetryAlways does on a new connection too, and where one is refused.
 	RetryAlways Retry = "always"

@@ -22,7 +22,7 @@ const (
 )
 
 // Take gives the calling thread, which has to be locked to its goroutine, a level. Its children get none. Where the
-// kernel refuses, it goes on without: whoever takes a level measures how late it is.
+// kernel refuses, it goes on without: the thread that takes a level measures how late it is.
 func Take(l Level) { set(unix.SCHED_FIFO, uint32(l)) }
 
 // Drop makes the calling thread an ordinary one again.

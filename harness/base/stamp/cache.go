@@ -125,7 +125,7 @@ func (c *Cache) put(e entry) {
 	})
 }
 
-// largest is how long the cache's file may be; a longer one was made by somebody else.
+// largest is how long the cache's file may be; a longer one was not written by this package.
 const largest = 8 << 20
 
 func (c *Cache) entries() (list []entry) {

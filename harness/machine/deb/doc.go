@@ -1,5 +1,4 @@
-// Package deb takes Debian packages and tar archives apart, and trusts neither: it is for files that
-// somebody else made.
+// Package deb takes Debian packages and tar archives apart, and trusts neither: it is for files that others made.
 //
 // # Concept
 //

@@ -173,7 +173,7 @@ func (b *build) gid(group string) (int, error) {
 }
 
 // accounts adds users and groups to the files that say who they are. Those that are there keep their numbers. A number
-// that somebody else has is replaced by the next that is free from 900 on.
+// that another account has is replaced by the next that is free from 900 on.
 func (b *build) accounts(list []account) error {
 	passwd, err := b.read("/etc/passwd")
 	if err != nil {

@@ -151,9 +151,9 @@ func (s *Store) Remove(hash string) error {
 	return err
 }
 
-// GC removes what interrupted builds left behind, images that nobody has asked for during a time, and packages that
-// then are of no image and are as old. It leaves alone what a living process is working on. It returns the paths that
-// it removed.
+// GC removes what interrupted builds left behind, images that no run has asked for during a time, and packages that
+// then are of no image and are as old. It leaves alone what a living process is working on. It returns the paths
+// that it removed.
 func (s *Store) GC(unused time.Duration) ([]string, error) {
 	removed, err := s.shelf().GC()
 	errs := []error{err}
@@ -183,7 +183,7 @@ func (s *Store) Garbage(unused time.Duration) ([]string, error) {
 	return slices.Concat(removed, old, debs), errors.Join(err, err2)
 }
 
-// old returns images that nobody has asked for, and packages of no other image.
+// old returns images that no run has asked for, and packages of no other image.
 func (s *Store) old(unused time.Duration) (dirs, debs []string, err error) {
 	images, err := s.List()
 	if err != nil {

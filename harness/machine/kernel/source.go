@@ -188,9 +188,9 @@ func splitSuite(suite string) (release, suffix string) {
 	return suite, ""
 }
 
-// siblings returns those of the sources that may have another suite of the distribution, the
-// likeliest first: one that has the security updates of this release has those of others.
-// What has nothing of this release by its code names is of somebody else.
+// siblings returns those of the sources that may have another suite of the distribution, the likeliest first: one that
+// has the security updates of this release has those of others. A source without any of this release's code names is
+// another vendor's.
 func siblings(list []source, suite string, codenames []string) []source {
 	_, wanted := splitSuite(suite)
 	var same, plain []source

@@ -37,7 +37,7 @@ func (s *Store) shelf() *shelf.Shelf {
 	}}
 }
 
-// storeError classifies an error of the file system under the store: whoever runs this machine has to act.
+// storeError classifies an error of the file system under the store: the user of this machine has to act.
 func storeError(op string, err error) error { return new(Store).shelf().Error(op, err) }
 
 // CacheDir returns ruleout's directory for what can be had again:

@@ -9,8 +9,8 @@
 //
 // # Life cycle
 //
-// Who fills a directory holds a lock on it, which ends with the process. So what an interrupted process left is what
-// nobody has locked, and [Shelf.GC] removes that. The lock of the shelf itself is held for moments only.
+// Who fills a directory holds a lock on it, which ends with the process. So what an interrupted process left is what no
+// process has locked, and [Shelf.GC] removes that. The lock of the shelf itself is held for moments only.
 //
 // # Traps
 //

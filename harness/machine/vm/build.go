@@ -51,7 +51,7 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 	return storeError(prune(c.Dir, keepBytes, keepTime))
 }
 
-// settled makes a machine that every other one of its key is equal to, or just one if nobody minds.
+// settled makes a machine that every other one of its key is equal to, or just one if the configuration allows that.
 func (c *Config) settled(ctx context.Context, make func(context.Context) (*frozen, error),
 	progress func(string)) (*frozen, error) {
 	if c.Once {

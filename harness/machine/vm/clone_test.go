@@ -76,7 +76,7 @@ func TestAnAttachmentThatNobodyTakesIsAnError(t *testing.T) {
 		c.Attachments = func(string) (io.Writer, error) { return nil, full }
 	})
 	require.ErrorIs(t, r.err, full)
-	r = run(t, job{Do: "attach", Size: 1, Fill: "a word"}) // and one that nobody asked for is none
+	r = run(t, job{Do: "attach", Size: 1, Fill: "a word"}) // and one without a request is none
 	require.NoError(t, r.err)
 	require.Equal(t, "a word", r.output)
 }

@@ -75,7 +75,7 @@ func (c *Config) arguments(p plan) []string {
 	if p.sandbox {
 		args = append(args, "-sandbox", sandbox)
 	}
-	// The CPU stands until somebody listens: what a guest does before that would be told to nobody.
+	// The CPU stands until the host listens: what a guest says before that would be lost.
 	args = append(args, "-S")
 	if p.incoming {
 		// Kernel and initramfs are in the memory file; to load them again would take time.

@@ -100,7 +100,7 @@ func start(ctx context.Context, l launch) (*process, error) {
 	p.cmd.WaitDelay = 5 * time.Second
 	if err := errors.Join(spawn(p.cmd, l.cpu), streams.giveAway()); err != nil {
 		l.release()
-		if p.cmd.Process != nil { // it runs, and nobody would wait for it
+		if p.cmd.Process != nil { // it runs, and nothing else waits for it
 			_ = p.cmd.Process.Kill()
 			_ = p.cmd.Wait()
 		}
@@ -138,7 +138,7 @@ const (
 	attachedLimit = 4096
 )
 
-// listen reads the guest's output to its end, whatever it is: it waits for nobody, or nobody would see the end.
+// listen reads the guest's output to its end, whatever it is. It waits for no reader, or the end would not be seen.
 func (p *process) listen(s sinks) {
 	defer close(p.told)
 	r := p.streams.frames

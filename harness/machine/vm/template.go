@@ -113,7 +113,7 @@ func loadOrMake(ctx context.Context, final string, progress func(string), load f
 	defer unlock()
 	t, err = load()
 	if err == nil {
-		return t, nil // somebody else made it while we waited
+		return t, nil // another process made it while this one waited
 	}
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errOtherBoot) {
 		progress(fmt.Sprintf("%v: making it again", err))

@@ -108,7 +108,7 @@ func Audit(dir string) (wrong []error, err error) {
 		}
 		m, err := readMeta(path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && m.Sum == "" {
-			continue // half removed, or of an earlier version, which nobody loads
+			continue // half removed, or of an earlier version, which this one does not load
 		}
 		t, err := loadFiles(path)
 		if err == nil {

@@ -69,7 +69,7 @@ func TestAChangedTemplateIsNotBelieved(t *testing.T) {
 	require.ErrorContains(t, err, "changed since it was made")
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 
-	// A change that no stamp shows is believed, until somebody doubts.
+	// A change that no stamp shows is believed until an audit.
 	first.Disguise()
 	sound()
 	wrong, err := vm.Audit(c.Dir)
@@ -110,7 +110,7 @@ func TestAChangedKernelIsNotBooted(t *testing.T) {
 	require.Empty(t, leftovers(t, c.Dir))
 }
 
-// Whoever waits for another process says so.
+// A process that waits for another says so.
 func TestWaitingForAnotherProcessIsTold(t *testing.T) {
 	c := config(t)
 	c.Dir, c.Once, c.Machine = t.TempDir(), true, template(t).Machine()

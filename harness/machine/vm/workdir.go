@@ -136,7 +136,7 @@ func lockFile(ctx context.Context, name string, waits func()) (unlock func(), er
 		}
 		return func() { _ = f.Close() }, nil
 	case <-ctx.Done():
-		// The lock cannot be waited for and given up at once; whoever gets it lets go.
+		// A wait for the lock cannot be given up; the goroutine that gets it lets go.
 		go func() { <-done; _ = f.Close() }() //nolint:errcheck // it is let go of either way
 		return nil, context.Cause(ctx)
 	}

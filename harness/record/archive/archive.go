@@ -111,8 +111,8 @@ func (a *Archive) file(name string) (*os.File, error) {
 	return f, nil
 }
 
-// lock takes the lock of the directory itself, which nobody can remove from under it, and that of a file in it, which
-// is what earlier builds have. The kernel lets go of both when the process ends, however it ends.
+// lock takes the lock of the directory itself, which no process can remove from under it, and that of a file in it,
+// which is what earlier builds have. The kernel lets go of both when the process ends, however it ends.
 func (a *Archive) lock() error {
 	dir, err := os.Open(a.dir)
 	if err != nil {

@@ -112,7 +112,7 @@ func TestValues(t *testing.T) {
 	require.False(t, ok, "a metric that was not recorded is not 0")
 }
 
-// Anybody can read the file with the usual tools.
+// The usual tools can read the file.
 func TestRecordsAreJSONLinesInZstd(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 5)

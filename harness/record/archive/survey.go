@@ -70,7 +70,7 @@ func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e
 		}
 		fresh, conflict := v.runs.add(&w)
 		if conflict {
-			if known { // in an index that somebody has put together
+			if known { // in an index that another program has put together
 				return errDamaged
 			}
 			v.conflicts = append(v.conflicts, &Conflict{Run: e.Run, Other: e.Digest, Seed: e.Seed})

@@ -26,7 +26,7 @@ func TestVersion1IsRead(t *testing.T) {
 	require.Equal(t, 3, n)
 	require.NoError(t, r.Close())
 
-	// It is added to, and an index is made of its records, also for one in a layout that nobody knows.
+	// It is added to, and an index is made of its records, also for one in an unknown layout.
 	own, err := os.ReadFile(filepath.Join("testdata/v1", indexFile))
 	require.NoError(t, err)
 	for name, index := range map[string][]byte{"its index": own, "no index": nil,

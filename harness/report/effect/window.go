@@ -95,7 +95,7 @@ func (a *actor) disturbs(i int) bool {
 	return a.cover[i] > 0
 }
 
-// windows sorts the samples around an actor; calm says in which of them nobody else acts.
+// windows sorts the samples around an actor; calm says in which of them no other actor acts.
 func (g grid) windows(a *actor, calm func(int) bool) []Window {
 	w := map[string]*Window{}
 	add := func(name string, i int) {

@@ -49,7 +49,7 @@ func mapTally(fd, n int) (Tally, error) {
 	return unsafe.Slice((*atomic.Int64)(unsafe.Pointer(&memory[0])), n), nil
 }
 
-// unshare unmaps the counters, which nobody may touch any more.
+// unshare unmaps the counters, which must not be touched any more.
 func (t Tally) unshare() error {
 	if len(t) == 0 {
 		return nil

@@ -102,7 +102,7 @@ func brief(to string) error {
 	return nil
 }
 
-// refused knocks where nobody listens, and is answered with RST.
+// refused connects to a port without a listener, and is answered with RST.
 func refused(to string) error {
 	for range connections {
 		if c, err := net.DialTimeout("tcp", to, time.Minute); err == nil {

@@ -19,7 +19,7 @@ const markPrefix = prefix + "controllers-"
 
 func isMark(path string) bool { return strings.HasPrefix(filepath.Base(path), markPrefix) }
 
-// borrow switches on what is off below root, and makes a group there before anybody can switch it off again.
+// borrow switches on what is off below root, and makes a group there before another process can switch it off again.
 func borrow(root string, make func() error) (err error) {
 	unlock, err := lock(root)
 	if err != nil {
@@ -77,7 +77,7 @@ func giveBack(root string) error {
 	for _, path := range marks {
 		for _, c := range strings.Split(strings.TrimPrefix(filepath.Base(path), markPrefix), "-") {
 			err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("-"+c), 0)
-			if err != nil && !errors.Is(err, unix.EBUSY) { // somebody else's group passes it on by now
+			if err != nil && !errors.Is(err, unix.EBUSY) { // the group of another process passes it on by now
 				errs = append(errs, fmt.Errorf("switch the %s controller off again: %w", c, err))
 			}
 		}

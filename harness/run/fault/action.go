@@ -65,8 +65,8 @@ func steps(f *scenario.Fault) []scenario.Action {
 	return list
 }
 
-// usual is the length of a queue of which nobody says how long it is: netem's own, if tc is not told (netem_parse_opt
-// in iproute2's tc/q_netem.c).
+// usual is the length of a queue for which the scenario has none: netem's own, if tc is not told (netem_parse_opt in
+// iproute2's tc/q_netem.c).
 const usual = 1000
 
 // queued is the length of the queue of a fault with one, on a link; stated is whether the scenario says so. It is 0 for

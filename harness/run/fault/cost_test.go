@@ -143,7 +143,7 @@ func (l *lab) sent(t testing.TB) (n int64) {
 	return n
 }
 
-// costLink has a netem that keeps nobody waiting.
+// costLink has a netem that delays no packet.
 const costLink = ", rate: 100gbit"
 
 // acting changes the netems of a link in both directions, or in that from b to a.

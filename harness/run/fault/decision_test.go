@@ -143,8 +143,8 @@ func TestPlainNewDraws(t *testing.T) {
 	require.NotEqual(t, faultKey(1, "a"), faultKey(1, "b"))
 }
 
-// With a ramp nobody knows which value met which packet: at least those of its lowest chance, at most those of its
-// highest.
+// With a ramp it is unknown which value met which packet: at least those of its lowest chance, at most those
+// of its highest.
 func TestPlainSelections(t *testing.T) {
 	low, high := uint64(1<<61), uint64(1<<63)
 	for name, limits := range map[string][]uint64{"up": {low, 1 << 62, high}, "down": {high, 1 << 62, low},

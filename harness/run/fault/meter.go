@@ -50,7 +50,7 @@ const (
 // sent returns how many packets the device with this index has sent.
 func (m *meter) sent(index int) (int64, error) { return m.count(index, statsSent) }
 
-// refused returns how many packets that came to the device with this index were dropped before anybody saw them.
+// refused returns how many packets that came to the device with this index were dropped before any program saw them.
 func (m *meter) refused(index int) (int64, error) { return m.count(index, statsRefused) }
 
 func (m *meter) count(index, which int) (int64, error) {

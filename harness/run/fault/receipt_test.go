@@ -137,8 +137,8 @@ func TestPlainReceipts(t *testing.T) {
 	}
 }
 
-// What a queue of a stated length has no room for is what was asked for; of one that nobody stated it is a fault of the
-// scenario's, and there is a key for it.
+// What a queue of a stated length has no room for is what was asked for; without a stated length it is a mistake in the
+// scenario, and there is a key for it.
 func TestPlainReceiptsOfQueues(t *testing.T) {
 	for queue, want := range map[int][]string{
 		5: nil,

@@ -134,7 +134,7 @@ func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTab
 		if !s.keepsChosen() {
 			a.Add(asm.Ja.Label("pass"))
 		}
-		a.Label("lost") // no room for its flow: nobody can tell whether it repeats another
+		a.Label("lost") // no room for its flow, so it is unknown whether it repeats another
 		a.count(st, s.overflow)
 	}
 	a.Label("pass")

@@ -6,8 +6,7 @@
 // A [Head] refers to the bytes that it was read from; [Chunks] takes a chunked body in pieces and keeps none of it.
 // Nothing is allocated.
 //
-// It is stricter than it must be, since both ends of a run are known: no bare line feeds, no
-// folded lines. The trap is what two readers understand differently: lengths that
-// contradict one another are an error, and whoever gets a message with a transfer encoding must not
-// go by its length.
+// It is stricter than it must be, since both ends of a run are known: no bare line feeds, no folded lines. The trap is
+// what two readers understand differently: lengths that contradict one another are an error, and the receiver of a
+// message with a transfer encoding must not go by its length.
 package httphead

@@ -24,7 +24,7 @@ type conn struct {
 	request    int32 // index in the plan, or none
 	state      state
 	reused     bool  // has carried a request before
-	spoken     bool  // the server sent something that nobody asked for
+	spoken     bool  // the server sent something without a request
 	began      int64 // when connect(2) was called
 	since      int64 // when it became idle
 	low        int   // bytes that make it readable

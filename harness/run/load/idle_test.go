@@ -128,7 +128,7 @@ func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
 	require.Equal(t, []int64{5, 5, 0, 0}, []int64{r.Connects, r.IdleClosed, r.Retried, r.IdleExpired})
 }
 
-// What a server says when nobody has asked is noticed when the connection would be used again.
+// What a server says without a request is noticed when the connection would be used again.
 func TestAConnectionOnWhichTheServerSpeaksOutOfTurnIsNotUsedAgain(t *testing.T) {
 	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
 		for head(r) {

@@ -171,7 +171,8 @@ func (s *state) runnable(node uint32, now int64) (sum int64) {
 	return sum
 }
 
-// steady calls read until nobody changed meanwhile what belongs together; sequence is where they tell it.
+// steady calls read until no program changed meanwhile what belongs together; sequence is where the programs count
+// their changes.
 func (s *state) steady(sequence uint32, read func()) {
 	for {
 		before := s.load(sequence)

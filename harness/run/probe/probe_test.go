@@ -18,7 +18,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// A packet is received on the back of whoever sends it. The time goes to the receiver all the same.
+// A packet is received on the back of the task that sends it. The time goes to the receiver all the same.
 func TestSoftirqIsTheReceiversNotTheSenders(t *testing.T) {
 	k := newBench(t)
 	k.listenUDP(t)

@@ -8,8 +8,8 @@ const deviceBits = 11
 // netRx is NET_RX_SOFTIRQ, include/linux/interrupt.h.
 const netRx = 3
 
-// softirqEntry, on irq:softirq_entry (vec), starts the clock. Until a packet comes along, the time is
-// nobody's; but what the receiving softirq does before its first packet, it does for that one.
+// softirqEntry, on irq:softirq_entry (vec), starts the clock. Until a packet comes along, the time belongs to no node;
+// but what the receiving softirq does before its first packet, it does for that one.
 func (e *emitter) softirqEntry() {
 	e.Add(asm.LoadMem(asm.R9, asm.R1, 0, asm.DWord))
 	e.region()

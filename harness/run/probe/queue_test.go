@@ -117,7 +117,7 @@ func TestQueuesOfOneName(t *testing.T) {
 }
 
 // A sender that is paced sends from a timer, and not from the softirq in which ACKs come. All that time is the
-// sender's: this network has no wire that somebody else's packets would be worked on for.
+// sender's: this network has no wire on which another node's packets would be handled.
 func TestWhatTimersSendIsTheSenders(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -164,7 +164,7 @@ func read(t *testing.T, fd int, b []byte) int {
 }
 
 // The kernel keeps the time that CPUs are idle for itself, from one end of idling to the other (tick_nohz_start_idle).
-// What the nodes used and what is nobody's are the rest.
+// The rest is what the nodes used and what belongs to no node.
 func TestNodesAndTheRestAreWhatWasNotIdle(t *testing.T) {
 	k := newBench(t)
 	k.listenUDP(t)

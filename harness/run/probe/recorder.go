@@ -85,7 +85,7 @@ func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *re
 	return r
 }
 
-// errStopped ends a recording that nobody waits for any more.
+// errStopped ends a recording that no caller waits for any more.
 var errStopped = errors.New("recording stopped")
 
 // run records, on a thread that dies afterwards.

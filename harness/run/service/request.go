@@ -46,7 +46,7 @@ func parseRequest(b []byte) (r request, n int, status int) {
 	case status != statusOK:
 		return r, 0, status
 	case h.Coded && (minor == 0 || h.Length != httphead.Unknown):
-		return r, 0, 400 // RFC 9112, 6.1 and 6.3: whoever wrote or passed this on is confused about where the request ends
+		return r, 0, 400 // RFC 9112, 6.1 and 6.3: its sender or a proxy is wrong about where the request ends
 	case h.Coded && !h.Chunked:
 		return r, 0, 501
 	case h.Length > bodyLimit:

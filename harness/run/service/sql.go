@@ -176,8 +176,8 @@ func (d *database) work(in []byte) error {
 			continue
 		}
 		d.count[sqlAccepted].Add(1)
-		// The last idle thread sees to it that somebody takes the next connection, so
-		// that there are as many threads as connections were open at once, and one.
+		// The last idle thread sees to it that the next connection finds a thread, so that there are as many threads as
+		// connections were open at once, and one.
 		if d.idle.Add(-1) == 0 && d.threads.Load() < int64(d.config.Connections) {
 			d.hire(func() {})
 		}
@@ -227,7 +227,7 @@ func (d *database) serve(conn socket.FD, in []byte) {
 			if d.config.Latency > 0 {
 				sleepUntil(agent.Now() + int64(d.config.Latency))
 			}
-			d.count[sqlAnswered].Add(1) // first, so that an answer that somebody has seen is counted
+			d.count[sqlAnswered].Add(1) // first, so that an answer that the client has seen is counted
 			if !writeAll(conn, d.answer) {
 				d.count[sqlAnswered].Add(-1)
 				d.count[sqlBroken].Add(1)

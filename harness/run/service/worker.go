@@ -94,7 +94,7 @@ func (w *worker) serve() {
 		if r.close {
 			which = closing
 		}
-		outcome.Add(1) // first, so that an answer that somebody has seen is counted
+		outcome.Add(1) // first, so that an answer that the client has seen is counted
 		if !w.write(head[which], body) {
 			outcome.Add(-1)
 			return
@@ -109,7 +109,7 @@ func (w *worker) serve() {
 	}
 }
 
-// statusEnd is no HTTP status: the connection has ended and there is nobody to answer.
+// statusEnd is no HTTP status: the connection has ended and there is no client to answer.
 const statusEnd = -1
 
 // receive reads one request, body included, and returns statusOK, statusEnd or the status to refuse it with.
@@ -273,7 +273,7 @@ const (
 // read for a while, or else the kernel would reset the connection and the answer be lost.
 func (w *worker) refuse(status int) {
 	if status == 408 {
-		w.count[phpTimeouts].Add(1) // nothing to tell somebody who does not speak
+		w.count[phpTimeouts].Add(1) // a client that says nothing gets no answer
 		return
 	}
 	w.count[phpRefused].Add(1)

@@ -62,10 +62,10 @@ func newNamespace() (int, error) {
 // onThread calls f on a thread of its own, which f may take into other namespaces, and
 // returns when that thread is in none of them any more.
 //
-// Usually the thread goes back to the namespace home and on to serve other goroutines,
-// which costs a fraction of a thread that ends (BenchmarkDo). There may be no way back: in
-// a user namespace, the network namespace in which the process was born belongs to somebody
-// else. Then the thread ends, and onThread waits for that, since until then it holds the namespace.
+// Usually the thread goes back to the namespace home and on to serve other goroutines, which costs a fraction of a
+// thread that ends (BenchmarkDo). There may be no way back: in a user namespace, the network namespace in which the
+// process was born belongs to another user namespace. Then the thread ends, and onThread waits for that, since until
+// then it holds the namespace.
 //
 // The process's first thread is never used. It cannot end while the process lives, and its
 // namespace is what others take for that of the process (/proc/PID/ns/net).

@@ -91,7 +91,7 @@ func TestWithoutRights(t *testing.T) {
 	require.Equal(t, "create client: create network namespace: operation not permitted", text)
 }
 
-// copyOfSelf is this test binary where everybody can read it.
+// copyOfSelf is this test binary where every user can read it.
 func copyOfSelf(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/exe")

@@ -25,7 +25,7 @@ type Field struct {
 	Unit string
 	// Values, unless nil, are all that a field with words has: a word that fits none of them is refused.
 	Values []string
-	// Fits says whether a value is what somebody wrote; nil asks for equality.
+	// Fits says whether a value is what the user wrote; nil asks for equality.
 	Fits func(value, written string) bool
 }
 

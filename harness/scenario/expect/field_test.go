@@ -47,7 +47,7 @@ func TestFilter(t *testing.T) {
 		"not valid or seed > 2":                           true,
 		"seed == 3 and wall < 300ms":                      true,
 		"http.errors / http.planned > 4% and wall > 0":    true,
-		"web.TcpExt.ListenOverflows == 0 or seed == 3":    true, // nobody knows the counter, and the seed decides
+		"web.TcpExt.ListenOverflows == 0 or seed == 3":    true, // the run lacks the counter, and the seed decides
 		"http.latency.p99 > 1s or seed == 3":              true,
 		"seed == 3 or http.latency.p99 > 1s":              true,
 		"http.latency.p99 > 1s and seed == 4":             false,

@@ -26,7 +26,7 @@ var modules = []struct{ prefix, module string }{
 }
 
 // Module returns the kernel's module that brings the setting with this name, if it is none that kernels have without.
-// It is empty for a name that is listed, and for one of nobody's.
+// It is empty for a name that is listed, and for one that no kernel has.
 func Module(name string) string {
 	if Known(name) {
 		return ""

@@ -145,7 +145,7 @@ func (q *kind) spell(n int64) string {
 		}
 		text, exact := ratText(big.NewRat(n, u.worth))
 		if !exact || n%u.worth != 0 && !decimalWorth(u.worth) {
-			continue // 90m is a spelling, 1.5h is one for minutes nobody wants to work out
+			continue // 90m is a spelling, 1.5h is one that the reader has to work minutes out of
 		}
 		if text += u.name; best == "" || len(text) <= len(best) {
 			best = text
@@ -194,7 +194,7 @@ func spellFloat(f float64, times int64, unit string, reads func(text string) boo
 			return text
 		}
 	}
-	return exact.Text('g', 20) + unit // too small for anybody to have written it
+	return exact.Text('g', 20) + unit // too small to have been written by a user
 }
 
 func ratOf(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }

@@ -9,7 +9,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
-// recipe is a file format of the tests' own: what package scenario does not use of this package, nobody else tests.
+// recipe is a file format of the tests' own: what package scenario does not use of this package is tested only here.
 type recipe struct {
 	Name  string        `yaml:"name"`
 	Time  unit.Duration `yaml:"time,omitempty" default:"20m" min:"1m" max:"2h"`

@@ -100,7 +100,7 @@ func (v *View) add(packets []Packet, sent string) {
 		} else {
 			v.In = append(v.In, p)
 		}
-		// A router has no connections of its own, and a packet whose header is damaged is nobody's.
+		// A router has no connections of its own, and a packet with a damaged header belongs to no node.
 		if v.Router || !p.TCP() || p.BadHeader {
 			continue
 		}

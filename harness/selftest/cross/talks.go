@@ -180,7 +180,7 @@ func talkChecks() []Check {
 					f.Low -= joined
 				}
 				if r.Hidden(node) {
-					f.Low = 0 // a FIN that nobody saw may have come before
+					f.Low = 0 // a FIN that the capture lacks may have come before
 				}
 				if c.out && r.Hidden(node) {
 					f.High = math.Inf(1)

@@ -212,8 +212,8 @@ func (e *expansion) control(h *measured, c *Case, at point, base settings) int {
 	return len(e.plan.Controls) - 1
 }
 
-// plant adds placebos: cases whose two arms are one, spread evenly over the others. A mechanism
-// has none: what a counter does between two seeds of one arm is not for anybody to say.
+// plant adds placebos: cases whose two arms are one, spread evenly over the others. A mechanism has none: a hypothesis
+// cannot say what a counter does between two seeds of one arm.
 func (e *expansion) plant() {
 	var from []int
 	for i, c := range e.plan.Cases {

@@ -75,7 +75,7 @@ hypotheses:
 			case arm == p.Cases[0].Treated && seed < 3:
 				e.Values[0].Value += float64(seed)
 			case arm == p.Cases[0].Treated && seed == 4:
-				e.Values = e.Values[1:] // nobody measured
+				e.Values = e.Values[1:] // the dose was not measured
 			}
 			b.Add(arm, seed, e)
 		}

@@ -46,7 +46,7 @@ func (b *Bench) cut(h *caseProgress) int {
 	return cut
 }
 
-// loseRest counts all seeds to come as lost. Nobody runs the other arms for them.
+// loseRest counts all seeds to come as lost. The other arms are not run for them.
 func (b *Bench) loseRest(h *caseProgress) {
 	for ; h.next < b.seeds; h.next++ {
 		if !h.Placebo() || h.next%2 == 1 {

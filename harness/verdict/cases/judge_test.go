@@ -236,7 +236,7 @@ func TestPairsThatAreLost(t *testing.T) {
 		}
 		e := world(p, c.Treated, seed)
 		if seed == 3 {
-			e.Values = e.Values[:2] // nobody measured the latency
+			e.Values = e.Values[:2] // the latency was not measured
 		}
 		b.Add(c.Treated, seed, e)
 	}

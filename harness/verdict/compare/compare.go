@@ -361,8 +361,7 @@ func mean(list [][2]float64, side int) (m float64, n int) {
 	return m / float64(max(n, 1)), n
 }
 
-// Least is the smallest absolute change of a metric that could matter to anybody: a point of a share, 1 ms, or one of
-// what is counted.
+// Least is the smallest absolute change of a metric that matters: a point of a share, 1 ms, or one of what is counted.
 func Least(m metric.Metric) float64 {
 	switch {
 	case m.Share:

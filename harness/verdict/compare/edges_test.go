@@ -161,8 +161,8 @@ func TestRunsWithoutARecord(t *testing.T) {
 	require.EqualError(t, err, "A has two runs of scenario s on kernel  with seed 0: 0123456789ab and fedcba987654")
 }
 
-// Where a value is nothing or less there is no ratio, and what matters is a share of the mean, or the least that could
-// matter to anybody.
+// Where a value is nothing or less there is no ratio, and what matters is a share of the mean, or the least
+// change that matters.
 func TestDifferencesWhereThereIsNoRatio(t *testing.T) {
 	for _, c := range []struct {
 		metric string

@@ -94,7 +94,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// With runs there already nobody can say how far the next verdict is, only how far the end.
+// When runs are there already, the forecast cannot say how far the next verdict is, only how far the end.
 func TestWarningsOfASweepThatGoesOn(t *testing.T) {
 	p := casestest.Plan(t, casestest.Campaign)
 	b, err := cases.New(p)

@@ -139,7 +139,7 @@ type last struct {
 	Sum string `json:"sum"`
 }
 
-// damaged is the error of a file in which somebody or something has changed a line.
+// damaged is the error of a file in which a line was changed.
 func damaged(file string, line int, format string, args ...any) error {
 	return problem.Wrap(problem.Usage, fmt.Errorf("%s:%d: %w", file, line, fmt.Errorf(format, args...)),
 		"the baseline is damaged: git checkout restores the accepted one, ruleout nightly accept writes a new one")

@@ -127,8 +127,8 @@ func TestChanges(t *testing.T) {
 	require.Equal(t, []Change{{"web.cpu.total", "–", "5.0 %"}}, metrics)
 }
 
-// An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nobody knows which is the
-// night's.
+// An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nothing tells which
+// is the night's.
 func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	a, err := archive.Open(dir, archive.Identity{Campaign: "a night", Kernels: map[string]string{"6.1": "6.1.0"}})
@@ -256,7 +256,7 @@ func TestStateLost(t *testing.T) {
 	require.Equal(t, "there is none yet", lost)
 }
 
-// Whoever is killed in mid-write leaves the old file, and beside it at most one that nobody reads.
+// A process that is killed in mid-write leaves the old file, and beside it at most one that is never read.
 func TestKilledInMidWrite(t *testing.T) {
 	dir := t.TempDir()
 	b := accepted(t, 10)

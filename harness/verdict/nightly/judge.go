@@ -100,7 +100,7 @@ func (n *Night) place(b *Baseline, r *Report) (Place, error) {
 		}
 	}
 	if p.Outcome == Unstable {
-		return p, nil // which of the two to believe, nobody knows
+		return p, nil // nothing tells which of the two is right
 	}
 	counted := len(n.Set) == 0 && (before.Night == "" || n.Night >= before.Night)
 	p.Counted = counted

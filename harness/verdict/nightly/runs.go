@@ -13,8 +13,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// Plan is what the runs in an archive were made for. The archive keeps it, so that shards that are merged, and whoever
-// judges them, agree.
+// Plan is what the runs in an archive were made for. The archive keeps it, so that merged shards agree, and so do the
+// commands that judge them.
 type Plan struct {
 	Night string `json:"night"`
 	// Seeds is how many are drawn of each pool. 0 says that these are the seeds of a new pool.

@@ -226,7 +226,7 @@ func TestOneBrokenSeedIsMadeUpFor(t *testing.T) {
 		require.Equal(t, verdict.Confirmed, v.Outcome, "lost %v: %v", lost, v.Verdict)
 		require.LessOrEqual(t, float64(v.Lost), 0.05*float64(v.Seeds+v.Lost))
 	}
-	// Where too many are lost for all seeds that there could be, nobody goes on.
+	// The sweep ends when too many are lost for all seeds that there could be.
 	lost := map[uint64]bool{}
 	for seed := uint64(1); seed <= 200; seed += 2 {
 		lost[seed] = true

@@ -38,7 +38,7 @@ func TestSweeper(t *testing.T) {
 func breathe(int64) { time.Sleep(200 * time.Microsecond) }
 
 // Killed a hundred times, each time so many bytes after it has begun to write, or while it opens its archive, a sweep
-// ends with the records and verdicts of one that nobody disturbed.
+// ends with the records and verdicts of a sweep that ran undisturbed.
 func TestKilled(t *testing.T) {
 	p := newPlan(t)
 	undisturbed, want, _ := whole(t, p, 2)
@@ -108,7 +108,7 @@ func size(path string) int64 {
 	return 0
 }
 
-// lines of the file of records, sorted, read as anybody would who has no index.
+// lines of the file of records, sorted, read without the index.
 func lines(t *testing.T, dir string) []string {
 	list, err := archivetest.Lines(dir)
 	require.NoError(t, err)

@@ -112,7 +112,7 @@ func open(t *testing.T, dir string) *archive.Archive {
 	return a
 }
 
-// whole makes a sweep that nobody disturbs.
+// whole makes a sweep that runs undisturbed.
 func whole(t *testing.T, p *campaign.Plan, workers int) (string, *Result, *fake) {
 	dir := t.TempDir()
 	a := open(t, dir)

@@ -1,4 +1,4 @@
-// Package archivetest reads an archive as anybody does who has zstd and no index, for tests to hold package
+// Package archivetest reads an archive with zstd alone and without the index, for tests to hold package
 // archive against.
 package archivetest
 

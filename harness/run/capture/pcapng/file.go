@@ -20,8 +20,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
-// Epoch is the time in the files at which the measured window starts: midnight, so that the time of
-// day is that within the window, on a day on which nobody will believe that it was.
+// Epoch is the time in the files at which the measured window starts: midnight, so that the time of day is that within
+// the window, on a day that no reader takes for the real one.
 var Epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Origin is where the packets come from.

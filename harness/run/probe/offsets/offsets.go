@@ -13,8 +13,8 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
-// Path is where a guest finds its kernel's [Offsets]. Working them out from BTF
-// costs a guest about 0.1 s of its own time, so whoever boots it does that once per kernel.
+// Path is where a guest finds its kernel's [Offsets]. Working them out from BTF costs a guest about 0.1 s of its own
+// time, so the host, which boots it, does that once per kernel.
 const Path = "/etc/ruleout/offsets.json"
 
 // Offsets says where one kernel build keeps what the programs of this package read:

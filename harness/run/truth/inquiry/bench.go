@@ -33,7 +33,7 @@ type bench struct {
 // handle of the netem that is asked about.
 var handle = netem.Handle(1, 0)
 
-// experimental is an Ethernet type that nobody handles (IEEE 802, local experiments).
+// experimental is an Ethernet type that the kernel has no handler for (IEEE 802, local experiments).
 const experimental = 0x88b5
 
 // frameLen is the least length of a frame without its checksum.

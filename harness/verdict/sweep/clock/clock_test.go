@@ -1,4 +1,4 @@
-// Package clock holds what a sweep makes of a wall clock that somebody sets while it runs. The clock is a real one,
+// Package clock holds what a sweep makes of a wall clock that is set while it runs. The clock is a real one,
 // that of a guest.
 package clock
 
