@@ -90,9 +90,9 @@ func TestABarThatIsJustReached(t *testing.T) {
 	assert.Greater(t, found, 3, "1/(1/e) is mostly e")
 
 	v := Verdict{Evidence: Evidence{RuleOut: 20}, Bars: Evidence{RuleOut: 20}, Outcome: Inconclusive}
-	assert.Equal(t, Missed, ControlOf(v, false).Sighting)
+	assert.Equal(t, Missed, ControlOf(v, false).Status)
 	v.Evidence.RuleOut = math.Nextafter(20, 0)
-	assert.Equal(t, Pending, ControlOf(v, false).Sighting)
+	assert.Equal(t, Pending, ControlOf(v, false).Status)
 }
 
 // Why more seeds would not help depends on what was seen, not on seeds that were lost.

@@ -29,7 +29,7 @@ func (v Verdict) Basis() []string {
 		if v.Dose.Counter != "" && v.Dose.Seeds > 0 {
 			parts = append(parts, "dose: "+v.Dose.String())
 		}
-		if v.Control.Sighting == Seen {
+		if v.Control.Status == Seen {
 			parts = append(parts, "control seen: "+v.Control.String())
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 var (
 	given = Dose{Counter: "pure ACKs", Base: 4000, Treated: 4400, Given: 68, Seeds: 68}
-	seen  = Control{Name: "burn 10 %", Sighting: Seen, Seeds: 20, E: 300}
+	seen  = Control{Name: "burn 10 %", Status: Seen, Seeds: 20, E: 300}
 )
 
 // small differences, around a third of a per cent.
@@ -43,7 +43,7 @@ func TestJudge(t *testing.T) {
 	idle := given
 	idle.Given = 0
 	missed, pending := seen, seen
-	missed.Sighting, pending.Sighting = Missed, Pending
+	missed.Status, pending.Status = Missed, Pending
 	for _, c := range []struct {
 		name    string
 		c       Case
@@ -226,8 +226,8 @@ func TestCampaignRaisesTheBar(t *testing.T) {
 }
 
 func TestControlOf(t *testing.T) {
-	control := func(final bool, ds ...float64) Sighting {
-		return ControlOf(Judge(Case{State: differing(t, cpu(Up), ds...)}), final).Sighting
+	control := func(final bool, ds ...float64) ControlStatus {
+		return ControlOf(Judge(Case{State: differing(t, cpu(Up), ds...)}), final).Status
 	}
 	assert.Equal(t, Seen, control(false, worked...))
 	assert.Equal(t, Pending, control(false, worked[:3]...))

@@ -27,7 +27,7 @@ type view struct {
 	Families           []family
 	Contexts           []contextRow
 	Matrix             []matrixRow
-	Controls           []sighting
+	Controls           []controlRow
 	Placebos           []trial
 	PlaceboNote        string
 	Uncovered          []string
@@ -112,7 +112,7 @@ func (s *Source) newView() *view {
 	slices.SortStableFunc(v.Entries, func(a, b entry) int { return rank(&a) - rank(&b) })
 	v.families(f)
 	v.contexts(f)
-	v.Controls = s.sightings()
+	v.Controls = s.controls()
 	for i := range f.Verdicts {
 		if f.Verdicts[i].Case.Placebo() {
 			v.Placebos = append(v.Placebos, s.trial(i, false))

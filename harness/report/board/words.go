@@ -80,8 +80,8 @@ func warnings(s *Source) []string {
 			quantity.Plural(int64(n), "case")+has(n)))
 	}
 	missed := 0
-	for _, c := range s.Bench.Sightings(s.Final) {
-		if c.Sighting == verdict.Missed {
+	for _, c := range s.Bench.Controls(s.Final) {
+		if c.Status == verdict.Missed {
 			missed++
 		}
 	}

@@ -61,8 +61,8 @@ func Of(p *campaign.Plan, b *cases.Bench, final bool) *Findings {
 	}
 	f.Scope = scope(p)
 	// One that no case needs, as all that rely on it are confirmed, is not run, and not missing either.
-	for _, c := range b.Sightings(final) {
-		seen := c.Sighting == verdict.Seen
+	for _, c := range b.Controls(final) {
+		seen := c.Status == verdict.Seen
 		if seen {
 			f.ControlsSeen++
 		}

@@ -102,7 +102,7 @@ func TestRecordsAgreeWithTheirCaptures(t *testing.T) {
 func falsifyRecord(t *testing.T, run *cross.Run) {
 	t.Helper()
 	for _, c := range cross.Checks() {
-		for _, o := range c.Judge(run) {
+		for _, o := range c.Compare(run) {
 			was, ok := run.Value(o.Name)
 			require.True(t, ok)
 			// Beyond the bound by a part in a million, and by one in what is counted.
@@ -115,7 +115,7 @@ func falsifyRecord(t *testing.T, run *cross.Run) {
 					continue // there is no upper bound
 				}
 				run.Set(o.Name, was+by)
-				wrong := slices.ContainsFunc(c.Judge(run), func(x cross.Outcome) bool { return x.Off() > 0 })
+				wrong := slices.ContainsFunc(c.Compare(run), func(x cross.Outcome) bool { return x.Off() > 0 })
 				require.True(t, wrong, "%s was %v and is %v now: nobody notices", o.Name, was, was+by)
 				run.Set(o.Name, was)
 			}

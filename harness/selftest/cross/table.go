@@ -48,7 +48,7 @@ func (t *Table) Add(r *Run) (wrong []string) {
 	name := r.Scenario.Name
 	t.runs = append(t.runs, name)
 	for _, row := range t.rows {
-		for _, o := range row.check.Judge(r) {
+		for _, o := range row.check.Compare(r) {
 			s := row.metrics[o.Metric]
 			if !slices.Contains(s.scenarios, name) {
 				s.scenarios = append(s.scenarios, name)

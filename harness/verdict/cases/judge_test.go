@@ -246,8 +246,8 @@ func TestPairsThatAreLost(t *testing.T) {
 	}
 	require.Equal(t, []verdict.Loss{"", verdict.Broken, verdict.NotMeasured, ""}, losses)
 	require.Zero(t, b.Pairs(0)[1].Pair.Treated, "there is no run that shows anything else")
-	sightings := b.Sightings(false)
-	require.Len(t, sightings, len(p.Controls))
-	require.Equal(t, verdict.Pending, sightings[0].Sighting)
-	require.True(t, sightings[0].Asked)
+	controls := b.Controls(false)
+	require.Len(t, controls, len(p.Controls))
+	require.Equal(t, verdict.Pending, controls[0].Status)
+	require.True(t, controls[0].Asked)
 }

@@ -129,7 +129,7 @@ type Verdict struct {
 // Verdicts judges all cases, in the order of the plan. final says that no further run is to come: what is not seen by
 // then was missed.
 func (b *Bench) Verdicts(final bool) []Verdict {
-	controls := b.Sightings(final)
+	controls := b.Controls(final)
 	// Placebos have a campaign of their own: among the others they would move the bar.
 	var real, placebos []verdict.Case
 	for i := range b.plan.Cases {

@@ -52,8 +52,8 @@ func (b *Bench) pairAt(h *caseProgress, i, j int) Pair {
 	return p
 }
 
-// Sighting is how a control of the plan was seen.
-type Sighting struct {
+// ControlResult is what the runs have shown of a control of the plan.
+type ControlResult struct {
 	verdict.Control
 	Case *campaign.Case
 	// Estimate is of its effect, in the unit of its metric or in per cent.
@@ -62,15 +62,15 @@ type Sighting struct {
 	Asked bool
 }
 
-// Sightings judges the controls, in the order of the plan. final is as in [Bench.Verdicts].
-func (b *Bench) Sightings(final bool) []Sighting {
+// Controls judges the controls, in the order of the plan. final is as in [Bench.Verdicts].
+func (b *Bench) Controls(final bool) []ControlResult {
 	b.settle()
-	list := make([]Sighting, len(b.plan.Controls))
+	list := make([]ControlResult, len(b.plan.Controls))
 	for i := range list {
 		at := len(b.plan.Cases) + i
 		h := &b.progress[at]
 		v := verdict.Judge(verdict.Case{State: h.state})
-		list[i] = Sighting{
+		list[i] = ControlResult{
 			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate,
 			Asked: b.asked(at),
 		}

@@ -27,7 +27,7 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 		tried = append(tried, k.hear(t, &k.p.Cases[i], false, &rule))
 	}
 	all = append(all, tried...)
-	sightings, asked := map[bool][]verdict.Sighting{}, []bool{}
+	controls, asked := map[bool][]verdict.ControlStatus{}, []bool{}
 	for i := range k.p.Controls {
 		h := k.hear(t, &k.p.Controls[i], true, &rule)
 		all = append(all, h)
@@ -43,7 +43,7 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 			case e.RuleOut >= 20 || h.done || final && h.state.N() > 0:
 				s = verdict.Missed
 			}
-			sightings[final] = append(sightings[final], s)
+			controls[final] = append(controls[final], s)
 		}
 	}
 	var needs []cases.Need
@@ -128,9 +128,9 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 			}
 		},
 		func() {
-			for final, want := range sightings {
-				for i, s := range b.Sightings(final) {
-					require.Equal(t, want[i], s.Sighting, "%s, final: %v", k.p.Controls[i].Name, final)
+			for final, want := range controls {
+				for i, s := range b.Controls(final) {
+					require.Equal(t, want[i], s.Status, "%s, final: %v", k.p.Controls[i].Name, final)
 					require.Equal(t, asked[i], s.Asked)
 				}
 			}

@@ -224,7 +224,7 @@ func TestAControlIsWantedUntilItsCaseIsConfirmed(t *testing.T) {
 	require.Equal(t, make([]int, len(p.Arms)), b.Ahead())
 	require.Zero(t, b.Remaining())
 	require.True(t, b.Decided(0))
-	require.False(t, b.Sightings(false)[0].Asked)
+	require.False(t, b.Controls(false)[0].Asked)
 }
 
 // Evidence that just reaches its bar is enough, and evidence that misses it by the last bit is not.
@@ -248,7 +248,7 @@ func TestABarThatIsJustReached(t *testing.T) {
 		return b
 	}
 	b := look(never, never, never)
-	verdicts, sightings := b.Verdicts(false), b.Sightings(false)
+	verdicts, controls := b.Verdicts(false), b.Controls(false)
 	below := func(e float64) float64 { return math.Nextafter(e, never) }
 	require.False(t, b.Decided(effect) || b.Decided(explains))
 	for _, e := range []float64{verdicts[effect].Evidence.Confirm, verdicts[explains].Evidence.Part} {
@@ -266,13 +266,13 @@ func TestABarThatIsJustReached(t *testing.T) {
 
 	// A control that is done is wanted no more, and nor is that of the only case that is not confirmed.
 	control := p.Controls[0].Treated
-	e = sightings[0].E
+	e = controls[0].E
 	require.Zero(t, look(never, never, e).Ahead()[control])
 	require.NotZero(t, look(never, never, below(e)).Ahead()[control])
 	e = verdicts[effect].Evidence.Confirm
 	for bar, asked := range map[float64]bool{e: false, below(e): true} {
 		b := look(bar, never, never)
 		b.Only(func(c *campaign.Case) bool { return c == &p.Cases[effect] })
-		require.Equal(t, asked, b.Sightings(false)[0].Asked)
+		require.Equal(t, asked, b.Controls(false)[0].Asked)
 	}
 }

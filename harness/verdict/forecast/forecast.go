@@ -281,8 +281,8 @@ func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each 
 
 // warnOfControls says which controls have shown to be too large to prove anything, as far as there are runs of them.
 func (f *Forecast) warnOfControls(b *cases.Bench) {
-	for _, s := range b.Sightings(false) {
-		if s.Sighting != verdict.Seen || s.Size <= verdict.LargestControl {
+	for _, s := range b.Controls(false) {
+		if s.Status != verdict.Seen || s.Size <= verdict.LargestControl {
 			continue
 		}
 		where := ""
