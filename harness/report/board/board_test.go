@@ -28,12 +28,12 @@ var look = flag.String("look", "", "keep the pages in this directory, to look at
 func source(t *testing.T, text string, runs int) *board.Source {
 	t.Helper()
 	p := casestest.Plan(t, text)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Finish(t, p, b, runs)
+	casestest.Finish(t, p, an, runs)
 	final := runs == math.MaxInt
 	return &board.Source{
-		Plan: p, Bench: b, Findings: findings.Of(p, b, final), Final: final, Dir: "results/runs/sweep-shop-peaks",
+		Plan: p, Analysis: an, Findings: findings.Of(p, an, final), Final: final, Dir: "results/runs/sweep-shop-peaks",
 		File: "shop-peaks.yaml", Tool: "v1",
 		Kernels: map[string]string{"": "6.1.0"}, Run: func(arm int, seed uint64) string {
 			return fmt.Sprintf("%04x%08x", arm, seed)
@@ -87,7 +87,7 @@ func TestPage(t *testing.T) {
 	}
 	for i := range s.Plan.Cases {
 		if c := &s.Plan.Cases[i]; !c.Placebo() {
-			for _, p := range s.Bench.Pairs(i) {
+			for _, p := range s.Analysis.Pairs(i) {
 				row := fmt.Sprintf("<code>%04x%08x</code><code>%04x%08x</code>", c.Base, p.Seed, c.Treated, p.Seed)
 				if p.Relieved != nil {
 					row += fmt.Sprintf("<code>%04x%08x</code><code>%04x%08x</code>", c.BaseRelieved, p.Seed, c.TreatedRelieved, p.Seed)

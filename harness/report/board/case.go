@@ -107,7 +107,7 @@ func (t *trial) pairs(s *Source, i int) {
 	m, _ := metric.Lookup(c.Metric)
 	value := m.Format
 	var points []float64
-	for _, p := range s.Bench.Pairs(i) {
+	for _, p := range s.Analysis.Pairs(i) {
 		row := pair{Seed: fmt.Sprint(p.Seed), Loss: string(p.Loss)}
 		if c.Placebo() {
 			row.Seed = fmt.Sprintf("%d, %d", p.Seed, p.Treated)
@@ -169,7 +169,7 @@ type controlRow struct {
 
 func (s *Source) controls() []controlRow {
 	var list []controlRow
-	for _, c := range s.Bench.Controls(s.Final) {
+	for _, c := range s.Analysis.Controls(s.Final) {
 		one := controlRow{
 			Name: c.Name, Context: c.Case.Context.String(), Metric: c.Case.Metric, Margin: c.Case.MarginText(),
 			Effect: c.Estimate.String(),

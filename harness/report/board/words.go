@@ -80,7 +80,7 @@ func warnings(s *Source) []string {
 			quantity.Plural(int64(n), "case")+has(n)))
 	}
 	missed := 0
-	for _, c := range s.Bench.Controls(s.Final) {
+	for _, c := range s.Analysis.Controls(s.Final) {
 		if c.Status == verdict.Missed {
 			missed++
 		}

@@ -52,16 +52,16 @@ type Entry struct {
 	Verdicts []cases.Verdict
 }
 
-// Of sums up what a bench found. final says that no run is to come.
-func Of(p *campaign.Plan, b *cases.Bench, final bool) *Findings {
+// Of sums up what an analysis found. final says that no run is to come.
+func Of(p *campaign.Plan, an *cases.Analysis, final bool) *Findings {
 	f := &Findings{
 		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms),
-		Runs:           b.Progress().Runs,
-		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: b.Verdicts(final),
+		Runs:           an.Progress().Runs,
+		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: an.Verdicts(final),
 	}
 	f.Scope = scope(p)
 	// One that no case needs, as all that rely on it are confirmed, is not run, and not missing either.
-	for _, c := range b.Controls(final) {
+	for _, c := range an.Controls(final) {
 		seen := c.Status == verdict.Seen
 		if seen {
 			f.ControlsSeen++
@@ -81,7 +81,7 @@ func Of(p *campaign.Plan, b *cases.Bench, final bool) *Findings {
 		}
 		f.Cases++
 		f.Counts[v.Outcome]++
-		if !b.Decided(i) {
+		if !an.Decided(i) {
 			f.Undecided++
 		}
 		if !v.AsExpected {
@@ -169,9 +169,9 @@ func size(v cases.Verdict) float64 {
 
 // Contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not
 // decided: where the budget is spent, its control may not have been run.
-func (f *Findings) Contradicted(b *cases.Bench) bool {
+func (f *Findings) Contradicted(an *cases.Analysis) bool {
 	for i := range f.Verdicts {
-		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
+		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && an.Decided(i) {
 			return true
 		}
 	}

@@ -25,10 +25,10 @@ import (
 func found(t *testing.T, text string, runs int) *findings.Findings {
 	t.Helper()
 	p := casestest.Plan(t, text)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Finish(t, p, b, runs)
-	return findings.Of(p, b, runs == math.MaxInt)
+	casestest.Finish(t, p, an, runs)
+	return findings.Of(p, an, runs == math.MaxInt)
 }
 
 func TestText(t *testing.T) {

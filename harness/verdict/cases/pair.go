@@ -18,26 +18,26 @@ type Pair struct {
 
 // Pairs lists what the verdict on case i rests on, in the order of the seeds. Seeds that are there for the sake of
 // other cases are not among them.
-func (b *Bench) Pairs(i int) []Pair {
-	b.settle()
-	h := &b.progress[i]
+func (an *Analysis) Pairs(i int) []Pair {
+	an.settle()
+	h := &an.progress[i]
 	var list []Pair
 	step := 1
 	if h.Placebo() {
 		step = 2
 	}
 	for s := 0; s+step <= h.next; s += step {
-		list = append(list, b.pairAt(h, s, s+step-1))
+		list = append(list, an.pairAt(h, s, s+step-1))
 	}
 	return list
 }
 
 // pairAt is seed i of the base arm against seed j of the treated one.
-func (b *Bench) pairAt(h *caseProgress, i, j int) Pair {
-	first := uint64(b.plan.Campaign.Seeds.First)
-	at := func(arm, seed int) float64 { return b.arms[arm].value(seed, h.Metric) }
+func (an *Analysis) pairAt(h *caseProgress, i, j int) Pair {
+	first := uint64(an.plan.Campaign.Seeds.First)
+	at := func(arm, seed int) float64 { return an.arms[arm].value(seed, h.Metric) }
 	p := Pair{
-		Seed: first + uint64(i), Treated: first + uint64(j), Loss: b.lossOf(h, i, j),
+		Seed: first + uint64(i), Treated: first + uint64(j), Loss: an.lossOf(h, i, j),
 		Pair: verdict.Pair{Treated: at(h.Case.Treated, j), Base: at(h.Base, i)},
 	}
 	if h.Kind == verdict.Explains {
@@ -62,17 +62,17 @@ type ControlResult struct {
 	Asked bool
 }
 
-// Controls judges the controls, in the order of the plan. final is as in [Bench.Verdicts].
-func (b *Bench) Controls(final bool) []ControlResult {
-	b.settle()
-	list := make([]ControlResult, len(b.plan.Controls))
+// Controls judges the controls, in the order of the plan. final is as in [Analysis.Verdicts].
+func (an *Analysis) Controls(final bool) []ControlResult {
+	an.settle()
+	list := make([]ControlResult, len(an.plan.Controls))
 	for i := range list {
-		at := len(b.plan.Cases) + i
-		h := &b.progress[at]
+		at := len(an.plan.Cases) + i
+		h := &an.progress[at]
 		v := verdict.Judge(verdict.Case{State: h.state})
 		list[i] = ControlResult{
 			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate,
-			Asked: b.asked(at),
+			Asked: an.asked(at),
 		}
 	}
 	return list

@@ -24,9 +24,9 @@ import (
 func of(t *testing.T, p *campaign.Plan, o forecast.Options) *forecast.Forecast {
 	t.Helper()
 	o.Plan = p
-	if o.Bench == nil {
+	if o.Analysis == nil {
 		var err error
-		o.Bench, err = cases.New(p)
+		o.Analysis, err = cases.New(p)
 		require.NoError(t, err)
 	}
 	f, err := forecast.New(o)
@@ -39,14 +39,14 @@ func TestRunsComeAsForecast(t *testing.T) {
 	for name, text := range map[string]string{"shop": casestest.Campaign, "many": casestest.Many(30)} {
 		p := casestest.Plan(t, text)
 		before := of(t, p, forecast.Options{})
-		b, err := cases.New(p)
+		an, err := cases.New(p)
 		require.NoError(t, err)
-		casestest.Finish(t, p, b, before.Runs.Likely/3)
-		during := of(t, p, forecast.Options{Bench: b})
-		require.Equal(t, b.Progress().Runs, during.Runs.Kept)
-		casestest.Finish(t, p, b, math.MaxInt)
-		runs := b.Progress().Runs
-		after := of(t, p, forecast.Options{Bench: b})
+		casestest.Finish(t, p, an, before.Runs.Likely/3)
+		during := of(t, p, forecast.Options{Analysis: an})
+		require.Equal(t, an.Progress().Runs, during.Runs.Kept)
+		casestest.Finish(t, p, an, math.MaxInt)
+		runs := an.Progress().Runs
+		after := of(t, p, forecast.Options{Analysis: an})
 		require.Equal(t, runs, after.Runs.Likely, name)
 		require.Zero(t, after.Time.Likely)
 		require.Positive(t, after.Time.Whole)
@@ -97,15 +97,15 @@ func TestWarnings(t *testing.T) {
 // When runs are there already, the forecast cannot say how far the next verdict is, only how far the end.
 func TestWarningsOfASweepThatGoesOn(t *testing.T) {
 	p := casestest.Plan(t, casestest.Campaign)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Finish(t, p, b, 20)
-	f := of(t, p, forecast.Options{Bench: b, Budget: time.Second})
+	casestest.Finish(t, p, an, 20)
+	f := of(t, p, forecast.Options{Analysis: an, Budget: time.Second})
 	text := strings.Join(f.Warnings, "\n")
 	require.NotContains(t, text, "too small for any verdict")
 	require.Contains(t, text, "the budget of 1 s ends before everything is decided, which takes by an estimate ")
-	casestest.Finish(t, p, b, math.MaxInt)
-	f = of(t, p, forecast.Options{Bench: b, Budget: time.Second})
+	casestest.Finish(t, p, an, math.MaxInt)
+	f = of(t, p, forecast.Options{Analysis: an, Budget: time.Second})
 	require.NotContains(t, strings.Join(f.Warnings, "\n"), "the budget of", "nothing is left to run")
 }
 
@@ -150,9 +150,9 @@ func TestSeedsToRuleOut(t *testing.T) {
 // Runs that are there already may show that a control is too large to prove anything.
 func TestWarnsOfControlsThatAreTooLarge(t *testing.T) {
 	p := casestest.Plan(t, casestest.Campaign)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+	casestest.Ask(an, nil, func(arm int, seed uint64) bool {
 		e := casestest.Show(&p.Arms[arm], seed)
 		for i := range p.Controls {
 			if arm == p.Controls[i].Treated && i == 0 {
@@ -161,10 +161,10 @@ func TestWarnsOfControlsThatAreTooLarge(t *testing.T) {
 				}
 			}
 		}
-		b.Add(arm, seed, e)
+		an.Add(arm, seed, e)
 		return true
 	})
-	warnings := of(t, p, forecast.Options{Bench: b}).Warnings
+	warnings := of(t, p, forecast.Options{Analysis: an}).Warnings
 	require.Regexp(t,
 		`^the control burn, 1[2-4]\.\d margins of http\.latency\.p99 \(workers 10, speed 500mips\) proves nothing`,
 		warnings[len(warnings)-1])
@@ -230,10 +230,10 @@ func TestPreparationIsCounted(t *testing.T) {
 	require.NoError(t, err)
 	times.Opening = 7 * time.Second
 	f := of(t, p, forecast.Options{Times: times, Jobs: 2})
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
 	visits := 0
-	for _, n := range b.Visits(b.Ahead()) {
+	for _, n := range an.Visits(an.Ahead()) {
 		visits += n
 	}
 	require.Greater(t, visits, 3*len(p.Arms), "8, 20, 32 seeds, and on to the end")

@@ -100,13 +100,13 @@ var growths = map[string]func(t *testing.T, p *campaign.Plan, dir string, g *gro
 		require.Len(t, judged(t, p, dir, g).Verdicts(true), len(p.Cases))
 	},
 	"reporting": func(t *testing.T, p *campaign.Plan, dir string, g *grown) {
-		b := judged(t, p, dir, g)
-		f := findings.Of(p, b, true)
+		an := judged(t, p, dir, g)
+		f := findings.Of(p, an, true)
 		require.NoError(t, f.Text(io.Discard, 120, true))
 		require.NoError(t, f.Markdown(io.Discard, findings.MarkdownLimit))
 		require.NoError(t, f.JUnit(io.Discard))
 		pages := 0
-		s := &board.Source{Plan: p, Bench: b, Findings: f, Final: true, Kernels: kernels,
+		s := &board.Source{Plan: p, Analysis: an, Findings: f, Final: true, Kernels: kernels,
 			Run: func(int, uint64) string { return "0123456789ab" }}
 		require.NoError(t, board.Pages(s, func(_ string, write func(io.Writer) error) error {
 			pages++
@@ -116,16 +116,16 @@ var growths = map[string]func(t *testing.T, p *campaign.Plan, dir string, g *gro
 	},
 }
 
-// judged is a bench with what is in the archive.
-func judged(t *testing.T, p *campaign.Plan, dir string, g *grown) *cases.Bench {
+// judged is an analysis with what is in the archive.
+func judged(t *testing.T, p *campaign.Plan, dir string, g *grown) *cases.Analysis {
 	a, err := archive.Read(dir)
 	require.NoError(t, err)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	require.NoError(t, Fill(b, p, kernels, a.Entries))
-	require.Equal(t, g.Records, b.Progress().Runs)
+	require.NoError(t, Fill(an, p, kernels, a.Entries))
+	require.Equal(t, g.Records, an.Progress().Runs)
 	require.NoError(t, a.Close())
-	return b
+	return an
 }
 
 // TestGrower is a process of BenchmarkGrowth.

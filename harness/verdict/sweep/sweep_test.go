@@ -124,7 +124,7 @@ func whole(t *testing.T, p *campaign.Plan, workers int) (string, *Result, *fake)
 	return dir, r, f
 }
 
-func verdicts(r *Result) string { return fmt.Sprintf("%+v", r.Bench.Verdicts(true)) }
+func verdicts(r *Result) string { return fmt.Sprintf("%+v", r.Analysis.Verdicts(true)) }
 
 func TestSweep(t *testing.T) {
 	p := newPlan(t)
@@ -133,7 +133,7 @@ func TestSweep(t *testing.T) {
 	require.Equal(t, int(f.made.Load()), one.Made)
 	require.Zero(t, one.Remaining)
 	got := map[string]int{}
-	for _, v := range one.Bench.Verdicts(true) {
+	for _, v := range one.Analysis.Verdicts(true) {
 		got[v.Entry+": "+string(v.Outcome)]++
 	}
 	require.Equal(t, map[string]int{"11ms more: ruled out": 8, "15ms more: confirmed": 8, "a queue: ruled out": 8,
@@ -245,7 +245,7 @@ func TestARunThatIsRefused(t *testing.T) {
 	require.LessOrEqual(t, f.refusals.Load(), int64(3), "once for each worker that shared the arm")
 	require.Equal(t, len(p.Cases), r.Decided)
 	require.Zero(t, r.Remaining)
-	for _, v := range r.Bench.Verdicts(true) {
+	for _, v := range r.Analysis.Verdicts(true) {
 		if slices.Contains(v.Case.Arms(), refused) {
 			require.Equal(t, verdict.Invalid, v.Outcome, v.Entry)
 		} else {

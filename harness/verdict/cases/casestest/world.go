@@ -139,23 +139,23 @@ func Record(a *campaign.Arm, seed uint64) *result.Record {
 }
 
 // Finish makes all runs that are wanted, unless most are made before.
-func Finish(t testing.TB, p *campaign.Plan, b *cases.Bench, most int) {
+func Finish(t testing.TB, p *campaign.Plan, an *cases.Analysis, most int) {
 	t.Helper()
 	made := 0
-	Ask(b, nil, func(arm int, seed uint64) bool {
+	Ask(an, nil, func(arm int, seed uint64) bool {
 		if made++; made > most {
 			return false
 		}
-		b.Add(arm, seed, Show(&p.Arms[arm], seed))
+		an.Add(arm, seed, Show(&p.Arms[arm], seed))
 		return true
 	})
 }
 
-// Ask asks a bench what it needs until that is nothing, or run returns false, and calls run for each, in the order in
-// which they are wanted or in another.
-func Ask(b *cases.Bench, order *rand.Rand, run func(arm int, seed uint64) bool) {
+// Ask asks an analysis what it needs until that is nothing, or run returns false, and calls run for each, in the order
+// in which they are wanted or in another.
+func Ask(an *cases.Analysis, order *rand.Rand, run func(arm int, seed uint64) bool) {
 	for {
-		needs := b.Needs(func(int, uint64) bool { return false })
+		needs := an.Needs(func(int, uint64) bool { return false })
 		if len(needs) == 0 {
 			return
 		}

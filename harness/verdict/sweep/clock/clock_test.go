@@ -93,7 +93,7 @@ func TestSet(t *testing.T) {
 	require.Len(t, records, r.Made)
 	again, same := swept(t, 0, hours...)
 	require.Equal(t, records, same)
-	require.Equal(t, r.Bench.Verdicts(true), again.Bench.Verdicts(true))
+	require.Equal(t, r.Analysis.Verdicts(true), again.Analysis.Verdicts(true))
 }
 
 // A budget is time that has passed: it is not spent when the clock is set ahead, and not longer when it is set back.
