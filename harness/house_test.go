@@ -55,7 +55,8 @@ func packages(t *testing.T) (list []goPackage) {
 			return list
 		}
 		require.NoError(t, err)
-		if len(p.GoFiles) > 0 && !strings.HasSuffix(p.ImportPath, "test") && p.ImportPath != module+"harness" && p.ImportPath != module+"harness/base/golden" {
+		if len(p.GoFiles) > 0 && !strings.HasSuffix(p.ImportPath, "test") && p.ImportPath != module+"harness" &&
+			p.ImportPath != module+"harness/base/golden" {
 			list = append(list, p)
 		}
 	}
@@ -124,7 +125,8 @@ func drawn(list []goPackage) string {
 		first, _, _ := strings.Cut(strings.Join(strings.Fields(p.Doc), " "), ". ")
 		first = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(first, "Package "), "Command "), ".")
 		_, says, _ := strings.Cut(first, " ")
-		rooms[from] = append(rooms[from], fmt.Sprintf("| [`%s`](../../%s) | %s |", strings.TrimPrefix(name, "harness/"), name, strings.ReplaceAll(says, "|", "\\|")))
+		rooms[from] = append(rooms[from], fmt.Sprintf("| [`%s`](../../%s) | %s |", strings.TrimPrefix(name, "harness/"), name,
+			strings.ReplaceAll(says, "|", "\\|")))
 		for _, imported := range p.Imports {
 			if to := wing(imported); to >= 0 && to != from {
 				arrows[[2]int{from, to}]++

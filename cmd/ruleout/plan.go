@@ -115,7 +115,7 @@ func (c *planCmd) forecast(ctx context.Context, u *ui) error {
 			dir = ""
 		}
 	}
-	if o.Bench, o.Times, err = earlier(p, dir); err != nil {
+	if o.Analysis, o.Times, err = earlier(p, dir); err != nil {
 		return err
 	}
 	if c.Measure {
@@ -140,22 +140,22 @@ func sweepDir(p *campaign.Plan) string {
 
 // earlier reads which of the plan's runs an earlier sweep has, and how long they took. Without a directory there is
 // nothing.
-func earlier(p *campaign.Plan, dir string) (_ *cases.Bench, _ *forecast.Times, err error) {
+func earlier(p *campaign.Plan, dir string) (_ *cases.Analysis, _ *forecast.Times, err error) {
 	if dir == "" {
-		b, err := cases.New(p)
-		return b, nil, err
+		an, err := cases.New(p)
+		return an, nil, err
 	}
 	r, err := archive.Read(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	b, _, err := sweep.Archived(p, r)
+	an, _, err := sweep.Archived(p, r)
 	if err != nil {
 		return nil, nil, err
 	}
 	times, err := forecast.Archived(shorten(dir), p, r.Identity.Kernels, r.Entries)
-	return b, times, err
+	return an, times, err
 }
 
 func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int) (*forecast.Times, error) {
@@ -180,10 +180,10 @@ func (c *planCmd) measure(ctx context.Context, u *ui, p *campaign.Plan, jobs int
 // count as machines that share the work.
 func warnings(u *ui, p *campaign.Plan, a *archive.Archive, kernels map[string]string, o forecast.Options,
 	shards int) (err error) {
-	if o.Bench, err = cases.New(p); err != nil {
+	if o.Analysis, err = cases.New(p); err != nil {
 		return err
 	}
-	if err := sweep.Fill(o.Bench, p, kernels, a.Entries); err != nil {
+	if err := sweep.Fill(o.Analysis, p, kernels, a.Entries); err != nil {
 		return err
 	}
 	if o.Times, err = forecast.Archived("the archive", p, kernels, a.Entries); err != nil {

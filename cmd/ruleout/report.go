@@ -248,7 +248,7 @@ func (c *reportCmd) campaign(u *ui, dir string) (err error) {
 	}
 	final := evidence.Finished()
 	s := &board.Source{
-		Plan: plan, Bench: evidence, Findings: findings.Of(plan, evidence,
+		Plan: plan, Analysis: evidence, Findings: findings.Of(plan, evidence,
 			final), Final: final, Dir: quote(shorten(dir)), Kept: r.Kept(),
 		File: r.Identity.Source.File, Tool: r.Identity.Tool, Kernels: r.Identity.Kernels, Run: run,
 	}

@@ -106,7 +106,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		u.note("shard %d of %d is done: ruleout results merge --into DIR %s …", shard, shards, quote(shorten(c.Out)))
 		return c.status(u, plan, r, nil, alarm)
 	}
-	f := findings.Of(plan, r.Bench, !r.OverBudget)
+	f := findings.Of(plan, r.Analysis, !r.OverBudget)
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (*sweepCmd) status(u *ui, plan *campaign.Plan, r *sweep.Result, f *findings
 		return status(problem.Invalid)
 	case f == nil || f.AsExpected():
 		return nil
-	case r.OverBudget && !f.Contradicted(r.Bench):
+	case r.OverBudget && !f.Contradicted(r.Analysis):
 		return status(problem.Invalid) // no verdict contradicts what is expected: the budget ended first
 	}
 	return status(1)

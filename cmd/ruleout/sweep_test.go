@@ -73,7 +73,8 @@ hypotheses:
 			r, err := sweep.Run(t.Context(), sweep.Options{Loop: loop, Plan: p, Kernels: kernels})
 			require.NoError(t, err)
 			require.NoError(t, a.Close())
-			got := new(sweepCmd).status(&ui{out: io.Discard, err: io.Discard}, p, r, findings.Of(p, r.Bench, !r.OverBudget), nil)
+			got := new(sweepCmd).status(&ui{out: io.Discard, err: io.Discard}, p, r,
+				findings.Of(p, r.Analysis, !r.OverBudget), nil)
 			require.Equal(t, c.want, got)
 		})
 	}

@@ -125,7 +125,7 @@ func (t *tormented) size() int64 {
 // young is the cache of the sweeps that are killed while they prepare their machine.
 func (t *tormented) young() string { return t.ts.MkAbs("young") }
 
-// unfinished lists the machines that somebody made there, or is making.
+// unfinished lists the machines that a process made there, or is making.
 func (t *tormented) unfinished() []string {
 	found, err := filepath.Glob(filepath.Join(t.young(), "ruleout", "templates", "*work-*"))
 	t.ts.Check(err)

@@ -35,13 +35,13 @@ Examples:
 // Run carries the command out.
 func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 	var alarm error
-	plan, bench, err := judgeAgain(c.Results, c.Campaign, c.Set, func(r *archive.Reader) {
+	plan, analysis, err := judgeAgain(c.Results, c.Campaign, c.Set, func(r *archive.Reader) {
 		alarm = r.Tell(func(text string) { u.note("%s: %s", shorten(c.Results), text) })
 	})
 	if err != nil {
 		return err
 	}
-	f := findings.Of(plan, bench, bench.Finished())
+	f := findings.Of(plan, analysis, analysis.Finished())
 	if err := printFindings(u, f, c.Format, c.All); err != nil {
 		return err
 	}
@@ -54,8 +54,8 @@ func (c *verdictCmd) Run(_ context.Context, u *ui) error {
 	return nil
 }
 
-// judgeAgain makes a bench of what an archive has. look sees the archive first.
-func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *cases.Bench,
+// judgeAgain makes an analysis of what an archive has. look sees the archive first.
+func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *campaign.Plan, _ *cases.Analysis,
 	err error) {
 	r, err := archive.Read(dir)
 	if err != nil {
@@ -72,6 +72,6 @@ func judgeAgain(dir, file string, set []string, look func(*archive.Reader)) (_ *
 	if err != nil {
 		return nil, nil, err
 	}
-	bench, _, err := sweep.Archived(plan, r)
-	return plan, bench, err
+	analysis, _, err := sweep.Archived(plan, r)
+	return plan, analysis, err
 }

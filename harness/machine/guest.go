@@ -25,7 +25,8 @@ const EnvGuest = "RULEOUT_GUEST"
 // guestName is that of the guest program's file.
 const guestName = "ruleout-guest"
 
-const guestHint = "make build makes both programs; keep ruleout-guest in the directory of ruleout or in ../libexec/ruleout, or name it with " + EnvGuest
+const guestHint = "make build makes both programs; keep ruleout-guest in the directory of ruleout or in " +
+	"../libexec/ruleout, or name it with " + EnvGuest
 
 // guestProgram is the program that acts in runs. It stays open for as long as this process lives, so that all runs of a
 // process are made by the same one, even if another file is put in its place.
@@ -54,7 +55,8 @@ func findGuest(named string, executable func() (string, error)) (string, error) 
 		return "", problem.Wrap(problem.Machine, fmt.Errorf("find %s: %w", guestName, err), guestHint)
 	}
 	dir := filepath.Dir(own)
-	for _, path := range []string{filepath.Join(dir, guestName), filepath.Join(filepath.Dir(dir), "libexec", "ruleout", guestName)} {
+	for _, path := range []string{filepath.Join(dir, guestName),
+		filepath.Join(filepath.Dir(dir), "libexec", "ruleout", guestName)} {
 		if _, err := os.Stat(path); err == nil {
 			return path, nil
 		}

@@ -41,7 +41,8 @@ func (h *Host) Run(ctx context.Context, req Request) (*result.Record, error) {
 	}
 	p := result.Provenance{Tool: Version, Guest: h.guest, Kernel: h.kernel.Release, Machine: h.kernel.Machine}
 	var netem protocol.NetemAnswer
-	if err := ask(ctx, protocol.Netem, protocol.NetemQuestion{Scenario: order.Scenario, Known: h.truths != nil}, &netem); err != nil {
+	if err := ask(ctx, protocol.Netem, protocol.NetemQuestion{Scenario: order.Scenario, Known: h.truths != nil},
+		&netem); err != nil {
 		return nil, err
 	}
 	if netem.Report != nil {

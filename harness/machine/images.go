@@ -16,8 +16,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// images finds the images of scenarios, and makes those that are not in the store. What was found once holds for as long
-// as this process: all runs of a campaign have the same programs, even if a file is changed meanwhile.
+// images finds the images of scenarios, and makes those that are not in the store. What was found once holds for as
+// long as this process: all runs of a campaign have the same programs, even if a file is changed meanwhile.
 type images struct {
 	mu    sync.Mutex
 	found map[string]*image.Image // by what they are made of
@@ -46,7 +46,8 @@ func (m *images) of(ctx context.Context, s *scenario.Scenario, progress func(str
 	return list, nil
 }
 
-func (m *images) one(ctx context.Context, store *image.Store, s *scenario.Scenario, name string, progress func(string)) (*image.Image, error) {
+func (m *images) one(ctx context.Context, store *image.Store, s *scenario.Scenario, name string,
+	progress func(string)) (*image.Image, error) {
 	if hash := s.PinnedImage(name); hash != "" {
 		i, err := store.Get(hash)
 		if err == nil || s.Root() == "" {
@@ -112,7 +113,8 @@ func specOf(s *scenario.Scenario, name string) image.Spec {
 }
 
 // placed is the images as the virtual machine takes them, ordered as the guest program gets to know them.
-func placed(list []*image.Image, names []string) (in []vm.Image, order map[string]protocol.Image, hashes map[string]string) {
+func placed(list []*image.Image, names []string) (in []vm.Image, order map[string]protocol.Image,
+	hashes map[string]string) {
 	if len(list) == 0 {
 		return nil, nil, nil
 	}

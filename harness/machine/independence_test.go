@@ -37,7 +37,8 @@ load:
 faults:
 `
 
-const lossFault = `  - {name: loss, link: [client, web], from: web, select: {packets: data, chance: 3%}, do: drop}` + "\n"
+const lossFault = `  - {name: loss, link: [client, web], from: web, select: {packets: data, chance: 3%}, do: drop}` +
+	"\n"
 
 // segment is what web sent of a flow, without what only tells the time (timestamps, and the first sequence numbers,
 // which the kernel makes of it), and whether the fault loss chose it.
@@ -139,7 +140,8 @@ func TestASecondFaultChangesNoDecisionOfTheFirst(t *testing.T) {
 	alone := segments(t, lossFault)
 	for _, c := range []struct{ name, faults string }{
 		{"one that watches, in front of it", "  - {name: eye, link: [client, web], from: web, select: {chance: 50%}, do: watch}\n" + lossFault},
-		{"one that loses ACKs of the other direction, later", lossFault + "  - {name: later, link: [client, web], from: client, select: {packets: pure-ack, chance: 40%}, do: drop, at: 2s}\n"},
+		{"one that loses ACKs of the other direction, later", lossFault + "  - {name: later, link: [client, web], " +
+			"from: client, select: {packets: pure-ack, chance: 40%}, do: drop, at: 2s}\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			both := segments(t, c.faults)
@@ -169,7 +171,8 @@ func TestASecondFaultChangesNoDecisionOfTheFirst(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d packets before that had the same fate, %d of them lost; so did %d data segments behind it, %d of them lost", same, chosen, later, laterChosen)
+			t.Logf("%d packets before that had the same fate, %d of them lost; "+
+				"so did %d data segments behind it, %d of them lost", same, chosen, later, laterChosen)
 			// When flows begin to differ depends on microseconds, and so on the build; how much is compared does not.
 			require.Greater(t, same, 50)
 			require.Greater(t, same+later, 2000)

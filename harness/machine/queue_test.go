@@ -28,7 +28,8 @@ load:
   - {from: client, to: web, http: {arrivals: constant, rate: 2/s, timeout: 10s}}
 `
 
-// stay is a packet on its way from web to client: when it was sent and when it arrived, or 0, from the start of the measured window.
+// stay is a packet on its way from web to client: when it was sent and when it arrived, or 0, from the start of the
+// measured window.
 type stay struct {
 	in, out time.Duration
 	length  int
@@ -40,7 +41,8 @@ func stays(t *testing.T, kernel, more string) (*result.Record, []stay) {
 	s, err := expect.Parse("narrow.yaml", []byte(narrow+more), nil)
 	require.NoError(t, err)
 	record, r := captured(t, s, kernel)
-	sent := map[string]int{} // by what they are: TCP gives each segment an IP identification of its own, those sent again too
+	// by what they are: TCP gives each segment an IP identification of its own, those sent again too
+	sent := map[string]int{}
 	var list []stay
 	for {
 		data, ci, err := r.ReadPacketData()
@@ -62,8 +64,8 @@ func stays(t *testing.T, kernel, more string) (*result.Record, []stay) {
 	}
 }
 
-// waiting works out of the packets' times what a queue has held in the window: a packet is in it from when it was sent until so long
-// before it arrived.
+// waiting works out of the packets' times what a queue has held in the window: a packet is in it from when it was sent
+// until so long before it arrived.
 func waiting(list []stay, after, window time.Duration) (lost int, mean, bytes float64, most int) {
 	type change struct {
 		at time.Duration
@@ -94,7 +96,8 @@ func waiting(list []stay, after, window time.Duration) (lost int, mean, bytes fl
 	return lost, mean, bytes, most
 }
 
-// What the record says of a queue is what a capture at both ends of the wire says: packets sent less packets received, over time.
+// What the record says of a queue is what a capture at both ends of the wire says: packets sent less packets
+// received, over time.
 func TestQueuesAreWhatTheCaptureSays(t *testing.T) {
 	for _, c := range []struct {
 		name, more, queue string
@@ -103,9 +106,11 @@ func TestQueuesAreWhatTheCaptureSays(t *testing.T) {
 	}{
 		{"a link's", "links: [{between: [client, web], delay: 5ms, rate: 1mbit, queue: 8}]\n", "link.client-web.from.web", 5 * time.Millisecond, true},
 		{"a link's without a length", "links: [{between: [client, web], delay: 5ms, rate: 2mbit}]\n", "link.client-web.from.web", 0, false},
-		{"a fault's", "links: [{between: [client, web], delay: 1ms}]\nfaults: [{name: narrow, link: [client, web], from: web, do: {rate: 1mbit, queue: 12}}]\n",
+		{"a fault's", "links: [{between: [client, web], delay: 1ms}]\n" +
+			"faults: [{name: narrow, link: [client, web], from: web, do: {rate: 1mbit, queue: 12}}]\n",
 			"fault.narrow", time.Millisecond, true},
-		{"a ramp's", "links: [{between: [client, web], delay: 1ms}]\nfaults: [{name: narrow, link: [client, web], from: web, do: {rate: 3mbit, queue: 12}, ramp: {over: 3s, steps: 4, rate: 500kbit}}]\n",
+		{"a ramp's", "links: [{between: [client, web], delay: 1ms}]\nfaults: [{name: narrow, link: [client, web], " +
+			"from: web, do: {rate: 3mbit, queue: 12}, ramp: {over: 3s, steps: 4, rate: 500kbit}}]\n",
 			"fault.narrow", time.Millisecond, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -55,7 +55,8 @@ func RequestOf(recorded *result.Record) (Request, error) {
 		return Request{}, fmt.Errorf("its scenario: %w", err)
 	}
 	if hash := s.Hash(); hash != recorded.Scenario.Hash {
-		return Request{}, problem.Wrap(problem.Usage, fmt.Errorf("its scenario does not match its hash %s", result.Short(recorded.Scenario.Hash)),
+		return Request{}, problem.Wrap(problem.Usage,
+			fmt.Errorf("its scenario does not match its hash %s", result.Short(recorded.Scenario.Hash)),
 			"the record was changed, or was made by a build with other defaults")
 	}
 	s.PinImages(recorded.Provenance.Images)
@@ -135,7 +136,8 @@ func compareRecords(recorded, again *result.Record) *Replay {
 	}
 	p, q := recorded.Provenance, again.Provenance
 	for _, f := range []struct{ name, a, b string }{
-		{"guest program", p.Program(), q.Program()}, {"kernel", p.Kernel, q.Kernel}, {"kernel_config", p.KernelConfig, q.KernelConfig}, {"netem", p.Netem, q.Netem},
+		{"guest program", p.Program(), q.Program()}, {"kernel", p.Kernel, q.Kernel},
+		{"kernel_config", p.KernelConfig, q.KernelConfig}, {"netem", p.Netem, q.Netem},
 		{"qemu", p.QEMU, q.QEMU}, {"machine", machineBoard(p.Machine), machineBoard(q.Machine)},
 		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
 		{"capture", strconv.Itoa(p.Capture), strconv.Itoa(q.Capture)},

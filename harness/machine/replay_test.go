@@ -11,8 +11,10 @@ import (
 
 // A field of the provenance that an early record lacks is no difference; every other one is named with both values.
 func TestCompareRecords(t *testing.T) {
-	a := &result.Record{Digest: "sha256:1", Provenance: result.Provenance{Key: "k", Kernel: "6.1", Machine: "microvm, template 01234"}, Counters: map[string]map[string]int64{"web": {"Tcp.InSegs": 3}}}
-	b := &result.Record{Digest: "sha256:2", Provenance: result.Provenance{Key: "l", Kernel: "6.12", Machine: "microvm", QEMU: "7.2"}, Counters: map[string]map[string]int64{"web": {"Tcp.InSegs": 4}}}
+	a := &result.Record{Digest: "sha256:1", Provenance: result.Provenance{Key: "k", Kernel: "6.1",
+		Machine: "microvm, template 01234"}, Counters: map[string]map[string]int64{"web": {"Tcp.InSegs": 3}}}
+	b := &result.Record{Digest: "sha256:2", Provenance: result.Provenance{Key: "l", Kernel: "6.12", Machine: "microvm",
+		QEMU: "7.2"}, Counters: map[string]map[string]int64{"web": {"Tcp.InSegs": 4}}}
 	r := compareRecords(a, b)
 	require.False(t, r.Equal)
 	require.False(t, r.SameKey)
@@ -29,7 +31,8 @@ func TestCompareRecords(t *testing.T) {
 }
 
 func TestARecordWithAnotherScenarioIsNotReplayed(t *testing.T) {
-	_, err := RequestOf(&result.Record{Scenario: result.Scenario{Hash: "sha256:0", Canonical: []byte(`{"version":1,"name":"a","nodes":{"a":{}}}`)}})
+	_, err := RequestOf(&result.Record{Scenario: result.Scenario{Hash: "sha256:0",
+		Canonical: []byte(`{"version":1,"name":"a","nodes":{"a":{}}}`)}})
 	require.ErrorContains(t, err, "its scenario")
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 }

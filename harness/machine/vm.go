@@ -144,7 +144,8 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
 		QEMU: v.qemu, Kernel: v.kernel, Init: init,
-		Memory: m.memory, Shift: m.shift, Files: v.files, Images: pictures, Modules: slices.Concat(frame.DefaultModules, extra),
+		Memory: m.memory, Shift: m.shift, Files: v.files, Images: pictures,
+		Modules: slices.Concat(frame.DefaultModules, extra),
 	}, progress)
 	if err != nil {
 		return nil, err
@@ -210,7 +211,8 @@ func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, progress
 		return nil, err
 	}
 	virtual, wall := limits(req.Scenario)
-	prepared, err := t.Prepare(ctx, vm.Preparation{Payload: payload, VirtualLimit: virtual, WallLimit: wall, Progress: progress})
+	prepared, err := t.Prepare(ctx,
+		vm.Preparation{Payload: payload, VirtualLimit: virtual, WallLimit: wall, Progress: progress})
 	if ended := (*vm.EndedError)(nil); errors.As(err, &ended) {
 		// The guest's own words say more, and whose fault it is.
 		if _, _, told := protocol.Receive(bytes.NewReader(ended.Output), nil); !errors.Is(told, protocol.ErrNoRecord) {
@@ -238,7 +240,9 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	began := time.Now()
-	prepared, err := v.prepare(ctx, t, &req, func(text string) { events(protocol.Event{Kind: protocol.Build, Text: text}) })
+	prepared, err := v.prepare(ctx, t, &req, func(text string) {
+		events(protocol.Event{Kind: protocol.Build, Text: text})
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,8 @@ func TestRunsOfOnePreparedScenarioAreEqualUnderLoad(t *testing.T) {
 	runWith := func(seed uint64) (*result.Record, []string) {
 		var kinds []string
 		rec, err := v.Run(t.Context(), machine.Request{
-			Scenario: s, Seed: seed, Set: map[string]string{"a": "b"}, Events: func(e protocol.Event) { kinds = append(kinds, e.Kind) },
+			Scenario: s, Seed: seed, Set: map[string]string{"a": "b"},
+			Events: func(e protocol.Event) { kinds = append(kinds, e.Kind) },
 		})
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"a": "b"}, rec.Scenario.Set)
@@ -80,7 +81,8 @@ func TestRunsOfOnePreparedScenarioAreEqualUnderLoad(t *testing.T) {
 		again, kinds := runWith(1)
 		require.Equal(t, first.Digest, again.Digest, result.Compare(first, again))
 		require.Equal(t, first.Run, again.Run)
-		require.Equal(t, []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn, protocol.Drain, protocol.Done}, kinds, "as if it had all happened now")
+		require.Equal(t, []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn,
+			protocol.Drain, protocol.Done}, kinds, "as if it had all happened now")
 	}
 	other, _ := runWith(2)
 	require.NotEqual(t, first.Load.Planned, other.Load.Planned, "arrivals are drawn from the seed")
@@ -108,21 +110,25 @@ func burn() (stop func()) {
 }
 
 // Congestion controls are modules, which a kernel loads by itself with the help of modprobe. A guest has none, and
-// vegas is one of those that the kernel keeps to its first namespace if nobody allows more.
+// vegas is one of those that the kernel keeps to its first namespace unless it is told otherwise.
 func TestCongestionControlsAreLoaded(t *testing.T) {
 	v := open(t)
 	const key = "sysctls={net.ipv4.tcp_congestion_control: %s}"
-	r, err := v.Run(t.Context(), machine.Request{Scenario: parse(t, "nodes.web."+fmt.Sprintf(key, "bbr"), "nodes.client."+fmt.Sprintf(key, "vegas")), Seed: 1})
+	r, err := v.Run(t.Context(),
+		machine.Request{Scenario: parse(t, "nodes.web."+fmt.Sprintf(key, "bbr"), "nodes.client."+fmt.Sprintf(key, "vegas")),
+			Seed: 1})
 	require.NoError(t, err)
 	require.True(t, r.Valid, r.InvalidBecause)
 	_, err = v.Run(t.Context(), machine.Request{Scenario: parse(t, "nodes.web."+fmt.Sprintf(key, "vegan")), Seed: 1})
 	require.ErrorContains(t, err, "no such file")
-	require.Equal(t, "there are: reno cubic; others have modules of their own, such as tcp_bbr, if the kernel was built with them", problem.HintOf(err))
+	require.Equal(t, "there are: reno cubic; others have modules of their own, such as tcp_bbr, "+
+		"if the kernel was built with them", problem.HintOf(err))
 	require.Equal(t, "nodes.web.sysctls.net.ipv4.tcp_congestion_control", problem.PlaceOf(err))
 }
 
 func TestAScenarioThatCannotBePreparedIsToldAsInTheGuest(t *testing.T) {
-	_, err := open(t).Run(t.Context(), machine.Request{Scenario: parse(t, "nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}"), Seed: 1})
+	_, err := open(t).Run(t.Context(),
+		machine.Request{Scenario: parse(t, "nodes.web.sysctls={net.ipv4.tcp_no_such_thing: 1}"), Seed: 1})
 	require.ErrorContains(t, err, "tcp_no_such_thing")
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 	require.NotEmpty(t, problem.HintOf(err))

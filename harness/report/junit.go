@@ -12,7 +12,7 @@ import (
 // Suite is a group of test results, as CI systems read them.
 type Suite struct {
 	Name       string
-	Seconds    float64 // that it took; 0 where nobody measured
+	Seconds    float64 // that it took; 0 where it was not measured
 	Properties [][2]string
 	Cases      []TestCase
 }
@@ -85,14 +85,15 @@ func (s *Suite) Write(w io.Writer) error {
 	return err
 }
 
-// JUnit writes test results for a CI system: suites, one after the other, between [JUnitBegin] and [JUnitEnd]. An expectation that
-// was not met is a failure, one that could not be evaluated an error. In an invalid run all are skipped, with the
-// reasons: it shows nothing either way. A run that expects nothing has one case, that it is valid.
+// JUnit writes test results for a CI system: suites, one after the other, between [JUnitBegin] and [JUnitEnd]. An
+// expectation that was not met is a failure, one that could not be evaluated an error. In an invalid run all are
+// skipped, with the reasons: it shows nothing either way. A run that expects nothing has one case, that it is valid.
 func JUnit(w io.Writer, r *result.Record) error {
 	suite := Suite{
 		Name: strings.Join(append([]string{r.Scenario.Name}, Identity(r)...), " "), Seconds: r.Time.Wall,
 		Properties: [][2]string{
-			{"seed", fmt.Sprint(r.Seed)}, {"kernel", r.Provenance.Kernel}, {"backend", r.Backend}, {"digest", r.Digest}, {"scenario", r.Scenario.Hash},
+			{"seed", fmt.Sprint(r.Seed)}, {"kernel", r.Provenance.Kernel}, {"backend", r.Backend}, {"digest", r.Digest},
+			{"scenario", r.Scenario.Hash},
 		},
 	}
 	list := r.Expect

@@ -44,13 +44,15 @@ func NewEntry(r *result.Record) Entry {
 }
 
 func list(entries []Entry) Section {
-	sec := Section{ID: "runs", Title: "Runs", Left: 1, Header: []string{"scenario", "seed", "kernel", "requests", "errors", "p50", "p99", "outcome"}}
+	sec := Section{ID: "runs", Title: "Runs", Left: 1,
+		Header: []string{"scenario", "seed", "kernel", "requests", "errors", "p50", "p99", "outcome"}}
 	for _, e := range entries {
 		name := e.Name
 		if e.Set != "" {
 			name += " (" + e.Set + ")"
 		}
-		sec.Rows = append(sec.Rows, []string{name, fmt.Sprint(e.Seed), e.Kernel, e.Requests, e.Errors, e.P50, e.P99, e.Word + ": " + e.Why})
+		sec.Rows = append(sec.Rows, []string{name, fmt.Sprint(e.Seed), e.Kernel, e.Requests, e.Errors, e.P50, e.P99,
+			e.Word + ": " + e.Why})
 	}
 	return sec
 }

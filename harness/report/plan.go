@@ -73,8 +73,10 @@ func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
 // PlanCost says what a run is estimated to cost.
 func PlanCost(pl *plan.Plan) string {
 	c := pl.Cost
-	return fmt.Sprintf("estimate: %s of virtual time, for about %s of which the guest's CPU is busy: %s to %s of wall time on an idle core. What faults add (retransmissions, a loop of ACKs) is not in it.",
-		quantity.Seconds(c.Virtual), quantity.Seconds(c.Busy), quantity.Exact(quantity.Seconds(c.WallLeast)), quantity.Exact(quantity.Seconds(c.WallMost)))
+	return fmt.Sprintf("estimate: %s of virtual time, for about %s of which the guest's CPU is busy: "+
+		"%s to %s of wall time on an idle core. What faults add (retransmissions, a loop of ACKs) is not in it.",
+		quantity.Seconds(c.Virtual), quantity.Seconds(c.Busy), quantity.Exact(quantity.Seconds(c.WallLeast)),
+		quantity.Exact(quantity.Seconds(c.WallMost)))
 }
 
 func planNodes(pl *plan.Plan) Section {
@@ -99,7 +101,8 @@ func planLinks(pl *plan.Plan) Section {
 		if l.Queue > 0 {
 			queue = quantity.Plural(int64(l.Queue), "packet")
 		}
-		sec.Rows = append(sec.Rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue, quantity.Count(int64(l.MTU))})
+		sec.Rows = append(sec.Rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue,
+			quantity.Count(int64(l.MTU))})
 	}
 	return sec
 }

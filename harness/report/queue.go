@@ -38,7 +38,8 @@ func queues(r *result.Record, s *scenario.Scenario) Section {
 		l := &r.Links[i]
 		prefix := metric.LinkPrefix(l.Between[0], l.Between[1], l.From) + ".queue"
 		if more := l.LostInQueue - int64(r.Metrics[prefix+".drops"].Value); more > 0 {
-			sec.Note = join(sec.Note, fmt.Sprintf("%s: lost %s before or after the measured window", QueueName(prefix, s), quantity.Plural(more, "more packet")))
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: lost %s before or after the measured window", QueueName(prefix, s),
+				quantity.Plural(more, "more packet")))
 		}
 	}
 	if idle > 0 && len(sec.Rows) > 0 {
@@ -59,7 +60,8 @@ func Queues(r *result.Record) []string {
 	return list
 }
 
-// QueueName says whose queue it is that metrics with this prefix are of: "client – web, from web", or "of squeeze" for a fault's.
+// QueueName says whose queue it is that metrics with this prefix are of: "client – web, from web", or "of squeeze"
+// for a fault's.
 func QueueName(prefix string, s *scenario.Scenario) string {
 	if rest, ok := strings.CutPrefix(prefix, "fault."); ok {
 		return "of " + strings.TrimSuffix(rest, ".queue")

@@ -15,7 +15,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// made returns a record in which every number is made up: it is nobody's measurement.
+// made returns a record in which every number is made up, and none is a measurement.
 func made(t *testing.T) *result.Record {
 	t.Helper()
 	s, err := scenario.Parse("made-up.yaml", []byte(`
@@ -62,7 +62,8 @@ faults:
 			ByError: map[string]int64{"timeout": 2, "reset": 1}, LateP99: 41_200, LateMax: 1_310_000},
 		Metrics: map[string]result.Metric{},
 		Counters: map[string]map[string]int64{
-			"web":    {"TcpExt.TCPDSACKIgnoredNoUndo": 3, "TcpExt.TCPRenoRecovery": 412, "TcpExt.TCPPureAcks": 12_345, "Tcp.RetransSegs": 1_204_332, "Tcp.RtoMax": 120_000, "IpExt.InOctets": 9},
+			"web": {"TcpExt.TCPDSACKIgnoredNoUndo": 3, "TcpExt.TCPRenoRecovery": 412, "TcpExt.TCPPureAcks": 12_345,
+				"Tcp.RetransSegs": 1_204_332, "Tcp.RtoMax": 120_000, "IpExt.InOctets": 9},
 			"client": {"TcpExt.TCPRenoRecovery": 0, "Tcp.RetransSegs": 0, "TcpExt.TCPPureAcks": 7, "IpExt.InOctets": 8},
 		},
 		Expect: []result.Expectation{
@@ -78,16 +79,19 @@ faults:
 		unit  string
 	}{
 		"http.retried": {14, "1"}, "http.unsent": {1, "1"}, "http.idle.closed": {2, "1"},
-		"web.php.accepted": {1204, "1"}, "web.php.served": {1195, "1"}, "web.php.failed": {2, "1"}, "web.php.refused": {0, "1"}, "web.php.idle.closed": {14, "1"},
+		"web.php.accepted": {1204, "1"}, "web.php.served": {1195, "1"}, "web.php.failed": {2, "1"},
+		"web.php.refused": {0, "1"}, "web.php.idle.closed": {14, "1"},
 		"web.sql.queries": {3585, "1"}, "web.sql.errors": {2, "1"}, "web.sql.connects": {20, "1"}, "web.sql.reconnects": {3, "1"},
 		"db.sql.accepted": {20, "1"}, "db.sql.answered": {3585, "1"}, "db.sql.broken": {0, "1"}, "db.cpu.total": {0.01, "1"},
 		"http.throughput": {39.9, "1/s"}, "http.latency.mean": {0.0612, "s"}, "http.latency.p50": {0.0601, "s"},
 		"http.latency.p90": {0.09987, "s"}, "http.latency.p99": {0.131, "s"}, "http.latency.p999": {1.2049, "s"}, "http.latency.max": {2.931, "s"},
 		"http.connect.p50": {0.0204, "s"}, "http.connect.p99": {1.04, "s"},
 		"web.cpu.user": {0.16, "1"}, "web.cpu.system": {0.0912, "1"}, "web.cpu.softirq": {0.042, "1"}, "web.cpu.total": {0.2932, "1"},
-		"web.runqueue.mean": {0.61, "1"}, "web.runqueue.max": {13, "1"}, "web.load1": {0.42, "1"}, "web.pressure.cpu": {0.031, "1"}, "web.memory.peak": {24_100_000, "B"},
+		"web.runqueue.mean": {0.61, "1"}, "web.runqueue.max": {13, "1"}, "web.load1": {0.42, "1"},
+		"web.pressure.cpu": {0.031, "1"}, "web.memory.peak": {24_100_000, "B"},
 		"client.cpu.user": {0.0004, "1"}, "client.cpu.system": {0, "1"}, "client.cpu.softirq": {0.01, "1"}, "client.cpu.total": {0.0104, "1"},
-		"client.runqueue.mean": {0.05, "1"}, "client.runqueue.max": {2, "1"}, "client.load1": {0.03, "1"}, "client.pressure.cpu": {0, "1"}, "client.memory.peak": {9_100_000, "B"},
+		"client.runqueue.mean": {0.05, "1"}, "client.runqueue.max": {2, "1"}, "client.load1": {0.03, "1"},
+		"client.pressure.cpu": {0, "1"}, "client.memory.peak": {9_100_000, "B"},
 		"machine.cpu.user": {0.16, "1"}, "machine.cpu.total": {0.55, "1"}, "machine.load1": {0.71, "1"},
 	} {
 		r.Metrics[name] = result.Metric{Value: m.value, Unit: m.unit}
@@ -101,7 +105,8 @@ func looksLike(t *testing.T, name string, got []byte) {
 	golden.Equal(t, filepath.Join("testdata", name), got)
 }
 
-var kept = report.Options{Path: "results/runs/made-up-7-0123456789ab.json", Replay: "ruleout replay results/runs/made-up-7-0123456789ab.json"}
+var kept = report.Options{Path: "results/runs/made-up-7-0123456789ab.json",
+	Replay: "ruleout replay results/runs/made-up-7-0123456789ab.json"}
 
 func TestText(t *testing.T) {
 	var b bytes.Buffer

@@ -39,7 +39,8 @@ func Sections(r *result.Record, o Options) []Section {
 	}
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
-	for _, sec := range append(list, load(r), latency(r), services(r), queues(r, s), nodes(r), counters(r, o), expectations(r)) {
+	for _, sec := range append(list, load(r), latency(r), services(r), queues(r, s), nodes(r), counters(r, o),
+		expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}
@@ -56,7 +57,8 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 	}
 	for _, f := range r.Faults {
 		row := []string{
-			f.Name, does(f.Name, s), quantity.Count(f.Matched), quantity.Count(f.Chosen), quantity.Count(f.Delivered), quantity.Count(f.UnexplainedLoss),
+			f.Name, does(f.Name, s), quantity.Count(f.Matched), quantity.Count(f.Chosen), quantity.Count(f.Delivered),
+			quantity.Count(f.UnexplainedLoss),
 		}
 		if queued {
 			row = append(row, quantity.Count(f.LostInQueue))
@@ -132,12 +134,14 @@ func does(name string, s *scenario.Scenario) string {
 
 func load(r *result.Record) Section {
 	l := r.Load
-	sec := Section{ID: "load", Title: "Load", Header: []string{"planned", "sent", "sent again", "completed", "errors", "throughput", "late p99", "late max"}}
+	sec := Section{ID: "load", Title: "Load",
+		Header: []string{"planned", "sent", "sent again", "completed", "errors", "throughput", "late p99", "late max"}}
 	if l.Planned == 0 {
 		return sec
 	}
 	sec.Rows = [][]string{{
-		quantity.Count(l.Planned), quantity.Count(l.Sent), value(r, "http.retried"), quantity.Count(l.Completed), quantity.Count(l.Errors),
+		quantity.Count(l.Planned), quantity.Count(l.Sent), value(r, "http.retried"), quantity.Count(l.Completed),
+		quantity.Count(l.Errors),
 		value(r, "http.throughput"), quantity.Seconds(float64(l.LateP99) / 1e9), quantity.Seconds(float64(l.LateMax) / 1e9),
 	}}
 	kinds := make([]string, 0, len(l.ByError))
@@ -152,9 +156,11 @@ func load(r *result.Record) Section {
 	}
 	// What went wrong and is no error, since the client made good for it.
 	for _, quiet := range []struct{ metric, one, many string }{
-		{"http.retried", "1 request met the end of its connection and was sent again, as the load's retry says", "%s requests met the end of their connections and were sent again, as the load's retry says"},
+		{"http.retried", "1 request met the end of its connection and was sent again, as the load's retry says",
+			"%s requests met the end of their connections and were sent again, as the load's retry says"},
 		{"http.unsent", "1 request found no free connection in time", "%s requests found no free connection in time"},
-		{"http.idle.closed", "1 kept connection was closed by the server while nothing was on it", "%s kept connections were closed by the server while nothing was on them"},
+		{"http.idle.closed", "1 kept connection was closed by the server while nothing was on it",
+			"%s kept connections were closed by the server while nothing was on them"},
 	} {
 		switch n := int64(r.Metrics[quiet.metric].Value); {
 		case n == 1:
@@ -170,9 +176,11 @@ func load(r *result.Record) Section {
 // The ones that have nothing but zeros are left out, but for the first two.
 var serviceColumns = []struct{ title, php, sql string }{
 	{"connections", "php.accepted", "sql.accepted"}, {"answered", "php.served", "sql.answered"},
-	{"status 500", "php.failed", ""}, {"refused", "php.refused", ""}, {"too slow", "php.timeouts", ""}, {"broken", "php.broken", "sql.broken"},
+	{"status 500", "php.failed", ""}, {"refused", "php.refused", ""}, {"too slow", "php.timeouts", ""},
+	{"broken", "php.broken", "sql.broken"},
 	{"closed idle", "php.idle.closed", "sql.idle.closed"}, {"accept errors", "php.accept_errors", ""},
-	{"queries", "sql.queries", ""}, {"failed", "sql.errors", ""}, {"connects", "sql.connects", ""}, {"reconnects", "sql.reconnects", ""},
+	{"queries", "sql.queries", ""}, {"failed", "sql.errors", ""}, {"connects", "sql.connects", ""},
+	{"reconnects", "sql.reconnects", ""},
 }
 
 func services(r *result.Record) Section {

@@ -120,7 +120,8 @@ func Times(r *result.Record) string {
 		clock = "real"
 	}
 	return fmt.Sprintf("%s measured, %s of %s time in all, %s of wall time",
-		quantity.Exact(quantity.Seconds(r.Time.Measured)), quantity.Seconds(r.Time.Virtual), clock, quantity.Seconds(r.Time.Wall))
+		quantity.Exact(quantity.Seconds(r.Time.Measured)), quantity.Seconds(r.Time.Virtual), clock,
+		quantity.Seconds(r.Time.Wall))
 }
 
 // printer remembers the first error, so that the code above can read as a page does.

@@ -44,7 +44,8 @@ func (r *Prepared) startBoxes(ctx context.Context, groups map[string]*cgroup.Gro
 		}
 		image, ok := r.images[r.scenario.Nodes[node].Image]
 		if !ok {
-			return problem.Wrap(problem.Machine, fmt.Errorf("node %s: image %s is not on this machine", node, r.scenario.Nodes[node].Image),
+			return problem.Wrap(problem.Machine,
+				fmt.Errorf("node %s: image %s is not on this machine", node, r.scenario.Nodes[node].Image),
 				"programs of images run in the backend vm")
 		}
 		if err := bound(groups[node], int64(r.scenario.Machine.Memory)-boxReserve); err != nil {
@@ -53,7 +54,8 @@ func (r *Prepared) startBoxes(ctx context.Context, groups map[string]*cgroup.Gro
 		config := r.boxConfig(node, image, list)
 		p, err := r.launchIn(ctx, boxNamespaces, r.network.Node(node), groups[node], box.Role, node+"/box", config)
 		if err != nil {
-			return &problem.Error{Kind: problem.KindOf(err), Err: fmt.Errorf("node %s: %w", node, err), Hint: problem.HintOf(err), Place: placeOf(err, list, places)}
+			return &problem.Error{Kind: problem.KindOf(err), Err: fmt.Errorf("node %s: %w", node, err),
+				Hint: problem.HintOf(err), Place: placeOf(err, list, places)}
 		}
 		r.programs.boxes = append(r.programs.boxes, boxed{program: p, node: node, programs: list, clients: config.Clients})
 	}
@@ -167,7 +169,8 @@ func (r *Prepared) judgeEnd(b boxed, i int, o *result.Program) {
 		if n := len(o.Output); n > 0 {
 			last = ": " + o.Output[n-1].Text
 		}
-		r.invalid.Add(result.ProgramEnded, place, "%s at %.3f s, which the scenario does not plan (may-exit)%s", o.How(), *o.Ended, last)
+		r.invalid.Add(result.ProgramEnded, place, "%s at %.3f s, which the scenario does not plan (may-exit)%s",
+			o.How(), *o.Ended, last)
 	}
 }
 

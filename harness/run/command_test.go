@@ -48,6 +48,7 @@ func TestAKilledCommandLeavesNothing(t *testing.T) {
 	require.NotEqual(t, before.Processes, leftovers(t).Processes, "there is something to be left")
 	require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
 	require.Error(t, cmd.Wait())
-	require.Eventually(t, func() bool { return leftovers(t).Processes == before.Processes }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return leftovers(t).Processes == before.Processes }, 20*time.Second,
+		50*time.Millisecond)
 	require.Equal(t, before, leftovers(t))
 }

@@ -17,9 +17,9 @@
 //
 // Everything that was made is undone in reverse order, whatever the outcome.
 //
-// The trap: the kernel objects of a run belong to this process. Whoever runs in a
-// process that goes on afterwards (the host backend) relies on [Run], or on [Prepared.Close], to undo them
-// even when the context is cancelled, and so the undoing uses no context.
+// The trap: the kernel objects of a run belong to this process. A caller in a process that goes on afterwards (the host
+// backend) relies on [Run], or on [Prepared.Close], to undo them even when the context is cancelled, and so the undoing
+// uses no context.
 //
 // # The wing
 //

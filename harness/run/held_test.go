@@ -16,7 +16,9 @@ func TestARetransmissionThatIsHeldBackMakesTheRunInvalid(t *testing.T) {
 	require.Empty(t, got)
 	heldBack(&got, map[string]map[string]int64{"web": {counter: 2}, "client": {counter: 0}, "db": {counter: 1}})
 	require.Equal(t, result.Reasons{
-		{Kind: "held-socket", Place: "node db", Text: "held back 1 retransmission: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)"},
-		{Kind: "held-socket", Place: "node web", Text: "held back 2 retransmissions: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)"},
+		{Kind: "held-socket", Place: "node db",
+			Text: "held back 1 retransmission: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)"},
+		{Kind: "held-socket", Place: "node web",
+			Text: "held back 2 retransmissions: the segment was still on this machine (TcpExt.TCPSpuriousRtxHostQueues)"},
 	}, got)
 }

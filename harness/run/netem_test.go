@@ -24,8 +24,8 @@ load:
   - {from: client, to: web, http: {arrivals: poisson, rate: 40/s}}
 `
 
-// A kernel without netem can do what does not need it, and says so of what does. The machine is a clone of this test's own, so that its
-// kernel can lose the module for good.
+// A kernel without netem can do what does not need it, and says so of what does. The machine is a clone of this test's
+// own, so that its kernel can lose the module for good.
 func TestTheHostNeedsNetemOnlyWhereTheScenarioDoes(t *testing.T) {
 	require.NoError(t, unix.DeleteModule("sch_netem", unix.O_NONBLOCK))
 	h, err := machine.OpenHost(t.Context())

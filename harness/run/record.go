@@ -112,10 +112,10 @@ func outOfStep(to *result.Reasons, seen *probe.Result, window time.Duration) {
 	}
 }
 
-// heldBack names the nodes whose TCP did not send a segment again because its first copy was still on this machine. In a
-// real network that copy has left, so the retransmission would have gone out. Packets on a link are detached from their
-// socket to rule this out; the counter is the kernel's own word that it was ruled out.
-// Source: skb_still_in_host_queue in net/ipv4/tcp_output.c.
+// heldBack names the nodes whose TCP did not send a segment again because its first copy was still on this machine. In
+// a real network that copy has left, so the retransmission would have gone out. Packets on a link are detached from
+// their socket to rule this out; the counter is the kernel's own word that it was ruled out. Source:
+// skb_still_in_host_queue in net/ipv4/tcp_output.c.
 func heldBack(to *result.Reasons, counters map[string]map[string]int64) {
 	for _, node := range slices.Sorted(maps.Keys(counters)) {
 		if n := counters[node]["TcpExt.TCPSpuriousRtxHostQueues"]; n > 0 {

@@ -29,7 +29,8 @@ const lead = 50 * time.Millisecond
 
 // Run carries out one run of a scenario, which is in its canonical form, and leaves
 // nothing behind. See [Prepare] and [Prepared.Run].
-func Run(ctx context.Context, canonical json.RawMessage, seed uint64, events func(protocol.Event)) (record *result.Record, err error) {
+func Run(ctx context.Context, canonical json.RawMessage, seed uint64,
+	events func(protocol.Event)) (record *result.Record, err error) {
 	p, err := Prepare(ctx, protocol.Order{Scenario: canonical}, events)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ type Prepared struct {
 	invalid  result.Reasons
 }
 
-// Prepare builds and starts what a scenario consists of. Whoever gets no error closes what he got.
+// Prepare builds and starts what a scenario consists of. If there is no error, the caller closes the result.
 //
 // events is called from several goroutines, one at a time, until Close; it may be nil.
 func Prepare(ctx context.Context, o protocol.Order, events func(protocol.Event)) (_ *Prepared, err error) {
@@ -75,7 +76,8 @@ func Prepare(ctx context.Context, o protocol.Order, events func(protocol.Event))
 	if err := fit(s); err != nil {
 		return nil, err
 	}
-	p := &Prepared{canonical: o.Scenario, snap: o.Snap, hash: s.Hash(), scenario: s, images: o.Images, teller: newTeller(events), born: monotonic()}
+	p := &Prepared{canonical: o.Scenario, snap: o.Snap, hash: s.Hash(), scenario: s, images: o.Images,
+		teller: newTeller(events), born: monotonic()}
 	prepared := false
 	defer func() { // deferred, so that a panic undoes too
 		if !prepared {
@@ -139,7 +141,8 @@ func (r *Prepared) Close() error {
 func (r *Prepared) build(ctx context.Context) error {
 	s := r.scenario
 	r.teller.tell(protocol.Build, fmt.Sprintf("%s, %s, %s",
-		quantity.Plural(int64(len(s.Nodes)), "node"), quantity.Plural(int64(len(s.Links)), "link"), quantity.Plural(int64(len(s.Faults)), "fault")))
+		quantity.Plural(int64(len(s.Nodes)), "node"), quantity.Plural(int64(len(s.Links)), "link"),
+		quantity.Plural(int64(len(s.Faults)), "fault")))
 	network, err := topology.Build(ctx, s)
 	if err != nil {
 		return fmt.Errorf("build network: %w", err)

@@ -99,11 +99,13 @@ func leftovers(t *testing.T) left {
 func TestARunActsAndCountsAndLeavesNothing(t *testing.T) {
 	before := leftovers(t)
 	var kinds []string
-	rec, err := run.Run(t.Context(), canonical(t, parse(t, small)), seed, func(e protocol.Event) { kinds = append(kinds, e.Kind) })
+	rec, err := run.Run(t.Context(), canonical(t, parse(t, small)), seed,
+		func(e protocol.Event) { kinds = append(kinds, e.Kind) })
 	require.NoError(t, err)
 
 	require.True(t, rec.Valid, rec.InvalidBecause)
-	require.Equal(t, []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn, protocol.FaultOff, protocol.Drain, protocol.Done}, kinds)
+	require.Equal(t, []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn,
+		protocol.FaultOff, protocol.Drain, protocol.Done}, kinds)
 	require.EqualValues(t, 40, rec.Load.Planned)
 	require.EqualValues(t, 40, rec.Load.Completed)
 
@@ -162,7 +164,8 @@ func TestAKernelThatDoesNotFitIsRefused(t *testing.T) {
 }
 
 func TestCancelLeavesNothing(t *testing.T) {
-	for _, at := range []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn, protocol.Drain} {
+	for _, at := range []string{protocol.Build, protocol.Start, protocol.Warmup, protocol.Measure, protocol.FaultOn,
+		protocol.Drain} {
 		t.Run(at, func(t *testing.T) {
 			before := leftovers(t)
 			ctx, cancel := context.WithCancel(t.Context())

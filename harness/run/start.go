@@ -25,7 +25,8 @@ func (r *Prepared) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools, r.startBoxes, r.startLoads} {
+	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools,
+		r.startBoxes, r.startLoads} {
 		if err := start(ctx, groups); err != nil {
 			return err
 		}
@@ -54,12 +55,14 @@ func (r *Prepared) makeGroups() (map[string]*cgroup.Group, error) {
 }
 
 // launch starts one agent on a node, whose counters have these names.
-func (r *Prepared) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any, counters ...string) (program, error) {
+func (r *Prepared) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any,
+	counters ...string) (program, error) {
 	return r.launchIn(ctx, 0, node, group, role, name, config, counters...)
 }
 
 // launchIn is launch in namespaces of the agent's own, as flags of clone(2).
-func (r *Prepared) launchIn(ctx context.Context, namespaces uintptr, node *topology.Node, group *cgroup.Group, role, name string,
+func (r *Prepared) launchIn(ctx context.Context, namespaces uintptr, node *topology.Node, group *cgroup.Group,
+	role, name string,
 	config any, counters ...string,
 ) (program, error) {
 	p, err := agent.Start(ctx, agent.Spec{

@@ -35,7 +35,8 @@ func served(ctx context.Context, payload []byte, host protocol.Host, undo func(*
 	return 0
 }
 
-func serve(ctx context.Context, payload []byte, host protocol.Host, events func(protocol.Event), undo func(*Prepared) error) (_ *result.Record, _ *capture.Taken, err error) {
+func serve(ctx context.Context, payload []byte, host protocol.Host, events func(protocol.Event),
+	undo func(*Prepared) error) (_ *result.Record, _ *capture.Taken, err error) {
 	var order protocol.Order
 	if err := json.Unmarshal(payload, &order); err != nil {
 		return nil, nil, fmt.Errorf("read the order of a run: %w", err)

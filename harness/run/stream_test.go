@@ -43,7 +43,8 @@ func TestStreamCarriesEventsAndRecordAndWhatWasCaptured(t *testing.T) {
 		told = bytes.Count(stream.Bytes(), []byte{'\n'})
 		return []byte(`{"seed": 5}`), nil
 	}
-	require.Zero(t, run.Serve(t.Context(), order(t, protocol.Order{Scenario: canonical(t, parse(t, small)), Snap: 64}), &stream))
+	require.Zero(t, run.Serve(t.Context(), order(t, protocol.Order{Scenario: canonical(t, parse(t, small)), Snap: 64}),
+		&stream))
 	require.Equal(t, 2, told, "build and start are told before the freeze")
 	events := 0
 	rec, taken, err := protocol.Receive(&stream, func(protocol.Event) { events++ })

@@ -128,7 +128,8 @@ func captured(t *testing.T, text string, set ...string) (*result.Record, map[str
 	spool, err := pcapng.Open(t.TempDir(), 2048)
 	require.NoError(t, err)
 	defer spool.Close()
-	rec, err := machine.Run(t.Context(), machine.Request{Scenario: s, Seed: seed, Backend: machine.NameHost, Capture: spool})
+	rec, err := machine.Run(t.Context(),
+		machine.Request{Scenario: s, Seed: seed, Backend: machine.NameHost, Capture: spool})
 	require.NoError(t, err)
 	require.True(t, rec.Valid, rec.InvalidBecause)
 	files, err := spool.Write(t.Context(), s, pcapng.Origin{Run: rec.Run})
@@ -168,14 +169,20 @@ func TestTheLoadCountsWhatTheWireCarried(t *testing.T) {
 		// The third comes 300 ms after that one, 20 ms after the service has closed, and 20 ms after it was sent the
 		// client gets to know. It sends it again, on a new connection, and so on: the third, fifth, seventh and ninth
 		// of 10.
-		"requests that cross the end of their connection": {kept, nil, map[string]float64{"http.planned": 10, "http.completed": 10, "http.errors": 0, "http.retried": 4, "http.connects": 5}, 0},
+		"requests that cross the end of their connection": {kept, nil,
+			map[string]float64{"http.planned": 10, "http.completed": 10, "http.errors": 0, "http.retried": 4,
+				"http.connects": 5}, 0},
 		// The fourth now opens the connection, so the sixth meets its end, and the ninth.
 		"the same, not sent again": {kept, []string{"load[0].http.retry=off"},
-			map[string]float64{"http.planned": 10, "http.completed": 7, "http.errors": 3, "http.errors.reset": 3, "http.retried": 0, "http.connects": 4}, 0},
-		// Whoever is the first to close meets no reset, and opens a connection for each request.
-		"a client that closes first": {kept, []string{"load[0].http.idle=100ms"}, map[string]float64{"http.completed": 10, "http.retried": 0, "http.connects": 10, "http.idle.closed": 0, "http.idle.expired": 10}, 0},
+			map[string]float64{"http.planned": 10, "http.completed": 7, "http.errors": 3, "http.errors.reset": 3,
+				"http.retried": 0, "http.connects": 4}, 0},
+		// The end that closes first meets no reset, and opens a connection for each request.
+		"a client that closes first": {kept, []string{"load[0].http.idle=100ms"},
+			map[string]float64{"http.completed": 10, "http.retried": 0, "http.connects": 10, "http.idle.closed": 0,
+				"http.idle.expired": 10}, 0},
 		"a service that closes long before": {kept, []string{"nodes.web.service.php.timeouts.idle=100ms"},
-			map[string]float64{"http.completed": 10, "http.retried": 0, "http.connects": 10, "http.idle.closed": 10, "http.idle.expired": 0, "web.php.idle.closed": 10}, 0},
+			map[string]float64{"http.completed": 10, "http.retried": 0, "http.connects": 10, "http.idle.closed": 10,
+				"http.idle.expired": 0, "web.php.idle.closed": 10}, 0},
 		// 50 ms each, so 40 of them in 2 s, and 80 are asked for. 100 all told take 5 s.
 		"overload": {full, nil, map[string]float64{"http.planned": 80, "http.completed": 80, "http.errors": 0, "http.unsent": 0, "http.retried": 0}, 20},
 	} {
@@ -188,7 +195,8 @@ func TestTheLoadCountsWhatTheWireCarried(t *testing.T) {
 			saw := look(t, files["web"], "client>web sent", "web>client received", 80, window)
 			got := values(rec, "http.connects", "http.received", "http.throughput")
 			require.Equal(t, map[string]float64{
-				"http.connects": float64(saw.syns), "http.received": float64(saw.bytes), "http.throughput": float64(saw.answers) / window.Seconds(),
+				"http.connects": float64(saw.syns), "http.received": float64(saw.bytes),
+				"http.throughput": float64(saw.answers) / window.Seconds(),
 			}, got)
 			require.InDelta(t, saw.answers, sum(rec.Timeline.Series["http.completed"]), 0)
 			require.EqualValues(t, saw.syns, rec.Counters["client"]["Tcp.ActiveOpens"], "and so does the kernel")
@@ -219,10 +227,13 @@ func TestQueriesThatMeetTheEndOfTheirConnection(t *testing.T) {
 			db := look(t, files["db"], "web>db sent", "db>web received", 3306, 4*time.Second)
 			require.Equal(t, want.asked, db.asked)
 			require.Equal(t, map[string]float64{
-				"web.sql.reconnects": want.reconnects, "web.sql.connects": float64(db.syns), "web.sql.queries": float64(2 * want.statuses["200"]),
-				"web.sql.errors": float64(want.statuses["500"]), "web.php.served": float64(want.statuses["200"]), "web.php.failed": float64(want.statuses["500"]),
+				"web.sql.reconnects": want.reconnects, "web.sql.connects": float64(db.syns),
+				"web.sql.queries": float64(2 * want.statuses["200"]),
+				"web.sql.errors":  float64(want.statuses["500"]), "web.php.served": float64(want.statuses["200"]),
+				"web.php.failed":  float64(want.statuses["500"]),
 				"db.sql.answered": float64(2 * want.statuses["200"]), "db.sql.accepted": float64(db.syns),
-			}, values(rec, "web.sql.reconnects", "web.sql.connects", "web.sql.queries", "web.sql.errors", "web.php.served", "web.php.failed", "db.sql.answered", "db.sql.accepted"))
+			}, values(rec, "web.sql.reconnects", "web.sql.connects", "web.sql.queries", "web.sql.errors", "web.php.served",
+				"web.php.failed", "db.sql.answered", "db.sql.accepted"))
 			require.InDelta(t, want.reconnects, sum(rec.Timeline.Series["web.sql.reconnects"]), 0)
 			require.NotContains(t, rec.Timeline.Series, "web.php.served", "in the metrics only")
 		})

@@ -14,8 +14,8 @@ type Action struct {
 	Jitter Duration `yaml:"jitter,omitempty" json:"jitter,omitempty" min:"1us" max:"2s"`
 	// Distribution of the jitter; the tables are those of iproute2. Without it, uniform.
 	Distribution Distribution `yaml:"distribution,omitempty" json:"distribution,omitempty" enum:"uniform,normal,pareto,paretonormal"`
-	// Delays is a distribution of your own: each packet gets one of these delays, all equally likely. One that is written twice is twice
-	// as likely.
+	// Delays is a distribution of your own: each packet gets one of these delays, all equally likely. One that is written
+	// twice is twice as likely.
 	Delays []Duration `yaml:"delays,omitempty" json:"delays,omitempty" most:"4096"`
 	// InOrder keeps packets with jitter or delays in order: one waits for those before it.
 	InOrder bool `yaml:"in-order,omitempty" json:"in-order,omitempty"`
@@ -27,20 +27,21 @@ type Action struct {
 	Corrupt bool `yaml:"corrupt,omitempty" json:"corrupt,omitempty"`
 	// Rate squeezes the chosen packets through a bottleneck.
 	Rate Rate `yaml:"rate,omitempty" json:"rate,omitempty" min:"1kbit" max:"100gbit"`
-	// Overhead goes with rate: bytes added to the length of each packet, which is that of its Ethernet frame; may be negative.
+	// Overhead goes with rate: bytes added to the length of each packet, which is that of its Ethernet frame;
+	// may be negative.
 	Overhead int `yaml:"overhead,omitempty" json:"overhead,omitempty" min:"-14" max:"1000"`
 	// Cell goes with rate: packets are sent in whole cells, as on ATM.
 	Cell *Cell `yaml:"cell,omitempty" json:"cell,omitempty"`
-	// Queue goes with rate and slot: the most packets that are in their queue at once, in each direction, the one that is being sent included. Without
-	// it, that of the link; if that has none either, 1000, as netem has it, and a run for which that is not enough is
-	// invalid. In a ramp each rate has a queue of its own.
+	// Queue goes with rate and slot: the most packets that are in their queue at once, in each direction, the one that is
+	// being sent included. Without it, that of the link; if that has none either, 1000, as netem has it, and a run for
+	// which that is not enough is invalid. In a ramp each rate has a queue of its own.
 	Queue int `yaml:"queue,omitempty" json:"queue,omitempty" min:"1" max:"1000000"`
 	// Slot lets the chosen packets pass in slots only, as media do that are shared by turns.
 	Slot *Slot `yaml:"slot,omitempty" json:"slot,omitempty"`
 	// Loss loses packets by one of netem's own models, which draw from a stream of netem's.
 	Loss *Loss `yaml:"loss,omitempty" json:"loss,omitempty"`
-	// MTU drops IPv6 packets, and IPv4 packets with DF, that are longer than this with their IP header, in bytes; their sender
-	// is told by ICMP (RFC 1191, RFC 8201), as by a router before a narrower link.
+	// MTU drops IPv6 packets, and IPv4 packets with DF, that are longer than this with their IP header, in bytes; their
+	// sender is told by ICMP (RFC 1191, RFC 8201), as by a router before a narrower link.
 	MTU int `yaml:"mtu,omitempty" json:"mtu,omitempty" min:"68" max:"9000"`
 	// Silent goes with mtu: no ICMP message is sent. The path is a black hole for large packets (RFC 2923).
 	Silent bool `yaml:"silent,omitempty" json:"silent,omitempty"`
@@ -103,8 +104,8 @@ type GEModel struct {
 	Good Share `yaml:"good,omitempty" json:"good,omitempty" min:"0%" max:"100%"`
 }
 
-// StateModel is a four-state Markov loss model, by its transition probabilities: 1 good reception, 2 good reception within a
-// burst, 3 loss within a burst, 4 a single loss.
+// StateModel is a four-state Markov loss model, by its transition probabilities: 1 good reception, 2 good reception
+// within a burst, 3 loss within a burst, 4 a single loss.
 type StateModel struct {
 	// P13 is the probability that a burst of losses begins.
 	P13 Share `yaml:"p13" json:"p13" above:"0%" max:"100%"`
@@ -141,16 +142,19 @@ type Segment struct {
 	Ack int `yaml:"ack,omitempty" json:"ack,omitempty" min:"-2147483647" max:"2147483647"`
 	// Payload is the number of bytes that it carries, all of them zeros.
 	Payload Size `yaml:"payload,omitempty" json:"payload,omitempty" min:"1B" max:"1400B"`
-	// Window that it offers, as it stands in the header, not scaled. Without it, that of the segment before it from the same end.
+	// Window that it offers, as it stands in the header, not scaled. Without it, that of the segment before it
+	// from the same end.
 	Window *int `yaml:"window,omitempty" json:"window,omitempty" min:"0" max:"65535"`
-	// Age makes its timestamp older than that of the segment before it from the same end. The connection has to have timestamps.
+	// Age makes its timestamp older than that of the segment before it from the same end. The connection has to
+	// have timestamps.
 	Age Duration `yaml:"age,omitempty" json:"age,omitempty" min:"1ms" max:"24h"`
 	// Count is how often it is sent, one right after the other.
 	Count int `yaml:"count,omitempty" json:"count" default:"1" min:"1" max:"1000"`
 }
 
 // kinds are the keys of an action of which exactly one is set.
-var kinds = []string{"watch", "drop", "delay", "delays", "reorder", "duplicate", "corrupt", "rate", "slot", "loss", "mtu", "down", "inject"}
+var kinds = []string{"watch", "drop", "delay", "delays", "reorder", "duplicate", "corrupt", "rate", "slot", "loss",
+	"mtu", "down", "inject"}
 
 // shorthands are the kinds that may stand for the whole action.
 var shorthands = []string{"drop", "watch", "corrupt", "down"}

@@ -20,7 +20,8 @@ func (v *validation) action(path string, a *Action, link *Link) {
 		v.fail(path, "a fault that does nothing", "one of: "+strings.Join(kinds, ", "))
 		return
 	case len(set) > 1:
-		v.fail(path, "a fault does one thing, not "+strings.Join(set, " and "), "write one fault for each; they act one after the other")
+		v.fail(path, "a fault does one thing, not "+strings.Join(set, " and "),
+			"write one fault for each; they act one after the other")
 		return
 	}
 	kind := set[0]
@@ -53,7 +54,8 @@ func (v *validation) action(path string, a *Action, link *Link) {
 		v.loss(path+".loss", a.Loss)
 	case "mtu":
 		if link != nil && a.MTU >= link.MTU {
-			v.fail(path+".mtu", fmt.Sprintf("no packet of this link is longer than its MTU of %d: the fault would never act", link.MTU), "")
+			v.fail(path+".mtu",
+				fmt.Sprintf("no packet of this link is longer than its MTU of %d: the fault would never act", link.MTU), "")
 		}
 	case "inject":
 		v.inject(path+".inject", a.Inject)
@@ -63,9 +65,11 @@ func (v *validation) action(path string, a *Action, link *Link) {
 func (v *validation) delay(path string, a *Action) {
 	switch {
 	case a.Jitter > a.Delay:
-		v.fail(path+".jitter", fmt.Sprintf("a jitter of %v is more than the delay of %v", a.Jitter, a.Delay), "a packet cannot leave before it came")
+		v.fail(path+".jitter", fmt.Sprintf("a jitter of %v is more than the delay of %v", a.Jitter, a.Delay),
+			"a packet cannot leave before it came")
 	case a.Jitter > mostJitter && (a.Distribution == Pareto || a.Distribution == ParetoNormal):
-		v.fail(path+".jitter", fmt.Sprintf("a standard deviation of %v; with the distribution %s, netem can hold %v", a.Jitter, a.Distribution, Duration(mostJitter)), "")
+		v.fail(path+".jitter", fmt.Sprintf("a standard deviation of %v; with the distribution %s, netem can hold %v",
+			a.Jitter, a.Distribution, Duration(mostJitter)), "")
 	case a.Jitter == 0 && a.Distribution != "":
 		v.fail(path+".distribution", "a distribution of no jitter", "add the key jitter, its standard deviation")
 	case a.Jitter == 0 && a.InOrder:
@@ -92,11 +96,13 @@ func (v *validation) delays(path string, list []Duration) {
 	case least == most:
 		v.fail(path, fmt.Sprintf("all of these delays are %v", least), fmt.Sprintf("write do: {delay: %v}", least))
 	case most-least > widest:
-		v.fail(path, fmt.Sprintf("these delays are up to %v apart; netem can hold %v", most-least, Duration(widest)), "add the key delay with a fault of its own for what all have in common")
+		v.fail(path, fmt.Sprintf("these delays are up to %v apart; netem can hold %v", most-least, Duration(widest)),
+			"add the key delay with a fault of its own for what all have in common")
 	}
 }
 
-// mostJitter is what netem can hold, a 31-bit number of nanoseconds, times the standard deviation of iproute2's Pareto tables.
+// mostJitter is what netem can hold, a 31-bit number of nanoseconds, times the standard deviation of iproute2's
+// Pareto tables.
 const mostJitter = 1.75e9
 
 // mostSlotSpan is the greatest difference of two times between slots: the kernel multiplies it by a 32-bit random
@@ -108,7 +114,8 @@ func (v *validation) slot(path string, s *Slot) {
 	case s.Max > 0 && s.Max < s.Min:
 		v.fail(path+".max", fmt.Sprintf("at most %v between slots, but at least %v", s.Max, s.Min), "")
 	case s.Max-s.Min > mostSlotSpan:
-		v.fail(path+".max", fmt.Sprintf("%v to %v between slots; netem can tell up to %v apart", s.Min, s.Max, Duration(mostSlotSpan)), "")
+		v.fail(path+".max", fmt.Sprintf("%v to %v between slots; netem can tell up to %v apart", s.Min, s.Max,
+			Duration(mostSlotSpan)), "")
 	}
 }
 
@@ -132,7 +139,8 @@ func (v *validation) loss(path string, l *Loss) {
 		a, b Share
 	}{{"p14", s.P13, s.P14}, {"p32", valueOr(s.P31, 1-s.P13), s.P32}} {
 		if c.a+c.b > 1+1e-12 {
-			v.fail(path+".state."+c.key, fmt.Sprintf("probabilities that leave one state add up to %v", c.a+c.b), "p13 and p14 leave state 1, p31 and p32 leave state 3: 100% together at most")
+			v.fail(path+".state."+c.key, fmt.Sprintf("probabilities that leave one state add up to %v", c.a+c.b),
+				"p13 and p14 leave state 1, p31 and p32 leave state 3: 100% together at most")
 		}
 	}
 }
@@ -172,7 +180,8 @@ func (v *validation) inject(path string, in *Inject) {
 			v.fail(at+".flags", err.Error(), "flags, joined by +: "+strings.Join(flagNames, ", "))
 		}
 		if flow != nil && s.To != flow.From && s.To != flow.To {
-			v.fail(at+".to", fmt.Sprintf("%s is not an end of the flow %s", quote(s.To), in.Flow), fmt.Sprintf("to is the end that receives the segment: %s or %s", flow.From, flow.To))
+			v.fail(at+".to", fmt.Sprintf("%s is not an end of the flow %s", quote(s.To), in.Flow),
+				fmt.Sprintf("to is the end that receives the segment: %s or %s", flow.From, flow.To))
 		}
 	}
 }

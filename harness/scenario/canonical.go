@@ -14,11 +14,10 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
-// Canonical returns the scenario as JSON with sorted keys, defaults filled in and
-// every quantity a number of base units: nanoseconds, bits a second, bytes, events a
-// second, shares of 1. Two scenarios that mean the same have the same canonical form,
-// but for About, Source and Seeds, which are in it and have no meaning. Keys that came to the format later are left out where they
-// have their default (omitzero), so that hashes of earlier records hold.
+// Canonical returns the scenario as JSON with sorted keys, defaults filled in and every quantity a number of base
+// units: nanoseconds, bits a second, bytes, events a second, shares of 1. Two scenarios that mean the same have the
+// same canonical form, but for About, Source and Seeds, which are in it and have no meaning. Keys that came to the
+// format later are left out where they have their default (omitzero), so that hashes of earlier records hold.
 func (s *Scenario) Canonical() ([]byte, error) {
 	plain, err := json.Marshal(s)
 	if err != nil {

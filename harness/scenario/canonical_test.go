@@ -83,8 +83,10 @@ func TestHashDoesNotDependOnSpelling(t *testing.T) {
 
 func TestHashDependsOnMeaning(t *testing.T) {
 	seen := map[string]string{parse(t, small).Hash(): "nothing"}
-	for _, set := range []string{"name=other", "warmup=2s", "duration=11s", "timeline=off", "machine.speed=250mips", "nodes.client.role=router",
-		"nodes.web.sysctls.net.ipv4.tcp_sack=0", "nodes.web.service.php.workers=6", "links[0].delay=1ns", "load[0].http.keepalive=true",
+	for _, set := range []string{"name=other", "warmup=2s", "duration=11s", "timeline=off", "machine.speed=250mips",
+		"nodes.client.role=router",
+		"nodes.web.sysctls.net.ipv4.tcp_sack=0", "nodes.web.service.php.workers=6", "links[0].delay=1ns",
+		"load[0].http.keepalive=true",
 		"load[0].http.at=0s", "faults.loss.select.chance=50%", "faults.loss.do={duplicate: 1}", "expect=[]", "nodes.db={}"} {
 		h := parse(t, small, set).Hash()
 		require.NotContains(t, seen, h, "%s has the hash of %s", set, seen[h])
@@ -157,7 +159,8 @@ func drawScenario(t *rapid.T) (*Scenario, *yaml.Node) {
 	add("timeline", duration(1e6, 10e9))
 	add("machine.memory", Size(rapid.Uint64Range(128, 3<<10).Draw(t, "MiB")<<20).String())
 	add("machine.speed", rapid.SampledFrom([]string{"1000mips", "500mips", "250mips", "125mips"}).Draw(t, "speed"))
-	add("nodes.web.sysctls", map[string]any{"net.ipv4.tcp_sack": rapid.IntRange(0, 1).Draw(t, "sack"), "net.ipv4.tcp_rmem": "4096\t87380  6291456"})
+	add("nodes.web.sysctls", map[string]any{"net.ipv4.tcp_sack": rapid.IntRange(0, 1).Draw(t, "sack"),
+		"net.ipv4.tcp_rmem": "4096\t87380  6291456"})
 	add("nodes.web.service.php.workers", rapid.IntRange(1, 1024).Draw(t, "workers"))
 	add("nodes.web.service.php.request.response", Size(rapid.Uint64Range(0, 64e6).Draw(t, "response")).String())
 	add("nodes.web.service.php.request.cpu", duration(0, 60e9))
@@ -169,7 +172,8 @@ func drawScenario(t *rapid.T) (*Scenario, *yaml.Node) {
 	add("load[0].http.keepalive", rapid.Bool().Draw(t, "keepalive"))
 	add("faults.loss.select.chance", Share(rapid.Float64Range(1e-6, 1).Draw(t, "chance")).String())
 	add("faults.loss.at", duration(0, 9e9))
-	add("faults.loss.do", rapid.SampledFrom([]any{"drop", map[string]any{"duplicate": 3}, map[string]any{"delay": "3ms", "jitter": "3ms"}, map[string]any{"reorder": "1us"}}).Draw(t, "do"))
+	add("faults.loss.do", rapid.SampledFrom([]any{"drop", map[string]any{"duplicate": 3},
+		map[string]any{"delay": "3ms", "jitter": "3ms"}, map[string]any{"reorder": "1us"}}).Draw(t, "do"))
 	add("expect", rapid.SliceOfN(rapid.StringMatching(`[ -~]{0,10}[a-z<>&]`), 0, 3).Draw(t, "expect"))
 	add("load", []any{})
 
@@ -221,9 +225,10 @@ func TestFromCanonicalRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "larger than")
 }
 
-// Consumers rely on pointers with a default not being nil, also in a record that somebody edited.
+// Consumers rely on pointers with a default not being nil, also in a record that a user edited.
 func TestFromCanonicalFillsWhatIsMissing(t *testing.T) {
-	s, err := FromCanonical([]byte(`{"version":1,"name":"x","duration":1000,"machine":{"speed":500,"memory":402653184},"nodes":{"a":null}}`))
+	s, err := FromCanonical(
+		[]byte(`{"version":1,"name":"x","duration":1000,"machine":{"speed":500,"memory":402653184},"nodes":{"a":null}}`))
 	require.ErrorContains(t, err, "duration is 1ms to 24h")
 	require.Nil(t, s)
 	s, err = FromCanonical([]byte(`{"version":1,"name":"x","duration":1000000000,"machine":{"speed":500,"memory":402653184},"nodes":{"a":{"role":"host"}}}`))
@@ -231,7 +236,8 @@ func TestFromCanonicalFillsWhatIsMissing(t *testing.T) {
 	require.NotNil(t, s.Timeline)
 }
 
-// A record of an earlier build has the hash of its scenario. It must hold, or the record cannot be replayed or compared.
+// A record of an earlier build has the hash of its scenario. It must hold, or the record cannot be
+// replayed or compared.
 func TestHashesOfEarlierBuildsHold(t *testing.T) {
 	data, err := os.ReadFile("../record/result/testdata/early.json")
 	require.NoError(t, err)
@@ -249,7 +255,8 @@ func TestHashesOfEarlierBuildsHold(t *testing.T) {
 	require.Equal(t, Duration(5e9), s.Nodes["web"].Service.PHP.Timeouts.Idle)
 }
 
-// Keys that are left out at their default are in the canonical form as soon as they say something else, and all of a group with them.
+// Keys that are left out at their default are in the canonical form as soon as they say something else, and all of a
+// group with them.
 func TestKeysLeftOutAtTheirDefault(t *testing.T) {
 	text := func(php, sql, http string) []byte {
 		return []byte(`version: 1
@@ -265,7 +272,8 @@ load: [{from: client, to: web, http: {arrivals: constant, rate: 1/s, keepalive: 
 	}
 	plain, err := Parse("x", text("", "", ""), nil)
 	require.NoError(t, err)
-	spelt, err := Parse("x", text(", reconnect: idle, timeouts: {query: 30s, idle: 5s}", ", timeouts: {idle: 480m, write: 1m}", ", retry: idle"), nil)
+	spelt, err := Parse("x", text(", reconnect: idle, timeouts: {query: 30s, idle: 5s}",
+		", timeouts: {idle: 480m, write: 1m}", ", retry: idle"), nil)
 	require.NoError(t, err)
 	require.Equal(t, plain.Hash(), spelt.Hash())
 	canonical, err := plain.Canonical()

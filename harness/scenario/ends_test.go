@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A fault's link is the same whichever end is named first; which end of a link comes first decides over addresses and is another scenario.
+// A fault's link is the same whichever end is named first; which end of a link comes first decides over addresses and
+// is another scenario.
 func TestTheEndsOfAFaultsLinkHaveNoOrder(t *testing.T) {
 	parse := func(between, link string) *Scenario {
 		s, err := Parse("x.yaml", fmt.Appendf(nil, `

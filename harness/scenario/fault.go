@@ -10,7 +10,8 @@ type Fault struct {
 	From string `yaml:"from,omitempty" json:"from"`
 	// Select chooses packets. Without it, all of them.
 	Select Select `yaml:"select,omitempty" json:"select"`
-	// Do is what happens to the chosen packets. "do: drop" is short for "do: {drop: true}"; so are watch, corrupt and down.
+	// Do is what happens to the chosen packets. "do: drop" is short for "do: {drop: true}"; so are watch,
+	// corrupt and down.
 	Do Action `yaml:"do" json:"do"`
 	// Phase is the name of the phase in which it acts; it stands for at and for.
 	Phase string `yaml:"phase,omitempty" json:"-"`

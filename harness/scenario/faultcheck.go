@@ -23,7 +23,8 @@ func (v *validation) flows() {
 			v.fail(path+".to", fmt.Sprintf("a flow from %s to itself", f.From), "that would not touch any link")
 			continue
 		}
-		if v.reachable(path+".to", f.From, f.To) && f.Port > 0 && v.sound(join("nodes", f.To)) && !slices.Contains(v.ports(f.To), f.Port) {
+		if v.reachable(path+".to", f.From, f.To) && f.Port > 0 && v.sound(join("nodes", f.To)) &&
+			!slices.Contains(v.ports(f.To), f.Port) {
 			v.fail(path+".port", fmt.Sprintf("no service of %s has port %d", f.To, f.Port), v.portHint())
 		}
 	}
@@ -190,7 +191,8 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 	case s.Every > 0 && s.First > 0 && s.First < s.Every:
 		v.fail(path+".first", fmt.Sprintf("none of the first %d is a multiple of %d: none would be chosen", s.First, s.Every),
 			"")
-	case s.Burst > 0 && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Chance == nil || *s.Chance == 1) && (f.Ramp == nil || f.Ramp.Chance == nil):
+	case s.Burst > 0 && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Chance == nil || *s.Chance == 1) &&
+		(f.Ramp == nil || f.Ramp.Chance == nil):
 		v.fail(path+".burst", "burst, but every packet is chosen anyway", "it belongs to chance, nth, every or first")
 	case s.Burst > 0 && s.Every > 0 && s.Burst >= s.Every:
 		v.fail(path+".burst", fmt.Sprintf("bursts of %d, one every %d packets, are all packets", s.Burst, s.Every), "")

@@ -18,10 +18,12 @@ func TestGenerated(t *testing.T) {
 		action := s.Definitions["Action"]
 		s.Definitions["Action"] = reference.AnyOf(action)
 		for _, word := range shorthands {
-			s.Definitions["Action"].AnyOf = append(s.Definitions["Action"].AnyOf, &invopop.Schema{Const: word, Description: "short for {" + word + ": true}"})
+			s.Definitions["Action"].AnyOf = append(s.Definitions["Action"].AnyOf,
+				&invopop.Schema{Const: word, Description: "short for {" + word + ": true}"})
 		}
 		nodes, _ := s.Properties.Get("nodes")
-		nodes.PropertyNames = &invopop.Schema{Pattern: nodeName.String(), Not: &invopop.Schema{Enum: []any{"machine", "http", "fault"}}}
+		nodes.PropertyNames = &invopop.Schema{Pattern: nodeName.String(),
+			Not: &invopop.Schema{Enum: []any{"machine", "http", "fault"}}}
 	})
 }
 
@@ -29,14 +31,20 @@ func TestGenerated(t *testing.T) {
 var keys = reference.Format{
 	Noun: "scenario",
 	Sections: []reference.Section{
-		reference.SectionOf[Scenario]("the whole file"), reference.SectionOf[Machine]("machine"), reference.SectionOf[Node]("nodes.NAME"),
+		reference.SectionOf[Scenario]("the whole file"), reference.SectionOf[Machine]("machine"),
+		reference.SectionOf[Node]("nodes.NAME"),
 		reference.SectionOf[Service]("nodes.NAME.service"), reference.SectionOf[PHP]("nodes.NAME.service.php"),
-		reference.SectionOf[PHPTimeouts]("nodes.NAME.service.php.timeouts"), reference.SectionOf[PHPRequest]("nodes.NAME.service.php.request"),
-		reference.SectionOf[SQL]("nodes.NAME.service.sql"), reference.SectionOf[SQLTimeouts]("nodes.NAME.service.sql.timeouts"),
-		reference.SectionOf[Link]("links[]"), reference.SectionOf[Traffic]("load[]"), reference.SectionOf[HTTPLoad]("load[].http"),
+		reference.SectionOf[PHPTimeouts]("nodes.NAME.service.php.timeouts"),
+		reference.SectionOf[PHPRequest]("nodes.NAME.service.php.request"),
+		reference.SectionOf[SQL]("nodes.NAME.service.sql"),
+		reference.SectionOf[SQLTimeouts]("nodes.NAME.service.sql.timeouts"),
+		reference.SectionOf[Link]("links[]"), reference.SectionOf[Traffic]("load[]"),
+		reference.SectionOf[HTTPLoad]("load[].http"),
 		reference.SectionOf[Phase]("phases.NAME"), reference.SectionOf[Flow]("flows.NAME"),
-		reference.SectionOf[Fault]("faults[]"), reference.SectionOf[Select]("faults[].select"), reference.SectionOf[Action]("faults[].do"),
-		reference.SectionOf[Cell]("faults[].do.cell"), reference.SectionOf[Slot]("faults[].do.slot"), reference.SectionOf[Loss]("faults[].do.loss"),
+		reference.SectionOf[Fault]("faults[]"), reference.SectionOf[Select]("faults[].select"),
+		reference.SectionOf[Action]("faults[].do"),
+		reference.SectionOf[Cell]("faults[].do.cell"), reference.SectionOf[Slot]("faults[].do.slot"),
+		reference.SectionOf[Loss]("faults[].do.loss"),
 		reference.SectionOf[GEModel]("faults[].do.loss.gemodel"), reference.SectionOf[StateModel]("faults[].do.loss.state"),
 		reference.SectionOf[Inject]("faults[].do.inject"), reference.SectionOf[Segment]("faults[].do.inject.segments[]"),
 		reference.SectionOf[Ramp]("faults[].ramp"),
@@ -46,7 +54,8 @@ var keys = reference.Format{
 		reflect.TypeFor[[2]string](): "list of two nodes",
 	},
 	Schemas: map[reflect.Type]*invopop.Schema{
-		reflect.TypeFor[map[string]string](): {Type: "object", AdditionalProperties: reference.AnyOf(&invopop.Schema{Type: "string"}, &invopop.Schema{Type: "integer"})},
+		reflect.TypeFor[map[string]string](): {Type: "object",
+			AdditionalProperties: reference.AnyOf(&invopop.Schema{Type: "string"}, &invopop.Schema{Type: "integer"})},
 	},
 	Until: []string{" A Scenario is a value."},
 }
@@ -56,7 +65,8 @@ const introduction = `<!-- Generated from the types in harness/scenario: run go 
 # The scenario file
 
 One YAML document of at most 256 KiB, without anchors, aliases, merge keys and tags. Unknown and repeated keys are errors.
-` + "`ruleout check FILE` checks a file, `ruleout schema` prints its [JSON Schema](scenario.schema.json)." + ` The expressions in
+` + "`ruleout check FILE` checks a file, `ruleout schema` prints its [JSON Schema](scenario.schema.json)." +
+	` The expressions in
 expect use the names in [metrics.md](metrics.md).
 
 ## Quantities

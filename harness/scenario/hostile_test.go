@@ -19,7 +19,8 @@ func bombs() map[string]string {
 	fill := func(unit string) string { return strings.Repeat(unit, yamldoc.MostBytes/len(unit)-8) }
 	billion := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := byte('1'); i <= '9'; i++ {
-		billion += "a" + string(i) + ": &a" + string(i) + " [" + strings.Repeat("*a"+string(i-1)+", ", 9) + "*a" + string(i-1) + "]\n"
+		billion += "a" + string(i) + ": &a" + string(i) + " [" + strings.Repeat("*a"+string(i-1)+", ", 9) + "*a" +
+			string(i-1) + "]\n"
 	}
 	key := strings.Repeat("k", 100_000)
 	return map[string]string{
@@ -35,14 +36,15 @@ func bombs() map[string]string {
 		"many items":                  fill("-\n"),
 		"many comments":               fill("a: 1 #\n"),
 		"a long key with many others": "nodes:\n  " + key + ": {" + strings.Repeat("a: 1, ", 20_000) + "}\n",
-		"a long key with many nodes":  "nodes:\n  web:\n    sysctls: {" + key + ": {" + strings.Repeat("a: 1, ", 20_000) + "}}\n",
-		"many nodes":                  "nodes: {" + strings.Repeat("n: , ", 50_000) + "}",
-		"many links":                  "links: [" + strings.Repeat("{}, ", 60_000) + "]",
-		"many faults":                 "faults: [" + strings.Repeat("{}, ", 60_000) + "]",
-		"many expectations":           "expect: [" + strings.Repeat("a, ", 80_000) + "]",
-		"a long number":               "duration: " + strings.Repeat("9", 200_000) + "s\n",
-		"an unclosed quote":           "a: \"" + fill("x"),
-		"nothing but line ends":       fill("\n"),
+		"a long key with many nodes": "nodes:\n  web:\n    sysctls: {" + key + ": {" +
+			strings.Repeat("a: 1, ", 20_000) + "}}\n",
+		"many nodes":            "nodes: {" + strings.Repeat("n: , ", 50_000) + "}",
+		"many links":            "links: [" + strings.Repeat("{}, ", 60_000) + "]",
+		"many faults":           "faults: [" + strings.Repeat("{}, ", 60_000) + "]",
+		"many expectations":     "expect: [" + strings.Repeat("a, ", 80_000) + "]",
+		"a long number":         "duration: " + strings.Repeat("9", 200_000) + "s\n",
+		"an unclosed quote":     "a: \"" + fill("x"),
+		"nothing but line ends": fill("\n"),
 	}
 }
 

@@ -123,7 +123,8 @@ func TestMissingFile(t *testing.T) {
 }
 
 func TestEmptyFile(t *testing.T) {
-	for what, data := range map[string]string{"nothing": "", "a comment": "# nothing yet\n", "null": "~", "a separator": "---\n"} {
+	for what, data := range map[string]string{"nothing": "", "a comment": "# nothing yet\n", "null": "~",
+		"a separator": "---\n"} {
 		_, err := Parse("x.yaml", []byte(data), nil)
 		require.ErrorContains(t, err, "x.yaml:1:1: empty", what)
 	}

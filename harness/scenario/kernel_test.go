@@ -61,10 +61,13 @@ func TestSysctlsOfKernelsToCome(t *testing.T) {
 
 func TestLocate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("version: 1\nname: x\nduration: 1s\nnodes:\n  web:\n    sysctls: {net.ipv4.tcp_news: 1}\n"), 0o644))
-	found := &problem.Error{Kind: problem.Usage, Err: errors.New("node web: no such setting"), Hint: "a hint", Place: "nodes.web.sysctls.net.ipv4.tcp_news"}
+	require.NoError(t, os.WriteFile(file,
+		[]byte("version: 1\nname: x\nduration: 1s\nnodes:\n  web:\n    sysctls: {net.ipv4.tcp_news: 1}\n"), 0o644))
+	found := &problem.Error{Kind: problem.Usage, Err: errors.New("node web: no such setting"), Hint: "a hint",
+		Place: "nodes.web.sysctls.net.ipv4.tcp_news"}
 	err := Locate(found, file, nil)
-	require.EqualError(t, err, file+":6:15: node web: no such setting\n    6 |     sysctls: {net.ipv4.tcp_news: 1}\n      |               ^^^^^^^^^^^^^^^^^\n   hint: a hint")
+	require.EqualError(t, err, file+":6:15: node web: no such setting\n    6 |     sysctls: {net.ipv4.tcp_news: 1}\n"+
+		"      |               ^^^^^^^^^^^^^^^^^\n   hint: a hint")
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 
 	found.Place = "nodes.web.sysctls.net.ipv4.tcp_older"

@@ -31,7 +31,7 @@ type Retry string
 const (
 	// RetryOff never does: the connection's end is an error.
 	RetryOff Retry = "off"
-	// RetryIdle does on a connection that was kept from before, and so may have ended while nobody looked. The default.
+	// RetryIdle does on a connection that was kept from before, and so may have ended unnoticed. The default.
 	RetryIdle Retry = "idle"
 	// RetryAlways does on a new connection too, and where one is refused.
 	RetryAlways Retry = "always"
@@ -54,8 +54,8 @@ type HTTPLoad struct {
 	Port int `yaml:"port,omitempty" json:"port" min:"1" max:"65535"`
 	// Path of the page. {n} stands for the number of the request, from 0 on.
 	Path Page `yaml:"path,omitempty" json:"path,omitzero" default:"/index.php"`
-	// Arrivals is constant (evenly spaced, the first within one gap of the load's beginning, where the seed says) or poisson (exponential
-	// gaps drawn from the seed).
+	// Arrivals is constant (evenly spaced, the first within one gap of the load's beginning, where the seed says) or
+	// poisson (exponential gaps drawn from the seed).
 	Arrivals Arrivals `yaml:"arrivals,omitempty" json:"arrivals" default:"poisson" enum:"constant,poisson"`
 	// First is when the first of constant arrivals is, from the load's beginning. Without it, the seed draws it,
 	// evenly within one gap (1/rate): seeds then differ, and no load is in step with a fault or the kernel's tick in
@@ -84,13 +84,15 @@ type HTTPLoad struct {
 	// Writes is how many pieces of about equal length a request is handed to the kernel in, one right after the other, by
 	// a call of write(2) each. Without it, one.
 	Writes int `yaml:"writes,omitempty" json:"writes,omitempty" min:"2" max:"16"`
-	// NoDelay turns Nagle's algorithm off (TCP_NODELAY), which holds a short segment back while an earlier one is not acknowledged.
+	// NoDelay turns Nagle's algorithm off (TCP_NODELAY), which holds a short segment back while an earlier one is
+	// not acknowledged.
 	NoDelay bool `yaml:"nodelay,omitempty" json:"nodelay,omitempty"`
 	// IPv6 uses the node's IPv6 address.
 	IPv6 bool `yaml:"ipv6,omitempty" json:"ipv6,omitempty"`
 	// Phase is the name of the phase in which requests arrive; it stands for at and for.
 	Phase string `yaml:"phase,omitempty" json:"-"`
-	// At is when the load starts, relative to the start of the measured window. Without it, the load starts with the warm-up.
+	// At is when the load starts, relative to the start of the measured window. Without it, the load starts
+	// with the warm-up.
 	At *Duration `yaml:"at,omitempty" json:"at,omitempty" min:"0s"`
 	// For is how long requests arrive. Without it, to the end of the measured window.
 	For Duration `yaml:"for,omitempty" json:"for" min:"1ms"`

@@ -67,11 +67,13 @@ func (s *Scenario) fill() {
 	}
 }
 
-// endsOf returns the ends of a link in the order in which the link has them: [b, a] is the link between a and b, and means the same.
+// endsOf returns the ends of a link in the order in which the link has them: [b, a] is the link between a and b, and
+// means the same.
 func (s *Scenario) endsOf(ends [2]string) [2]string {
 	turned := [2]string{ends[1], ends[0]}
 	if slices.ContainsFunc(s.Links, func(l Link) bool { return l.Between == turned }) &&
-		!slices.ContainsFunc(s.Links, func(l Link) bool { return l.Between == ends }) && s.Nodes[ends[0]] != nil && s.Nodes[ends[1]] != nil {
+		!slices.ContainsFunc(s.Links, func(l Link) bool { return l.Between == ends }) && s.Nodes[ends[0]] != nil &&
+		s.Nodes[ends[1]] != nil {
 		return turned
 	}
 	return ends

@@ -15,10 +15,10 @@ const (
 type Node struct {
 	// Role is host, or router for a node that forwards packets between its links.
 	Role Role `yaml:"role,omitempty" json:"role" default:"host" enum:"host,router"`
-	// Sysctls are set in the node's namespace and read back. Keys are the kernel's
-	// dotted names below net, such as net.ipv4.tcp_sack; values are numbers or strings. One whose key ends
-	// in a question mark is left out on kernels that do not have it. In a virtual machine, the module of the congestion control
-	// that net.ipv4.tcp_congestion_control names is loaded.
+	// Sysctls are set in the node's namespace and read back. Keys are the kernel's dotted names below net, such as
+	// net.ipv4.tcp_sack; values are numbers or strings. One whose key ends in a question mark is left out on kernels that
+	// do not have it. In a virtual machine, the module of the congestion control that net.ipv4.tcp_congestion_control
+	// names is loaded.
 	Sysctls map[string]string `yaml:"sysctls,omitempty" json:"sysctls,omitempty" most:"1000"`
 	// Image is the file system of the node's programs, one of the scenario's images. What they write is the node's own.
 	Image string `yaml:"image,omitempty" json:"image,omitempty"`
@@ -72,8 +72,8 @@ type PHP struct {
 	// with COM_PING or COM_CHANGE_USER first; that round trip is not made here). always connects again for every
 	// query, once. The metric NODE.sql.reconnects counts them.
 	Reconnect Retry `yaml:"reconnect,omitempty" json:"reconnect,omitzero" default:"idle" enum:"off,idle,always"`
-	// Timeouts are how long a worker waits for others. All but idle may end up to an eighth later, as the kernel's own timers of
-	// sockets do.
+	// Timeouts are how long a worker waits for others. All but idle may end up to an eighth later, as the kernel's own
+	// timers of sockets do.
 	Timeouts PHPTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`
 	// Request is the cost of one request.
 	Request PHPRequest `yaml:"request,omitempty" json:"request"`
@@ -123,15 +123,18 @@ type SQL struct {
 	// turn them away: "Too many connections"). Without it, there are two for each worker of the pools that use the
 	// database, and 16 more, so that none waits.
 	Connections int `yaml:"connections,omitempty" json:"connections,omitempty" min:"1" max:"4096"`
-	// Timeouts are how long the database waits for others. Write may end up to an eighth later, as the kernel's own timers of sockets do.
+	// Timeouts are how long the database waits for others. Write may end up to an eighth later, as the kernel's own timers
+	// of sockets do.
 	Timeouts SQLTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`
 }
 
 // SQLTimeouts are how long the database waits for others.
 type SQLTimeouts struct {
-	// Idle is how long a connection may carry no query before the database closes it. The default is that of MySQL's wait_timeout.
+	// Idle is how long a connection may carry no query before the database closes it. The default is that of
+	// MySQL's wait_timeout.
 	Idle Duration `yaml:"idle,omitempty" json:"idle" default:"8h" min:"1ms" max:"24h"`
-	// Read is how long the rest of a query that has begun may take to come. The default is that of MySQL's net_read_timeout.
+	// Read is how long the rest of a query that has begun may take to come. The default is that of
+	// MySQL's net_read_timeout.
 	Read Duration `yaml:"read,omitempty" json:"read" default:"30s" min:"1ms" max:"24h"`
 	// Write is how long an answer may wait for room in the send buffer. The default is that of MySQL's net_write_timeout.
 	Write Duration `yaml:"write,omitempty" json:"write" default:"60s" min:"1ms" max:"24h"`

@@ -78,7 +78,8 @@ type Signal string
 // IsZero reports whether it is the default, which the canonical form leaves out.
 func (s Signal) IsZero() bool { return s == "" || s == "TERM" }
 
-// Programs returns all programs of a node, services before clients, each with the place in the scenario that it is from.
+// Programs returns all programs of a node, services before clients, each with the place in the scenario
+// that it is from.
 func (s *Scenario) Programs(node string) (list []*Program, places []string) {
 	for _, e := range s.presets(node) {
 		for i := range e.programs {

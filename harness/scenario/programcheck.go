@@ -120,11 +120,13 @@ func (v *validation) program(at string, p *Program) {
 	}
 	for key := range p.Env {
 		if !envName.MatchString(key) {
-			v.failKey(at+".env."+key, fmt.Sprintf("%s is not the name of a variable", quote(key)), "letters, digits and underscores")
+			v.failKey(at+".env."+key, fmt.Sprintf("%s is not the name of a variable", quote(key)),
+				"letters, digits and underscores")
 		}
 	}
 	if p.User != "" && !userName.MatchString(p.User) {
-		v.fail(at+".user", fmt.Sprintf("%s is not a user", quote(p.User)), "a name or a number, such as www-data, 33 or 33:33")
+		v.fail(at+".user", fmt.Sprintf("%s is not a user", quote(p.User)),
+			"a name or a number, such as www-data, 33 or 33:33")
 	}
 	if p.Dir != "" && p.Dir != "/" {
 		v.absolute(at+".dir", p.Dir, false)
@@ -143,7 +145,8 @@ func (v *validation) program(at string, p *Program) {
 			v.absolute(at+".ready.path", r.Path, false)
 		}
 		if p.At != nil {
-			v.fail(at+".ready", "ready of a program that starts during the run", "nothing waits for it: leave the key out, or at")
+			v.fail(at+".ready", "ready of a program that starts during the run",
+				"nothing waits for it: leave the key out, or at")
 		}
 	}
 	if p.Restart && p.ExpectExit != nil {
@@ -165,7 +168,8 @@ func (v *validation) program(at string, p *Program) {
 	}
 }
 
-// listeners are the ports on which the services of a node listen, with the place of each; of all, or of those that may speak HTTP.
+// listeners are the ports on which the services of a node listen, with the place of each; of all, or of those that
+// may speak HTTP.
 func (s *Scenario) listeners(node string, all bool) (ports []int, places []string) {
 	n := s.Nodes[node]
 	if n == nil || n.Service == nil {
@@ -192,7 +196,8 @@ func (s *Scenario) listeners(node string, all bool) (ports []int, places []strin
 // page checks the path of a page, which becomes a part of the request's first line.
 func (v *validation) page(at string, page Page) {
 	text := string(page)
-	if !strings.HasPrefix(text, "/") || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || len(text) > 2000 {
+	if !strings.HasPrefix(text, "/") || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) ||
+		len(text) > 2000 {
 		v.fail(at, fmt.Sprintf("%s is not the path of a page", quote(text)),
 			"it begins with /, is in ASCII without blanks, and has 2000 bytes at most; write %20 for a blank")
 	}
@@ -200,7 +205,8 @@ func (v *validation) page(at string, page Page) {
 
 // client checks what only a program that is load must not have.
 func (v *validation) client(at string, p *Program) {
-	for key, set := range map[string]bool{"port": p.Port != 0, "ready": p.Ready != nil, "warm": p.Warm != nil, "restart": p.Restart} {
+	for key, set := range map[string]bool{"port": p.Port != 0, "ready": p.Ready != nil, "warm": p.Warm != nil,
+		"restart": p.Restart} {
 		if set {
 			v.failKey(at+"."+key, key+" of a client", "that is for programs that serve: put it into nodes.NODE.service.exec")
 		}

@@ -2,9 +2,10 @@ package scenario
 
 import "math"
 
-// Active tells whether the fault acts so long after the start of the measured window, in which repetition of
-// it, counted from 0, and how long after that began. It is what the kernel's selector computes: times are whole
-// nanoseconds, a beginning belongs to what begins and an end does not. An injection acts only in the nanosecond in which it begins.
+// Active tells whether the fault acts so long after the start of the measured window, in which repetition of it,
+// counted from 0, and how long after that began. It is what the kernel's selector computes: times are whole
+// nanoseconds, a beginning belongs to what begins and an end does not. An injection acts only in the nanosecond in
+// which it begins.
 func (f *Fault) Active(at Duration) (repetition int64, since Duration, ok bool) {
 	since = at - f.At
 	if since < 0 {

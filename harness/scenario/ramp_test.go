@@ -44,7 +44,8 @@ func TestAFaultIsActiveWhenItsSpansSaySo(t *testing.T) {
 }
 
 func TestStepsOfARampBeginWhereTheySay(t *testing.T) {
-	for _, r := range []Ramp{{Over: 9 * ms, Steps: 10}, {Over: 10 * ms, Steps: 4}, {Over: 7, Steps: 3}, {Over: ms, Steps: 2}, {Over: Duration(1000 * time.Hour), Steps: 14}} {
+	for _, r := range []Ramp{{Over: 9 * ms, Steps: 10}, {Over: 10 * ms, Steps: 4}, {Over: 7, Steps: 3},
+		{Over: ms, Steps: 2}, {Over: Duration(1000 * time.Hour), Steps: 14}} {
 		require.Equal(t, 0, r.Step(0))
 		require.Equal(t, 0, r.Step(-1), "before the beginning")
 		require.Equal(t, r.Steps-1, r.Step(r.Over))

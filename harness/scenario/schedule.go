@@ -35,10 +35,12 @@ func (v *validation) loads() {
 		}
 		v.page(path+".http.path", l.HTTP.Path)
 		if l.HTTP.Probes && !l.HTTP.Keepalive {
-			v.fail(path+".http.probes", "probes without keepalive", "connections that are closed after each request are never idle: set keepalive: true")
+			v.fail(path+".http.probes", "probes without keepalive",
+				"connections that are closed after each request are never idle: set keepalive: true")
 		}
 		if l.HTTP.Idle > 0 && !l.HTTP.Keepalive {
-			v.fail(path+".http.idle", "idle without keepalive", "connections that are closed after each request are never idle: set keepalive: true")
+			v.fail(path+".http.idle", "idle without keepalive",
+				"connections that are closed after each request are never idle: set keepalive: true")
 		}
 		v.arrivals(path+".http", l.HTTP)
 	}
@@ -68,7 +70,8 @@ func (v *validation) target(path string, l *Traffic) bool {
 func (v *validation) ipv6(path string, way []string) {
 	for i := range len(way) - 1 {
 		if l := v.link(way[i], way[i+1]); l != nil && l.MTU < 1280 {
-			v.fail(path+".http.ipv6", fmt.Sprintf("the link between %s and %s has no IPv6: its MTU is %d", way[i], way[i+1], l.MTU), "IPv6 needs an MTU of 1280 at least")
+			v.fail(path+".http.ipv6", fmt.Sprintf("the link between %s and %s has no IPv6: its MTU is %d", way[i], way[i+1],
+				l.MTU), "IPv6 needs an MTU of 1280 at least")
 			return
 		}
 	}
@@ -89,18 +92,21 @@ func (v *validation) arrivals(path string, h *HTTPLoad) {
 		return
 	}
 	if h.For > v.Duration-begin {
-		v.fail(path+".for", fmt.Sprintf("the load would end %v after the run: it begins %s and lasts %v, and the run ends at %v",
-			h.For-(v.Duration-begin), at(begin), h.For, v.Duration), "leave the key out to load to the end")
+		v.fail(path+".for",
+			fmt.Sprintf("the load would end %v after the run: it begins %s and lasts %v, and the run ends at %v",
+				h.For-(v.Duration-begin), at(begin), h.For, v.Duration), "leave the key out to load to the end")
 		return
 	}
 	switch {
 	case h.First != nil && h.Arrivals != Constant:
 		v.fail(path+".first", "the first of random arrivals is random too", "set arrivals: constant, or leave the key out")
 	case h.First != nil && *h.First >= h.For:
-		v.fail(path+".first", fmt.Sprintf("the first request would be %v after the load begins, and the load lasts %v", *h.First, h.For), "")
+		v.fail(path+".first", fmt.Sprintf("the first request would be %v after the load begins, and the load lasts %v",
+			*h.First, h.For), "")
 	}
 	if n := float64(h.Rate) * float64(h.For) / 1e9; n > mostRequests {
-		v.fail(path+".rate", fmt.Sprintf("%v for %v makes %.0f requests, and %d is the most", h.Rate, h.For, n, mostRequests), "")
+		v.fail(path+".rate", fmt.Sprintf("%v for %v makes %.0f requests, and %d is the most", h.Rate, h.For, n, mostRequests),
+			"")
 	}
 }
 
@@ -117,7 +123,8 @@ func (v *validation) phases() {
 	for _, name := range slices.Sorted(maps.Keys(v.Phases)) {
 		path := join("phases", name)
 		if !faultName.MatchString(name) {
-			v.failKey(path, fmt.Sprintf("%s is not a phase's name", quote(name)), "a letter, then up to 31 letters, digits and dashes")
+			v.failKey(path, fmt.Sprintf("%s is not a phase's name", quote(name)),
+				"a letter, then up to 31 letters, digits and dashes")
 		}
 		p := v.Phases[name]
 		v.span(path, "phase", p.At, p.For)
@@ -162,9 +169,11 @@ func (v *validation) during(path string, f *Fault) {
 	case f.Every > 0 && f.For == 0 && !once:
 		v.fail(path+".every", "every without for", "add the key for: how long the fault lasts each time")
 	case f.Every > 0 && f.Every <= f.For && !once:
-		v.fail(path+".every", fmt.Sprintf("the fault lasts %v and would begin again after %v", f.For, f.Every), "every counts from one beginning to the next; make it longer than for")
+		v.fail(path+".every", fmt.Sprintf("the fault lasts %v and would begin again after %v", f.For, f.Every),
+			"every counts from one beginning to the next; make it longer than for")
 	case f.Times > 1 && v.sound("duration") && f.At+Duration(f.Times-1)*f.Every >= v.Duration:
-		v.fail(path+".times", fmt.Sprintf("the last of %d times would begin at %v, and the run ends at %v", f.Times, f.At+Duration(f.Times-1)*f.Every, v.Duration), "leave the key out to repeat it to the end")
+		v.fail(path+".times", fmt.Sprintf("the last of %d times would begin at %v, and the run ends at %v", f.Times,
+			f.At+Duration(f.Times-1)*f.Every, v.Duration), "leave the key out to repeat it to the end")
 	case f.Every > 0 && v.sound("duration") && v.Duration/f.Every > mostSpans:
 		v.fail(path+".every", fmt.Sprintf("%d repetitions, and %d is the most", v.Duration/f.Every, mostSpans), "")
 	}
@@ -180,8 +189,9 @@ func (v *validation) span(path, what string, at, length Duration) {
 	case at >= v.Duration:
 		v.fail(path+".at", fmt.Sprintf("the %s would begin at %v, and the run ends at %v", what, at, v.Duration), "")
 	case length > v.Duration-at:
-		v.fail(path+".for", fmt.Sprintf("the %s would end %v after the run: it begins at %v and lasts %v, and the run ends at %v",
-			what, length-(v.Duration-at), at, length, v.Duration), "leave the key out for a "+what+" that lasts to the end")
+		v.fail(path+".for",
+			fmt.Sprintf("the %s would end %v after the run: it begins at %v and lasts %v, and the run ends at %v",
+				what, length-(v.Duration-at), at, length, v.Duration), "leave the key out for a "+what+" that lasts to the end")
 	}
 }
 
@@ -205,9 +215,11 @@ func (v *validation) ramp(path string, f *Fault) {
 	case kind == "inject" || kind == "down" || kind == "mtu":
 		v.fail(path, kind+" has no value that a ramp could change", "")
 	case r.Delay > 0 && kind != "delay":
-		v.fail(path+".delay", "a ramp of delay, but the fault does not delay", "write do: {delay: …}, the value at the beginning")
+		v.fail(path+".delay", "a ramp of delay, but the fault does not delay",
+			"write do: {delay: …}, the value at the beginning")
 	case r.Delay > 0 && f.Do.Jitter > r.Delay:
-		v.fail(path+".delay", fmt.Sprintf("the jitter of %v would be more than the delay of %v", f.Do.Jitter, r.Delay), "a packet cannot leave before it came")
+		v.fail(path+".delay", fmt.Sprintf("the jitter of %v would be more than the delay of %v", f.Do.Jitter, r.Delay),
+			"a packet cannot leave before it came")
 	case r.Rate > 0 && kind != "rate":
 		v.fail(path+".rate", "a ramp of rate, but the fault has no rate", "write do: {rate: …}, the value at the beginning")
 	case f.For > 0 && r.Over > f.For:

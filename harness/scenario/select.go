@@ -63,13 +63,13 @@ const (
 	PerLink Scope = "link"
 )
 
-// Select chooses packets, in two steps. A packet matches when it comes while the fault acts and packets, port, from-port,
-// to-port, family, flow, longer and last all hold of it. Matching packets are counted 1, 2, 3 …, through all repetitions of
-// the fault; one is chosen when chance, nth, every and first all hold of its ordinal, or when they hold of one
-// of the burst-1 ordinals before it.
+// Select chooses packets, in two steps. A packet matches when it comes while the fault acts and packets, port,
+// from-port, to-port, family, flow, longer and last all hold of it. Matching packets are counted 1, 2, 3 …, through all
+// repetitions of the fault; one is chosen when chance, nth, every and first all hold of its ordinal, or when they hold
+// of one of the burst-1 ordinals before it.
 type Select struct {
-	// Packets is the class. pure-ack is TCP segments that carry an ACK and nothing else, dup-ack those among them that repeat
-	// the one before on their flow, data those with a payload.
+	// Packets is the class. pure-ack is TCP segments that carry an ACK and nothing else, dup-ack those among them that
+	// repeat the one before on their flow, data those with a payload.
 	Packets Packets `yaml:"packets,omitempty" json:"packets" default:"any" enum:"any,tcp,udp,icmp,fragment,data,pure-ack,dup-ack,syn,syn-ack,fin,rst"`
 	// Port is the TCP or UDP port of either end. Fragments have no ports.
 	Port int `yaml:"port,omitempty" json:"port,omitempty" min:"1" max:"65535"`
@@ -79,8 +79,8 @@ type Select struct {
 	ToPort int `yaml:"to-port,omitempty" json:"to-port,omitempty" min:"1" max:"65535"`
 	// Family is ipv4 or ipv6. Without it, both.
 	Family Family `yaml:"family,omitempty" json:"family,omitempty" enum:"ipv4,ipv6"`
-	// Flow is the name of a flow of the scenario, both of whose directions match: TCP and UDP. Fragments have no ports, so they
-	// match only if the flow has none.
+	// Flow is the name of a flow of the scenario, both of whose directions match: TCP and UDP. Fragments have no ports, so
+	// they match only if the flow has none.
 	Flow string `yaml:"flow,omitempty" json:"flow,omitempty"`
 	// Longer matches packets whose length with the IP header, in bytes, is above this.
 	Longer Size `yaml:"longer,omitempty" json:"longer,omitempty" min:"1B" max:"64kB"`
@@ -98,7 +98,7 @@ type Select struct {
 	First int `yaml:"first,omitempty" json:"first,omitempty" min:"1" max:"1000000000"`
 	// Burst is how many matching packets in a row are chosen when one is.
 	Burst int `yaml:"burst,omitempty" json:"burst,omitempty" min:"2" max:"16"`
-	// Per says what ordinals count over: each flow for itself, which is the default, or the link's direction as a whole. A flow
-	// is addresses, ports and protocol, one way: a port that is used again goes on with its count.
+	// Per says what ordinals count over: each flow for itself, which is the default, or the link's direction as a whole. A
+	// flow is addresses, ports and protocol, one way: a port that is used again goes on with its count.
 	Per Scope `yaml:"per,omitempty" json:"per,omitempty" enum:"flow,link"`
 }

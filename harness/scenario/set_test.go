@@ -50,9 +50,12 @@ func TestSet(t *testing.T) {
 		{[]string{"load[0].http.rate=10/s"}, func(s *Scenario) any { return s.Load[0].HTTP.Rate }, Frequency(10)},
 		{[]string{"load.client-web.http.rate=10/s"}, func(s *Scenario) any { return s.Load[0].HTTP.Rate }, Frequency(10)},
 		{[]string{"nodes.web.service.php.request.cpu=4ms"}, func(s *Scenario) any { return *s.Nodes["web"].Service.PHP.Request.CPU }, Duration(4e6)},
-		{[]string{"nodes.web.sysctls.net.ipv4.tcp_sack=0"}, func(s *Scenario) any { return s.Nodes["web"].Sysctls }, map[string]string{"net.ipv4.tcp_sack": "0"}},
-		{[]string{"nodes.web.sysctls.net.ipv4.tcp_sack=0", "nodes.web.sysctls.net.ipv4.tcp_sack=1"}, func(s *Scenario) any { return s.Nodes["web"].Sysctls }, map[string]string{"net.ipv4.tcp_sack": "1"}},
-		{[]string{"nodes.web.sysctls.net.ipv4.tcp_rmem=4096 87380 6291456"}, func(s *Scenario) any { return s.Nodes["web"].Sysctls["net.ipv4.tcp_rmem"] }, "4096 87380 6291456"},
+		{[]string{"nodes.web.sysctls.net.ipv4.tcp_sack=0"}, func(s *Scenario) any { return s.Nodes["web"].Sysctls },
+			map[string]string{"net.ipv4.tcp_sack": "0"}},
+		{[]string{"nodes.web.sysctls.net.ipv4.tcp_sack=0", "nodes.web.sysctls.net.ipv4.tcp_sack=1"},
+			func(s *Scenario) any { return s.Nodes["web"].Sysctls }, map[string]string{"net.ipv4.tcp_sack": "1"}},
+		{[]string{"nodes.web.sysctls.net.ipv4.tcp_rmem=4096 87380 6291456"},
+			func(s *Scenario) any { return s.Nodes["web"].Sysctls["net.ipv4.tcp_rmem"] }, "4096 87380 6291456"},
 		{[]string{"nodes.db={service: {sql: }}"}, func(s *Scenario) any { return s.Nodes["db"].Service.SQL.Port }, 3306},
 		{[]string{"nodes.web.service.sql={}"}, func(s *Scenario) any { return s.Nodes["web"].Service.SQL.Port }, 3306},
 		{[]string{"expect=[http.errors == 0]"}, func(s *Scenario) any { return s.Expect }, []Expectation{"http.errors == 0"}},
@@ -109,7 +112,8 @@ func TestSetRefuses(t *testing.T) {
    12 |   - {from: client, to: web, http: {rate: 40/s}}
       |                        ^^^
    hint: make edge a router, with the key role`},
-		{"nodes.web.sysctls.vm.swappiness=1", `--set nodes.web.sysctls.vm.swappiness=1: "vm.swappiness" is not a sysctl of a network namespace
+		{"nodes.web.sysctls.vm.swappiness=1",
+			`--set nodes.web.sysctls.vm.swappiness=1: "vm.swappiness" is not a sysctl of a network namespace
       nodes.web.sysctls.vm.swappiness=1
                         ^^^^^^^^^^^^^
    hint: those begin with net., such as net.ipv4.tcp_sack`},
@@ -138,7 +142,8 @@ func TestSetRefuses(t *testing.T) {
       about=*x
             ^^
    hint: write the value out where it is used`},
-		{"faults=[{name: ä, lnk: [client, edge]}]", `--set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
+		{"faults=[{name: ä, lnk: [client, edge]}]",
+			`--set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
       faults=[{name: ä, lnk: [client, edge]}]
               ^
    hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, rate, overhead, cell, queue, slot, loss, mtu, silent, down, inject

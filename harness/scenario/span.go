@@ -60,11 +60,13 @@ func (v *validation) overlaps() {
 			}
 			if a.Do.Down && b.Do.Down {
 				if at, ok := v.meet(a, b); ok {
-					v.fail(fmt.Sprintf("faults[%d]", i), fmt.Sprintf("%s and %s both take the link down at %v", a.Name, b.Name, at), "it cannot be more down than down: one fault is enough")
+					v.fail(fmt.Sprintf("faults[%d]", i), fmt.Sprintf("%s and %s both take the link down at %v", a.Name, b.Name, at),
+						"it cannot be more down than down: one fault is enough")
 				}
 			}
 			if a.total() && !b.Do.Down && (a.From == "" || a.From == b.From) && v.covers(a, b) {
-				v.fail(fmt.Sprintf("faults[%d]", i), fmt.Sprintf("%s would never see a packet: %s loses all of them before", b.Name, a.Name), "faults act in the order of the file; put this one first, or at another time")
+				v.fail(fmt.Sprintf("faults[%d]", i), fmt.Sprintf("%s would never see a packet: %s loses all of them before", b.Name,
+					a.Name), "faults act in the order of the file; put this one first, or at another time")
 			}
 		}
 	}
@@ -78,7 +80,8 @@ func sameLink(a, b *Fault) bool {
 func (f *Fault) total() bool {
 	s := f.Select
 	s.Packets, s.Per, s.Chance = "", "", nil
-	return f.Do.Drop && s == (Select{}) && (f.Select.Packets == "" || f.Select.Packets == AnyPacket) && (f.Select.Chance == nil || *f.Select.Chance == 1)
+	return f.Do.Drop && s == (Select{}) && (f.Select.Packets == "" || f.Select.Packets == AnyPacket) &&
+		(f.Select.Chance == nil || *f.Select.Chance == 1)
 }
 
 // meet finds a moment at which both act.

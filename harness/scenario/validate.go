@@ -117,21 +117,23 @@ func (v *validation) sysctl(path, key, value string) {
 	}
 }
 
-// CheckSysctl says what is wrong with a sysctl of a node as far as that is known without a kernel, and whether it is the name. The message is empty
-// if nothing is. since is the oldest kernel that it is for, as in [Scenario.Since]; empty for any. What only kernels have that are newer than those
-// of package sysctl may look like a slip and be none.
+// CheckSysctl says what is wrong with a sysctl of a node as far as that is known without a kernel, and whether it is
+// the name. The message is empty if nothing is. since is the oldest kernel that it is for, as in [Scenario.Since];
+// empty for any. What only kernels have that are newer than those of package sysctl may look like a slip and be none.
 func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
 	name, optional := SysctlName(key)
 	meant, newest := sysctl.Meant(name), sysctl.Newest()
 	later := since != "" && older(newest, since) // and so on kernels of which nothing is known
 	switch {
 	case !strings.HasPrefix(key, "net."):
-		return true, fmt.Sprintf("%s is not a sysctl of a network namespace", quote(key)), "those begin with net., such as net.ipv4.tcp_sack"
+		return true, fmt.Sprintf("%s is not a sysctl of a network namespace", quote(key)),
+			"those begin with net., such as net.ipv4.tcp_sack"
 	case !sysctlName.MatchString(key):
 		return true, fmt.Sprintf("%s is not the name of a sysctl", quote(key)), "a dotted name, such as net.ipv4.tcp_sack"
 	case meant != "" && !later:
-		return true, fmt.Sprintf("unknown sysctl %s", quote(name)), fmt.Sprintf("did you mean %s? The names are those up to Linux %s; with since a later one this may be another",
-			quote(meant), newest)
+		return true, fmt.Sprintf("unknown sysctl %s", quote(name)),
+			fmt.Sprintf("did you mean %s? The names are those up to Linux %s; with since a later one this may be another",
+				quote(meant), newest)
 	case !later && barred(name, optional) != "":
 		return true, barred(name, optional), barredHint(name)
 	case !later && !optional && sysctl.Module(name) != "":
@@ -146,8 +148,8 @@ func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
 	return false, "", ""
 }
 
-// barred says that no node can have a sysctl on any kernel that is known; empty if one can. One with a question mark is left out where it is not
-// there, but where it is it has to be one that can be set.
+// barred says that no node can have a sysctl on any kernel that is known; empty if one can. One with a question mark is
+// left out where it is not there, but where it is it has to be one that can be set.
 func barred(name string, optional bool) string {
 	switch sysctl.Barred(name) {
 	case sysctl.Machine:

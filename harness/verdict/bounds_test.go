@@ -90,9 +90,9 @@ func TestABarThatIsJustReached(t *testing.T) {
 	assert.Greater(t, found, 3, "1/(1/e) is mostly e")
 
 	v := Verdict{Evidence: Evidence{RuleOut: 20}, Bars: Evidence{RuleOut: 20}, Outcome: Inconclusive}
-	assert.Equal(t, Missed, ControlOf(v, false).Sighting)
+	assert.Equal(t, Missed, ControlOf(v, false).Status)
 	v.Evidence.RuleOut = math.Nextafter(20, 0)
-	assert.Equal(t, Pending, ControlOf(v, false).Sighting)
+	assert.Equal(t, Pending, ControlOf(v, false).Status)
 }
 
 // Why more seeds would not help depends on what was seen, not on seeds that were lost.
@@ -103,7 +103,8 @@ func TestObstacles(t *testing.T) {
 		s.obstacle())
 	s = differing(t, failures(Up), append(repeat(19, 1), 2.5, 2.5)...)
 	assert.Equal(t,
-		"2 of 21 seeds moved by more than 2 margins, so that more seeds rule nothing out; widen the margin or calm the scenario", s.obstacle())
+		"2 of 21 seeds moved by more than 2 margins, so that more seeds rule nothing out; "+
+			"widen the margin or calm the scenario", s.obstacle())
 	s = differing(t, failures(Up), append(repeat(300, 1), 2.5)...)
 	assert.Equal(t, "the effect is too close to the margin for any number of seeds; choose another margin",
 		s.obstacle(), "one of many is not too many")

@@ -29,7 +29,8 @@ type brink struct {
 
 // by is a setting in which differences are drawn, in margins.
 func by(name, isFalse string, draw func(*rand.Rand) float64) brink {
-	return brink{name, failures(Up), strings.Contains(isFalse, "C"), strings.Contains(isFalse, "R"), func(r *rand.Rand) Pair { return Pair{0, draw(r)} }}
+	return brink{name, failures(Up), strings.Contains(isFalse, "C"), strings.Contains(isFalse, "R"),
+		func(r *rand.Rand) Pair { return Pair{0, draw(r)} }}
 }
 
 // either draws one of two values, the first with a probability of p.
@@ -66,7 +67,9 @@ func poisson(mean float64, r *rand.Rand) float64 { return distuv.Poisson{Lambda:
 func brinks() []brink {
 	normal := func(r *rand.Rand) float64 { return r.NormFloat64() }
 	counted := func(name string, base, treated float64) brink {
-		return brink{name, failures(Up), true, true, func(r *rand.Rand) Pair { return Pair{poisson(base, r), poisson(treated, r)} }}
+		return brink{name, failures(Up), true, true, func(r *rand.Rand) Pair {
+			return Pair{poisson(base, r), poisson(treated, r)}
+		}}
 	}
 	logarithm := math.Log(1.05)
 	both := func(name, isFalse string, draw func(*rand.Rand) float64) brink {
@@ -198,10 +201,12 @@ func TestReal(t *testing.T) {
 		}
 		before, here := said(c.draw, 100)
 		_, odds := said(fair, 100)
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", c.name, rate(before, n, true), rate(here, n, c.middle == 0), rate(odds, n, true)))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", c.name, rate(before, n, true), rate(here, n, c.middle == 0),
+			rate(odds, n, true)))
 		assert.LessOrEqual(t, odds, atMost(n, 0.05), "called real, and is not: %s", c.name)
 	}
-	documented(t, n, "real", "| differences | mean 0: its interval is without 0 | mean 0: called real | as many up as down: called real |\n|---|---|---|---|", rows)
+	documented(t, n, "real", "| differences | mean 0: its interval is without 0 | mean 0: "+
+		"called real | as many up as down: called real |\n|---|---|---|---|", rows)
 }
 
 // rate writes a share of campaigns, with a mark where all of them would be wrong.

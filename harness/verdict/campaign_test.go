@@ -157,14 +157,16 @@ func TestShared(t *testing.T) {
 				count[i] += s.N
 			}
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %.1f | %.1f %% ! | %.1f | %.1f %% ! |", w.name, float64(count[0])/float64(n), 100*wrongly[0],
+		rows = append(rows, fmt.Sprintf("| %s | %.1f | %.1f %% ! | %.1f | %.1f %% ! |", w.name,
+			float64(count[0])/float64(n), 100*wrongly[0],
 			float64(count[1])/float64(n), 100*wrongly[1]))
 		for i := range wrongly {
 			// Three standard errors of the mean.
 			assert.LessOrEqual(t, wrongly[i], 0.05+3*math.Sqrt((squares[i]-wrongly[i]*wrongly[i])/float64(n)), w.name)
 		}
 	}
-	documented(t, 20*n, "shared", "| 300 hypotheses on one baseline | confirmed | of these false | ruled out | of these false |\n|---|---|---|---|---|", rows)
+	documented(t, 20*n, "shared", "| 300 hypotheses on one baseline | confirmed | of these false | ruled out | of these "+
+		"false |\n|---|---|---|---|---|", rows)
 }
 
 // Of 300 innocent hypotheses that each stop at an e-value of 20, which is enough for one alone, as many as 15 may
@@ -220,7 +222,8 @@ func TestEachClaimHasItsOwnBar(t *testing.T) {
 	assert.False(t, v[9].Real, "28 is less than 67")
 	assert.True(t, Judge(cases[9]).Real, "and enough alone")
 	assert.False(t, v[9].Has(SizeUnresolved))
-	assert.Equal(t, []Outcome{Confirmed, RuledOut, Inconclusive, Inconclusive}, []Outcome{v[0].Outcome, v[4].Outcome, v[7].Outcome, v[9].Outcome})
+	assert.Equal(t, []Outcome{Confirmed, RuledOut, Inconclusive, Inconclusive},
+		[]Outcome{v[0].Outcome, v[4].Outcome, v[7].Outcome, v[9].Outcome})
 	assert.True(t, v[7].Has(ExplainsPart))
 
 	// What is invalid counts for none of them.

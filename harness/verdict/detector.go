@@ -16,8 +16,8 @@ func (d *Detector) Night(e float64) {
 	d.R = min((d.R+1)*e, largest)
 }
 
-// Alarm says whether the evidence has reached the bar. The change began at some time since
-// the last reset; whoever has dealt with it sets R to zero.
+// Alarm says whether the evidence has reached the bar. The change began at some time since the last reset. The caller
+// sets R to zero when the alarm has been dealt with.
 func (d Detector) Alarm(bar float64) bool { return d.R >= bar }
 
 // AlarmBar returns the bar at which that many series give one false alarm in that many

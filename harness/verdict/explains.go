@@ -55,7 +55,8 @@ func (v *Verdict) partly(s *State) {
 	if v.Evidence.Part >= v.Bars.Part {
 		least, rest = "", "what remains is past the margin, too"
 	}
-	v.Reasons = append(v.Reasons, Reason{ExplainsPart, fmt.Sprintf("explains a part of it%s, %s; %s", least, v.share(), rest)})
+	v.Reasons = append(v.Reasons,
+		Reason{ExplainsPart, fmt.Sprintf("explains a part of it%s, %s; %s", least, v.share(), rest)})
 }
 
 // contrast is the evidence that as much as the margin is explained, whatever remains.

@@ -50,10 +50,12 @@ func TestAPartIsNotAll(t *testing.T) {
 	v := Judge(Case{State: contrasted(t, backlog(), inPlace50, relieved38), Dose: given, Control: seen})
 	assert.Equal(t, Inconclusive, v.Outcome, "%s", v)
 	assert.Equal(t, []Code{ExplainsPart}, codes(v.Reasons))
-	assert.Equal(t, "explains a part of it, 20 % [20, 21] of the effect's logarithm; what remains is past the margin, too", v.Reasons[0].Text)
+	assert.Equal(t, "explains a part of it, 20 % [20, 21] of the effect's logarithm; what remains is past the margin, too",
+		v.Reasons[0].Text)
 
 	// Seeds without end do not make it all of it.
-	v = Judge(Case{State: contrasted(t, backlog(), repeat(20, inPlace50...), repeat(20, relieved38...)), Dose: given, Control: seen})
+	v = Judge(Case{State: contrasted(t, backlog(), repeat(20, inPlace50...), repeat(20, relieved38...)),
+		Dose: given, Control: seen})
 	assert.Equal(t, []Code{ExplainsPart}, codes(v.Reasons), "%s", v)
 
 	// What remains is about the margin: a part at the least, and no number of seeds tells.
@@ -73,7 +75,8 @@ func TestAPartIsNotAll(t *testing.T) {
 	h.Kind, h.Relieved = Explains, "x"
 	v = Judge(Case{State: contrasted(t, h, repeat(5, -8, -8.1), repeat(5, -4, -4.2)), Dose: given, Control: seen})
 	assert.Equal(t, []Code{ExplainsPart}, codes(v.Reasons), "%s", v)
-	assert.Equal(t, "explains a part of it, 49 % [48, 50] of the effect; what remains is past the margin, too", v.Reasons[0].Text)
+	assert.Equal(t, "explains a part of it, 49 % [48, 50] of the effect; what remains is past the margin, too",
+		v.Reasons[0].Text)
 
 	// Relieving it turns the effect around: of a suspicion about a rise, nothing remains.
 	v = Judge(Case{State: contrasted(t, backlog(), inPlace50, repeat(5, -.1, -.12)), Dose: given, Control: seen})

@@ -16,21 +16,21 @@ type Dose struct {
 	Seeds int `json:"seeds"`
 }
 
-// Sighting says whether a control was seen.
-type Sighting string
+// ControlStatus says whether a control was seen.
+type ControlStatus string
 
-// Sightings. The empty one means that no control has been run.
+// Statuses of a control. The empty one means that no control has been run.
 const (
-	Seen    Sighting = "seen"
-	Pending Sighting = "pending"
-	Missed  Sighting = "missed"
+	Seen    ControlStatus = "seen"
+	Pending ControlStatus = "pending"
+	Missed  ControlStatus = "missed"
 )
 
 // Control is a known effect of twice the margin that the setting must be able to see, and
 // whether it did. Without it nothing is ruled out.
 type Control struct {
-	Name     string   `json:"name"`
-	Sighting Sighting `json:"sighting"`
+	Name   string        `json:"name"`
+	Status ControlStatus `json:"sighting"`
 	// Seeds and E say how well it was seen.
 	Seeds int     `json:"seeds"`
 	E     float64 `json:"e"`
@@ -59,18 +59,18 @@ func (c Control) String() string {
 // hypotheses that it is to vouch for, into a control. While seeds are to come (not final),
 // an inconclusive one is pending; afterwards it was missed.
 func ControlOf(v Verdict, final bool) Control {
-	c := Control{Name: v.Hypothesis.Name, Sighting: Pending, Seeds: v.Seeds, E: v.Evidence.Confirm}
+	c := Control{Name: v.Hypothesis.Name, Status: Pending, Seeds: v.Seeds, E: v.Evidence.Confirm}
 	if size := math.Abs(v.Hypothesis.Margins(v.Estimate.Value)); finite(size) {
 		c.Size = size
 	}
 	switch {
 	case v.Outcome == Confirmed:
-		c.Sighting = Seen
+		c.Status = Seen
 	case v.Outcome == RuledOut || final:
-		c.Sighting = Missed
+		c.Status = Missed
 	case v.Evidence.RuleOut >= v.Bars.RuleOut:
 		// The control of a control is not asked for.
-		c.Sighting = Missed
+		c.Status = Missed
 	}
 	return c
 }
@@ -82,7 +82,7 @@ func (c Case) invalid() []Reason {
 		rs = append(rs, Reason{FaultDidNotAct, fmt.Sprintf("the fault never acted: %s changed in none of %s",
 			c.Dose.Counter, count(c.Dose.Seeds, "seed"))})
 	}
-	if c.Control.Sighting == Missed {
+	if c.Control.Status == Missed {
 		rs = append(rs, Reason{ControlMissed, fmt.Sprintf("the control %s was not seen in %s", c.Control.Name,
 			count(c.Control.Seeds, "seed"))})
 	}
@@ -110,7 +110,7 @@ func (c Case) unproven() []Reason {
 		rs = append(rs, Reason{DosePartial, fmt.Sprintf("the cause acted in %d of %s only: %s", d.Given,
 			count(d.Seeds, "seed"), d.Counter)})
 	}
-	switch c.Control.Sighting {
+	switch c.Control.Status {
 	case Seen:
 		if c.Control.Size > LargestControl {
 			rs = append(rs, Reason{ControlTooLarge, fmt.Sprintf("the control %s does not show that one margin would be "+

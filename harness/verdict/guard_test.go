@@ -136,7 +136,8 @@ func TestBlowUpsAreConfirmed(t *testing.T) {
 			whole++
 		}
 	}
-	t.Logf("confirmed within %d seeds: %.0f %%; with signs alone: %.1f %%", giveUp, 100*float64(whole)/n, 100*float64(signs)/n)
+	t.Logf("confirmed within %d seeds: %.0f %%; with signs alone: %.1f %%", giveUp, 100*float64(whole)/n,
+		100*float64(signs)/n)
 	assert.Zero(t, signs)
 	assert.Greater(t, whole, n*9/10)
 }

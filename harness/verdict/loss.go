@@ -1,7 +1,7 @@
 package verdict
 
-// Different says that the two runs were made with different QEMU, kernel or program, so that what they differ in is not the
-// cause alone.
+// Different says that the two runs were made with different QEMU, kernel or program, so that what they differ in is not
+// the cause alone.
 const Different Loss = "its runs were made with different QEMU, kernel or program"
 
 // RunsDiffer is the code of a verdict that is invalid because of [Different].

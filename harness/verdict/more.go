@@ -82,10 +82,12 @@ func (r Rule) least(h Hypothesis, enough func(Evidence) bool) int {
 // obstacle says why more seeds would not help.
 func (s *State) obstacle() string {
 	if s.hypothesis.Kind == Mechanism {
-		return fmt.Sprintf("it moves in about as many seeds as separate %s from not %s", s.hypothesis.Extent, s.hypothesis.Extent)
+		return fmt.Sprintf("it moves in about as many seeds as separate %s from not %s", s.hypothesis.Extent,
+			s.hypothesis.Extent)
 	}
 	if s.beyond.Yes > 0 && s.tail(10) <= 1 {
-		return fmt.Sprintf("%d of %s moved by more than %g margins, so that more seeds rule nothing out; widen the margin or calm the scenario",
+		return fmt.Sprintf("%d of %s moved by more than %g margins, so that more seeds rule nothing out; "+
+			"widen the margin or calm the scenario",
 			s.beyond.Yes, count(s.beyond.N, "seed"), s.rule.Beyond)
 	}
 	if s.remaining != nil && s.contrast() >= 1/s.rule.Alpha {

@@ -56,8 +56,9 @@ func (v *Verdict) warn(seeds Share, margins float64, text string) {
 	if seeds.Yes == 0 {
 		return
 	}
-	v.Reasons = append(v.Reasons, Reason{SeedsBeyond, fmt.Sprintf("warning: %d of %s beyond %g margins, the farthest at %.3g: %s",
-		seeds.Yes, count(seeds.N, "seed"), v.Rule.Beyond, margins, text)})
+	v.Reasons = append(v.Reasons,
+		Reason{SeedsBeyond, fmt.Sprintf("warning: %d of %s beyond %g margins, the farthest at %.3g: %s",
+			seeds.Yes, count(seeds.N, "seed"), v.Rule.Beyond, margins, text)})
 }
 
 // large warns of a control that is larger than it should be.
@@ -65,6 +66,7 @@ func (c Case) large() []Reason {
 	if c.Control.Size <= LargeControl {
 		return nil
 	}
-	return []Reason{{ControlLarge, fmt.Sprintf("warning: the control %s is larger than the 2 that would show how well this setting "+
-		"sees", c.Control)}}
+	return []Reason{{ControlLarge,
+		fmt.Sprintf("warning: the control %s is larger than the 2 that would show how well this setting "+
+			"sees", c.Control)}}
 }

@@ -48,7 +48,8 @@ func TestFewSeedsAreWarnedOf(t *testing.T) {
 	v := Judge(Case{State: differing(t, failures(Up), ds...), Dose: given, Control: seen})
 	require.Equal(t, RuledOut, v.Outcome, "%s", v)
 	assert.Equal(t, []Code{SeedsBeyond}, codes(v.Reasons))
-	assert.Equal(t, "warning: 1 of 180 seeds beyond 2 margins, the farthest at 5: an effect in so few seeds is not ruled out", v.Reasons[0].Text)
+	assert.Equal(t, "warning: 1 of 180 seeds beyond 2 margins, the farthest at 5: "+
+		"an effect in so few seeds is not ruled out", v.Reasons[0].Text)
 	assert.True(t, v.Typical)
 
 	v = Judge(Case{State: differing(t, failures(Up), ds...), Dose: Dose{}, Control: seen})
@@ -63,7 +64,8 @@ func TestFewSeedsAreWarnedOf(t *testing.T) {
 	v = Judge(Case{State: differing(t, failures(Up), append(repeat(50, 1.5, 1.6), -9)...)})
 	require.Equal(t, Confirmed, v.Outcome, "%s", v)
 	assert.Equal(t, []Code{SeedsBeyond}, codes(v.Reasons))
-	assert.Equal(t, "warning: 1 of 101 seeds beyond 2 margins, the farthest at 9: the other way, which is not what most seeds do", v.Reasons[0].Text)
+	assert.Equal(t, "warning: 1 of 101 seeds beyond 2 margins, the farthest at 9: "+
+		"the other way, which is not what most seeds do", v.Reasons[0].Text)
 	v = Judge(Case{State: differing(t, failures(Either), append(repeat(50, -1.5, -1.6), 9)...)})
 	require.Equal(t, Confirmed, v.Outcome, "%s", v)
 	assert.Equal(t, []Code{SeedsBeyond}, codes(v.Reasons))
@@ -167,11 +169,13 @@ func TestControlSizes(t *testing.T) {
 	assert.Empty(t, Judge(Case{State: differing(t, cpu(Up), worked...), Control: large}).Reasons)
 
 	// Such a case neither passes nor lowers the bar of the others.
-	cases := []Case{{State: differing(t, cpu(Up), small(72)...), Dose: given, Control: seen}, {State: differing(t, cpu(Up), small(72)...), Dose: given, Control: large}}
+	cases := []Case{{State: differing(t, cpu(Up), small(72)...), Dose: given, Control: seen},
+		{State: differing(t, cpu(Up), small(72)...), Dose: given, Control: large}}
 	assert.InDelta(t, 40, Campaign(0.05, cases)[0].Bars.RuleOut, 1e-9)
 
 	// Its size is that of its effect, up or down, on the scale of the margin: 1.05 to the fourth.
-	control := ControlOf(Judge(Case{State: differing(t, cpu(Either), slices.Repeat([]float64{4 * 0.04879016416943201}, 20)...)}), true)
+	control := ControlOf(
+		Judge(Case{State: differing(t, cpu(Either), slices.Repeat([]float64{4 * 0.04879016416943201}, 20)...)}), true)
 	assert.InDelta(t, 4, control.Size, 1e-9)
 	control = ControlOf(Judge(Case{State: differing(t, failures(Either), repeat(20, -3)...)}), true)
 	assert.InDelta(t, 3, control.Size, 1e-9)

@@ -71,8 +71,8 @@ func ever(last int, p float64, evidence func(Share) float64) float64 {
 	return crossed
 }
 
-// No simulation: whoever looks after every seed, up to 400, is misled in less than one case
-// in twenty, by each kind of evidence about a share.
+// This is no simulation. A reader who looks after every seed, up to 400, is misled in less than one case in twenty, by
+// each kind of evidence about a share.
 func TestShareEvidenceMayBeLookedAtAnyTime(t *testing.T) {
 	for _, c := range []struct {
 		name     string

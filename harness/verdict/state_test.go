@@ -11,7 +11,8 @@ import (
 
 // cpu is a hypothesis about a share of at least 5 %.
 func cpu(d Direction) Hypothesis {
-	return Hypothesis{Name: "dup-ack 10 %, sack 0", Kind: Effect, Metric: "CPU per request", Direction: d, Scale: Ratio, Margin: 0.05}
+	return Hypothesis{Name: "dup-ack 10 %, sack 0", Kind: Effect, Metric: "CPU per request", Direction: d,
+		Scale: Ratio, Margin: 0.05}
 }
 
 // failures is a hypothesis about a difference of at least 1.
@@ -169,7 +170,8 @@ func TestEvidenceIsThatOfTheFormulas(t *testing.T) {
 				up = none
 			}
 			avg := func(v [5]float64) float64 { return (v[0] + v[1] + v[2] + v[3] + v[4]) / 5 }
-			return min(up, (Share{past, len(xs)}.Above(0.5)+avg(rise))/2), min(down, avg(fall), Share{reach, len(xs)}.Below(0.5)), beyond
+			return min(up, (Share{past, len(xs)}.Above(0.5)+avg(rise))/2),
+				min(down, avg(fall), Share{reach, len(xs)}.Below(0.5)), beyond
 		}
 		tail := func(beyond int) float64 {
 			return math.Pow(0.1, float64(beyond)) * math.Pow(0.995/0.95, float64(len(ds)-beyond))

@@ -20,8 +20,8 @@ func (v Verdict) String() string {
 	return strings.ToUpper(string(v.Outcome)) + "  " + strings.Join(parts, "; ")
 }
 
-// Basis lists what the verdict rests on, a clause each: pairs and evidence, dose, control, and the reasons why it is not a
-// better one.
+// Basis lists what the verdict rests on, a clause each: pairs and evidence, dose, control, and the reasons why it is
+// not a better one.
 func (v Verdict) Basis() []string {
 	var parts []string
 	if v.Outcome != Invalid {
@@ -29,7 +29,7 @@ func (v Verdict) Basis() []string {
 		if v.Dose.Counter != "" && v.Dose.Seeds > 0 {
 			parts = append(parts, "dose: "+v.Dose.String())
 		}
-		if v.Control.Sighting == Seen {
+		if v.Control.Status == Seen {
 			parts = append(parts, "control seen: "+v.Control.String())
 		}
 	}

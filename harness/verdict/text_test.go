@@ -9,7 +9,8 @@ import (
 
 func TestString(t *testing.T) {
 	scope := Scope{Scenario: "dup-ack", Kernels: []string{"6.1", "6.12"}, Contexts: []string{"sack 0"}}
-	counter := Hypothesis{Name: "reno", Kind: Mechanism, Metric: "TCPRenoRecovery", Direction: Up, Margin: 1, Extent: Every}
+	counter := Hypothesis{Name: "reno", Kind: Mechanism, Metric: "TCPRenoRecovery", Direction: Up,
+		Margin: 1, Extent: Every}
 	moved := newState(t, counter)
 	for range 70 {
 		moved.Add(Pair{0, 6})
@@ -28,15 +29,20 @@ func TestString(t *testing.T) {
 		want string
 	}{
 		{"confirmed", Case{differing(t, cpu(Up), worked...), given, seen, scope},
-			"CONFIRMED  dup-ack 10 %, sack 0: CPU per request up; +9.0 % [+7.7, +10.3], margin 5 %; 10 pairs, e = 122 (bar 20); " +
-				"past the margin in a typical seed; none went the other way (at most 28 % of seeds do); dose: pure ACKs ×1.10; control seen: burn 10 %; " +
+			"CONFIRMED  dup-ack 10 %, sack 0: CPU per request up; +9.0 % [+7.7, +10.3], margin 5 %; " +
+				"10 pairs, e = 122 (bar 20); " +
+				"past the margin in a typical seed; none went the other way (at most 28 % of seeds do); dose: pure ACKs ×1.10; " +
+				"control seen: burn 10 %; " +
 				"scope: dup-ack; 6.1, 6.12; sack 0"},
 		{"ruled out", Case{differing(t, cpu(Down), small(68)...), given, seen, Scope{}},
-			"RULED OUT  dup-ack 10 %, sack 0: CPU per request down; +0.3 % [+0.1, +0.5], margin 5 %; 68 pairs, e = 23 (bar 20); " +
-				"inside the margin in a typical seed, none beyond twice the margin (at most 4.8 % of seeds are); dose: pure ACKs ×1.10; control seen: burn 10 %"},
+			"RULED OUT  dup-ack 10 %, sack 0: CPU per request down; +0.3 % [+0.1, +0.5], margin 5 %; " +
+				"68 pairs, e = 23 (bar 20); " +
+				"inside the margin in a typical seed, none beyond twice the margin (at most 4.8 % of seeds are); dose: " +
+				"pure ACKs ×1.10; control seen: burn 10 %"},
 		{"inconclusive", Case{State: differing(t, cpu(Up), repeat(5, .02, .05, .08)...)},
 			"INCONCLUSIVE  dup-ack 10 %, sack 0: CPU per request up; +5.1 % [+2.7, +7.6], margin 5 %; " +
-				"15 pairs, e = 0.25 for (bar 20) and 0.14 against (bar 20); real, size unresolved: 15 seeds up and 0 down; about 6018 more seeds would make it confirmed"},
+				"15 pairs, e = 0.25 for (bar 20) and 0.14 against (bar 20); real, size unresolved: 15 seeds up and 0 down; " +
+				"about 6018 more seeds would make it confirmed"},
 		{"no seed", Case{State: newState(t, cpu(Up))},
 			"INCONCLUSIVE  dup-ack 10 %, sack 0: CPU per request up; ? % [-∞, ∞], margin 5 %; " +
 				"0 pairs, e = 1 for (bar 20) and 1 against (bar 20); no seed has been run"},
@@ -44,13 +50,17 @@ func TestString(t *testing.T) {
 			"INVALID  dup-ack 10 %, sack 0: CPU per request changes; " +
 				"the fault never acted: packets chosen changed in none of 20 seeds"},
 		{"difference", Case{State: differing(t, failures(Up), repeat(4, 3, 4, 5)...)},
-			"CONFIRMED  errors: http.errors up; +4.0 [+3.1, +4.9], margin 1; 12 pairs, e = 35927 (bar 20); past the margin in a typical seed; none went the other way (at most 24 % of seeds do)"},
+			"CONFIRMED  errors: http.errors up; +4.0 [+3.1, +4.9], margin 1; 12 pairs, e = 35927 (bar 20); " +
+				"past the margin in a typical seed; none went the other way (at most 24 % of seeds do)"},
 		{"mechanism", Case{moved, given, seen, Scope{}},
-			"CONFIRMED  reno: TCPRenoRecovery moves in every seed; moved in 100 % of seeds [90, 100]; 70 pairs, e = 25 (bar 20); " +
+			"CONFIRMED  reno: TCPRenoRecovery moves in every seed; moved in 100 % of seeds [90, 100]; " +
+				"70 pairs, e = 25 (bar 20); " +
 				"dose: pure ACKs ×1.10; control seen: burn 10 %"},
 		{"explains", Case{explained, given, seen, Scope{}},
-			"RULED OUT  backlog: the listen backlog explains it; of +9.5 % [+9.5, +9.6], +9.2 % [+9.2, +9.2] remain when it is relieved; " +
-				"contrast +0.3 % [+0.3, +0.3], margin 5 %; 68 pairs, e = 23 (bar 20); inside the margin in a typical seed, none beyond twice the margin (at most 4.8 % of seeds are); " +
+			"RULED OUT  backlog: the listen backlog explains it; of +9.5 % [+9.5, +9.6], +9.2 % [+9.2, " +
+				"+9.2] remain when it is relieved; " +
+				"contrast +0.3 % [+0.3, +0.3], margin 5 %; 68 pairs, e = 23 (bar 20); " +
+				"inside the margin in a typical seed, none beyond twice the margin (at most 4.8 % of seeds are); " +
 				"dose: pure ACKs ×1.10; control seen: burn 10 %"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 var (
 	given = Dose{Counter: "pure ACKs", Base: 4000, Treated: 4400, Given: 68, Seeds: 68}
-	seen  = Control{Name: "burn 10 %", Sighting: Seen, Seeds: 20, E: 300}
+	seen  = Control{Name: "burn 10 %", Status: Seen, Seeds: 20, E: 300}
 )
 
 // small differences, around a third of a per cent.
@@ -43,7 +43,7 @@ func TestJudge(t *testing.T) {
 	idle := given
 	idle.Given = 0
 	missed, pending := seen, seen
-	missed.Sighting, pending.Sighting = Missed, Pending
+	missed.Status, pending.Status = Missed, Pending
 	for _, c := range []struct {
 		name    string
 		c       Case
@@ -64,7 +64,8 @@ func TestJudge(t *testing.T) {
 			Inconclusive, []Code{SizeUnresolved, MoreSeeds}},
 		{"falls by half: it does not rise", Case{State: differing(t, cpu(Up), repeat(68, -.7, -.6)...), Dose: given, Control: seen},
 			RuledOut, nil},
-		{"nothing at all, to the bit", Case{State: differing(t, cpu(Up), repeat(65, 0)...), Dose: given, Control: seen}, RuledOut,
+		{"nothing at all, to the bit", Case{State: differing(t, cpu(Up), repeat(65, 0)...), Dose: given, Control: seen},
+			RuledOut,
 			[]Code{AllEqual}},
 
 		{"nothing found is not ruled out without a dose", Case{State: differing(t, cpu(Up), small(68)...), Control: seen},
@@ -84,7 +85,8 @@ func TestJudge(t *testing.T) {
 		{"broken and not measured", Case{State: lose(with(differing(t, cpu(Up), worked...), Pair{math.NaN(), 1}), 1, Broken)},
 			Invalid, []Code{RunsBroken, Unmeasured}},
 		{"base is zero", Case{State: with(newState(t, cpu(Up)), Pair{0, 3}, Pair{0, 5})}, Invalid, []Code{WithoutRatio}},
-		{"one seed in thirty is lost", Case{State: lose(differing(t, cpu(Up), repeat(3, worked...)...), 1, Broken)}, Confirmed,
+		{"one seed in thirty is lost", Case{State: lose(differing(t, cpu(Up), repeat(3, worked...)...), 1, Broken)},
+			Confirmed,
 			[]Code{SeedsLost}},
 		{"and costs 49 more to rule out", Case{State: lose(differing(t, cpu(Up), small(100)...), 1, Broken), Dose: given,
 			Control: seen}, Inconclusive, []Code{SizeUnresolved, MoreSeeds, SeedsLost}},
@@ -224,8 +226,8 @@ func TestCampaignRaisesTheBar(t *testing.T) {
 }
 
 func TestControlOf(t *testing.T) {
-	control := func(final bool, ds ...float64) Sighting {
-		return ControlOf(Judge(Case{State: differing(t, cpu(Up), ds...)}), final).Sighting
+	control := func(final bool, ds ...float64) ControlStatus {
+		return ControlOf(Judge(Case{State: differing(t, cpu(Up), ds...)}), final).Status
 	}
 	assert.Equal(t, Seen, control(false, worked...))
 	assert.Equal(t, Pending, control(false, worked[:3]...))

@@ -35,7 +35,8 @@ func TestErrorsOfNobodyAreOther(t *testing.T) {
 
 // Kinds are the exit statuses that scripts rely on.
 func TestKindsAreExitStatuses(t *testing.T) {
-	require.EqualValues(t, []problem.Kind{1, 2, 3, 4}, []problem.Kind{problem.Other, problem.Usage, problem.Machine, problem.Invalid})
+	require.EqualValues(t, []problem.Kind{1, 2, 3, 4},
+		[]problem.Kind{problem.Other, problem.Usage, problem.Machine, problem.Invalid})
 }
 
 func TestPlaceOf(t *testing.T) {

@@ -14,7 +14,8 @@ func TestTakeAndDrop(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	// Without CAP_SYS_NICE the kernel refuses, and then the thread stays an ordinary one.
-	refused := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0) != nil
+	refused := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1},
+		0) != nil
 	realtime.Drop()
 	now := func() (policy, priority uint32) {
 		a, err := unix.SchedGetAttr(0, 0)

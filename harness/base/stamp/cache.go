@@ -48,9 +48,9 @@ func (e *entry) sum() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Value returns what a function works out of an open file, or did before: kind names the function and
-// all that its value depends on besides the file. The error is that of the function or of the file; a file that is changed while
-// it is read is one.
+// Value returns what a function works out of an open file, or did before: kind names the function and all that its
+// value depends on besides the file. The error is that of the function or of the file; a file that is changed while it
+// is read is one.
 func (c *Cache) Value(kind string, f *os.File, work func(*os.File) ([]byte, error)) ([]byte, error) {
 	noted := c.now().UnixNano()
 	before, err := Of(f)
@@ -125,7 +125,7 @@ func (c *Cache) put(e entry) {
 	})
 }
 
-// largest is how long the cache's file may be; a longer one was made by somebody else.
+// largest is how long the cache's file may be; a longer one was not written by this package.
 const largest = 8 << 20
 
 func (c *Cache) entries() (list []entry) {

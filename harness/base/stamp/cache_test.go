@@ -114,7 +114,7 @@ func TestAYoungFileIsReadEachTime(t *testing.T) {
 		require.Equal(t, "one", c.of(t, path))
 		require.Equal(t, 2, c.read, age)
 	}
-	// An entry that somebody else noted too early is not believed either.
+	// An entry that another process noted too early is not believed either.
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()

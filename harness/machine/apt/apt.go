@@ -159,13 +159,15 @@ func (a *Apt) wrap(op string, err error, messages string) error {
 	case a.Suite != "" && has("does not have a Release file"):
 		return fmt.Errorf("%s: %w: %w", op, ErrNoSuite, err)
 	case has("NO_PUBKEY", "is not signed", "public key is not available", "Missing key"):
-		hint = "apt does not trust " + a.Suite + " here: the key may be in a newer package of the distribution's keyring (debian-archive-keyring, ubuntu-keyring)"
+		hint = "apt does not trust " + a.Suite +
+			" here: the key may be in a newer package of the distribution's keyring (debian-archive-keyring, ubuntu-keyring)"
 	case has("is expired", "is not valid yet"):
 		hint = "the lists of " + a.Suite + " are out of date where apt gets them, or this machine's clock is wrong"
 	case a.Suite == "" && has("404 ", "File not found", "Hash Sum mismatch", "unexpected size"):
 		err = fmt.Errorf("the package lists are older than those of the mirror: %w", err)
 		hint = UpdateHint
-	case has("resolving", "Could not connect", "Connection failed", "Connection refused", "Network is unreachable", "timed out"):
+	case has("resolving", "Could not connect", "Connection failed", "Connection refused",
+		"Network is unreachable", "timed out"):
 		hint = "check the network and apt's proxy settings" + a.Other
 	case has("No space left"):
 		hint = "make room, or set XDG_CACHE_HOME to a directory with more"

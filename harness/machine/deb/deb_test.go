@@ -38,7 +38,9 @@ func TestParseControl(t *testing.T) {
 }
 
 func TestReadDebSkipsMembersOfOthers(t *testing.T) {
-	pkg := debtest.Ar("debian-binary", []byte("2.0\n"), "_gpgorigin/", []byte("odd"), "control.tar/", debtest.Tarball(debtest.File("control", []byte("Package: a\n"))), "_x", []byte{}, "data.tar/", debtest.Tarball(debtest.File("a", []byte("A"))))
+	pkg := debtest.Ar("debian-binary", []byte("2.0\n"), "_gpgorigin/", []byte("odd"), "control.tar/",
+		debtest.Tarball(debtest.File("control", []byte("Package: a\n"))), "_x", []byte{}, "data.tar/",
+		debtest.Tarball(debtest.File("a", []byte("A"))))
 	var names []string
 	err := deb.Read(bytes.NewReader(pkg), limits, func(c deb.Control) error {
 		names = append(names, c["Package"])

@@ -19,8 +19,8 @@ const (
 	gdInodeBitmap  = 0x04
 )
 
-// padBitmaps sets the bits of each group's inode bitmap that stand for no inode. tar2ext4 leaves them clear, which Linux
-// does not mind and e2fsck calls an error.
+// padBitmaps sets the bits of each group's inode bitmap that stand for no inode. tar2ext4 leaves them clear, which
+// Linux does not mind and e2fsck calls an error.
 func padBitmaps(f interface {
 	io.ReaderAt
 	io.WriterAt
@@ -33,7 +33,8 @@ func padBitmaps(f interface {
 	block := int64(1024) << le.Uint32(super[sbLogBlockSize:])
 	perGroup, inodes := int64(le.Uint32(super[sbPerGroup:])), int64(le.Uint32(super[sbInodes:]))
 	if block < 1024 || block > 64<<10 || perGroup == 0 || inodes > block*8 || inodes%8 != 0 {
-		return fmt.Errorf("blocks of %d bytes with %d inodes in groups of %d are not what is expected", block, inodes, perGroup)
+		return fmt.Errorf("blocks of %d bytes with %d inodes in groups of %d are not what is expected", block,
+			inodes, perGroup)
 	}
 	desc := int64(32)
 	if le.Uint32(super[sbIncompat:])&incompat64 != 0 {

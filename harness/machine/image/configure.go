@@ -172,8 +172,8 @@ func (b *build) gid(group string) (int, error) {
 	return strconv.Atoi(f[2])
 }
 
-// accounts adds users and groups to the files that say who they are. Those that are there keep their numbers. A number that
-// somebody else has is replaced by the next that is free from 900 on.
+// accounts adds users and groups to the files that say who they are. Those that are there keep their numbers. A number
+// that another account has is replaced by the next that is free from 900 on.
 func (b *build) accounts(list []account) error {
 	passwd, err := b.read("/etc/passwd")
 	if err != nil {

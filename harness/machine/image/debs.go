@@ -14,11 +14,13 @@ import (
 
 // left are what is left out of packages: it is for people who read, and for the init system.
 var left = []string{
-	"usr/share/doc/", "usr/share/doc-base/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/",
+	"usr/share/doc/", "usr/share/doc-base/", "usr/share/man/", "usr/share/locale/", "usr/share/info/",
+	"usr/share/lintian/",
 	"usr/share/bug/", "usr/share/gcc/", "usr/share/bash-completion/", "usr/share/common-licenses/", "usr/share/menu/",
 	"usr/share/reportbug/", "usr/share/apport/", "usr/share/zsh/",
 	"usr/lib/systemd/system/", "usr/lib/systemd/user/", "lib/systemd/system/", "lib/systemd/user/",
-	"etc/init.d/", "etc/init/", "etc/cron.d/", "etc/cron.daily/", "etc/cron.hourly/", "etc/cron.weekly/", "etc/cron.monthly/",
+	"etc/init.d/", "etc/init/", "etc/cron.d/", "etc/cron.daily/", "etc/cron.hourly/", "etc/cron.weekly/",
+	"etc/cron.monthly/",
 	"etc/logrotate.d/", "etc/apparmor.d/", "etc/ufw/",
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // Ensure returns the image that a spec describes. If the store has one of the same packages, OCI image and files, it is
-// that; otherwise it is made. Packages are the same if their names are, or if there is a lock, their hashes. The name is
-// for messages and lists. A lock may be nil. Progress, which may be nil, gets lines for people.
+// that; otherwise it is made. Packages are the same if their names are, or if there is a lock, their hashes. The name
+// is for messages and lists. A lock may be nil. Progress, which may be nil, gets lines for people.
 func (s *Store) Ensure(ctx context.Context, name string, spec Spec, lock *Lock, progress func(string)) (*Image, error) {
 	if progress == nil {
 		progress = func(string) {}
@@ -57,7 +57,8 @@ func (s *Store) ensure(ctx context.Context, name string, spec Spec, lock *Lock, 
 
 // classify says whose fault an error of a build is, unless it says so itself.
 func (s *Store) classify(err error) error {
-	if problem.KindOf(err) != problem.Other || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if problem.KindOf(err) != problem.Other || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return s.error("make it", err)
@@ -74,7 +75,8 @@ func (s *Store) Lock(ctx context.Context, spec Spec) (*Lock, error) {
 	}
 	names := asked(layers)
 	if len(names) == 0 {
-		return nil, problem.Wrap(problem.Usage, errors.New("lock an image: it has no packages"), "only packages have versions to be pinned")
+		return nil, problem.Wrap(problem.Usage, errors.New("lock an image: it has no packages"),
+			"only packages have versions to be pinned")
 	}
 	dir, release, err := s.shelf().Room()
 	if err != nil {

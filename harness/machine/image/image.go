@@ -154,13 +154,17 @@ func checkName(name string) error {
 	base, arch, other := strings.Cut(name, ":")
 	switch {
 	case other && arch == "amd64":
-		return problem.Wrap(problem.Usage, fmt.Errorf("%q names an architecture", name), "write "+base+": all packages are for amd64")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%q names an architecture", name),
+			"write "+base+": all packages are for amd64")
 	case other && packageName.MatchString(base):
-		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", base, arch), "write "+base)
+		return problem.Wrap(problem.Usage, fmt.Errorf("package %s is for %s, and the guest is amd64", base, arch),
+			"write "+base)
 	case strings.Contains(name, "="):
-		return problem.Wrap(problem.Usage, fmt.Errorf("%q names a version", name), "versions are pinned by a lock: ruleout image lock")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%q names a version", name),
+			"versions are pinned by a lock: ruleout image lock")
 	case !packageName.MatchString(name):
-		return problem.Wrap(problem.Usage, fmt.Errorf("%q is no name of a package", name), "examples of packages: nginx, php8.2-fpm, redis-server")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%q is no name of a package", name),
+			"examples of packages: nginx, php8.2-fpm, redis-server")
 	}
 	return nil
 }

@@ -52,7 +52,8 @@ func indexed(entries []Entry) (*tree, error) {
 	t := newTree(limits{entries: len(entries) + 1})
 	byPath := map[string]*node{}
 	for _, e := range entries {
-		n := &node{mode: e.Mode, uid: e.UID, gid: e.GID, link: e.Link, from: e.From, data: content{size: e.Size, elf: e.ELF, script: e.Script}}
+		n := &node{mode: e.Mode, uid: e.UID, gid: e.GID, link: e.Link, from: e.From,
+			data: content{size: e.Size, elf: e.ELF, script: e.Script}}
 		switch e.Type {
 		case "dir":
 			n.kind, n.children = 'd', map[string]*node{}

@@ -61,7 +61,8 @@ var sumText = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 func ReadLock(path string) (*Lock, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("read lock: %w", err), "write one: ruleout image lock --package NAME -o FILE")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("read lock: %w", err),
+			"write one: ruleout image lock --package NAME -o FILE")
 	}
 	l, err := parseLock(string(text))
 	if err != nil {
@@ -134,6 +135,7 @@ func (l *Lock) matches(asked []string) error {
 		return strings.Join(names, ", ")
 	}
 	return problem.Wrap(problem.Usage,
-		fmt.Errorf("the lock is of other packages: it lacks %s, and has in addition %s", say(without(asked, l.Asked)), say(without(l.Asked, asked))),
+		fmt.Errorf("the lock is of other packages: it lacks %s, and has in addition %s", say(without(asked, l.Asked)),
+			say(without(l.Asked, asked))),
 		"write it anew: ruleout image lock")
 }

@@ -53,7 +53,8 @@ func (b *build) php() error {
 		return nil
 	}
 	newest := versions[len(versions)-1]
-	for name, dir := range map[string]string{"php": "/usr/bin", "phar": "/usr/bin", "phar.phar": "/usr/bin", "phpize": "/usr/bin", "php-fpm": "/usr/sbin"} {
+	for name, dir := range map[string]string{"php": "/usr/bin", "phar": "/usr/bin", "phar.phar": "/usr/bin",
+		"phpize": "/usr/bin", "php-fpm": "/usr/sbin"} {
 		target := name + newest
 		if name == "phar.phar" {
 			target = "phar.phar" + newest
@@ -105,7 +106,8 @@ func (b *build) ways(version string) []string {
 // priority reads the line "; priority=20", which phpenmod sorts by.
 func priority(text string) string {
 	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(strings.ReplaceAll(strings.TrimSpace(line), " ", ""), ";priority="); ok && len(value) <= 3 && value != "" && strings.Trim(value, "0123456789") == "" {
+		if value, ok := strings.CutPrefix(strings.ReplaceAll(strings.TrimSpace(line), " ", ""), ";priority="); ok &&
+			len(value) <= 3 && value != "" && strings.Trim(value, "0123456789") == "" {
 			return value
 		}
 	}

@@ -113,7 +113,8 @@ func unresolved(ctx context.Context, a *apt.Apt, out string, err error) error {
 		}
 		what, hint := "apt has no package "+name, "if the distribution has it: sudo apt-get update"
 		if m[2] != "" {
-			what, hint = name+" is no package that apt can install by itself", "name a package that provides it: apt-cache showpkg "+name
+			what, hint = name+" is no package that apt can install by itself",
+				"name a package that provides it: apt-cache showpkg "+name
 		}
 		if near := spelling.Nearest(name, all); near != "" && near != name {
 			what += "; did you mean " + near + "?"
@@ -122,7 +123,8 @@ func unresolved(ctx context.Context, a *apt.Apt, out string, err error) error {
 	}
 	// What contradicts what stands behind this line, one package a line.
 	if _, why, ok := strings.Cut(out, "have unmet dependencies:\n"); ok {
-		return problem.Wrap(problem.Usage, fmt.Errorf("apt cannot have these packages in one image: %s", strings.Join(strings.Fields(why), " ")),
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("apt cannot have these packages in one image: %s", strings.Join(strings.Fields(why), " ")),
 			"put them into two images, for two nodes")
 	}
 	return err
@@ -173,7 +175,8 @@ func (s *Store) fetch(ctx context.Context, packages []Package, progress func(str
 	for _, p := range missing {
 		file, ok := bySum[p.SHA256]
 		if !ok {
-			return problem.Wrap(problem.Machine, fmt.Errorf("package %s %s came with another SHA-256 than %s…", p.Name, p.Version, p.SHA256[:12]),
+			return problem.Wrap(problem.Machine,
+				fmt.Errorf("package %s %s came with another SHA-256 than %s…", p.Name, p.Version, p.SHA256[:12]),
 				"apt's lists and the lock disagree: write the lock anew (ruleout image lock), or find out who changed the package")
 		}
 		if err := os.Rename(file, s.debFile(p)); err != nil {
@@ -187,7 +190,8 @@ func (s *Store) fetch(ctx context.Context, packages []Package, progress func(str
 func withdrawn(err error) error {
 	if strings.Contains(err.Error(), "was not found") {
 		return problem.Wrap(problem.Machine, err,
-			"distributions remove old versions: write the lock anew (ruleout image lock), or add a source to apt that has the version")
+			"distributions remove old versions: write the lock anew (ruleout image lock), "+
+				"or add a source to apt that has the version")
 	}
 	return err
 }

@@ -16,7 +16,8 @@ type limits struct {
 	total   int64 // of all that is unpacked, with what a later layer covers
 }
 
-// defaultLimits: the guest has the whole image in its memory map, and a web server with its language takes 100 to 500 MB.
+// defaultLimits: the guest has the whole image in its memory map, and a web server with its language takes
+// 100 to 500 MB.
 var defaultLimits = limits{entries: 500_000, size: 2 << 30, total: 4 << 30}
 
 // content is a part of the spool.

@@ -78,8 +78,8 @@ func (s *Store) stamps() *stamp.Cache { return stamp.Open(filepath.Join(s.dir, s
 // debFile is where a package is kept.
 func (s *Store) debFile(p Package) string { return filepath.Join(s.dir, debDir, p.SHA256+".deb") }
 
-// List returns all images, by name, the one that was asked for last first. Directories that hold no complete image are left
-// out.
+// List returns all images, by name, the one that was asked for last first. Directories that hold no complete
+// image are left out.
 func (s *Store) List() ([]*Image, error) {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,9 +124,11 @@ func (s *Store) Get(hash string) (*Image, error) {
 	const list = "ruleout image list shows the images in the store"
 	switch {
 	case len(several) > 1:
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("image %s: %d images begin like this", hash, len(several)), "give more digits; "+list)
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("image %s: %d images begin like this", hash, len(several)),
+			"give more digits; "+list)
 	case found == nil:
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("image %q is not in the store", hash), list+"; ruleout image build makes one")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("image %q is not in the store", hash),
+			list+"; ruleout image build makes one")
 	}
 	return found, nil
 }
@@ -149,9 +151,9 @@ func (s *Store) Remove(hash string) error {
 	return err
 }
 
-// GC removes what interrupted builds left behind, images that nobody has asked for during a time, and packages that
-// then are of no image and are as old. It leaves alone what a living process is working on. It returns the paths that
-// it removed.
+// GC removes what interrupted builds left behind, images that no run has asked for during a time, and packages that
+// then are of no image and are as old. It leaves alone what a living process is working on. It returns the paths
+// that it removed.
 func (s *Store) GC(unused time.Duration) ([]string, error) {
 	removed, err := s.shelf().GC()
 	errs := []error{err}
@@ -181,7 +183,7 @@ func (s *Store) Garbage(unused time.Duration) ([]string, error) {
 	return slices.Concat(removed, old, debs), errors.Join(err, err2)
 }
 
-// old returns images that nobody has asked for, and packages of no other image.
+// old returns images that no run has asked for, and packages of no other image.
 func (s *Store) old(unused time.Duration) (dirs, debs []string, err error) {
 	images, err := s.List()
 	if err != nil {

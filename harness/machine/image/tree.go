@@ -49,8 +49,8 @@ func split(name string) []string {
 	return slices.DeleteFunc(strings.Split(name, "/"), func(s string) bool { return s == "" || s == "." })
 }
 
-// walk looks a path up. Symbolic links are followed within the tree, the last one only if follow is set. What is missing
-// is made, as directories, if make is set; otherwise the node is nil. The real path comes back as well.
+// walk looks a path up. Symbolic links are followed within the tree, the last one only if follow is set. What is
+// missing is made, as directories, if make is set; otherwise the node is nil. The real path comes back as well.
 func (t *tree) walk(name string, follow, create bool) (*node, string, error) {
 	type step struct {
 		n    *node

@@ -38,7 +38,8 @@ func (b *build) write(ctx context.Context, i *Image) error {
 		size += perEntry + (e.Size+4095)&^4095
 	}
 	if size > b.limits.size {
-		return problem.Wrap(problem.Usage, fmt.Errorf("it has %d MiB, and an image may have %d: %w", size>>20, b.limits.size>>20, deb.ErrTooLarge),
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("it has %d MiB, and an image may have %d: %w", size>>20, b.limits.size>>20, deb.ErrTooLarge),
 			"leave out what the programs do not need: ruleout image show tells what is largest")
 	}
 	i.Path = filepath.Join(i.dir, ext4File)
@@ -86,8 +87,9 @@ func (b *build) tar(ctx context.Context, w io.Writer) error {
 	first := map[*node]string{}
 	var links [][2]string
 	header := func(name string, n *node) *tar.Header {
-		h := &tar.Header{Name: name, Mode: int64(n.mode), Uid: n.uid, Gid: n.gid, ModTime: epoch, AccessTime: epoch, ChangeTime: epoch,
-			Format: tar.FormatPAX}
+		h := &tar.Header{Name: name, Mode: int64(n.mode), Uid: n.uid, Gid: n.gid, ModTime: epoch, AccessTime: epoch,
+			ChangeTime: epoch,
+			Format:     tar.FormatPAX}
 		for key, value := range n.xattrs {
 			if h.PAXRecords == nil {
 				h.PAXRecords = map[string]string{}

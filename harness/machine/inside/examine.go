@@ -40,7 +40,8 @@ func (e *examination) failed(name string, err error, hint string) {
 	if h := problem.HintOf(err); h != "" {
 		hint = h
 	}
-	e.found = append(e.found, protocol.Finding{Name: name, Detail: err.Error(), Broken: problem.KindOf(err) != problem.Machine, Hint: hint})
+	e.found = append(e.found, protocol.Finding{Name: name, Detail: err.Error(),
+		Broken: problem.KindOf(err) != problem.Machine, Hint: hint})
 }
 
 // optional marks what was found last as good to know.
@@ -89,7 +90,8 @@ func (e *examination) userNamespaces(ctx context.Context) {
 	})
 	if err != nil {
 		e.failed(name, problem.Missing(strings.TrimPrefix(err.Error(), "fork/exec ")),
-			"nothing needs them yet; where they are wanted: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns")
+			"nothing needs them yet; where they are wanted: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, "+
+				"kernel.apparmor_restrict_unprivileged_userns")
 		return
 	}
 	e.ok(name, "a user without rights may make them")

@@ -86,7 +86,8 @@ func runOnHost(ctx context.Context) int {
 	}
 	ctx, cancel := untilClosed(ctx, in)
 	defer cancel(nil)
-	return run.ServeHost(ctx, order, &hostLine{Writer: os.Stdout, draw: draw, attachments: os.NewFile(protocol.AttachmentFD, "attachments")})
+	return run.ServeHost(ctx, order,
+		&hostLine{Writer: os.Stdout, draw: draw, attachments: os.NewFile(protocol.AttachmentFD, "attachments")})
 }
 
 // hostLine is a run's line to the command beside it.

@@ -115,9 +115,11 @@ func ubuntu() (image, modules, extra pkg) {
 	const release = "6.8.0-45-generic"
 	image = pkg{name: "linux-image-" + release, version: "6.8.0-45.45", format: deb.Zstd,
 		depends: "kmod, linux-base (>= 4.5ubuntu1~16.04.1), linux-modules-" + release,
-		entries: []entry{dir("./boot/"), file("./boot/vmlinuz-"+release, bzImage(release, payload(deb.Zstd, vmlinux(300)), nil))}}
+		entries: []entry{dir("./boot/"),
+			file("./boot/vmlinuz-"+release, bzImage(release, payload(deb.Zstd, vmlinux(300)), nil))}}
 	modules = pkg{name: "linux-modules-" + release, version: "6.8.0-45.45", format: deb.Zstd, entries: []entry{
-		dir("./boot/"), file("./boot/config-"+release, []byte(testConfig)), file("./boot/System.map-"+release, []byte("ffff")),
+		dir("./boot/"), file("./boot/config-"+release, []byte(testConfig)),
+		file("./boot/System.map-"+release, []byte("ffff")),
 		dir("./lib/modules/" + release + "/"),
 		file("./lib/modules/"+release+"/modules.builtin", []byte("kernel/net/ipv6/ipv6.ko\n")),
 		file("./lib/modules/"+release+"/kernel/drivers/net/veth.ko.zst", compress(deb.Zstd, ko())),
@@ -150,7 +152,8 @@ func TestAddJoinsASplitKernelInAnyOrder(t *testing.T) {
 
 func TestAddAsksForTheMissingPart(t *testing.T) {
 	image, modules, extra := ubuntu()
-	meta := pkg{name: "linux-image-cloud-amd64", depends: "linux-image-6.1.0-99-cloud-amd64 (= 6.1.99-1)", entries: []entry{dir("./usr/")}}
+	meta := pkg{name: "linux-image-cloud-amd64", depends: "linux-image-6.1.0-99-cloud-amd64 (= 6.1.99-1)",
+		entries: []entry{dir("./usr/")}}
 	for _, c := range []struct {
 		name       string
 		given      []pkg

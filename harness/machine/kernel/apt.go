@@ -10,7 +10,8 @@ import (
 type lists struct{ *apt.Apt }
 
 // aptHint is what to do where there is no apt.
-const aptHint = "download the kernel packages another way (linux-image-*.deb, and linux-modules-*.deb if the distribution splits them), then: ruleout kernel add FILES"
+const aptHint = "download the kernel packages another way (linux-image-*.deb, " +
+	"and linux-modules-*.deb if the distribution splits them), then: ruleout kernel add FILES"
 
 // findApt returns the machine's apt, if it has that and the other tools named.
 func findApt(others ...string) (*lists, error) {
@@ -27,7 +28,8 @@ const elsewhere = "; a package fetched elsewhere can be imported: ruleout kernel
 
 // freshHint is what to do about packages that fresh lists of a suite lack.
 func freshHint(suite string) string {
-	return "the lists of " + suite + " are fresh: try another suite, or fetch the packages in another way and import them: ruleout kernel add FILES"
+	return "the lists of " + suite +
+		" are fresh: try another suite, or fetch the packages in another way and import them: ruleout kernel add FILES"
 }
 
 // image returns the linux-image package that a meta-package stands for, empty for others.

@@ -90,13 +90,15 @@ func TestBombsTakeLittle(t *testing.T) {
 		}
 	}
 	t.Run("a module's section", func(t *testing.T) {
-		requireLittle(t, pkg{format: deb.Zstd, entries: kernelEntries(file(modulePath("m.ko"), compressedSection()))}.bytes(), "compressed or too long")
+		requireLittle(t, pkg{format: deb.Zstd, entries: kernelEntries(file(modulePath("m.ko"), compressedSection()))}.bytes(),
+			"compressed or too long")
 	})
 }
 
 // withPacked is a package around a data archive that is packed already.
 func withPacked(f deb.Format, data []byte) []byte {
-	return arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{Name: "control", Data: []byte(pkg{}.control())}), "data.tar", data)
+	return arFile("debian-binary", []byte("2.0\n"), "control.tar",
+		tarball(entry{Name: "control", Data: []byte(pkg{}.control())}), "data.tar", data)
 }
 
 // requireLittle imports a package in a process of its own, and looks at what the kernel says that it took.
@@ -132,7 +134,9 @@ func TestALongModuleComesBack(t *testing.T) {
 			long := append(ko("a"), vmlinux(smallModule)...)
 			suffix := map[deb.Format]string{deb.Zstd: ".zst"}[f]
 			s := newStore(t)
-			k, err := s.Add(t.Context(), pkg{entries: kernelEntries(file(modulePath("long.ko"+suffix), compress(f, long)), file(modulePath("a.ko"), ko()))}.write(t))
+			k, err := s.Add(t.Context(),
+				pkg{entries: kernelEntries(file(modulePath("long.ko"+suffix), compress(f, long)),
+					file(modulePath("a.ko"), ko()))}.write(t))
 			require.NoError(t, err)
 			got, err := k.ReadModule("kernel/long.ko")
 			require.NoError(t, err)
@@ -150,7 +154,8 @@ func FuzzAdd(f *testing.F) {
 	f.Add(pkg{entries: kernelEntries(file(modulePath("m.ko.xz"), compress(deb.XZ, ko())))}.bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := newStore(t)
-		s.limits = limits{Limits: deb.Limits{Entries: 100, File: 4 << 20, Total: 8 << 20, Kind: kind, LinkForbidden: linkForbidden}, module: 1 << 20, image: 2 << 20}
+		s.limits = limits{Limits: deb.Limits{Entries: 100, File: 4 << 20, Total: 8 << 20, Kind: kind,
+			LinkForbidden: linkForbidden}, module: 1 << 20, image: 2 << 20}
 		k, err := s.Add(t.Context(), writeFile(t, data))
 		if err != nil {
 			return

@@ -151,7 +151,7 @@ func sectionOf(r io.ReaderAt, name string) ([]byte, error) {
 	if s == nil || s.Type == elf.SHT_NOBITS {
 		return nil, nil
 	}
-	// Nobody compresses these sections, and one that is can unpack to a thousand times its size.
+	// Compilers do not compress these sections, and one that is compressed can unpack to a thousand times its size.
 	if s.Flags&elf.SHF_COMPRESSED != 0 || s.FileSize > maxSection {
 		return nil, fmt.Errorf("section %s of %d bytes is compressed or too long: %w", name, s.FileSize, deb.ErrTooLarge)
 	}

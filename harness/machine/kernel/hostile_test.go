@@ -50,7 +50,8 @@ func TestAddRefusesHostileEntries(t *testing.T) {
 		{"symbolic link for the image", []entry{link("./boot/vmlinuz-"+testRelease+"x", "/etc/shadow")}, "is a symbolic link"},
 		{"symbolic link for the modules", []entry{link("./usr/lib/modules", "/tmp")}, "is a symbolic link"},
 		{"file through a symbolic link", []entry{link("./usr/share/x", "/tmp"), file("./usr/share/x/evil", nil)}, "not a directory"},
-		{"file through the link to the sources", []entry{link("./lib/modules/"+testRelease+"/build", "/tmp"), file("./lib/modules/"+testRelease+"/build/evil.ko", ko())}, "not a directory"},
+		{"file through the link to the sources", []entry{link("./lib/modules/"+testRelease+"/build", "/tmp"),
+			file("./lib/modules/"+testRelease+"/build/evil.ko", ko())}, "not a directory"},
 		{"file in place of a symbolic link", []entry{link("./usr/share/x", "/tmp"), file("./usr/share/x", nil)}, "there twice"},
 		{"hard link out", []entry{hardLink("./usr/share/x", "../../etc/shadow")}, "leads out of the package"},
 		{"hard link to an absolute name", []entry{hardLink("./usr/share/x", "/etc/shadow")}, "is absolute"},
@@ -112,7 +113,8 @@ func TestAddRefusesNULInAName(t *testing.T) {
 
 // withData is a package around a data archive.
 func withData(data []byte) []byte {
-	return arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{Name: "control", Data: []byte(pkg{}.control())}), "data.tar", data)
+	return arFile("debian-binary", []byte("2.0\n"), "control.tar",
+		tarball(entry{Name: "control", Data: []byte(pkg{}.control())}), "data.tar", data)
 }
 
 func TestAddRefusesWhatIsNoKernelPackage(t *testing.T) {
@@ -137,7 +139,8 @@ func TestAddRefusesWhatIsNoKernelPackage(t *testing.T) {
 		{"control archive twice", arFile("debian-binary", v2, "control.tar", control, "control.tar", control), "cannot follow"},
 		{"data archive twice", arFile("debian-binary", v2, "control.tar", control, "data.tar", data, "data.tar", data), "cannot follow"},
 		{"control archive without control", arFile("debian-binary", v2, "control.tar", tarball(), "data.tar", data), "names no package"},
-		{"control that is no control", arFile("debian-binary", v2, "control.tar", tarball(file("control", []byte("hello"))), "data.tar", data), "not of the form"},
+		{"control that is no control", arFile("debian-binary", v2, "control.tar", tarball(file("control", []byte("hello"))),
+			"data.tar", data), "not of the form"},
 		{"data archive that is no archive", withData([]byte(strings.Repeat("evil", 400))), "damaged"},
 		{"member with a size that is no number", bytes.Replace(withData(data), []byte("4         `"), []byte("-4        `"), 1), "impossible size"},
 		{"gigantic member", bytes.Replace(withData(data), []byte("4         `"), []byte("9999999999`"), 1), "too large"},
@@ -155,7 +158,8 @@ func TestAddRefusesWhatIsNoKernelPackage(t *testing.T) {
 
 func TestAddRefusesPathsThatAreNoFiles(t *testing.T) {
 	s := newStore(t)
-	for name, path := range map[string]string{"absent": filepath.Join(t.TempDir(), "none.deb"), "directory": t.TempDir(), "device": os.DevNull} {
+	for name, path := range map[string]string{"absent": filepath.Join(t.TempDir(), "none.deb"), "directory": t.TempDir(),
+		"device": os.DevNull} {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.Add(context.Background(), path)
 			require.ErrorContains(t, err, "import "+path+": ")
@@ -211,7 +215,8 @@ func TestAddRefusesAFlippedBit(t *testing.T) {
 func zeros(n int) []byte { return make([]byte, n) }
 
 func TestAddStopsBombs(t *testing.T) {
-	small := limits{Limits: deb.Limits{Entries: 30, File: 4 << 20, Total: 6 << 20, Kind: kind, LinkForbidden: linkForbidden}, module: 1 << 20, image: 2 << 20}
+	small := limits{Limits: deb.Limits{Entries: 30, File: 4 << 20, Total: 6 << 20, Kind: kind,
+		LinkForbidden: linkForbidden}, module: 1 << 20, image: 2 << 20}
 	var many []entry
 	for i := range 40 {
 		many = append(many, file("./usr/"+strings.Repeat("x", i+1), nil))
@@ -249,7 +254,8 @@ func TestAddStopsBombs(t *testing.T) {
 			path := p.write(t)
 			if strings.HasPrefix(c.name, "behind") {
 				data := compress(c.format, append(tarball(c.entries...), zeros(7<<20)...))
-				path = writeFile(t, arFile("debian-binary", []byte("2.0\n"), "control.tar", tarball(entry{Name: "control", Data: []byte(p.control())}), "data.tar.gz", data))
+				path = writeFile(t, arFile("debian-binary", []byte("2.0\n"), "control.tar",
+					tarball(entry{Name: "control", Data: []byte(p.control())}), "data.tar.gz", data))
 			}
 			refused(t, s, path, c.says)
 			_, err := s.Add(context.Background(), path)
@@ -264,7 +270,8 @@ func TestAddStopsTooManyModules(t *testing.T) {
 	s.limits.Total = 3 << 20
 	var list []entry
 	for i := range 4 { // what does not compress, so that the archive itself is within the limit until the last
-		list = append(list, file(modulePath(fmt.Sprintf("m%d.ko.zst", i)), compress(deb.Zstd, append(ko(), bytes.Repeat([]byte("a module's code "), 60_000)...))))
+		list = append(list, file(modulePath(fmt.Sprintf("m%d.ko.zst", i)),
+			compress(deb.Zstd, append(ko(), bytes.Repeat([]byte("a module's code "), 60_000)...))))
 	}
 	refused(t, s, pkg{entries: kernelEntries(list...)}.write(t), "with it the modules unpack to more than 3 MiB")
 }

@@ -81,7 +81,8 @@ func importError(file string, err error) error {
 	hint := problem.HintOf(err)
 	var t *deb.Truncated
 	if errors.As(err, &t) || hint == "" {
-		hint = "the file is damaged or not a kernel package: download it again, for example with: apt-get download linux-image-RELEASE"
+		hint = "the file is damaged or not a kernel package: download it again, for example with: " +
+			"apt-get download linux-image-RELEASE"
 	}
 	return problem.Wrap(problem.Usage, fmt.Errorf("%s: %w", op, err), hint)
 }

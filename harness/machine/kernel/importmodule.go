@@ -12,8 +12,8 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
-// smallModule is up to how many bytes a module is unpacked in memory. Others, some graphics drivers and every bomb, go through
-// a file.
+// smallModule is up to how many bytes a module is unpacked in memory. Others, some graphics drivers and every bomb, go
+// through a file.
 const smallModule = 8 << 20
 
 // importedModule is a module on its way into the store.

@@ -43,7 +43,8 @@ var roles = map[string]func(args []string) error{
 		fmt.Println(k.Dir)
 		return nil
 	},
-	// measure STORE DEB… says why it was not imported, and how much memory that took at the peak, in the words of the kernel.
+	// measure STORE DEB… says why it was not imported, and how much memory that took at the peak, in the words
+	// of the kernel.
 	"measure": func(args []string) error {
 		s, err := Open(args[0])
 		if err != nil {

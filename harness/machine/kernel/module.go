@@ -148,7 +148,8 @@ func (k *Kernel) ModuleOrder(names ...string) ([]string, error) {
 	paths, err := x.order(names)
 	if err != nil {
 		return nil, problem.Wrap(problem.Machine, fmt.Errorf("kernel %s: %w", k.Name, err),
-			"choose a kernel that has it; where modules are split over several packages, import all of them (linux-modules-extra on Ubuntu)")
+			"choose a kernel that has it; where modules are split over several packages, "+
+				"import all of them (linux-modules-extra on Ubuntu)")
 	}
 	return paths, nil
 }

@@ -30,7 +30,8 @@ func elfFile(machine elf.Machine, sections ...[2]string) []byte {
 	headers := []elf.Section64{{}}
 	offset := uint64(64)
 	add := func(name, data string, kind elf.SectionType) {
-		headers = append(headers, elf.Section64{Name: uint32(len(names)), Type: uint32(kind), Off: offset + uint64(body.Len()), Size: uint64(len(data)), Addralign: 1})
+		headers = append(headers, elf.Section64{Name: uint32(len(names)), Type: uint32(kind),
+			Off: offset + uint64(body.Len()), Size: uint64(len(data)), Addralign: 1})
 		names += name + "\x00"
 		body.WriteString(data)
 	}
@@ -52,7 +53,8 @@ func elfFile(machine elf.Machine, sections ...[2]string) []byte {
 
 // ko is a module that needs others.
 func ko(needs ...string) []byte {
-	return elfFile(elf.EM_X86_64, [2]string{".modinfo", "license=GPL\x00depends=" + strings.Join(needs, ",") + "\x00retpoline=Y\x00"})
+	return elfFile(elf.EM_X86_64,
+		[2]string{".modinfo", "license=GPL\x00depends=" + strings.Join(needs, ",") + "\x00retpoline=Y\x00"})
 }
 
 // vmlinux is an image with size bytes that do not compress.
@@ -132,14 +134,17 @@ func (p pkg) control() string {
 		}
 		return s
 	}
-	return fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\nDepends: %s\nMaintainer: Nobody <nobody@example.org>\nDescription: synthetic\n more of it\n",
-		or(p.name, "linux-image-"+testRelease), or(p.version, "6.1.99-1"), or(p.arch, "amd64"), or(p.depends, "kmod, linux-base (>= 4.3~)"))
+	return fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\nDepends: %s\n"+
+		"Maintainer: Nobody <nobody@example.org>\nDescription: synthetic\n more of it\n",
+		or(p.name, "linux-image-"+testRelease), or(p.version, "6.1.99-1"), or(p.arch, "amd64"),
+		or(p.depends, "kmod, linux-base (>= 4.3~)"))
 }
 
 func (p pkg) bytes() []byte {
 	suffix := map[deb.Format]string{deb.Plain: "", deb.XZ: ".xz", deb.Gzip: ".gz", deb.Zstd: ".zst"}[p.format]
 	return arFile("debian-binary", []byte("2.0\n"),
-		"control.tar"+suffix, compress(p.format, tarball(entry{Name: "./", Tar: tar.Header{Typeflag: tar.TypeDir}}, entry{Name: "./control", Data: []byte(p.control())})),
+		"control.tar"+suffix, compress(p.format, tarball(entry{Name: "./", Tar: tar.Header{Typeflag: tar.TypeDir}},
+			entry{Name: "./control", Data: []byte(p.control())})),
 		"data.tar"+suffix, compress(p.format, tarball(p.entries...)))
 }
 
@@ -152,7 +157,8 @@ func writeFile(t testing.TB, data []byte) string {
 	return file
 }
 
-const testConfig = "# Linux/x86 6.1.99\nCONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_VETH=m\n# CONFIG_PSI is not set\nCONFIG_HZ=250\n"
+const testConfig = "# Linux/x86 6.1.99\nCONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_VETH=m\n" +
+	"# CONFIG_PSI is not set\nCONFIG_HZ=250\n"
 
 func modulePath(name string) string { return "./lib/modules/" + testRelease + "/kernel/" + name }
 

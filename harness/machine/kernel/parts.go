@@ -10,7 +10,8 @@ import (
 // part matches the packages that a kernel consists of: Debian has linux-image, since 7.0
 // linux-image, -binary, -base and -modules; Ubuntu has linux-image, -modules and
 // -modules-extra.
-var part = regexp.MustCompile(`^linux-(image|image-unsigned|image-uc|binary|base|modules|modules-extra)-([0-9][A-Za-z0-9.+~_-]*)$`)
+var part = regexp.MustCompile(
+	`^linux-(image|image-unsigned|image-uc|binary|base|modules|modules-extra)-([0-9][A-Za-z0-9.+~_-]*)$`)
 
 func isPart(name string) bool { return part.MatchString(name) }
 
@@ -29,8 +30,8 @@ func partOf(name string) (kind, release string) {
 	return m[1], strings.TrimSuffix(m[2], "-unsigned")
 }
 
-// limits bound what a package may make us read and write. Sizes in bytes. The total is also that of all unpacked modules
-// of a kernel.
+// limits bound what a package may make us read and write. Sizes in bytes. The total is also that of all unpacked
+// modules of a kernel.
 type limits struct {
 	deb.Limits
 	module int64 // one unpacked module

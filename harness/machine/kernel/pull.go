@@ -18,7 +18,8 @@ import (
 // defaultPackages are what distributions call their own kernel for virtual machines, or
 // failing that the usual one, in the order of preference: Debian's and Ubuntu's. Ubuntu's
 // linux-image-kvm is not among them, since that build leaves out most of net/sched.
-var defaultPackages = []string{"linux-image-cloud-amd64", "linux-image-amd64", "linux-image-virtual", "linux-image-generic"}
+var defaultPackages = []string{"linux-image-cloud-amd64", "linux-image-amd64", "linux-image-virtual",
+	"linux-image-generic"}
 
 // Pull fetches a kernel with the system's package manager, which verifies the
 // distribution's signatures, and imports it. It needs no root. The pattern is
@@ -132,7 +133,8 @@ func (a *lists) resolve(ctx context.Context, pattern string) ([]apt.Candidate, e
 			errors.New("pull the distribution's kernel: apt has none of "+strings.Join(wanted, ", ")+a.where()),
 			a.Lists+"; or name a package: ruleout kernel pull linux-image-…")
 	}
-	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: apt has no package %s%s%s", pattern, a.where(), didYouMean(pattern, all)), a.otherHint("PACKAGE"))
+	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull a kernel: apt has no package %s%s%s", pattern, a.where(),
+		didYouMean(pattern, all)), a.otherHint("PACKAGE"))
 }
 
 // series returns the image packages of a series or release, the best first.
@@ -157,7 +159,8 @@ func (a *lists) series(ctx context.Context, all []string, pattern string) ([]str
 	if k := choose(kernels, pattern); k != nil {
 		return []string{"linux-image-" + k.Release}, nil
 	}
-	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull kernel %s: apt has no such kernel%s, but %s", pattern, a.where(), seriesOf(kernels)), a.otherHint(pattern))
+	return nil, problem.Wrap(problem.Usage, fmt.Errorf("pull kernel %s: apt has no such kernel%s, but %s", pattern,
+		a.where(), seriesOf(kernels)), a.otherHint(pattern))
 }
 
 // where says which lists a message is about.
@@ -174,7 +177,8 @@ func (a *lists) otherHint(what string) string {
 	if a.Suite != "" {
 		return elsewhere
 	}
-	return "if the distribution has it: sudo apt-get update; if another suite has it: ruleout kernel pull " + what + " --suite SUITE; " + elsewhere
+	return "if the distribution has it: sudo apt-get update; if another suite has it: ruleout kernel pull " + what +
+		" --suite SUITE; " + elsewhere
 }
 
 // seriesOf lists the series of kernels for a message: 6.1 and 6.12.

@@ -36,7 +36,8 @@ func (s *source) render(suite string) string {
 		components = []string{"main"} // kernels are nowhere else
 	}
 	fields := append([]string{
-		"Types: deb", "URIs: " + strings.Join(s.uris, " "), "Suites: " + suite, "Components: " + strings.Join(components, " "),
+		"Types: deb", "URIs: " + strings.Join(s.uris, " "), "Suites: " + suite,
+		"Components: " + strings.Join(components, " "),
 		"Architectures: amd64", "Targets: Packages",
 	}, s.options...)
 	return strings.Join(fields, "\n") + "\n"
@@ -187,14 +188,15 @@ func splitSuite(suite string) (release, suffix string) {
 	return suite, ""
 }
 
-// siblings returns those of the sources that may have another suite of the distribution, the
-// likeliest first: one that has the security updates of this release has those of others.
-// What has nothing of this release by its code names is of somebody else.
+// siblings returns those of the sources that may have another suite of the distribution, the likeliest first: one that
+// has the security updates of this release has those of others. A source without any of this release's code names is
+// another vendor's.
 func siblings(list []source, suite string, codenames []string) []source {
 	_, wanted := splitSuite(suite)
 	var same, plain []source
 	for _, s := range list {
-		if strings.HasPrefix(s.uris[0], "cdrom:") || slices.ContainsFunc(s.suites, func(s string) bool { return strings.HasSuffix(s, "/") }) {
+		if strings.HasPrefix(s.uris[0], "cdrom:") ||
+			slices.ContainsFunc(s.suites, func(s string) bool { return strings.HasSuffix(s, "/") }) {
 			continue
 		}
 		var suffixes []string

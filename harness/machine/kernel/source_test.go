@@ -65,15 +65,18 @@ Suites: trixie
 Components: main non-free
 Check-Valid-Until: no`)
 	require.Equal(t, []source{
-		{place: "f:4", uris: []string{"http://a.test/debian", "http://b.test/debian"}, suites: []string{"bookworm", "bookworm-updates"}, components: []string{"main"},
-			options: []string{"Signed-By:", " -----BEGIN PGP PUBLIC KEY BLOCK-----", " .", " mDMEY865UxYJKwYBBAHaRw8BAQdA", " -----END PGP PUBLIC KEY BLOCK-----"}},
+		{place: "f:4", uris: []string{"http://a.test/debian", "http://b.test/debian"},
+			suites: []string{"bookworm", "bookworm-updates"}, components: []string{"main"},
+			options: []string{"Signed-By:", " -----BEGIN PGP PUBLIC KEY BLOCK-----", " .", " mDMEY865UxYJKwYBBAHaRw8BAQdA",
+				" -----END PGP PUBLIC KEY BLOCK-----"}},
 		{place: "f:33", uris: []string{"http://c.test/debian"}, suites: []string{"trixie"}, components: []string{"main", "non-free"},
 			options: []string{"Check-Valid-Until: no"}},
 	}, list)
 }
 
 func TestRenderedSource(t *testing.T) {
-	s := source{uris: []string{"http://a.test/debian", "http://b.test"}, suites: []string{"bookworm"}, components: []string{"contrib", "main"}, options: []string{"signed-by: /k.gpg"}}
+	s := source{uris: []string{"http://a.test/debian", "http://b.test"}, suites: []string{"bookworm"},
+		components: []string{"contrib", "main"}, options: []string{"signed-by: /k.gpg"}}
 	require.Equal(t, `Types: deb
 URIs: http://a.test/debian http://b.test
 Suites: sid
@@ -129,7 +132,8 @@ func TestSuiteNames(t *testing.T) {
 // FuzzSources looks for input that makes what apt gets to read something else than one source.
 func FuzzSources(f *testing.F) {
 	f.Add("deb [signed-by=/k trusted=yes] http://a.test sid main # x\n")
-	f.Add("Types: deb\nURIs: http://a.test\nSuites: sid\nComponents: main\nSigned-By:\n -----BEGIN\n .\n x\n\nTypes: deb\n")
+	f.Add("Types: deb\nURIs: http://a.test\nSuites: sid\nComponents: main\nSigned-By:\n" +
+		" -----BEGIN\n .\n x\n\nTypes: deb\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, s := range append(parseLines("f", text), parseParagraphs("f", text)...) {
 			again := parseParagraphs("f", s.render("trixie-backports"))

@@ -37,7 +37,7 @@ func (s *Store) shelf() *shelf.Shelf {
 	}}
 }
 
-// storeError classifies an error of the file system under the store: whoever runs this machine has to act.
+// storeError classifies an error of the file system under the store: the user of this machine has to act.
 func storeError(op string, err error) error { return new(Store).shelf().Error(op, err) }
 
 // CacheDir returns ruleout's directory for what can be had again:
@@ -49,7 +49,8 @@ func CacheDir() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil || !filepath.IsAbs(home) {
-		return "", problem.Wrap(problem.Machine, errors.New("find the cache directory: neither XDG_CACHE_HOME nor HOME is set"),
+		return "", problem.Wrap(problem.Machine,
+			errors.New("find the cache directory: neither XDG_CACHE_HOME nor HOME is set"),
 			"set XDG_CACHE_HOME to a writable directory")
 	}
 	return filepath.Join(home, ".cache", "ruleout"), nil
@@ -200,12 +201,14 @@ func notFound(kernels []*Kernel, name string) error {
 		names = append(names, k.Name)
 	}
 	return problem.Wrap(problem.Usage,
-		fmt.Errorf("kernel %q is not in the store, which has %s%s", name, strings.Join(names, ", "), didYouMean(name, names)), pullHint(name))
+		fmt.Errorf("kernel %q is not in the store, which has %s%s", name, strings.Join(names, ", "), didYouMean(name, names)),
+		pullHint(name))
 }
 
 func pullHint(name string) string {
 	if !validRelease.MatchString(name) {
-		return "ruleout kernel list shows the kernels in the store; ruleout kernel pull gets the current one of the distribution"
+		return "ruleout kernel list shows the kernels in the store; " +
+			"ruleout kernel pull gets the current one of the distribution"
 	}
 	return "to get it from the distribution: ruleout kernel pull " + name + "; from a file: ruleout kernel add FILE.deb"
 }

@@ -45,7 +45,8 @@ func TestListIsSortedByVersion(t *testing.T) {
 	for _, k := range kernels {
 		names = append(names, k.Name)
 	}
-	require.Equal(t, []string{"5.10.0-32-cloud-amd64", "6.1.0-9-cloud-amd64", "6.1.0-56-amd64", "6.1.0-56-cloud-amd64", "6.12.117+deb12-cloud-amd64"}, names)
+	require.Equal(t, []string{"5.10.0-32-cloud-amd64", "6.1.0-9-cloud-amd64", "6.1.0-56-amd64", "6.1.0-56-cloud-amd64",
+		"6.12.117+deb12-cloud-amd64"}, names)
 }
 
 func TestGet(t *testing.T) {
@@ -119,7 +120,8 @@ func TestEmptyStore(t *testing.T) {
 }
 
 func TestDefault(t *testing.T) {
-	old, new := [2]string{"5.10.0-32-cloud-amd64", "5.10.223-1"}, [2]string{"6.12.117+deb12-cloud-amd64", "6.12.117-1~deb12u1"}
+	old, new := [2]string{"5.10.0-32-cloud-amd64", "5.10.223-1"},
+		[2]string{"6.12.117+deb12-cloud-amd64", "6.12.117-1~deb12u1"}
 	for _, c := range []struct {
 		name    string
 		kernels [][2]string
@@ -127,7 +129,8 @@ func TestDefault(t *testing.T) {
 		want    string
 	}{
 		{"the newest cloud kernel if there is nothing else to go by", [][2]string{old, new, {"7.0.1-amd64", "7.0.1-1"}}, "", new[0]},
-		{"6.1 before newer ones", [][2]string{old, {"6.1.0-55-cloud-amd64", "6.1.190-1"}, {"6.1.0-56-cloud-amd64", "6.1.192-2"}, new}, "", "6.1.0-56-cloud-amd64"},
+		{"6.1 before newer ones", [][2]string{old, {"6.1.0-55-cloud-amd64", "6.1.190-1"},
+			{"6.1.0-56-cloud-amd64", "6.1.192-2"}, new}, "", "6.1.0-56-cloud-amd64"},
 		{"what was pulled as the distribution's", [][2]string{old, {"6.1.0-56-cloud-amd64", "6.1.192-2"}, new}, new[0], new[0]},
 		{"not what was pulled and removed", [][2]string{old, {"6.1.0-56-cloud-amd64", "6.1.192-2"}}, new[0], "6.1.0-56-cloud-amd64"},
 	} {
@@ -157,7 +160,8 @@ func TestRemove(t *testing.T) {
 
 func TestCacheDir(t *testing.T) {
 	t.Setenv("HOME", "/home/someone")
-	for env, want := range map[string]string{"/var/cache/me": "/var/cache/me/ruleout", "": "/home/someone/.cache/ruleout", "relative": "/home/someone/.cache/ruleout"} {
+	for env, want := range map[string]string{"/var/cache/me": "/var/cache/me/ruleout", "": "/home/someone/.cache/ruleout",
+		"relative": "/home/someone/.cache/ruleout"} {
 		t.Setenv("XDG_CACHE_HOME", env)
 		dir, err := CacheDir()
 		require.NoError(t, err)

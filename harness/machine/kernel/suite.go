@@ -89,18 +89,21 @@ func privateApt(dir string, from source, suite string) (*lists, error) {
 			return nil, err
 		}
 	}
-	for name, text := range map[string]string{"apt.conf": privateConfig, "suite.sources": from.render(suite), "status": ""} {
+	for name, text := range map[string]string{"apt.conf": privateConfig,
+		"suite.sources": from.render(suite), "status": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return nil, err
 		}
 	}
 	// The file of APT_CONFIG would be read before the machine's configuration, and so count for less.
-	a := &lists{&apt.Apt{Suite: suite, Args: []string{"-c", filepath.Join(dir, "apt.conf")}, Lists: freshHint(suite), Other: elsewhere}}
+	a := &lists{&apt.Apt{Suite: suite, Args: []string{"-c", filepath.Join(dir, "apt.conf")}, Lists: freshHint(suite),
+		Other: elsewhere}}
 	for _, option := range []string{
 		"Dir::Etc::sourcelist=" + filepath.Join(dir, "suite.sources"), "Dir::Etc::sourceparts=/dev/null",
 		"Dir::Etc::preferences=/dev/null", "Dir::Etc::preferencesparts=/dev/null",
 		"Dir::State::lists=" + filepath.Join(dir, "lists"), "Dir::State::status=" + filepath.Join(dir, "status"),
-		"Dir::Cache=" + filepath.Join(dir, "cache"), "Dir::Cache::archives=archives/", "Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=",
+		"Dir::Cache=" + filepath.Join(dir, "cache"), "Dir::Cache::archives=archives/", "Dir::Cache::pkgcache=",
+		"Dir::Cache::srcpkgcache=",
 	} {
 		a.Args = append(a.Args, "-o", option)
 	}

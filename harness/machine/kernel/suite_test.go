@@ -38,7 +38,8 @@ func (r *repository) suite(t *testing.T, s *signer, name string, packages ...pkg
 	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, list)), 0o755))
 	index := r.index(t, packages...)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, list), index, 0o644))
-	release := fmt.Sprintf("Origin: Debian\nSuite: %s\nCodename: %[1]s\nDate: %s\nArchitectures: amd64\nComponents: main\nSHA256:\n %x %d %s\n",
+	release := fmt.Sprintf("Origin: Debian\nSuite: %s\nCodename: %[1]s\nDate: %s\nArchitectures: amd64\n"+
+		"Components: main\nSHA256:\n %x %d %s\n",
 		name, time.Now().UTC().Format(time.RFC1123), sha256.Sum256(index), len(index), list)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "InRelease"), s.sign(t, release), 0o644))
 }
@@ -97,7 +98,8 @@ func TestPullFromAnotherSuite(t *testing.T) {
 		r.configure(t, fmt.Sprintf("APT::Update::%s { \"touch %s\"; };\n", name, hook))
 	}
 	r.configure(t, "APT::Default-Release \"stable\";\nDir::Cache::archives \"/nowhere\";\n")
-	require.NoError(t, os.WriteFile(filepath.Join(r.work, "etc", "preferences"), []byte("Package: *\nPin: release n=sid\nPin-Priority: -1\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(r.work, "etc", "preferences"),
+		[]byte("Package: *\nPin: release n=sid\nPin-Priority: -1\n"), 0o644))
 	r.configure(t, fmt.Sprintf("Dir::Etc::preferences %q;\n", filepath.Join(r.work, "etc", "preferences")))
 	before := files(t, r.work)
 
@@ -137,7 +139,9 @@ func TestPullFromASuiteThatIsNotHere(t *testing.T) {
 	}{
 		{"no such suite", "", "sidd", "7", "there is no suite sidd where " + r.work + "/sources.list:1 points to", "kernel add FILES", problem.Usage},
 		{"no such kernel", "", "sid", "6.18", "apt has no such kernel in sid, but 7.2", "docs/guides/kernels.md", problem.Usage},
-		{"no such package", "", "sid", "linux-image-7.2.13+deb14-cluod-amd64", "apt has no package linux-image-7.2.13+deb14-cluod-amd64 in sid; did you mean linux-image-7.2.13+deb14-cloud-amd64?", "docs/guides/kernels.md", problem.Usage},
+		{"no such package", "", "sid", "linux-image-7.2.13+deb14-cluod-amd64",
+			"apt has no package linux-image-7.2.13+deb14-cluod-amd64 in sid; did you mean linux-image-7.2.13+deb14-cloud-amd64?",
+			"docs/guides/kernels.md", problem.Usage},
 		{"not a name", "", "sid main", "7", `"sid main" is no name of a suite`, "bookworm-backports", problem.Usage},
 		{"no sources", "# nothing\n", "sid", "7", "no line of the distribution", "kernel add FILES", problem.Machine},
 		{"only somebody else's", "deb " + r.url + " nodistro main\n", "sid", "7", "no line of the distribution", "kernel add FILES", problem.Machine},
@@ -163,7 +167,8 @@ func TestPullFromWhereTheSuiteIs(t *testing.T) {
 	r, s := newDistribution(t)
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	r.sources(t, fmt.Sprintf("deb [signed-by=%[1]s] %[2]s stable main\ndeb [signed-by=%[1]s] %[3]s stable main\n", s.key, other.URL, r.url))
+	r.sources(t, fmt.Sprintf("deb [signed-by=%[1]s] %[2]s stable main\ndeb [signed-by=%[1]s] %[3]s stable main\n", s.key,
+		other.URL, r.url))
 	k, err := newStore(t).PullFrom(context.Background(), "sid", "7", nil)
 	require.NoError(t, err, "the second line has it")
 	require.Equal(t, "7.2.13+deb14-cloud-amd64", k.Name)

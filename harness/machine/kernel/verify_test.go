@@ -16,12 +16,13 @@ func TestVerifyNoticesAChangedBit(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, k.Verify())
 	var files []string
-	require.NoError(t, filepath.WalkDir(filepath.Join(k.Dir, moduleDir), func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			files = append(files, path)
-		}
-		return err
-	}))
+	require.NoError(t, filepath.WalkDir(filepath.Join(k.Dir, moduleDir),
+		func(path string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				files = append(files, path)
+			}
+			return err
+		}))
 	require.NotEmpty(t, files)
 	for _, name := range append(files, k.Image(), k.ConfigFile()) {
 		sound, err := os.ReadFile(name)

@@ -82,7 +82,7 @@ func (s *Shelf) sweep(remove func(path string) error) ([]string, error) {
 	return removed, errors.Join(errs...)
 }
 
-// isGarbage tells whether a directory of the shelf is garbage, unless somebody owns it.
+// isGarbage tells whether a directory of the shelf is garbage: it is not while a process owns it.
 func (s *Shelf) isGarbage(name string) bool {
 	for _, prefix := range []string{Staging, Scratch, Trash} {
 		if strings.HasPrefix(name, prefix) {
@@ -119,8 +119,7 @@ func (s *Shelf) collect(path string, remove func(path string) error) (gone bool,
 	return true, nil
 }
 
-// Error classifies an error of the file system under the shelf: whoever runs this
-// machine has to act.
+// Error classifies an error of the file system under the shelf: the user of this machine has to act.
 func (s *Shelf) Error(op string, err error) error {
 	if err == nil {
 		return nil

@@ -9,8 +9,8 @@
 //
 // # Life cycle
 //
-// Who fills a directory holds a lock on it, which ends with the process. So what an interrupted process left is what
-// nobody has locked, and [Shelf.GC] removes that. The lock of the shelf itself is held for moments only.
+// Who fills a directory holds a lock on it, which ends with the process. So what an interrupted process left is what no
+// process has locked, and [Shelf.GC] removes that. The lock of the shelf itself is held for moments only.
 //
 // # Traps
 //
@@ -186,7 +186,8 @@ func (s *Shelf) Lock() (unlock func(), err error) {
 		return nil, s.Error("lock the "+s.What+" store", err)
 	}
 	if err := flock(f, unix.LOCK_EX); err != nil {
-		return nil, errors.Join(s.Error("lock the "+s.What+" store", &fs.PathError{Op: "flock", Path: f.Name(), Err: err}), f.Close())
+		return nil, errors.Join(s.Error("lock the "+s.What+" store", &fs.PathError{Op: "flock", Path: f.Name(), Err: err}),
+			f.Close())
 	}
 	return func() { f.Close() }, nil
 }

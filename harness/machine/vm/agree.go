@@ -65,13 +65,15 @@ func (f *frozen) publish(final string) error {
 
 // equals tells whether it makes no difference which of the two is used.
 func (f *frozen) equals(g *frozen) bool {
-	return f.meta.Hash == g.meta.Hash && f.meta.Instructions == g.meta.Instructions && string(f.meta.output()) == string(g.meta.output())
+	return f.meta.Hash == g.meta.Hash && f.meta.Instructions == g.meta.Instructions &&
+		string(f.meta.output()) == string(g.meta.output())
 }
 
 // agree calls make until two machines are equal, and returns one of them; the others are
 // discarded. progress reports when that takes more than two. The error is that of make, or of
 // kind [problem.Machine] if no two are equal.
-func agree(ctx context.Context, make func(context.Context) (*frozen, error), progress func(string)) (chosen *frozen, err error) {
+func agree(ctx context.Context, make func(context.Context) (*frozen, error),
+	progress func(string)) (chosen *frozen, err error) {
 	all, err := pair(ctx, make)
 	defer func() {
 		for _, f := range all {

@@ -65,7 +65,8 @@ func chooseMachine(ctx context.Context, c Config, progress func(string)) (*Templ
 		t, err := openTemplate(ctx, c, progress)
 		if err == nil {
 			if len(failures) > 0 {
-				remember(name, &Board{Machine: m, QEMU: c.QEMU.Version, Kernel: c.Kernel.Name, Because: errors.Join(failures...).Error(), At: time.Now()}, progress)
+				remember(name, &Board{Machine: m, QEMU: c.QEMU.Version, Kernel: c.Kernel.Name,
+					Because: errors.Join(failures...).Error(), At: time.Now()}, progress)
 			}
 			return t, nil
 		}
@@ -125,7 +126,8 @@ func Boards(dir string) ([]*Board, error) {
 // Remembered returns the paths of the files that [ForgetBoards] removes.
 func Remembered(dir string) ([]string, error) { return boardsIn(dir, boardFiles, oldBoardFiles) }
 
-// ForgetBoards forgets what is remembered in a directory of templates, and returns the paths of its files. An empty dir means [DefaultDir].
+// ForgetBoards forgets what is remembered in a directory of templates, and returns the paths of its files. An empty dir
+// means [DefaultDir].
 func ForgetBoards(dir string) (forgotten []string, err error) {
 	files, err := Remembered(dir)
 	if err != nil {

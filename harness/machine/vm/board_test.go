@@ -85,8 +85,8 @@ func TestADiskThatFillsUpInTheFirstBoot(t *testing.T) {
 	require.Empty(t, boards)
 }
 
-// A CPU without 64-bit mode: the kernel's first instructions fault, with nobody there to handle it, and reset the
-// machine. QEMU 10.0 does the same to a microvm.
+// A CPU without 64-bit mode: the kernel's first instructions fault, there is no handler yet, and the machine resets.
+// QEMU 10.0 does the same to a microvm.
 func TestAMachineOnWhichTheKernelGivesUpIsRememberedAndToldAndForgotten(t *testing.T) {
 	c := config(t)
 	c.Dir, c.Once = t.TempDir(), true
@@ -108,7 +108,9 @@ exec REAL "$@"
 		return told
 	}
 	tried := func(told []string) bool {
-		return slices.ContainsFunc(told, func(s string) bool { return strings.HasPrefix(s, "microvm: the guest did not boot: ") })
+		return slices.ContainsFunc(told, func(s string) bool {
+			return strings.HasPrefix(s, "microvm: the guest did not boot: ")
+		})
 	}
 	require.True(t, tried(open()))
 	boards, err := vm.Boards(c.Dir)

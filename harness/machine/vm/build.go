@@ -17,8 +17,8 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
-// BootError says that a guest gave up before its init: its kernel panicked, it reset the machine, or QEMU
-// lacks the machine or its firmware. A QEMU that was killed, or that could not go on, is none: that says nothing of the machine.
+// BootError says that a guest gave up before its init: its kernel panicked, it reset the machine, or QEMU lacks the
+// machine or its firmware. A QEMU that was killed, or that could not go on, is none: that says nothing of the machine.
 type BootError struct{ Err error }
 
 func (e *BootError) Error() string { return "the guest did not boot: " + e.Err.Error() }
@@ -51,8 +51,9 @@ func build(ctx context.Context, c Config, key, final string, progress func(strin
 	return storeError(prune(c.Dir, keepBytes, keepTime))
 }
 
-// settled makes a machine that every other one of its key is equal to, or just one if nobody minds.
-func (c *Config) settled(ctx context.Context, make func(context.Context) (*frozen, error), progress func(string)) (*frozen, error) {
+// settled makes a machine that every other one of its key is equal to, or just one if the configuration allows that.
+func (c *Config) settled(ctx context.Context, make func(context.Context) (*frozen, error),
+	progress func(string)) (*frozen, error) {
 	if c.Once {
 		if err := checkSpace(c.Dir, c.memory()); err != nil {
 			return nil, err
@@ -81,7 +82,8 @@ func bootFrozen(ctx context.Context, c *Config, key string) (_ *frozen, err erro
 	if err != nil {
 		return nil, storeError(err)
 	}
-	err = errors.Join(writeInitramfs(initramfs, c), initramfs.Close(), f.ram.Truncate(int64(c.memory())), c.placeImages(f.ram))
+	err = errors.Join(writeInitramfs(initramfs, c), initramfs.Close(), f.ram.Truncate(int64(c.memory())),
+		c.placeImages(f.ram))
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -125,8 +127,8 @@ func writeMeta(work *workDir, m *meta) error {
 	return os.WriteFile(work.path(metaFile), append(text, '\n'), 0o644)
 }
 
-// bootAndSave lets the guest go and waits until it stops itself, saves its devices, and ends QEMU; the guest's memory is
-// in its file already.
+// bootAndSave lets the guest go and waits until it stops itself, saves its devices, and ends QEMU; the guest's memory
+// is in its file already.
 func (p *process) bootAndSave(state *os.File) error {
 	if err := p.monitor.command("cont", nil, nil); err != nil {
 		return err
@@ -195,7 +197,8 @@ func boot(ctx context.Context, c *Config, work *workDir, state *os.File, m *meta
 	return nil
 }
 
-// noMachine is what QEMU says of a machine that it was built without (select_machine in softmmu/vl.c, later system/vl.c).
+// noMachine is what QEMU says of a machine that it was built without (select_machine in softmmu/vl.c,
+// later system/vl.c).
 var noMachine = regexp.MustCompile(`unsupported machine type|No such machine`)
 
 // gaveUp tells whether the guest itself ended the machine before its init said a word: err is how the process ended.

@@ -49,7 +49,8 @@ func TestPayloadOfOneMebibyteArrives(t *testing.T) {
 }
 
 func TestAttachmentsComeBackWhole(t *testing.T) {
-	for name, word := range map[string]string{"alone": "", "with output": "a word", "with output that is held": strings.Repeat("word ", 10_000)} {
+	for name, word := range map[string]string{"alone": "", "with output": "a word",
+		"with output that is held": strings.Repeat("word ", 10_000)} {
 		t.Run(name, func(t *testing.T) {
 			const size = 9<<20 + 123 // several pieces, and no multiple of a page
 			got := map[string]*bytes.Buffer{}
@@ -75,7 +76,7 @@ func TestAnAttachmentThatNobodyTakesIsAnError(t *testing.T) {
 		c.Attachments = func(string) (io.Writer, error) { return nil, full }
 	})
 	require.ErrorIs(t, r.err, full)
-	r = run(t, job{Do: "attach", Size: 1, Fill: "a word"}) // and one that nobody asked for is none
+	r = run(t, job{Do: "attach", Size: 1, Fill: "a word"}) // and one without a request is none
 	require.NoError(t, r.err)
 	require.Equal(t, "a word", r.output)
 }
@@ -142,7 +143,8 @@ func TestStatus(t *testing.T) {
 
 func TestRandomNumbersFollowFromEntropy(t *testing.T) {
 	seed := func(b byte) func(*vm.Clone) { return func(c *vm.Clone) { c.Entropy[5] = b } }
-	one, again, two := run(t, job{Do: "random"}, seed(1)), run(t, job{Do: "random"}, seed(1)), run(t, job{Do: "random"}, seed(2))
+	one, again, two := run(t, job{Do: "random"}, seed(1)), run(t, job{Do: "random"}, seed(1)),
+		run(t, job{Do: "random"}, seed(2))
 	require.NoError(t, one.err)
 	require.Len(t, one.output, 32)
 	require.Equal(t, one.output, again.output)
@@ -251,7 +253,8 @@ func TestTrouble(t *testing.T) {
 		},
 		{
 			name: "never ends, busy", job: job{Do: "busy"}, set: short, kind: problem.Invalid,
-			says: []string{"still running after 300ms of its own time; the last it printed: round and round"}, log: "vm_test.spin",
+			says: []string{"still running after 300ms of its own time; the last it printed: round and round"},
+			log:  "vm_test.spin",
 		},
 		{
 			name: "never ends, idle", job: job{Do: "idle"}, kind: problem.Invalid,

@@ -75,7 +75,7 @@ func (c *Config) arguments(p plan) []string {
 	if p.sandbox {
 		args = append(args, "-sandbox", sandbox)
 	}
-	// The CPU stands until somebody listens: what a guest does before that would be told to nobody.
+	// The CPU stands until the host listens: what a guest says before that would be lost.
 	args = append(args, "-S")
 	if p.incoming {
 		// Kernel and initramfs are in the memory file; to load them again would take time.
@@ -118,13 +118,14 @@ func (c *Config) memoryFile(p plan) device {
 		share = "off" // what a clone writes is its own
 	}
 	return device{
-		options: []string{"-m", size, "-object", "memory-backend-file,id=mem,size=" + size + ",mem-path=" + p.ram + ",share=" + share},
-		append:  words,
+		options: []string{"-m", size, "-object", "memory-backend-file,id=mem,size=" + size + ",mem-path=" + p.ram +
+			",share=" + share},
+		append: words,
 	}
 }
 
-// translated is how much room there is for translated code, MiB: what QEMU would choose depends on the host's memory. The host
-// gives what is used.
+// translated is how much room there is for translated code, MiB: what QEMU would choose depends on the host's memory.
+// The host gives what is used.
 const translated = 512
 
 // clock ties the guest's time to the instructions that it executes. Clones record, for the
@@ -135,8 +136,9 @@ func (c *Config) clock(p plan) device {
 		count += ",rr=record,rrfile=/dev/null"
 	}
 	return device{
-		options: []string{"-accel", fmt.Sprintf("tcg,thread=single,tb-size=%d", translated), "-icount", count, "-rtc", "base=2026-01-01,clock=vm"},
-		append:  "nowatchdog random.trust_cpu=on",
+		options: []string{"-accel", fmt.Sprintf("tcg,thread=single,tb-size=%d", translated), "-icount", count, "-rtc",
+			"base=2026-01-01,clock=vm"},
+		append: "nowatchdog random.trust_cpu=on",
 	}
 }
 
@@ -183,7 +185,8 @@ func control() device {
 // signatures, which package kernel has no need of: verifying costs 100 million instructions
 // a module, and reading the certificates 350 million (Debian 7.2).
 func quiet() device {
-	return device{append: "audit=0 psi=1 cgroup_no_v1=all cryptomgr.notests=1 initcall_blacklist=load_system_certificate_list"}
+	return device{append: "audit=0 psi=1 cgroup_no_v1=all cryptomgr.notests=1 " +
+		"initcall_blacklist=load_system_certificate_list"}
 }
 
 func inherited(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

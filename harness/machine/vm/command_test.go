@@ -9,14 +9,17 @@ import (
 
 func TestArguments(t *testing.T) {
 	const appended = "tsc=reliable no_timer_check mitigations=off nokaslr norandmaps nowatchdog random.trust_cpu=on " +
-		"console=ttyS0 quiet panic=-1 oops=panic reboot=t RULEOUT_INIT=1 audit=0 psi=1 cgroup_no_v1=all cryptomgr.notests=1 initcall_blacklist=load_system_certificate_list"
+		"console=ttyS0 quiet panic=-1 oops=panic reboot=t RULEOUT_INIT=1 audit=0 psi=1 " +
+		"cgroup_no_v1=all cryptomgr.notests=1 " +
+		"initcall_blacklist=load_system_certificate_list"
 	for _, c := range []struct {
 		name   string
 		config Config
 		plan   plan
 		want   string // an option a line
 	}{
-		{"template", Config{Machine: MicroVM, Shift: 1}, plan{bios: "/q/qboot.rom", ram: "/t/ram", initramfs: "/t/initramfs", image: "/k/vmlinux"}, `
+		{"template", Config{Machine: MicroVM, Shift: 1},
+			plan{bios: "/q/qboot.rom", ram: "/t/ram", initramfs: "/t/initramfs", image: "/k/vmlinux"}, `
 -nodefaults -no-user-config -nographic -no-reboot
 -M microvm,memory-backend=mem -cpu qemu64,+arat,-cx16 -smp 1 -bios /q/qboot.rom
 -m 384M -object memory-backend-file,id=mem,size=384M,mem-path=/t/ram,share=on
@@ -28,7 +31,8 @@ func TestArguments(t *testing.T) {
 -action panic=pause
 -chardev socket,id=control,fd=3 -mon chardev=control,mode=control
 -S -kernel /k/vmlinux -initrd /t/initramfs -append ` + strings.ReplaceAll(appended, " ", "\x00")},
-		{"clone", Config{Machine: Q35, Shift: 3, Memory: 1 << 30}, plan{incoming: true, sandbox: true, bios: "/q/bios-256k.bin", ram: "/proc/self/fd/8"}, `
+		{"clone", Config{Machine: Q35, Shift: 3, Memory: 1 << 30},
+			plan{incoming: true, sandbox: true, bios: "/q/bios-256k.bin", ram: "/proc/self/fd/8"}, `
 -nodefaults -no-user-config -nographic -no-reboot
 -M q35,memory-backend=mem,hpet=off -cpu qemu64,+arat,-cx16 -smp 1 -bios /q/bios-256k.bin
 -m 1024M -object memory-backend-file,id=mem,size=1024M,mem-path=/proc/self/fd/8,share=off

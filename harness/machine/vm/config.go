@@ -112,9 +112,9 @@ func (c *Config) check() error {
 	return nil
 }
 
-// Key names what the configuration produces: "sha256:…" of QEMU's files (program, modules and firmware) and version, the
-// machine, the kernel, init, modules, files and the command line. Configurations with equal
-// keys share a template; runs in it with equal payloads and entropy have equal outcomes.
+// Key names what the configuration produces: "sha256:…" of QEMU's files (program, modules and firmware) and version,
+// the machine, the kernel, init, modules, files and the command line. Configurations with equal keys share a template;
+// runs in it with equal payloads and entropy have equal outcomes.
 func (c *Config) Key() (string, error) {
 	qemu, err := c.QEMU.sums(c.machine())
 	if err != nil {

@@ -4,10 +4,10 @@
 //
 // # Life cycle
 //
-//   - [OpenTemplate] boots a kernel with a static binary as its init, once for each
-//     [Config.Key] (and once more, to see that it repeats). Package guest, in that binary, sets the machine up and then stops it
-//     (it writes to pvpanic's port). What is left is a [Template]: a memory file and a few
-//     kilobytes of device state, in the user's cache directory.
+//   - [OpenTemplate] boots a kernel with a static binary as its init, once for each [Config.Key] (and once more, to
+//     see that it repeats). Package guest, in that binary, sets the machine up and then stops it (it writes to
+//     pvpanic's port). What is left is a [Template]: a memory file and a few kilobytes of device state, in the user's
+//     cache directory.
 //   - [Template.Command] makes a [Clone], which is used as an exec.Cmd is. It maps the
 //     memory privately, wakes after the instruction at which the template stopped, reads
 //     its payload, calls the guest function and ends with its status.

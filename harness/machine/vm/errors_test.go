@@ -10,12 +10,14 @@ import (
 func TestFindPanic(t *testing.T) {
 	for _, c := range []struct{ name, console, want string }{
 		{"none", "[    0.1] Linux version 6.1\n[    0.2] all is well\n", ""},
-		{"asked for", "[    2.8] sysrq: Trigger a crash\r\n[    2.9] Kernel panic - not syncing: sysrq triggered crash\r\n[    2.9] RIP: 0033:0x40ac8e\r\n",
+		{"asked for", "[    2.8] sysrq: Trigger a crash\r\n[    2.9] Kernel panic - not syncing: sysrq triggered crash\r\n" +
+			"[    2.9] RIP: 0033:0x40ac8e\r\n",
 			"guest kernel panic: sysrq triggered crash"},
 		{"null pointer", "[    3.1] BUG: kernel NULL pointer dereference, address: 0000000000000008\n" +
 			"[    3.1] RIP: 0010:netem_enqueue+0x12/0x9a0 [sch_netem]\n[    3.2] RIP: 0033:0x49a1b0\n" +
 			"[    3.3] Kernel panic - not syncing: Fatal exception in interrupt\n[    3.3] Kernel Offset: disabled\n",
-			"guest kernel panic: Fatal exception in interrupt (BUG: kernel NULL pointer dereference, address: 0000000000000008), at netem_enqueue+0x12/0x9a0"},
+			"guest kernel panic: Fatal exception in interrupt (BUG: kernel NULL pointer dereference, address: " +
+				"0000000000000008), at netem_enqueue+0x12/0x9a0"},
 		{"out of memory", "[    9.1] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n",
 			"guest kernel panic: Out of memory: compulsory panic_on_oom is enabled"},
 	} {
@@ -39,7 +41,8 @@ func TestErrorsReadWell(t *testing.T) {
 	}{
 		{&ExitError{Status: 2}, "guest: exit status 2"},
 		{&LimitError{Limit: time.Minute}, "guest: still running after 1m0s on the host's clock; it printed nothing"},
-		{&LimitError{Virtual: true, Limit: time.Hour, Last: []string{"a", "b"}}, "guest: still running after 1h0m0s of its own time; the last it printed: a | b"},
+		{&LimitError{Virtual: true, Limit: time.Hour, Last: []string{"a", "b"}},
+			"guest: still running after 1h0m0s of its own time; the last it printed: a | b"},
 		{&GuestError{Reason: "mount /proc: no", Log: []string{"x"}}, "guest: mount /proc: no; its last words: x"},
 		{&DiedError{State: "signal: killed"}, "QEMU ended in mid-run: signal: killed"},
 		{&DiedError{State: "exit status 1", Stderr: "qemu: bad\noption\n"}, "QEMU ended in mid-run: exit status 1: qemu: bad | option"},

@@ -39,7 +39,8 @@ func (p *process) attend(output io.Writer, attachments func(name string) (io.Wri
 // stopped. Nothing else happens on that way.
 const stopGrace = 2 * time.Second
 
-// bounded makes sure that what is to be fetched is no more than the guest's memory: there it is, each in a place of its own.
+// bounded makes sure that what is to be fetched is no more than the guest's memory: there it is, each in a
+// place of its own.
 func (p *process) bounded(h held) error {
 	left := p.memory
 	for _, a := range append([]frame.Attached{{Name: "output", Address: h.address, Size: h.size}}, p.attached...) {
@@ -79,7 +80,8 @@ func (p *process) fetch(h held, output io.Writer) error {
 	}
 	for at := uint64(0); at < h.size; at += piece {
 		size := min(piece, h.size-at)
-		err := p.monitor.command("memsave", map[string]any{"val": h.address + at, "size": size, "filename": inherited(fdOutput)}, nil)
+		err := p.monitor.command("memsave",
+			map[string]any{"val": h.address + at, "size": size, "filename": inherited(fdOutput)}, nil)
 		if err != nil {
 			return err
 		}

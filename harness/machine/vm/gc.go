@@ -87,7 +87,7 @@ func removeTemplate(path string) error {
 	return nil
 }
 
-// removeLock removes the lock file of a template that is gone and that nobody is making.
+// removeLock removes the lock file of a template that is gone and that no process is making.
 func removeLock(dir, name string) error {
 	if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 		return nil

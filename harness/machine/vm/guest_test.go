@@ -195,7 +195,8 @@ func environment(_ job, out io.Writer) error {
 	fmt.Fprintln(out, "warmed:", warmed)
 	fmt.Fprintln(out, "pid is 1:", os.Getpid() == 1)
 	fmt.Fprintln(out, "files:", limit.Cur >= 1<<16)
-	for _, file := range []string{"/sys/fs/cgroup/cgroup.controllers", "/sys/kernel/tracing/trace_clock", "/sys/fs/bpf", "/proc/pressure/cpu",
+	for _, file := range []string{"/sys/fs/cgroup/cgroup.controllers", "/sys/kernel/tracing/trace_clock", "/sys/fs/bpf",
+		"/proc/pressure/cpu",
 		"/sys/kernel/btf/vmlinux", "/dev/null", "/etc/test/greeting"} {
 		_, err := os.Stat(file)
 		fmt.Fprintln(out, file+":", err == nil)
@@ -238,7 +239,8 @@ func orphans(j job, out io.Writer) error {
 		}
 		left := 0
 		for _, stat := range stats {
-			if text, err := os.ReadFile(stat); err == nil && strings.Contains(string(text), "(exe)") && !strings.HasPrefix(string(text), fmt.Sprint(os.Getpid(), " ")) {
+			if text, err := os.ReadFile(stat); err == nil && strings.Contains(string(text), "(exe)") &&
+				!strings.HasPrefix(string(text), fmt.Sprint(os.Getpid(), " ")) {
 				left++
 			}
 		}

@@ -30,7 +30,8 @@ func listenTo(t testing.TB, said []byte) *process {
 		_ = w.Close()
 	}()
 	p := &process{
-		cmd: &exec.Cmd{}, streams: &streams{frames: r}, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}),
+		cmd: &exec.Cmd{}, streams: &streams{frames: r}, held: make(chan held, 1), freezing: make(chan struct{}, 1),
+		told:   make(chan struct{}),
 		memory: 384 << 20,
 	}
 	go p.listen(sinks{output: io.Discard})

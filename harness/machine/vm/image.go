@@ -58,7 +58,8 @@ func (c *Config) places() (list []frame.Place) {
 func (c *Config) checkImages() error {
 	if sum := c.memory(); len(c.Images) > 0 && sum > memoryLimit {
 		return problem.Wrap(problem.Usage, fmt.Errorf("images of %d MiB and a memory of %d MiB do not fit into %d MiB",
-			c.imageSpan()>>20, (sum-c.imageSpan())>>20, memoryLimit>>20), "take files or packages out of the images, or lower machine.memory")
+			c.imageSpan()>>20, (sum-c.imageSpan())>>20, memoryLimit>>20),
+			"take files or packages out of the images, or lower machine.memory")
 	}
 	return nil
 }

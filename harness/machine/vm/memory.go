@@ -15,12 +15,11 @@ import (
 
 const pageSize = 4096
 
-// On a PVH boot QEMU leaves some of its own uninitialised stack in guest memory, differently
-// every time: in the first or second page, depending on the length of the command line.
-// The kernel reserves the first 64 KiB and gives them to nobody (X86_RESERVE_LOW and
-// arch/x86/kernel/setup.c; since 5.14 it is the first 1 MiB), and only reads the BIOS data
-// area, up to 0x500, while it boots. The guest cannot clear the rest itself, since /dev/mem
-// drops writes to it under STRICT_DEVMEM. So the host does, before any clone is made.
+// On a PVH boot QEMU leaves some of its own uninitialised stack in guest memory, differently every time: in the first
+// or second page, depending on the length of the command line. The kernel reserves the first 64 KiB and never hands
+// them out (X86_RESERVE_LOW and arch/x86/kernel/setup.c; since 5.14 it is the first 1 MiB), and only reads the BIOS
+// data area, up to 0x500, while it boots. The guest cannot clear the rest itself, since /dev/mem drops writes to it
+// under STRICT_DEVMEM. So the host does, before any clone is made.
 const (
 	leakedFrom = 0x500
 	leakedTo   = 0x10000

@@ -34,12 +34,13 @@ type parts struct {
 	Sandbox bool `json:"sandbox"`
 }
 
-// sandbox has QEMU ask the kernel to refuse what an emulator of a few devices never does: obsolete system calls, other
-// users' rights, new programs and other processes' resources. It is a filter on system calls (seccomp), and changes no result.
+// sandbox has QEMU ask the kernel to refuse what an emulator of a few devices never does: obsolete system calls,
+// other users' rights, new programs and other processes' resources. It is a filter on system calls (seccomp), and
+// changes no result.
 const sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
-// firmware is what each machine loads from QEMU's data directories when it boots a kernel through its PVH entry: the first is the
-// BIOS (x86_bios_rom_init in QEMU's hw/i386/x86.c), others are option ROMs.
+// firmware is what each machine loads from QEMU's data directories when it boots a kernel through its PVH entry: the
+// first is the BIOS (x86_bios_rom_init in QEMU's hw/i386/x86.c), others are option ROMs.
 var firmware = map[Machine][]string{
 	MicroVM: {"qboot.rom", "pvh.bin"},
 	Q35:     {"bios-256k.bin", "pvh.bin", "kvmvapic.bin"},
@@ -196,8 +197,8 @@ func (q QEMU) sums(m Machine) (map[string]string, error) {
 	return sums, nil
 }
 
-// Hash is "sha256:…" of all files that this QEMU emulates a machine with: programs, modules and the firmware of each board.
-// Firmware that is not installed is left out.
+// Hash is "sha256:…" of all files that this QEMU emulates a machine with: programs, modules and the firmware of each
+// board. Firmware that is not installed is left out.
 func (q QEMU) Hash() (string, error) {
 	all := make(map[string]string)
 	for _, m := range append([]Machine{""}, machines...) {
@@ -257,8 +258,8 @@ func hashFile(cache *stamp.Cache, path string) (string, error) {
 	return cache.Hash(f)
 }
 
-// introduce returns a QEMU's version and parts. Both are known by the stamp of its file, unless it is a script, which may start another QEMU
-// each time.
+// introduce returns a QEMU's version and parts. Both are known by the stamp of its file, unless it is a script, which
+// may start another QEMU each time.
 func introduce(ctx context.Context, path string) (q QEMU, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -73,7 +73,8 @@ func TestTheKeyHasAllFilesThatQEMUReads(t *testing.T) {
 				if !info.Mode().IsRegular() {
 					continue
 				}
-				if library.MatchString(name) && !strings.Contains(name, "/qemu/") || strings.HasPrefix(name, "/usr/share/zoneinfo/") {
+				if library.MatchString(name) && !strings.Contains(name, "/qemu/") ||
+					strings.HasPrefix(name, "/usr/share/zoneinfo/") {
 					continue
 				}
 				read = append(read, name)

@@ -50,9 +50,9 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("prepare: the guest ended with status %d instead", e.Status)
 }
 
-// Prepare returns the template that a preparation makes of this one, and makes it if it is not in the
-// cache: it runs in a clone that writes to a copy of the memory file, twice unless [Config.Once]. Two processes that ask at the
-// same time make it once. The oldest ones beyond [MaxPrepared] are removed.
+// Prepare returns the template that a preparation makes of this one, and makes it if it is not in the cache: it runs in
+// a clone that writes to a copy of the memory file, twice unless [Config.Once]. Two processes that ask at the same time
+// make it once. The oldest ones beyond [MaxPrepared] are removed.
 //
 // The caller closes it. The errors are those of [Clone.Wait], and [EndedError].
 func (t *Template) Prepare(ctx context.Context, p Preparation) (*Template, error) {
@@ -75,7 +75,8 @@ func (t *Template) Prepare(ctx context.Context, p Preparation) (*Template, error
 	}
 	return loadOrMake(ctx, final, progress, load, func() error {
 		m := meta{
-			Key: key, QEMU: t.meta.QEMU, Machine: t.meta.Machine, Kernel: t.meta.Kernel, Memory: t.meta.Memory, Checked: t.meta.Checked,
+			Key: key, QEMU: t.meta.QEMU, Machine: t.meta.Machine, Kernel: t.meta.Kernel, Memory: t.meta.Memory,
+			Checked:      t.meta.Checked,
 			Instructions: t.meta.Instructions, Prepared: &prepared{Base: t.key, Boot: boot},
 		}
 		if err := t.verify(); err != nil {
@@ -98,7 +99,9 @@ var errOtherBoot = errors.New("it was made before the host was started")
 // power cut the template is of another boot, and is made again.
 func (t *Template) prepare(ctx context.Context, p Preparation, final string, m *meta) error {
 	began := time.Now()
-	f, err := t.config.settled(ctx, func(ctx context.Context) (*frozen, error) { return t.prepareFrozen(ctx, p, m) }, func(string) {})
+	f, err := t.config.settled(ctx, func(ctx context.Context) (*frozen, error) {
+		return t.prepareFrozen(ctx, p, m)
+	}, func(string) {})
 	if err != nil {
 		return classify(err)
 	}

@@ -89,16 +89,18 @@ func start(ctx context.Context, l launch) (*process, error) {
 		return nil, err
 	}
 	p := &process{
-		streams: streams, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}), release: l.release, started: time.Now(),
+		streams: streams, held: make(chan held, 1), freezing: make(chan struct{}, 1), told: make(chan struct{}),
+		release: l.release, started: time.Now(),
 		memory: l.config.memory(),
 	}
-	p.cmd = command(context.Background(), l.config.QEMU.Path, l.config.arguments(l.plan)...) // the context's cause is told, see kill
+	// the context's cause is told, see kill
+	p.cmd = command(context.Background(), l.config.QEMU.Path, l.config.arguments(l.plan)...)
 	p.cmd.ExtraFiles = streams.theirs
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = 5 * time.Second
 	if err := errors.Join(spawn(p.cmd, l.cpu), streams.giveAway()); err != nil {
 		l.release()
-		if p.cmd.Process != nil { // it runs, and nobody would wait for it
+		if p.cmd.Process != nil { // it runs, and nothing else waits for it
 			_ = p.cmd.Process.Kill()
 			_ = p.cmd.Wait()
 		}
@@ -136,7 +138,7 @@ const (
 	attachedLimit = 4096
 )
 
-// listen reads the guest's output to its end, whatever it is: it waits for nobody, or nobody would see the end.
+// listen reads the guest's output to its end, whatever it is. It waits for no reader, or the end would not be seen.
 func (p *process) listen(s sinks) {
 	defer close(p.told)
 	r := p.streams.frames
@@ -177,7 +179,8 @@ func (p *process) take(kind frame.Kind, data []byte) error {
 			return fmt.Errorf("the guest tells where its output is in %d bytes instead of 16", len(data))
 		}
 		p.complete = true
-		p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])} // there is room for one
+		// there is room for one
+		p.held <- held{address: binary.LittleEndian.Uint64(data), size: binary.LittleEndian.Uint64(data[8:])}
 		return nil
 	}
 	if len(p.attached) >= attachedLimit {

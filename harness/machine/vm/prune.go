@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// Each build of the harness, and of each test binary, makes a template of its own, of about
-// 100 MB. So whoever makes one removes the longest unused ones beyond keepBytes, but none
-// that was opened within keepTime.
+// Each build of the harness, and of each test binary, makes a template of its own, of about 100 MB. So the process that
+// makes one removes the longest unused ones beyond keepBytes, but none that was opened within keepTime.
 const (
 	keepBytes = 6 << 30
 	keepTime  = time.Hour
@@ -75,7 +74,7 @@ func trim(dir, keep string) {
 	}
 	slices.SortFunc(list, func(a, b old) int { return b.used.Compare(a.used) })
 	for i := MaxPrepared - 1; i < len(list); i++ {
-		// Somebody may be about to open it: he makes it again.
+		// Another process may be about to open it: that one makes it again.
 		if removeTemplate(list[i].path) == nil {
 			_ = removeLock(dir, filepath.Base(list[i].path))
 		}

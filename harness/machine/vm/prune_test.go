@@ -14,7 +14,8 @@ func TestPruneRemovesTheLongestUnused(t *testing.T) {
 	dir := t.TempDir()
 	name := func(c string) string { return filepath.Join(dir, strings.Repeat(c, 24)) }
 	now := time.Now()
-	for c, age := range map[string]time.Duration{"a": time.Minute, "b": 3 * time.Hour, "c": 2 * time.Hour, "d": 30 * time.Minute} {
+	for c, age := range map[string]time.Duration{"a": time.Minute, "b": 3 * time.Hour, "c": 2 * time.Hour,
+		"d": 30 * time.Minute} {
 		require.NoError(t, os.Mkdir(name(c), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(name(c), ramFile), make([]byte, 1<<20), 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(name(c), metaFile), nil, 0o600))

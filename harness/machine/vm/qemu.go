@@ -97,7 +97,8 @@ func ask(ctx context.Context, path string) (QEMU, error) {
 	}
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
-		return QEMU{}, problem.Wrap(problem.Machine, errors.Join(fmt.Errorf("%s does not print its version: %q", path, out), err), qemuHint)
+		return QEMU{}, problem.Wrap(problem.Machine,
+			errors.Join(fmt.Errorf("%s does not print its version: %q", path, out), err), qemuHint)
 	}
 	q := QEMU{Path: path, Version: string(m[1])}
 	if q.Parts, err = explore(ctx, path); err != nil {

@@ -16,9 +16,9 @@ import (
 type monitor struct {
 	conn   *net.UnixConn
 	dec    *json.Decoder
-	events []event // that nobody has waited for yet
-	// guestEnded says that the guest ended the machine: it reset it or switched it off. A signal, or
-	// somebody who asks QEMU to quit, is not the guest.
+	events []event // that no caller has waited for yet
+	// guestEnded says that the guest ended the machine: it reset it or switched it off. A signal or a command to QEMU to
+	// quit does not come from the guest.
 	guestEnded bool
 }
 

@@ -38,10 +38,10 @@ func findTimers(state []byte) (*timers, error) {
 // and then moves virtual time on to the next timer, 1 ms or more. So time is set to what
 // the guest read in its last instructions. Two offsets of the host's clocks are cleared.
 //
-// The count begins anew, and the offset of virtual time grows by as much: virtual time is the sum of both, and the guest
-// sees nothing else. A clone records, and record mode keeps the first difference of the count in 31 bits
-// (replay_advance_current_icount in QEMU's replay/replay-internal.c): it would abort after 2^31 instructions of boot and
-// preparation.
+// The count begins anew, and the offset of virtual time grows by as much: virtual time is the sum of both, and the
+// guest sees nothing else. A clone records, and record mode keeps the first difference of the count in 31 bits
+// (replay_advance_current_icount in QEMU's replay/replay-internal.c): it would abort after 2^31 instructions of boot
+// and preparation.
 func normalise(state []byte, shift int) (instructions uint64, err error) {
 	t, err := findTimers(state)
 	if err != nil {

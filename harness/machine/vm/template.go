@@ -52,7 +52,8 @@ const (
 	metaFile  = "meta.json"
 )
 
-// bootLimit is how long a guest may take to boot on the host's clock, without the time that it waited for a CPU. It takes 5 s.
+// bootLimit is how long a guest may take to boot on the host's clock, without the time that it waited for a
+// CPU. It takes 5 s.
 const bootLimit = 5 * time.Minute
 
 // OpenTemplate returns the template of a configuration, and makes it if it is not in the
@@ -95,8 +96,10 @@ func openTemplate(ctx context.Context, c Config, progress func(string)) (*Templa
 	return loadOrMake(ctx, final, progress, load, func() error { return build(ctx, c, key, final, progress) })
 }
 
-// loadOrMake returns the template in a directory, or makes it. Of several processes one makes it, and the others say that they wait.
-func loadOrMake(ctx context.Context, final string, progress func(string), load func() (*Template, error), make func() error) (*Template, error) {
+// loadOrMake returns the template in a directory, or makes it. Of several processes one makes it, and the others say
+// that they wait.
+func loadOrMake(ctx context.Context, final string, progress func(string), load func() (*Template, error),
+	make func() error) (*Template, error) {
 	t, err := load()
 	if err == nil {
 		return t, nil
@@ -110,7 +113,7 @@ func loadOrMake(ctx context.Context, final string, progress func(string), load f
 	defer unlock()
 	t, err = load()
 	if err == nil {
-		return t, nil // somebody else made it while we waited
+		return t, nil // another process made it while this one waited
 	}
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errOtherBoot) {
 		progress(fmt.Sprintf("%v: making it again", err))

@@ -68,7 +68,8 @@ func TestTemplateIsMadeOnceAndEqualEverywhere(t *testing.T) {
 		entries, err := os.ReadDir(c.Dir)
 		require.NoError(t, err)
 		require.Empty(t, entries)
-		require.NoError(t, open.Command(job{Do: "nothing"}.payload()).Run(t.Context()), "an open template can be cloned still")
+		require.NoError(t, open.Command(job{Do: "nothing"}.payload()).Run(t.Context()),
+			"an open template can be cloned still")
 	})
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/ruleout/ruleout/harness/base/stamp"
 )
 
-// A template is a file like any other: a bad disk, a careless program or a full one may change it, and runs in its clones
-// would be others under the same provenance. So its hash is computed again whenever the stamps of its
-// files are not those under which it was computed before.
+// A template is a file like any other: a bad disk, a careless program or a full one may change it, and runs in its
+// clones would be others under the same provenance. So its hash is computed again whenever the stamps of its files are
+// not those under which it was computed before.
 
 // ChangedError says that what is in the cache is not what was put there.
 type ChangedError struct {
@@ -86,8 +86,8 @@ func (m *meta) sum() (string, error) {
 	return hashBytes(text), nil
 }
 
-// Audit believes nothing: it forgets all that is known by stamps of files, hashes all templates in a directory, removes those that were
-// changed, and returns what was wrong. An empty dir means [DefaultDir].
+// Audit believes nothing: it forgets all that is known by stamps of files, hashes all templates in a directory, removes
+// those that were changed, and returns what was wrong. An empty dir means [DefaultDir].
 func Audit(dir string) (wrong []error, err error) {
 	c := Config{Dir: dir}
 	if dir, err = c.dir(); err != nil {
@@ -108,7 +108,7 @@ func Audit(dir string) (wrong []error, err error) {
 		}
 		m, err := readMeta(path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && m.Sum == "" {
-			continue // half removed, or of an earlier version, which nobody loads
+			continue // half removed, or of an earlier version, which this one does not load
 		}
 		t, err := loadFiles(path)
 		if err == nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/vm"
 )
 
-// flipBit flips a bit in the middle of the first data of a file that may have holes, and leaves its time of modification as it was.
-// Flipping it again undoes it.
+// flipBit flips a bit in the middle of the first data of a file that may have holes, and leaves its time of
+// modification as it was. Flipping it again undoes it.
 func flipBit(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -69,7 +69,7 @@ func TestAChangedTemplateIsNotBelieved(t *testing.T) {
 	require.ErrorContains(t, err, "changed since it was made")
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 
-	// A change that no stamp shows is believed, until somebody doubts.
+	// A change that no stamp shows is believed until an audit.
 	first.Disguise()
 	sound()
 	wrong, err := vm.Audit(c.Dir)
@@ -110,7 +110,7 @@ func TestAChangedKernelIsNotBooted(t *testing.T) {
 	require.Empty(t, leftovers(t, c.Dir))
 }
 
-// Whoever waits for another process says so.
+// A process that waits for another says so.
 func TestWaitingForAnotherProcessIsTold(t *testing.T) {
 	c := config(t)
 	c.Dir, c.Once, c.Machine = t.TempDir(), true, template(t).Machine()

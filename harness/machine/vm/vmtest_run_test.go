@@ -35,19 +35,22 @@ func TestVMTest(t *testing.T) {
 		stderr []string
 	}{
 		{name: "all pass", args: []string{"-test.v", "-test.coverprofile=" + profile},
-			stdout: []string{"--- PASS: TestKernelHasNetem", "--- PASS: TestTimersAreFineGrained", "--- PASS: TestDataIsThere", "\nPASS\n"}},
+			stdout: []string{"--- PASS: TestKernelHasNetem", "--- PASS: TestTimersAreFineGrained",
+				"--- PASS: TestDataIsThere", "\nPASS\n"}},
 		{name: "a test fails", env: []string{"RULEOUT_TEST_ASKED=fail"}, args: []string{"-test.run", "AsAsked"}, status: 1,
 			stdout: []string{"--- FAIL: TestAsAsked", "as asked"}},
 		{name: "a test panics", env: []string{"RULEOUT_TEST_ASKED=panic"}, args: []string{"-test.run=AsAsked"}, status: 2,
 			stdout: []string{"panic: as asked", "goroutine "}},
 		{name: "the process exits", env: []string{"RULEOUT_TEST_ASKED=exit"}, args: []string{"-test.run=AsAsked"}, status: 5},
-		{name: "the kernel panics", env: []string{"RULEOUT_TEST_ASKED=kernel"}, args: []string{"-test.run=AsAsked"}, status: 1,
+		{name: "the kernel panics", env: []string{"RULEOUT_TEST_ASKED=kernel"},
+			args: []string{"-test.run=AsAsked"}, status: 1,
 			stderr: []string{"vmtest: guest kernel panic: sysrq triggered crash", "Kernel panic - not syncing"}},
 		{name: "no such flag", args: []string{"-test.nonsense"}, status: 2, stderr: []string{"flag provided but not defined"}},
 		{name: "a profile that cannot get out", args: []string{"-test.cpuprofile=x"}, status: 1,
 			stderr: []string{"-test.cpuprofile does not reach out of the guest"}},
 		{name: "no such kernel", env: []string{"RULEOUT_KERNEL=5.11"}, status: 1, stderr: []string{"5.11", "vmtest: hint: "}},
-		{name: "no QEMU", env: []string{"PATH=/nowhere", "RULEOUT_QEMU="}, status: 1, stderr: []string{"vmtest: no qemu-system-x86_64 on this machine", "vmtest: hint: install"}},
+		{name: "no QEMU", env: []string{"PATH=/nowhere", "RULEOUT_QEMU="}, status: 1,
+			stderr: []string{"vmtest: no qemu-system-x86_64 on this machine", "vmtest: hint: install"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer

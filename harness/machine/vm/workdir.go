@@ -101,7 +101,8 @@ func sweep(parent string) (removed int) {
 	return removed
 }
 
-// forsaken removes a directory without a lock, and reports whether it did. A living process has one for a moment; an hour is enough.
+// forsaken removes a directory without a lock, and reports whether it did. A living process has one for a moment; an
+// hour is enough.
 func forsaken(dir string) bool {
 	info, err := os.Stat(dir)
 	return err == nil && time.Since(info.ModTime()) > time.Hour && os.RemoveAll(dir) == nil
@@ -135,7 +136,7 @@ func lockFile(ctx context.Context, name string, waits func()) (unlock func(), er
 		}
 		return func() { _ = f.Close() }, nil
 	case <-ctx.Done():
-		// The lock cannot be waited for and given up at once; whoever gets it lets go.
+		// A wait for the lock cannot be given up; the goroutine that gets it lets go.
 		go func() { <-done; _ = f.Close() }() //nolint:errcheck // it is let go of either way
 		return nil, context.Cause(ctx)
 	}

@@ -28,7 +28,8 @@ func TestSweepRemovesWhatIsLeft(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-// A process that is killed while it publishes leaves a directory whose lock is gone, and one that is killed earlier a directory that has none yet.
+// A process that is killed while it publishes leaves a directory whose lock is gone, and one that is killed earlier a
+// directory that has none yet.
 func TestSweepRemovesWhatHasNoLock(t *testing.T) {
 	parent := t.TempDir()
 	for _, name := range []string{"work-1", "new-work-2"} {

@@ -111,8 +111,8 @@ func (a *Archive) file(name string) (*os.File, error) {
 	return f, nil
 }
 
-// lock takes the lock of the directory itself, which nobody can remove from under it, and that of a file in it, which
-// is what earlier builds have. The kernel lets go of both when the process ends, however it ends.
+// lock takes the lock of the directory itself, which no process can remove from under it, and that of a file in it,
+// which is what earlier builds have. The kernel lets go of both when the process ends, however it ends.
 func (a *Archive) lock() error {
 	dir, err := os.Open(a.dir)
 	if err != nil {
@@ -176,7 +176,8 @@ func (a *Archive) Fail(f Failed) (Entry, error) {
 // add adds a line of which the index has e.
 func (a *Archive) add(line []byte, e Entry) (Entry, error) {
 	if err := result.CheckSize(line); err != nil {
-		return e, problem.Wrap(problem.Usage, fmt.Errorf("store %v: %w", &e, err), "a timeline with a longer interval makes records smaller")
+		return e, problem.Wrap(problem.Usage, fmt.Errorf("store %v: %w", &e, err),
+			"a timeline with a longer interval makes records smaller")
 	}
 	compressed := a.codec.compress(line)
 	a.mu.Lock()
@@ -229,7 +230,8 @@ func (a *Archive) write(f *os.File, b []byte, offset int64) error {
 }
 
 // errLarge says that an index has no room for an entry.
-var errLarge = fmt.Errorf("its numbers take more than %d MiB, or have more than %d names with those of other runs", largestBlock>>20, mostNames)
+var errLarge = fmt.Errorf("its numbers take more than %d MiB, or have more than %d names with those of other runs",
+	largestBlock>>20, mostNames)
 
 // note adds an entry to the index.
 func (a *Archive) note(e *Entry) error {

@@ -22,8 +22,10 @@ var acks = Identity{Campaign: "acks"}
 // record is a small one of its own for each i.
 func record(i int) *result.Record {
 	return &result.Record{
-		Schema: 1, Run: result.Sum(fmt.Append(nil, "run", i)), Digest: result.Sum(fmt.Append(nil, "digest", i)), Seed: uint64(i), Valid: i%10 != 9,
-		Scenario:   result.Scenario{Name: "small", Hash: result.Sum(fmt.Append(nil, i%3)), Canonical: json.RawMessage(`{"name":"small"}`)},
+		Schema: 1, Run: result.Sum(fmt.Append(nil, "run", i)), Digest: result.Sum(fmt.Append(nil, "digest", i)),
+		Seed: uint64(i), Valid: i%10 != 9,
+		Scenario: result.Scenario{Name: "small", Hash: result.Sum(fmt.Append(nil, i%3)),
+			Canonical: json.RawMessage(`{"name":"small"}`)},
 		Provenance: result.Provenance{Kernel: "6.1.0", Key: result.Sum([]byte("key"))},
 		Metrics:    map[string]result.Metric{"http.latency.p99": {Value: float64(i) / 1000, Unit: "s", Better: "lower"}},
 		Counters:   map[string]map[string]int64{"web": {"Tcp.InSegs": int64(i), "Tcp.OutRsts": 0}},
@@ -100,7 +102,8 @@ func TestAppendAndReadBack(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	e := entryOf(record(7))
-	for name, want := range map[string]float64{"http.latency.p99": 0.007, "web.Tcp.InSegs": 7, "web.Tcp.OutRsts": 0, "web.TcpExt.TCPTimeouts": 0} {
+	for name, want := range map[string]float64{"http.latency.p99": 0.007, "web.Tcp.InSegs": 7, "web.Tcp.OutRsts": 0,
+		"web.TcpExt.TCPTimeouts": 0} {
 		v, ok := e.Value(name)
 		require.True(t, ok, name)
 		require.InDelta(t, want, v, 1e-12, name)
@@ -109,7 +112,7 @@ func TestValues(t *testing.T) {
 	require.False(t, ok, "a metric that was not recorded is not 0")
 }
 
-// Anybody can read the file with the usual tools.
+// The usual tools can read the file.
 func TestRecordsAreJSONLinesInZstd(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 5)

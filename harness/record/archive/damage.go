@@ -21,9 +21,11 @@ type Damage struct {
 func (d Damage) String() string {
 	switch {
 	case d.Gone == 1:
-		return fmt.Sprintf("the file of records ends at %d: 1 record after it, which the index lists, is missing; a sweep makes its run again", d.Offset)
+		return fmt.Sprintf("the file of records ends at %d: 1 record after it, which the index lists, is missing; "+
+			"a sweep makes its run again", d.Offset)
 	case d.Gone > 0:
-		return fmt.Sprintf("the file of records ends at %d: %d records after it, which the index lists, are missing; a sweep makes their runs again", d.Offset, d.Gone)
+		return fmt.Sprintf("the file of records ends at %d: %d records after it, which the index lists, are missing; "+
+			"a sweep makes their runs again", d.Offset, d.Gone)
 	case d.Torn:
 		return fmt.Sprintf("the last record was written partly (%d bytes at %d) and is dropped; a sweep makes its run again",
 			d.Length, d.Offset)

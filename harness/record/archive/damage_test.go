@@ -61,8 +61,8 @@ func readSeeds(t *testing.T, dir string) (list []int, damages []Damage) {
 	return list, r.Damages
 }
 
-// Every bit of the file of records counts: whichever is flipped, it is noticed, with an index and without, by whoever
-// reads and by whoever writes. At most the record that the bit is in is lost.
+// Every bit of the file of records counts: whichever is flipped, it is noticed, with an index and without, by readers
+// and by writers. At most the record that the bit is in is lost.
 func TestEveryBitFlipIsNoticed(t *testing.T) {
 	source, indexed, bare, written := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
 	ends := fill(t, source, 6)
@@ -168,7 +168,7 @@ func TestMergeOfADamagedShard(t *testing.T) {
 	f := load(t, shard)
 	f.records[ends[2]+80] ^= 4
 	f.store(t, shard)
-	for range 2 { // before and after somebody opened the shard for writing
+	for range 2 { // before and after the shard was opened for writing
 		into := open(t, t.TempDir())
 		m, err := into.Merge(shard)
 		require.NoError(t, err)
@@ -238,7 +238,7 @@ func repeat(w *zstd.Encoder, s string, n int) {
 	}
 }
 
-// What nobody wrote takes neither the memory nor the time of who opens it, and costs no other record.
+// Bytes that this package did not write take neither memory nor time of the reader, and cost no other record.
 func TestHostileRecords(t *testing.T) {
 	for name, write := range map[string]func(w *zstd.Encoder){
 		"deep":             func(w *zstd.Encoder) { repeat(w, "[", 100_000); repeat(w, "]", 100_000) },

@@ -49,7 +49,9 @@ type Value struct {
 
 // Value returns a metric or counter. A counter that is absent is 0: all of them are recorded, and most do not move.
 func (e *Entry) Value(name string) (float64, bool) {
-	i, ok := slices.BinarySearchFunc(e.Values, name, func(v Value, name string) int { return strings.Compare(v.Name, name) })
+	i, ok := slices.BinarySearchFunc(e.Values, name, func(v Value, name string) int {
+		return strings.Compare(v.Name, name)
+	})
 	if ok {
 		return e.Values[i].Value, true
 	}
@@ -69,7 +71,8 @@ func (e *Entry) String() string { return fmt.Sprintf("run %.19s, seed %d", e.Run
 // entryOf takes from a record what the index has.
 func entryOf(r *result.Record) Entry {
 	e := Entry{
-		Run: r.Run, Scenario: r.Scenario.Hash, Kernel: r.Provenance.Kernel, Key: r.Provenance.Key, Made: made(&r.Provenance), Seed: r.Seed,
+		Run: r.Run, Scenario: r.Scenario.Hash, Kernel: r.Provenance.Kernel, Key: r.Provenance.Key,
+		Made: made(&r.Provenance), Seed: r.Seed,
 		Digest: r.Digest, Valid: r.Valid, Because: r.InvalidBecause.String(), Virtual: r.Time.Virtual, Wall: r.Time.Wall,
 	}
 	for _, reason := range r.InvalidBecause {
@@ -145,7 +148,8 @@ func understand(line []byte) (Entry, error) {
 			return Entry{}, fmt.Errorf("%w: %w", errDamaged, err)
 		}
 		if f.Schema > result.Schema || f.Failure != Broke && f.Failure != Refused {
-			return Entry{}, problem.Wrap(problem.Usage, fmt.Errorf("a failed run %q has schema %d, this build reads %d", f.Failure, f.Schema, result.Schema), "a newer ruleout wrote it: read it with that one")
+			return Entry{}, problem.Wrap(problem.Usage, fmt.Errorf("a failed run %q has schema %d, this build reads %d",
+				f.Failure, f.Schema, result.Schema), "a newer ruleout wrote it: read it with that one")
 		}
 		f.complete()
 		return f.entry(), nil

@@ -16,7 +16,8 @@ import (
 // failed is the run of seed i that came to nothing.
 func failed(i int) Failed {
 	r := record(i)
-	return Failed{Failure: Broke, Scenario: r.Scenario.Hash, Kernel: r.Provenance.Kernel, Seed: r.Seed, Because: "the guest fell over"}
+	return Failed{Failure: Broke, Scenario: r.Scenario.Hash, Kernel: r.Provenance.Kernel, Seed: r.Seed,
+		Because: "the guest fell over"}
 }
 
 type told struct {
@@ -119,7 +120,7 @@ func TestFailureIsShort(t *testing.T) {
 	require.NoError(t, a.Close())
 }
 
-// What made the runs has to be the same to the byte, whoever opens or merges.
+// What made the runs has to be the same to the byte, both for a process that opens an archive and for one that merges.
 func TestSoftware(t *testing.T) {
 	id := acks
 	id.Kernels = map[string]string{"": "6.1"}
@@ -177,7 +178,7 @@ func TestMade(t *testing.T) {
 	require.NotEqual(t, entryOf(one).Made, entryOf(two).Made)
 }
 
-// Somebody who removes the file of the lock lets nobody in.
+// Removing the file of the lock lets no other process in.
 func TestLockThatWasRemoved(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, dir)

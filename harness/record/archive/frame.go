@@ -61,7 +61,8 @@ func (s *frames) read(offset int64) (compressed []byte, end int64, err error) {
 		return nil, 0, unexpected(err)
 	}
 	length := int64(binary.LittleEndian.Uint32(head[headSize:]))
-	if binary.LittleEndian.Uint32(head[:]) != skippable || binary.LittleEndian.Uint32(head[4:]) != noteSize || length > largest {
+	if binary.LittleEndian.Uint32(head[:]) != skippable || binary.LittleEndian.Uint32(head[4:]) != noteSize ||
+		length > largest {
 		return nil, 0, errDamaged
 	}
 	if end = offset + prefixSize + length; end > s.size {

@@ -170,8 +170,9 @@ func TestFind(t *testing.T) {
 // A run is known by the first digits of its name.
 func TestBegins(t *testing.T) {
 	for digits, want := range map[string]bool{
-		"0": true, "01": true, "0123": true, "01234": false, "1": false, "": false, "sha256:0": true, "sha256:0123": true, "sha256:01234": false,
-		"sha256:1": false, "sha256:": false, "sha256": false, "s": false,
+		"0": true, "01": true, "0123": true, "01234": false, "1": false, "": false, "sha256:0": true, "sha256:0123": true,
+		"sha256:01234": false,
+		"sha256:1":     false, "sha256:": false, "sha256": false, "s": false,
 	} {
 		require.Equal(t, want, begins("sha256:0123", digits), digits)
 	}
@@ -333,7 +334,8 @@ func TestReaderLetsGoAndTells(t *testing.T) {
 	var told []string
 	require.NoError(t, r.Tell(func(text string) { told = append(told, text) }))
 	require.Equal(t,
-		[]string{fmt.Sprintf("%d bytes at %d are damaged: the record in them is left out; a sweep makes its run again", ends[2]-ends[1], ends[1])}, told)
+		[]string{fmt.Sprintf("%d bytes at %d are damaged: the record in them is left out; a sweep makes its run again",
+			ends[2]-ends[1], ends[1])}, told)
 	require.NoError(t, r.Close())
 
 	require.NoError(t, os.Remove(filepath.Join(dir, recordsFile)))

@@ -54,8 +54,8 @@ type Source struct {
 }
 
 // format of the files that this package writes. Format 1 has no failed runs and no software: it is read as it is. When
-// it is opened for writing it becomes format 2, and takes the software of whoever opens it; pairs of old and new runs
-// that were made with different software are lost then, see [Entry.Made].
+// it is opened for writing it becomes format 2, and takes the software of the process that opens it; pairs of old and
+// new runs that were made with different software are lost then, see [Entry.Made].
 const format = 2
 
 // mostIdentity bounds the file, in bytes. A campaign and a scenario have at most 256 KiB each, and JSON may
@@ -65,7 +65,7 @@ const mostIdentity = 8 << 20
 // identify checks what the archive is of, or writes it.
 func identify(dir string, id Identity) error {
 	path := filepath.Join(dir, identityFile)
-	// A process that was killed while it wrote leaves its half behind; whoever has the lock may take it away.
+	// A process that was killed while it wrote leaves its half behind; the process that has the lock may take it away.
 	if err := errors.Join(atomicfile.Clean(dir), ignoreMissing(os.Remove(path+".tmp"))); err != nil {
 		return machine(fmt.Errorf("open archive: %w", err))
 	}
@@ -101,7 +101,8 @@ func (have Identity) with(id Identity, dir string) (Identity, error) {
 		return refuse("has runs on kernel %s, and %q is %s now", have.Kernels[*name], *name, id.Kernels[*name])
 	}
 	old, now := have.Software, id.Software
-	for _, part := range []struct{ what, old, now string }{{"another QEMU", old.QEMU, now.QEMU}, {"another program in the guest", old.Guest, now.Guest}} {
+	for _, part := range []struct{ what, old, now string }{{"another QEMU", old.QEMU, now.QEMU},
+		{"another program in the guest", old.Guest, now.Guest}} {
 		if part.old != "" && part.now != "" && part.old != part.now {
 			return refuse("has runs that were made with %s (%.19s, now %.19s)", part.what, part.old, part.now)
 		}
@@ -190,7 +191,8 @@ func parseIdentity(path string, b []byte) (id Identity, err error) {
 	err = json.Unmarshal(b, &id)
 	switch {
 	case id.Format > format: // whatever else is in it
-		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: it has format %d, this build reads %d", path, id.Format, format), "a newer ruleout wrote it: read it with that one")
+		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: it has format %d, this build reads %d", path, id.Format,
+			format), "a newer ruleout wrote it: read it with that one")
 	case err != nil:
 		return id, problem.Wrap(problem.Usage, fmt.Errorf("read %s: %w", path, err), other)
 	case id.Format < 1:

@@ -101,7 +101,8 @@ func (n *names) encode(e *Entry) ([]byte, error) {
 		valid = 1
 	}
 	body = append(body, valid)
-	for _, v := range []uint64{e.Seed, uint64(e.offset), uint64(e.length), math.Float64bits(e.Virtual), math.Float64bits(e.Wall), uint64(len(e.Values))} {
+	for _, v := range []uint64{e.Seed, uint64(e.offset), uint64(e.length), math.Float64bits(e.Virtual),
+		math.Float64bits(e.Wall), uint64(len(e.Values))} {
 		body = binary.AppendUvarint(body, v)
 	}
 	body = binary.AppendUvarint(body, uint64(len(e.Kinds)))

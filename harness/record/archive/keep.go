@@ -75,7 +75,8 @@ func (r *Reader) numbers(w io.Writer, names []string) (runs int, err error) {
 	var list []numbers
 	err = r.Entries(func(e *Entry) error {
 		n := numbers{
-			Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Key: e.Key, Made: e.Made, Failure: e.Failure, Seed: e.Seed,
+			Run: e.Run, Digest: e.Digest, Scenario: e.Scenario, Kernel: e.Kernel, Key: e.Key, Made: e.Made,
+			Failure: e.Failure, Seed: e.Seed,
 			Because: e.Because, Kinds: e.Kinds, Invalid: !e.Valid, Virtual: e.Virtual, Wall: e.Wall,
 			Values: map[string]float64{},
 		}
@@ -156,7 +157,8 @@ func eachNumbers(path string, f func(e *Entry) error) error {
 
 func (n *numbers) entry() Entry {
 	e := Entry{
-		Run: n.Run, Digest: n.Digest, Scenario: n.Scenario, Kernel: n.Kernel, Key: n.Key, Made: n.Made, Failure: n.Failure, Seed: n.Seed,
+		Run: n.Run, Digest: n.Digest, Scenario: n.Scenario, Kernel: n.Kernel, Key: n.Key, Made: n.Made,
+		Failure: n.Failure, Seed: n.Seed,
 		Valid: !n.Invalid, Because: n.Because, Kinds: n.Kinds, Virtual: n.Virtual, Wall: n.Wall,
 	}
 	for name, v := range n.Values {

@@ -85,7 +85,8 @@ func TestKeptAndDamaged(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// Kept numbers that nobody wrote are an error before they take memory: a line of 1.5 GB in 150 kB, and lines without end.
+// Kept numbers that this package did not write are an error before they take memory: a line of 1.5 GB in 150 kB, and
+// lines without end.
 func TestKeptBombs(t *testing.T) {
 	for name, write := range map[string]func(w *zstd.Encoder){
 		"a long line": func(w *zstd.Encoder) {

@@ -40,7 +40,8 @@ func (a *Archive) Merge(dir string) (m Merged, err error) {
 	if err != nil {
 		return m, err
 	}
-	if id.Source = into.Source; len(id.Kernels) > len(into.Kernels) || len(id.Software.Kernels) > len(into.Software.Kernels) {
+	if id.Source = into.Source; len(id.Kernels) > len(into.Kernels) ||
+		len(id.Software.Kernels) > len(into.Software.Kernels) {
 		if err := id.write(path); err != nil {
 			return m, err
 		}

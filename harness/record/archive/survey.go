@@ -70,7 +70,7 @@ func (v *survey) compare(records io.ReaderAt, size int64, c *codec, lacks func(e
 		}
 		fresh, conflict := v.runs.add(&w)
 		if conflict {
-			if known { // in an index that somebody has put together
+			if known { // in an index that another program has put together
 				return errDamaged
 			}
 			v.conflicts = append(v.conflicts, &Conflict{Run: e.Run, Other: e.Digest, Seed: e.Seed})
@@ -140,7 +140,8 @@ func (v *survey) missing(listed []row, size int64) {
 func (v *survey) name(records io.ReaderAt, c *codec) error {
 	for _, conflict := range v.conflicts {
 		i := slices.IndexFunc(v.rows, func(w row) bool { return w.run == shorten(conflict.Run) })
-		r, err := readRecord(records, c, &Entry{Run: conflict.Run, Seed: conflict.Seed, offset: v.rows[i].offset, length: v.rows[i].length})
+		r, err := readRecord(records, c,
+			&Entry{Run: conflict.Run, Seed: conflict.Seed, offset: v.rows[i].offset, length: v.rows[i].length})
 		if err != nil {
 			return err
 		}

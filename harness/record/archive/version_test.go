@@ -26,10 +26,11 @@ func TestVersion1IsRead(t *testing.T) {
 	require.Equal(t, 3, n)
 	require.NoError(t, r.Close())
 
-	// It is added to, and an index is made of its records, also for one in a layout that nobody knows.
+	// It is added to, and an index is made of its records, also for one in an unknown layout.
 	own, err := os.ReadFile(filepath.Join("testdata/v1", indexFile))
 	require.NoError(t, err)
-	for name, index := range map[string][]byte{"its index": own, "no index": nil, "another index": block([]byte("ruleout index 7\n"))} {
+	for name, index := range map[string][]byte{"its index": own, "no index": nil,
+		"another index": block([]byte("ruleout index 7\n"))} {
 		dir := t.TempDir()
 		require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/v1")))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, indexFile), index, 0o644))
@@ -74,7 +75,8 @@ func TestLaterVersionsAreRefused(t *testing.T) {
 	for text, want := range map[string][2]string{
 		`{"format": 3, "campaign": {"name": "acks"}}`: {"it has format 3, this build reads 2", hint},
 		`{"campaign": "acks"}`:                        {"no format", "this is not an archive of ruleout, or it is damaged"},
-		`{"format": 1`:                                {"unexpected end", "this is not an archive of ruleout, or it is damaged"},
+		`{"format": 1`: {"unexpected end",
+			"this is not an archive of ruleout, or it is damaged"},
 	} {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, identityFile), []byte(text), 0o644))

@@ -25,7 +25,8 @@ func Files(args []string) (files []string, several bool, err error) {
 			return nil, false, fmt.Errorf("list records in %s: %w", arg, err)
 		}
 		if len(found) == 0 {
-			return nil, false, problem.Wrap(problem.Usage, fmt.Errorf("no record in %s", arg), "records end in .json and are kept in results/runs, or in the directory of --out")
+			return nil, false, problem.Wrap(problem.Usage, fmt.Errorf("no record in %s", arg),
+				"records end in .json and are kept in results/runs, or in the directory of --out")
 		}
 		files = append(files, found...)
 	}

@@ -33,7 +33,7 @@ type Record struct {
 	Timeline Timeline                    `json:"timeline"`
 	// Programs of images, in the order of the nodes' names; absent where there are none.
 	Programs []Program `json:"programs,omitempty"`
-	Time     Time                        `json:"time"`
+	Time     Time      `json:"time"`
 }
 
 // Scenario names the scenario of a run and carries it whole, so that a record can be replayed by itself.
@@ -67,7 +67,7 @@ type Provenance struct {
 	Template string `json:"template,omitempty"`
 	Prepared string `json:"prepared,omitempty"`
 	// Capture is how many bytes of each packet were captured, at most; 0 says that none were.
-	Capture int    `json:"capture,omitempty"`
+	Capture int `json:"capture,omitempty"`
 	// Images are "sha256:…" of the file systems of the nodes' programs, by the names of images.
 	Images map[string]string `json:"images,omitempty"`
 	Key    string            `json:"key"` // sha256:… of all that determines the outcome

@@ -112,7 +112,8 @@ func TestReadARecordOfAnEarlyBuild(t *testing.T) {
 
 // Reasons are objects; those of early builds, plain texts, stay what they are.
 func TestReasons(t *testing.T) {
-	const early, now = `["load[0] fell behind"]`, `[{"kind":"recorder-late","text":"2 s late"},{"kind":"held-socket","place":"node web","text":"1"}]`
+	const early, now = `["load[0] fell behind"]`,
+		`[{"kind":"recorder-late","text":"2 s late"},{"kind":"held-socket","place":"node web","text":"1"}]`
 	for text, want := range map[string]string{early: "load[0] fell behind", now: "2 s late; node web: 1"} {
 		var r result.Reasons
 		require.NoError(t, json.Unmarshal([]byte(text), &r))
@@ -166,7 +167,8 @@ func TestCheckDirRefusesAPlaceThatIsNoDirectory(t *testing.T) {
 
 // A name in a record leads a file that is called after it out of no directory.
 func TestNamesAreChecked(t *testing.T) {
-	for _, name := range []string{"../evil", "/etc/passwd", "a/b", "..", ".hidden", "a\x00b", "a\nb", strings.Repeat("a", 65)} {
+	for _, name := range []string{"../evil", "/etc/passwd", "a/b", "..", ".hidden", "a\x00b", "a\nb",
+		strings.Repeat("a", 65)} {
 		r := made(t)
 		r.Scenario.Name = name
 		seal(t, r)

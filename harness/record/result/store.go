@@ -18,11 +18,11 @@ import (
 // Schema is the version of the record's layout that this package writes.
 const Schema = 1
 
-// Decode reads a record of any schema that this build knows, which is one so far. Within a schema fields only come to a
-// record, and are left out where they have no value, so that what an earlier build wrote is read as it is and has its
-// digest still. The error for another schema is of kind [problem.Usage] and has a hint; others are those of package
-// json. A record that is larger than [CheckSize] allows, or whose scenario has a name that is none, is one that nobody
-// wrote.
+// Decode reads a record of any schema that this build knows, which is one so far. Within a schema fields only come to
+// a record, and are left out where they have no value, so that what an earlier build wrote is read as it is and has
+// its digest still. The error for another schema is of kind [problem.Usage] and has a hint; others are those of
+// package json. A record that is larger than [CheckSize] allows, or whose scenario has a name that is none, was not
+// written by this program.
 func Decode(b []byte) (*Record, error) {
 	if err := CheckSize(b); err != nil {
 		return nil, err

@@ -33,8 +33,8 @@ func Write(w io.Writer, s *Source) error {
 	return execute(w, "board.html", v)
 }
 
-// Pages writes a campaign as index.html and a page for each hypothesis, one of which is in memory at a time. create makes the
-// file with a name, which has a slash where it is in a directory.
+// Pages writes a campaign as index.html and a page for each hypothesis, one of which is in memory at a time. create
+// makes the file with a name, which has a slash where it is in a directory.
 func Pages(s *Source, create func(name string, write func(io.Writer) error) error) error {
 	v := s.newView()
 	at := s.numbers()
@@ -43,7 +43,8 @@ func Pages(s *Source, create func(name string, write func(io.Writer) error) erro
 		e.File = path.Join("hypotheses", fileName(e.ID, e.Name))
 		one := *e
 		one.Trials, one.File = s.trials(at[e.ID]), ""
-		p := view{Name: v.Name, Title: e.Name + ": " + e.Word, Ticks: v.Ticks, Entries: []entry{one}, Replay: v.Replay, Several: v.Several, Page: true}
+		p := view{Name: v.Name, Title: e.Name + ": " + e.Word, Ticks: v.Ticks, Entries: []entry{one}, Replay: v.Replay,
+			Several: v.Several, Page: true}
 		if err := create(e.File, func(w io.Writer) error { return execute(w, "hypothesis.html", &p) }); err != nil {
 			return err
 		}

@@ -28,13 +28,16 @@ var look = flag.String("look", "", "keep the pages in this directory, to look at
 func source(t *testing.T, text string, runs int) *board.Source {
 	t.Helper()
 	p := casestest.Plan(t, text)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Finish(t, p, b, runs)
+	casestest.Finish(t, p, an, runs)
 	final := runs == math.MaxInt
 	return &board.Source{
-		Plan: p, Bench: b, Findings: findings.Of(p, b, final), Final: final, Dir: "results/runs/sweep-shop-peaks", File: "shop-peaks.yaml", Tool: "v1",
-		Kernels: map[string]string{"": "6.1.0"}, Run: func(arm int, seed uint64) string { return fmt.Sprintf("%04x%08x", arm, seed) },
+		Plan: p, Analysis: an, Findings: findings.Of(p, an, final), Final: final, Dir: "results/runs/sweep-shop-peaks",
+		File: "shop-peaks.yaml", Tool: "v1",
+		Kernels: map[string]string{"": "6.1.0"}, Run: func(arm int, seed uint64) string {
+			return fmt.Sprintf("%04x%08x", arm, seed)
+		},
 	}
 }
 
@@ -70,18 +73,21 @@ func TestPage(t *testing.T) {
 	} {
 		require.True(t, strings.Contains(page, want), want)
 	}
-	for _, never := range []string{"<b>Not from markup", "ZgotmplZ" /* of html/template, for what it cannot make safe */, "http://", "https://"} {
+	for _, never := range []string{"<b>Not from markup", "ZgotmplZ", /* of html/template, for what it cannot make safe */
+		"http://", "https://"} {
 		require.False(t, strings.Contains(page, never), never)
 	}
 
-	rows := regexp.MustCompile(`<tr(?: class="notable")?><td class="n">\d+</td><td class="n">[^<]*</td><td class="n">[^<]*</td><td class="n">.*`).FindAllString(page, -1)
+	rows := regexp.MustCompile(
+		`<tr(?: class="notable")?><td class="n">\d+</td><td class="n">[^<]*</td><td class="n">[^<]*</td><td class="n">.*`).
+		FindAllString(page, -1)
 	var shown, want []string
 	for _, row := range rows {
 		shown = append(shown, strings.Join(regexp.MustCompile(`<code>\w+</code>`).FindAllString(row, -1), ""))
 	}
 	for i := range s.Plan.Cases {
 		if c := &s.Plan.Cases[i]; !c.Placebo() {
-			for _, p := range s.Bench.Pairs(i) {
+			for _, p := range s.Analysis.Pairs(i) {
 				row := fmt.Sprintf("<code>%04x%08x</code><code>%04x%08x</code>", c.Base, p.Seed, c.Treated, p.Seed)
 				if p.Relieved != nil {
 					row += fmt.Sprintf("<code>%04x%08x</code><code>%04x%08x</code>", c.BaseRelieved, p.Seed, c.TreatedRelieved, p.Seed)
@@ -96,7 +102,8 @@ func TestPage(t *testing.T) {
 // Every element is closed where it has to be: browsers mend what is not, each in its own way.
 func TestPageIsWellFormed(t *testing.T) {
 	for name, s := range map[string]*board.Source{
-		"done": source(t, casestest.Campaign, math.MaxInt), "early": source(t, casestest.Campaign, 60), "nothing": source(t, casestest.Campaign, 0),
+		"done": source(t, casestest.Campaign, math.MaxInt), "early": source(t, casestest.Campaign, 60),
+		"nothing": source(t, casestest.Campaign, 0),
 	} {
 		var b bytes.Buffer
 		require.NoError(t, board.Write(&b, s), name)

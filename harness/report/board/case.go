@@ -107,7 +107,7 @@ func (t *trial) pairs(s *Source, i int) {
 	m, _ := metric.Lookup(c.Metric)
 	value := m.Format
 	var points []float64
-	for _, p := range s.Bench.Pairs(i) {
+	for _, p := range s.Analysis.Pairs(i) {
 		row := pair{Seed: fmt.Sprint(p.Seed), Loss: string(p.Loss)}
 		if c.Placebo() {
 			row.Seed = fmt.Sprintf("%d, %d", p.Seed, p.Treated)
@@ -161,27 +161,29 @@ func change(c *campaign.Case, p verdict.Pair, value func(float64) string) string
 	}
 }
 
-// sightings are the controls as the page lists them.
-type sighting struct {
+// controlRow is a control as the page lists it.
+type controlRow struct {
 	Name, Context, Metric, Margin, Effect, How string
 	Class                                      string
 }
 
-func (s *Source) sightings() []sighting {
-	var list []sighting
-	for _, c := range s.Bench.Sightings(s.Final) {
-		one := sighting{
-			Name: c.Name, Context: c.Case.Context.String(), Metric: c.Case.Metric, Margin: c.Case.MarginText(), Effect: c.Estimate.String(),
-			How: fmt.Sprintf("%s%s in %s, e = %s", c.Sighting, sized(c.Control), quantity.Plural(int64(c.Seeds), "pair"), verdict.EValue(c.E)), Class: "open",
+func (s *Source) controls() []controlRow {
+	var list []controlRow
+	for _, c := range s.Analysis.Controls(s.Final) {
+		one := controlRow{
+			Name: c.Name, Context: c.Case.Context.String(), Metric: c.Case.Metric, Margin: c.Case.MarginText(),
+			Effect: c.Estimate.String(),
+			How: fmt.Sprintf("%s%s in %s, e = %s", c.Status, sized(c.Control), quantity.Plural(int64(c.Seeds), "pair"),
+				verdict.EValue(c.E)), Class: "open",
 		}
 		switch {
 		case c.Seeds == 0 && !c.Asked:
 			one.How, one.Effect = "not needed", ""
 		case c.Seeds == 0:
 			one.How, one.Effect = "not run yet", ""
-		case c.Sighting == verdict.Seen && c.Size <= verdict.LargestControl:
+		case c.Status == verdict.Seen && c.Size <= verdict.LargestControl:
 			one.Class = "seen"
-		case c.Sighting == verdict.Missed:
+		case c.Status == verdict.Missed:
 			one.Class = "void"
 		}
 		list = append(list, one)
@@ -192,7 +194,7 @@ func (s *Source) sightings() []sighting {
 // sized says how large a control is, and whether that is too large.
 func sized(c verdict.Control) string {
 	switch {
-	case c.Sighting != verdict.Seen || c.Size == 0:
+	case c.Status != verdict.Seen || c.Size == 0:
 		return ""
 	case c.Size > verdict.LargestControl:
 		return fmt.Sprintf(", but %.1f margins large, which proves nothing,", c.Size)

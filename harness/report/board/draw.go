@@ -35,8 +35,9 @@ type drawing struct {
 
 type zone struct{ X, Width int }
 
-// margins returns the x of an effect in margins. The scale is even around zero and becomes logarithmic beyond the margin, so that
-// what does not matter and what is twenty times too large can be distinguished from their neighbours alike.
+// margins returns the x of an effect in margins. The scale is even around zero and becomes logarithmic beyond the
+// margin, so that what does not matter and what is twenty times too large can be distinguished from their
+// neighbours alike.
 func margins(m float64) int {
 	m = min(max(m, -reach), reach)
 	return int(math.Round(wide/2 + math.Asinh(m)*(wide/2-edge)/math.Asinh(reach)))

@@ -9,9 +9,9 @@ import (
 // Source is what a page is made of.
 type Source struct {
 	Plan     *campaign.Plan
-	Bench    *cases.Bench
+	Analysis *cases.Analysis
 	Findings *findings.Findings
-	// Final is as in [cases.Bench.Verdicts].
+	// Final is as in [cases.Analysis.Verdicts].
 	Final bool
 	// Dir is the archive's directory, as it is typed in commands; File the campaign's file.
 	Dir, File string

@@ -27,7 +27,7 @@ type view struct {
 	Families           []family
 	Contexts           []contextRow
 	Matrix             []matrixRow
-	Controls           []sighting
+	Controls           []controlRow
 	Placebos           []trial
 	PlaceboNote        string
 	Uncovered          []string
@@ -90,7 +90,8 @@ var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Incon
 // newView makes everything but the trials of entries, which take the most memory.
 func (s *Source) newView() *view {
 	f := s.Findings
-	v := &view{Name: f.Campaign, About: f.About, Heading: f.Heading(), Scope: "Scope: " + f.Scope + ".", Confidence: fmt.Sprintf("%.3g", 100*(1-f.FalseDiscovery)), Ticks: ticks(), Several: f.Contexts > 1}
+	v := &view{Name: f.Campaign, About: f.About, Heading: f.Heading(), Scope: "Scope: " + f.Scope + ".",
+		Confidence: fmt.Sprintf("%.3g", 100*(1-f.FalseDiscovery)), Ticks: ticks(), Several: f.Contexts > 1}
 	v.Title = fmt.Sprintf("%s: %d confirmed, %d ruled out", f.Campaign, f.Counts[verdict.Confirmed],
 		f.Counts[verdict.RuledOut])
 	for _, o := range order {
@@ -111,7 +112,7 @@ func (s *Source) newView() *view {
 	slices.SortStableFunc(v.Entries, func(a, b entry) int { return rank(&a) - rank(&b) })
 	v.families(f)
 	v.contexts(f)
-	v.Controls = s.sightings()
+	v.Controls = s.controls()
 	for i := range f.Verdicts {
 		if f.Verdicts[i].Case.Placebo() {
 			v.Placebos = append(v.Placebos, s.trial(i, false))
@@ -138,8 +139,10 @@ func (s *Source) entry(i int) entry {
 	f := &s.Findings.Entries[i]
 	look := looks[f.Outcome]
 	e := entry{
-		ID: fmt.Sprintf("h%d", i+1), Name: f.Name, About: f.Verdicts[0].Case.About, Family: f.Family, Class: look.Class, Mark: look.Mark, Word: string(f.Outcome),
-		Confirmed: f.Counts[verdict.Confirmed], Ruled: f.Counts[verdict.RuledOut], Open: f.Counts[verdict.Inconclusive], X: f.Counts[verdict.Invalid],
+		ID: fmt.Sprintf("h%d", i+1), Name: f.Name, About: f.Verdicts[0].Case.About, Family: f.Family, Class: look.Class,
+		Mark: look.Mark, Word: string(f.Outcome),
+		Confirmed: f.Counts[verdict.Confirmed], Ruled: f.Counts[verdict.RuledOut], Open: f.Counts[verdict.Inconclusive],
+		X: f.Counts[verdict.Invalid],
 	}
 	e.Search = strings.ToLower(f.Name + " " + f.Family + " " + f.Verdicts[0].Hypothesis.Metric)
 	telling := telling(f)

@@ -71,15 +71,17 @@ func warnings(s *Source) []string {
 	f := s.Findings
 	var list []string
 	if f.Unexpected > 0 {
-		list = append(list, fmt.Sprintf("%s another verdict than the campaign expects; they are marked.", quantity.Plural(int64(f.Unexpected), "case")+has(f.Unexpected)))
+		list = append(list, fmt.Sprintf("%s another verdict than the campaign expects; they are marked.",
+			quantity.Plural(int64(f.Unexpected), "case")+has(f.Unexpected)))
 	}
 	if n := f.Undecided; n > 0 {
-		list = append(list, fmt.Sprintf("%s not had all the seeds that they may have: the sweep ended early. What is inconclusive may yet become something else.",
+		list = append(list, fmt.Sprintf("%s not had all the seeds that they may have: the sweep ended early. "+
+			"What is inconclusive may yet become something else.",
 			quantity.Plural(int64(n), "case")+has(n)))
 	}
 	missed := 0
-	for _, c := range s.Bench.Sightings(s.Final) {
-		if c.Sighting == verdict.Missed {
+	for _, c := range s.Analysis.Controls(s.Final) {
+		if c.Status == verdict.Missed {
 			missed++
 		}
 	}
@@ -88,7 +90,8 @@ func warnings(s *Source) []string {
 			fmt.Sprintf("%s missed: what relies on them is invalid.", quantity.Plural(int64(missed), "control")+was(missed)))
 	}
 	if f.PlacebosConfirmed > 0 {
-		list = append(list, fmt.Sprintf("%s confirmed, although nothing differed between the two halves of their seeds.", quantity.Plural(int64(f.PlacebosConfirmed), "placebo")+was(f.PlacebosConfirmed)))
+		list = append(list, fmt.Sprintf("%s confirmed, although nothing differed between the two halves of their seeds.",
+			quantity.Plural(int64(f.PlacebosConfirmed), "placebo")+was(f.PlacebosConfirmed)))
 	}
 	return list
 }
@@ -111,21 +114,28 @@ func placeboNote(f *findings.Findings) string {
 	if f.Placebos == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %s confirmed. Of hypotheses without a cause none should be: one that is shows that something is wrong. How often other verdicts are false "+
-		"they do not show, since they are few and nothing in them is near its margin.", f.PlacebosConfirmed, quantity.Plural(int64(f.Placebos), "placebo")+was(f.Placebos))
+	return fmt.Sprintf("%d of %s confirmed. Of hypotheses without a cause none should be: "+
+		"one that is shows that something is wrong. How often other verdicts are false "+
+		"they do not show, since they are few and nothing in them is near its margin.", f.PlacebosConfirmed,
+		quantity.Plural(int64(f.Placebos), "placebo")+was(f.Placebos))
 }
 
 // uncovered says what this campaign cannot tell.
 func (v *view) uncovered(s *Source) {
 	f, c := s.Findings, s.Plan.Campaign
 	if f.Undecided > 0 {
-		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s undecided: the same sweep continues from there.", quantity.Plural(int64(f.Undecided), "case")+is(f.Undecided)))
+		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s undecided: the same sweep continues from there.",
+			quantity.Plural(int64(f.Undecided), "case")+is(f.Undecided)))
 	}
 	if n := f.Counts[verdict.Inconclusive]; n > 0 {
-		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s inconclusive: neither confirmed nor ruled out, also if its figure suggests one.", quantity.Plural(int64(n), "case")+is(n)))
+		v.Uncovered = append(v.Uncovered,
+			fmt.Sprintf("%s inconclusive: neither confirmed nor ruled out, also if its figure suggests one.",
+				quantity.Plural(int64(n), "case")+is(n)))
 	}
 	if n := f.Counts[verdict.Invalid]; n > 0 {
-		v.Uncovered = append(v.Uncovered, fmt.Sprintf("%s invalid: the test itself did not work, which says nothing about the suspicion.", quantity.Plural(int64(n), "case")+is(n)))
+		v.Uncovered = append(v.Uncovered,
+			fmt.Sprintf("%s invalid: the test itself did not work, which says nothing about the suspicion.",
+				quantity.Plural(int64(n), "case")+is(n)))
 	}
 	if c.Cover != campaign.All && len(c.Factors) > 0 {
 		v.Uncovered = append(v.Uncovered,

@@ -80,7 +80,8 @@ func TestLongStacksAreOfMeans(t *testing.T) {
 }
 
 func TestTops(t *testing.T) {
-	for highest, want := range map[float64]float64{0: 1, -1: 1, math.Inf(1): 1, 0.9: 1, 1: 1, 1.01: 2, 2.2: 2.5, 3: 5, 6: 10, 0.131: 0.2, 4.9e6: 5e6, 0.02: 0.02} {
+	for highest, want := range map[float64]float64{0: 1, -1: 1, math.Inf(1): 1, 0.9: 1, 1: 1, 1.01: 2, 2.2: 2.5, 3: 5,
+		6: 10, 0.131: 0.2, 4.9e6: 5e6, 0.02: 0.02} {
 		require.InEpsilon(t, want, chart.Top(highest), 1e-9, "%v", highest)
 	}
 	require.Equal(t, 1., chart.Top(math.NaN()))
@@ -88,7 +89,8 @@ func TestTops(t *testing.T) {
 
 func TestPathsAreNothingButNumbersAndCommands(t *testing.T) {
 	values := []float64{math.Inf(1), math.Inf(-1), math.NaN(), -5, 1e300, 0}
-	for _, d := range append(chart.Stack([]chart.Series{{Interval: 1, Values: values}}, whole, 1), chart.Series{Interval: 1, Values: values}.Line(whole, 1)) {
+	for _, d := range append(chart.Stack([]chart.Series{{Interval: 1, Values: values}}, whole, 1),
+		chart.Series{Interval: 1, Values: values}.Line(whole, 1)) {
 		require.Empty(t, strings.Trim(d, "MLHVZ 0123456789"), d)
 	}
 }

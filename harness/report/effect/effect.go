@@ -158,7 +158,8 @@ func (g grid) actors(s *scenario.Scenario) []*actor {
 			continue // without a usual load, there is nothing that this one could change
 		}
 		span := scenario.Span{From: *h.At, To: *h.At + h.For}
-		list = append(list, &actor{names: []string{s.Load[i].From + " → " + s.Load[i].To}, kind: Load, spans: []scenario.Span{span}})
+		list = append(list, &actor{names: []string{s.Load[i].From + " → " + s.Load[i].To}, kind: Load,
+			spans: []scenario.Span{span}})
 	}
 	for _, a := range list {
 		g.place(a)
@@ -178,7 +179,8 @@ func (g grid) changes(r *result.Record, windows []Window, once bool) []Change {
 			if f.series != name && (f.series != "NODE."+rest || node == "http") {
 				continue
 			}
-			c := Change{Series: name, Label: strings.ReplaceAll(f.label, "NODE", node), About: f.about, Unit: f.unit, Share: f.share}
+			c := Change{Series: name, Label: strings.ReplaceAll(f.label, "NODE", node), About: f.about,
+				Unit: f.unit, Share: f.share}
 			for _, w := range windows {
 				c.Values = append(c.Values, Value(f.take(sampled(r, f, values, w.samples), g.interval)))
 			}

@@ -57,29 +57,41 @@ func TestWindows(t *testing.T) {
 	}{
 		{"in the middle", "faults: [{name: f, link: [client, web], at: 3s, for: 4s, do: drop}]", 0.1, 0.45, none, 0.8},
 		{"to the end", "faults: [{name: f, link: [client, web], at: 3s, do: drop}]", 0.1, 0.6, none, none},
-		{"samples in which it goes on or off belong to neither side", "faults: [{name: f, link: [client, web], at: 2600ms, for: 4s, do: drop}]", 0.05, 0.45, none, 0.8},
+		{"samples in which it goes on or off belong to neither side",
+			"faults: [{name: f, link: [client, web], at: 2600ms, for: 4s, do: drop}]", 0.05, 0.45, none, 0.8},
 		{"again and again", "faults: [{name: f, link: [client, web], at: 2s, for: 1s, every: 3s, times: 2, do: drop}]", 0.05, 0.35, 0.35, 0.75},
 		{"shorter than a sample", "faults: [{name: f, link: [client, web], at: 5200ms, for: 10ms, do: drop}]", 0.2, 0.5, none, 0.75},
-		{"samples of which half is covered belong to it", "faults: [{name: f, link: [client, web], at: 2500ms, for: 3500ms, do: drop}]", 0.05, 0.35, none, 0.75},
+		{"samples of which half is covered belong to it",
+			"faults: [{name: f, link: [client, web], at: 2500ms, for: 3500ms, do: drop}]", 0.05, 0.35, none, 0.75},
 		{"most of one sample and a bit of the next", "faults: [{name: f, link: [client, web], at: 5300ms, for: 900ms, do: drop}]", 0.2, 0.5, none, 0.8},
 		{"half of one sample and a bit of the next", "faults: [{name: f, link: [client, web], at: 5500ms, for: 700ms, do: drop}]", 0.2, 0.5, none, 0.8},
-		{"another one acts in nine samples, of one in a half", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: 1500ms, do: corrupt}]", 0.2, 0.45, none, 0.75},
+		{"another one acts in nine samples, of one in a half",
+			"faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, " +
+				"{name: g, link: [client, web], from: client, at: 1500ms, do: corrupt}]", 0.2, 0.45, none, 0.75},
 		{"it goes off soon in a sample", "faults: [{name: f, link: [client, web], at: 2s, for: 3300ms, do: drop}]", 0.05, 0.3, none, 0.75},
-		{"another one acts in eight samples of ten", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: 2s, do: corrupt}]", 0.05, 0.45, none, none},
+		{"another one acts in eight samples of ten", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, " +
+			"from: web}, {name: g, link: [client, web], from: client, at: 2s, do: corrupt}]", 0.05, 0.45, none, none},
 		{"two in one sample", "faults: [{name: f, link: [client, web], at: 5s, for: 300ms, every: 500ms, times: 2, do: drop}]", 0.2, 0.5, none, 0.75},
-		{"an injection takes no time", "faults: [{name: f, link: [client, web], at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.15, none, none, 0.7},
-		{"another one acts before", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop}, {name: g, link: [client, web], at: 0s, for: 4s, do: corrupt}]", none, 0.45, none, 0.75},
-		{"another one acts all the time", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, do: corrupt}]", 0.15, 0.45, none, 0.75},
-		{"another one acts most of the time", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: 1s, do: corrupt}]", 0.2, 0.45, none, 0.75},
-		{"a load ends before the run", "  - {from: client, to: web, http: {rate: 1/s, at: 0s, for: 9s}}\nfaults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop}]", 0.15, 0.45, none, 0.7},
-		{"an injection has gone before", "faults: [{name: f, link: [client, web], at: 6s, for: 2s, do: drop}, {name: i, link: [client, web], at: 2s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.05, 0.65, none, none},
+		{"an injection takes no time", "faults: [{name: f, link: [client, web], " +
+			"at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.15, none, none, 0.7},
+		{"another one acts before", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop}, " +
+			"{name: g, link: [client, web], at: 0s, for: 4s, do: corrupt}]", none, 0.45, none, 0.75},
+		{"another one acts all the time", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, " +
+			"{name: g, link: [client, web], from: client, do: corrupt}]", 0.15, 0.45, none, 0.75},
+		{"another one acts most of the time", "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, " +
+			"from: web}, {name: g, link: [client, web], from: client, at: 1s, do: corrupt}]", 0.2, 0.45, none, 0.75},
+		{"a load ends before the run", "  - {from: client, to: web, http: {rate: 1/s, at: 0s, for: 9s}}\n" +
+			"faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop}]", 0.15, 0.45, none, 0.7},
+		{"an injection has gone before", "faults: [{name: f, link: [client, web], at: 6s, for: 2s, do: drop}, {name: i, " +
+			"link: [client, web], at: 2s, do: {inject: {flow: pages, segments: [{to: web}]}}}]", 0.05, 0.65, none, none},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			list := world(t, c.faults, steps)
 			require.NotEmpty(t, list)
 			f := list[0]
 			require.Equal(t, []string{"f"}, f.Names)
-			for window, want := range map[string]float64{effect.Before: c.before, effect.During: c.during, effect.Between: c.between, effect.After: c.after} {
+			for window, want := range map[string]float64{effect.Before: c.before, effect.During: c.during,
+				effect.Between: c.between, effect.After: c.after} {
 				got := at(&f, "web.cpu.softirq", window)
 				if math.IsNaN(want) {
 					require.True(t, math.IsNaN(got), "%s: %v", window, got)
@@ -108,36 +120,45 @@ func TestALoadIsComparedWithTheUsualOne(t *testing.T) {
 	s, err := scenario.Parse("x.yaml", []byte(`{version: 1, name: x, duration: 10s, nodes: {client: {}, web: {service: {php: {}}}}, links: [{between: [client, web]}],
 load: [{from: client, to: web, http: {rate: 9/s, at: 3s, for: 2s}}]}`), nil)
 	require.NoError(t, err)
-	require.Empty(t, effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1, Series: map[string][]float64{"web.cpu.softirq": steps}}}, s), "there is no other")
+	require.Empty(t,
+		effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1,
+			Series: map[string][]float64{"web.cpu.softirq": steps}}}, s), "there is no other")
 }
 
 func TestFaultsOfTheSameTimesAreOne(t *testing.T) {
-	list := world(t, "faults: [{name: f, link: [client, web], at: 3s, for: 1s, do: corrupt}, {name: g, link: [client, web], at: 3s, for: 1s, do: drop}]", steps)
+	list := world(t, "faults: [{name: f, link: [client, web], at: 3s, for: 1s, do: corrupt}, "+
+		"{name: g, link: [client, web], at: 3s, for: 1s, do: drop}]", steps)
 	require.Len(t, list, 1)
 	require.Equal(t, []string{"f", "g"}, list[0].Names)
 }
 
 func TestOthersThatActAtTheSameTimeAreNamed(t *testing.T) {
-	list := world(t, "faults: [{name: long, link: [client, web], at: 2s, for: 6s, do: corrupt}, {name: short, link: [client, web], at: 4s, for: 2s, do: drop}]", steps)
+	list := world(t, "faults: [{name: long, link: [client, web], at: 2s, for: 6s, do: corrupt}, "+
+		"{name: short, link: [client, web], at: 4s, for: 2s, do: drop}]", steps)
 	require.Len(t, list, 2)
 	require.Empty(t, list[0].Also, "short acts in a third of it")
 	require.Equal(t, []string{"long"}, list[1].Also)
 
 	// Half of the time is enough, a third is not.
-	list = world(t, "faults: [{name: one, link: [client, web], at: 3s, for: 4s, do: corrupt}, {name: two, link: [client, web], at: 5s, for: 4s, do: drop}]", steps)
+	list = world(t, "faults: [{name: one, link: [client, web], at: 3s, for: 4s, do: corrupt}, "+
+		"{name: two, link: [client, web], at: 5s, for: 4s, do: drop}]", steps)
 	require.Equal(t, []string{"two"}, list[0].Also)
 	require.Equal(t, []string{"one"}, list[1].Also)
-	list = world(t, "faults: [{name: one, link: [client, web], at: 3s, for: 3s, do: corrupt}, {name: two, link: [client, web], at: 5s, for: 3s, do: drop}]", steps)
+	list = world(t, "faults: [{name: one, link: [client, web], at: 3s, for: 3s, do: corrupt}, "+
+		"{name: two, link: [client, web], at: 5s, for: 3s, do: drop}]", steps)
 	require.Empty(t, list[0].Also)
 	require.Empty(t, list[1].Also)
 	// One sample is enough for one that is shorter; and an injection takes no time that others could share.
-	list = world(t, "faults: [{name: short, link: [client, web], at: 5200ms, for: 10ms, do: drop}, {name: long, link: [client, web], at: 4s, for: 3s, do: corrupt}]", steps)
+	list = world(t, "faults: [{name: short, link: [client, web], at: 5200ms, for: 10ms, do: drop}, "+
+		"{name: long, link: [client, web], at: 4s, for: 3s, do: corrupt}]", steps)
 	require.Equal(t, []string{"long"}, list[0].Also)
-	list = world(t, "faults: [{name: i, link: [client, web], at: 4s, do: {inject: {flow: pages, segments: [{to: web}]}}}, {name: g, link: [client, web], at: 6s, for: 2s, do: drop}]", steps)
+	list = world(t, "faults: [{name: i, link: [client, web], at: 4s, do: {inject: {flow: pages, "+
+		"segments: [{to: web}]}}}, {name: g, link: [client, web], at: 6s, for: 2s, do: drop}]", steps)
 	require.Equal(t, []string{"i"}, list[0].Names)
 	require.Empty(t, list[0].Also)
 	// What acts most of the time is no news.
-	list = world(t, "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, do: corrupt}]", steps)
+	list = world(t, "faults: [{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, "+
+		"{name: g, link: [client, web], from: client, do: corrupt}]", steps)
 	require.Empty(t, list[0].Also)
 }
 
@@ -158,7 +179,8 @@ func TestSecondsOfAWindow(t *testing.T) {
 load: [{from: client, to: web, http: {rate: 1/s}}], faults: [{name: f, link: [client, web], at: 800ms, for: 500ms, do: drop}]}`), nil)
 	require.NoError(t, err)
 	values := make([]float64, 20)
-	r := &result.Record{Timeline: result.Timeline{Interval: 0.1, Series: map[string][]float64{"web.runqueue": values, "web.cpu.total": values, "web.cpu.softirq": values}}}
+	r := &result.Record{Timeline: result.Timeline{Interval: 0.1,
+		Series: map[string][]float64{"web.runqueue": values, "web.cpu.total": values, "web.cpu.softirq": values}}}
 	list := effect.Of(r, s)
 	require.Len(t, list, 1)
 	var got []any
@@ -166,7 +188,8 @@ load: [{from: client, to: web, http: {rate: 1/s}}], faults: [{name: f, link: [cl
 		got = append(got, w.Name, w.Seconds)
 	}
 	require.Equal(t, []any{effect.Before, 0.8, effect.During, 0.5, effect.After, 0.7}, got)
-	require.Equal(t, []string{"web: CPU in all", "web: CPU in softirq", "web: run queue"}, []string{list[0].Changes[0].Label, list[0].Changes[1].Label, list[0].Changes[2].Label}, "equal ones by name")
+	require.Equal(t, []string{"web: CPU in all", "web: CPU in softirq", "web: run queue"},
+		[]string{list[0].Changes[0].Label, list[0].Changes[1].Label, list[0].Changes[2].Label}, "equal ones by name")
 
 	r.Timeline.Interval = 0
 	require.Empty(t, effect.Of(r, s), "a timeline without an interval says nothing")
@@ -210,7 +233,8 @@ func TestAValueThatIsNotThereIsNull(t *testing.T) {
 
 func TestOneSampleIsNotMuch(t *testing.T) {
 	f := func(softirq ...float64) bool {
-		list := world(t, "faults: [{name: f, link: [client, web], at: 5s, for: 1s, do: drop}]", append([]float64{0.02, 0.02, 0.02, 0.02, 0.02}, softirq...))
+		list := world(t, "faults: [{name: f, link: [client, web], at: 5s, for: 1s, do: drop}]",
+			append([]float64{0.02, 0.02, 0.02, 0.02, 0.02}, softirq...))
 		require.Len(t, list, 1)
 		return list[0].Changes[0].Notable()
 	}

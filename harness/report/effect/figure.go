@@ -23,25 +23,44 @@ type figure struct {
 }
 
 var figures = []figure{
-	{"http.completed", "answers a second", "requests that were answered well", metric.PerSecond, false, 1, perSecond, false},
-	{"http.errors", "errors a second", "requests that timed out, were refused or reset, or got something else than an answer", metric.PerSecond, false, 0.1, perSecond, false},
-	{"http.retried", "requests sent again a second", "requests that met the end of their connection and were sent a second time", metric.PerSecond, false, 0.1, perSecond, false},
-	{"http.latency.p99", "answer time, as a rule", "from the planned time of a request to the last byte of its answer: the median of the intervals' 99th percentiles", metric.Seconds, false, 0.005, median, true},
-	{"http.latency.max", "answer time, the worst", "the slowest answer of all", metric.Seconds, false, 0.005, highest, true},
-	{"http.in_flight", "requests on their way", "sent and not answered yet, in the mean", metric.One, false, 1, mean, false},
-	{"NODE.cpu.softirq", "NODE: CPU in softirq", "share of one CPU in which the kernel handled packets of this node, in the mean", metric.One, true, 0.02, mean, false},
-	{"NODE.cpu.total", "NODE: CPU in all", "share of one CPU that the node used, softirqs included, in the mean", metric.One, true, 0.02, mean, false},
-	{"NODE.runqueue", "NODE: run queue", "tasks of the node that could run or did, in the mean", metric.One, false, 0.1, mean, false},
-	{"NODE.pressure.cpu", "NODE: waiting for CPU", "share of the time in which a task of the node waited for a CPU", metric.One, true, 0.02, mean, false},
-	{"NODE.packets", "NODE: packets received", "packets that arrived at the node over its links", metric.PerSecond, false, 20, perSecond, false},
-	{"NODE.tcp.retrans", "NODE: segments sent again", "TCP retransmissions of the node", metric.PerSecond, false, 1, perSecond, false},
-	{"NODE.sql.reconnects", "NODE: database connections replaced", "queries that met the end of their connection and were sent a second time", metric.PerSecond, false, 0.1, perSecond, false},
-	{"NODE.accept_queue", "NODE: accept queue, the longest", "connections that waited for the application to take them", metric.One, false, 3, highest, false},
-	{"NODE.sockets.established", "NODE: open connections", "TCP sockets in ESTABLISHED, in the mean", metric.One, false, 2, mean, false},
+	{"http.completed", "answers a second", "requests that were answered well", metric.PerSecond, false, 1,
+		perSecond, false},
+	{"http.errors", "errors a second", "requests that timed out, were refused or reset, " +
+		"or got something else than an answer", metric.PerSecond, false, 0.1, perSecond, false},
+	{"http.retried", "requests sent again a second",
+		"requests that met the end of their connection and were sent a second time", metric.PerSecond, false, 0.1,
+		perSecond, false},
+	{"http.latency.p99", "answer time, as a rule",
+		"from the planned time of a request to the last byte of its answer: the median of the intervals' 99th percentiles",
+		metric.Seconds, false, 0.005, median, true},
+	{"http.latency.max", "answer time, the worst", "the slowest answer of all", metric.Seconds, false,
+		0.005, highest, true},
+	{"http.in_flight", "requests on their way", "sent and not answered yet, in the mean", metric.One,
+		false, 1, mean, false},
+	{"NODE.cpu.softirq", "NODE: CPU in softirq",
+		"share of one CPU in which the kernel handled packets of this node, in the mean", metric.One, true,
+		0.02, mean, false},
+	{"NODE.cpu.total", "NODE: CPU in all", "share of one CPU that the node used, softirqs included, in the mean",
+		metric.One, true, 0.02, mean, false},
+	{"NODE.runqueue", "NODE: run queue", "tasks of the node that could run or did, in the mean", metric.One, false,
+		0.1, mean, false},
+	{"NODE.pressure.cpu", "NODE: waiting for CPU", "share of the time in which a task of the node waited for a CPU",
+		metric.One, true, 0.02, mean, false},
+	{"NODE.packets", "NODE: packets received", "packets that arrived at the node over its links", metric.PerSecond, false,
+		20, perSecond, false},
+	{"NODE.tcp.retrans", "NODE: segments sent again", "TCP retransmissions of the node", metric.PerSecond, false, 1,
+		perSecond, false},
+	{"NODE.sql.reconnects", "NODE: database connections replaced",
+		"queries that met the end of their connection and were sent a second time", metric.PerSecond, false, 0.1,
+		perSecond, false},
+	{"NODE.accept_queue", "NODE: accept queue, the longest", "connections that waited for the application to take them",
+		metric.One, false, 3, highest, false},
+	{"NODE.sockets.established", "NODE: open connections", "TCP sockets in ESTABLISHED, in the mean", metric.One,
+		false, 2, mean, false},
 }
 
-// noise is what both sides of a comparison have to rise above: the figure's floor, and more for windows that are short. Of
-// events it is three in the shorter window at the least, of other figures the floor grows as samples get few.
+// noise is what both sides of a comparison have to rise above: the figure's floor, and more for windows that are short.
+// Of events it is three in the shorter window at the least, of other figures the floor grows as samples get few.
 func (f *figure) noise(a, b Window) float64 {
 	if f.unit == metric.PerSecond {
 		return max(f.floor, 3/min(a.Seconds, b.Seconds))

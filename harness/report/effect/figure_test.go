@@ -12,7 +12,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// halves is a run of 50 s in 100 samples, and a fault in its second half, so that both windows have 50 samples and 25 s.
+// halves is a run of 50 s in 100 samples, and a fault in its second half, so that both windows have 50
+// samples and 25 s.
 func halves(t *testing.T, series map[string][]float64) map[string]*effect.Change {
 	t.Helper()
 	s, err := scenario.Parse("x.yaml", []byte(`
@@ -48,8 +49,8 @@ func fill(before, during float64) []float64 {
 	return list
 }
 
-// What is notable is half as much again as the noise: for one that was nothing before, half of what counts as noise. Of that there are 3 % more
-// than the floor for 50 samples, 3/50, or three events in 25 s where the floor is less.
+// What is notable is half as much again as the noise: for one that was nothing before, half of what counts as noise. Of
+// that there are 3 % more than the floor for 50 samples, 3/50, or three events in 25 s where the floor is less.
 func TestWhatIsNotable(t *testing.T) {
 	for _, c := range []struct {
 		series string
@@ -102,9 +103,11 @@ func TestWhatIsNotable(t *testing.T) {
 // Only latencies are left out of intervals in which nothing was answered.
 func TestIntervalsWithoutAnAnswer(t *testing.T) {
 	for series, leaves := range map[string]bool{
-		"http.errors": false, "http.latency.p99": true, "http.latency.max": true, "http.in_flight": false, "web.cpu.softirq": false, "web.cpu.total": false, "web.runqueue": false,
+		"http.errors": false, "http.latency.p99": true, "http.latency.max": true, "http.in_flight": false,
+		"web.cpu.softirq": false, "web.cpu.total": false, "web.runqueue": false,
 		"http.retried": false, "web.sql.reconnects": false,
-		"web.pressure.cpu": false, "web.packets": false, "web.tcp.retrans": false, "web.accept_queue": false, "web.sockets.established": false,
+		"web.pressure.cpu": false, "web.packets": false, "web.tcp.retrans": false, "web.accept_queue": false,
+		"web.sockets.established": false,
 	} {
 		t.Run(series, func(t *testing.T) {
 			values, answered := fill(1, 1), fill(10, 10)
@@ -118,7 +121,8 @@ func TestIntervalsWithoutAnAnswer(t *testing.T) {
 		})
 	}
 	// Series that end early, and a run without a load.
-	short := halves(t, map[string][]float64{"http.completed": fill(10, 10)[:60], "http.latency.p99": fill(0.1, 0.3), "web.runqueue": fill(1, 3)[:70]})
+	short := halves(t, map[string][]float64{"http.completed": fill(10, 10)[:60], "http.latency.p99": fill(0.1, 0.3),
+		"web.runqueue": fill(1, 3)[:70]})
 	require.InDelta(t, 0.3, float64(short["http.latency.p99"].Values[1]), 1e-9)
 	require.InDelta(t, 3, float64(short["web.runqueue"].Values[1]), 1e-9)
 	none := halves(t, map[string][]float64{"http.latency.p99": fill(0.1, 0.3)})["http.latency.p99"]
@@ -127,7 +131,8 @@ func TestIntervalsWithoutAnAnswer(t *testing.T) {
 	require.False(t, none.Notable())
 	require.Zero(t, none.Factor)
 	// Answers before it, and none while it acts: nothing can be said of how much longer they took.
-	gone := halves(t, map[string][]float64{"http.completed": fill(10, 0), "http.latency.p99": fill(0.1, 0.3)})["http.latency.p99"]
+	gone := halves(t, map[string][]float64{"http.completed": fill(10, 0),
+		"http.latency.p99": fill(0.1, 0.3)})["http.latency.p99"]
 	require.Equal(t, []string{"100 ms", "–"}, []string{gone.String(0), gone.String(1)})
 	require.False(t, gone.Notable())
 	require.Zero(t, gone.Factor)
@@ -140,9 +145,11 @@ func TestValues(t *testing.T) {
 		list[(i*7)%50] = float64(i + 1) // in another order
 		list[50+(i*7)%50] = 2 * float64(i+1)
 	}
-	all := map[string][]float64{"http.completed": list, "http.latency.p99": list, "http.latency.max": list, "web.accept_queue": list, "web.runqueue": list}
+	all := map[string][]float64{"http.completed": list, "http.latency.p99": list, "http.latency.max": list,
+		"web.accept_queue": list, "web.runqueue": list}
 	for series, want := range map[string][2]effect.Value{
-		"http.completed": {51, 102}, "http.latency.p99": {25.5, 51}, "http.latency.max": {50, 100}, "web.accept_queue": {50, 100}, "web.runqueue": {25.5, 51},
+		"http.completed": {51, 102}, "http.latency.p99": {25.5, 51}, "http.latency.max": {50, 100},
+		"web.accept_queue": {50, 100}, "web.runqueue": {25.5, 51},
 	} {
 		c := halves(t, all)[series]
 		require.InDelta(t, float64(want[0]), float64(c.Values[0]), 1e-9, series)
@@ -150,7 +157,8 @@ func TestValues(t *testing.T) {
 		require.InDelta(t, 2, c.Factor, 1e-9, series)
 	}
 	third := fill(3, 1)
-	require.InDelta(t, 0.33, halves(t, map[string][]float64{"web.runqueue": third})["web.runqueue"].Factor, 1e-9, "to two digits")
+	require.InDelta(t, 0.33, halves(t, map[string][]float64{"web.runqueue": third})["web.runqueue"].Factor,
+		1e-9, "to two digits")
 }
 
 func TestStringOfAValue(t *testing.T) {
@@ -186,14 +194,16 @@ func TestShortWindowsAreNoisier(t *testing.T) {
 		{5, 0.016, 0.5},
 	} {
 		for _, more := range []float64{0.98, 1.02} {
-			s, err := scenario.Parse("x.yaml", fmt.Appendf(nil, `{version: 1, name: x, duration: 10s, timeline: 1s, nodes: {client: {}, web: {service: {php: {}}}},
+			s, err := scenario.Parse("x.yaml",
+				fmt.Appendf(nil, `{version: 1, name: x, duration: 10s, timeline: 1s, nodes: {client: {}, web: {service: {php: {}}}},
 links: [{between: [client, web]}], load: [{from: client, to: web, http: {rate: 1/s}}], faults: [{name: f, link: [client, web], at: %ds, do: drop}]}`, c.at), nil)
 			require.NoError(t, err)
 			softirq, answered := make([]float64, 10), make([]float64, 10)
 			for i := c.at; i < 10; i++ {
 				softirq[i], answered[i] = more*c.softirq, more*c.answered
 			}
-			list := effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1, Series: map[string][]float64{"web.cpu.softirq": softirq, "http.completed": answered}}}, s)
+			list := effect.Of(&result.Record{Timeline: result.Timeline{Interval: 1,
+				Series: map[string][]float64{"web.cpu.softirq": softirq, "http.completed": answered}}}, s)
 			require.Len(t, list, 1)
 			for _, ch := range list[0].Changes {
 				require.Equal(t, more > 1, ch.Notable(), "%s at %d, times %v", ch.Series, c.at, more)
@@ -205,10 +215,12 @@ links: [{between: [client, web]}], load: [{from: client, to: web, http: {rate: 1
 // spread is a run of 10 s in samples of half a second, with those of a series 1 to 20, and answers in all of them.
 func spread(t *testing.T, faults string, series ...string) []effect.Comparison {
 	t.Helper()
-	s, err := scenario.Parse("x.yaml", []byte("{version: 1, name: x, duration: 10s, timeline: 500ms, nodes: {client: {}, web: {service: {php: {}}}},\n"+
-		"links: [{between: [client, web]}], load: [{from: client, to: web, http: {rate: 1/s}}], faults: "+faults+"}"), nil)
+	s, err := scenario.Parse("x.yaml",
+		[]byte("{version: 1, name: x, duration: 10s, timeline: 500ms, nodes: {client: {}, web: {service: {php: {}}}},\n"+
+			"links: [{between: [client, web]}], load: [{from: client, to: web, http: {rate: 1/s}}], faults: "+faults+"}"), nil)
 	require.NoError(t, err)
-	r := &result.Record{Timeline: result.Timeline{Interval: 0.5, Series: map[string][]float64{"http.completed": make([]float64, 20)}}}
+	r := &result.Record{Timeline: result.Timeline{Interval: 0.5,
+		Series: map[string][]float64{"http.completed": make([]float64, 20)}}}
 	for i := range 20 {
 		r.Timeline.Series["http.completed"][i] = 1
 		for _, name := range series {
@@ -241,7 +253,8 @@ func TestWindowsOfOneSample(t *testing.T) {
 // Nine samples of ten, and not a bit less.
 func TestWhatActsMostOfTheTime(t *testing.T) {
 	for at, before := range map[string]float64{"1s": 3, "1500ms": 1.5} { // 18 samples of 20, and 17
-		list := spread(t, "[{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, {name: g, link: [client, web], from: client, at: "+at+", do: corrupt}]", "web.runqueue")
+		list := spread(t, "[{name: f, link: [client, web], at: 4s, for: 2s, do: drop, from: web}, "+
+			"{name: g, link: [client, web], from: client, at: "+at+", do: corrupt}]", "web.runqueue")
 		require.Equal(t, []string{"f"}, list[0].Names)
 		require.Equal(t, effect.Before, list[0].Windows[0].Name)
 		require.InDelta(t, before, list[0].Windows[0].Seconds, 1e-9, at)

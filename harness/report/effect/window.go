@@ -83,8 +83,8 @@ func (g grid) place(a *actor) {
 	a.usual = !a.once && 10*on >= 9*g.n
 }
 
-// disturbs says whether a sample is not calm because of it: because it acts, or, if it acts most of the time, because it does
-// not. What an injection has set off may go on to the end.
+// disturbs says whether a sample is not calm because of it: because it acts, or, if it acts most of the time, because
+// it does not. What an injection has set off may go on to the end.
 func (a *actor) disturbs(i int) bool {
 	if a.once {
 		return i >= a.first
@@ -95,7 +95,7 @@ func (a *actor) disturbs(i int) bool {
 	return a.cover[i] > 0
 }
 
-// windows sorts the samples around an actor; calm says in which of them nobody else acts.
+// windows sorts the samples around an actor; calm says in which of them no other actor acts.
 func (g grid) windows(a *actor, calm func(int) bool) []Window {
 	w := map[string]*Window{}
 	add := func(name string, i int) {

@@ -21,7 +21,8 @@ type Findings struct {
 	Cases      int `json:"cases"`
 	Arms       int `json:"arms"`
 	Runs       int `json:"runs"`
-	// FalseDiscovery is the share of false verdicts among the confirmed, and among the ruled out, that is promised at most.
+	// FalseDiscovery is the share of false verdicts among the confirmed, and among the ruled out, that is
+	// promised at most.
 	FalseDiscovery float64 `json:"false_discovery"`
 	// Scope is what all verdicts hold for: scenario, kernels and seeds.
 	Scope string `json:"scope"`
@@ -45,22 +46,23 @@ type Findings struct {
 type Entry struct {
 	Name, Family string
 	Counts       map[verdict.Outcome]int
-	// Outcome is the verdict on the hypothesis: ruled out only if it is in every context, confirmed if it is in any, invalid
-	// if it is in all, and inconclusive otherwise.
+	// Outcome is the verdict on the hypothesis: ruled out only if it is in every context, confirmed if it is in any,
+	// invalid if it is in all, and inconclusive otherwise.
 	Outcome  verdict.Outcome
 	Verdicts []cases.Verdict
 }
 
-// Of sums up what a bench found. final says that no run is to come.
-func Of(p *campaign.Plan, b *cases.Bench, final bool) *Findings {
+// Of sums up what an analysis found. final says that no run is to come.
+func Of(p *campaign.Plan, an *cases.Analysis, final bool) *Findings {
 	f := &Findings{
-		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms), Runs: b.Progress().Runs,
-		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: b.Verdicts(final),
+		Campaign: p.Campaign.Name, About: p.Campaign.About, Contexts: len(p.Contexts), Arms: len(p.Arms),
+		Runs:           an.Progress().Runs,
+		FalseDiscovery: float64(*p.Campaign.FalseDiscovery), Counts: map[verdict.Outcome]int{}, Verdicts: an.Verdicts(final),
 	}
 	f.Scope = scope(p)
 	// One that no case needs, as all that rely on it are confirmed, is not run, and not missing either.
-	for _, c := range b.Sightings(final) {
-		seen := c.Sighting == verdict.Seen
+	for _, c := range an.Controls(final) {
+		seen := c.Status == verdict.Seen
 		if seen {
 			f.ControlsSeen++
 		}
@@ -79,7 +81,7 @@ func Of(p *campaign.Plan, b *cases.Bench, final bool) *Findings {
 		}
 		f.Cases++
 		f.Counts[v.Outcome]++
-		if !b.Decided(i) {
+		if !an.Decided(i) {
 			f.Undecided++
 		}
 		if !v.AsExpected {
@@ -142,7 +144,8 @@ func (e *Entry) outcome() verdict.Outcome {
 // order of outcomes: what needs action comes first.
 var order = []verdict.Outcome{verdict.Confirmed, verdict.RuledOut, verdict.Inconclusive, verdict.Invalid}
 
-// With returns the verdicts of an outcome, placebos apart: those of the highest priority first, and of these the largest effects.
+// With returns the verdicts of an outcome, placebos apart: those of the highest priority first, and of these the
+// largest effects.
 func (f *Findings) With(o verdict.Outcome) (list []cases.Verdict) {
 	for _, v := range f.Verdicts {
 		if v.Outcome == o && !v.Case.Placebo() {
@@ -166,9 +169,9 @@ func size(v cases.Verdict) float64 {
 
 // Contradicted reports whether a case is decided in another way than the campaign expects. An inconclusive one is not
 // decided: where the budget is spent, its control may not have been run.
-func (f *Findings) Contradicted(b *cases.Bench) bool {
+func (f *Findings) Contradicted(an *cases.Analysis) bool {
 	for i := range f.Verdicts {
-		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && b.Decided(i) {
+		if v := &f.Verdicts[i]; !v.AsExpected && v.Outcome != verdict.Inconclusive && an.Decided(i) {
 			return true
 		}
 	}

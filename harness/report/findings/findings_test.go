@@ -25,10 +25,10 @@ import (
 func found(t *testing.T, text string, runs int) *findings.Findings {
 	t.Helper()
 	p := casestest.Plan(t, text)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Finish(t, p, b, runs)
-	return findings.Of(p, b, runs == math.MaxInt)
+	casestest.Finish(t, p, an, runs)
+	return findings.Of(p, an, runs == math.MaxInt)
 }
 
 func TestText(t *testing.T) {
@@ -114,7 +114,8 @@ func TestWithTellsTheUrgentFirst(t *testing.T) {
 		v.Estimate.Value = effect
 		return v
 	}
-	f := &findings.Findings{Verdicts: []cases.Verdict{of("large", 0, 3), of("small", 0, 0.5), of("urgent", 1, 0.3), of("most urgent", 2, 0.4)}}
+	f := &findings.Findings{Verdicts: []cases.Verdict{of("large", 0, 3), of("small", 0, 0.5), of("urgent", 1, 0.3),
+		of("most urgent", 2, 0.4)}}
 	var names []string
 	for _, v := range f.With(verdict.Confirmed) {
 		names = append(names, v.Entry)

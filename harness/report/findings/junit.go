@@ -9,15 +9,16 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/cases"
 )
 
-// JUnit writes the verdicts for a CI system: a suite for each family, a case for each hypothesis in each context. A verdict that is not the
-// expected one is a failure. What is inconclusive or invalid is skipped, with the reason, unless a verdict was expected;
-// where nothing is expected, a verdict passes whatever it is.
+// JUnit writes the verdicts for a CI system: a suite for each family, a case for each hypothesis in each context. A
+// verdict that is not the expected one is a failure. What is inconclusive or invalid is skipped, with the reason,
+// unless a verdict was expected; where nothing is expected, a verdict passes whatever it is.
 func (f *Findings) JUnit(w io.Writer) error {
 	if _, err := io.WriteString(w, report.JUnitBegin); err != nil {
 		return err
 	}
 	for _, name := range f.families() {
-		s := report.Suite{Name: f.Campaign + ": " + name, Properties: [][2]string{{"campaign", f.Campaign}, {"false discovery", fmt.Sprint(f.FalseDiscovery)}}}
+		s := report.Suite{Name: f.Campaign + ": " + name,
+			Properties: [][2]string{{"campaign", f.Campaign}, {"false discovery", fmt.Sprint(f.FalseDiscovery)}}}
 		for i := range f.Entries {
 			if f.Entries[i].Family != name {
 				continue

@@ -13,8 +13,8 @@ import (
 // MarkdownLimit is what a job summary may have, in bytes, with room for what other steps write.
 const MarkdownLimit = 900 << 10
 
-// Markdown writes the findings for the summary page of a CI job, in less than limit bytes whatever there is to tell. What
-// does not fit is counted: what needs action comes first.
+// Markdown writes the findings for the summary page of a CI job, in less than limit bytes whatever there is to tell.
+// What does not fit is counted: what needs action comes first.
 func (f *Findings) Markdown(w io.Writer, limit int) error {
 	m := &markdown{limit: limit - 512} // for what says that something was left out
 	m.line("## %s", escape(f.Campaign))
@@ -96,7 +96,8 @@ func (m *markdown) unexpected(f *Findings) {
 	})
 }
 
-var titles = map[verdict.Outcome]string{verdict.Confirmed: "Confirmed", verdict.Inconclusive: "Inconclusive", verdict.Invalid: "Invalid"}
+var titles = map[verdict.Outcome]string{verdict.Confirmed: "Confirmed", verdict.Inconclusive: "Inconclusive",
+	verdict.Invalid: "Invalid"}
 
 func (m *markdown) cases(f *Findings, o verdict.Outcome) {
 	list := f.With(o)
@@ -117,10 +118,11 @@ func (m *markdown) ruledOut(f *Findings) {
 			list = append(list, &f.Entries[i])
 		}
 	}
-	m.table("Ruled out", []string{"hypothesis", "where", "pairs", "largest effect seen, in margins"}, len(list), func(i int) []string {
-		s := list[i].summary()
-		return []string{list[i].Name, s.where, s.pairs, fmt.Sprintf("%.2g", s.largest)}
-	})
+	m.table("Ruled out", []string{"hypothesis", "where", "pairs", "largest effect seen, in margins"}, len(list),
+		func(i int) []string {
+			s := list[i].summary()
+			return []string{list[i].Name, s.where, s.pairs, fmt.Sprintf("%.2g", s.largest)}
+		})
 }
 
 // escape takes from text what Markdown would take for a table's or a tag's.

@@ -48,14 +48,16 @@ func (e *Entry) summary() summary {
 	s.largest, s.figure = size(*worst), worst.Effect()
 	s.basis = s.pairs + " pairs"
 	if worst.Hypothesis.Kind != verdict.Mechanism {
-		s.basis += fmt.Sprintf("; %s is %.2g of the margin", ifElse(n > 1, "the largest effect seen", "the effect seen"), s.largest)
+		s.basis += fmt.Sprintf("; %s is %.2g of the margin",
+			ifElse(n > 1, "the largest effect seen", "the effect seen"), s.largest)
 		beyond := 0
 		for i := range e.Verdicts {
 			if e.Verdicts[i].Outcome == verdict.RuledOut {
 				beyond += e.Verdicts[i].Beyond.Yes
 			}
 		}
-		s.basis += "; in a typical seed, " + ifElse(beyond == 0, "none beyond twice the margin", fmt.Sprintf("warning: %d beyond twice the margin", beyond))
+		s.basis += "; in a typical seed, " +
+			ifElse(beyond == 0, "none beyond twice the margin", fmt.Sprintf("warning: %d beyond twice the margin", beyond))
 		if worst.Control.Size > verdict.LargeControl {
 			s.basis += fmt.Sprintf("; warning: the control %s is large", worst.Control)
 		}

@@ -35,7 +35,8 @@ func (f *Findings) Text(w io.Writer, width int, all bool) error {
 // Heading says what was looked at.
 func (f *Findings) Heading() string {
 	parts := []string{
-		quantity.Plural(int64(f.Hypotheses), "hypothesis"), quantity.Plural(int64(f.Contexts), "context"), quantity.Plural(int64(f.Runs), "run"),
+		quantity.Plural(int64(f.Hypotheses), "hypothesis"), quantity.Plural(int64(f.Contexts), "context"),
+		quantity.Plural(int64(f.Runs), "run"),
 		fmt.Sprintf("false discovery %.3g %%", 100*f.FalseDiscovery),
 	}
 	if f.Controls > 0 {
@@ -181,7 +182,8 @@ func (p *printer) basis(v cases.Verdict) {
 func (p *printer) row(word, claim, figure string) {
 	head := fmt.Sprintf("%-*s", label, word)
 	room := p.figures - label - 2
-	beside := figure != "" && p.figures > 0 && utf8.RuneCountInString(figure) <= p.width-p.figures && utf8.RuneCountInString(claim) <= 2*room
+	beside := figure != "" && p.figures > 0 && utf8.RuneCountInString(figure) <= p.width-p.figures &&
+		utf8.RuneCountInString(claim) <= 2*room
 	if !beside {
 		p.fold(head, claim, label)
 		if figure != "" {

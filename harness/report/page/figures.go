@@ -136,9 +136,12 @@ func (d *drawing) answers() {
 		times = append(times, named{"99 % of answers were faster", "http.latency.p99", p99})
 	}
 	d.lines("Time to answer", "from the planned time to the last byte", quantity.Seconds, times)
-	d.lines("Answers and errors", "a second", counts, d.moved([]named{{"answered", "http.completed", d.rate("http.completed")}, {"errors", "http.errors", d.rate("http.errors")},
-		{"sent again", "http.retried", d.rate("http.retried")}}))
-	d.lines("Requests on their way", "sent and not answered yet", counts, d.moved([]named{{"in flight", "http.in_flight", d.series("http.in_flight")}}))
+	d.lines("Answers and errors", "a second", counts,
+		d.moved([]named{{"answered", "http.completed", d.rate("http.completed")},
+			{"errors", "http.errors", d.rate("http.errors")},
+			{"sent again", "http.retried", d.rate("http.retried")}}))
+	d.lines("Requests on their way", "sent and not answered yet", counts,
+		d.moved([]named{{"in flight", "http.in_flight", d.series("http.in_flight")}}))
 }
 
 // rate makes a series of events a second of events in an interval.

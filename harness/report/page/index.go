@@ -24,7 +24,8 @@ func Name(record string) string {
 
 // Pages writes a page for each record file and index.html, which links to them. One record is in memory at a time.
 // options say where a record is; create makes the file of that name.
-func Pages(files []string, options func(file string) report.Options, create func(name string, write func(io.Writer) error) error) error {
+func Pages(files []string, options func(file string) report.Options,
+	create func(name string, write func(io.Writer) error) error) error {
 	var entries []Entry
 	taken := map[string]bool{"index.html": true}
 	for _, file := range files {

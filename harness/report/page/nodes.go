@@ -55,7 +55,8 @@ func (d *drawing) cpu(s *scenario.Scenario) {
 		d.out = append(d.out, f)
 	}
 	if total := d.series("machine.cpu.total"); chart.Highest(total.Values) > 0.9 {
-		d.lines("CPU of the whole machine", "share of it that was not idle, the harness included", shares, []named{{"busy", "machine.cpu.total", total}})
+		d.lines("CPU of the whole machine", "share of it that was not idle, the harness included", shares,
+			[]named{{"busy", "machine.cpu.total", total}})
 	}
 }
 

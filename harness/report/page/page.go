@@ -19,9 +19,9 @@ var files embed.FS
 // pages are the templates.
 var pages = template.Must(Template("", "").ParseFS(files, "page.html", "index.html"))
 
-// Template begins the templates of a page that looks like those of runs, for packages that make others. It has "head", which is
-// everything before the body and takes the title, "script" and "style", to which more style is added. The script is allowed by
-// its hash, and nothing else that could run is.
+// Template begins the templates of a page that looks like those of runs, for packages that make others. It has "head",
+// which is everything before the body and takes the title, "script" and "style", to which more style is added. The
+// script is allowed by its hash, and nothing else that could run is.
 func Template(more template.CSS, script template.JS) *template.Template {
 	style, err := files.ReadFile("style.css")
 	if err != nil {

@@ -98,7 +98,8 @@ func timeline(r *result.Record, samples int) {
 	}
 	r.Timeline = result.Timeline{Interval: 30 / float64(samples), Series: map[string][]float64{}}
 	for _, node := range []string{"client", "web", "db"} {
-		for i, name := range []string{"cpu.softirq", "cpu.total", "runqueue", "pressure.cpu", "sockets.established", "sockets.time_wait", "accept_queue", "tcp.retrans"} {
+		for i, name := range []string{"cpu.softirq", "cpu.total", "runqueue", "pressure.cpu", "sockets.established",
+			"sockets.time_wait", "accept_queue", "tcp.retrans"} {
 			values := make([]float64, samples)
 			for j := range values {
 				at := float64(j) * r.Timeline.Interval
@@ -110,7 +111,8 @@ func timeline(r *result.Record, samples int) {
 			r.Timeline.Series[node+"."+name] = values
 		}
 	}
-	for _, name := range []string{"http.completed", "http.errors", "http.in_flight", "http.latency.p99", "http.latency.max"} {
+	for _, name := range []string{"http.completed", "http.errors", "http.in_flight", "http.latency.p99",
+		"http.latency.max"} {
 		values := make([]float64, samples)
 		for j := range values {
 			values[j] = float64(j%5) / 10
@@ -122,7 +124,8 @@ func timeline(r *result.Record, samples int) {
 func write(t *testing.T, r *result.Record) string {
 	t.Helper()
 	var b bytes.Buffer
-	require.NoError(t, page.Write(&b, r, report.Options{Path: "results/runs/made-up.json", Replay: "ruleout replay results/runs/made-up.json"}))
+	require.NoError(t, page.Write(&b, r,
+		report.Options{Path: "results/runs/made-up.json", Replay: "ruleout replay results/runs/made-up.json"}))
 	return b.String()
 }
 
@@ -159,7 +162,8 @@ func TestPage(t *testing.T) {
 
 // TestPageIsWellFormed goes through the tokens, since a parser of HTML mends whatever it is given.
 func TestPageIsWellFormed(t *testing.T) {
-	for name, r := range map[string]*result.Record{"whole": made(t, 300), "without a timeline": made(t, 0), "empty": {Valid: true}} {
+	for name, r := range map[string]*result.Record{"whole": made(t, 300), "without a timeline": made(t, 0),
+		"empty": {Valid: true}} {
 		text := write(t, r)
 		wellFormed(t, name, text)
 		require.NotContains(t, text, "ZgotmplZ", "html/template found something unsafe")
@@ -294,8 +298,10 @@ func TestShort(t *testing.T) {
 	for _, want := range []string{
 		"The fault dup-acks: copy 3× 10 % of pure ACKs from client, from 10 s to 20 s.",
 		"Of 1,200 requests, 1,197 were answered, half within 60.0 ms and 99 % within 131 ms.",
-		"On web, TcpExt.TCPRenoRecovery counted 412: times that three duplicate ACKs made a sender without SACK believe in a loss and slow down.",
-		"4,121 packets of that kind came along, and it acted on 410, which is 9.9 % where 10 % was asked for: chance alone gives 348 to 477 in 999 of 1000 runs.",
+		"On web, TcpExt.TCPRenoRecovery counted 412: times that three duplicate ACKs made a sender without SACK believe " +
+			"in a loss and slow down.",
+		"4,121 packets of that kind came along, and it acted on 410, which is 9.9 % where 10 % was asked for: " +
+			"chance alone gives 348 to 477 in 999 of 1000 runs.",
 		"2 forged segments entered the link, into 1 connection of 3 that it had seen open. Nothing else was lost on its way.",
 		"seen counted 26,437: duplicate ACKs from web, from 12 s to the end.",
 		"It went down 4 times; both nodes’ kernels noticed 4.",
@@ -317,7 +323,8 @@ func TestIndex(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, page.Index(&b, entries))
 	wellFormed(t, "index", b.String())
-	for _, want := range []string{"<title>3 runs</title>", "✓ 1 as expected", "✗ 1 not as expected", "⚠ 1 invalid", `<a href="made-up-2.html">made-up</a>`, "What the page is for."} {
+	for _, want := range []string{"<title>3 runs</title>", "✓ 1 as expected", "✗ 1 not as expected", "⚠ 1 invalid",
+		`<a href="made-up-2.html">made-up</a>`, "What the page is for."} {
 		require.Contains(t, b.String(), want)
 	}
 }

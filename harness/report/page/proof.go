@@ -45,11 +45,13 @@ func proof(f *scenario.Fault, c result.Receipt) string {
 	out := fmt.Sprintf("%s was to %s, %s. ", f.Name, describe.Fault(f), describe.When(f))
 	switch f.Do.Kind() {
 	case "inject":
-		out += fmt.Sprintf("%s entered the link, into %s of %s that it had seen open.", quantity.Plural(c.Delivered, "forged segment"),
+		out += fmt.Sprintf("%s entered the link, into %s of %s that it had seen open.",
+			quantity.Plural(c.Delivered, "forged segment"),
 			quantity.Plural(c.Chosen, "connection"), quantity.Count(c.Matched))
 		return out + lost(c)
 	case "down":
-		out += fmt.Sprintf("It went down %s; both nodes’ kernels noticed %s.", quantity.Plural(c.Chosen, "time"), quantity.Count(c.Delivered))
+		out += fmt.Sprintf("It went down %s; both nodes’ kernels noticed %s.", quantity.Plural(c.Chosen, "time"),
+			quantity.Count(c.Delivered))
 	default:
 		out += matched(f, c) + " " + delivered(f, c)
 	}
@@ -92,7 +94,8 @@ func matched(f *scenario.Fault, c result.Receipt) string {
 	}
 	if len(c.Interval) == 2 && f.Select.Chance != nil && c.Matched > 0 {
 		out += fmt.Sprintf(", which is %s where %s was asked for: chance alone gives %s to %s in 999 of 1000 runs",
-			quantity.Share(float64(drawn)/float64(c.Matched)), describe.Share(*f.Select.Chance), quantity.Count(c.Interval[0]), quantity.Count(c.Interval[1]))
+			quantity.Share(float64(drawn)/float64(c.Matched)), describe.Share(*f.Select.Chance), quantity.Count(c.Interval[0]),
+			quantity.Count(c.Interval[1]))
 	}
 	return out + "." + first(c)
 }
@@ -103,7 +106,8 @@ func first(c result.Receipt) (out string) {
 		out = fmt.Sprintf(" The first was at %.3f s.", c.Times[0])
 	}
 	var kinds []string
-	for _, k := range []struct{ key, one string }{{"pure-ack", "pure ACK"}, {"data", "data segment"}, {"syn", "SYN"}, {"tcp", "other TCP segment"}, {"other", "other packet"}} {
+	for _, k := range []struct{ key, one string }{{"pure-ack", "pure ACK"}, {"data", "data segment"}, {"syn", "SYN"},
+		{"tcp", "other TCP segment"}, {"other", "other packet"}} {
 		if n := c.Kinds[k.key]; n > 0 {
 			kinds = append(kinds, quantity.Plural(n, k.one))
 		}
@@ -125,7 +129,8 @@ func delivered(f *scenario.Fault, c result.Receipt) string {
 	case "loss":
 		out := fmt.Sprintf("The far end of the wire missed %s", quantity.Plural(n, "packet"))
 		if len(c.DeliveredInterval) == 2 {
-			out += fmt.Sprintf(", where the model gives %s to %s in 999 of 1000 runs", quantity.Count(c.DeliveredInterval[0]), quantity.Count(c.DeliveredInterval[1]))
+			out += fmt.Sprintf(", where the model gives %s to %s in 999 of 1000 runs", quantity.Count(c.DeliveredInterval[0]),
+				quantity.Count(c.DeliveredInterval[1]))
 		}
 		return out + "."
 	case "drop":

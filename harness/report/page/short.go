@@ -97,7 +97,9 @@ func watched(r *result.Record, s *scenario.Scenario) (out []string) {
 func glossed(r *result.Record) (out []string) {
 	seen := map[string]bool{}
 	for _, e := range r.Expect {
-		for _, word := range strings.FieldsFunc(e.Expr, func(c rune) bool { return strings.ContainsRune(" ()<>=!+-*/%&|,", c) && c != '-' }) {
+		for _, word := range strings.FieldsFunc(e.Expr, func(c rune) bool {
+			return strings.ContainsRune(" ()<>=!+-*/%&|,", c) && c != '-'
+		}) {
 			for _, node := range slices.Sorted(maps.Keys(r.Counters)) {
 				counter, ok := strings.CutPrefix(word, node+".")
 				n := r.Counters[node][counter]

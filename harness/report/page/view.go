@@ -70,7 +70,8 @@ type counter struct {
 }
 
 func newView(r *result.Record, o report.Options) *view {
-	v := &view{Name: r.Scenario.Name, Invalid: r.InvalidBecause, Replay: o.Replay, Record: o.Path, Software: r.Provenance.Tool}
+	v := &view{Name: r.Scenario.Name, Invalid: r.InvalidBecause, Replay: o.Replay, Record: o.Path,
+		Software: r.Provenance.Tool}
 	v.outcome(r)
 	v.Identity = report.Identity(r)
 	v.Title = strings.Join(append([]string{v.Name + ": " + v.Outcome.Word}, v.Identity...), ", ")

@@ -1,9 +1,11 @@
 // Package printable keeps text from doing anything but be read.
 //
-// What is printed comes from records, archives, files and guests that others may have made: a name in a record can hold an escape sequence which, on a
-// terminal, sets its title, clears it, or writes over the line that says what is wrong. [Writer] stands between all that is printed and the terminal or file.
+// What is printed comes from records, archives, files and guests that others may have made: a name in a record can hold
+// an escape sequence which, on a terminal, sets its title, clears it, or writes over the line that says what is wrong.
+// [Writer] stands between all that is printed and the terminal or file.
 //
-// The trap: to filter at each place that prints is to forget one. So commands write through one of these, and nothing else knows of it.
+// The trap: to filter at each place that prints is to forget one. So commands write through one of these, and nothing
+// else knows of it.
 package printable
 
 import (
@@ -16,13 +18,14 @@ import (
 	"unicode/utf8"
 )
 
-// Writer passes text on, with U+FFFD in place of each control character but line feed and tab, of what is no UTF-8, and of characters that
-// change the direction of writing, with which a line looks other than it is.
+// Writer passes text on, with U+FFFD in place of each control character but line feed and tab, of what is no UTF-8, and
+// of characters that change the direction of writing, with which a line looks other than it is.
 type Writer struct {
 	W io.Writer
 	// Colors lets pass what sets a colour or weight (SGR, ECMA-48 8.3.117), which moves and hides nothing.
 	Colors bool
-	// JSON says that the text is JSON: then such characters, which are within strings there, are escaped, so that nothing is lost.
+	// JSON says that the text is JSON: then such characters, which are within strings there, are escaped, so that
+	// nothing is lost.
 	JSON bool
 
 	rest []byte // of a character or sequence that is not whole yet
@@ -72,7 +75,8 @@ func (w *Writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// turns reports whether a character changes the direction of what follows (UAX #9, explicit formatting), or begins a line of its own.
+// turns reports whether a character changes the direction of what follows (UAX #9, explicit formatting), or begins a
+// line of its own.
 func turns(r rune) bool {
 	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x2028 || r == 0x2029
 }

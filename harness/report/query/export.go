@@ -16,8 +16,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// CheckNames says which of the names is no metric or counter that a run of the archive could have; where is what they are
-// given with, such as --metric. The error is of kind [problem.Usage].
+// CheckNames says which of the names is no metric or counter that a run of the archive could have; where is what they
+// are given with, such as --metric. The error is of kind [problem.Usage].
 func (s *Source) CheckNames(where string, names []string) error {
 	plain := expect.Vocabulary{Nodes: s.Vocabulary.Nodes, Faults: s.Vocabulary.Faults}
 	for _, name := range names {
@@ -77,8 +77,9 @@ func (s *Source) ExportCSV(w io.Writer, metrics []string) error {
 	return out.Error()
 }
 
-// ExportBench writes a line for each valid run in the Go benchmark format (https://go.dev/design/14313-benchmark-format), which
-// benchstat reads. Its units are the names of the metrics; which direction is good, and what was set, is in lines of configuration.
+// ExportBench writes a line for each valid run in the Go benchmark format
+// (https://go.dev/design/14313-benchmark-format), which benchstat reads. Its units are the names of the metrics; which
+// direction is good, and what was set, is in lines of configuration.
 func (s *Source) ExportBench(w io.Writer, metrics []string) error {
 	out := bufio.NewWriter(w)
 	for _, name := range metrics {

@@ -20,9 +20,11 @@ func TestExportCSV(t *testing.T) {
 	rows, err := csv.NewReader(&b).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 13)
-	require.Equal(t, append([]string{"run", "digest", "scenario", "kernel", "seed", "valid", "set", "factor.workers"}, s.Metrics...), rows[0])
+	require.Equal(t, append([]string{"run", "digest", "scenario", "kernel", "seed", "valid", "set", "factor.workers"},
+		s.Metrics...), rows[0])
 	last := rows[12]
-	require.Equal(t, []string{"6.1.0-48-cloud-amd64", "3", "false", "faults.acks.do={duplicate: 3} nodes.web.service.php.workers=20", "20", "10", "30"}, last[3:10])
+	require.Equal(t, []string{"6.1.0-48-cloud-amd64", "3", "false",
+		"faults.acks.do={duplicate: 3} nodes.web.service.php.workers=20", "20", "10", "30"}, last[3:10])
 	require.Equal(t, "", last[len(last)-2], "a metric that was not recorded")
 	require.Equal(t, "0", last[len(last)-1], "a counter that did not move")
 }
@@ -31,7 +33,8 @@ func TestExportCSV(t *testing.T) {
 func TestExportBench(t *testing.T) {
 	s := source(t)
 	var b bytes.Buffer
-	require.NoError(t, s.ExportBench(&b, []string{"http.latency.p99", "fault.acks.delivered", "web.TcpExt.TCPRenoRecovery"}))
+	require.NoError(t,
+		s.ExportBench(&b, []string{"http.latency.p99", "fault.acks.delivered", "web.TcpExt.TCPRenoRecovery"}))
 	text := b.String()
 	r := benchfmt.NewReader(strings.NewReader(text), "export")
 	runs, levels, sets := 0, map[string]int{}, map[string]int{}
@@ -62,7 +65,8 @@ func TestExportBench(t *testing.T) {
 
 func TestCheckNames(t *testing.T) {
 	s := source(t)
-	require.NoError(t, s.CheckNames("--metric", []string{"http.latency.p99", "web.TcpExt.ListenOverflows", "fault.acks.chosen"}))
+	require.NoError(t,
+		s.CheckNames("--metric", []string{"http.latency.p99", "web.TcpExt.ListenOverflows", "fault.acks.chosen"}))
 	for name, want := range map[string]string{
 		"http.latncy.p99":            "did you mean \"http.latency.p99\"?",
 		"web.TcpExt.ListenOverflow":  "did you mean \"web.TcpExt.ListenOverflows\"?",

@@ -20,14 +20,14 @@ import (
 type Query struct {
 	// Where is a condition; empty for all runs.
 	Where string
-	// Show are the columns: fields, metrics, counters, and expressions of numbers such as http.errors / http.planned. Without
-	// any there is what identifies a run, and what Where asks for.
+	// Show are the columns: fields, metrics, counters, and expressions of numbers such as http.errors / http.planned.
+	// Without any there is what identifies a run, and what Where asks for.
 	Show []string
-	// By are fields with words, and valid, by which runs are grouped. A group has a row. Runs that are not valid are left out of groups, unless
-	// Where or By names valid.
+	// By are fields with words, and valid, by which runs are grouped. A group has a row. Runs that are not valid are left
+	// out of groups, unless Where or By names valid.
 	By []string
-	// Take is what a group's row has of each number in Show: mean, median, min, max, sum, or a percentile such as p90. Without any it
-	// is the median.
+	// Take is what a group's row has of each number in Show: mean, median, min, max, sum, or a percentile such as p90.
+	// Without any it is the median.
 	Take []string
 	// Sort is the name of a column; empty for the order in which the runs were made, and of groups that of their fields.
 	Sort       string
@@ -40,8 +40,8 @@ type Query struct {
 type Table struct {
 	Columns []Column
 	Rows    [][]Cell
-	// Unknown runs do not have what the condition asks for, First says what the first of them is without; Invalid ones were
-	// left out of groups; More rows were beyond the limit, as far as they were counted.
+	// Unknown runs do not have what the condition asks for, First says what the first of them is without; Invalid ones
+	// were left out of groups; More rows were beyond the limit, as far as they were counted.
 	Unknown, Invalid int
 	First            error
 	More             bool
@@ -251,7 +251,8 @@ func mistake(where, text string, err error) error {
 	}
 	runes := func(s string) int { return len([]rune(s)) }
 	return problem.Wrap(problem.Usage, &yamldoc.Errors{List: []*yamldoc.Error{{
-		File: where, Col: runes(text[:e.Offset]) + 1, Width: runes(text[e.Offset:min(len(text), e.Offset+max(e.Length, 1))]), Msg: e.Msg, Hint: e.Hint, Source: text,
+		File: where, Col: runes(text[:e.Offset]) + 1, Width: runes(text[e.Offset:min(len(text), e.Offset+max(e.Length, 1))]),
+		Msg: e.Msg, Hint: e.Hint, Source: text,
 	}}}, "")
 }
 

@@ -79,8 +79,10 @@ func text(t *testing.T, table *query.Table) string {
 
 func TestWhere(t *testing.T) {
 	for where, want := range map[string]int{
-		"": 12, "kernel == 6.1": 12, "kernel != 6.1": 0, "seed == 2": 4, "factor.workers == 20": 6, "factor.workers == 20 and set ~ duplicate": 3,
-		"fault.acks.delivered > 0": 6, "web.TcpExt.TCPRenoRecovery > 0": 5, "web.TcpExt.ListenOverflows == 0": 12, "not valid": 1, "because ~ 'never acted'": 1,
+		"": 12, "kernel == 6.1": 12, "kernel != 6.1": 0, "seed == 2": 4, "factor.workers == 20": 6,
+		"factor.workers == 20 and set ~ duplicate": 3,
+		"fault.acks.delivered > 0":                 6, "web.TcpExt.TCPRenoRecovery > 0": 5,
+		"web.TcpExt.ListenOverflows == 0": 12, "not valid": 1, "because ~ 'never acted'": 1,
 		"set ~ 'workers=10' or seed == 1": 8, "wall >= 1s": 12,
 	} {
 		table := ask(t, query.Query{Where: where})
@@ -94,23 +96,28 @@ func TestWhere(t *testing.T) {
 }
 
 func TestColumns(t *testing.T) {
-	table := ask(t, query.Query{Where: "http.latency.p99 > 0 and factor.workers == 10 and not (set ~ duplicate)", Limit: 1})
+	table := ask(t, query.Query{Where: "http.latency.p99 > 0 and factor.workers == 10 and not (set ~ duplicate)",
+		Limit: 1})
 	require.Equal(t, "run           kernel                seed  valid  http.latency.p99  factor.workers  set",
 		strings.SplitN(text(t, table), "\n", 2)[0])
 	require.True(t, table.More)
 	run := table.Rows[0][0].Text
-	again := ask(t, query.Query{Where: "run == " + strings.TrimPrefix(run, "sha256:")[:12], Show: []string{"run", "fault.acks.delivered", "fault.acks.chosen * 2", "http.latency.p50"}})
+	again := ask(t, query.Query{Where: "run == " + strings.TrimPrefix(run, "sha256:")[:12],
+		Show: []string{"run", "fault.acks.delivered", "fault.acks.chosen * 2", "http.latency.p50"}})
 	require.Len(t, again.Rows, 1)
 	require.Equal(t, run, again.Rows[0][0].Text)
 	require.Equal(t, 20., again.Rows[0][2].Number)
 }
 
 func TestGroups(t *testing.T) {
-	table := ask(t, query.Query{By: []string{"factor.workers", "kernel"}, Show: []string{"fault.acks.delivered", "http.latency.p99"}, Take: []string{"mean", "max", "sum", "p50"}, Sort: "factor.workers", Descending: true})
+	table := ask(t, query.Query{By: []string{"factor.workers", "kernel"},
+		Show: []string{"fault.acks.delivered", "http.latency.p99"}, Take: []string{"mean", "max", "sum", "p50"},
+		Sort: "factor.workers", Descending: true})
 	require.Equal(t, 1, table.Invalid)
 	require.Len(t, table.Rows, 2)
 	require.Equal(t, "20", table.Rows[0][0].Text)
-	require.Equal(t, []query.Cell{{Text: "10"}, {Text: "6.1.0-48-cloud-amd64"}, {Number: 6}, {Number: 15}, {Number: 30}, {Number: 90}, {Number: 0}}, table.Rows[1][:7])
+	require.Equal(t, []query.Cell{{Text: "10"}, {Text: "6.1.0-48-cloud-amd64"}, {Number: 6}, {Number: 15}, {Number: 30},
+		{Number: 90}, {Number: 0}}, table.Rows[1][:7])
 	require.Equal(t, "p50 http.latency.p99", table.Columns[len(table.Columns)-1].Name)
 	require.Equal(t, 5., table.Rows[0][2].Number, "of 20 workers one is not valid")
 
@@ -123,7 +130,8 @@ func TestGroups(t *testing.T) {
 
 func TestSort(t *testing.T) {
 	for _, descending := range []bool{false, true} {
-		table := ask(t, query.Query{Show: []string{"http.latency.p99", "seed"}, Sort: "http.latency.p99", Descending: descending, Limit: 20})
+		table := ask(t, query.Query{Show: []string{"http.latency.p99", "seed"}, Sort: "http.latency.p99",
+			Descending: descending, Limit: 20})
 		require.Len(t, table.Rows, 12)
 		require.False(t, table.More)
 		for i := range 10 {
@@ -135,7 +143,8 @@ func TestSort(t *testing.T) {
 }
 
 func TestFormats(t *testing.T) {
-	table := ask(t, query.Query{Where: "seed == 3 and factor.workers == 20", Show: []string{"set", "seed", "valid", "http.latency.p99", "because", "wall"}})
+	table := ask(t, query.Query{Where: "seed == 3 and factor.workers == 20",
+		Show: []string{"set", "seed", "valid", "http.latency.p99", "because", "wall"}})
 	var b bytes.Buffer
 	require.NoError(t, table.JSON(&b))
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -171,14 +180,19 @@ func TestMistakes(t *testing.T) {
 		q    query.Query
 		want string
 	}{
-		{query.Query{Where: "http.latncy.p99 > 1s"}, "query: unknown metric \"http.latncy.p99\"\n      http.latncy.p99 > 1s\n      ^^^^^^^^^^^^^^^\n   hint: did you mean \"http.latency.p99\"?"},
-		{query.Query{Where: "seed == 1 and factor.workers == 30"}, "query: no run has factor.workers 30\n      seed == 1 and factor.workers == 30\n                                      ^^\n   hint: did you mean \"10\"? there is: 10, 20"},
+		{query.Query{Where: "http.latncy.p99 > 1s"}, "query: unknown metric \"http.latncy.p99\"\n" +
+			"      http.latncy.p99 > 1s\n      ^^^^^^^^^^^^^^^\n   hint: did you mean \"http.latency.p99\"?"},
+		{query.Query{Where: "seed == 1 and factor.workers == 30"},
+			"query: no run has factor.workers 30\n      seed == 1 and factor.workers == 30\n" +
+				"                                      ^^\n   hint: did you mean \"10\"? there is: 10, 20"},
 		{query.Query{Show: []string{"seeds"}}, "--show: unknown name \"seeds\"\n      seeds\n      ^^^^^\n   hint: did you mean \"seed\"?"},
 		{query.Query{By: []string{"seed"}}, "--by: runs are not grouped by \"seed\""},
-		{query.Query{By: []string{"kernel"}, Show: []string{"seed"}, Take: []string{"mode"}}, "--take: \"mode\" is not a statistic\n      mode\n      ^^^^\n   hint: "},
+		{query.Query{By: []string{"kernel"}, Show: []string{"seed"}, Take: []string{"mode"}},
+			"--take: \"mode\" is not a statistic\n      mode\n      ^^^^\n   hint: "},
 		{query.Query{By: []string{"kernel"}, Take: []string{"p101"}}, "--take: \"p101\""},
 		{query.Query{By: []string{"kernel"}, Show: []string{"run"}}, "show run of a group: it is not a number"},
-		{query.Query{Sort: "seeed"}, "--sort: no column \"seeed\"\n      seeed\n      ^^^^^\n   hint: did you mean \"seed\"? columns: run, kernel, seed, valid"},
+		{query.Query{Sort: "seeed"}, "--sort: no column \"seeed\"\n      seeed\n      ^^^^^\n" +
+			"   hint: did you mean \"seed\"? columns: run, kernel, seed, valid"},
 	} {
 		_, err := s.Ask(c.q)
 		require.Error(t, err, c.want)

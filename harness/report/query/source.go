@@ -131,7 +131,8 @@ func (s *Source) campaign(p *campaign.Plan, kernels map[string]string) {
 	}
 	s.Vocabulary.Fields = append(s.Vocabulary.Fields, expect.Field{Name: "set", Kind: expect.Words})
 	for _, f := range slices.Sorted(maps.Keys(levels)) {
-		s.Vocabulary.Fields = append(s.Vocabulary.Fields, expect.Field{Name: factor + f, Kind: expect.Words, Fits: level, Values: levels[f]})
+		s.Vocabulary.Fields = append(s.Vocabulary.Fields,
+			expect.Field{Name: factor + f, Kind: expect.Words, Fits: level, Values: levels[f]})
 	}
 }
 

@@ -167,11 +167,12 @@ func TestStartTellsWhyAnAgentIsNotReady(t *testing.T) {
 		want []string
 		kind problem.Kind
 	}{
-		"role fails":            {Spec{Role: "test-error", Name: "web/php"}, []string{"start agent web/php: ", "address already in use"}, problem.Machine},
-		"role panics":           {Spec{Role: "test-panic"}, []string{"died (exit status 2)", "panic: index out of patience"}, problem.Other},
-		"role unknown":          {Spec{Role: "test-eco"}, []string{`no role "test-eco"`, "test-echo"}, problem.Other},
-		"node refuses to start": {Spec{Role: "test-echo", Start: func(*exec.Cmd) error { return errors.New("node is gone") }}, []string{"node is gone"}, problem.Other},
-		"configuration":         {Spec{Role: "test-echo", Config: func() {}}, []string{"encode configuration"}, problem.Other},
+		"role fails":   {Spec{Role: "test-error", Name: "web/php"}, []string{"start agent web/php: ", "address already in use"}, problem.Machine},
+		"role panics":  {Spec{Role: "test-panic"}, []string{"died (exit status 2)", "panic: index out of patience"}, problem.Other},
+		"role unknown": {Spec{Role: "test-eco"}, []string{`no role "test-eco"`, "test-echo"}, problem.Other},
+		"node refuses to start": {Spec{Role: "test-echo", Start: func(*exec.Cmd) error { return errors.New("node is gone") }},
+			[]string{"node is gone"}, problem.Other},
+		"configuration": {Spec{Role: "test-echo", Config: func() {}}, []string{"encode configuration"}, problem.Other},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +193,8 @@ func TestDeathAfterReadyIsToldWithItsReason(t *testing.T) {
 	require.ErrorContains(t, err, "died (exit status 2)")
 	require.ErrorContains(t, err, "panic: index out of patience")
 	require.ErrorContains(t, p.Ended(), "died (exit status 2)")
-	require.ErrorContains(t, p.Begin(Beginning{}), "index out of patience", "a late command tells the reason, not the broken pipe")
+	require.ErrorContains(t, p.Begin(Beginning{}), "index out of patience",
+		"a late command tells the reason, not the broken pipe")
 }
 
 func TestCancelledContextKills(t *testing.T) {

@@ -11,8 +11,8 @@
 //	parent → agent   config, then begin (start of the measured window), then stop
 //	agent  → parent  ready, then its result or the error that ended it
 //
-// What the parent wants to know while the role is at work, the role counts in memory that both have mapped (descriptor 5), a [Tally]:
-// reading it wakes no process.
+// What the parent wants to know while the role is at work, the role counts in memory that both have mapped (descriptor
+// 5), a [Tally]: reading it wakes no process.
 //
 // # Life cycle
 //

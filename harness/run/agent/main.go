@@ -110,7 +110,7 @@ func (s *session) listen(commands *os.File, stop func()) {
 	for {
 		m, err := receive(commands)
 		if err != nil {
-			os.Exit(1) // the parent is gone: nobody is left to tell
+			os.Exit(1) // the parent is gone, and no other process can be told
 		}
 		switch m.Kind {
 		case beginMessage:

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tally is counters that an agent shares with its parent, who so reads them at any moment, and costs the agent nothing by it: no wake-up
-// and no message. The agent adds, the parent reads. Which is which, the two have to agree on.
+// Tally is counters that an agent shares with its parent, who so reads them at any moment, and costs the agent nothing
+// by it: no wake-up and no message. The agent adds, the parent reads. Which is which, the two have to agree on.
 type Tally []atomic.Int64
 
 // tallyLimit is the most counters, a page of them.
 const tallyLimit = 512
 
-// shareTally makes counters, all 0, and the file that they are in. The file is the agent's and may be closed once that has started; the memory
-// goes with unshare.
+// shareTally makes counters, all 0, and the file that they are in. The file is the agent's and may be closed once that
+// has started; the memory goes with unshare.
 func shareTally(n int) (_ Tally, _ *os.File, err error) {
 	if n > tallyLimit {
 		return nil, nil, fmt.Errorf("share %d counters: %d is the most", n, tallyLimit)
@@ -49,7 +49,7 @@ func mapTally(fd, n int) (Tally, error) {
 	return unsafe.Slice((*atomic.Int64)(unsafe.Pointer(&memory[0])), n), nil
 }
 
-// unshare unmaps the counters, which nobody may touch any more.
+// unshare unmaps the counters, which must not be touched any more.
 func (t Tally) unshare() error {
 	if len(t) == 0 {
 		return nil

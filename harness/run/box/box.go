@@ -69,7 +69,8 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 		return nil, err
 	}
 	for i := range b.config.Programs {
-		b.programs = append(b.programs, &program{Program: b.config.Programs[i], client: i >= len(b.config.Programs)-b.config.Clients})
+		b.programs = append(b.programs,
+			&program{Program: b.config.Programs[i], client: i >= len(b.config.Programs)-b.config.Clients})
 	}
 	go b.reap()
 	if err := b.prepare(ctx); err != nil {
@@ -136,7 +137,8 @@ func (b *box) await(ctx context.Context, p *program) error {
 		b.settle()
 		if p.pid == 0 && !p.Restart {
 			if p.ExpectExit != nil && p.outcome.Exit != *p.ExpectExit {
-				return problem.Wrap(problem.Usage, fmt.Errorf("ended with status %d instead of %d%s", p.outcome.Exit, *p.ExpectExit, p.said127()), "")
+				return problem.Wrap(problem.Usage,
+					fmt.Errorf("ended with status %d instead of %d%s", p.outcome.Exit, *p.ExpectExit, p.said127()), "")
 			}
 			if p.ExpectExit == nil && !p.MayExit {
 				return problem.Wrap(problem.Usage, fmt.Errorf("ended before it was ready: %s%s", p.how(), p.said127()),

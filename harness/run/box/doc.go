@@ -2,10 +2,10 @@
 //
 // # Concept
 //
-// A box is an agent, one for each node that has an image: the first process of a process-id namespace, in mount, UTS and
-// IPC namespaces of its own. Its root is the image with a layer on top that is the node's own and lives in memory. The
-// programs are its children: they see one another, the node's network and nothing else of the machine, and they end with
-// the box.
+// A box is an agent, one for each node that has an image: the first process of a process-id namespace, in mount, UTS
+// and IPC namespaces of its own. Its root is the image with a layer on top that is the node's own and lives in memory.
+// The programs are its children: they see one another, the node's network and nothing else of the machine, and they
+// end with the box.
 //
 // # Life cycle
 //

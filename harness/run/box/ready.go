@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// listens tells whether a TCP socket of this node listens on a port. It looks into the kernel's table, which disturbs no
-// program: a connection would be a visitor.
+// listens tells whether a TCP socket of this node listens on a port. It looks into the kernel's table, which disturbs
+// no program: a connection would be a visitor.
 func listens(port int) bool {
 	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		data, err := os.ReadFile(name)
@@ -18,8 +18,8 @@ func listens(port int) bool {
 	return false
 }
 
-// tableListens reads the table of proc_pid_net(5): the second field is ADDRESS:PORT in hexadecimal, the fourth the state,
-// in which 0A is LISTEN.
+// tableListens reads the table of proc_pid_net(5): the second field is ADDRESS:PORT in hexadecimal, the fourth the
+// state, in which 0A is LISTEN.
 func tableListens(text string, port int) bool {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// makeResident reads a byte of each page of code of all processes in the box but this one, so that it is present in their
-// page tables: see package prefault for why.
+// makeResident reads a byte of each page of code of all processes in the box but this one, so that it is present in
+// their page tables: see package prefault for why.
 func makeResident() error {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -37,7 +37,8 @@ func makeResident() error {
 	return nil
 }
 
-// touch reads a byte of each page of code. A page that cannot be read ends its mapping: it lies behind the end of the file.
+// touch reads a byte of each page of code. A page that cannot be read ends its mapping: it lies behind the
+// end of the file.
 func touch(memory io.ReaderAt, maps string) error {
 	const page = 4096
 	var b [1]byte

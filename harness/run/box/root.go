@@ -96,7 +96,8 @@ func makeDevices() error {
 		name         string
 		major, minor uint32
 	}{
-		{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}, {"net/tun", 10, 200},
+		{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
+		{"net/tun", 10, 200},
 	} {
 		path := "/dev/" + d.name
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -110,7 +111,8 @@ func makeDevices() error {
 		}
 	}
 	for link, target := range map[string]string{
-		"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx",
+		"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
+		"ptmx": "pts/ptmx",
 	} {
 		if err := os.Symlink(target, "/dev/"+link); err != nil {
 			return err
@@ -145,21 +147,25 @@ func (c *Config) writeFiles() error {
 	return nil
 }
 
-// kept are the capabilities that programs keep, by number (linux/capability.h): those that containers usually have but for
-// mknod, and of the node's own network all.
+// kept are the capabilities that programs keep, by number (linux/capability.h): those that containers usually have but
+// for mknod, and of the node's own network all.
 var kept = []uintptr{
-	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL, unix.CAP_SETGID, unix.CAP_SETUID,
-	unix.CAP_SETPCAP, unix.CAP_NET_BIND_SERVICE, unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_SETFCAP,
+	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL,
+	unix.CAP_SETGID, unix.CAP_SETUID,
+	unix.CAP_SETPCAP, unix.CAP_NET_BIND_SERVICE, unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_SYS_CHROOT,
+	unix.CAP_SETFCAP,
 	unix.CAP_AUDIT_WRITE, unix.CAP_SYS_NICE, unix.CAP_IPC_LOCK, unix.CAP_SYS_PTRACE,
 }
 
-// confine takes the other capabilities from what the calling thread, which must be locked, will execute (capabilities(7)).
+// confine takes the other capabilities from what the calling thread, which must be locked, will
+// execute (capabilities(7)).
 func confine() error {
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
 		if slices.Contains(kept, c) {
 			continue
 		}
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) { // of a newer kernel
+		// EINVAL: the capability is of a newer kernel.
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
 			return fmt.Errorf("give up capability %d: %w", c, err)
 		}
 	}

@@ -112,7 +112,8 @@ func (b *box) start(p *program) error {
 	pid, err := syscall.ForkExec(file, p.Command, &syscall.ProcAttr{
 		Dir: firstOf(p.Dir, b.config.Image.Dir, "/"), Env: env,
 		Files: []uintptr{input.Fd(), outW.Fd(), errW.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: id.uid, Gid: id.gid, Groups: id.groups}},
+		Sys: &syscall.SysProcAttr{Setsid: true,
+			Credential: &syscall.Credential{Uid: id.uid, Gid: id.gid, Groups: id.groups}},
 	})
 	if err != nil {
 		outR.Close()
@@ -199,7 +200,8 @@ func explain(file, dir string, err error) error {
 	case info.IsDir():
 		return usage(file+" is a directory", "")
 	case errors.Is(err, unix.EACCES):
-		return usage(fmt.Sprintf("%s is not executable (mode %v), or not by this user", file, info.Mode().Perm()), "chmod +x the file on the host")
+		return usage(fmt.Sprintf("%s is not executable (mode %v), or not by this user", file, info.Mode().Perm()),
+			"chmod +x the file on the host")
 	case errors.Is(err, unix.ENOENT):
 		return usage(fmt.Sprintf("what interprets %s is missing in the image%s", file, interpreter(file)),
 			"for a dynamic program, add the package libc6; for a script, that of its interpreter")

@@ -16,7 +16,8 @@ type identity struct {
 	name     string
 }
 
-// identify finds a user of the form USER[:GROUP], names or numbers, in the image's /etc/passwd and /etc/group. Empty means root.
+// identify finds a user of the form USER[:GROUP], names or numbers, in the image's /etc/passwd and /etc/group.
+// Empty means root.
 func identify(text string) (id identity, err error) {
 	id.home, id.name = "/root", "root"
 	if text == "" {

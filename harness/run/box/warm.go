@@ -10,8 +10,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ruleout/ruleout/harness/scenario"
 	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // warm makes requests over loopback. Each has to be answered with a status below 400.
@@ -58,7 +59,8 @@ func request(port int, path string) error {
 	}
 	conn := os.NewFile(uintptr(fd), "connection")
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ruleout-warm\r\nConnection: close\r\n\r\n", path); err != nil {
+	if _, err := fmt.Fprintf(conn,
+		"GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ruleout-warm\r\nConnection: close\r\n\r\n", path); err != nil {
 		return err
 	}
 	r := bufio.NewReader(conn)

@@ -22,7 +22,8 @@ func TestMapCalls(t *testing.T) {
 		want  string
 	}{
 		"lookup": {func(p *Program) { p.Lookup(5, -8) }, mapIs5 + key + "8500000001000000"},
-		"update": {func(p *Program) { p.Update(5, -8, -16, 1) }, mapIs5 + key + "bfa3000000000000" + "07030000f0ffffff" + "b704000001000000" + "8500000002000000"},
+		"update": {func(p *Program) { p.Update(5, -8, -16, 1) },
+			mapIs5 + key + "bfa3000000000000" + "07030000f0ffffff" + "b704000001000000" + "8500000002000000"},
 		"delete": {func(p *Program) { p.Delete(5, -8) }, mapIs5 + key + "8500000003000000"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,8 +48,8 @@ const (
 	destination = 60
 )
 
-// crafter makes frames of all shapes. They are put together by hand, so that neither the selector nor the decoder
-// had a part in it, and since it has to be cheap in a guest. Checksums are 0: nobody receives them.
+// crafter makes frames of all shapes. They are put together by hand, so that neither the selector nor the decoder had a
+// part in it, and since it has to be cheap in a guest. Checksums are 0, since no stack receives the frames.
 type crafter struct {
 	*rand.Rand
 	last []byte // pure ACK
@@ -178,7 +178,7 @@ func (c *crafter) options() (b []byte) {
 	return b
 }
 
-// ether is a header towards nobody: b's stack drops the frame, so there are no answers.
+// ether is a header with the address of no node: b's stack drops the frame, so there are no answers.
 func ether(kind uint16) []byte {
 	return append([]byte{2, 9, 9, 9, 9, 9, 2, 8, 8, 8, 8, 8}, byte(kind>>8), byte(kind))
 }

@@ -18,7 +18,8 @@ import (
 
 // classes of packets, all that there are.
 var classes = []scenario.Packets{
-	scenario.AnyPacket, scenario.TCPPacket, scenario.UDPPacket, scenario.ICMPPacket, scenario.Fragment, scenario.DataSegment,
+	scenario.AnyPacket, scenario.TCPPacket, scenario.UDPPacket, scenario.ICMPPacket, scenario.Fragment,
+	scenario.DataSegment,
 	scenario.PureACK, scenario.DupACK, scenario.SYN, scenario.SYNACK, scenario.FIN, scenario.RST,
 }
 

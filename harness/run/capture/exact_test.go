@@ -36,7 +36,8 @@ var template = sync.OnceValues(func() (*vm.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vm.OpenTemplate(context.Background(), vm.Config{QEMU: qemu, Kernel: k, Init: self, Memory: 640 << 20, Shift: 1}, nil)
+	return vm.OpenTemplate(context.Background(), vm.Config{QEMU: qemu, Kernel: k, Init: self, Memory: 640 << 20, Shift: 1},
+		nil)
 })
 
 // watchers are faults that watch each class in both directions, with a chance.
@@ -137,7 +138,8 @@ func check(t *testing.T, seen map[string][]sighting, chance string) map[scenario
 }
 
 func lab(sysctls string, faults ...string) string {
-	return "version: 1\nname: lab\nduration: 1h\nmachine: {memory: 512MiB}\nnodes: {a: {sysctls: {" + sysctls + "}}, b: {sysctls: {" + sysctls + "}}}\n" +
+	return "version: 1\nname: lab\nduration: 1h\nmachine: {memory: 512MiB}\nnodes: {a: {sysctls: {" + sysctls +
+		"}}, b: {sysctls: {" + sysctls + "}}}\n" +
 		"links: [{between: [a, b], delay: 2ms}]\nfaults:\n  - " + strings.Join(faults, "\n  - ") + "\n"
 }
 

@@ -109,7 +109,8 @@ func TestPoints(t *testing.T) {
 		"edge>client sent", "edge>client received", "edge>client fault loss",
 	}, names(0))
 	require.Equal(t, []string{
-		"edge>web sent", "edge>web received", "edge>web fault late", "web>edge sent", "web>edge received", "web>edge fault late",
+		"edge>web sent", "edge>web received", "edge>web fault late", "web>edge sent", "web>edge received",
+		"web>edge fault late",
 	}, names(1))
 }
 
@@ -183,7 +184,8 @@ func TestAFileSaysWhatHappened(t *testing.T) {
 		}
 		got = append(got, p)
 	}
-	dup, loss, copied := "dup-acks: 3 copies (packet 17 of its flow)", "loss: lost", "loss: lost (packet 5 in this direction)"
+	dup, loss, copied := "dup-acks: 3 copies (packet 17 of its flow)", "loss: lost",
+		"loss: lost (packet 5 in this direction)"
 	require.Equal(t, []packet{
 		{"client>edge sent", -time.Second, 70, 1, nil},
 		{"client>edge sent", 0, 14, 2, []string{dup, loss, copied}},
@@ -205,7 +207,8 @@ func TestAFileSaysWhatHappened(t *testing.T) {
 	for i := range r.NNames() {
 		n, err := r.Name(i)
 		require.NoError(t, err)
-		names[n.Addr.(*pcapgo.NgIPAddress).Addr.String()] = append(names[n.Addr.(*pcapgo.NgIPAddress).Addr.String()], n.Names...)
+		names[n.Addr.(*pcapgo.NgIPAddress).Addr.String()] = append(names[n.Addr.(*pcapgo.NgIPAddress).Addr.String()],
+			n.Names...)
 	}
 	require.Equal(t, map[string][]string{
 		"10.0.0.1": {"client"}, "fd00::1": {"client"}, "10.0.0.2": {"edge"}, "fd00::2": {"edge"},
@@ -247,7 +250,8 @@ func TestTroubleLeavesNoFiles(t *testing.T) {
 		says string
 	}{
 		{"a packet is missing", func(r *ring) { r.seen[1]++ }, "client>edge received: 0 packets are in the capture and 1 came by"},
-		{"a packet too many", func(r *ring) { r.add(1, 0, 1, 0, 10, "x"); r.seen[1] = 0 }, "client>edge received: 1 packets are in the capture and 0 came by"},
+		{"a packet too many", func(r *ring) { r.add(1, 0, 1, 0, 10, "x"); r.seen[1] = 0 },
+			"client>edge received: 1 packets are in the capture and 0 came by"},
 		{"never finished", func(r *ring) { r.record(1<<31, make([]byte, 40)) }, "read an event: it was never finished"},
 		{"too short", func(r *ring) { r.record(0, make([]byte, 8)) }, "read an event: it has 8 bytes"},
 		{"too long", func(r *ring) { r.record(0, make([]byte, 1<<17)) }, "read an event: it claims 131072 bytes"},

@@ -45,7 +45,8 @@ func TestCountsThatCannotBeTrue(t *testing.T) {
 	}
 }
 
-func spooled(t *testing.T, dir string, s *scenario.Scenario, taken *capture.Taken, rings ...[]byte) ([]pcapng.File, error) {
+func spooled(t *testing.T, dir string, s *scenario.Scenario, taken *capture.Taken,
+	rings ...[]byte) ([]pcapng.File, error) {
 	t.Helper()
 	spool, err := pcapng.Open(dir, 64)
 	require.NoError(t, err)

@@ -39,7 +39,8 @@ func Points(s *scenario.Scenario, link int) []Point {
 	ends := s.Links[link].Between
 	for side := range 2 {
 		from, to := ends[side], ends[1-side]
-		list = append(list, Point{Kind: Sent, Side: side, From: from, To: to}, Point{Kind: Received, Side: side, From: from, To: to})
+		list = append(list, Point{Kind: Sent, Side: side, From: from, To: to},
+			Point{Kind: Received, Side: side, From: from, To: to})
 		for i := range s.Faults {
 			f := &s.Faults[i]
 			if (f.Link == ends || f.Link == [2]string{ends[1], ends[0]}) && touches(f, from) {

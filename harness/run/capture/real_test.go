@@ -48,11 +48,12 @@ func TestSelectorsMakeNoMistakeOnRealTraffic(t *testing.T) {
 		name, sysctls string
 		want          func(t *testing.T, f features)
 	}{
-		{"timestamps, SACK and ECN", "net.ipv4.tcp_timestamps: 1, net.ipv4.tcp_sack: 1, net.ipv4.tcp_ecn: 1", func(t *testing.T, f features) {
-			require.Greater(t, f.stamps, 1000)
-			require.Greater(t, f.sack, 100)
-			require.Greater(t, f.ecn, 100)
-		}},
+		{"timestamps, SACK and ECN", "net.ipv4.tcp_timestamps: 1, net.ipv4.tcp_sack: 1, net.ipv4.tcp_ecn: 1",
+			func(t *testing.T, f features) {
+				require.Greater(t, f.stamps, 1000)
+				require.Greater(t, f.sack, 100)
+				require.Greater(t, f.ecn, 100)
+			}},
 		{"SACK", "net.ipv4.tcp_timestamps: 0, net.ipv4.tcp_sack: 1, net.ipv4.tcp_ecn: 0", func(t *testing.T, f features) {
 			require.Zero(t, f.stamps)
 			require.Greater(t, f.sack, 100)
@@ -78,7 +79,8 @@ func TestSelectorsMakeNoMistakeOnRealTraffic(t *testing.T) {
 				t.Logf("%-8s  %6d matched, %6d chosen of them", class, all[class].matched, half[class].chosen)
 				require.Positive(t, all[class].matched, class)
 				require.Equal(t, all[class], tally{out.Receipts[i].Matched, out.Receipts[i].Chosen}, class)
-				require.Equal(t, half[class], tally{out.Receipts[len(classes)+i].Matched, out.Receipts[len(classes)+i].Chosen}, class)
+				require.Equal(t, half[class], tally{out.Receipts[len(classes)+i].Matched, out.Receipts[len(classes)+i].Chosen},
+					class)
 			}
 			checkLoss(t, seen, "a>b")
 			checkLoss(t, seen, "b>a")

@@ -19,8 +19,8 @@ const (
 	datagrams   = 200
 )
 
-// talk lets a and b do all that their kernels send by themselves: transfers that lose segments, short connections with all
-// of their ends, resets of both kinds, datagrams that are too long for a packet, and ICMP.
+// talk lets a and b do all that their kernels send by themselves: transfers that lose segments, short connections with
+// all of their ends, resets of both kinds, datagrams that are too long for a packet, and ICMP.
 func talk(ctx context.Context, n *topology.Network) error {
 	a, b := n.Node("a"), n.Node("b")
 	for _, address := range []netip.Addr{b.Addr4(), b.Addr6()} {
@@ -102,7 +102,7 @@ func brief(to string) error {
 	return nil
 }
 
-// refused knocks where nobody listens, and is answered with RST.
+// refused connects to a port without a listener, and is answered with RST.
 func refused(to string) error {
 	for range connections {
 		if c, err := net.DialTimeout("tcp", to, time.Minute); err == nil {

@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The controllers of [Root] are not ours. Those that are off are switched on for as long as there are groups of ours, of any
-// process. A group without processes is the mark that says which: it outlives a process that is killed.
+// The controllers of [Root] are not ours. Those that are off are switched on for as long as there are groups of ours,
+// of any process. A group without processes is the mark that says which: it outlives a process that is killed.
 
 // markPrefix is how the names of marks begin; those of the controllers follow.
 const markPrefix = prefix + "controllers-"
 
 func isMark(path string) bool { return strings.HasPrefix(filepath.Base(path), markPrefix) }
 
-// borrow switches on what is off below root, and makes a group there before anybody can switch it off again.
+// borrow switches on what is off below root, and makes a group there before another process can switch it off again.
 func borrow(root string, make func() error) (err error) {
 	unlock, err := lock(root)
 	if err != nil {
@@ -41,7 +41,8 @@ func borrow(root string, make func() error) (err error) {
 		}
 	}
 	if len(off) > 0 { // the mark comes first: what it says too much does no harm
-		if err := os.Mkdir(filepath.Join(root, markPrefix+strings.Join(off, "-")), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := os.Mkdir(filepath.Join(root, markPrefix+strings.Join(off, "-")), 0o755); err != nil &&
+			!errors.Is(err, os.ErrExist) {
 			return err
 		}
 		enable(root)
@@ -76,7 +77,7 @@ func giveBack(root string) error {
 	for _, path := range marks {
 		for _, c := range strings.Split(strings.TrimPrefix(filepath.Base(path), markPrefix), "-") {
 			err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("-"+c), 0)
-			if err != nil && !errors.Is(err, unix.EBUSY) { // somebody else's group passes it on by now
+			if err != nil && !errors.Is(err, unix.EBUSY) { // the group of another process passes it on by now
 				errs = append(errs, fmt.Errorf("switch the %s controller off again: %w", c, err))
 			}
 		}

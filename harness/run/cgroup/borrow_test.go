@@ -22,7 +22,8 @@ func switchedOn(t *testing.T) []string {
 	return slices.Sorted(slices.Values(strings.Fields(string(text))))
 }
 
-// switchOff is what a machine looks like on which nobody uses the controllers; the guest's init has switched them on.
+// switchOff is what a machine looks like on which no process uses the controllers; the guest's init has
+// switched them on.
 func switchOff(t *testing.T, controllers ...string) {
 	t.Helper()
 	root, err := cgroup.Root()

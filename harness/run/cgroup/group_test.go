@@ -146,15 +146,18 @@ func TestSupportedSaysWhatIsMissing(t *testing.T) {
 		attr       syscall.SysProcAttr
 	}{
 		{
-			"no hierarchy", "3|control groups: version 2 is not mounted|mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all, or use --backend vm",
+			"no hierarchy", "3|control groups: version 2 is not mounted|mount -t cgroup2 none /sys/fs/cgroup, " +
+				"or boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all, or use --backend vm",
 			syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS},
 		},
 		{
-			"no controllers", "3|control groups: version 2 lacks the cpu controller in /sys/fs/cgroup|boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all, or use --backend vm",
+			"no controllers", "3|control groups: version 2 lacks the cpu controller in /sys/fs/cgroup|boot with " +
+				"systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all, or use --backend vm",
 			syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: int(dir.Fd())},
 		},
 		{
-			"no rights", "3|control groups: /sys/fs/cgroup cannot be written to|run as root, or in a group of your own: systemd-run --user --scope -p Delegate=yes …",
+			"no rights", "3|control groups: /sys/fs/cgroup cannot be written to|run as root, or in a group of your own: " +
+				"systemd-run --user --scope -p Delegate=yes …",
 			syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}},
 		},
 	} {

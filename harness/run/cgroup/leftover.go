@@ -12,11 +12,11 @@ import (
 )
 
 // Leftovers lists the groups below [Root] whose makers have ended without closing them, and the mark of controllers
-// that nobody switched off again.
+// that were not switched off again.
 //
-// A living maker has a lock on the group, which the kernel drops with its last descriptor,
-// so a process id that was given away again misleads nobody. Between making and locking a group
-// its name alone protects it: the process of that number is alive.
+// A living maker has a lock on the group, which the kernel drops with its last descriptor, so a process id that was
+// given away again does not mislead. Between making and locking a group its name alone protects it: the process of that
+// number is alive.
 func Leftovers() ([]string, error) {
 	root, err := Root()
 	if err != nil {
@@ -60,7 +60,7 @@ func Leftovers() ([]string, error) {
 	return left, nil
 }
 
-// unlocked reports whether nobody holds a lock on a group; one that is gone has a holder, its remover.
+// unlocked reports whether no process holds a lock on a group; one that is gone has a holder, its remover.
 func unlocked(path string) (bool, error) {
 	dir, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

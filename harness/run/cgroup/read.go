@@ -35,7 +35,8 @@ func (g *Group) CPU() (CPU, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return CPU{}, fmt.Errorf("read %s/cpu.stat: %w", g.Path, err)
 	}
-	return CPU{time.Duration(usage) * time.Microsecond, time.Duration(user) * time.Microsecond, time.Duration(system) * time.Microsecond}, nil
+	return CPU{time.Duration(usage) * time.Microsecond, time.Duration(user) * time.Microsecond,
+		time.Duration(system) * time.Microsecond}, nil
 }
 
 // Pressure is the time for which processes of a group waited for a resource since the group was made.

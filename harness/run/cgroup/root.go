@@ -27,11 +27,13 @@ const unified = "boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=al
 func Root() (string, error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return "", problem.Wrap(problem.Machine, fmt.Errorf("find control groups: %w", err), "mount /proc: mount -t proc proc /proc")
+		return "", problem.Wrap(problem.Machine, fmt.Errorf("find control groups: %w", err),
+			"mount /proc: mount -t proc proc /proc")
 	}
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		return "", problem.Wrap(problem.Machine, fmt.Errorf("find control groups: %w", err), "the kernel needs CONFIG_CGROUPS")
+		return "", problem.Wrap(problem.Machine, fmt.Errorf("find control groups: %w", err),
+			"the kernel needs CONFIG_CGROUPS")
 	}
 	mount := findMount(string(mounts))
 	if mount == "" {
@@ -107,7 +109,8 @@ func Supported() (err error) {
 			continue
 		}
 		hint := unified
-		if top, err := os.ReadFile(filepath.Join(root, "cgroup.controllers")); err == nil && slices.Contains(strings.Fields(string(top)), c) {
+		if top, err := os.ReadFile(filepath.Join(root, "cgroup.controllers")); err == nil &&
+			slices.Contains(strings.Fields(string(top)), c) {
 			hint = fmt.Sprintf("%s has it, but cannot pass it on while it has processes of its own: run in a group below it",
 				root)
 		}

@@ -65,11 +65,12 @@ func steps(f *scenario.Fault) []scenario.Action {
 	return list
 }
 
-// usual is the length of a queue of which nobody says how long it is: netem's own, if tc is not told (netem_parse_opt in iproute2's tc/q_netem.c).
+// usual is the length of a queue for which the scenario has none: netem's own, if tc is not told (netem_parse_opt in
+// iproute2's tc/q_netem.c).
 const usual = 1000
 
-// queued is the length of the queue of a fault with one, on a link; stated is whether the scenario says so. It is 0 for others, which
-// hold packets for a time and not until their turn.
+// queued is the length of the queue of a fault with one, on a link; stated is whether the scenario says so. It is 0 for
+// others, which hold packets for a time and not until their turn.
 func queued(a *scenario.Action, l *scenario.Link) (length uint32, stated bool) {
 	switch {
 	case a.Rate == 0 && a.Slot == nil:
@@ -164,7 +165,8 @@ func lossModel(l *scenario.Loss) (netem.Share, netem.LossModel) {
 		return share(*l.Random), nil
 	case l.GEModel != nil:
 		m := l.GEModel
-		return 0, netem.GilbertElliott{ToBad: share(m.P), ToGood: share(m.R), LossBad: or(m.Bad, netem.All), LossGood: share(m.Good)}
+		return 0, netem.GilbertElliott{ToBad: share(m.P), ToGood: share(m.R), LossBad: or(m.Bad, netem.All),
+			LossGood: share(m.Good)}
 	default:
 		s := l.State
 		m := netem.FourState{P13: share(s.P13), P32: share(s.P32), P14: share(s.P14), P23: or(s.P23, netem.All)}

@@ -48,11 +48,12 @@ func TestDelaysAreThoseThatAreAskedFor(t *testing.T) {
 	for do, quantile := range map[string]func(float64) float64{
 		"delay: 20ms":              nil,
 		"delay: 20ms, jitter: 1ms": uniformQuantile(mean, 1e6),
-		"delay: 20ms, jitter: 1ms, distribution: normal":                         normalQuantile(mean, 1e6),
-		"delay: 20ms, jitter: 1ms, distribution: pareto":                         paretoQuantile(mean, 1e6),
-		"delay: 20ms, jitter: 1ms, distribution: paretonormal":                   nil,
-		"delay: 20ms, jitter: 1ms, distribution: normal, in-order: true":         normalQuantile(mean, 1e6), // one packet at a time waits for no other
-		"delay: 20ms, jitter: 8ms, distribution: normal":                         nil,                       // reaches below 0
+		"delay: 20ms, jitter: 1ms, distribution: normal":       normalQuantile(mean, 1e6),
+		"delay: 20ms, jitter: 1ms, distribution: pareto":       paretoQuantile(mean, 1e6),
+		"delay: 20ms, jitter: 1ms, distribution: paretonormal": nil,
+		// one packet at a time waits for no other
+		"delay: 20ms, jitter: 1ms, distribution: normal, in-order: true":         normalQuantile(mean, 1e6),
+		"delay: 20ms, jitter: 8ms, distribution: normal":                         nil, // reaches below 0
 		"delays: [19ms, 19.5ms, 20ms, 20ms, 20ms, 20.5ms, 21ms], in-order: true": nil,
 	} {
 		t.Run(do, func(t *testing.T) {
@@ -89,7 +90,8 @@ func TestDelaysAreThoseThatAreAskedFor(t *testing.T) {
 
 func TestPacketsWithJitterStayInOrderIfTheyAreToldTo(t *testing.T) {
 	const n = 1000
-	for _, do := range []string{"delay: 20ms, jitter: 10ms", "delay: 20ms, jitter: 5ms, distribution: pareto", "delays: [1ms, 30ms]"} {
+	for _, do := range []string{"delay: 20ms, jitter: 10ms", "delay: 20ms, jitter: 5ms, distribution: pareto",
+		"delays: [1ms, 30ms]"} {
 		for _, inOrder := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, in order %t", do, inOrder), func(t *testing.T) {
 				text := do
@@ -163,7 +165,8 @@ func TestCorruptFlipsOneBitThatTheReceiverFinds(t *testing.T) {
 	require.Empty(t, because)
 	whole, chosen := dropped(upTo(n), d.flow, decide("noise", .3))
 	got := d.received(t)
-	require.Equal(t, result.Receipt{Name: "noise", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n}, counts(r[0]))
+	require.Equal(t, result.Receipt{Name: "noise", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n},
+		counts(r[0]))
 	require.Equal(t, whole, got, "the others, and no corrupted one")
 	require.Equal(t, chosen, l.badPackets(t)-before, "counted by the receiver's kernel")
 }
@@ -185,7 +188,8 @@ func (l *lab) badPackets(t *testing.T) (sum int64) {
 		}
 		for i, name := range names {
 			switch names[0] + name {
-			case "Ip:InHdrErrors", "Ip:InAddrErrors", "Ip:InUnknownProtos", "Ip:InDiscards", "Udp:InErrors", "Udp:NoPorts", "Ip:ReasmFails":
+			case "Ip:InHdrErrors", "Ip:InAddrErrors", "Ip:InUnknownProtos", "Ip:InDiscards", "Udp:InErrors",
+				"Udp:NoPorts", "Ip:ReasmFails":
 				var v int64
 				_, err := fmt.Sscan(fields[i], &v)
 				require.NoError(t, err)
@@ -228,7 +232,8 @@ func TestLossModelsLoseTheirShare(t *testing.T) {
 			r, because := l.receipts(t)
 			require.Empty(t, because)
 			total := r[0].Delivered
-			require.Equal(t, result.Receipt{Name: "loss", Matched: 20 * n, Chosen: 20 * n, In: 20 * n, Delivered: total, Out: 20*n - total}, counts(r[0]))
+			require.Equal(t, result.Receipt{Name: "loss", Matched: 20 * n, Chosen: 20 * n, In: 20 * n, Delivered: total,
+				Out: 20*n - total}, counts(r[0]))
 			t.Logf("%d of %d lost; %d of 20 seeds outside their interval", total, 20*n, outliers)
 			// Each falls out once in a thousand times, and before Linux 6.6 it is another throw with each build of
 			// this test. Two of twenty do so once in 5000 times.
@@ -252,8 +257,11 @@ func TestARampGoesThroughItsValuesInTurn(t *testing.T) {
 		fault string
 		want  []time.Duration // by tenth of the time that it takes
 	}{
-		{"do: {delay: 10ms}, ramp: {over: 900ms, delay: 100ms, steps: 10}", []time.Duration{10 * ms1, 20 * ms1, 30 * ms1, 40 * ms1, 50 * ms1, 60 * ms1, 70 * ms1, 80 * ms1, 90 * ms1, 100 * ms1, 100 * ms1}},
-		{"do: {delay: 90ms}, ramp: {over: 500ms, delay: 10ms, steps: 2}", []time.Duration{90 * ms1, 90 * ms1, 90 * ms1, 90 * ms1, 90 * ms1, 10 * ms1, 10 * ms1}},
+		{"do: {delay: 10ms}, ramp: {over: 900ms, delay: 100ms, steps: 10}",
+			[]time.Duration{10 * ms1, 20 * ms1, 30 * ms1, 40 * ms1, 50 * ms1, 60 * ms1, 70 * ms1, 80 * ms1, 90 * ms1,
+				100 * ms1, 100 * ms1}},
+		{"do: {delay: 90ms}, ramp: {over: 500ms, delay: 10ms, steps: 2}",
+			[]time.Duration{90 * ms1, 90 * ms1, 90 * ms1, 90 * ms1, 90 * ms1, 10 * ms1, 10 * ms1}},
 		// A datagram of 4 bytes is a frame of 46: 1 ms at 368 kbit/s.
 		{"do: {rate: 368kbit}, ramp: {over: 200ms, rate: 36.8kbit, steps: 3}", []time.Duration{ms1, 46 * 8 * time.Second / 202400, 10 * ms1, 10 * ms1}},
 	} {

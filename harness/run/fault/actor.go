@@ -17,7 +17,8 @@ type actor struct {
 	failed error
 }
 
-// newActor starts one that acts. It has precedence over the nodes, whose workers would keep it from the CPU for milliseconds.
+// newActor starts one that acts. It has precedence over the nodes, whose workers would keep it from the CPU
+// for milliseconds.
 func newActor(act func(*alarm) error) (*actor, error) {
 	a, err := newAlarm()
 	if err != nil {

@@ -55,5 +55,5 @@ func (a *alarm) cancel() error {
 	return nil
 }
 
-// Close frees it, once nobody waits.
+// Close frees it, once no goroutine waits.
 func (a *alarm) Close() error { return errors.Join(unix.Close(a.timer), unix.Close(a.quit)) }

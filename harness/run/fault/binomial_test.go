@@ -33,7 +33,8 @@ func exact(n int64, p *big.Rat) (lo, hi int64) {
 
 func TestIntervalIsTheExactOne(t *testing.T) {
 	for _, n := range []int64{1, 2, 7, 50, 333} {
-		for _, p := range []*big.Rat{big.NewRat(1, 1000), big.NewRat(1, 50), big.NewRat(1, 10), big.NewRat(1, 2), big.NewRat(97, 100)} {
+		for _, p := range []*big.Rat{big.NewRat(1, 1000), big.NewRat(1, 50), big.NewRat(1, 10), big.NewRat(1, 2),
+			big.NewRat(97, 100)} {
 			t.Run(fmt.Sprintf("%d trials of %s", n, p.FloatString(3)), func(t *testing.T) {
 				f, _ := p.Float64()
 				wantLo, wantHi := exact(n, p)

@@ -169,8 +169,8 @@ func (w *Wires) Captured(begin int64) (*capture.Taken, []Ring, error) {
 	return t, rings, nil
 }
 
-// A ring's map can be mapped: a page with the consumer's position, one with the producer's, and the
-// data (kernel/bpf/ringbuf.c). Nobody consumes, so data begins at its beginning.
+// A ring's map can be mapped: a page with the consumer's position, one with the producer's, and the data
+// (kernel/bpf/ringbuf.c). Nothing is consumed, so data begins at its beginning.
 func ringData() int64 { return int64(2 * os.Getpagesize()) }
 
 // produced reads the producer's position.

@@ -130,7 +130,8 @@ func TestASnapLengthCutsPackets(t *testing.T) {
 // A ring that is full keeps the first packets, without a gap, and counts the others at their points.
 func TestAFullRingKeepsTheFirstPackets(t *testing.T) {
 	const n = 3000
-	l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 10}, "", "name: some, from: a, do: watch, select: {chance: 10%}")
+	l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 10}, "",
+		"name: some, from: a, do: watch, select: {chance: 10%}")
 	require.NoError(t, l.Arm(clock(t), labSeed))
 	d := l.datagrams(t, false)
 	d.send(t, n)
@@ -152,7 +153,8 @@ func TestAFullRingKeepsTheFirstPackets(t *testing.T) {
 
 // What was forged was sent by no node, and is captured where it was made up.
 func TestForgedSegmentsAreCaptured(t *testing.T) {
-	l := capturingInjectionLab(t, Capture{Snap: 128, Memory: 1 << 20}, true, "segments: [{to: b, flags: psh+ack, payload: 7B}, {to: a, payload: 100B, count: 2}]")
+	l := capturingInjectionLab(t, Capture{Snap: 128, Memory: 1 << 20}, true,
+		"segments: [{to: b, flags: psh+ack, payload: 7B}, {to: a, payload: 100B, count: 2}]")
 	s := l.connect(t, false)
 	s.talk(t, 5)
 	l.inject(t)
@@ -179,17 +181,21 @@ func TestForgedSegmentsAreCaptured(t *testing.T) {
 // Whatever a fault does, its program takes a tap, and all that it touches is captured.
 func TestEveryActionIsCaptured(t *testing.T) {
 	for name, do := range map[string]string{
-		"drop": "drop", "delay": "{delay: 2ms, jitter: 1ms}", "distribution": "{delay: 2ms, jitter: 1ms, distribution: normal}",
-		"delays": "{delays: [1ms, 2ms]}", "reorder": "{reorder: 2ms}", "duplicate": "{duplicate: 2}", "corrupt": "corrupt",
-		"rate": "{rate: 10mbit}", "slot": "{slot: {min: 1ms}}", "loss": "{loss: {random: 50%}}",
+		"drop": "drop", "delay": "{delay: 2ms, jitter: 1ms}",
+		"distribution": "{delay: 2ms, jitter: 1ms, distribution: normal}",
+		"delays":       "{delays: [1ms, 2ms]}", "reorder": "{reorder: 2ms}", "duplicate": "{duplicate: 2}",
+		"corrupt": "corrupt",
+		"rate":    "{rate: 10mbit}", "slot": "{slot: {min: 1ms}}", "loss": "{loss: {random: 50%}}",
 		"mtu": "{mtu: 100}", "mtu, silent": "{mtu: 100, silent: true}",
 	} {
 		for _, c := range []struct{ from, selected string }{{"", "{chance: 50%}"}, {"from: a, ", "{packets: udp}"}} {
 			t.Run(name+", "+c.from+c.selected, func(t *testing.T) {
-				l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 20}, "", "name: fault, "+c.from+"select: "+c.selected+", do: "+do)
+				l := buildCapturingLab(t, Capture{Snap: 128, Memory: 1 << 20}, "",
+					"name: fault, "+c.from+"select: "+c.selected+", do: "+do)
 				require.NoError(t, l.Arm(clock(t), labSeed))
 				d := l.datagrams(t, false)
-				require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)) // DF, and nothing learnt
+				// DF, and nothing learnt
+				require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE))
 				for range 50 {
 					if _, err := unix.Write(d.from, make([]byte, 200)); err != unix.EMSGSIZE { // the news of the one before
 						require.NoError(t, err)
@@ -237,7 +243,8 @@ func BenchmarkCapture(b *testing.B) {
 	}{{"off", 0}, {"128 bytes", 128}, {"whole", capture.Whole}} {
 		for _, size := range []int{4, 1400} {
 			b.Run(fmt.Sprintf("%s, datagrams of %d bytes", c.name, size), func(b *testing.B) {
-				l := buildCapturingLab(b, Capture{Snap: c.snap, Memory: 128 << 20}, "", "name: eye, from: a, do: watch, select: {chance: 10%}")
+				l := buildCapturingLab(b, Capture{Snap: c.snap, Memory: 128 << 20}, "",
+					"name: eye, from: a, do: watch, select: {chance: 10%}")
 				require.NoError(b, l.Arm(clock(b), labSeed))
 				d := l.datagrams(b, false)
 				datagram := make([]byte, size)

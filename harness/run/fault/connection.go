@@ -51,8 +51,8 @@ func newOneWay(key flow, value []byte) oneWay {
 // connection is both directions: from the end that opened it, and from the other.
 type connection [2]oneWay
 
-// readConnections lists those of the named connections that are open, in the order in which their first SYN passed. A connection is open when
-// both SYNs have passed, and one acknowledgement of the end that opened it.
+// readConnections lists those of the named connections that are open, in the order in which their first SYN passed. A
+// connection is open when both SYNs have passed, and one acknowledgement of the end that opened it.
 func readConnections(table *ebpf.Map, named *connections) ([]connection, error) {
 	entries, err := readEntries(table)
 	if err != nil {
@@ -66,7 +66,8 @@ func readConnections(table *ebpf.Map, named *connections) ([]connection, error) 
 	for _, h := range entries {
 		back, ok := byEnds[[2]netip.AddrPort{h.to, h.from}]
 		opener := back.first > h.first
-		if !ok || !opener || !h.acks || !slices.Contains(named.from, h.from.Addr()) || !slices.Contains(named.to, h.to.Addr()) ||
+		if !ok || !opener || !h.acks || !slices.Contains(named.from, h.from.Addr()) ||
+			!slices.Contains(named.to, h.to.Addr()) ||
 			named.port != 0 && int(h.to.Port()) != named.port {
 			continue
 		}

@@ -68,7 +68,8 @@ const (
 	back    = 2
 )
 
-// direct4 notes the direction of an IPv4 packet, whose header is on the stack, or jumps to "pass" if it is not between the two nodes.
+// direct4 notes the direction of an IPv4 packet, whose header is on the stack, or jumps to "pass" if it is not between
+// the two nodes.
 func (c *connections) direct4(a *assembler) {
 	c.direct(a, 4, func(field int16, addr netip.Addr, found string, _ string) {
 		b := addr.As4()
@@ -95,7 +96,8 @@ func (c *connections) direct6(a *assembler) {
 
 // direct compares the addresses at two fields of the header with those of the nodes. The function
 // equal jumps to found if a field is an address; it may use the label next for what follows.
-func (c *connections) direct(a *assembler, version int, equal func(field int16, addr netip.Addr, found, next string), source, target int16) {
+func (c *connections) direct(a *assembler, version int, equal func(field int16, addr netip.Addr, found, next string),
+	source, target int16) {
 	if c == nil {
 		return
 	}

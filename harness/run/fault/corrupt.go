@@ -5,11 +5,10 @@ import "github.com/cilium/ebpf/asm"
 // flip flips one bit of the packet, after the Ethernet header, and counts it once that
 // is done.
 //
-// It is not netem that does it. netem picks any bit of the frame, so that one flip in five of a pure ACK
-// hits the Ethernet header, where it either does nothing or has the far node take the packet for
-// someone else's; and the bit that it picks does not depend on netem's seed. Here it is the
-// bit number (h >> 32) × bits >> 32, where h is a hash of the fault's key, the direction and the number of packets
-// chosen so far: the same on every kernel.
+// It is not netem that does it. netem picks any bit of the frame, so that one flip in five of a pure ACK hits the
+// Ethernet header, where it either does nothing or has the far node take the packet for another host's; and the bit
+// that it picks does not depend on netem's seed. Here it is the bit number (h >> 32) × bits >> 32, where h is a hash of
+// the fault's key, the direction and the number of packets chosen so far: the same on every kernel.
 func (s selector) flip(a *assembler, st *state) {
 	// R7: the hash.
 	a.Add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(s.chosen)), asm.LoadMem(asm.R0, asm.R0, 0, asm.DWord))

@@ -16,10 +16,10 @@ import (
 	"github.com/ruleout/ruleout/harness/run/netem"
 )
 
-// alone takes everything out of a lab that is not needed to carry packets: nothing is counted, there is no gate and no selector.
-// At the wire's entrance stands a program that does what a wire is for, carry packets on to its other end. A lab without
-// faults becomes the link with its netem alone; the netem of a fault becomes a second one, on a pair of devices that all
-// packets take.
+// alone takes everything out of a lab that is not needed to carry packets: nothing is counted, there is no gate and no
+// selector. At the wire's entrance stands a program that does what a wire is for, carry packets on to its other end. A
+// lab without faults becomes the link with its netem alone; the netem of a fault becomes a second one, on a pair of
+// devices that all packets take.
 func (l *lab) alone(t testing.TB) *lab {
 	t.Helper()
 	for i := range l.plan.paths {
@@ -32,8 +32,9 @@ func (l *lab) alone(t testing.TB) *lab {
 			require.NoError(t, err)
 			t.Cleanup(func() { program.Close() })
 			require.NoError(t, wire.handle.FilterReplace(&netlink.BpfFilter{
-				FilterAttrs: netlink.FilterAttrs{LinkIndex: from, Parent: ingress, Handle: 1, Protocol: unix.ETH_P_ALL, Priority: 1},
-				Fd:          program.FD(), Name: "ruleout", DirectAction: true,
+				FilterAttrs: netlink.FilterAttrs{LinkIndex: from, Parent: ingress, Handle: 1,
+					Protocol: unix.ETH_P_ALL, Priority: 1},
+				Fd: program.FD(), Name: "ruleout", DirectAction: true,
 			}))
 		}
 		index := func(name string) int {
@@ -142,7 +143,7 @@ func (l *lab) sent(t testing.TB) (n int64) {
 	return n
 }
 
-// costLink has a netem that keeps nobody waiting.
+// costLink has a netem that delays no packet.
 const costLink = ", rate: 100gbit"
 
 // acting changes the netems of a link in both directions, or in that from b to a.

@@ -104,7 +104,8 @@ func (d decision) chosen(f flow, n uint64) bool { return d.chosenAt(d.start(f), 
 
 // eligible says whether the packet with this ordinal, counted from 1, may hit.
 func (d draws) eligible(ordinal uint64) bool {
-	return (d.nth == 0 || ordinal == d.nth) && (d.every == 0 || ordinal%d.every == 0) && (d.first == 0 || ordinal <= d.first)
+	return (d.nth == 0 || ordinal == d.nth) && (d.every == 0 || ordinal%d.every == 0) &&
+		(d.first == 0 || ordinal <= d.first)
 }
 
 // drawn says whether one that may hit does.

@@ -28,7 +28,8 @@ func splitMix(state uint64, n int64) uint64 {
 
 func TestPlainDrawsAreThoseOfSplitMix64(t *testing.T) {
 	// The first outputs of the published program for the state 1234567.
-	for n, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821} {
+	for n, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431,
+		16408922859458223821} {
 		require.Equal(t, want, splitMix(1234567, int64(n)+1))
 		require.Equal(t, want, mix(uint64(1234567)+uint64(n+1)*golden))
 	}
@@ -56,7 +57,8 @@ func listed(d draws, start uint64, n int, step int) (chosen []int, trials, hits 
 	taken := make([]bool, n+1)
 	for ordinal := 1; ordinal <= n; ordinal++ {
 		switch {
-		case d.nth > 0 && uint64(ordinal) != d.nth, d.every > 0 && uint64(ordinal)%d.every != 0, d.first > 0 && uint64(ordinal) > d.first:
+		case d.nth > 0 && uint64(ordinal) != d.nth, d.every > 0 && uint64(ordinal)%d.every != 0,
+			d.first > 0 && uint64(ordinal) > d.first:
 			continue
 		}
 		trials++
@@ -81,8 +83,10 @@ func TestPlainChoice(t *testing.T) {
 	ramp := []uint64{1 << 61, 1 << 63} // an eighth, then a half
 	for name, d := range map[string]draws{
 		"all": {}, "nth": {nth: 7}, "every": {every: 5}, "first": {first: 9}, "every, of the first": {every: 4, first: 13}, "chance": {limits: some},
-		"a burst": {nth: 5, burst: 3}, "bursts of chance": {limits: some, burst: 4}, "bursts that overlap": {every: 2, burst: 3}, "a burst of one": {every: 3, burst: 1},
-		"chance of every": {limits: some, every: 3}, "chance of the first": {limits: some, first: 40}, "ramp": {limits: ramp}, "a burst at the end": {nth: 99, burst: 5},
+		"a burst": {nth: 5, burst: 3}, "bursts of chance": {limits: some, burst: 4},
+		"bursts that overlap": {every: 2, burst: 3}, "a burst of one": {every: 3, burst: 1},
+		"chance of every": {limits: some, every: 3}, "chance of the first": {limits: some, first: 40}, "ramp": {limits: ramp},
+		"a burst at the end": {nth: 99, burst: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 100
@@ -139,11 +143,12 @@ func TestPlainNewDraws(t *testing.T) {
 	require.NotEqual(t, faultKey(1, "a"), faultKey(1, "b"))
 }
 
-// With a ramp nobody knows which value met which packet: at least those of its lowest chance, at most those of its
-// highest.
+// With a ramp it is unknown which value met which packet: at least those of its lowest chance, at most those
+// of its highest.
 func TestPlainSelections(t *testing.T) {
 	low, high := uint64(1<<61), uint64(1<<63)
-	for name, limits := range map[string][]uint64{"up": {low, 1 << 62, high}, "down": {high, 1 << 62, low}, "flat": {high}} {
+	for name, limits := range map[string][]uint64{"up": {low, 1 << 62, high}, "down": {high, 1 << 62, low},
+		"flat": {high}} {
 		var r selection
 		var least, most, trials int64
 		for flow := range uint64(3) {

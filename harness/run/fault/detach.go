@@ -45,7 +45,8 @@ func orphaning(q netem.Qdisc) netem.Qdisc {
 
 // newSockets makes the map of the wires' sockets.
 func newSockets(wires int) (*ebpf.Map, error) {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "sockets", Type: ebpf.SockMap, KeySize: 4, ValueSize: 8, MaxEntries: uint32(wires)})
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "sockets", Type: ebpf.SockMap, KeySize: 4, ValueSize: 8,
+		MaxEntries: uint32(wires)})
 	if err != nil {
 		return nil, fmt.Errorf("create map of sockets: %w", err)
 	}

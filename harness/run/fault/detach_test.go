@@ -55,8 +55,8 @@ func TestASegmentThatIsHeldIsSentAgain(t *testing.T) {
 
 const heldBack = "TCPSpuriousRtxHostQueues"
 
-// With the very same netem on the sender's own device, where packets still have their socket, it is not sent again, and the
-// counter moves. So what the link does about that can be seen to matter, on each kernel.
+// With the very same netem on the sender's own device, where packets still have their socket, it is not sent again, and
+// the counter moves. So what the link does about that can be seen to matter, on each kernel.
 func TestASegmentThatItsOwnHostHoldsIsNotSentAgain(t *testing.T) {
 	l := newLab(t, "")
 	listener, address := l.listen(t, false)

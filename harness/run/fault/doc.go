@@ -10,8 +10,8 @@
 //	node a ─ [count] ─ stage 1 ─ [count] ─ stage 2 ─ [count] ─ last device ─ node b [count]
 //
 // Where packets come in, a BPF program counts them and calls the selector of the first stage, another program, which
-// decides. Packets that it does not choose go on to the next count and the next selector, all within one call, and then to
-// the last device. That has a netem with the link's own delay and rate, or nothing if it has none.
+// decides. Packets that it does not choose go on to the next count and the next selector, all within one call, and then
+// to the last device. That has a netem with the link's own delay and rate, or nothing if it has none.
 //
 // A stage in which netem acts has a pair of devices, with the netem on the first, and chosen packets go out by it. What
 // comes in at the second is counted, by a program that knows nothing of the fault, and goes on from there. (Copies are

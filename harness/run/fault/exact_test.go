@@ -24,8 +24,8 @@ func (l lastACKs) repeats(t *truth) bool {
 	return ok && before == now
 }
 
-// For every class: so many packets that are of it, half of them of each IP version, and a quarter as many that are not, and
-// not one mistake. The other opinion is gopacket's.
+// For every class: so many packets that are of it, half of them of each IP version, and a quarter as many that are not,
+// and not one mistake. The other opinion is gopacket's.
 func TestSelectorsMakeNoMistake(t *testing.T) {
 	const enough = 10_000 / 2
 	g := generator{t, rand.New(rand.NewPCG(3, 1))}
@@ -129,7 +129,8 @@ func (g generator) choice() (s scenario.Select) {
 	if g.one(3) {
 		s.Longer = scenario.Size(40 + g.IntN(60))
 	}
-	s.Last = g.one(6) && (s.Packets == scenario.AnyPacket || s.Packets == scenario.DataSegment || s.Packets == scenario.TCPPacket)
+	s.Last = g.one(6) && (s.Packets == scenario.AnyPacket || s.Packets == scenario.DataSegment ||
+		s.Packets == scenario.TCPPacket)
 	switch {
 	case s.Packets == scenario.ICMPPacket:
 	case g.one(6):
@@ -213,7 +214,8 @@ func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
 		require.NoError(t, err)
 		sum, err := b.selection(b.state.orders[0], c, b.flows)
 		require.NoError(t, err)
-		require.Equal(t, []int64{matched, chosen, chosen, chosen}, []int64{sum.matched, sum.chosen, sum.least, sum.most}, "%+v", choose)
+		require.Equal(t, []int64{matched, chosen, chosen, chosen},
+			[]int64{sum.matched, sum.chosen, sum.least, sum.most}, "%+v", choose)
 		if s.draws.burst > 1 && !s.draws.all() {
 			require.LessOrEqual(t, sum.hits, chosen)
 			require.Equal(t, sum.least, chosen)
@@ -236,7 +238,8 @@ func TestDecisionsAreRandom(t *testing.T) {
 		class  scenario.Packets
 		chance float64
 		seed   uint64
-	}{{scenario.AnyPacket, .1, 7}, {scenario.AnyPacket, .5, 1 << 63}, {scenario.PureACK, .25, 7}, {scenario.AnyPacket, 1e-9, 7}} {
+	}{{scenario.AnyPacket, .1, 7}, {scenario.AnyPacket, .5, 1 << 63}, {scenario.PureACK, .25, 7},
+		{scenario.AnyPacket, 1e-9, 7}} {
 		t.Run(fmt.Sprintf("%s %v", c.class, c.chance), func(t *testing.T) {
 			d := newDecision(c.seed, "some-fault", c.chance)
 			b := newBench(t, c.class, d)

@@ -42,12 +42,14 @@ func (g generator) of(class scenario.Packets) []byte {
 		if proto == layers.IPProtocolICMPv4 {
 			list = g.icmp(4)
 		}
-		return g.padded(frame(g, append([]gopacket.SerializableLayer{ether(layers.EthernetTypeIPv4), g.ipv4(proto, fragment)}, list...)...))
+		return g.padded(frame(g,
+			append([]gopacket.SerializableLayer{ether(layers.EthernetTypeIPv4), g.ipv4(proto, fragment)}, list...)...))
 	}
 	if proto == layers.IPProtocolICMPv4 {
 		proto, list = layers.IPProtocolICMPv6, g.icmp(6)
 	}
-	return g.padded(frame(g, append(append([]gopacket.SerializableLayer{ether(layers.EthernetTypeIPv6)}, g.ipv6(proto, fragment)...), list...)...))
+	return g.padded(frame(g,
+		append(append([]gopacket.SerializableLayer{ether(layers.EthernetTypeIPv6)}, g.ipv6(proto, fragment)...), list...)...))
 }
 
 // padded adds what Ethernet adds to frames that are too short for it.
@@ -84,15 +86,18 @@ func (g generator) udp() []gopacket.SerializableLayer {
 func (g generator) icmp(version int) []gopacket.SerializableLayer {
 	quoted := gopacket.Payload(frame(g, ipv4(layers.IPProtocolTCP), tcp("A")))
 	if version == 6 {
-		return []gopacket.SerializableLayer{gopacket.Payload(append([]byte{byte(1 + 127*g.IntN(2)), 0, 0, 0, 0, 0, 0, 0}, quoted...))}
+		return []gopacket.SerializableLayer{
+			gopacket.Payload(append([]byte{byte(1 + 127*g.IntN(2)), 0, 0, 0, 0, 0, 0, 0}, quoted...))}
 	}
-	return []gopacket.SerializableLayer{&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode([]uint8{0, 3, 8, 11}[g.IntN(4)], 0)}, quoted}
+	return []gopacket.SerializableLayer{
+		&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode([]uint8{0, 3, 8, 11}[g.IntN(4)], 0)}, quoted}
 }
 
 func (g generator) tcp(class scenario.Packets) []gopacket.SerializableLayer {
 	t := &layers.TCP{
-		SrcPort: layers.TCPPort(g.port()), DstPort: layers.TCPPort(g.port()), Seq: g.Uint32(), Ack: g.Uint32(), Window: uint16(g.Uint32()),
-		PSH: g.one(2), URG: g.one(8), ECE: g.one(2), CWR: g.one(2), NS: g.one(4),
+		SrcPort: layers.TCPPort(g.port()), DstPort: layers.TCPPort(g.port()), Seq: g.Uint32(), Ack: g.Uint32(),
+		Window: uint16(g.Uint32()),
+		PSH:    g.one(2), URG: g.one(8), ECE: g.one(2), CWR: g.one(2), NS: g.one(4),
 		ACK: g.IntN(8) > 0, SYN: g.one(16), FIN: g.one(16), RST: g.one(16),
 	}
 	full := g.one(4)

@@ -183,7 +183,8 @@ func TestTwoForgedSegmentsStartALoop(t *testing.T) {
 		node := "{sysctls: {net.ipv4.tcp_invalid_ratelimit: " + limit + "}}"
 		l := installLab(t, Capture{}, "version: 1\nname: lab\nduration: 10s\nnodes: {a: "+node+", b: "+node+"}\n"+
 			"links: [{between: [a, b], delay: 20us}]\nflows: {conn: {from: a, to: b}}\nfaults:\n"+
-			"- {name: forge, link: [a, b], do: {inject: {flow: conn, segments: [{to: b, payload: 1B}, {to: a, payload: 1B}]}}}\n"+
+			"- {name: forge, link: [a, b], do: {inject: {flow: conn, segments: [{to: b, payload: 1B}, "+
+			"{to: a, payload: 1B}]}}}\n"+
 			"- {name: loop, link: [a, b], select: {packets: dup-ack}, do: watch}\n")
 		l.connect(t, false).talk(t, 5)
 		l.inject(t)
@@ -210,7 +211,8 @@ func TestNumbersAndCountsOfASegmentAreWhatIsAsked(t *testing.T) {
 	require.EqualValues(t, 4, r[0].Delivered)
 	require.Len(t, r[0].Forged, 2)
 	first, second := r[0].Forged[0], r[0].Forged[1]
-	require.Equal(t, []uint32{expectedB - 1, nextB + 1000, expectedA + 70000, nextA}, []uint32{first.Seq, first.Ack, second.Seq, second.Ack})
+	require.Equal(t, []uint32{expectedB - 1, nextB + 1000, expectedA + 70000, nextA},
+		[]uint32{first.Seq, first.Ack, second.Seq, second.Ack})
 	require.Equal(t, []int{3, 1}, []int{first.Count, second.Count})
 }
 
@@ -232,7 +234,8 @@ func TestConnectionsAreChosenInTheOrderOfTheirSYNs(t *testing.T) {
 	require.Empty(t, because)
 	require.EqualValues(t, 4, r[0].Matched)
 	require.EqualValues(t, 2, r[0].Chosen)
-	require.Equal(t, []string{all[1].a.LocalAddr().String(), all[2].a.LocalAddr().String()}, []string{r[0].Forged[0].From, r[0].Forged[1].From})
+	require.Equal(t, []string{all[1].a.LocalAddr().String(), all[2].a.LocalAddr().String()},
+		[]string{r[0].Forged[0].From, r[0].Forged[1].From})
 }
 
 func TestInjectIntoAClosedFlowIsInvalid(t *testing.T) {
@@ -240,14 +243,16 @@ func TestInjectIntoAClosedFlowIsInvalid(t *testing.T) {
 		before func(*testing.T, *lab)
 		want   string
 	}{
-		"nothing was ever open": {func(*testing.T, *lab) {}, "fault forge: the flow conn had no open connection at 0s: the link has seen 0 connections opened and 0 closed on its port"},
+		"nothing was ever open": {func(*testing.T, *lab) {}, "fault forge: the flow conn had no open connection at 0s: " +
+			"the link has seen 0 connections opened and 0 closed on its port"},
 		"closed by FIN": {func(t *testing.T, l *lab) {
 			s := l.connect(t, false)
 			s.talk(t, 5)
 			require.NoError(t, s.a.CloseWrite())
 			_, err := io.ReadAll(s.b)
 			require.NoError(t, err)
-		}, "fault forge: the flow conn had no open connection at 0s: the link has seen 1 connections opened and 1 closed on its port"},
+		}, "fault forge: the flow conn had no open connection at 0s: " +
+			"the link has seen 1 connections opened and 1 closed on its port"},
 		"closed by RST": {func(t *testing.T, l *lab) {
 			s := l.connect(t, true)
 			s.talk(t, 5)
@@ -255,7 +260,8 @@ func TestInjectIntoAClosedFlowIsInvalid(t *testing.T) {
 			require.NoError(t, s.b.Close())
 			_, err := io.ReadAll(s.a)
 			require.Error(t, err)
-		}, "fault forge: the flow conn had no open connection at 0s: the link has seen 1 connections opened and 1 closed on its port"},
+		}, "fault forge: the flow conn had no open connection at 0s: " +
+			"the link has seen 1 connections opened and 1 closed on its port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := injectionLab(t, true, "segments: [{to: b}]")

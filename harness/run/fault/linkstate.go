@@ -165,7 +165,7 @@ func (w *Wires) queue(r role, name string) Queue {
 }
 
 // entranceLoss tells what was lost before it got to a path: a veth hands packets to the machine's backlog, and if that
-// is full the device on the wire counts them as refused and nobody else does (enqueue_to_backlog in net/core/dev.c).
+// is full only the device on the wire counts them, as refused (enqueue_to_backlog in net/core/dev.c).
 func (w *Wires) entranceLoss(because *result.Reasons, i int) error {
 	p := &w.plan.paths[i]
 	n, err := w.refused(i)

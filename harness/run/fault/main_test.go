@@ -10,8 +10,8 @@ import (
 // All tests of this package run inside a clone: the selector's because every supported
 // kernel's verifier must take it (set RULEOUT_KERNEL), the wires' because they need netem.
 //
-// A few need no kernel. With RULEOUT_TEST_PURE they run without one, in a hundredth of the time, if -run asks for no others: that is for planted errors (package
-// mutant), of which there are hundreds.
+// A few need no kernel. With RULEOUT_TEST_PURE they run without one, in a hundredth of the time, if -run asks for no
+// others: that is for planted errors (package mutant), of which there are hundreds.
 func TestMain(m *testing.M) {
 	if os.Getenv("RULEOUT_TEST_PURE") != "" {
 		os.Exit(m.Run())

@@ -123,7 +123,8 @@ func chernoff(total int64, logMGF func(theta float64) float64) (lo, hi int64) {
 		return 0, 0
 	}
 	rare := math.Log(outside / 2)
-	bound := func(theta float64) float64 { return (logMGF(theta) - rare) / theta } // of the count, on the side of theta's sign
+	// of the count, on the side of theta's sign
+	bound := func(theta float64) float64 { return (logMGF(theta) - rare) / theta }
 	// bound has one extremum over log θ: log E exp(θS) is convex.
 	above := least(func(x float64) float64 { return bound(math.Exp(x)) })
 	below := -least(func(x float64) float64 { return -bound(-math.Exp(x)) })

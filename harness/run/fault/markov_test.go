@@ -60,10 +60,14 @@ func (c chain) exactInterval(n int64) (lo, hi int64) {
 }
 
 var models = map[string]netem.LossModel{
-	"gemodel":                 netem.GilbertElliott{ToBad: netem.ShareOf(.02), ToGood: netem.ShareOf(.25), LossBad: netem.All},
-	"gemodel, lossy good":     netem.GilbertElliott{ToBad: netem.ShareOf(.05), ToGood: netem.ShareOf(.1), LossBad: netem.ShareOf(.5), LossGood: netem.ShareOf(.01)},
-	"gemodel, long bursts":    netem.GilbertElliott{ToBad: netem.ShareOf(.001), ToGood: netem.ShareOf(.01), LossBad: netem.All},
-	"state":                   netem.FourState{P13: netem.ShareOf(.02), P31: netem.ShareOf(.3), P32: netem.ShareOf(.2), P23: netem.ShareOf(.6), P14: netem.ShareOf(.01)},
+	"gemodel": netem.GilbertElliott{ToBad: netem.ShareOf(.02), ToGood: netem.ShareOf(.25),
+		LossBad: netem.All},
+	"gemodel, lossy good": netem.GilbertElliott{ToBad: netem.ShareOf(.05), ToGood: netem.ShareOf(.1),
+		LossBad: netem.ShareOf(.5), LossGood: netem.ShareOf(.01)},
+	"gemodel, long bursts": netem.GilbertElliott{ToBad: netem.ShareOf(.001), ToGood: netem.ShareOf(.01),
+		LossBad: netem.All},
+	"state": netem.FourState{P13: netem.ShareOf(.02), P31: netem.ShareOf(.3), P32: netem.ShareOf(.2),
+		P23: netem.ShareOf(.6), P14: netem.ShareOf(.01)},
 	"state, independent loss": netem.FourState{P13: netem.ShareOf(.05), P31: netem.ShareOf(.95), P23: netem.All},
 }
 
@@ -94,7 +98,8 @@ func TestAModelWithoutMemoryIsBinomial(t *testing.T) {
 
 // The ways of the models, as tc-netem(8) has them: where from, where to, how likely, and whether the packet is lost.
 func TestPlainChains(t *testing.T) {
-	c := newChain(netem.FourState{P13: netem.ShareOf(.1), P31: netem.ShareOf(.2), P32: netem.ShareOf(.3), P23: netem.ShareOf(.4), P14: netem.ShareOf(.05)})
+	c := newChain(netem.FourState{P13: netem.ShareOf(.1), P31: netem.ShareOf(.2), P32: netem.ShareOf(.3),
+		P23: netem.ShareOf(.4), P14: netem.ShareOf(.05)})
 	type way struct{ from, to int }
 	likely, lost := map[way]float64{}, map[way]float64{}
 	for from, moves := range c {
@@ -105,7 +110,8 @@ func TestPlainChains(t *testing.T) {
 		}
 		require.InDelta(t, 1, sum, 1e-9)
 	}
-	want := map[way]float64{{1, 1}: .85, {1, 3}: .1, {1, 4}: .05, {2, 2}: .6, {2, 3}: .4, {3, 3}: .5, {3, 1}: .2, {3, 2}: .3, {4, 1}: 1}
+	want := map[way]float64{{1, 1}: .85, {1, 3}: .1, {1, 4}: .05, {2, 2}: .6, {2, 3}: .4, {3, 3}: .5, {3, 1}: .2,
+		{3, 2}: .3, {4, 1}: 1}
 	require.Len(t, likely, len(want))
 	for w, p := range want {
 		require.InDelta(t, p, likely[w], 1e-8, w)
@@ -113,7 +119,8 @@ func TestPlainChains(t *testing.T) {
 		require.Equal(t, map[bool]float64{true: 1}[w.to >= 3], lost[w], w)
 	}
 
-	c = newChain(netem.GilbertElliott{ToBad: netem.ShareOf(.1), ToGood: netem.ShareOf(.2), LossBad: netem.ShareOf(.7), LossGood: netem.ShareOf(.03)})
+	c = newChain(netem.GilbertElliott{ToBad: netem.ShareOf(.1), ToGood: netem.ShareOf(.2), LossBad: netem.ShareOf(.7),
+		LossGood: netem.ShareOf(.03)})
 	for from, leaves := range []float64{.1, .2} {
 		for _, m := range c[from] {
 			want := leaves

@@ -11,10 +11,11 @@ import (
 )
 
 // meter reads how many packets the devices of a wire have handed to the nodes. That is the kernel's own count: a veth
-// counts a packet as sent once the other side has taken it in, so what its backlog has no room for is missing (veth_xmit
-// in drivers/net/veth.c). A program at a node's device would count the same, for 200 instructions a packet.
+// counts a packet as sent once the other side has taken it in, so what its backlog has no room for is missing
+// (veth_xmit in drivers/net/veth.c). A program at a node's device would count the same, for 200 instructions a packet.
 //
-// One answer takes two system calls; the general library would make up an object of everything that is known of a device.
+// One answer takes two system calls; the general library would make up an object of everything that is
+// known of a device.
 type meter struct {
 	mu     sync.Mutex
 	fd     int
@@ -49,7 +50,7 @@ const (
 // sent returns how many packets the device with this index has sent.
 func (m *meter) sent(index int) (int64, error) { return m.count(index, statsSent) }
 
-// refused returns how many packets that came to the device with this index were dropped before anybody saw them.
+// refused returns how many packets that came to the device with this index were dropped before any program saw them.
 func (m *meter) refused(index int) (int64, error) { return m.count(index, statsRefused) }
 
 func (m *meter) count(index, which int) (int64, error) {

@@ -55,8 +55,8 @@ const (
 )
 
 const (
-	// As much is quoted as a message may carry that everybody takes: 576 bytes in all (RFC 1812, 4.3.2.3) and 1280 (RFC
-	// 4443, 2.4).
+	// As much is quoted as fits into a message that every host has to take: 576 bytes in all (RFC 1812, 4.3.2.3) and 1280
+	// (RFC 4443, 2.4).
 	quote4, quote6 = 576 - 20 - icmpLength, 1280 - 40 - icmpLength
 	// Of a packet that is shorter, this much: the longest IPv4 header and 8 bytes, which is the least (RFC 792).
 	shortQuote = 68
@@ -220,7 +220,8 @@ func (m *mtu) answer(a *assembler, st *state, quote, headers int32) {
 		asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP),
 		asm.Add.Imm(asm.R3, messageEther),
-		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
+		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.set(skbMark, forgedMark)
 	a.set(skbPriority, 0)
 	a.count(st, m.messages)

@@ -65,7 +65,8 @@ func (l *lab) frame(t *testing.T, list ...gopacket.SerializableLayer) []byte {
 	}
 	e := &layers.Ethernet{SrcMAC: ends[0].MAC, DstMAC: ends[1].MAC, EthernetType: kind}
 	b := gopacket.NewSerializeBuffer()
-	require.NoError(t, gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, append([]gopacket.SerializableLayer{e}, list...)...))
+	require.NoError(t, gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+		append([]gopacket.SerializableLayer{e}, list...)...))
 	return b.Bytes()
 }
 
@@ -114,7 +115,9 @@ func TestSendersOfLongPacketsAreTold(t *testing.T) {
 				if c.quote == 0 {
 					require.EqualValues(t, 0, r[0].Chosen)
 					require.Len(t, because, 1)
-					require.Contains(t, because[0], fmt.Sprintf("the fault never acted: of 1 packets that matched, none was chosen that is longer than %d bytes", limit))
+					require.Contains(t, because[0],
+						fmt.Sprintf("the fault never acted: of 1 packets that matched, none was chosen that is longer than %d bytes",
+							limit))
 					return
 				}
 				require.Empty(t, because)
@@ -134,17 +137,20 @@ func requireMessage(t *testing.T, l *lab, got, packet []byte, limit, quote int) 
 	if packet[0]>>4 == 4 {
 		e.EthernetType = layers.EthernetTypeIPv4
 		list = append(list, e,
-			&layers.IPv4{Version: 4, TOS: 0xc0, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: ends[1].Addr4.Addr().AsSlice(), DstIP: ends[0].Addr4.Addr().AsSlice()},
+			&layers.IPv4{Version: 4, TOS: 0xc0, TTL: 64, Protocol: layers.IPProtocolICMPv4,
+				SrcIP: ends[1].Addr4.Addr().AsSlice(), DstIP: ends[0].Addr4.Addr().AsSlice()},
 			&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 4), Seq: uint16(limit)})
 	} else {
 		e.EthernetType = layers.EthernetTypeIPv6
-		ip := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolICMPv6, SrcIP: ends[1].Addr6.Addr().AsSlice(), DstIP: ends[0].Addr6.Addr().AsSlice()}
+		ip := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolICMPv6,
+			SrcIP: ends[1].Addr6.Addr().AsSlice(), DstIP: ends[0].Addr6.Addr().AsSlice()}
 		icmp := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(2, 0)}
 		require.NoError(t, icmp.SetNetworkLayerForChecksum(ip))
 		list = append(list, e, ip, icmp, gopacket.Payload(binary.BigEndian.AppendUint32(nil, uint32(limit))))
 	}
 	b := gopacket.NewSerializeBuffer()
-	require.NoError(t, gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, append(list, gopacket.Payload(packet[:quote]))...))
+	require.NoError(t, gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+		append(list, gopacket.Payload(packet[:quote]))...))
 	require.Equal(t, b.Bytes(), got)
 }
 
@@ -199,7 +205,8 @@ func TestFragmentsWithoutDFPass(t *testing.T) {
 	require.Equal(t, 5000, n)
 }
 
-// Path MTU discovery finds out by the messages; without, only probing does (RFC 4821); and without that the path is a black hole.
+// Path MTU discovery finds out by the messages; without, only probing does (RFC 4821); and without that the path
+// is a black hole.
 func TestPathMTUDiscovery(t *testing.T) {
 	const size = 200_000
 	for _, ipv6 := range []bool{false, true} {
@@ -213,8 +220,9 @@ func TestPathMTUDiscovery(t *testing.T) {
 			"not told, but probes": {"{mtu: 1300, silent: true}", "1", true},
 		} {
 			t.Run(fmt.Sprintf("%s, IPv6 %t", name, ipv6), func(t *testing.T) {
-				l := installLab(t, Capture{}, "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {sysctls: {net.ipv4.tcp_mtu_probing: "+c.probing+"}}}\n"+
-					"links: [{between: [a, b], delay: 1ms}]\nfaults: [{name: narrow, link: [a, b], from: b, do: "+c.do+"}]\n")
+				l := installLab(t, Capture{},
+					"version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {sysctls: {net.ipv4.tcp_mtu_probing: "+c.probing+"}}}\n"+
+						"links: [{between: [a, b], delay: 1ms}]\nfaults: [{name: narrow, link: [a, b], from: b, do: "+c.do+"}]\n")
 				require.NoError(t, l.Arm(clock(t), labSeed))
 				s := l.connect(t, ipv6)
 				sent := make(chan error, 1)
@@ -298,7 +306,8 @@ func (l *lab) counters(t *testing.T, node string) map[string]int64 {
 func TestNarrowForSomePackets(t *testing.T) {
 	l := newLab(t, "", "name: narrow, from: a, select: {chance: 50%}, do: {mtu: 1000}")
 	d := l.datagrams(t, false)
-	require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)) // DF, whatever was heard
+	// DF, whatever was heard
+	require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE))
 	const n = 200
 	for i := range n {
 		_, err := unix.Write(d.from, make([]byte, []int{100, 1200}[i%2]))

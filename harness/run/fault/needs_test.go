@@ -29,7 +29,9 @@ func TestWhichScenariosNeedNetem(t *testing.T) {
 			if c.link != "" {
 				link = "{between: [a, b], " + c.link + "}"
 			}
-			s, err := scenario.Parse("test.yaml", []byte("version: 1\nname: test\nduration: 5s\nnodes: {a: {}, b: {}}\nlinks:\n  - "+link+"\nfaults: "+c.faults+"\n"), nil)
+			s, err := scenario.Parse("test.yaml",
+				[]byte("version: 1\nname: test\nduration: 5s\nnodes: {a: {}, b: {}}\nlinks:\n  - "+link+"\nfaults: "+c.faults+"\n"),
+				nil)
 			require.NoError(t, err)
 			needs, err := NeedsNetem(s)
 			require.NoError(t, err)

@@ -16,12 +16,13 @@ func TestTheKernelKeepsWhatNetemIsTold(t *testing.T) {
 	l := buildLab(t, "")
 	wire, device := l.wires[0], l.links[0].Ends[0].WireIndex
 	for name, q := range map[string]netem.Qdisc{
-		"50 us":                {Latency: 50 * time.Microsecond, Limit: limit},
-		"1 ns":                 {Latency: 1, Limit: limit},
-		"beyond 32 bits":       {Latency: 400 * time.Second, Jitter: time.Second + 1, Limit: limit},
-		"all shares":           {Latency: time.Millisecond, Loss: 1, Duplicate: 2, Corrupt: 3, Reorder: 4, Gap: 5, Limit: limit},
-		"everything lost":      {Loss: netem.All, Limit: limit},
-		"correlations":         {Latency: 1, Loss: 1, Duplicate: 1, Corrupt: 1, Reorder: 1, Gap: 1, Limit: limit, Correlation: netem.Correlation{Delay: 1, Loss: 2, Duplicate: 3, Reorder: 4, Corrupt: 5}},
+		"50 us":           {Latency: 50 * time.Microsecond, Limit: limit},
+		"1 ns":            {Latency: 1, Limit: limit},
+		"beyond 32 bits":  {Latency: 400 * time.Second, Jitter: time.Second + 1, Limit: limit},
+		"all shares":      {Latency: time.Millisecond, Loss: 1, Duplicate: 2, Corrupt: 3, Reorder: 4, Gap: 5, Limit: limit},
+		"everything lost": {Loss: netem.All, Limit: limit},
+		"correlations": {Latency: 1, Loss: 1, Duplicate: 1, Corrupt: 1, Reorder: 1, Gap: 1, Limit: limit,
+			Correlation: netem.Correlation{Delay: 1, Loss: 2, Duplicate: 3, Reorder: 4, Corrupt: 5}},
 		"gap without share":    {Latency: 1, Gap: 7, Limit: limit},
 		"slow rate":            {Rate: &netem.Rate{BytesPerSecond: 1}, Limit: 1},
 		"rate beyond 32 bits":  {Rate: &netem.Rate{BytesPerSecond: 5e9, PacketOverhead: -4, CellSize: 48, CellOverhead: 5}, Limit: limit},

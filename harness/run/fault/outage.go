@@ -16,9 +16,9 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// An outage is a fault that takes the carrier of a link away: do: down. The devices at the wire's side of both
-// veth pairs are set down, by which both nodes' devices lose their carrier (veth_close in drivers/net/veth.c) and
-// their nodes are told, as by a cable that is pulled out. What is on the wire's last stretches then is lost, and so is what
+// An outage is a fault that takes the carrier of a link away: do: down. The devices at the wire's side of both veth
+// pairs are set down, by which both nodes' devices lose their carrier (veth_close in drivers/net/veth.c) and their
+// nodes are told, as by a cable that is pulled out. What is on the wire's last stretches then is lost, and so is what
 // the nodes send meanwhile, before it gets to the wire.
 type outage struct {
 	// fault and link are indices in the scenario.
@@ -35,9 +35,10 @@ type outage struct {
 	actor  *actor // once it has begun
 }
 
-// slowest is how late a link may have gone down, or up: a run in which it took longer is not the one that was asked for. The actor
-// wakes within some 0.1 ms, and each of the two devices takes some 0.2 ms, but if a packet is just due in a device's qdisc, the kernel sleeps
-// before it closes the device: for one timer tick, which takes up to two, 8 ms at 250 Hz (dev_deactivate_many in net/sched/sch_generic.c). What is sent on the device meanwhile is lost already.
+// slowest is how late a link may have gone down, or up: a run in which it took longer is not the one that was asked
+// for. The actor wakes within some 0.1 ms, and each of the two devices takes some 0.2 ms, but if a packet is just due
+// in a device's qdisc, the kernel sleeps before it closes the device: for one timer tick, which takes up to two, 8 ms
+// at 250 Hz (dev_deactivate_many in net/sched/sch_generic.c). What is sent on the device meanwhile is lost already.
 const slowest = 20 * time.Millisecond
 
 // begin starts the actor; start is the beginning of the measured window in ns of CLOCK_MONOTONIC.
@@ -84,7 +85,8 @@ func (o *outage) set(l *topology.Link, up bool, at int64) {
 			change = l.Wire.Netlink().LinkSetUp
 		}
 		if err := change(device); err != nil {
-			errs = append(errs, fmt.Errorf("set %s/%s %s: %w", l.Wire.Name, e.WireDevice, map[bool]string{true: "up", false: "down"}[up], err))
+			errs = append(errs, fmt.Errorf("set %s/%s %s: %w", l.Wire.Name, e.WireDevice,
+				map[bool]string{true: "up", false: "down"}[up], err))
 		}
 	}
 	now, err := monotonic()
@@ -153,8 +155,9 @@ func due(f *scenario.Fault, until time.Duration) (n int64) {
 	return n
 }
 
-// outageReceipt tells how often the link went down: matched by the schedule, chosen by the actor's own count, delivered by what both
-// nodes' kernels counted. In and Out are the packets on the last stretches of both directions: what is lost there is put down to it.
+// outageReceipt tells how often the link went down: matched by the schedule, chosen by the actor's own count, delivered
+// by what both nodes' kernels counted. In and Out are the packets on the last stretches of both directions: what is
+// lost there is put down to it.
 func (w *Wires) outageReceipt(o *outage, s snapshot, because *result.Reasons) (r result.Receipt, err error) {
 	f, l := &w.faults[o.fault], w.links[o.link]
 	say := about(because, "fault "+f.Name)

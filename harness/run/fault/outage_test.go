@@ -117,7 +117,8 @@ func TestACarrierThatSomebodyElseTookIsFound(t *testing.T) {
 	require.NoError(t, wire.LinkSetDown(device))
 	require.NoError(t, wire.LinkSetUp(device))
 	_, because := l.receipts(t)
-	require.Equal(t, []string{"fault cut: the link was taken down 1 times; a lost its carrier 1 times, b 2 times"}, because)
+	require.Equal(t, []string{"fault cut: the link was taken down 1 times; a lost its carrier 1 times, b 2 times"},
+		because)
 }
 
 func TestHowOftenAnOutageIsDue(t *testing.T) {

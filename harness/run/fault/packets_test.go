@@ -18,21 +18,25 @@ func frame(t testing.TB, list ...gopacket.SerializableLayer) []byte {
 }
 
 func ether(kind layers.EthernetType) *layers.Ethernet {
-	return &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: kind}
+	return &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2},
+		EthernetType: kind}
 }
 
 func ipv4(proto layers.IPProtocol, options ...layers.IPv4Option) *layers.IPv4 {
-	return &layers.IPv4{Version: 4, TTL: 64, Protocol: proto, SrcIP: net.IP{10, 0, 0, 1}, DstIP: net.IP{10, 0, 0, 2}, Options: options}
+	return &layers.IPv4{Version: 4, TTL: 64, Protocol: proto, SrcIP: net.IP{10, 0, 0, 1}, DstIP: net.IP{10, 0, 0, 2},
+		Options: options}
 }
 
 func ipv6(next layers.IPProtocol) *layers.IPv6 {
-	return &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: next, SrcIP: net.ParseIP("fd00::1"), DstIP: net.ParseIP("fd00::2")}
+	return &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: next, SrcIP: net.ParseIP("fd00::1"),
+		DstIP: net.ParseIP("fd00::2")}
 }
 
 func tcp(flags string, options ...layers.TCPOption) *layers.TCP {
 	t := &layers.TCP{SrcPort: 40000, DstPort: 80, Seq: 1, Ack: 2, Window: 100, Options: options}
 	for _, f := range flags {
-		*map[rune]*bool{'F': &t.FIN, 'S': &t.SYN, 'R': &t.RST, 'P': &t.PSH, 'A': &t.ACK, 'U': &t.URG, 'E': &t.ECE, 'C': &t.CWR, 'N': &t.NS}[f] = true
+		*map[rune]*bool{'F': &t.FIN, 'S': &t.SYN, 'R': &t.RST, 'P': &t.PSH, 'A': &t.ACK, 'U': &t.URG, 'E': &t.ECE,
+			'C': &t.CWR, 'N': &t.NS}[f] = true
 	}
 	return t
 }
@@ -122,7 +126,8 @@ func packets(t testing.TB) (list []packet) {
 		return raw(byte(next), 0, byte(f>>8), byte(f), 0, 0, 0, 9)
 	}
 	segment := func(flags string) gopacket.Payload { return frame(t, tcp(flags)) }
-	const H, D, R, F = layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Destination, layers.IPProtocolIPv6Routing, layers.IPProtocolIPv6Fragment
+	const H, D, R, F = layers.IPProtocolIPv6HopByHop, layers.IPProtocolIPv6Destination, layers.IPProtocolIPv6Routing,
+		layers.IPProtocolIPv6Fragment
 	for words := range 4 {
 		add(fmt.Sprintf("IPv6 pure ACK behind hop-by-hop of %d bytes", 8*words+8), true, true, ether(v6), ipv6(H),
 			hop(T, words), segment("A"))
@@ -144,12 +149,15 @@ func packets(t testing.TB) (list []packet) {
 	add("UDP", true, false, ether(v4), ipv4(U), &layers.UDP{SrcPort: 1, DstPort: 2}, data)
 	add("UDP that holds a TCP header", true, false, ether(v4), ipv4(U), segment("A"))
 	add("IPv6 UDP", true, false, ether(v6), ipv6(U), &layers.UDP{SrcPort: 1, DstPort: 2}, data)
-	add("ICMP echo", true, false, ether(v4), ipv4(layers.IPProtocolICMPv4), &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0)}, data)
-	add("ICMP error that quotes a pure ACK", true, false, ether(v4), ipv4(layers.IPProtocolICMPv4), &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 1)}, gopacket.Payload(frame(t, ipv4(T), tcp("A"))))
+	add("ICMP echo", true, false, ether(v4), ipv4(layers.IPProtocolICMPv4),
+		&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0)}, data)
+	add("ICMP error that quotes a pure ACK", true, false, ether(v4), ipv4(layers.IPProtocolICMPv4),
+		&layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 1)}, gopacket.Payload(frame(t, ipv4(T), tcp("A"))))
 	add("ICMPv6", true, false, ether(v6), ipv6(layers.IPProtocolICMPv6), raw(128, 0, 0, 0, 0, 0, 0, 0))
 	add("ARP", false, false, ether(layers.EthernetTypeARP), gopacket.Payload(make([]byte, 28)))
 	add("LLDP", false, false, ether(layers.EthernetTypeLinkLayerDiscovery), gopacket.Payload(make([]byte, 30)))
-	cut("pure ACK under a VLAN tag that is still in the frame", false, false, 58, ether(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 5, Type: v4}, ipv4(T), tcp("A"))
+	cut("pure ACK under a VLAN tag that is still in the frame", false, false, 58, ether(layers.EthernetTypeDot1Q),
+		&layers.Dot1Q{VLANIdentifier: 5, Type: v4}, ipv4(T), tcp("A"))
 
 	for _, to := range []int{34, 40, 53} {
 		cut(fmt.Sprintf("pure ACK cut to %d bytes", to), true, false, to, ether(v4), ipv4(T), tcp("A"))

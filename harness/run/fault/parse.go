@@ -150,7 +150,7 @@ func toHost(r asm.Register) asm.Instruction { return asm.HostTo(asm.BE, r, asm.H
 // identify copies addresses of so many bytes each and the protocol into the flow.
 func (s selector) identify(a *assembler, source, target int16, size asm.Size, words int16, version int64) {
 	if !s.identifies() {
-		return // nobody asks
+		return // no fault asks
 	}
 	for i := int16(0); i < words; i++ {
 		step := i * int16(size.Sizeof())

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Packets of a burst wait for one another between two devices. Those that take a device's way must not fall behind those
-// that need none: what a fault lets through stays in its place.
+// Packets of a burst wait for one another between two devices. Those that take a device's way must not fall behind
+// those that need none: what a fault lets through stays in its place.
 func TestPacketsOfABurstKeepTheirPlace(t *testing.T) {
 	const n = 400
 	const burst = "name: burst, from: a, do: {slot: {min: 20ms, max: 20ms}}" // lets go all at once

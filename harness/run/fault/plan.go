@@ -60,7 +60,8 @@ type stage struct {
 	forged *slot
 	// forgedTap captures that.
 	forgedTap tap
-	// queue is the length of the fault's queue, or 0; stated says that the scenario has it, so that what it has no room for is the fault's doing.
+	// queue is the length of the fault's queue, or 0; stated says that the scenario has it, so that what it has no room
+	// for is the fault's doing.
 	queue  uint32
 	stated bool
 	// through says that all packets go through the pair, and not only those on which netem acts.
@@ -212,7 +213,8 @@ func (p *path) addLink(l scenario.Link) {
 	delay := time.Duration(l.Delay)
 	switch {
 	case l.Rate > 0 && l.Queue > 0:
-		p.stages = append(p.stages, stage{fault: -1, through: true, netems: []netem.Qdisc{{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}}})
+		p.stages = append(p.stages,
+			stage{fault: -1, through: true, netems: []netem.Qdisc{{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}}})
 		if delay > 0 {
 			p.last = &netem.Qdisc{Latency: delay, Limit: room(delay, l.Rate)}
 		}

@@ -28,14 +28,15 @@ func TestALinksDelayRateAndQueueBecomeQdiscs(t *testing.T) {
 		queue *netem.Qdisc // of a stage of its own
 		last  *netem.Qdisc
 	}{
-		"nothing":                   {scenario.Link{}, nil, nil},
-		"a queue of nothing":        {scenario.Link{Queue: 5}, nil, nil},
-		"delay":                     {scenario.Link{Delay: 20 * ms}, nil, &netem.Qdisc{Latency: 20e6, Limit: 30_000}},
-		"delay, stated queue":       {scenario.Link{Delay: 20 * ms, Queue: 7}, nil, &netem.Qdisc{Latency: 20e6, Limit: 7}},
-		"rate":                      {scenario.Link{Rate: mbit}, nil, &netem.Qdisc{Rate: rate, Limit: 10_000}},
-		"rate and delay":            {scenario.Link{Rate: mbit, Delay: 20 * ms}, nil, &netem.Qdisc{Latency: 20e6, Rate: rate, Limit: 10_042}},
-		"rate, stated queue":        {scenario.Link{Rate: mbit, Queue: 7}, &netem.Qdisc{Rate: rate, Limit: 7}, nil},
-		"all three":                 {scenario.Link{Rate: mbit, Delay: 20 * ms, Queue: 7}, &netem.Qdisc{Rate: rate, Limit: 7}, &netem.Qdisc{Latency: 20e6, Limit: 10_042}},
+		"nothing":             {scenario.Link{}, nil, nil},
+		"a queue of nothing":  {scenario.Link{Queue: 5}, nil, nil},
+		"delay":               {scenario.Link{Delay: 20 * ms}, nil, &netem.Qdisc{Latency: 20e6, Limit: 30_000}},
+		"delay, stated queue": {scenario.Link{Delay: 20 * ms, Queue: 7}, nil, &netem.Qdisc{Latency: 20e6, Limit: 7}},
+		"rate":                {scenario.Link{Rate: mbit}, nil, &netem.Qdisc{Rate: rate, Limit: 10_000}},
+		"rate and delay":      {scenario.Link{Rate: mbit, Delay: 20 * ms}, nil, &netem.Qdisc{Latency: 20e6, Rate: rate, Limit: 10_042}},
+		"rate, stated queue":  {scenario.Link{Rate: mbit, Queue: 7}, &netem.Qdisc{Rate: rate, Limit: 7}, nil},
+		"all three": {scenario.Link{Rate: mbit, Delay: 20 * ms, Queue: 7}, &netem.Qdisc{Rate: rate, Limit: 7},
+			&netem.Qdisc{Latency: 20e6, Limit: 10_042}},
 		"less than a byte a second": {scenario.Link{Rate: 3}, nil, &netem.Qdisc{Rate: &netem.Rate{BytesPerSecond: 1}, Limit: 10_000}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,8 +63,9 @@ func TestFaultsFindTheirPathAndNoCounterIsSharedByTwo(t *testing.T) {
 		return scenario.Fault{Name: name, Link: [2]string{a, b}, From: from, Do: scenario.Action{Drop: true}}
 	}
 	p, err := newPlan(&scenario.Scenario{
-		Links:  []scenario.Link{{Between: [2]string{"a", "b"}}, {Between: [2]string{"b", "c"}, Rate: mbit, Queue: 3}},
-		Faults: []scenario.Fault{on("0", "c", "b", "c"), on("1", "a", "b", "a"), on("2", "b", "c", "c"), on("3", "b", "a", "b"), on("4", "c", "b", "")},
+		Links: []scenario.Link{{Between: [2]string{"a", "b"}}, {Between: [2]string{"b", "c"}, Rate: mbit, Queue: 3}},
+		Faults: []scenario.Fault{on("0", "c", "b", "c"), on("1", "a", "b", "a"), on("2", "b", "c", "c"),
+			on("3", "b", "a", "b"), on("4", "c", "b", "")},
 	})
 	require.NoError(t, err)
 	require.Equal(t, [][]role{{{3, 0}}, {{0, 0}}, {{3, 1}}, {{1, 0}}, {{2, 0}, {3, 2}}}, p.places)
@@ -147,7 +149,8 @@ func TestAnInstallThatIsCutShortLeavesNothing(t *testing.T) {
 	taken := &wire{name: "taken", handle: l.links[0].Wire.Netlink(), undo: &undo}
 	_, err = taken.addPair("b0") // the name of a stage that comes late
 	require.NoError(t, err)
-	s.Faults = append(s.Faults, scenario.Fault{Name: "two", Link: s.Faults[0].Link, From: "b", Do: scenario.Action{Drop: true}})
+	s.Faults = append(s.Faults, scenario.Fault{Name: "two", Link: s.Faults[0].Link, From: "b",
+		Do: scenario.Action{Drop: true}})
 	_, err = Install(ctx, l.network, s)
 	require.ErrorContains(t, err, "build wire from b to a: add veth a~b/b0i: file exists")
 	require.NoError(t, undo.Close())

@@ -33,9 +33,8 @@ func NeedsNetem(s *scenario.Scenario) (bool, error) {
 	return false, nil
 }
 
-// Preflight finds out whether this machine can do faults, by building one in a
-// namespace that nobody sees and that is gone when Preflight returns. The error is of kind
-// [problem.Machine], with a hint that names what is missing.
+// Preflight finds out whether this machine can do faults, by building one in a namespace that no other process sees and
+// that is gone when Preflight returns. The error is of kind [problem.Machine], with a hint that names what is missing.
 func Preflight() error {
 	done := make(chan error)
 	go func() {

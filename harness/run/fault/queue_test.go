@@ -99,14 +99,16 @@ func TestAFullQueueThatNobodyStatedMakesTheRunInvalid(t *testing.T) {
 	require.EqualValues(t, usual, r[0].Queue)
 	require.Positive(t, r[0].Overlimits)
 	require.LessOrEqual(t, r[0].Overlimits, int64(n-usual))
-	require.Contains(t, because, fmt.Sprintf("fault narrow: its queue of 1000 packets overflowed: %d dropped; state its length with the key queue, if that is meant", r[0].Overlimits))
+	require.Contains(t, because, fmt.Sprintf("fault narrow: its queue of 1000 packets overflowed: %d dropped; "+
+		"state its length with the key queue, if that is meant", r[0].Overlimits))
 }
 
 // What a link's own queue has no room for is told by the receipts of the faults before it, in their direction, and by
 // that of the link.
 func TestWhatALinksQueueHasNoRoomForIsTold(t *testing.T) {
 	const n, q = 50, 10
-	for _, link := range []string{", rate: 100kbit, queue: 10", ", rate: 100kbit, delay: 20ms, queue: 10", ", delay: 100ms, queue: 10"} {
+	for _, link := range []string{", rate: 100kbit, queue: 10", ", rate: 100kbit, delay: 20ms, queue: 10",
+		", delay: 100ms, queue: 10"} {
 		t.Run(link, func(t *testing.T) {
 			l := newLab(t, link, "name: seen, from: a, do: watch", "name: back, from: b, do: watch", "name: both, do: watch",
 				"name: gone, from: a, select: {nth: 1}, do: drop")
@@ -154,7 +156,9 @@ func TestQueuesAreThoseInWhichPacketsWaitForTheirTurn(t *testing.T) {
 		require.Equal(t, c.names, names, c.link)
 		require.NoError(t, l.Close())
 	}
-	l := newLab(t, ", rate: 1mbit, queue: 5", "name: narrow, do: {rate: 100kbit}, ramp: {over: 1s, steps: 2, rate: 50kbit}", "name: late, from: a, do: {delay: 5ms}")
+	l := newLab(t, ", rate: 1mbit, queue: 5",
+		"name: narrow, do: {rate: 100kbit}, ramp: {over: 1s, steps: 2, rate: 50kbit}",
+		"name: late, from: a, do: {delay: 5ms}")
 	var names []string
 	for _, q := range l.Queues() {
 		names = append(names, q.Name)

@@ -216,7 +216,7 @@ func account(a scenario.Action, chosen int64, q netem.Stats) expected {
 	}
 }
 
-// advice is for a queue that overflowed although nobody said how long it is.
+// advice is for a queue that overflowed although the scenario does not say how long it is.
 func advice(settable bool) string {
 	if settable {
 		return "; state its length with the key queue, if that is meant"

@@ -29,7 +29,8 @@ func newBooks(t *testing.T, link scenario.Link, faults ...scenario.Fault) *books
 	}
 	p, err := newPlan(&scenario.Scenario{Links: []scenario.Link{link}, Faults: faults})
 	require.NoError(t, err)
-	w := &Wires{plan: p, faults: faults, links: []*topology.Link{{Spec: link}}, state: &state{}, injectors: make([]*injector, len(faults))}
+	w := &Wires{plan: p, faults: faults, links: []*topology.Link{{Spec: link}}, state: &state{},
+		injectors: make([]*injector, len(faults))}
 	for i := range faults {
 		w.state.orders = append(w.state.orders, newOrders(0, faultKey(7, faults[i].Name)))
 	}
@@ -90,20 +91,27 @@ func TestPlainReceipts(t *testing.T) {
 	}{
 		{"drop", scenario.Action{Drop: true}, 100, 100, 0, netem.Stats{}, 100, 0, nil},
 		{"drop, and one more is lost", scenario.Action{Drop: true}, 101, 100, 0, netem.Stats{}, 101, 1, []string{
-			"f0: delivered 101 packets lost on a to b, 100 were asked for", "f0: 1 packets lost of 101 on a to b, for no reason that was asked for"}},
+			"f0: delivered 101 packets lost on a to b, 100 were asked for",
+			"f0: 1 packets lost of 101 on a to b, for no reason that was asked for"}},
 		{"drop, and one comes through", scenario.Action{Drop: true}, 100, 100, 1, netem.Stats{}, 99, -1, []string{
-			"f0: delivered 99 packets lost on a to b, 100 were asked for", "f0: 1 packets too many of 100 on a to b, for no reason that was asked for"}},
+			"f0: delivered 99 packets lost on a to b, 100 were asked for",
+			"f0: 1 packets too many of 100 on a to b, for no reason that was asked for"}},
 		{"duplicate", scenario.Action{Duplicate: 3}, 100, 100, 400, netem.Stats{}, 300, 0, nil},
 		{"duplicate, and a copy is missing", scenario.Action{Duplicate: 3}, 100, 100, 399, netem.Stats{}, 299, 1, []string{
-			"f0: delivered 299 extra copies on a to b, 300 were asked for", "f0: 1 packets lost of 100 on a to b, for no reason that was asked for"}},
+			"f0: delivered 299 extra copies on a to b, 300 were asked for",
+			"f0: 1 packets lost of 100 on a to b, for no reason that was asked for"}},
 		{"delay", scenario.Action{Delay: ms}, 100, 100, 100, netem.Stats{Packets: 100}, 100, 0, nil},
-		{"delay of too few", scenario.Action{Delay: ms}, 100, 100, 100, netem.Stats{Packets: 98}, 98, 0, []string{"f0: delivered 98 packets through its queue on a to b, 100 were asked for"}},
-		{"delay that is not over", scenario.Action{Delay: ms}, 100, 100, 99, netem.Stats{Packets: 100, Waiting: 1}, 100, 1, []string{
-			"f0: 1 packets lost of 100 on a to b, for no reason that was asked for", "f0: 1 packets are still in its queue"}},
-		{"delay with a full queue", scenario.Action{Delay: ms}, 100, 100, 98, netem.Stats{Packets: 100, Drops: 1, Overlimits: 1}, 100, 2, []string{
-			"f0: 2 packets lost of 100 on a to b, for no reason that was asked for", overflowed}},
+		{"delay of too few", scenario.Action{Delay: ms}, 100, 100, 100, netem.Stats{Packets: 98}, 98, 0,
+			[]string{"f0: delivered 98 packets through its queue on a to b, 100 were asked for"}},
+		{"delay that is not over", scenario.Action{Delay: ms}, 100, 100, 99, netem.Stats{Packets: 100, Waiting: 1},
+			100, 1, []string{
+				"f0: 1 packets lost of 100 on a to b, for no reason that was asked for", "f0: 1 packets are still in its queue"}},
+		{"delay with a full queue", scenario.Action{Delay: ms}, 100, 100, 98,
+			netem.Stats{Packets: 100, Drops: 1, Overlimits: 1}, 100, 2, []string{
+				"f0: 2 packets lost of 100 on a to b, for no reason that was asked for", overflowed}},
 		{"watch", scenario.Action{Watch: true}, 100, 100, 100, netem.Stats{}, 100, 0, nil},
-		{"watch that touches", scenario.Action{Watch: true}, 100, 100, 99, netem.Stats{}, 100, 1, []string{"f0: 1 packets lost of 100 on a to b, for no reason that was asked for"}},
+		{"watch that touches", scenario.Action{Watch: true}, 100, 100, 99, netem.Stats{}, 100, 1,
+			[]string{"f0: 1 packets lost of 100 on a to b, for no reason that was asked for"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBooks(t, scenario.Link{}, all(c.do))
@@ -111,12 +119,14 @@ func TestPlainReceipts(t *testing.T) {
 			b.chose(0, 0, c.chosen, c.chosen)
 			b.s.qdiscs[place{role: role{0, 0}}] = c.qdisc
 			if len(c.because) > 1 && c.because[1] == overflowed {
-				c.because[1] = fmt.Sprintf("f0: its queue of %d packets overflowed: 2 dropped", b.plan.paths[0].stages[0].netems[0].Limit)
+				c.because[1] = fmt.Sprintf("f0: its queue of %d packets overflowed: 2 dropped",
+					b.plan.paths[0].stages[0].netems[0].Limit)
 			}
 			r, because := b.receipt(0, b.s)
 			require.Equal(t, result.Receipt{
-				Name: "f0", Matched: c.chosen, Chosen: c.chosen, Delivered: c.delivered, In: c.in, Out: c.out, UnexplainedLoss: c.loss,
-				Overlimits: r.Overlimits, Kinds: r.Kinds, Times: r.Times,
+				Name: "f0", Matched: c.chosen, Chosen: c.chosen, Delivered: c.delivered, In: c.in, Out: c.out,
+				UnexplainedLoss: c.loss,
+				Overlimits:      r.Overlimits, Kinds: r.Kinds, Times: r.Times,
 			}, r)
 			require.Equal(t, int64(c.qdisc.Drops+c.qdisc.Overlimits), r.Overlimits)
 			for i := range c.because {
@@ -127,8 +137,8 @@ func TestPlainReceipts(t *testing.T) {
 	}
 }
 
-// What a queue of a stated length has no room for is what was asked for; of one that nobody stated it is a fault of the
-// scenario's, and there is a key for it.
+// What a queue of a stated length has no room for is what was asked for; without a stated length it is a mistake in the
+// scenario, and there is a key for it.
 func TestPlainReceiptsOfQueues(t *testing.T) {
 	for queue, want := range map[int][]string{
 		5: nil,
@@ -166,7 +176,8 @@ func TestPlainAFaultThatNeverActed(t *testing.T) {
 		in, matched, because any
 	}{
 		{all(scenario.Action{Drop: true}), 5, 0, "fault f0: the fault never acted: 0 of 5 packets matched"},
-		{scenario.Fault{From: "a", Select: scenario.Select{Nth: 3}, Do: scenario.Action{Drop: true}}, 5, 2, "fault f0: the fault never acted: none of 2 packets that matched was chosen"},
+		{scenario.Fault{From: "a", Select: scenario.Select{Nth: 3}, Do: scenario.Action{Drop: true}}, 5, 2,
+			"fault f0: the fault never acted: none of 2 packets that matched was chosen"},
 		{all(scenario.Action{Loss: &scenario.Loss{Random: &half}}), 1, 1, "fault f0: the fault never acted: its model lost none of 1 packets"},
 	} {
 		c.fault.Select.Per = scenario.PerLink // so that no table of flows is asked
@@ -221,7 +232,8 @@ func TestPlainReceiptsAddUpDirections(t *testing.T) {
 // More packets than the decisions choose, or fewer, make a receipt that says so.
 func TestPlainReceiptsCheckTheChoice(t *testing.T) {
 	chance := scenario.Share(0.25)
-	f := scenario.Fault{From: "a", Select: scenario.Select{Chance: &chance, Per: scenario.PerLink}, Do: scenario.Action{Drop: true}}
+	f := scenario.Fault{From: "a", Select: scenario.Select{Chance: &chance, Per: scenario.PerLink},
+		Do: scenario.Action{Drop: true}}
 	b := newBooks(t, scenario.Link{}, f)
 	d := b.plan.paths[0].stages[0].choose.draws
 	start, want := b.state.orders[0].link[0], int64(0)
@@ -297,7 +309,8 @@ func TestPlainTooManyFlows(t *testing.T) {
 	b.chose(0, 0, 9, 9)
 	b.set(b.plan.paths[0].stages[0].choose.overflow, 1)
 	_, because := b.receipt(0, b.s)
-	require.Equal(t, []string{fmt.Sprintf("fault f0: more than %d flows: 1 packets could not be assigned to flows", maxFlows)}, because)
+	require.Equal(t,
+		[]string{fmt.Sprintf("fault f0: more than %d flows: 1 packets could not be assigned to flows", maxFlows)}, because)
 }
 
 // What the link loses outside of faults: nothing, unless its queue has a stated length, and then no more than its queue

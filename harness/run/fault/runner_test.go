@@ -41,7 +41,8 @@ func (r *runner) band(t testing.TB, frame []byte) uint32 {
 	a := &r.attr
 	a.sizeIn, a.in = uint32(len(frame)), uint64(uintptr(unsafe.Pointer(&frame[0])))
 	a.contextIn, a.contextTo = uint32(len(r.context)), uint32(len(r.context))
-	a.context, a.contextOut = uint64(uintptr(unsafe.Pointer(&r.context[0]))), uint64(uintptr(unsafe.Pointer(&r.context[0])))
+	a.context, a.contextOut = uint64(uintptr(unsafe.Pointer(&r.context[0]))),
+		uint64(uintptr(unsafe.Pointer(&r.context[0])))
 	a.result, a.sizeOut = 0, 0
 	_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_TEST_RUN, uintptr(unsafe.Pointer(a)), unsafe.Sizeof(*a))
 	runtime.KeepAlive(frame)

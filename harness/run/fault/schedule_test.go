@@ -16,8 +16,9 @@ func aFrame(t *testing.T) []byte {
 	return frame(t, ether(layers.EthernetTypeIPv4), ipv4(layers.IPProtocolTCP), tcp("A"))
 }
 
-// Every nanosecond belongs to the fault or does not: the kernel says of each packet what [scenario.Fault.Active] says of
-// the moment at which it looked. That moment is known for chosen packets; for others it lies between two readings of the clock.
+// Every nanosecond belongs to the fault or does not: the kernel says of each packet what [scenario.Fault.Active]
+// says of the moment at which it looked. That moment is known for chosen packets; for others it lies between two
+// readings of the clock.
 func TestTheKernelKeepsTheSchedule(t *testing.T) {
 	const us = 10 * scenario.Duration(time.Microsecond)
 	for name, f := range map[string]scenario.Fault{
@@ -85,7 +86,8 @@ func within(f *scenario.Fault, from, to int64) bool {
 	return false
 }
 
-// A ramp of the chance: the kernel's threshold is that of the step that the twin names, at every step, and so are its bands.
+// A ramp of the chance: the kernel's threshold is that of the step that the twin names, at every step, and so
+// are its bands.
 func TestTheKernelClimbsTheRamp(t *testing.T) {
 	const unit = scenario.Duration(100 * time.Millisecond) // so long that a look takes a small part of it
 	const over = 14 * unit
@@ -101,7 +103,8 @@ func TestTheKernelClimbsTheRamp(t *testing.T) {
 		"again":    {.1, .9, 20 * unit},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := scenario.Fault{Every: c.every, Select: scenario.Select{Chance: &c.from, Burst: 2}, Ramp: &scenario.Ramp{Over: over, Steps: 8, Chance: &c.to}}
+			f := scenario.Fault{Every: c.every, Select: scenario.Select{Chance: &c.from, Burst: 2},
+				Ramp: &scenario.Ramp{Over: over, Steps: 8, Chance: &c.to}}
 			if c.every > 0 {
 				f.For = 19 * unit
 			}

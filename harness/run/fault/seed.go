@@ -115,7 +115,7 @@ func (w *wire) stirPrandom(seed uint64) error {
 	}
 	h := sha256.Sum256(binary.LittleEndian.AppendUint64([]byte("ruleout/prandom/1\x00"), seed))
 	for i := range 4 {
-		// 127.0.0.0/8, so that no route of anyone's is in the way, and 24 bits of the seed each.
+		// 127.0.0.0/8, so that no route of the network is in the way, and 24 bits of the seed each.
 		ip := net.IPv4(127, h[3*i], h[3*i+1], h[3*i+2])
 		a := &netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(32, 32)}}
 		if err := w.handle.AddrAdd(lo, a); err != nil {

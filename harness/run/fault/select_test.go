@@ -27,7 +27,8 @@ func TestOrdinalsChooseExactly(t *testing.T) {
 		"port: 2000, nth: 2":          {1},
 	} {
 		t.Run(choose, func(t *testing.T) {
-			text := "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {service: {sql: {port: 2000}}}}\nlinks: [{between: [a, b], delay: 1ms}]\n" +
+			text := "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {service: {sql: {port: 2000}}}}\n" +
+				"links: [{between: [a, b], delay: 1ms}]\n" +
 				"faults: [{name: loss, link: [a, b], from: a, do: drop, select: {" + choose + "}}]\n"
 			l := installLab(t, Capture{}, text)
 			start := clock(t)
@@ -51,7 +52,8 @@ func TestOrdinalsChooseExactly(t *testing.T) {
 			require.Len(t, r[0].Times, len(gone))
 			require.IsIncreasing(t, append(r[0].Times, time.Duration(clock(t)-start).Seconds()))
 			require.Positive(t, r[0].Times[0])
-			require.Equal(t, map[string]int64{"pure-ack": 0, "data": 0, "syn": 0, "tcp": 0, "other": int64(len(gone))}, r[0].Kinds)
+			require.Equal(t, map[string]int64{"pure-ack": 0, "data": 0, "syn": 0, "tcp": 0, "other": int64(len(gone))},
+				r[0].Kinds)
 		})
 	}
 }
@@ -144,7 +146,8 @@ func TestHeadersMayLieInPages(t *testing.T) {
 	index = l.links[0].Ends[0].Index
 	const size, header = 2048, 32 // of a frame of the ring, and of its header: TPACKET_ALIGN(sizeof(struct tpacket2_hdr))
 	require.NoError(t, unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2))
-	require.NoError(t, unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_TX_RING, &unix.TpacketReq{Block_size: 4096, Block_nr: n, Frame_size: size, Frame_nr: 2 * n}))
+	require.NoError(t, unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_TX_RING,
+		&unix.TpacketReq{Block_size: 4096, Block_nr: n, Frame_size: size, Frame_nr: 2 * n}))
 	ring, err := unix.Mmap(fd, 0, 2*n*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	require.NoError(t, err)
 	defer unix.Munmap(ring)

@@ -15,9 +15,9 @@ type selection struct {
 	matched, chosen, hits, overflow int64
 	// trials is how many packets had a draw that counts: with nth, every and first not all have one.
 	trials int64
-	// least and most are how many packets the decisions choose of those that matched. They differ only
-	// when the chance is ramped: then nobody knows which of its values met which packet, and they are
-	// how many the lowest and the highest would choose.
+	// least and most are how many packets the decisions choose of those that matched. They differ only when the chance
+	// is ramped: then it is unknown which of its values met which packet, and they are how many the lowest and the
+	// highest would choose.
 	least, most int64
 	times       []time.Duration
 	kinds       [kinds]int64

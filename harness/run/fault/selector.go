@@ -51,7 +51,8 @@ type selector struct {
 // newSelector is the selector of a scenario's fault j for packets that come from this side of the link.
 func newSelector(s *scenario.Scenario, j, side int) (selector, error) {
 	f := &s.Faults[j]
-	c := selector{class: f.Select.Packets, choose: f.Select, draws: newDraws(f, side), when: newSchedule(f), orders: ordersAt(j)}
+	c := selector{class: f.Select.Packets, choose: f.Select, draws: newDraws(f, side), when: newSchedule(f),
+		orders: ordersAt(j)}
 	if c.class == "" {
 		c.class = scenario.AnyPacket
 	}
@@ -133,7 +134,7 @@ func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTab
 		if !s.keepsChosen() {
 			a.Add(asm.Ja.Label("pass"))
 		}
-		a.Label("lost") // no room for its flow: nobody can tell whether it repeats another
+		a.Label("lost") // no room for its flow, so it is unknown whether it repeats another
 		a.count(st, s.overflow)
 	}
 	a.Label("pass")

@@ -15,7 +15,8 @@ type series struct{ programs *ebpf.Map }
 
 // newSeries makes the series of a path of so many stages. It is empty.
 func newSeries(stages int) (series, error) {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "series", Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: uint32(2*stages + 1)})
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "series", Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4,
+		MaxEntries: uint32(2*stages + 1)})
 	if err != nil {
 		return series{}, fmt.Errorf("create series of programs: %w", err)
 	}

@@ -42,7 +42,8 @@ func (w *Wires) build(i int) error {
 	w.undo.Push(c.Close)
 	on := onward{device: to.WireIndex, detach: w.detacher(p.link, holds(p.last) > 0)}
 	for j := len(p.stages) - 1; j >= 0; j-- {
-		behind, err := w.boundary(boundary{count: p.boundary(j + 1), on: &on, forged: p.stages[j].forged, forgedTap: p.stages[j].forgedTap})
+		behind, err := w.boundary(boundary{count: p.boundary(j + 1), on: &on, forged: p.stages[j].forged,
+			forgedTap: p.stages[j].forgedTap})
 		if err != nil {
 			return err
 		}

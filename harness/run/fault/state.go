@@ -74,7 +74,8 @@ func newState(faults, counters int) (_ *state, err error) {
 		size int
 		to   **ebpf.Map
 	}{{"control", 8 + ordersSize*faults, &s.control}, {"counters", s.size, &s.counters}} {
-		*m.to, err = ebpf.NewMap(&ebpf.MapSpec{Name: m.name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(m.size), MaxEntries: 1})
+		*m.to, err = ebpf.NewMap(&ebpf.MapSpec{Name: m.name, Type: ebpf.Array, KeySize: 4,
+			ValueSize: uint32(m.size), MaxEntries: 1})
 		if err != nil {
 			return nil, fmt.Errorf("create map %s: %w", m.name, err)
 		}

@@ -11,9 +11,8 @@ import (
 // tap writes the packets that come by a point of a wire into the wire's ring. The zero value
 // does nothing, and adds nothing to a program.
 //
-// A ring buffer needs no GPL program, other than perf events with the bytes of a packet do
-// (bpf_skb_event_output); it keeps packets of all CPUs in one order, and nobody is woken to
-// read it. It is of Linux 5.8.
+// A ring buffer needs no GPL program, other than perf events with the bytes of a packet do (bpf_skb_event_output); it
+// keeps packets of all CPUs in one order, and no reader is woken. It is of Linux 5.8.
 type tap struct {
 	ring *ring
 	// point is an index into [capture.Points] of the link.

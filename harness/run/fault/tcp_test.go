@@ -96,7 +96,8 @@ func TestPureACKsOfARealConnection(t *testing.T) {
 	}
 }
 
-// The same run twice: what the faults chose is the same, packet by packet, for the flow has the same addresses and ports.
+// The same run twice: what the faults chose is the same, packet by packet, for the flow has the same
+// addresses and ports.
 func TestAnotherFaultLeavesTheFirstOnesDecisionsAlone(t *testing.T) {
 	const n = 2000
 	loss := "name: loss, from: a, do: {drop: true}, select: {chance: 20%}"

@@ -21,7 +21,8 @@ func awaitQuiet(t *testing.T) {
 		require.NoError(t, err)
 		for _, name := range tasks {
 			var ns int64
-			if b, err := os.ReadFile(name); err == nil && name != fmt.Sprintf("/proc/%d/schedstat", os.Getpid()) { // it may be gone
+			// it may be gone
+			if b, err := os.ReadFile(name); err == nil && name != fmt.Sprintf("/proc/%d/schedstat", os.Getpid()) {
 				_, err = fmt.Sscan(string(b), &ns)
 				require.NoError(t, err)
 			}

@@ -33,7 +33,8 @@ const mostTracked = 1 << 14
 // newTable makes the table that the trackers of both directions share.
 func newTable() (*ebpf.Map, error) {
 	m, err := ebpf.NewMap(&ebpf.MapSpec{
-		Name: "connections", Type: ebpf.Hash, KeySize: flowSize, ValueSize: entrySize, MaxEntries: mostTracked, Flags: noPrealloc,
+		Name: "connections", Type: ebpf.Hash, KeySize: flowSize, ValueSize: entrySize, MaxEntries: mostTracked,
+		Flags: noPrealloc,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create table of connections: %w", err)
@@ -153,7 +154,8 @@ func (t tracker) open(a *assembler, st *state) {
 	a.Add(asm.FnKtimeGetNs.Call(), asm.StoreMem(asm.RFP, stackEntry+entryFirst, asm.R0, asm.DWord))
 	a.Add(at(asm.R1, tcpFlags, asm.Byte), asm.And.Imm(asm.R1, flagACK), asm.JEq.Imm(asm.R1, 0, "opens"))
 	a.Add(at(asm.R1, tcpAck, asm.Word), asm.HostTo(asm.BE, asm.R1, asm.Word),
-		asm.StoreMem(asm.RFP, stackEntry+entryAcked, asm.R1, asm.Word), asm.StoreImm(asm.RFP, stackEntry+entryAcks, 1, asm.Byte), asm.Ja.Label("answers"))
+		asm.StoreMem(asm.RFP, stackEntry+entryAcked, asm.R1, asm.Word),
+		asm.StoreImm(asm.RFP, stackEntry+entryAcks, 1, asm.Byte), asm.Ja.Label("answers"))
 	a.Label("opens")
 	a.count(st, t.opened)
 	a.Label("answers")

@@ -15,7 +15,8 @@ import (
 )
 
 var classes = []scenario.Packets{
-	scenario.AnyPacket, scenario.TCPPacket, scenario.UDPPacket, scenario.ICMPPacket, scenario.Fragment, scenario.DataSegment,
+	scenario.AnyPacket, scenario.TCPPacket, scenario.UDPPacket, scenario.ICMPPacket, scenario.Fragment,
+	scenario.DataSegment,
 	scenario.PureACK, scenario.DupACK, scenario.SYN, scenario.SYNACK, scenario.FIN, scenario.RST,
 }
 
@@ -67,7 +68,8 @@ func TestTheVerifierTakesEverySelector(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(selects)) {
 			choose := selects[name]
 			portless := class == scenario.Fragment || class == scenario.ICMPPacket
-			hopeless := portless && (choose.Port > 0 || choose.Flow == "web" || choose.Last) || class == scenario.ICMPPacket && choose.Flow != ""
+			hopeless := portless && (choose.Port > 0 || choose.Flow == "web" || choose.Last) ||
+				class == scenario.ICMPPacket && choose.Flow != ""
 			for range 2 {
 				when := slices.Sorted(maps.Keys(whens))[r.IntN(len(whens))]
 				f := whens[when]
@@ -81,7 +83,8 @@ func TestTheVerifierTakesEverySelector(t *testing.T) {
 				require.NoError(t, err)
 				do := []selector{{bands: 1}, {bands: 1, through: true}, {bands: c.when.steps()}, {clones: 16}, {}}[r.IntN(5)]
 				c.bands, c.clones, c.through = do.bands, do.clones, do.through
-				t.Run(fmt.Sprintf("%s, %s, %s, %d bands, %d clones", class, name, when, c.bands, c.clones), func(t *testing.T) { newBenchOf(t, c) })
+				t.Run(fmt.Sprintf("%s, %s, %s, %d bands, %d clones", class, name, when, c.bands, c.clones),
+					func(t *testing.T) { newBenchOf(t, c) })
 			}
 		}
 	}

@@ -45,7 +45,8 @@ type pair struct{ in, out *netlink.Veth }
 // addPair creates a stage's devices, down. Their traffic has no checksum or
 // segmentation left to do, since the nodes' devices did both.
 func (w *wire) addPair(name string) (*pair, error) {
-	v := netlink.NewVeth(netlink.LinkAttrs{Name: name + "i", MTU: stageMTU, TxQLen: queueLength, NumTxQueues: 1, NumRxQueues: 1, NetNsID: -1})
+	v := netlink.NewVeth(netlink.LinkAttrs{Name: name + "i", MTU: stageMTU, TxQLen: queueLength, NumTxQueues: 1,
+		NumRxQueues: 1, NetNsID: -1})
 	v.PeerName, v.PeerMTU = name+"o", stageMTU
 	if err := w.handle.LinkAdd(v); err != nil {
 		return nil, missing(fmt.Errorf("add veth %s/%s: %w", w.name, v.Name, err), "veth", "veth")
@@ -122,8 +123,9 @@ const (
 // the handle of its namespace, and name what to call it in errors.
 func (w *wire) attach(where *netlink.Handle, name string, index int, side uint32, p *ebpf.Program) error {
 	q := &netlink.GenericQdisc{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT},
-		QdiscType:  "clsact",
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: netlink.MakeHandle(0xffff, 0),
+			Parent: netlink.HANDLE_CLSACT},
+		QdiscType: "clsact",
 	}
 	if err := where.QdiscAdd(q); err != nil {
 		return missing(fmt.Errorf("add clsact to %s: %w", name, err), "the qdisc clsact", "sch_ingress")
@@ -157,7 +159,8 @@ func missing(err error, what, module string) error {
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP):
 		return problem.Wrap(problem.Machine, err, fmt.Sprintf(
-			"this kernel does not have %s: load the module %s (on some distributions it is in a package such as linux-modules-extra), or use --backend vm", what, module))
+			"this kernel does not have %s: load the module %s (on some distributions it is in a package such as "+
+				"linux-modules-extra), or use --backend vm", what, module))
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return problem.Wrap(problem.Machine, err,
 			"this needs root, or the capabilities CAP_NET_ADMIN and CAP_BPF; or use --backend vm")

@@ -15,7 +15,8 @@ import (
 )
 
 func TestALinkWithoutFaultsCarriesEverything(t *testing.T) {
-	for _, link := range []string{"", ", delay: 5ms", ", rate: 10mbit", ", delay: 5ms, rate: 10mbit", ", delay: 5ms, rate: 10mbit, queue: 5000", ", queue: 10"} {
+	for _, link := range []string{"", ", delay: 5ms", ", rate: 10mbit", ", delay: 5ms, rate: 10mbit",
+		", delay: 5ms, rate: 10mbit, queue: 5000", ", queue: 10"} {
 		for _, ipv6 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("link%s, IPv6 %t", link, ipv6), func(t *testing.T) {
 				l := newLab(t, link)
@@ -47,7 +48,8 @@ func TestDropLosesExactlyTheChosenPackets(t *testing.T) {
 				share := float64(*l.faults[0].Select.Chance)
 				want, chosen := dropped(upTo(n), d.flow, decide("loss", share))
 				require.Equal(t, want, d.received(t))
-				require.Equal(t, result.Receipt{Name: "loss", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n - chosen}, counts(r[0]))
+				require.Equal(t, result.Receipt{Name: "loss", Matched: n, Chosen: chosen, Delivered: chosen, In: n,
+					Out: n - chosen}, counts(r[0]))
 				if chance != "100%" {
 					lo, hi := binomialInterval(n, share)
 					require.Equal(t, []int64{lo, hi}, r[0].Interval)
@@ -70,7 +72,8 @@ func TestDuplicatePutsCopiesRightBehindThePacket(t *testing.T) {
 			want, chosen := copied(upTo(n), d.flow, decide("dup", .2), copies)
 			require.Equal(t, want, d.received(t))
 			extra := chosen * int64(copies)
-			require.Equal(t, result.Receipt{Name: "dup", Matched: n, Chosen: chosen, Delivered: extra, In: n, Out: n + extra}, counts(r[0]))
+			require.Equal(t, result.Receipt{Name: "dup", Matched: n, Chosen: chosen, Delivered: extra, In: n, Out: n + extra},
+				counts(r[0]))
 		})
 	}
 }
@@ -79,7 +82,8 @@ func TestDuplicatePutsCopiesRightBehindThePacket(t *testing.T) {
 // it on changes none of the first one's decisions.
 func TestFaultsComposeInTheOrderOfTheFile(t *testing.T) {
 	const n = 800
-	dup, loss := "name: dup, from: a, do: {duplicate: 3}, select: {chance: 10%}", "name: loss, from: a, do: {drop: true}, select: {chance: 30%}"
+	dup, loss := "name: dup, from: a, do: {duplicate: 3}, select: {chance: 10%}",
+		"name: loss, from: a, do: {drop: true}, select: {chance: 30%}"
 	other := "name: other, from: b, do: {drop: true}" // on the other direction: not theirs
 	for name, c := range map[string]struct {
 		faults []string
@@ -135,7 +139,8 @@ func TestAFaultWithoutFromActsInBothDirections(t *testing.T) {
 	home, two := dropped(upTo(n), back.flow, decide("loss", .2))
 	require.Equal(t, home, back.received(t))
 	require.NotEqual(t, there, home, "a flow's way back is a flow of its own")
-	require.Equal(t, result.Receipt{Name: "loss", Matched: 2 * n, Chosen: one + two, Delivered: one + two, In: 2 * n, Out: 2*n - one - two}, counts(r[0]))
+	require.Equal(t, result.Receipt{Name: "loss", Matched: 2 * n, Chosen: one + two, Delivered: one + two, In: 2 * n,
+		Out: 2*n - one - two}, counts(r[0]))
 	lo, hi := binomialInterval(2*n, .2)
 	require.Equal(t, []int64{lo, hi}, r[0].Interval)
 }
@@ -149,7 +154,8 @@ func TestWatchCountsAndTouchesNothing(t *testing.T) {
 	require.Empty(t, because)
 	require.Equal(t, upTo(n), d.received(t))
 	_, chosen := dropped(upTo(n), d.flow, decide("eye", .2))
-	require.Equal(t, result.Receipt{Name: "eye", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n}, counts(r[0]))
+	require.Equal(t, result.Receipt{Name: "eye", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n},
+		counts(r[0]))
 }
 
 func TestReorderHoldsTheChosenBackAndLosesNothing(t *testing.T) {
@@ -167,7 +173,8 @@ func TestReorderHoldsTheChosenBackAndLosesNothing(t *testing.T) {
 		}
 	}
 	require.Equal(t, append(passed, held...), d.received(t))
-	require.Equal(t, result.Receipt{Name: "swap", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n}, counts(r[0]))
+	require.Equal(t, result.Receipt{Name: "swap", Matched: n, Chosen: chosen, Delivered: chosen, In: n, Out: n},
+		counts(r[0]))
 }
 
 func TestDelayAndRateTakeTheirTimeAndLoseNothing(t *testing.T) {
@@ -229,7 +236,8 @@ func TestOtherPacketsThanDecidedMakeTheRunInvalid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, "", "name: loss, from: a, do: {drop: true}, select: {"+choose+"}")
 			l.datagrams(t, false).send(t, 1000)
-			l.state.orders[0] = newOrders(l.state.orders[0].start, faultKey(labSeed+1, "loss")) // had the selector been told another seed
+			// had the selector been told another seed
+			l.state.orders[0] = newOrders(l.state.orders[0].start, faultKey(labSeed+1, "loss"))
 			r, because := l.receipts(t)
 			require.Len(t, because, 1)
 			require.Regexp(t, `chose \d+ of 1000 packets, \d+ were to be`, because[0])
@@ -264,7 +272,8 @@ func TestLossThatNobodyAskedForIsFoundWithItsPlace(t *testing.T) {
 		require.NoError(t, l.wires[0].attachOnly(link.Wire.Netlink(), "thief", link.Ends[1].WireIndex, egress, thief))
 		l.datagrams(t, false).send(t, 10)
 		_, because := l.receipts(t)
-		require.Equal(t, []string{"link a to b: 10 packets lost on the last stretch, for no reason that was asked for"}, because)
+		require.Equal(t, []string{"link a to b: 10 packets lost on the last stretch, for no reason that was asked for"},
+			because)
 	})
 }
 

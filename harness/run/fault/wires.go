@@ -76,7 +76,8 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 	if len(n.Links()) != len(s.Links) {
 		return nil, fmt.Errorf("the network has %d links, the scenario %d", len(n.Links()), len(s.Links))
 	}
-	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]place{}, injectors: make([]*injector, len(s.Faults)), ways: map[role]int{}}
+	w := &Wires{plan: p, faults: s.Faults, links: n.Links(), devices: map[device]place{},
+		injectors: make([]*injector, len(s.Faults)), ways: map[role]int{}}
 	built := false
 	defer func() { // deferred, so that a panic undoes too
 		if !built {

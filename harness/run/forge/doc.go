@@ -11,6 +11,6 @@
 //
 // # The trap
 //
-// The package knows nothing of a connection's state: whoever forges says which numbers are
-// right. Numbers are absolute, as they are on the wire, not relative to the first.
+// The package knows nothing of a connection's state: the caller says which numbers are right. Numbers are absolute, as
+// they are on the wire, not relative to the first.
 package forge

@@ -25,7 +25,8 @@ func segments() (list []Segment) {
 					Ethernet: v4, From: netip.MustParseAddrPort("10.0.1.1:40001"), To: netip.MustParseAddrPort("10.0.1.2:3306"),
 				}
 				list = append(list, s)
-				s.Ethernet, s.From, s.To = v6, netip.MustParseAddrPort("[fd00:0:0:1::1]:40001"), netip.MustParseAddrPort("[fd00:0:0:1::2]:3306")
+				s.Ethernet, s.From, s.To = v6, netip.MustParseAddrPort("[fd00:0:0:1::1]:40001"),
+					netip.MustParseAddrPort("[fd00:0:0:1::2]:3306")
 				list = append(list, s)
 			}
 		}
@@ -36,34 +37,39 @@ func segments() (list []Segment) {
 // gopacket lays out the same segment, and computes the checksums, by itself.
 func TestFramesAreThoseOfAnotherEncoder(t *testing.T) {
 	for _, s := range segments() {
-		t.Run(fmt.Sprintf("%s, flags %#x, %d bytes, timestamps %t", s.From.Addr(), s.Flags, s.Payload, s.Timestamps != nil), func(t *testing.T) {
-			want, got := encode(t, s), s.Frame()
-			require.Equal(t, want[:len(got)], got)
-			require.Empty(t, bytes.Trim(want[len(got):], "\x00"), "no more than gopacket's padding to the least Ethernet frame")
-		})
+		t.Run(fmt.Sprintf("%s, flags %#x, %d bytes, timestamps %t", s.From.Addr(), s.Flags, s.Payload, s.Timestamps != nil),
+			func(t *testing.T) {
+				want, got := encode(t, s), s.Frame()
+				require.Equal(t, want[:len(got)], got)
+				require.Empty(t, bytes.Trim(want[len(got):], "\x00"), "no more than gopacket's padding to the least Ethernet frame")
+			})
 	}
 }
 
 func encode(t *testing.T, s Segment) []byte {
 	ether := &layers.Ethernet{DstMAC: s.Ethernet[:6], SrcMAC: s.Ethernet[6:12], EthernetType: layers.EthernetTypeIPv4}
 	tcp := &layers.TCP{
-		SrcPort: layers.TCPPort(s.From.Port()), DstPort: layers.TCPPort(s.To.Port()), Seq: s.Seq, Ack: s.Ack, Window: s.Window,
-		FIN: s.Flags&FIN != 0, SYN: s.Flags&SYN != 0, RST: s.Flags&RST != 0, PSH: s.Flags&PSH != 0,
+		SrcPort: layers.TCPPort(s.From.Port()), DstPort: layers.TCPPort(s.To.Port()), Seq: s.Seq, Ack: s.Ack,
+		Window: s.Window,
+		FIN:    s.Flags&FIN != 0, SYN: s.Flags&SYN != 0, RST: s.Flags&RST != 0, PSH: s.Flags&PSH != 0,
 		ACK: s.Flags&ACK != 0, URG: s.Flags&URG != 0, ECE: s.Flags&ECE != 0, CWR: s.Flags&CWR != 0,
 	}
 	if s.Timestamps != nil {
 		nop := layers.TCPOption{OptionType: layers.TCPOptionKindNop, OptionLength: 1}
 		data := []byte{0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 7}
-		tcp.Options = []layers.TCPOption{nop, nop, {OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: data}}
+		tcp.Options = []layers.TCPOption{nop, nop,
+			{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: data}}
 	}
 	var ip gopacket.SerializableLayer
 	if s.From.Addr().Is6() {
 		ether.EthernetType = layers.EthernetTypeIPv6
-		l := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolTCP, SrcIP: s.From.Addr().AsSlice(), DstIP: s.To.Addr().AsSlice()}
+		l := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolTCP, SrcIP: s.From.Addr().AsSlice(),
+			DstIP: s.To.Addr().AsSlice()}
 		require.NoError(t, tcp.SetNetworkLayerForChecksum(l))
 		ip = l
 	} else {
-		l := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, Flags: layers.IPv4DontFragment, SrcIP: s.From.Addr().AsSlice(), DstIP: s.To.Addr().AsSlice()}
+		l := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, Flags: layers.IPv4DontFragment,
+			SrcIP: s.From.Addr().AsSlice(), DstIP: s.To.Addr().AsSlice()}
 		require.NoError(t, tcp.SetNetworkLayerForChecksum(l))
 		ip = l
 	}

@@ -213,7 +213,8 @@ func TestTransferCodings(t *testing.T) {
 	}
 }
 
-// What is taken for a whole body, the standard library must take for one too, of the same content; in pieces and at once it is the same.
+// What is taken for a whole body, the standard library must take for one too, of the same content; in pieces and at
+// once it is the same.
 func FuzzChunks(f *testing.F) {
 	f.Add([]byte("3;a=\"b\"\r\nabc\r\n0\r\nX: y\r\n\r\nrest"), 2)
 	f.Add([]byte("A \r\n0123456789\r\n000\r\n\r\n"), 1)
@@ -237,7 +238,9 @@ func FuzzChunks(f *testing.F) {
 		if err != nil || int64(len(content)) != c.Content() {
 			t.Fatalf("%q: %d bytes, net/http: %d, %v", b[:n], c.Content(), len(content), err)
 		}
-		answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), bytes.NewReader(b[:n]))), nil)
+		answer, err := http.ReadResponse(
+			bufio.NewReader(io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+				bytes.NewReader(b[:n]))), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

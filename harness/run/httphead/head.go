@@ -83,8 +83,8 @@ func (h *Head) field(line []byte) error {
 	return nil
 }
 
-// codings takes the value of a Transfer-Encoding. Further fields go on with the list. Chunked comes last, once and without
-// parameters (RFC 9112, 6.1 and 7.1).
+// codings takes the value of a Transfer-Encoding. Further fields go on with the list. Chunked comes last, once and
+// without parameters (RFC 9112, 6.1 and 7.1).
 func (h *Head) codings(list []byte) error {
 	h.Coded = true
 	for len(list) > 0 {

@@ -75,7 +75,8 @@ func TestReadRefuses(t *testing.T) {
 }
 
 func TestReadDoesNotAllocate(t *testing.T) {
-	b := []byte("POST /index.php HTTP/1.1\r\nHost: 10.0.0.2\r\nUser-Agent: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	b := []byte("POST /index.php HTTP/1.1\r\nHost: 10.0.0.2\r\nUser-Agent: x\r\nContent-Length: 0\r\n" +
+		"Connection: close\r\n\r\n")
 	require.Zero(t, testing.AllocsPerRun(100, func() { _, _, _ = Read(b) }))
 }
 
@@ -109,7 +110,8 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%q: textproto: %v", b[:n], err)
 		}
 		lengths := want["Content-Length"]
-		if (len(lengths) > 0) != (h.Length != Unknown) || len(lengths) > 0 && lengths[0] != strconv.FormatInt(h.Length, 10) && strings.TrimLeft(lengths[0], "0") != strings.TrimLeft(strconv.FormatInt(h.Length, 10), "0") {
+		if (len(lengths) > 0) != (h.Length != Unknown) || len(lengths) > 0 && lengths[0] != strconv.FormatInt(h.Length, 10) &&
+			strings.TrimLeft(lengths[0], "0") != strings.TrimLeft(strconv.FormatInt(h.Length, 10), "0") {
 			t.Fatalf("%q: %d, textproto: %q", b[:n], h.Length, lengths)
 		}
 		if (len(want["Transfer-Encoding"]) > 0) != h.Coded || len(want["Host"]) != h.Hosts {

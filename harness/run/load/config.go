@@ -104,5 +104,6 @@ func (c *Config) request(i int) []byte {
 	if c.Keepalive {
 		connection = "keep-alive"
 	}
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + c.To.String() + "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + c.To.String() +
+		"\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
 }

@@ -83,9 +83,12 @@ func TestNewConfig(t *testing.T) {
 	}}
 	to := netip.MustParseAddrPort("10.0.0.2:80")
 	require.Equal(t, Config{To: to, Duration: 30 * time.Second, Timeout: 5 * time.Second, Interval: 100 * time.Millisecond,
-		Schedule: arrival.Schedule{Arrivals: scenario.Poisson, Rate: 40, From: -2 * time.Second, To: 30 * time.Second}}, NewConfig(s, 0, to))
-	require.Equal(t, Config{To: to, Index: 1, Duration: 30 * time.Second, Timeout: time.Second, Interval: 100 * time.Millisecond, Keepalive: true, Connections: 7,
-		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 4, From: 5 * time.Second, To: 8 * time.Second}}, NewConfig(s, 1, to))
+		Schedule: arrival.Schedule{Arrivals: scenario.Poisson, Rate: 40, From: -2 * time.Second, To: 30 * time.Second}},
+		NewConfig(s, 0, to))
+	require.Equal(t, Config{To: to, Index: 1, Duration: 30 * time.Second, Timeout: time.Second,
+		Interval: 100 * time.Millisecond, Keepalive: true, Connections: 7,
+		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 4, From: 5 * time.Second, To: 8 * time.Second}},
+		NewConfig(s, 1, to))
 	require.Equal(t, 30*time.Second, NewConfig(s, 2, to).Schedule.To, "no request leaves after the window")
 
 	b, err := json.Marshal(NewConfig(s, 1, to))

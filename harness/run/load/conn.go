@@ -24,7 +24,7 @@ type conn struct {
 	request    int32 // index in the plan, or none
 	state      state
 	reused     bool  // has carried a request before
-	spoken     bool  // the server sent something that nobody asked for
+	spoken     bool  // the server sent something without a request
 	began      int64 // when connect(2) was called
 	since      int64 // when it became idle
 	low        int   // bytes that make it readable
@@ -104,10 +104,10 @@ const (
 	portTries      = 8
 )
 
-// bind gives the connection of a request a source port that follows from the request. The kernel would draw one, from
-// a stream that everything in the machine draws from: then a run and its twin with one setting changed would have other flows
-// from the second connection on, and their packets, of which faults choose by flow, another fate. If
-// all tries are in use the kernel draws after all.
+// bind gives the connection of a request a source port that follows from the request. The kernel would draw one, from a
+// stream that everything in the machine draws from: then a run and its twin with one setting changed would have other
+// flows from the second connection on, and their packets, of which faults choose by flow, another fate. If all tries
+// are in use the kernel draws after all.
 func (g *generator) bind(fd socket.FD, i int32) {
 	for try := range portTries {
 		port := firstPort + (int(i)+g.config.Index*apart+try*another)%ports
@@ -239,10 +239,10 @@ func (g *generator) read(slot int32, ending bool, now int64) {
 // batchSize is as much of a body as the generator lets gather before it reads, a common size of clients' buffers.
 const batchSize = 4096
 
-// batch makes the connection readable again when a buffer full has come, or the rest of the body if that is less, of which chunks tell a part only. The
-// generator is then woken for every third segment instead of each, and on the last one as before. In a guest that is
-// a third of what a request of 20 kB costs it (600 µs down to 420 at 500 million instructions a second), and
-// the kernel sends the same ACKs: 3638 of 3638.
+// batch makes the connection readable again when a buffer full has come, or the rest of the body if that is less, of
+// which chunks tell a part only. The generator is then woken for every third segment instead of each, and on the last
+// one as before. In a guest that is a third of what a request of 20 kB costs it (600 µs down to 420 at 500 million
+// instructions a second), and the kernel sends the same ACKs: 3638 of 3638.
 func (c *conn) batch() {
 	if !c.response.inBody {
 		return
@@ -312,8 +312,8 @@ func (g *generator) broken(slot int32, errno socket.Errno, now int64) {
 	g.lose(slot, class, now)
 }
 
-// again tells whether the request on a connection that failed goes out once more, on a new connection. It does so only once, and
-// only while no byte of an answer has come.
+// again tells whether the request on a connection that failed goes out once more, on a new connection. It does so only
+// once, and only while no byte of an answer has come.
 func (g *generator) again(c *conn, class Class) bool {
 	if c.response.began || g.flags[c.request]&retried != 0 {
 		return false

@@ -36,7 +36,8 @@ func address() netip.AddrPort {
 func config(to netip.AddrPort) Config {
 	return Config{
 		To: to, Duration: 50 * time.Millisecond, Timeout: time.Minute, Interval: 2 * time.Millisecond,
-		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: 60 * time.Millisecond},
+		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond,
+			To: 60 * time.Millisecond},
 	}
 }
 

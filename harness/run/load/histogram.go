@@ -78,7 +78,8 @@ func (h *Histogram) Merge(from *Histogram) {
 	h.max = max(h.max, from.max)
 }
 
-// wire is the form of a Histogram in JSON: buckets that are not empty, by their index in the library's order, and what they hold.
+// wire is the form of a Histogram in JSON: buckets that are not empty, by their index in the library's order, and
+// what they hold.
 type wire struct {
 	Sum    int64      `json:"sum"`
 	Max    int64      `json:"max"`

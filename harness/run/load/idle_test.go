@@ -41,7 +41,8 @@ func TestRetry(t *testing.T) {
 		// Requests 2, 4, 6 … meet the end. Sent again they are the first on a new connection, so the next meets the end
 		// again.
 		"closed on the second request": {answer(1, nil), map[scenario.Retry]wants{
-			scenario.RetryOff: {5, 5, 0, 0, 5}, scenario.RetryIdle: {10, 0, 0, 9, 10}, "": {10, 0, 0, 9, 10}, scenario.RetryAlways: {10, 0, 0, 9, 10},
+			scenario.RetryOff: {5, 5, 0, 0, 5}, scenario.RetryIdle: {10, 0, 0, 9, 10}, "": {10, 0, 0, 9, 10},
+			scenario.RetryAlways: {10, 0, 0, 9, 10},
 		}},
 		"reset on the second request": {answer(1, reset), map[scenario.Retry]wants{
 			scenario.RetryOff: {5, 5, 0, 0, 5}, scenario.RetryIdle: {10, 0, 0, 9, 10}, scenario.RetryAlways: {10, 0, 0, 9, 10},
@@ -51,7 +52,8 @@ func TestRetry(t *testing.T) {
 		}},
 		// On a new connection only always tries again, and once.
 		"closed on the first request": {answer(0, nil), map[scenario.Retry]wants{
-			scenario.RetryOff: {0, 10, 0, 0, 10}, scenario.RetryIdle: {0, 10, 0, 0, 10}, scenario.RetryAlways: {0, 10, 0, 10, 20},
+			scenario.RetryOff: {0, 10, 0, 0, 10}, scenario.RetryIdle: {0, 10, 0, 0, 10},
+			scenario.RetryAlways: {0, 10, 0, 10, 20},
 		}},
 	} {
 		for retry, want := range test.want {
@@ -64,11 +66,13 @@ func TestRetry(t *testing.T) {
 				c.Keepalive, c.Connections, c.Retry = true, 1, retry
 				c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, To: 10 * time.Millisecond}
 				r := generate(t, c)
-				require.Equal(t, want, wants{r.Completed, r.ByClass[Reset], r.ByClass[Malformed], r.Retried, connects.Load()}, "%v", r.ByClass)
+				require.Equal(t, want, wants{r.Completed, r.ByClass[Reset], r.ByClass[Malformed], r.Retried, connects.Load()}, "%v",
+					r.ByClass)
 			})
 		}
 	}
-	for retry, want := range map[scenario.Retry]int64{scenario.RetryOff: 0, scenario.RetryIdle: 0, scenario.RetryAlways: planned} {
+	for retry, want := range map[scenario.Retry]int64{scenario.RetryOff: 0, scenario.RetryIdle: 0,
+		scenario.RetryAlways: planned} {
 		t.Run(fmt.Sprintf("nobody listens, %q", retry), func(t *testing.T) {
 			c := config(address())
 			c.Retry = retry
@@ -104,7 +108,8 @@ func TestIdleConnectionsExpire(t *testing.T) {
 		} else {
 			require.Zero(t, r.IdleExpired)
 		}
-		require.Eventually(t, func() bool { return closed.Load() == connects }, time.Minute, time.Millisecond, "the client closes them")
+		require.Eventually(t, func() bool { return closed.Load() == connects }, time.Minute, time.Millisecond,
+			"the client closes them")
 	}
 }
 
@@ -123,7 +128,7 @@ func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
 	require.Equal(t, []int64{5, 5, 0, 0}, []int64{r.Connects, r.IdleClosed, r.Retried, r.IdleExpired})
 }
 
-// What a server says when nobody has asked is noticed when the connection would be used again.
+// What a server says without a request is noticed when the connection would be used again.
 func TestAConnectionOnWhichTheServerSpeaksOutOfTurnIsNotUsedAgain(t *testing.T) {
 	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
 		for head(r) {
@@ -156,7 +161,8 @@ func TestKeptAliveConnectionsStayOpenToTheEndOfTheWindow(t *testing.T) {
 	c := config(to)
 	c.Keepalive = true
 	// One.
-	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond, To: -39 * time.Millisecond}
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -40 * time.Millisecond,
+		To: -39 * time.Millisecond}
 	p := startLoad(t, c)
 	start := agent.Now() - int64(c.Schedule.From)
 	require.NoError(t, p.Begin(agent.Beginning{Start: start, Seed: 1}))

@@ -29,7 +29,8 @@ func TestPoolAndLoad(t *testing.T) {
 	for name, test := range map[string]struct {
 		keepalive   bool
 		connections int
-	}{"a connection a request": {}, "kept alive": {keepalive: true}, "kept alive, two at most": {true, 2}, "two at most": {false, 2}} {
+	}{"a connection a request": {}, "kept alive": {keepalive: true}, "kept alive, two at most": {true, 2},
+		"two at most": {false, 2}} {
 		t.Run(name, func(t *testing.T) {
 			to := address()
 			p, err := agent.Start(t.Context(), agent.Spec{Role: service.PHPRole, Config: service.PHPConfig{
@@ -209,8 +210,8 @@ func TestErrorsAreClassified(t *testing.T) {
 	})
 }
 
-// A handler of net/http that says no length and flushes makes the server write chunks. Answers are of all lengths around the
-// pieces that the generator waits for; one that it overlooked the end of would time out.
+// A handler of net/http that says no length and flushes makes the server write chunks. Answers are of all lengths
+// around the pieces that the generator waits for; one that it overlooked the end of would time out.
 func TestChunkedAnswers(t *testing.T) {
 	var requests, connections atomic.Int64
 	l, err := net.Listen("tcp", address().String())

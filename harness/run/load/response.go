@@ -109,7 +109,7 @@ func (r *response) parse(h *httphead.Head) error {
 		return errNotHTTP
 	}
 	old := line[7] == '0'
-	// HTTP/1.0 does not have it, and with two lengths somebody else may have believed the other (RFC 9112, 6.1 and 6.3).
+	// HTTP/1.0 does not have it, and with two lengths another reader may have believed the other (RFC 9112, 6.1 and 6.3).
 	if h.Coded && (old || h.Length != httphead.Unknown) {
 		return errTransfer
 	}

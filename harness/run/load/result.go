@@ -28,8 +28,8 @@ const (
 // Classes lists all classes of errors.
 func Classes() []Class { return []Class{Timeout, Refused, Reset, Status, Malformed, Other} }
 
-// Result is what a generator measured. Requests are those planned inside the measured window, whenever they met their fate, unless it
-// is said otherwise.
+// Result is what a generator measured. Requests are those planned inside the measured window, whenever they met their
+// fate, unless it is said otherwise.
 type Result struct {
 	// Planned requests.
 	Planned int64 `json:"planned"`
@@ -52,8 +52,8 @@ type Result struct {
 	// Connects is the number of connection attempts inside the window, and Bytes what was received in it, of all requests.
 	Connects int64 `json:"connects"`
 	Bytes    int64 `json:"bytes"`
-	// IdleClosed is the kept connections that the server ended inside the window while they were idle, and IdleExpired those that the
-	// generator did.
+	// IdleClosed is the kept connections that the server ended inside the window while they were idle, and IdleExpired
+	// those that the generator did.
 	IdleClosed  int64 `json:"idle_closed"`
 	IdleExpired int64 `json:"idle_expired"`
 	// Latency of completed requests, from the planned time to the last byte.
@@ -66,8 +66,8 @@ type Result struct {
 	Series Series `json:"series"`
 }
 
-// Series is what happened in each interval of the measured window, in order, whenever the requests were planned: some of
-// those completed in the first intervals are of the warm-up. What happens after the window is not in it.
+// Series is what happened in each interval of the measured window, in order, whenever the requests were planned: some
+// of those completed in the first intervals are of the warm-up. What happens after the window is not in it.
 type Series struct {
 	// Interval between samples; 0 when there are none.
 	Interval  time.Duration `json:"interval"`
@@ -82,8 +82,8 @@ type Series struct {
 	InFlight []int64 `json:"in_flight"`
 }
 
-// Merge adds what another generator measured in the same run. The p99 of an interval becomes the higher of the two, which is
-// an upper bound; quantiles over the window stay exact.
+// Merge adds what another generator measured in the same run. The p99 of an interval becomes the higher of the two,
+// which is an upper bound; quantiles over the window stay exact.
 func (r *Result) Merge(from *Result) {
 	r.Planned += from.Planned
 	r.Sent += from.Sent

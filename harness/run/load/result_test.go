@@ -44,7 +44,8 @@ func TestHistogramQuantilesHaveThreeDigits(t *testing.T) {
 			t.Fatal(err)
 		}
 		slices.Sort(values)
-		if h.Count() != int64(len(values)) || h.Max() != values[len(values)-1] || math.Abs(h.Mean()-sum/float64(len(values))) > 1 {
+		if h.Count() != int64(len(values)) || h.Max() != values[len(values)-1] ||
+			math.Abs(h.Mean()-sum/float64(len(values))) > 1 {
 			t.Fatalf("count %d, max %d, mean %g", h.Count(), h.Max(), h.Mean())
 		}
 		rank := int(math.Ceil(q*float64(len(values)) - 1e-6))
@@ -124,15 +125,20 @@ func TestRecorderCountsInTheWindow(t *testing.T) {
 			r.completed(now, 1, false)
 		}
 		result := r.finish(30, 0)
-		require.Equal(t, []int64{2, 20, 2, 2, 2, 0}, []int64{result.Connects, result.Bytes, result.IdleClosed, result.IdleExpired, result.Answered, result.Completed})
+		require.Equal(t, []int64{2, 20, 2, 2, 2, 0},
+			[]int64{result.Connects, result.Bytes, result.IdleClosed, result.IdleExpired, result.Answered, result.Completed})
 	}
 }
 
 func TestMerge(t *testing.T) {
-	a := Result{Planned: 3, Sent: 3, Completed: 2, Errors: 1, ByClass: map[Class]int64{Reset: 1}, Answered: 1, IdleClosed: 1, IdleExpired: 1,
-		Series: Series{Interval: 1, Completed: []int64{1, 1}, Errors: []int64{0, 1}, LatencyP99: []int64{5, 6}, LatencyMax: []int64{5, 6}, InFlight: []int64{1, 0}, Retried: []int64{1, 1}}}
-	b := Result{Planned: 2, Sent: 1, Unsent: 1, Completed: 1, Errors: 1, ByClass: map[Class]int64{Timeout: 1}, Retried: 1, Connects: 4, Bytes: 5, Abandoned: 6, Answered: 7, IdleClosed: 8, IdleExpired: 9,
-		Series: Series{Interval: 1, Completed: []int64{1, 0}, Errors: []int64{1, 0}, LatencyP99: []int64{4, 0}, LatencyMax: []int64{9, 0}, InFlight: []int64{2, 2}, Retried: []int64{0, 3}}}
+	a := Result{Planned: 3, Sent: 3, Completed: 2, Errors: 1, ByClass: map[Class]int64{Reset: 1}, Answered: 1,
+		IdleClosed: 1, IdleExpired: 1,
+		Series: Series{Interval: 1, Completed: []int64{1, 1}, Errors: []int64{0, 1}, LatencyP99: []int64{5, 6},
+			LatencyMax: []int64{5, 6}, InFlight: []int64{1, 0}, Retried: []int64{1, 1}}}
+	b := Result{Planned: 2, Sent: 1, Unsent: 1, Completed: 1, Errors: 1, ByClass: map[Class]int64{Timeout: 1}, Retried: 1,
+		Connects: 4, Bytes: 5, Abandoned: 6, Answered: 7, IdleClosed: 8, IdleExpired: 9,
+		Series: Series{Interval: 1, Completed: []int64{1, 0}, Errors: []int64{1, 0}, LatencyP99: []int64{4, 0},
+			LatencyMax: []int64{9, 0}, InFlight: []int64{2, 2}, Retried: []int64{0, 3}}}
 	a.Latency.record(1000)
 	b.Latency.record(3000)
 	b.Late.record(5000)
@@ -147,8 +153,10 @@ func TestMerge(t *testing.T) {
 	require.Equal(t, a.Planned, a.Sent+a.Unsent)
 	require.Equal(t, map[Class]int64{Reset: 1, Timeout: 1}, a.ByClass)
 	require.Equal(t, int64(2), a.Latency.Count())
-	require.Equal(t, Series{Interval: 1, Completed: []int64{2, 1}, Errors: []int64{1, 1}, LatencyP99: []int64{5, 6}, LatencyMax: []int64{9, 6}, InFlight: []int64{3, 2}, Retried: []int64{1, 4}}, a.Series)
-	require.Equal(t, []int64{1, 1, 2, 4, 5, 6, 8, 9, 10}, []int64{a.Retried, a.Late.Count(), a.Connect.Count(), a.Connects, a.Bytes, a.Abandoned, a.Answered, a.IdleClosed, a.IdleExpired})
+	require.Equal(t, Series{Interval: 1, Completed: []int64{2, 1}, Errors: []int64{1, 1}, LatencyP99: []int64{5, 6},
+		LatencyMax: []int64{9, 6}, InFlight: []int64{3, 2}, Retried: []int64{1, 4}}, a.Series)
+	require.Equal(t, []int64{1, 1, 2, 4, 5, 6, 8, 9, 10}, []int64{a.Retried, a.Late.Count(), a.Connect.Count(), a.Connects,
+		a.Bytes, a.Abandoned, a.Answered, a.IdleClosed, a.IdleExpired})
 
 	var zero Result
 	zero.Merge(&a)
@@ -164,7 +172,8 @@ func TestMetrics(t *testing.T) {
 	m := r.Metrics(2 * time.Second)
 	require.Equal(t, 2.5, m["http.throughput"], "of the answers in the window, not of the completed requests")
 	require.Equal(t, 3.0, m["http.completed"])
-	for i, name := range []string{"http.unsent", "http.retried", "http.connects", "http.received", "http.idle.closed", "http.idle.expired"} {
+	for i, name := range []string{"http.unsent", "http.retried", "http.connects", "http.received", "http.idle.closed",
+		"http.idle.expired"} {
 		require.Equal(t, float64(6+i), m[name], name)
 	}
 	for name := range m {
@@ -280,7 +289,8 @@ func FuzzResponse(f *testing.F) {
 			if want.StatusCode < 200 {
 				continue
 			}
-			if err != nil || want.StatusCode != whole.status || want.ContentLength >= 0 && int64(len(body)) != want.ContentLength {
+			if err != nil || want.StatusCode != whole.status ||
+				want.ContentLength >= 0 && int64(len(body)) != want.ContentLength {
 				t.Fatalf("%q: %d, net/http: %d, %d bytes, %v", b, whole.status, want.StatusCode, len(body), err)
 			}
 			return

@@ -125,7 +125,8 @@ func compare(asked, got *Qdisc) error {
 		{"latency", a.Latency, g.Latency}, {"jitter", a.Jitter, g.Jitter}, {"limit", a.Limit, g.Limit},
 		{"loss", a.Loss, g.Loss}, {"gap", a.Gap, g.Gap}, {"duplicate", a.Duplicate, g.Duplicate},
 		{"reorder", a.Reorder, g.Reorder}, {"corrupt", a.Corrupt, g.Corrupt}, {"correlation", a.Correlation, g.Correlation},
-		{"rate", value(a.Rate), value(g.Rate)}, {"loss model", a.Model, g.Model}, {"slot", value(a.Slot), value(g.Slot)}, {"ecn", a.ECN, g.ECN},
+		{"rate", value(a.Rate), value(g.Rate)}, {"loss model", a.Model, g.Model}, {"slot", value(a.Slot), value(g.Slot)},
+		{"ecn", a.ECN, g.ECN},
 	} {
 		if f.asked != f.got {
 			return fmt.Errorf("asked for %s %v, the kernel has %v", f.name, f.asked, f.got)

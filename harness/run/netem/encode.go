@@ -69,7 +69,8 @@ func (q *Qdisc) options() *nl.RtAttr {
 		order.PutUint32(head[4*i:], v)
 	}
 	o := nl.NewRtAttr(nl.TCA_OPTIONS, head)
-	if c := q.Correlation; c.Delay|c.Loss|c.Duplicate|c.Reorder != 0 { // for Reorder as tc does; the kernel does not need it
+	// for Reorder as tc does; the kernel does not need it
+	if c := q.Correlation; c.Delay|c.Loss|c.Duplicate|c.Reorder != 0 {
 		o.AddRtAttr(attrCorrelation, shares(c.Delay, c.Loss, c.Duplicate))
 	}
 	if !exact(q.Latency) {

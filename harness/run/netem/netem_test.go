@@ -40,28 +40,31 @@ func mbit(n uint64) *Rate { return &Rate{BytesPerSecond: n * 1e6 / 8} }
 
 // asTC pairs each recorded command with the Qdisc that should send the same bytes.
 var asTC = map[string]Qdisc{
-	"delay 10ms 1ms 25% loss gemodel 1% 10% duplicate 2% 3% corrupt 4% 5% reorder 10% 20% gap 3 rate 40gbit ecn slot 1ms 2ms packets 3": {
+	"delay 10ms 1ms 25% loss gemodel 1% 10% duplicate 2% 3% corrupt 4% 5% reorder 10% 20% gap 3 " +
+		"rate 40gbit ecn slot 1ms 2ms packets 3": {
 		Latency: 10 * ms, Jitter: ms, Limit: 1000, Gap: 3, ECN: true, Rate: mbit(40000),
 		Model:     GilbertElliott{ToBad: ShareOf(.01), ToGood: ShareOf(.1), LossBad: All},
 		Duplicate: ShareOf(.02), Corrupt: ShareOf(.04), Reorder: ShareOf(.1),
 		Correlation: Correlation{Delay: ShareOf(.25), Duplicate: ShareOf(.03), Corrupt: ShareOf(.05), Reorder: ShareOf(.2)},
 		Slot:        &Slot{MinDelay: ms, MaxDelay: 2 * ms, MaxPackets: 3},
 	},
-	"delay 20ms":                            {Latency: 20 * ms, Limit: 1000},
-	"delay 10ms 2ms":                        {Latency: 10 * ms, Jitter: 2 * ms, Limit: 1000},
-	"delay 5s 1s":                           {Latency: 5 * time.Second, Jitter: time.Second, Limit: 1000},
-	"loss 100%":                             {Loss: All, Limit: 1000},
-	"loss 1% 25%":                           {Loss: ShareOf(.01), Correlation: Correlation{Loss: ShareOf(.25)}, Limit: 1000},
-	"duplicate 100%":                        {Duplicate: All, Limit: 1000},
-	"duplicate 0.5%":                        {Duplicate: ShareOf(.005), Limit: 1000},
-	"corrupt 0.1%":                          {Corrupt: ShareOf(.001), Limit: 1000},
-	"delay 10ms reorder 25% 50% gap 5":      {Latency: 10 * ms, Reorder: ShareOf(.25), Gap: 5, Limit: 1000, Correlation: Correlation{Reorder: ShareOf(.5)}},
-	"rate 100mbit":                          {Rate: mbit(100), Limit: 1000},
-	"rate 1gbit delay 200us limit 12345":    {Rate: mbit(1000), Latency: 200 * us, Limit: 12345},
-	"rate 40gbit":                           {Rate: mbit(40000), Limit: 1000},
-	"rate 1mbit 20 100 5":                   {Rate: &Rate{BytesPerSecond: 125000, PacketOverhead: 20, CellSize: 100, CellOverhead: 5}, Limit: 1000},
-	"loss gemodel 1% 10% 70% 0.1%":          {Model: GilbertElliott{ShareOf(.01), ShareOf(.1), ShareOf(.7), ShareOf(.001)}, Limit: 1000},
-	"loss state 1% 20% 3% 40% 2%":           {Model: FourState{P13: ShareOf(.01), P31: ShareOf(.2), P32: ShareOf(.03), P23: ShareOf(.4), P14: ShareOf(.02)}, Limit: 1000},
+	"delay 20ms":     {Latency: 20 * ms, Limit: 1000},
+	"delay 10ms 2ms": {Latency: 10 * ms, Jitter: 2 * ms, Limit: 1000},
+	"delay 5s 1s":    {Latency: 5 * time.Second, Jitter: time.Second, Limit: 1000},
+	"loss 100%":      {Loss: All, Limit: 1000},
+	"loss 1% 25%":    {Loss: ShareOf(.01), Correlation: Correlation{Loss: ShareOf(.25)}, Limit: 1000},
+	"duplicate 100%": {Duplicate: All, Limit: 1000},
+	"duplicate 0.5%": {Duplicate: ShareOf(.005), Limit: 1000},
+	"corrupt 0.1%":   {Corrupt: ShareOf(.001), Limit: 1000},
+	"delay 10ms reorder 25% 50% gap 5": {Latency: 10 * ms, Reorder: ShareOf(.25), Gap: 5, Limit: 1000,
+		Correlation: Correlation{Reorder: ShareOf(.5)}},
+	"rate 100mbit":                       {Rate: mbit(100), Limit: 1000},
+	"rate 1gbit delay 200us limit 12345": {Rate: mbit(1000), Latency: 200 * us, Limit: 12345},
+	"rate 40gbit":                        {Rate: mbit(40000), Limit: 1000},
+	"rate 1mbit 20 100 5":                {Rate: &Rate{BytesPerSecond: 125000, PacketOverhead: 20, CellSize: 100, CellOverhead: 5}, Limit: 1000},
+	"loss gemodel 1% 10% 70% 0.1%":       {Model: GilbertElliott{ShareOf(.01), ShareOf(.1), ShareOf(.7), ShareOf(.001)}, Limit: 1000},
+	"loss state 1% 20% 3% 40% 2%": {Model: FourState{P13: ShareOf(.01), P31: ShareOf(.2), P32: ShareOf(.03),
+		P23: ShareOf(.4), P14: ShareOf(.02)}, Limit: 1000},
 	"loss random 3% ecn":                    {Loss: ShareOf(.03), ECN: true, Limit: 1000},
 	"slot 800us 1ms packets 32 bytes 65536": {Slot: &Slot{MinDelay: 800 * us, MaxDelay: ms, MaxPackets: 32, MaxBytes: 65536}, Limit: 1000},
 }
@@ -78,7 +81,8 @@ func TestMessageIsTheOneThatTCSends(t *testing.T) {
 	}
 	t.Run("below a class", func(t *testing.T) {
 		want := messages["parent 1:2 handle 2: netem loss 100%"]
-		require.Equal(t, masked(want), masked(request(7, Handle(2, 0), Handle(1, 2), &Qdisc{Loss: All, Limit: 1000}).Serialize()))
+		require.Equal(t, masked(want),
+			masked(request(7, Handle(2, 0), Handle(1, 2), &Qdisc{Loss: All, Limit: 1000}).Serialize()))
 	})
 }
 
@@ -114,8 +118,10 @@ func TestWhatIsEncodedDecodesToTheSame(t *testing.T) {
 	t.Run("anything", rapid.MakeCheck(func(t *rapid.T) {
 		share := func(name string) Share { return Share(rapid.Uint32().Draw(t, name)) }
 		q := Qdisc{
-			Latency: time.Duration(rapid.Int64Min(0).Draw(t, "latency")), Jitter: time.Duration(rapid.Int64Min(0).Draw(t, "jitter")),
-			Limit: rapid.Uint32Min(1).Draw(t, "limit"), Loss: share("loss"), Duplicate: share("duplicate"), Corrupt: share("corrupt"),
+			Latency: time.Duration(rapid.Int64Min(0).Draw(t, "latency")),
+			Jitter:  time.Duration(rapid.Int64Min(0).Draw(t, "jitter")),
+			Limit:   rapid.Uint32Min(1).Draw(t, "limit"), Loss: share("loss"), Duplicate: share("duplicate"),
+			Corrupt: share("corrupt"),
 			Reorder: share("reorder"), Gap: rapid.Uint32().Draw(t, "gap"), ECN: rapid.Bool().Draw(t, "ecn"),
 		}
 		if rapid.Bool().Draw(t, "with rate") {

@@ -15,28 +15,31 @@ import (
 // asRealTC pairs options that tc understands with the Qdisc that should send the same bytes, beyond those
 // that are recorded in testdata. Their times are whole ticks of 64 ns, see encode.go.
 var asRealTC = map[string]Qdisc{
-	"delay 10ms 2ms distribution normal":          {Latency: 10 * ms, Jitter: 2 * ms, Table: Normal(), Limit: 1000},
-	"delay 10ms 2ms distribution pareto":          {Latency: 10 * ms, Jitter: 2 * ms, Table: Pareto(), Limit: 1000},
-	"delay 10ms 2ms distribution paretonormal":    {Latency: 10 * ms, Jitter: 2 * ms, Table: ParetoNormal(), Limit: 1000},
-	"delay 10ms 2ms rate 5000gbit limit 20":       {Latency: 10 * ms, Jitter: 2 * ms, Rate: mbit(5e6), Limit: 20},
-	"rate 10mbit 20":                              {Rate: &Rate{BytesPerSecond: 1.25e6, PacketOverhead: 20}, Limit: 1000},
-	"rate 10mbit -14":                             {Rate: &Rate{BytesPerSecond: 1.25e6, PacketOverhead: -14}, Limit: 1000},
-	"rate 10mbit 0 48 5":                          {Rate: &Rate{BytesPerSecond: 1.25e6, CellSize: 48, CellOverhead: 5}, Limit: 1000},
-	"slot 10ms":                                   {Slot: &Slot{MinDelay: 10 * ms, MaxDelay: 10 * ms}, Limit: 1000},
-	"slot 10ms 20ms bytes 3000":                   {Slot: &Slot{MinDelay: 10 * ms, MaxDelay: 20 * ms, MaxBytes: 3000}, Limit: 1000},
-	"loss gemodel 1%":                             {Model: GilbertElliott{ToBad: ShareOf(.01), ToGood: ShareOf(.99), LossBad: All}, Limit: 1000},
-	"loss gemodel 1% 20%":                         {Model: GilbertElliott{ToBad: ShareOf(.01), ToGood: ShareOf(.2), LossBad: All}, Limit: 1000},
-	"loss gemodel 1% 20% 50% 0.5%":                {Model: GilbertElliott{ToBad: ShareOf(.01), ToGood: ShareOf(.2), LossBad: ShareOf(.5), LossGood: ShareOf(.005)}, Limit: 1000},
-	"loss state 2%":                               {Model: FourState{P13: ShareOf(.02), P31: ShareOf(.98), P23: All}, Limit: 1000},
-	"loss state 2% 30% 5% 60% 1%":                 {Model: FourState{P13: ShareOf(.02), P31: ShareOf(.3), P32: ShareOf(.05), P23: ShareOf(.6), P14: ShareOf(.01)}, Limit: 1000},
-	"loss random 3%":                              {Loss: ShareOf(.03), Limit: 1000},
+	"delay 10ms 2ms distribution normal":       {Latency: 10 * ms, Jitter: 2 * ms, Table: Normal(), Limit: 1000},
+	"delay 10ms 2ms distribution pareto":       {Latency: 10 * ms, Jitter: 2 * ms, Table: Pareto(), Limit: 1000},
+	"delay 10ms 2ms distribution paretonormal": {Latency: 10 * ms, Jitter: 2 * ms, Table: ParetoNormal(), Limit: 1000},
+	"delay 10ms 2ms rate 5000gbit limit 20":    {Latency: 10 * ms, Jitter: 2 * ms, Rate: mbit(5e6), Limit: 20},
+	"rate 10mbit 20":                           {Rate: &Rate{BytesPerSecond: 1.25e6, PacketOverhead: 20}, Limit: 1000},
+	"rate 10mbit -14":                          {Rate: &Rate{BytesPerSecond: 1.25e6, PacketOverhead: -14}, Limit: 1000},
+	"rate 10mbit 0 48 5":                       {Rate: &Rate{BytesPerSecond: 1.25e6, CellSize: 48, CellOverhead: 5}, Limit: 1000},
+	"slot 10ms":                                {Slot: &Slot{MinDelay: 10 * ms, MaxDelay: 10 * ms}, Limit: 1000},
+	"slot 10ms 20ms bytes 3000":                {Slot: &Slot{MinDelay: 10 * ms, MaxDelay: 20 * ms, MaxBytes: 3000}, Limit: 1000},
+	"loss gemodel 1%":                          {Model: GilbertElliott{ToBad: ShareOf(.01), ToGood: ShareOf(.99), LossBad: All}, Limit: 1000},
+	"loss gemodel 1% 20%":                      {Model: GilbertElliott{ToBad: ShareOf(.01), ToGood: ShareOf(.2), LossBad: All}, Limit: 1000},
+	"loss gemodel 1% 20% 50% 0.5%": {Model: GilbertElliott{ToBad: ShareOf(.01), ToGood: ShareOf(.2),
+		LossBad: ShareOf(.5), LossGood: ShareOf(.005)}, Limit: 1000},
+	"loss state 2%": {Model: FourState{P13: ShareOf(.02), P31: ShareOf(.98), P23: All}, Limit: 1000},
+	"loss state 2% 30% 5% 60% 1%": {Model: FourState{P13: ShareOf(.02), P31: ShareOf(.3),
+		P32: ShareOf(.05), P23: ShareOf(.6), P14: ShareOf(.01)}, Limit: 1000},
+	"loss random 3%": {Loss: ShareOf(.03), Limit: 1000},
 	"delay 5ms reorder 100% gap 3 corrupt 0.001%": {Latency: 5 * ms, Reorder: All, Gap: 3, Corrupt: ShareOf(.00001), Limit: 1000},
 }
 
 // What the tc of this machine sends is compared with what this package sends, byte by byte. The kernel here
 // need not have netem: it refuses the message, which was sent all the same.
 func TestTheRealTCSendsTheSame(t *testing.T) {
-	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // where tc and ip are, and where a user's own PATH need not lead
+	// where tc and ip are, and where a user's own PATH need not lead
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
 	for _, program := range []string{"tc", "strace", "unshare", "ip"} {
 		_, err := exec.LookPath(program)
 		require.NoError(t, err,
@@ -58,7 +61,8 @@ func TestTheRealTCSendsTheSame(t *testing.T) {
 	var commands []string
 	for command := range cases {
 		commands = append(commands, command)
-		fmt.Fprintf(&script, "strace -o trace%d -e trace=sendmsg -e write=all tc qdisc add dev v0 root handle 1: netem %s 2>/dev/null || true\n", len(commands)-1, command)
+		fmt.Fprintf(&script, "strace -o trace%d -e trace=sendmsg -e write=all tc qdisc add dev v0 root handle 1: "+
+			"netem %s 2>/dev/null || true\n", len(commands)-1, command)
 	}
 	run := exec.Command("unshare", "--user", "--map-root-user", "--net", "sh", "-c", script.String())
 	run.Dir = t.TempDir()

@@ -27,7 +27,8 @@ func (p *Plan) Picture(c Canvas) []string {
 		label = max(label, utf8.RuneCountInString(t.Name))
 	}
 	label = min(label, mostLabel)
-	columns := max(c.Width, 40) - label - 4 - 4 // two blanks and a border at each end, and the last number of the axis with its unit
+	// two blanks and a border at each end, and the last number of the axis with its unit
+	columns := max(c.Width, 40) - label - 4 - 4
 	var lines []string
 	for _, t := range p.Tracks(columns) {
 		lines = append(lines, c.name(t.Name, label)+"  "+c.border()+c.cells(t)+c.border())

@@ -107,7 +107,8 @@ func TestArrivalsAreThoseOfTheGenerator(t *testing.T) {
 		if h.At != nil {
 			from = time.Duration(*h.At)
 		}
-		want := arrival.Plan(arrival.Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), From: from, To: from + time.Duration(h.For)}, 7, i)
+		want := arrival.Plan(arrival.Schedule{Arrivals: h.Arrivals, Rate: float64(h.Rate), From: from,
+			To: from + time.Duration(h.For)}, 7, i)
 		first, _ := slices.BinarySearch(want, 0)
 		require.EqualValues(t, len(want), p.Load[i].Requests)
 		require.EqualValues(t, len(want)-first, p.Load[i].Measured)
@@ -119,7 +120,8 @@ func TestRampSteps(t *testing.T) {
 	p := plan.New(parse(t, `
   - {name: down, link: [a, b], do: {rate: 10mbit}, ramp: {over: 4s, steps: 5, rate: 2mbit}}
   - {name: up, link: [a, b], do: drop, select: {chance: 1%}, ramp: {over: 1s, steps: 2, chance: 50%}}`), 1)
-	require.Equal(t, []plan.Step{{0, "10 Mbit/s"}, {1, "8 Mbit/s"}, {2, "6 Mbit/s"}, {3, "4 Mbit/s"}, {4, "2 Mbit/s"}}, p.Faults[0].Ramp)
+	require.Equal(t, []plan.Step{{0, "10 Mbit/s"}, {1, "8 Mbit/s"}, {2, "6 Mbit/s"}, {3, "4 Mbit/s"}, {4, "2 Mbit/s"}},
+		p.Faults[0].Ramp)
 	require.Equal(t, []plan.Step{{0, "1 %"}, {1, "50 %"}}, p.Faults[1].Ramp)
 }
 

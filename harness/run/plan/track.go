@@ -30,8 +30,8 @@ const (
 type Cell struct {
 	// Cover is the share of the column's time in which it is so, and above zero for everything that happens in it at all.
 	Cover float64
-	// Height is 1, but for a load, where it is the requests of the column as a share of those of the fullest one, and for a fault with
-	// a ramp, where it goes from 0.2 to 1 as the value goes from its lower to its higher end.
+	// Height is 1, but for a load, where it is the requests of the column as a share of those of the fullest one, and for
+	// a fault with a ramp, where it goes from 0.2 to 1 as the value goes from its lower to its higher end.
 	Height float64
 }
 
@@ -149,7 +149,8 @@ func rises(f *scenario.Fault) bool {
 	}
 }
 
-// Ticks returns round moments for an axis, at most so many: multiples of 1, 2 or 5 times a power of ten seconds, or of what clocks have.
+// Ticks returns round moments for an axis, at most so many: multiples of 1, 2 or 5 times a power of ten seconds, or of
+// what clocks have.
 func Ticks(from, to float64, most int) []float64 {
 	step := (to - from) / float64(max(most, 1))
 	steps := []float64{60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 6 * 3600, 12 * 3600}

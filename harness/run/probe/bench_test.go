@@ -51,7 +51,8 @@ func BenchmarkSwitch(b *testing.B) {
 
 // raw makes a system call after the Go scheduler's back, which would wake a thread of its own meanwhile.
 func raw(b *testing.B, number uintptr, fd int, buffer []byte) {
-	if _, _, errno := unix.RawSyscall(number, uintptr(fd), uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer))); errno != 0 {
+	if _, _, errno := unix.RawSyscall(number, uintptr(fd), uintptr(unsafe.Pointer(&buffer[0])),
+		uintptr(len(buffer))); errno != 0 {
 		b.Error(errno)
 	}
 }

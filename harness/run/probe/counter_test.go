@@ -103,7 +103,8 @@ func TestParseAllOfAKernel(t *testing.T) {
 				}
 			}
 			require.Len(t, got, numbers)
-			for _, name := range []string{"Tcp.RetransSegs", "TcpExt.ListenOverflows", "TcpExt.TCPRenoRecovery", "IpExt.InOctets", "Ip6.InReceives", "Udp6.InDatagrams"} {
+			for _, name := range []string{"Tcp.RetransSegs", "TcpExt.ListenOverflows", "TcpExt.TCPRenoRecovery",
+				"IpExt.InOctets", "Ip6.InReceives", "Udp6.InDatagrams"} {
 				require.Contains(t, got, name)
 			}
 			for name := range gauges {

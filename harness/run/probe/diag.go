@@ -63,7 +63,7 @@ func (d *diag) count(states uint32) (s sockets, err error) {
 			d.listens[i] = s.state[tcpListen] > before
 		}
 		if err != nil {
-			// Without IPv6 in the kernel there is nobody to ask.
+			// A kernel without IPv6 has no handler to ask.
 			if family == unix.AF_INET6 && errors.Is(err, unix.ENOENT) {
 				continue
 			}

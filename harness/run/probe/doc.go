@@ -30,8 +30,7 @@
 //
 // # The trap
 //
-// On a kernel without CONFIG_IRQ_TIME_ACCOUNTING, Debian's among them, a softirq that runs
-// on the back of a task is charged to the task and to its control group, whoever's packets
-// it was about. On a busy node that is most of the network's work. The programs note on
-// whose back every softirq ran, and that time comes off the node's CPU time again.
+// On a kernel without CONFIG_IRQ_TIME_ACCOUNTING, Debian's among them, a softirq that runs on the back of a task is
+// charged to the task and to its control group, whichever node's packets it handled. On a busy node that is most of the
+// network's work. The programs note on whose back every softirq ran, and that time comes off the node's CPU time again.
 package probe

@@ -20,7 +20,8 @@ func TestReadersOfNumbers(t *testing.T) {
 	require.Zero(t, keyed(stat, "usec"))
 	require.Zero(t, keyed(stat, "nr_throttled"))
 
-	pressure := []byte("some avg10=0.00 avg60=1.50 avg300=0.00 total=98765\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=12\n")
+	pressure := []byte("some avg10=0.00 avg60=1.50 avg300=0.00 total=98765\n" +
+		"full avg10=0.00 avg60=0.00 avg300=0.00 total=12\n")
 	require.EqualValues(t, 98765, total(pressure))
 	require.Zero(t, total(nil))
 
@@ -101,9 +102,10 @@ func TestParseDiag(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{
-			name:   "sockets and the end",
-			pieces: [][]byte{message(sockDiagByFamily, 7, socket(tcpListen, 3)), message(sockDiagByFamily, 7, socket(tcpListen, 2)), message(unix.NLMSG_DONE, 7, make([]byte, 4))},
-			done:   true, listen: 2, accept: 3,
+			name: "sockets and the end",
+			pieces: [][]byte{message(sockDiagByFamily, 7, socket(tcpListen, 3)),
+				message(sockDiagByFamily, 7, socket(tcpListen, 2)), message(unix.NLMSG_DONE, 7, make([]byte, 4))},
+			done: true, listen: 2, accept: 3,
 		},
 		{name: "an established socket's queue is no accept queue", pieces: [][]byte{message(sockDiagByFamily, 7, socket(tcpEstablished, 9))}},
 		{name: "a state that nobody knows", pieces: [][]byte{message(sockDiagByFamily, 7, socket(200, 9))}},

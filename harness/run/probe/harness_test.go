@@ -116,11 +116,12 @@ func onThread(f func() error) error {
 func (k *bench) record(t testing.TB, interval time.Duration) *Probe {
 	t.Helper()
 	looks := int64(0)
-	p, err := New(Options{Nodes: []Target{k.a.Target, k.b.Target}, Interval: interval, Arrived: func(counts []int64) error {
-		looks++
-		counts[0], counts[1] = 5*looks, 0
-		return nil
-	}})
+	p, err := New(Options{Nodes: []Target{k.a.Target, k.b.Target}, Interval: interval,
+		Arrived: func(counts []int64) error {
+			looks++
+			counts[0], counts[1] = 5*looks, 0
+			return nil
+		}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	return p

@@ -63,8 +63,9 @@ const (
 	recordAcceptMax   = 48 // longest accept queue
 	recordSynMax      = 56 // most connections in SYN_RECV on one listening socket
 	recordRetrans     = 64 // segments sent again
-	recordSending     = 72 // of the machine: CPUs in softirqs that send of their own accord, as all may but the receiving one
-	recordShift       = 7
+	// of the machine: CPUs in softirqs that send of their own accord, as all may but the receiving one
+	recordSending = 72
+	recordShift   = 7
 )
 
 // Queue of a device. Its words are written by the CPU that holds the qdisc's lock.
@@ -162,13 +163,16 @@ func (s *state) idle(now int64) (ns int64) {
 func (s *state) runnable(node uint32, now int64) (sum int64) {
 	for c := range s.cpus {
 		var n, m int64
-		s.steady(c<<s.cpuShift+atSequence, func() { n, m = int64(s.slot(c, node, slotCount)), int64(s.slot(c, node, slotMoments)) })
+		s.steady(c<<s.cpuShift+atSequence, func() {
+			n, m = int64(s.slot(c, node, slotCount)), int64(s.slot(c, node, slotMoments))
+		})
 		sum += n*now - m
 	}
 	return sum
 }
 
-// steady calls read until nobody changed meanwhile what belongs together; sequence is where they tell it.
+// steady calls read until no program changed meanwhile what belongs together; sequence is where the programs count
+// their changes.
 func (s *state) steady(sequence uint32, read func()) {
 	for {
 		before := s.load(sequence)

@@ -29,7 +29,7 @@ type node struct {
 	sockets       [4]socketRange            // see socketStates
 	accept        int64                     // longest accept queue
 	queueMax      int64                     // most runnable tasks
-	arrivals      bool                      // whether somebody counts its packets
+	arrivals      bool                      // whether its packets are counted
 	memoryMax     int64
 }
 

@@ -51,8 +51,8 @@ type Options struct {
 	Offsets *offsets.Offsets
 }
 
-// Count is a number that only grows, such as the requests that a service has served. What it grew by in the window is a metric
-// of the node.
+// Count is a number that only grows, such as the requests that a service has served. What it grew by in the window is a
+// metric of the node.
 type Count struct {
 	// Node and Name of the metric, as in package metric.
 	Node, Name string

@@ -18,7 +18,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// A packet is received on the back of whoever sends it. The time goes to the receiver all the same.
+// A packet is received on the back of the task that sends it. The time goes to the receiver all the same.
 func TestSoftirqIsTheReceiversNotTheSenders(t *testing.T) {
 	k := newBench(t)
 	k.listenUDP(t)
@@ -199,7 +199,8 @@ func TestCountsAreDifferences(t *testing.T) {
 
 // An odd window has no value for the part of an interval at its end.
 func TestTimelineHasWholeIntervals(t *testing.T) {
-	for window, want := range map[time.Duration]int{50 * time.Millisecond: 0, 100 * time.Millisecond: 1, 250 * time.Millisecond: 2} {
+	for window, want := range map[time.Duration]int{50 * time.Millisecond: 0, 100 * time.Millisecond: 1,
+		250 * time.Millisecond: 2} {
 		t.Run(window.String(), func(t *testing.T) {
 			k := newBench(t)
 			p := k.record(t, 100*time.Millisecond)

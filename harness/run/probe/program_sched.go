@@ -66,7 +66,7 @@ func (e *emitter) schedSwitch() {
 	e.bump()
 	e.Add(asm.Ja.Label("exit"))
 
-	// Until it was seen once, nobody knows which task is this CPU's idle task.
+	// Until it was seen once, it is unknown which task is this CPU's idle task.
 	e.Label("learn")
 	e.read(asm.R1, asm.R9, e.offsets.TaskPID, asm.Word)
 	e.Add(

@@ -98,8 +98,8 @@ func (e *emitter) retransmit() {
 	e.unknownNet()
 }
 
-// socketNode puts the number of the node into R7 whose socket R6 is; the program ends if it is nobody's.
-// unknownNet has to follow at the program's end.
+// socketNode puts the number of the node into R7 whose socket R6 is; the program ends if no node has it. unknownNet has
+// to follow at the program's end.
 func (e *emitter) socketNode() {
 	e.read(asm.R7, asm.R6, e.offsets.SockNet, asm.DWord)
 	e.Add(asm.StoreMem(asm.RFP, stackKey, asm.R7, asm.DWord))

@@ -8,8 +8,8 @@ const deviceBits = 11
 // netRx is NET_RX_SOFTIRQ, include/linux/interrupt.h.
 const netRx = 3
 
-// softirqEntry, on irq:softirq_entry (vec), starts the clock. Until a packet comes along, the time is
-// nobody's; but what the receiving softirq does before its first packet, it does for that one.
+// softirqEntry, on irq:softirq_entry (vec), starts the clock. Until a packet comes along, the time belongs to no node;
+// but what the receiving softirq does before its first packet, it does for that one.
 func (e *emitter) softirqEntry() {
 	e.Add(asm.LoadMem(asm.R9, asm.R1, 0, asm.DWord))
 	e.region()
@@ -33,7 +33,8 @@ func (e *emitter) softirqEntry() {
 	)
 }
 
-// sending changes how many CPUs are in a softirq that is not the receiving one, or leaves that number in R1 if by is 0. It loses R1 and R2.
+// sending changes how many CPUs are in a softirq that is not the receiving one, or leaves that number in R1 if by is 0.
+// It loses R1 and R2.
 func (e *emitter) sending(by int32) {
 	e.Add(asm.LoadMapValue(asm.R1, e.maps.state, e.records()+recordSending))
 	if by == 0 {
@@ -92,10 +93,10 @@ func (e *emitter) packet() {
 	e.look()
 }
 
-// sent, on net:net_dev_queue, hands the clock to the node on whose device a softirq other than the receiving one sends a
-// packet: timers do that that retransmit or pace (BBR), and what goes on sending for a socket once its last packets are
-// out of the way (TSQ). What that softirq did since the clock was last handed over, it did for this packet. (The receiving
-// softirq's clock is with the node that receives already, and what that sends is the answer.)
+// sent, on net:net_dev_queue, hands the clock to the node on whose device a softirq other than the receiving one sends
+// a packet: timers do that that retransmit or pace (BBR), and what goes on sending for a socket once its last packets
+// are out of the way (TSQ). What that softirq did since the clock was last handed over, it did for this packet. (The
+// receiving softirq's clock is with the node that receives already, and what that sends is the answer.)
 func (e *emitter) sent() {
 	e.Add(asm.Mov.Reg(asm.R6, asm.R1))
 	e.sending(0)

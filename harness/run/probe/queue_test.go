@@ -28,7 +28,8 @@ func (s *side) squeeze(t *testing.T, name string, rate uint64, limit uint32) Que
 			return err
 		}
 		defer c.Close()
-		return c.Add(index, netem.Handle(1, 0), netem.Root, netem.Qdisc{Rate: &netem.Rate{BytesPerSecond: rate}, Limit: limit})
+		return c.Add(index, netem.Handle(1, 0), netem.Root,
+			netem.Qdisc{Rate: &netem.Rate{BytesPerSecond: rate}, Limit: limit})
 	}))
 	return Queue{Name: name, Inode: s.Inode, Index: index}
 }
@@ -41,7 +42,8 @@ func (s *side) send(t *testing.T, to *side, n, length int) {
 	require.NoError(t, unix.Connect(fd, &unix.SockaddrInet4{Port: 9, Addr: [4]byte(net.ParseIP(to.address).To4())}))
 	for range n {
 		_, err := unix.Write(fd, make([]byte, length))
-		require.True(t, err == nil || err == unix.ENOBUFS, "%v", err) // which is how a sender learns of a full queue on its own device
+		// which is how a sender learns of a full queue on its own device
+		require.True(t, err == nil || err == unix.ENOBUFS, "%v", err)
 	}
 }
 
@@ -114,8 +116,8 @@ func TestQueuesOfOneName(t *testing.T) {
 	require.EqualValues(t, 5, r.value(t, "fault.squeeze.queue.max"))
 }
 
-// A sender that is paced sends from a timer, and not from the softirq in which ACKs come. All that time is the sender's: this network
-// has no wire that somebody else's packets would be worked on for.
+// A sender that is paced sends from a timer, and not from the softirq in which ACKs come. All that time is the
+// sender's: this network has no wire on which another node's packets would be handled.
 func TestWhatTimersSendIsTheSenders(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -161,8 +163,8 @@ func read(t *testing.T, fd int, b []byte) int {
 	return n
 }
 
-// The kernel keeps the time that CPUs are idle for itself, from one end of idling to the other (tick_nohz_start_idle). What the
-// nodes used and what is nobody's are the rest.
+// The kernel keeps the time that CPUs are idle for itself, from one end of idling to the other (tick_nohz_start_idle).
+// The rest is what the nodes used and what belongs to no node.
 func TestNodesAndTheRestAreWhatWasNotIdle(t *testing.T) {
 	k := newBench(t)
 	k.listenUDP(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/ruleout/ruleout/harness/base/realtime"
 )
 
-// beat is how often load averages are damped and slow changes looked for. The kernel's is LOAD_FREQ, 5 s and one tick (include/linux/sched/loadavg.h).
+// beat is how often load averages are damped and slow changes looked for. The kernel's is LOAD_FREQ, 5 s and one
+// tick (include/linux/sched/loadavg.h).
 const beat = 5 * time.Second
 
 // reading is what is read of one node at one moment. Times are sums since the node or the probe was made.
@@ -65,7 +66,8 @@ type recorder struct {
 func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *recorder {
 	r := &recorder{
 		Probe: p, start: start, end: start + int64(duration), interval: int64(p.options.Interval),
-		arrived: make([]int64, len(p.nodes)), began: make(chan struct{}), samples: make([]sample, samples+2), load: make([]loadAverage, len(p.nodes)),
+		arrived: make([]int64, len(p.nodes)), began: make(chan struct{}), samples: make([]sample, samples+2),
+		load: make([]loadAverage, len(p.nodes)),
 	}
 	all := make([]reading, len(r.samples)*len(p.nodes))
 	counts := make([]int64, len(r.samples)*len(p.options.Counts))
@@ -83,7 +85,7 @@ func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *re
 	return r
 }
 
-// errStopped ends a recording that nobody waits for any more.
+// errStopped ends a recording that no caller waits for any more.
 var errStopped = errors.New("recording stopped")
 
 // run records, on a thread that dies afterwards.

@@ -155,7 +155,9 @@ func (r *recorder) timeline() map[string][]float64 {
 	for i, n := range r.nodes {
 		for _, s := range nodeSeries {
 			if s.has == nil || s.has(n) {
-				add(n.name+"."+s.Name, func(a, b *sample) float64 { return s.value(r, &a.nodes[i], &b.nodes[i], float64(b.at-a.at)) })
+				add(n.name+"."+s.Name, func(a, b *sample) float64 {
+					return s.value(r, &a.nodes[i], &b.nodes[i], float64(b.at-a.at))
+				})
 			}
 		}
 	}

@@ -49,11 +49,13 @@ var nodeSeries = []struct {
 		func(_ *recorder, a, b *reading, ns float64) float64 { return float64(b.queue-a.queue) / ns },
 	},
 	{
-		Series{"pressure.cpu", "1", "share of the interval in which some task waited for a CPU", true}, func(n *node) bool { return n.pressures[0] != nil },
+		Series{"pressure.cpu", "1", "share of the interval in which some task waited for a CPU", true},
+		func(n *node) bool { return n.pressures[0] != nil },
 		func(_ *recorder, a, b *reading, ns float64) float64 { return float64(b.pressure-a.pressure) * 1e3 / ns },
 	},
 	{
-		Series{"memory", "B", "memory charged to the control group at the end of the interval", false}, func(n *node) bool { return n.memory != nil },
+		Series{"memory", "B", "memory charged to the control group at the end of the interval", false},
+		func(n *node) bool { return n.memory != nil },
 		func(_ *recorder, _, b *reading, _ float64) float64 { return float64(b.memory) },
 	},
 	{
@@ -65,11 +67,13 @@ var nodeSeries = []struct {
 		func(_ *recorder, _, b *reading, _ float64) float64 { return float64(b.sockets[2]) },
 	},
 	{
-		Series{"accept_queue", "1", "longest queue of connections that waited for accept(2) at the end of the interval", false}, nil,
+		Series{"accept_queue", "1", "longest queue of connections that waited for accept(2) at the end of the interval",
+			false}, nil,
 		func(_ *recorder, _, b *reading, _ float64) float64 { return float64(b.accept) },
 	},
 	{
-		Series{"packets", "1", "packets that arrived at the node in the interval", false}, func(n *node) bool { return n.arrivals },
+		Series{"packets", "1", "packets that arrived at the node in the interval", false},
+		func(n *node) bool { return n.arrivals },
 		func(_ *recorder, a, b *reading, _ float64) float64 { return float64(b.arrived - a.arrived) },
 	},
 	{

@@ -16,7 +16,7 @@ func TestAcceptQueueHoldsBacklogAndOne(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		interval time.Duration
-		drain    bool // before anybody looks
+		drain    bool // before the probe looks
 	}{
 		{"without a timeline", 0, false},
 		{"drained at once without a timeline", 0, true},
@@ -126,8 +126,8 @@ func pendingIsCopied(t *testing.T) bool {
 	return major < 6 || major == 6 && minor <= 12
 }
 
-// synFromNobody is a SYN for port 80 of b from a port of an address that nobody has, and so will answer
-// neither a SYN-ACK nor ARP. The kernel fills in the IP header's checksum.
+// synFromNobody is a SYN for port 80 of b from a port of an address that no node has, so that neither a SYN-ACK nor ARP
+// is answered. The kernel fills in the IP header's checksum.
 func synFromNobody(port uint16) []byte {
 	from, to := []byte{10, 0, 0, 77}, []byte{10, 0, 0, 2}
 	tcp := []byte{byte(port >> 8), byte(port), 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 5 << 4, 2, 0xff, 0xff, 0, 0, 0, 0}

@@ -203,7 +203,8 @@ func refused(err error) error {
 		return problem.Wrap(problem.Machine, err,
 			"this kernel's verifier does not accept the recording programs; please report it with the kernel's release")
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return problem.Wrap(problem.Machine, err, "recording loads BPF programs, which needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; kernel lockdown in confidentiality mode forbids it")
+		return problem.Wrap(problem.Machine, err, "recording loads BPF programs, which needs root, or CAP_BPF, "+
+			"CAP_PERFMON and CAP_SYS_ADMIN; kernel lockdown in confidentiality mode forbids it")
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, ebpf.ErrNotSupported):
 		return problem.Wrap(problem.Machine, err,
 			"recording needs a kernel of 5.10 or newer with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS")

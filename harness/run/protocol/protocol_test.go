@@ -27,7 +27,8 @@ func TestShape(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "protocol %d\n", Number)
 	seen := map[reflect.Type]bool{}
-	for _, v := range []any{Order{}, Draw{}, message{}, truth.Reply{}, scenario.Scenario{}, Answer{}, Attachment{}, KernelAnswer{}, NetemQuestion{}, NetemAnswer{}, Finding{}} {
+	for _, v := range []any{Order{}, Draw{}, message{}, truth.Reply{}, scenario.Scenario{}, Answer{}, Attachment{},
+		KernelAnswer{}, NetemQuestion{}, NetemAnswer{}, Finding{}} {
 		shapeOf(&b, reflect.TypeOf(v), seen)
 	}
 	golden.Equal(t, "testdata/shape.txt", b.String())
@@ -67,7 +68,8 @@ func TestAStream(t *testing.T) {
 }
 
 func TestAnErrorKeepsKindHintAndPlace(t *testing.T) {
-	sent := &problem.Error{Kind: problem.Usage, Err: errors.New("no such node"), Hint: "did you mean web?", Place: "x.yaml:3:4"}
+	sent := &problem.Error{Kind: problem.Usage, Err: errors.New("no such node"), Hint: "did you mean web?",
+		Place: "x.yaml:3:4"}
 	var b bytes.Buffer
 	require.NoError(t, NewSender(&b).End(&result.Record{}, nil, fmt.Errorf("build: %w", sent)))
 	_, _, err := Receive(&b, nil)

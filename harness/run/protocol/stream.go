@@ -32,7 +32,8 @@ func NewFailure(err error) *Failure {
 	if err == nil {
 		return nil
 	}
-	return &Failure{Kind: problem.KindOf(err), Message: err.Error(), Hint: problem.HintOf(err), Place: problem.PlaceOf(err)}
+	return &Failure{Kind: problem.KindOf(err), Message: err.Error(), Hint: problem.HintOf(err),
+		Place: problem.PlaceOf(err)}
 }
 
 // Err returns the error that the failure stands for; that of nil is nil.

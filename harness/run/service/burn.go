@@ -33,9 +33,9 @@ const (
 // calibrate returns how many turns of burn take a time on an otherwise idle CPU.
 //
 // It takes the thread's CPU time of n turns and of 2n turns, the least of several tries of each, since whatever
-// disturbs can only add; the difference is free of the cost of looking at the clock. Precision is the
-// clock's, some tens of ns in 8 µs: better than 1 % on hardware with a steady frequency. In a guest in virtual time, where
-// every instruction takes the same, 4 ms asked for were 4.006 ms.
+// disturbs can only add; the difference is free of the cost of looking at the clock. Precision is the clock's, some
+// tens of ns in 8 µs: better than 1 % on hardware with a steady frequency. In a guest in virtual time, where every
+// instruction takes the same, 4 ms asked for were 4.006 ms.
 func calibrate(d time.Duration) (int64, error) {
 	if d <= 0 {
 		return 0, nil

@@ -2,7 +2,8 @@ package service
 
 import "github.com/ruleout/ruleout/harness/run/agent"
 
-// Counters of a pool, by their place in its tally. Workers add to them, and whoever started the pool reads them.
+// Counters of a pool, by their place in its tally. Workers add to them, and the process that started the
+// pool reads them.
 const (
 	phpAccepted = iota
 	phpRequests
@@ -21,10 +22,12 @@ const (
 	phpCounters
 )
 
-// PHPCounters names the counters of a pool in the order of its tally: the metrics of [metric.Pool], and then those of [metric.Queries].
+// PHPCounters names the counters of a pool in the order of its tally: the metrics of [metric.Pool], and then those
+// of [metric.Queries].
 func PHPCounters() []string {
 	return []string{
-		"php.accepted", "php.requests", "php.served", "php.failed", "php.refused", "php.timeouts", "php.broken", "php.idle.closed", "php.accept_errors",
+		"php.accepted", "php.requests", "php.served", "php.failed", "php.refused", "php.timeouts", "php.broken",
+		"php.idle.closed", "php.accept_errors",
 		"sql.connects", "sql.reconnects", "sql.queries", "sql.errors",
 	}
 }
@@ -43,7 +46,7 @@ func SQLCounters() []string {
 	return []string{"sql.accepted", "sql.answered", "sql.broken", "sql.idle.closed"}
 }
 
-// tallyOf is what the parent reads, or as many counters that nobody reads.
+// tallyOf is what the parent reads, or as many counters that are not read.
 func tallyOf(c agent.Control, n int) agent.Tally {
 	if t := c.Tally(); len(t) == n {
 		return t

@@ -34,8 +34,8 @@ type PHPConfig struct {
 	Database netip.AddrPort `json:"database"`
 	// Persistent keeps each worker's database connection open between requests.
 	Persistent bool `json:"persistent"`
-	// Reconnect says which queries are sent again when their connection turns out to have ended. Default idle: the first of a request, if
-	// the connection is from an earlier one.
+	// Reconnect says which queries are sent again when their connection turns out to have ended. Default idle: the first
+	// of a request, if the connection is from an earlier one.
 	Reconnect scenario.Retry `json:"reconnect,omitempty"`
 	// CPU of one request, burnt in equal parts before, between and after its queries.
 	CPU time.Duration `json:"cpu"`
@@ -96,8 +96,8 @@ type PHPResult struct {
 	// Queries answered by the database, and failed ones, connecting included.
 	Queries     int64 `json:"queries"`
 	QueryErrors int64 `json:"query_errors"`
-	// DatabaseConnects is the number of connections that were asked of the database, and DatabaseReconnects of those the ones
-	// in the place of one that had ended, on which the query went out again.
+	// DatabaseConnects is the number of connections that were asked of the database, and DatabaseReconnects of those the
+	// ones in the place of one that had ended, on which the query went out again.
 	DatabaseConnects   int64 `json:"database_connects"`
 	DatabaseReconnects int64 `json:"database_reconnects"`
 	// Timeouts: clients too slow with a request or with taking an answer. Idle keep-alive connections are not among them.
@@ -127,7 +127,8 @@ func (c *PHPConfig) complete() error {
 	for _, d := range []struct {
 		value *time.Duration
 		ifNot time.Duration
-	}{{&c.IdleTimeout, 5 * time.Second}, {&c.ReadTimeout, 20 * time.Second}, {&c.WriteTimeout, time.Minute}, {&c.QueryTimeout, 30 * time.Second}} {
+	}{{&c.IdleTimeout, 5 * time.Second}, {&c.ReadTimeout, 20 * time.Second}, {&c.WriteTimeout, time.Minute},
+		{&c.QueryTimeout, 30 * time.Second}} {
 		if *d.value == 0 {
 			*d.value = d.ifNot
 		}
@@ -162,7 +163,8 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{config: config, count: tallyOf(c, phpCounters), body: filler(config.Response), failure: []byte("query failed\n")}
+	p := &pool{config: config, count: tallyOf(c, phpCounters), body: filler(config.Response),
+		failure: []byte("query failed\n")}
 	parts := int64(config.Queries + 1)
 	p.turns, p.rest = turns/parts, turns%parts
 	if config.Database.IsValid() {

@@ -24,10 +24,11 @@ type client struct {
 	in [16 << 10]byte
 }
 
-// query asks the database once; it connects first if there is no connection. first tells that it is the request's first.
+// query asks the database once; it connects first if there is no connection. first tells that it is the
+// request's first.
 //
-// A connection that has ended is replaced as the scenario says. PHP's drivers look whether a persistent connection lives when they hand it to a request, and send
-// nothing again later: see scenario.PHP.
+// A connection that has ended is replaced as the scenario says. PHP's drivers look whether a persistent connection
+// lives when they hand it to a request, and send nothing again later: see scenario.PHP.
 func (w *worker) query(first bool) bool {
 	again := false
 	switch w.pool.config.Reconnect {

@@ -46,7 +46,7 @@ func parseRequest(b []byte) (r request, n int, status int) {
 	case status != statusOK:
 		return r, 0, status
 	case h.Coded && (minor == 0 || h.Length != httphead.Unknown):
-		return r, 0, 400 // RFC 9112, 6.1 and 6.3: whoever wrote or passed this on is confused about where the request ends
+		return r, 0, 400 // RFC 9112, 6.1 and 6.3: its sender or a proxy is wrong about where the request ends
 	case h.Coded && !h.Chunked:
 		return r, 0, 501
 	case h.Length > bodyLimit:
@@ -66,8 +66,8 @@ type bodyReader struct {
 	chunks  httphead.Chunks
 }
 
-// read takes the next piece and returns how much of it belongs to the body, and statusOK at its end, statusMore before, or a status to
-// refuse the request with.
+// read takes the next piece and returns how much of it belongs to the body, and statusOK at its end, statusMore before,
+// or a status to refuse the request with.
 func (r *bodyReader) read(b []byte) (n int, status int) {
 	if !r.chunked {
 		n = int(min(r.left, int64(len(b))))
@@ -116,7 +116,8 @@ func parseRequestLine(line []byte, r *request) (minor int, status int) {
 	case "HTTP/1.1":
 		minor = 1
 	default:
-		if v, ok := bytes.CutPrefix(version, []byte("HTTP/")); ok && len(v) == 3 && isDigit(v[0]) && v[1] == '.' && isDigit(v[2]) {
+		if v, ok := bytes.CutPrefix(version, []byte("HTTP/")); ok && len(v) == 3 && isDigit(v[0]) &&
+			v[1] == '.' && isDigit(v[2]) {
 			return 0, 505
 		}
 		return 0, 400

@@ -74,14 +74,16 @@ func TestParseRequest(t *testing.T) {
 }
 
 func TestParseRequestDoesNotAllocate(t *testing.T) {
-	b := []byte("POST /index.php HTTP/1.1\r\nHost: 10.0.0.2\r\nUser-Agent: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	b := []byte("POST /index.php HTTP/1.1\r\nHost: 10.0.0.2\r\nUser-Agent: x\r\nContent-Length: 0\r\n" +
+		"Connection: close\r\n\r\n")
 	require.Zero(t, testing.AllocsPerRun(100, func() { parseRequest(b) }))
 }
 
 // What we accept, net/http must accept too, and understand in the same way.
 func FuzzParseRequest(f *testing.F) {
 	for _, s := range []string{getAndClose, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: keep-alive, close\r\n\r\nabc", "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"} {
+		"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: keep-alive, close\r\n\r\nabc",
+		"HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -92,14 +94,16 @@ func FuzzParseRequest(f *testing.F) {
 		want, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b[:n])))
 		if err != nil {
 			// It looks into things that are none of our business: what the target and the host say.
-			for _, no := range []string{"unsupported transfer encoding", "invalid URI", "parse ", "malformed Host", "invalid URL escape"} {
+			for _, no := range []string{"unsupported transfer encoding", "invalid URI", "parse ", "malformed Host",
+				"invalid URL escape"} {
 				if strings.Contains(err.Error(), no) {
 					return
 				}
 			}
 			t.Fatalf("net/http refuses %q: %v", b[:n], err)
 		}
-		if length := want.ContentLength; (length < 0) != got.chunked || max(length, 0) != got.body || (want.Method == "HEAD") != got.head {
+		if length := want.ContentLength; (length < 0) != got.chunked || max(length, 0) != got.body ||
+			(want.Method == "HEAD") != got.head {
 			t.Fatalf("%q: %+v, net/http: %d bytes, %s", b[:n], got, want.ContentLength, want.Method)
 		}
 		if want.Close != got.close && want.ProtoMinor == 1 {

@@ -257,7 +257,7 @@ func TestNoClientHoldsAWorkerForEver(t *testing.T) {
 			to, p := startPHP(t, PHPConfig{Workers: 1, Backlog: 4, Response: 32 << 20,
 				ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: patience})
 			test.wedge(t, dial(t, to))
-			// Comes next on the only worker. HEAD, for with so little patience the body is not for everyone.
+			// Comes next on the only worker. It asks with HEAD: with so little patience it would not get all of a body.
 			answer := exchange(t, to, "HEAD / HTTP/1.0\r\n\r\n")
 			require.Contains(t, answer, "200 OK")
 			require.Equal(t, int64(1), test.count(stop[PHPResult](t, p)))

@@ -45,7 +45,8 @@ type SQLConfig struct {
 	IdleTimeout time.Duration `json:"idle_timeout,omitempty"`
 	// ReadTimeout bounds each wait for the rest of a query that has begun. Default 30s, as MySQL's net_read_timeout.
 	ReadTimeout time.Duration `json:"read_timeout,omitempty"`
-	// WriteTimeout bounds the time that an answer may wait for room in the send buffer. Default 60s, as MySQL's net_write_timeout.
+	// WriteTimeout bounds the time that an answer may wait for room in the send buffer. Default 60s, as
+	// MySQL's net_write_timeout.
 	WriteTimeout time.Duration `json:"write_timeout,omitempty"`
 }
 
@@ -73,8 +74,10 @@ func NewSQLConfig(s scenario.SQL, workers int) SQLConfig {
 // complete sets the defaults.
 func (c *SQLConfig) complete() error {
 	c.Connections = cmp.Or(c.Connections, 151)
-	c.IdleTimeout, c.ReadTimeout, c.WriteTimeout = cmp.Or(c.IdleTimeout, 8*time.Hour), cmp.Or(c.ReadTimeout, 30*time.Second), cmp.Or(c.WriteTimeout, time.Minute)
-	if c.Latency < 0 || c.Row < 0 || c.Row > rowLimit || c.Connections < 1 || min(c.IdleTimeout, c.ReadTimeout, c.WriteTimeout) < 0 {
+	c.IdleTimeout, c.ReadTimeout, c.WriteTimeout = cmp.Or(c.IdleTimeout, 8*time.Hour),
+		cmp.Or(c.ReadTimeout, 30*time.Second), cmp.Or(c.WriteTimeout, time.Minute)
+	if c.Latency < 0 || c.Row < 0 || c.Row > rowLimit || c.Connections < 1 ||
+		min(c.IdleTimeout, c.ReadTimeout, c.WriteTimeout) < 0 {
 		return fmt.Errorf("sql: latency, row, connections or a timeout out of range")
 	}
 	return nil
@@ -173,8 +176,8 @@ func (d *database) work(in []byte) error {
 			continue
 		}
 		d.count[sqlAccepted].Add(1)
-		// The last idle thread sees to it that somebody takes the next connection, so
-		// that there are as many threads as connections were open at once, and one.
+		// The last idle thread sees to it that the next connection finds a thread, so that there are as many threads as
+		// connections were open at once, and one.
 		if d.idle.Add(-1) == 0 && d.threads.Load() < int64(d.config.Connections) {
 			d.hire(func() {})
 		}
@@ -224,7 +227,7 @@ func (d *database) serve(conn socket.FD, in []byte) {
 			if d.config.Latency > 0 {
 				sleepUntil(agent.Now() + int64(d.config.Latency))
 			}
-			d.count[sqlAnswered].Add(1) // first, so that an answer that somebody has seen is counted
+			d.count[sqlAnswered].Add(1) // first, so that an answer that the client has seen is counted
 			if !writeAll(conn, d.answer) {
 				d.count[sqlAnswered].Add(-1)
 				d.count[sqlBroken].Add(1)

@@ -17,7 +17,8 @@ func TestQueriesAreMade(t *testing.T) {
 	for name, persistent := range map[string]bool{"a connection a request": false, "persistent": true} {
 		t.Run(name, func(t *testing.T) {
 			db, sql := startSQL(t, SQLConfig{Latency: time.Microsecond, Row: 40_000})
-			to, php := startPHP(t, PHPConfig{Workers: 1, Backlog: 1, Database: db, Queries: 3, Persistent: persistent, Response: 10})
+			to, php := startPHP(t, PHPConfig{Workers: 1, Backlog: 1, Database: db, Queries: 3,
+				Persistent: persistent, Response: 10})
 			for range 4 {
 				require.Contains(t, exchange(t, to, getAndClose), "200 OK")
 			}

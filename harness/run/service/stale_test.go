@@ -17,7 +17,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// queriesEach is a database that answers so many queries on each connection, and ends it, in order or by a reset, when the next has come.
+// queriesEach is a database that answers so many queries on each connection, and ends it, in order or by a reset, when
+// the next has come.
 func queriesEach(t *testing.T, most int, reset bool) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", address().String())
@@ -60,7 +61,8 @@ func TestReconnect(t *testing.T) {
 		most       int // queries that the database answers on a connection
 		want       wants
 	}{
-		// Of four visits every other one meets a connection that the one before has worn out. One that failed has hung up, so the next connects.
+		// Of four visits every other one meets a connection that the one before has worn out. One that failed has hung up, so
+		// the next connects.
 		{scenario.RetryOff, true, 1, 1, wants{2, 2, 2, 0}},
 		{scenario.RetryIdle, true, 1, 1, wants{4, 0, 4, 3}},
 		{scenario.RetryAlways, true, 1, 1, wants{4, 0, 4, 3}},
@@ -78,8 +80,10 @@ func TestReconnect(t *testing.T) {
 		{scenario.RetryAlways, true, 1, 0, wants{0, 4, 8, 4}},
 	} {
 		for _, reset := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%q, persistent %t, %d queries of %d, reset %t", test.retry, test.persistent, test.queries, test.most, reset), func(t *testing.T) {
-				to, p := startPHP(t, PHPConfig{Workers: 1, Backlog: 1, Database: queriesEach(t, test.most, reset), Queries: test.queries,
+			t.Run(fmt.Sprintf("%q, persistent %t, %d queries of %d, reset %t", test.retry, test.persistent, test.queries,
+				test.most, reset), func(t *testing.T) {
+				to, p := startPHP(t, PHPConfig{Workers: 1, Backlog: 1, Database: queriesEach(t, test.most, reset),
+					Queries:    test.queries,
 					Persistent: test.persistent, Reconnect: test.retry})
 				var got wants
 				for range 4 {
@@ -133,7 +137,8 @@ func TestTheParentReadsTheCounters(t *testing.T) {
 	dbConfig := SQLConfig{Listen: address(), Backlog: 16, Row: 10}
 	sql := start(t, agent.Spec{Role: SQLRole, Tally: len(SQLCounters()), Config: dbConfig})
 	to := address()
-	php := start(t, agent.Spec{Role: PHPRole, Tally: len(PHPCounters()), Config: PHPConfig{Listen: to, Workers: 2, Backlog: 16, Database: dbConfig.Listen, Queries: 3}})
+	php := start(t, agent.Spec{Role: PHPRole, Tally: len(PHPCounters()),
+		Config: PHPConfig{Listen: to, Workers: 2, Backlog: 16, Database: dbConfig.Listen, Queries: 3}})
 	for range 4 {
 		exchange(t, to, getAndClose)
 	}
@@ -147,10 +152,12 @@ func TestTheParentReadsTheCounters(t *testing.T) {
 		}
 		return counts
 	}
-	require.Equal(t, map[string]int64{"php.accepted": 5, "php.requests": 4, "php.served": 4, "php.refused": 1, "sql.connects": 4, "sql.queries": 12}, read(php, PHPCounters()))
+	require.Equal(t, map[string]int64{"php.accepted": 5, "php.requests": 4, "php.served": 4, "php.refused": 1,
+		"sql.connects": 4, "sql.queries": 12}, read(php, PHPCounters()))
 	require.Equal(t, map[string]int64{"sql.accepted": 4, "sql.answered": 12}, read(sql, SQLCounters()))
 	r := stop[PHPResult](t, php)
-	require.Equal(t, []int64{5, 4, 4, 1, 4, 12}, []int64{r.Accepted, r.Requests, r.Served, r.Refused, r.DatabaseConnects, r.Queries})
+	require.Equal(t, []int64{5, 4, 4, 1, 4, 12},
+		[]int64{r.Accepted, r.Requests, r.Served, r.Refused, r.DatabaseConnects, r.Queries})
 }
 
 // Counters are named by their place: a name too few or in the wrong place would give them to another metric.

@@ -58,7 +58,8 @@ func TestWorkersAreTasksOfTheKernel(t *testing.T) {
 	to, p := startPHP(t, PHPConfig{Workers: n, Backlog: 1, CPU: time.Hour})
 	require.Len(t, workers(t, p.PID(), "comm"), n)
 	const accept4 = "288 " // its number on amd64
-	count(t, n, func() []string { return workers(t, p.PID(), "syscall") }, func(s string) bool { return strings.HasPrefix(s, accept4) })
+	count(t, n, func() []string { return workers(t, p.PID(), "syscall") },
+		func(s string) bool { return strings.HasPrefix(s, accept4) })
 	for range n {
 		_, err := io.WriteString(dial(t, to), getAndClose)
 		require.NoError(t, err)

@@ -94,13 +94,14 @@ func (w *worker) serve() {
 		if r.close {
 			which = closing
 		}
-		outcome.Add(1) // first, so that an answer that somebody has seen is counted
+		outcome.Add(1) // first, so that an answer that the client has seen is counted
 		if !w.write(head[which], body) {
 			outcome.Add(-1)
 			return
 		}
 		if !w.pool.config.Persistent {
-			w.hangUp() // PHP closes what is not persistent when the request is over, whatever becomes of the visitor's connection
+			// PHP closes what is not persistent when the request is over, whatever becomes of the visitor's connection
+			w.hangUp()
 		}
 		if r.close {
 			return
@@ -108,7 +109,7 @@ func (w *worker) serve() {
 	}
 }
 
-// statusEnd is no HTTP status: the connection has ended and there is nobody to answer.
+// statusEnd is no HTTP status: the connection has ended and there is no client to answer.
 const statusEnd = -1
 
 // receive reads one request, body included, and returns statusOK, statusEnd or the status to refuse it with.
@@ -149,8 +150,9 @@ func (w *worker) receive(first bool) (request, int) {
 	}
 }
 
-// await waits for the next request on a kept connection, and tells whether something has come, be it the connection's end. It polls as servers do,
-// since a receive timeout is late by up to an eighth, and in a race between a request and the end of its connection that decides.
+// await waits for the next request on a kept connection, and tells whether something has come, be it the connection's
+// end. It polls as servers do, since a receive timeout is late by up to an eighth, and in a race between a request and
+// the end of its connection that decides.
 func (w *worker) await(patience time.Duration) bool {
 	ready, errno := w.conn.Await(patience)
 	return ready || errno != 0 // an error shows in the read
@@ -271,7 +273,7 @@ const (
 // read for a while, or else the kernel would reset the connection and the answer be lost.
 func (w *worker) refuse(status int) {
 	if status == 408 {
-		w.count[phpTimeouts].Add(1) // nothing to tell somebody who does not speak
+		w.count[phpTimeouts].Add(1) // a client that says nothing gets no answer
 		return
 	}
 	w.count[phpRefused].Add(1)

@@ -59,7 +59,8 @@ func Listen(on netip.AddrPort, backlog int) (FD, error) {
 func (fd FD) Port() (uint16, error) {
 	var raw [unix.SizeofSockaddrInet6]byte
 	size := uint32(len(raw))
-	if _, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&raw[0])), uintptr(unsafe.Pointer(&size))); errno != 0 {
+	if _, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&raw[0])),
+		uintptr(unsafe.Pointer(&size))); errno != 0 {
 		return 0, fmt.Errorf("read local address: %w", errno)
 	}
 	return uint16(raw[2])<<8 | uint16(raw[3]), nil

@@ -253,7 +253,7 @@ func TestPoll(t *testing.T) {
 	require.Empty(t, wait(), "nothing but the alarm")
 	require.True(t, rang)
 	require.GreaterOrEqual(t, now(), at, "which is never early")
-	for range 2 { // again, though nobody read the timer
+	for range 2 { // again, though the timer was not read
 		require.Zero(t, p.Alarm(0))
 		require.Empty(t, wait())
 		require.True(t, rang)

@@ -200,7 +200,8 @@ func (s *routeSocket) await(ctx context.Context, limit time.Time) error {
 			return unix.ETIMEDOUT
 		}
 		// A cancelled context is noticed within this long.
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, int(min(left, 20*time.Millisecond).Milliseconds())+1)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}},
+			int(min(left, 20*time.Millisecond).Milliseconds())+1)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("poll", err)
 		}

@@ -56,7 +56,8 @@ func BenchmarkBuild6x5(b *testing.B) {
 		scriptDown = append(scriptDown, script(b, down))
 	}
 	b.ReportMetric(0, "ns/op")
-	for name, times := range map[string][]time.Duration{"build-ms": build, "close-ms": shut, "dismantled-ms": vanish, "script-build-ms": scriptUp, "script-close-ms": scriptDown} {
+	for name, times := range map[string][]time.Duration{"build-ms": build, "close-ms": shut, "dismantled-ms": vanish,
+		"script-build-ms": scriptUp, "script-close-ms": scriptDown} {
 		slices.Sort(times)
 		b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, name)
 	}
@@ -175,7 +176,8 @@ func sixByFive() *scenario.Scenario {
 	s := &scenario.Scenario{Nodes: map[string]*scenario.Node{
 		"client": {}, "db": {}, "mon": {}, "web": {}, "core": {Role: scenario.Router}, "edge": {Role: scenario.Router},
 	}}
-	s.Links = []scenario.Link{link("client", "edge"), link("edge", "core"), link("core", "web"), link("web", "db"), link("core", "mon")}
+	s.Links = []scenario.Link{link("client", "edge"), link("edge", "core"), link("core", "web"), link("web", "db"),
+		link("core", "mon")}
 	return s
 }
 

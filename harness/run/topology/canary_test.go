@@ -39,7 +39,8 @@ func canaries(t testing.TB, watcher *topology.Node, n *topology.Network) (gone f
 	}
 	updates, done := make(chan netlink.LinkUpdate), make(chan struct{})
 	at := netns.NsHandle(watcher.FD())
-	require.NoError(t, netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{Namespace: &at, ListExisting: true}))
+	require.NoError(t, netlink.LinkSubscribeWithOptions(updates, done,
+		netlink.LinkSubscribeOptions{Namespace: &at, ListExisting: true}))
 	alive := map[string]bool{}
 	next := func() {
 		select {

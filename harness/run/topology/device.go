@@ -48,7 +48,7 @@ func (b *batch) addPair(e *End, wire int) {
 		}
 	}
 	peer := nl.NewRtAttr(nl.VETH_INFO_PEER, nil)
-	msg, attrs := device(e.WireDevice, e.WireIndex, wireFlags, nodeChange, e.wireMAC)
+	msg, attrs := device(e.WireDevice, e.WireIndex, wireFlags, nodeChange, e.WireMAC)
 	peer.AddChild(msg)
 	for _, a := range append(attrs, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(wire)))) {
 		peer.AddChild(a)

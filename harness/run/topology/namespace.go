@@ -23,9 +23,11 @@ func openOwn() (int, error) {
 	case err == nil:
 		return fd, nil
 	case errors.Is(err, unix.ENOENT):
-		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err), "mount /proc: mount -t proc proc /proc")
+		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err),
+			"mount /proc: mount -t proc proc /proc")
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
-		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err), "raise the limit of open files: ulimit -n 65536")
+		return -1, problem.Wrap(problem.Machine, fmt.Errorf("open %s: %w", ownNamespace, err),
+			"raise the limit of open files: ulimit -n 65536")
 	default:
 		return -1, fmt.Errorf("open %s: %w", ownNamespace, err)
 	}
@@ -45,7 +47,8 @@ func newNamespace() (int, error) {
 		err = fmt.Errorf("create network namespace: %w", err)
 		switch {
 		case errors.Is(err, unix.EPERM):
-			return -1, problem.Wrap(problem.Machine, err, "this needs the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN: run as root, or with `unshare --map-root-user --net`")
+			return -1, problem.Wrap(problem.Machine, err,
+				"this needs the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN: run as root, or with `unshare --map-root-user --net`")
 		case errors.Is(err, unix.ENOSPC):
 			return -1, problem.Wrap(problem.Machine, err, "there are too many: raise the sysctl user.max_net_namespaces")
 		case errors.Is(err, unix.EINVAL):
@@ -59,10 +62,10 @@ func newNamespace() (int, error) {
 // onThread calls f on a thread of its own, which f may take into other namespaces, and
 // returns when that thread is in none of them any more.
 //
-// Usually the thread goes back to the namespace home and on to serve other goroutines,
-// which costs a fraction of a thread that ends (BenchmarkDo). There may be no way back: in
-// a user namespace, the network namespace in which the process was born belongs to somebody
-// else. Then the thread ends, and onThread waits for that, since until then it holds the namespace.
+// Usually the thread goes back to the namespace home and on to serve other goroutines, which costs a fraction of a
+// thread that ends (BenchmarkDo). There may be no way back: in a user namespace, the network namespace in which the
+// process was born belongs to another user namespace. Then the thread ends, and onThread waits for that, since until
+// then it holds the namespace.
 //
 // The process's first thread is never used. It cannot end while the process lives, and its
 // namespace is what others take for that of the process (/proc/PID/ns/net).

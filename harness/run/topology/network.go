@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -38,24 +36,11 @@ type Link struct {
 	Ends [2]*End
 }
 
-// End is one end of a link: a veth pair between a node and the wire.
+// End is one end of a link: a veth pair between a node and the wire, as the layout has it.
 type End struct {
+	layout.End
+	// Node has the device. It hides the layout's index of the node.
 	Node *Node
-	// Device on the node, and its index there.
-	Device string
-	Index  int
-	// Addr4 and Addr6 are the node's addresses on this link, with the link's prefix. Addr6
-	// is invalid on a link with an MTU below 1280 bytes.
-	Addr4, Addr6 netip.Prefix
-	// MTU in bytes, of the devices at both sides.
-	MTU int
-	// MAC of the node's device.
-	MAC net.HardwareAddr
-	// WireDevice is the veth's other side, in the wire, and its index there.
-	WireDevice string
-	WireIndex  int
-
-	wireMAC net.HardwareAddr
 }
 
 // Build makes the network of a scenario. On an error, a cancelled context or a panic
@@ -178,10 +163,7 @@ func (b *builder) createNamespaces(ctx context.Context) error {
 		l := &Link{Spec: p.Spec, Index: i, Wire: &Node{Name: p.Spec.Between[0] + "~" + p.Spec.Between[1], fd: -1}}
 		for side := range p.Ends {
 			e := &p.Ends[side]
-			l.Ends[side] = &End{
-				Node: b.nodes[e.Node], Device: e.Device, Index: e.Index, Addr4: e.Addr4, Addr6: e.Addr6, MTU: e.MTU, MAC: e.MAC,
-				WireDevice: e.WireDevice, WireIndex: e.WireIndex, wireMAC: e.WireMAC,
-			}
+			l.Ends[side] = &End{End: *e, Node: b.nodes[e.Node]}
 			l.Ends[side].Node.ends = append(l.Ends[side].Node.ends, l.Ends[side])
 			l.Wire.ends = append(l.Wire.ends, l.Ends[side])
 		}

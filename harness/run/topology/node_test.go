@@ -149,7 +149,7 @@ func TestCloseWaitsForDo(t *testing.T) {
 		result <- n.Node("web").Do(func() error {
 			close(inside)
 			<-release
-			// The node is being closed, so nobody else gets in; who is in stays in.
+			// The node is being closed, so no other process gets in; those that are in stay in.
 			ns, err := os.Readlink("/proc/thread-self/ns/net")
 			if err == nil && ns != inode(n.Node("web")) {
 				err = errors.New("put out")

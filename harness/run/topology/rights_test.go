@@ -55,7 +55,8 @@ func inUserNamespace(t *testing.T, limit string) string {
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 	}
 	out, err := c.Output()
-	if err != nil && (strings.Contains(err.Error(), "operation not permitted") || strings.Contains(err.Error(), "no space left")) {
+	if err != nil && (strings.Contains(err.Error(), "operation not permitted") ||
+		strings.Contains(err.Error(), "no space left")) {
 		t.Skipf("this machine allows no user namespaces: %v", err)
 	}
 	require.NoError(t, err, string(out))
@@ -90,7 +91,7 @@ func TestWithoutRights(t *testing.T) {
 	require.Equal(t, "create client: create network namespace: operation not permitted", text)
 }
 
-// copyOfSelf is this test binary where everybody can read it.
+// copyOfSelf is this test binary where every user can read it.
 func copyOfSelf(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/exe")

@@ -69,7 +69,7 @@ func checkDevices(n *Node) (missing string, err error) {
 	wants := make(map[int32]want)
 	for _, e := range n.ends {
 		if n.wire() {
-			wants[int32(e.WireIndex)] = want{e.WireDevice, e.wireMAC, e.MTU}
+			wants[int32(e.WireIndex)] = want{e.WireDevice, e.WireMAC, e.MTU}
 		} else {
 			wants[int32(e.Index)] = want{e.Device, e.MAC, e.MTU}
 		}

@@ -66,9 +66,8 @@ func (s *starter) start(fd, home int, cmd *exec.Cmd) error {
 	return nil
 }
 
-// childDescriptor returns a pidfd of a child that was just started: the one that came with
-// the fork, a copy of it where the caller asked for it himself, or else one by number, which
-// is safe as long as nobody has waited for the child.
+// childDescriptor returns a pidfd of a child that was just started: the one that came with the fork, a copy of it where
+// the caller asked for it himself, or else one by number, which is safe until the child has been waited for.
 func childDescriptor(cmd *exec.Cmd, ours bool, fd int) (int, error) {
 	var err error
 	switch {
@@ -123,12 +122,13 @@ func (s *starter) forget() {
 	s.children = alive
 }
 
-// ended waits up to the timeout for the end of a process; a zombie has ended. Its
-// namespaces are gone by then: do_exit releases them before it tells anybody.
+// ended waits up to the timeout for the end of a process; a zombie has ended. Its namespaces are gone by then: do_exit
+// releases them before it tells the parent.
 func ended(pidfd int, timeout time.Duration) bool {
 	limit := time.Now().Add(timeout)
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(max(0, time.Until(limit)).Milliseconds()))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}},
+			int(max(0, time.Until(limit)).Milliseconds()))
 		if !errors.Is(err, unix.EINTR) {
 			return n > 0
 		}

@@ -253,7 +253,8 @@ func (b *builder) explainSysctl(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	return &problem.Error{Kind: problem.Usage, Err: err, Hint: b.sysctlHint(e), Place: "nodes." + e.node + ".sysctls." + e.key}
+	return &problem.Error{Kind: problem.Usage, Err: err, Hint: b.sysctlHint(e),
+		Place: "nodes." + e.node + ".sysctls." + e.key}
 }
 
 func (b *builder) sysctlHint(e *sysctlError) string {
@@ -303,9 +304,11 @@ func congestionHint(err error) string {
 	case unread != nil:
 		return ""
 	case errors.Is(err, unix.EPERM):
-		return "nodes may have: " + strings.TrimSpace(string(have)) + "; add it to net.ipv4.tcp_allowed_congestion_control of the machine"
+		return "nodes may have: " + strings.TrimSpace(string(have)) +
+			"; add it to net.ipv4.tcp_allowed_congestion_control of the machine"
 	}
-	return "there are: " + strings.TrimSpace(string(have)) + "; others have modules of their own, such as tcp_bbr, if the kernel was built with them"
+	return "there are: " + strings.TrimSpace(string(have)) +
+		"; others have modules of their own, such as tcp_bbr, if the kernel was built with them"
 }
 
 // sysctlNames lists the network's sysctls in the calling thread's namespace.

@@ -82,7 +82,8 @@ func TestSysctlMistakes(t *testing.T) {
 		},
 		{
 			what: "far from everything", key: "net.bogus", value: "1",
-			want: "no such setting on a node", hint: "ruleout needs the name as sysctl(8) prints it; some exist only once a kernel module is loaded",
+			want: "no such setting on a node",
+			hint: "ruleout needs the name as sysctl(8) prints it; some exist only once a kernel module is loaded",
 		},
 		{
 			what: "a directory", key: "net.ipv4", value: "1",

@@ -70,18 +70,20 @@ func wired(t *testing.T) (*builder, []int) {
 func redirect(t *testing.T, h *netlink.Handle, from, to int) {
 	t.Helper()
 	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Type:         ebpf.SchedCLS,
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R1, int32(to)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return()},
-		License:      "GPL",
+		Type: ebpf.SchedCLS,
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R1, int32(to)), asm.Mov.Imm(asm.R2, 0),
+			asm.FnRedirect.Call(), asm.Return()},
+		License: "GPL",
 	})
 	require.NoError(t, err)
 	defer program.Close()
 	require.NoError(t, h.QdiscAdd(&netlink.GenericQdisc{QdiscType: "clsact", QdiscAttrs: netlink.QdiscAttrs{
 		LinkIndex: from, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT,
 	}}))
-	require.NoError(t, h.FilterAdd(&netlink.BpfFilter{Fd: program.FD(), Name: "redirect", DirectAction: true, FilterAttrs: netlink.FilterAttrs{
-		LinkIndex: from, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL, Priority: 1,
-	}}))
+	require.NoError(t, h.FilterAdd(&netlink.BpfFilter{Fd: program.FD(), Name: "redirect", DirectAction: true,
+		FilterAttrs: netlink.FilterAttrs{
+			LinkIndex: from, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL, Priority: 1,
+		}}))
 }
 
 // frames reads what a tap has heard, and what it hears within the time given.
@@ -90,7 +92,8 @@ func frames(t *testing.T, tap int, within time.Duration) [][]byte {
 	var all [][]byte
 	buf := make([]byte, 1<<17)
 	for limit := time.Now().Add(within); ; {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(tap), Events: unix.POLLIN}}, max(0, int(time.Until(limit).Milliseconds())))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(tap), Events: unix.POLLIN}},
+			max(0, int(time.Until(limit).Milliseconds())))
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}

@@ -15,10 +15,12 @@ var questions = []Question{
 		"4072d97ddc44, 9c87b2aeccf1, 3cad70bc74ef (6.6): netem: use a seeded PRNG"},
 	{"reseed", "a change without a seed draws a new one, so that the stream does not repeat",
 		"986afaf80994 (7.1): net/sched: netem: only reseed PRNG when seed is explicitly provided"},
-	{"state-gap", "the four-state model has gaps between its probabilities, where a packet is lost that should not be, or the reverse",
+	{"state-gap", "the four-state model has gaps between its probabilities, " +
+		"where a packet is lost that should not be, or the reverse",
 		"732b463449fd (7.1): net/sched: netem: fix probability gaps in 4-state loss model"},
 	{"duplicate-refused", "a duplicating netem is refused beside another netem on one device",
-		"ec8e0e3d7ade (6.16): net/sched: Restrict conditions for adding duplicating netems to qdisc tree; taken back by eda0b7f203bb (7.1)"},
+		"ec8e0e3d7ade (6.16): net/sched: Restrict conditions for adding duplicating netems to qdisc tree; " +
+			"taken back by eda0b7f203bb (7.1)"},
 	{"in-order", "jitter with a rate keeps packets in order",
 		"5080f39e8c72 (4.12): netem: apply correct delay when rate throttling"},
 	{"loss-models", "the models gemodel and state lose packets as they are said to",

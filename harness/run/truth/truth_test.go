@@ -31,12 +31,15 @@ func TestAReportIsKept(t *testing.T) {
 }
 
 func TestWhatAKernelCannotDoIsSaidBefore(t *testing.T) {
-	s := &scenario.Scenario{Faults: []scenario.Fault{{Name: "late", Do: scenario.Action{Delay: 2, Jitter: 1, InOrder: true}}, {Name: "loss", Do: scenario.Action{Loss: &scenario.Loss{}}}}}
+	s := &scenario.Scenario{Faults: []scenario.Fault{{Name: "late",
+		Do: scenario.Action{Delay: 2, Jitter: 1, InOrder: true}},
+		{Name: "loss", Do: scenario.Action{Loss: &scenario.Loss{}}}}}
 	r := &Report{Release: "3.2.0", Answers: []Answer{{"in-order", Yes}, {"loss-models", Yes}, {"seed", No}}}
 	require.NoError(t, r.Check(s))
 	r.Answers[1].Answer = No
 	err := r.Check(s)
-	require.EqualError(t, err, "fault loss: kernel 3.2.0 cannot do it: it is not so that the models gemodel and state lose packets as they are said to")
+	require.EqualError(t, err, "fault loss: kernel 3.2.0 cannot do it: "+
+		"it is not so that the models gemodel and state lose packets as they are said to")
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 	require.NotEmpty(t, problem.HintOf(err))
 	r.Answers = nil

@@ -46,9 +46,9 @@ func Of(s *scenario.Scenario, index int) Schedule {
 // by the SHA-256 of "ruleout load plan 1", the seed and the index of the load in its scenario, both
 // as 8 bytes, big-endian: first 8 bytes of the digest for the one half of the state, next 8 for the other.
 //
-// Constant arrivals are 1/rate apart, to the nanosecond and without drift. Unless [Schedule.First] says when the first is, the seed
-// chooses that, within one gap of From, so that seeds differ and no load is in step with the kernel's tick in all of
-// them. Poisson arrivals have independent exponential gaps, -ln(1-u)/rate with u from 53 bits.
+// Constant arrivals are 1/rate apart, to the nanosecond and without drift. Unless [Schedule.First] says when the first
+// is, the seed chooses that, within one gap of From, so that seeds differ and no load is in step with the kernel's tick
+// in all of them. Poisson arrivals have independent exponential gaps, -ln(1-u)/rate with u from 53 bits.
 func Plan(s Schedule, seed uint64, index int) []int64 {
 	length := float64(s.To - s.From)
 	if !(s.Rate > 0) || length <= 0 {

@@ -47,7 +47,8 @@ func chosen(f *scenario.Fault) (what, tail string) {
 	if s.Per == scenario.PerLink && f.From == "" && (s.Nth > 0 || s.Every > 0 || s.First > 0) {
 		tail += ", each direction counted for itself"
 	}
-	if s.Per == scenario.PerLink && s.Nth == 0 && s.Every == 0 && s.First == 0 && (s.Burst > 1 || s.Chance != nil && *s.Chance < 1) {
+	if s.Per == scenario.PerLink && s.Nth == 0 && s.Every == 0 && s.First == 0 &&
+		(s.Burst > 1 || s.Chance != nil && *s.Chance < 1) {
 		tail += ", all flows counted together"
 	}
 	return what, tail

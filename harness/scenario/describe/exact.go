@@ -10,7 +10,8 @@ import (
 var spelling = regexp.MustCompile(`(\d)([a-zA-Z%]+)`)
 
 // units that have another symbol outside of scenario files.
-var symbols = map[string]string{"us": "µs", "m": "min", "bit": "bit/s", "kbit": "kbit/s", "mbit": "Mbit/s", "gbit": "Gbit/s"}
+var symbols = map[string]string{"us": "µs", "m": "min", "bit": "bit/s", "kbit": "kbit/s", "mbit": "Mbit/s",
+	"gbit": "Gbit/s"}
 
 // apart puts a blank between numbers and units: 20ms becomes 20 ms. All digits stay, since the user chose them.
 func apart(spelt string) string {

@@ -26,46 +26,94 @@ var said = []struct {
 }{
 	{"watch packets in both directions", scenario.Fault{Do: scenario.Action{Watch: true}}},
 	{"drop packets in both directions", scenario.Fault{Do: scenario.Action{Drop: true}}},
-	{"drop 10 % of data segments from client, 3 at a time", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.DataSegment, Chance: share(0.1), Burst: 3}, Do: scenario.Action{Drop: true}}},
+	{"drop 10 % of data segments from client, 3 at a time",
+		scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.DataSegment, Chance: share(0.1), Burst: 3},
+			Do: scenario.Action{Drop: true}}},
 	{"drop 0.05 % of packets from web", scenario.Fault{From: "web", Select: scenario.Select{Chance: share(0.0005)}, Do: scenario.Action{Drop: true}}},
-	{"drop packets from web", scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.AnyPacket, Chance: share(1)}, Do: scenario.Action{Drop: true}}},
-	{"copy 3× pure ACKs from client", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.PureACK}, Do: scenario.Action{Duplicate: 3}}},
-	{"copy 1× every 5th duplicate ACK of each flow from client", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.DupACK, Every: 5}, Do: scenario.Action{Duplicate: 1}}},
-	{"drop the first SYN of each flow from client", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.SYN, First: 1}, Do: scenario.Action{Drop: true}}},
-	{"drop the first 3 SYNs from client", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.SYN, First: 3, Per: scenario.PerLink}, Do: scenario.Action{Drop: true}}},
-	{"drop every 2nd of the first 6 FINs of each flow from client", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.FIN, First: 6, Every: 2}, Do: scenario.Action{Drop: true}}},
-	{"drop the 3rd RST in both directions, each direction counted for itself", scenario.Fault{Select: scenario.Select{Packets: scenario.RST, Nth: 3, Per: scenario.PerLink}, Do: scenario.Action{Drop: true}}},
-	{"drop 1 % of TCP segments from web, all flows counted together", scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.TCPPacket, Chance: share(0.01), Per: scenario.PerLink}, Do: scenario.Action{Drop: true}}},
-	{"flip one bit in each of IPv6 UDP datagrams to port 53 from client", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.UDPPacket, Family: scenario.IPv6, ToPort: 53}, Do: scenario.Action{Corrupt: true}}},
-	{"drop IPv4 fragments longer than 1.2 kB from web", scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.Fragment, Family: scenario.IPv4, Longer: 1200}, Do: scenario.Action{Drop: true}}},
-	{"drop data segments at the end of a write of port 80 in both directions", scenario.Fault{Select: scenario.Select{Packets: scenario.DataSegment, Last: true, Port: 80}, Do: scenario.Action{Drop: true}}},
+	{"drop packets from web", scenario.Fault{From: "web",
+		Select: scenario.Select{Packets: scenario.AnyPacket, Chance: share(1)}, Do: scenario.Action{Drop: true}}},
+	{"copy 3× pure ACKs from client", scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.PureACK},
+		Do: scenario.Action{Duplicate: 3}}},
+	{"copy 1× every 5th duplicate ACK of each flow from client",
+		scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.DupACK, Every: 5},
+			Do: scenario.Action{Duplicate: 1}}},
+	{"drop the first SYN of each flow from client", scenario.Fault{From: "client",
+		Select: scenario.Select{Packets: scenario.SYN, First: 1}, Do: scenario.Action{Drop: true}}},
+	{"drop the first 3 SYNs from client", scenario.Fault{From: "client",
+		Select: scenario.Select{Packets: scenario.SYN, First: 3, Per: scenario.PerLink}, Do: scenario.Action{Drop: true}}},
+	{"drop every 2nd of the first 6 FINs of each flow from client",
+		scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.FIN, First: 6, Every: 2},
+			Do: scenario.Action{Drop: true}}},
+	{"drop the 3rd RST in both directions, each direction counted for itself",
+		scenario.Fault{Select: scenario.Select{Packets: scenario.RST, Nth: 3, Per: scenario.PerLink},
+			Do: scenario.Action{Drop: true}}},
+	{"drop 1 % of TCP segments from web, all flows counted together",
+		scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.TCPPacket, Chance: share(0.01),
+			Per: scenario.PerLink}, Do: scenario.Action{Drop: true}}},
+	{"flip one bit in each of IPv6 UDP datagrams to port 53 from client",
+		scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.UDPPacket, Family: scenario.IPv6,
+			ToPort: 53}, Do: scenario.Action{Corrupt: true}}},
+	{"drop IPv4 fragments longer than 1.2 kB from web",
+		scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.Fragment, Family: scenario.IPv4, Longer: 1200},
+			Do: scenario.Action{Drop: true}}},
+	{"drop data segments at the end of a write of port 80 in both directions",
+		scenario.Fault{Select: scenario.Select{Packets: scenario.DataSegment, Last: true, Port: 80},
+			Do: scenario.Action{Drop: true}}},
 	{"drop ICMP messages in both directions", scenario.Fault{Select: scenario.Select{Packets: scenario.ICMPPacket}, Do: scenario.Action{Drop: true}}},
-	{"drop TCP segments from port 80 from web", scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.TCPPacket, FromPort: 80}, Do: scenario.Action{Drop: true}}},
+	{"drop TCP segments from port 80 from web", scenario.Fault{From: "web",
+		Select: scenario.Select{Packets: scenario.TCPPacket, FromPort: 80}, Do: scenario.Action{Drop: true}}},
 
 	{"hold packets from web for 5 ms", scenario.Fault{From: "web", Do: scenario.Action{Delay: 5 * ms}}},
-	{"hold SYN-ACKs of flow pages from web for 40 ms ± 5 ms (normal), in order", scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.SYNACK, Flow: "pages"}, Do: scenario.Action{Delay: 40 * ms, Jitter: 5 * ms, Distribution: scenario.Normal, InOrder: true}}},
+	{"hold SYN-ACKs of flow pages from web for 40 ms ± 5 ms (normal), in order",
+		scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.SYNACK, Flow: "pages"},
+			Do: scenario.Action{Delay: 40 * ms, Jitter: 5 * ms, Distribution: scenario.Normal, InOrder: true}}},
 	{"hold packets from web for 40 ms ± 5 ms (uniform)", scenario.Fault{From: "web", Do: scenario.Action{Delay: 40 * ms, Jitter: 5 * ms}}},
-	{"hold packets from web for 1 ms to 80 ms (a table of 3 delays), in order", scenario.Fault{From: "web", Do: scenario.Action{Delays: []scenario.Duration{80 * ms, ms, 2 * ms}, InOrder: true}}},
-	{"hold 25 % of packets from web for 500 µs, so that later ones overtake", scenario.Fault{From: "web", Select: scenario.Select{Chance: share(0.25)}, Do: scenario.Action{Reorder: ms / 2}}},
+	{"hold packets from web for 1 ms to 80 ms (a table of 3 delays), in order",
+		scenario.Fault{From: "web", Do: scenario.Action{Delays: []scenario.Duration{80 * ms, ms, 2 * ms}, InOrder: true}}},
+	{"hold 25 % of packets from web for 500 µs, so that later ones overtake",
+		scenario.Fault{From: "web", Select: scenario.Select{Chance: share(0.25)}, Do: scenario.Action{Reorder: ms / 2}}},
 	{"squeeze packets from web to 1.5 Mbit/s", scenario.Fault{From: "web", Do: scenario.Action{Rate: 1_500_000}}},
-	{"squeeze packets from web to 2 Mbit/s (-14 B a packet, in cells of 48 B and 5 B of overhead)", scenario.Fault{From: "web", Do: scenario.Action{Rate: 2_000_000, Overhead: -14, Cell: &scenario.Cell{Size: 48, Overhead: 5}}}},
+	{"squeeze packets from web to 2 Mbit/s (-14 B a packet, in cells of 48 B and 5 B of overhead)",
+		scenario.Fault{From: "web", Do: scenario.Action{Rate: 2_000_000, Overhead: -14,
+			Cell: &scenario.Cell{Size: 48, Overhead: 5}}}},
 	{"squeeze packets from web to 1.5 Mbit/s (a queue of 20 packets)", scenario.Fault{From: "web", Do: scenario.Action{Rate: 1_500_000, Queue: 20}}},
-	{"let packets from web pass only in slots 10 ms apart (a queue of 1 packet)", scenario.Fault{From: "web", Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms}, Queue: 1}}},
+	{"let packets from web pass only in slots 10 ms apart (a queue of 1 packet)",
+		scenario.Fault{From: "web", Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms}, Queue: 1}}},
 	{"let packets from web pass only in slots 10 ms apart", scenario.Fault{From: "web", Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms}}}},
-	{"let packets from web pass only in slots 10 ms to 20 ms apart, at most 5 packets and 3 kB in each", scenario.Fault{From: "web", Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms, Max: 20 * ms, Packets: 5, Bytes: 3000}}}},
+	{"let packets from web pass only in slots 10 ms to 20 ms apart, at most 5 packets and 3 kB in each",
+		scenario.Fault{From: "web",
+			Do: scenario.Action{Slot: &scenario.Slot{Min: 10 * ms, Max: 20 * ms, Packets: 5, Bytes: 3000}}}},
 	{"lose packets from web at random, 2 % in the mean", scenario.Fault{From: "web", Do: scenario.Action{Loss: &scenario.Loss{Random: share(0.02)}}}},
-	{"lose packets from web in bursts (Gilbert-Elliott: p 1 %, r 25 %)", scenario.Fault{From: "web", Do: scenario.Action{Loss: &scenario.Loss{GEModel: &scenario.GEModel{P: 0.01, R: 0.25}}}}},
-	{"lose packets from web in bursts (Gilbert-Elliott: p 1 %, r 25 %, 1-h 90 %, 1-k 0.1 %)", scenario.Fault{From: "web", Do: scenario.Action{Loss: &scenario.Loss{GEModel: &scenario.GEModel{P: 0.01, R: 0.25, Bad: share(0.9), Good: 0.001}}}}},
-	{"lose packets from web in bursts (4 states: p13 1 %, p31 20 %, p32 10 %, p23 30 %, p14 0.5 %)", scenario.Fault{From: "web", Do: scenario.Action{Loss: &scenario.Loss{State: &scenario.StateModel{P13: 0.01, P31: share(0.2), P32: 0.1, P23: share(0.3), P14: 0.005}}}}},
+	{"lose packets from web in bursts (Gilbert-Elliott: p 1 %, r 25 %)",
+		scenario.Fault{From: "web", Do: scenario.Action{Loss: &scenario.Loss{GEModel: &scenario.GEModel{P: 0.01, R: 0.25}}}}},
+	{"lose packets from web in bursts (Gilbert-Elliott: p 1 %, r 25 %, 1-h 90 %, 1-k 0.1 %)",
+		scenario.Fault{From: "web",
+			Do: scenario.Action{Loss: &scenario.Loss{GEModel: &scenario.GEModel{P: 0.01, R: 0.25, Bad: share(0.9),
+				Good: 0.001}}}}},
+	{"lose packets from web in bursts (4 states: p13 1 %, p31 20 %, p32 10 %, p23 30 %, p14 0.5 %)",
+		scenario.Fault{From: "web",
+			Do: scenario.Action{Loss: &scenario.Loss{State: &scenario.StateModel{P13: 0.01, P31: share(0.2), P32: 0.1,
+				P23: share(0.3), P14: 0.005}}}}},
 	{"refuse packets in both directions that do not fit 1280 B, and tell the sender by ICMP", scenario.Fault{Do: scenario.Action{MTU: 1280}}},
-	{"swallow packets from web that do not fit 1280 B, without telling the sender (a black hole)", scenario.Fault{From: "web", Do: scenario.Action{MTU: 1280, Silent: true}}},
+	{"swallow packets from web that do not fit 1280 B, without telling the sender (a black hole)",
+		scenario.Fault{From: "web", Do: scenario.Action{MTU: 1280, Silent: true}}},
 	{"take the link down", scenario.Fault{Do: scenario.Action{Down: true}}},
-	{"forge 2 segments into 1 connection of flow idle", scenario.Fault{Do: scenario.Action{Inject: &scenario.Inject{Flow: "idle", Segments: []scenario.Segment{{To: "web"}, {To: "db"}}}}}},
-	{"forge 7 segments into 10 connections each of flow idle", scenario.Fault{Do: scenario.Action{Inject: &scenario.Inject{Flow: "idle", Connections: 10, Segments: []scenario.Segment{{To: "web", Count: 7}}}}}},
+	{"forge 2 segments into 1 connection of flow idle",
+		scenario.Fault{Do: scenario.Action{Inject: &scenario.Inject{Flow: "idle",
+			Segments: []scenario.Segment{{To: "web"}, {To: "db"}}}}}},
+	{"forge 7 segments into 10 connections each of flow idle",
+		scenario.Fault{Do: scenario.Action{Inject: &scenario.Inject{Flow: "idle", Connections: 10,
+			Segments: []scenario.Segment{{To: "web", Count: 7}}}}}},
 
-	{"drop 1 % of packets from web, chance rising to 20 % over 10 s in 5 steps", scenario.Fault{From: "web", Select: scenario.Select{Chance: share(0.01)}, Do: scenario.Action{Drop: true}, Ramp: &scenario.Ramp{Over: 10 * second, Steps: 5, Chance: share(0.2)}}},
-	{"hold packets from web for 50 ms, delay falling to 5 ms over 10 s in 10 steps", scenario.Fault{From: "web", Do: scenario.Action{Delay: 50 * ms}, Ramp: &scenario.Ramp{Over: 10 * second, Steps: 10, Delay: 5 * ms}}},
-	{"squeeze packets from web to 10 Mbit/s, rate falling to 64 kbit/s over 90 s in 4 steps", scenario.Fault{From: "web", Do: scenario.Action{Rate: 10_000_000}, Ramp: &scenario.Ramp{Over: 90 * second, Steps: 4, Rate: 64_000}}},
+	{"drop 1 % of packets from web, chance rising to 20 % over 10 s in 5 steps",
+		scenario.Fault{From: "web", Select: scenario.Select{Chance: share(0.01)}, Do: scenario.Action{Drop: true},
+			Ramp: &scenario.Ramp{Over: 10 * second, Steps: 5, Chance: share(0.2)}}},
+	{"hold packets from web for 50 ms, delay falling to 5 ms over 10 s in 10 steps",
+		scenario.Fault{From: "web", Do: scenario.Action{Delay: 50 * ms},
+			Ramp: &scenario.Ramp{Over: 10 * second, Steps: 10, Delay: 5 * ms}}},
+	{"squeeze packets from web to 10 Mbit/s, rate falling to 64 kbit/s over 90 s in 4 steps",
+		scenario.Fault{From: "web", Do: scenario.Action{Rate: 10_000_000},
+			Ramp: &scenario.Ramp{Over: 90 * second, Steps: 4, Rate: 64_000}}},
 }
 
 func TestFaultsInWords(t *testing.T) {
@@ -74,7 +122,8 @@ func TestFaultsInWords(t *testing.T) {
 	}
 }
 
-// TestEveryKeyIsSaid finds keys of the language that the table above has no fault for, and values that change nothing in the words.
+// TestEveryKeyIsSaid finds keys of the language that the table above has no fault for, and values that change
+// nothing in the words.
 func TestEveryKeyIsSaid(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range said {
@@ -87,8 +136,10 @@ func TestEveryKeyIsSaid(t *testing.T) {
 	}
 	missing := map[string]bool{}
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[scenario.Select](), reflect.TypeFor[scenario.Action](), reflect.TypeFor[scenario.Ramp](), reflect.TypeFor[scenario.Cell](),
-		reflect.TypeFor[scenario.Slot](), reflect.TypeFor[scenario.Loss](), reflect.TypeFor[scenario.GEModel](), reflect.TypeFor[scenario.StateModel](), reflect.TypeFor[scenario.Inject](), reflect.TypeFor[scenario.Segment](),
+		reflect.TypeFor[scenario.Select](), reflect.TypeFor[scenario.Action](), reflect.TypeFor[scenario.Ramp](),
+		reflect.TypeFor[scenario.Cell](),
+		reflect.TypeFor[scenario.Slot](), reflect.TypeFor[scenario.Loss](), reflect.TypeFor[scenario.GEModel](),
+		reflect.TypeFor[scenario.StateModel](), reflect.TypeFor[scenario.Inject](), reflect.TypeFor[scenario.Segment](),
 	} {
 		for i := range typ.NumField() {
 			if name := typ.Name() + "." + typ.Field(i).Name; !seen[name] {
@@ -129,7 +180,8 @@ func TestEveryClassHasAName(t *testing.T) {
 	field, _ := reflect.TypeFor[scenario.Select]().FieldByName("Packets")
 	names := map[string]bool{}
 	for _, class := range strings.Split(field.Tag.Get("enum"), ",") {
-		f := scenario.Fault{From: "a", Select: scenario.Select{Packets: scenario.Packets(class)}, Do: scenario.Action{Drop: true}}
+		f := scenario.Fault{From: "a", Select: scenario.Select{Packets: scenario.Packets(class)},
+			Do: scenario.Action{Drop: true}}
 		words := describe.Fault(&f)
 		require.NotContains(t, words, "  ", class)
 		require.False(t, names[words], class)
@@ -143,7 +195,8 @@ var forged = []struct {
 	segment scenario.Segment
 }{
 	{"to web: ACK, seq what web expects next, ack all that web has sent", scenario.Segment{To: "web"}},
-	{"to web: PSH+ACK with 100 B of payload, seq 1,000,000 ahead of what web expects next, ack 5 behind all that web has sent, 3 times",
+	{"to web: PSH+ACK with 100 B of payload, seq 1,000,000 ahead of what web expects next, " +
+		"ack 5 behind all that web has sent, 3 times",
 		scenario.Segment{To: "web", Flags: "psh+ack", Payload: 100, Seq: 1_000_000, Ack: -5, Count: 3}},
 	{"to web: ACK, seq what web expects next, ack all that web has sent, window 0, 10 s old",
 		scenario.Segment{To: "web", Window: new(int), Age: 10_000_000_000}},

@@ -117,7 +117,8 @@ func nth(s *scenario.Scenario, f *scenario.Fault, n int) string {
 // momentsOfRamp is the beginning and the end of the ramp of a fault that goes on.
 func momentsOfRamp(s *scenario.Scenario, f *scenario.Fault, on time.Duration) []Moment {
 	what, from, to, _ := RampValues(f)
-	list := []Moment{{on, RampOn, fmt.Sprintf("%s: %s from %s to %s in %d steps over %s", f.Name, what, from, to, f.Ramp.Steps, Duration(f.Ramp.Over))}}
+	list := []Moment{{on, RampOn, fmt.Sprintf("%s: %s from %s to %s in %d steps over %s", f.Name, what, from, to,
+		f.Ramp.Steps, Duration(f.Ramp.Over))}}
 	if end := on + time.Duration(f.Ramp.Over); end < time.Duration(s.Duration) {
 		list = append(list, Moment{end, RampOff, fmt.Sprintf("%s: %s stays at %s", f.Name, what, to)})
 	}

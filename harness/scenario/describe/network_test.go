@@ -21,10 +21,14 @@ var loads = []struct {
 }{
 	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second}},
-	{"client asks web for 1 page a minute over IPv6, evenly spaced, the first after 0 s; connections kept alive and probed, for 1 s of silence, 10 at most; each request in 2 writes; without Nagle's algorithm; none is sent again; gives up after 500 ms",
-		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 1. / 60, Timeout: 500 * ms, Keepalive: true, Connections: 10, IPv6: true, Probes: true, Writes: 2, NoDelay: true,
+	{"client asks web for 1 page a minute over IPv6, evenly spaced, the first after 0 s; " +
+		"connections kept alive and probed, for 1 s of silence, 10 at most; each request in 2 writes; " +
+		"without Nagle's algorithm; none is sent again; gives up after 500 ms",
+		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 1. / 60, Timeout: 500 * ms, Keepalive: true, Connections: 10,
+			IPv6: true, Probes: true, Writes: 2, NoDelay: true,
 			First: span(0), Idle: second, Retry: scenario.RetryOff}},
-	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; sent once more if the connection fails; gives up after 5 s",
+	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; " +
+		"sent once more if the connection fails; gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second, Retry: scenario.RetryAlways}},
 }
 
@@ -40,23 +44,31 @@ var nodes = []struct {
 }{
 	{"", scenario.Node{Role: scenario.Host}},
 	{"router", scenario.Node{Role: scenario.Router}},
-	{"PHP on port 80: 1 worker, backlog 511; a request is 1 ms of CPU, 2 queries to db over a persistent connection and 64 kB of answer; net.ipv4.tcp_sack = 0; net.ipv4.tcp_timestamps = 0",
+	{"PHP on port 80: 1 worker, backlog 511; a request is 1 ms of CPU, 2 queries to db over a persistent connection and " +
+		"64 kB of answer; net.ipv4.tcp_sack = 0; net.ipv4.tcp_timestamps = 0",
 		scenario.Node{
 			Sysctls: map[string]string{"net.ipv4.tcp_timestamps": "0", "net.ipv4.tcp_sack": "0"},
 			Service: &scenario.Service{PHP: &scenario.PHP{Port: 80, Workers: 1, Backlog: 511, Database: "db", Persistent: true,
 				Timeouts: phpDefaults, Request: scenario.PHPRequest{CPU: span(ms), Queries: 2, Response: size(64_000)}}},
 		}},
-	{"PHP on port 80: 1 worker, backlog 511; a request is 1 query to db; a query that finds its connection ended has failed; waits 2 s for another request, 20 s for all of one, 1 min to write and 30 s for its database",
-		scenario.Node{Service: &scenario.Service{PHP: &scenario.PHP{Port: 80, Workers: 1, Backlog: 511, Database: "db", Reconnect: scenario.RetryOff,
-			Timeouts: scenario.PHPTimeouts{Idle: 2 * second, Read: 20 * second, Write: 60 * second, Query: 30 * second}, Request: scenario.PHPRequest{Queries: 1}}}}},
-	{"PHP on port 80: 1 worker, backlog 511; a request is 1 query to db; a query that finds its connection ended is sent once more",
-		scenario.Node{Service: &scenario.Service{PHP: &scenario.PHP{Port: 80, Workers: 1, Backlog: 511, Database: "db", Reconnect: scenario.RetryAlways,
-			Timeouts: phpDefaults, Request: scenario.PHPRequest{Queries: 1}}}}},
-	{"SQL on port 3306, backlog 151; 1 connection at most; waits 1 s for a query, 30 s for the rest of one and 1 min to write",
+	{"PHP on port 80: 1 worker, backlog 511; a request is 1 query to db; a query that finds its connection ended has " +
+		"failed; waits 2 s for another request, 20 s for all of one, 1 min to write and 30 s for its database",
+		scenario.Node{Service: &scenario.Service{PHP: &scenario.PHP{Port: 80, Workers: 1, Backlog: 511, Database: "db",
+			Reconnect: scenario.RetryOff,
+			Timeouts:  scenario.PHPTimeouts{Idle: 2 * second, Read: 20 * second, Write: 60 * second, Query: 30 * second},
+			Request:   scenario.PHPRequest{Queries: 1}}}}},
+	{"PHP on port 80: 1 worker, backlog 511; a request is 1 query to db; " +
+		"a query that finds its connection ended is sent once more",
+		scenario.Node{Service: &scenario.Service{PHP: &scenario.PHP{Port: 80, Workers: 1, Backlog: 511, Database: "db",
+			Reconnect: scenario.RetryAlways,
+			Timeouts:  phpDefaults, Request: scenario.PHPRequest{Queries: 1}}}}},
+	{"SQL on port 3306, backlog 151; 1 connection at most; waits 1 s for a query, " +
+		"30 s for the rest of one and 1 min to write",
 		scenario.Node{Service: &scenario.Service{SQL: &scenario.SQL{Port: 3306, Backlog: 151, Connections: 1,
 			Timeouts: scenario.SQLTimeouts{Idle: second, Read: 30 * second, Write: 60 * second}}}}},
 	{"SQL on port 3306, backlog 151: answers after 800 µs with 2 kB",
-		scenario.Node{Service: &scenario.Service{SQL: &scenario.SQL{Port: 3306, Backlog: 151, Latency: span(800 * ms / 1000), Row: size(2000),
+		scenario.Node{Service: &scenario.Service{SQL: &scenario.SQL{Port: 3306, Backlog: 151,
+			Latency: span(800 * ms / 1000), Row: size(2000),
 			Timeouts: scenario.SQLTimeouts{Idle: 8 * 3600 * second, Read: 30 * second, Write: 60 * second}}}}},
 }
 
@@ -102,8 +114,10 @@ func TestEveryKeyOfTheNetworkIsSaid(t *testing.T) {
 	}
 	var missing []string
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[scenario.HTTPLoad](), reflect.TypeFor[scenario.Node](), reflect.TypeFor[scenario.Service](), reflect.TypeFor[scenario.PHP](),
-		reflect.TypeFor[scenario.PHPRequest](), reflect.TypeFor[scenario.PHPTimeouts](), reflect.TypeFor[scenario.SQLTimeouts](), reflect.TypeFor[scenario.SQL](), reflect.TypeFor[scenario.Link](),
+		reflect.TypeFor[scenario.HTTPLoad](), reflect.TypeFor[scenario.Node](), reflect.TypeFor[scenario.Service](),
+		reflect.TypeFor[scenario.PHP](),
+		reflect.TypeFor[scenario.PHPRequest](), reflect.TypeFor[scenario.PHPTimeouts](),
+		reflect.TypeFor[scenario.SQLTimeouts](), reflect.TypeFor[scenario.SQL](), reflect.TypeFor[scenario.Link](),
 	} {
 		for i := range typ.NumField() {
 			if name := typ.Name() + "." + typ.Field(i).Name; !seen[name] && !slices.Contains(elsewhere, name) {

@@ -78,7 +78,8 @@ func LoadDistinct(files []string) (list []*scenario.Scenario, byName map[string]
 			return nil, nil, err
 		}
 		if other, there := byName[s.Name]; there {
-			return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, file, s.Name), "results are compared by the scenario's name: give one of them another name")
+			return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, file, s.Name),
+				"results are compared by the scenario's name: give one of them another name")
 		}
 		byName[s.Name] = file
 		list = append(list, s)

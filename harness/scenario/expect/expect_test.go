@@ -38,7 +38,8 @@ func worldScenario(t require.TestingT) *scenario.Scenario {
 var record = map[string]float64{
 	"http.errors": 0, "http.planned": 400, "http.completed": 396, "http.throughput": 39.6, "http.latency.p50": 0.05,
 	"http.latency.p99": 0.41, "web.cpu.softirq": 0.07, "web.memory.peak": 20e6, "front-2.cpu.total": 0.5,
-	"fault.dup-acks.chosen": 410, "web.TcpExt.ListenOverflows": 7, "web.TcpExt.TCPSackRecovery": math.NaN(), "machine.load1": 2,
+	"fault.dup-acks.chosen": 410, "web.TcpExt.ListenOverflows": 7, "web.TcpExt.TCPSackRecovery": math.NaN(),
+	"machine.load1": 2,
 }
 
 func lookup(name string) (float64, bool) {
@@ -137,17 +138,21 @@ func TestCompileRefuses(t *testing.T) {
 		{"http.errors == 0 and web.cpu.sftirq < 20%",
 			"                     ^^^^^^^^^^^^^^", `unknown metric "web.cpu.sftirq"`, `did you mean "web.cpu.softirq"?`},
 		{"wbe.cpu.softirq < 20%",
-			"^^^^^^^^^^^^^^^", `no node "wbe"`, `did you mean "web"? names begin with: client, front-2, web, http, machine, fault, link`},
+			"^^^^^^^^^^^^^^^", `no node "wbe"`,
+			`did you mean "web"? names begin with: client, front-2, web, http, machine, fault, link`},
 		{"fault.dup-ack.chosen > 0",
 			"^^^^^^^^^^^^^^^^^^^^", `no fault "dup-ack"`, `did you mean "dup-acks"? faults: dup-acks`},
 		{"web.TcpExt.ListenOverflow > 0",
-			"^^^^^^^^^^^^^^^^^^^^^^^^^", `unknown counter "TcpExt.ListenOverflow"`, `did you mean "web.TcpExt.ListenOverflows"?`},
+			"^^^^^^^^^^^^^^^^^^^^^^^^^", `unknown counter "TcpExt.ListenOverflow"`,
+			`did you mean "web.TcpExt.ListenOverflows"?`},
 		{"client.php.served > 0",
 			"^^^^^^^^^^^^^^^^^", "client has no php service, and so no php.served", ""},
 		{"web.sql.reconnects > 0",
-			"^^^^^^^^^^^^^^^^^^", "web has no php service with a database, and so no sql.reconnects", "what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
+			"^^^^^^^^^^^^^^^^^^", "web has no php service with a database, and so no sql.reconnects",
+			"what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
 		{"web.sql.answered > 0",
-			"^^^^^^^^^^^^^^^^", "web has no sql service, and so no sql.answered", "what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
+			"^^^^^^^^^^^^^^^^", "web has no sql service, and so no sql.answered",
+			"what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
 		{"http.latency.p99 < 400",
 			"                   ^^^", "400 needs a unit: the other side is a duration", "such as 400ms or 400s"},
 		{"400 > http.latency.p99",
@@ -159,7 +164,8 @@ func TestCompileRefuses(t *testing.T) {
 		{"http.latency.p99 + web.memory.peak > 0",
 			"                   ^^^^^^^^^^^^^^^", "cannot add a duration and a size", ""},
 		{"http.errors < 5%",
-			"              ^^", "http.errors is a count, not a share", "divide it by another count, as in http.errors / http.planned"},
+			"              ^^", "http.errors is a count, not a share",
+			"divide it by another count, as in http.errors / http.planned"},
 		{"http.latency.p99 < 400msec",
 			"                   ^^^^^^^", `unknown unit "msec" in "400msec"`, "write ms"},
 		{"web.memory.peak < 24KB",
@@ -225,7 +231,8 @@ func TestLoadOfAMissingFile(t *testing.T) {
 // Whatever is thrown at it, Compile returns an *Error within the text, or something that Eval can decide.
 func TestCompileNeverPanics(t *testing.T) {
 	s := worldScenario(t)
-	parts := []string{"http.errors", "web.cpu.user", "http.latency.p99", "==", "<", "and", "or", "not", "(", ")", "+", "-", "*", "/", "0", "3", "20%", "4ms", "1/s", "µ", "\x80", ""}
+	parts := []string{"http.errors", "web.cpu.user", "http.latency.p99", "==", "<", "and", "or", "not", "(", ")", "+", "-",
+		"*", "/", "0", "3", "20%", "4ms", "1/s", "µ", "\x80", ""}
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 12).Draw(t, "parts"), " ")
 		e, err := expect.Compile(text, s)

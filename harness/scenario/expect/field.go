@@ -25,7 +25,7 @@ type Field struct {
 	Unit string
 	// Values, unless nil, are all that a field with words has: a word that fits none of them is refused.
 	Values []string
-	// Fits says whether a value is what somebody wrote; nil asks for equality.
+	// Fits says whether a value is what the user wrote; nil asks for equality.
 	Fits func(value, written string) bool
 }
 
@@ -88,7 +88,8 @@ func (p *parser) words(a *node) (*node, *problem.Mistake) {
 	case first.kind == 's':
 		p.list = p.list[1:]
 	case first.kind == 'n' && first.text != "and" && first.text != "or" && first.text != "not", first.kind == '0':
-		for end := first.at; p.list[0].kind != 'e' && p.list[0].kind != 's' && p.list[0].at == end && p.list[0].text != "(" && p.list[0].text != ")"; p.list = p.list[1:] {
+		for end := first.at; p.list[0].kind != 'e' && p.list[0].kind != 's' && p.list[0].at == end && p.list[0].text != "(" &&
+			p.list[0].text != ")"; p.list = p.list[1:] {
 			end = p.list[0].end
 			first.end = end
 		}
@@ -138,8 +139,9 @@ func (v *Vocabulary) Filter(text string) (*Filter, error) {
 	return &Filter{root, p.used}, nil
 }
 
-// Match says whether the condition holds for a run, whose numbers and words are looked up by their names; a number is 1 for a
-// [Condition] that holds. The error says what is missing for an answer: when one side of an "and" or "or" decides it, the other may be.
+// Match says whether the condition holds for a run, whose numbers and words are looked up by their names; a number is 1
+// for a [Condition] that holds. The error says what is missing for an answer: when one side of an "and" or "or" decides
+// it, the other may be.
 func (f *Filter) Match(number func(name string) (float64, bool), word func(name string) string) (bool, error) {
 	v, err := f.root.eval(&lookups{number: number, word: word, missing: true})
 	return err == nil && v != 0, err

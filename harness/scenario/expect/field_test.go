@@ -22,7 +22,8 @@ var vocabulary = expect.Vocabulary{
 
 // one run, of which http.latency.p99 is missing.
 func number(name string) (float64, bool) {
-	v, ok := map[string]float64{"seed": 3, "wall": 0.2, "valid": 1, "http.errors": 2, "http.planned": 40, "web.cpu.softirq": 0.1}[name]
+	v, ok := map[string]float64{"seed": 3, "wall": 0.2, "valid": 1, "http.errors": 2, "http.planned": 40,
+		"web.cpu.softirq": 0.1}[name]
 	return v, ok
 }
 
@@ -46,7 +47,7 @@ func TestFilter(t *testing.T) {
 		"not valid or seed > 2":                           true,
 		"seed == 3 and wall < 300ms":                      true,
 		"http.errors / http.planned > 4% and wall > 0":    true,
-		"web.TcpExt.ListenOverflows == 0 or seed == 3":    true, // nobody knows the counter, and the seed decides
+		"web.TcpExt.ListenOverflows == 0 or seed == 3":    true, // the run lacks the counter, and the seed decides
 		"http.latency.p99 > 1s or seed == 3":              true,
 		"seed == 3 or http.latency.p99 > 1s":              true,
 		"http.latency.p99 > 1s and seed == 4":             false,
@@ -59,7 +60,8 @@ func TestFilter(t *testing.T) {
 		require.Equal(t, want, got, text)
 	}
 	for _, text := range []string{
-		"http.latency.p99 > 1s", "not (http.latency.p99 > 1s)", "http.latency.p99 > 1s and seed == 3", "seed == 4 or http.latency.p99 > 1s",
+		"http.latency.p99 > 1s", "not (http.latency.p99 > 1s)", "http.latency.p99 > 1s and seed == 3",
+		"seed == 4 or http.latency.p99 > 1s",
 		"http.latency.p99 > 1s or seed == 4", "http.errors / web.Tcp.InSegs > 1",
 	} {
 		f, err := vocabulary.Filter(text)
@@ -87,7 +89,8 @@ func TestFilterMistakes(t *testing.T) {
 		{"wall > 3", "       ^", "3 needs a unit: the other side is a duration", "such as 3ms or 3s"},
 		{"kernal == 6.1", "^^^^^^", `unknown name "kernal"`, `did you mean "kernel"?`},
 		{"webb.cpu.softirq > 1%", "^^^^^^^^^^^^^^^^", `unknown name "webb.cpu.softirq"`, `did you mean "web.cpu.softirq"?`},
-		{"nothing == 1", "^^^^^^^", `unknown name "nothing"`, "there are kernel, note, seed, wall, valid, and metrics and counters, which begin with client, web, http, machine, fault, link"},
+		{"nothing == 1", "^^^^^^^", `unknown name "nothing"`, "there are kernel, note, seed, wall, valid, " +
+			"and metrics and counters, which begin with client, web, http, machine, fault, link"},
 		{"fault.ack.chosen > 0", "^^^^^^^^^^^^^^^^", `no fault "ack"`, `did you mean "acks"? faults: acks`},
 		{`note == "a`, "        ^", `"\"" is not part of the language`, ""},
 		{"http.errors ~ 3", "            ^", "~ where an operator or the end should be", ""},
@@ -106,7 +109,8 @@ func TestFigure(t *testing.T) {
 		value float64
 		unit  string
 	}{
-		"http.errors / http.planned": {0.05, metric.One}, "wall * 2": {0.4, metric.Seconds}, "http.errors / wall": {10, metric.PerSecond}, "seed": {3, metric.One},
+		"http.errors / http.planned": {0.05, metric.One}, "wall * 2": {0.4, metric.Seconds},
+		"http.errors / wall": {10, metric.PerSecond}, "seed": {3, metric.One},
 		"wall * wall": {0.04, ""},
 	} {
 		f, err := vocabulary.Figure(text)
@@ -120,7 +124,8 @@ func TestFigure(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.Value(number)
 	require.ErrorContains(t, err, "http.latency.p99 was not recorded")
-	for text, msg := range map[string]string{"valid": "a condition is not a number", "kernel": "kernel is not a number", "seed > 1": "a condition is not a number", "wall +": "the end where"} {
+	for text, msg := range map[string]string{"valid": "a condition is not a number", "kernel": "kernel is not a number",
+		"seed > 1": "a condition is not a number", "wall +": "the end where"} {
 		_, err := vocabulary.Figure(text)
 		require.ErrorContains(t, err, msg, text)
 	}

@@ -74,9 +74,12 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 		if best := spelling.Nearest(name, slices.Concat(known, all)); best != "" {
 			return m, fmt.Sprintf("unknown name %q", name), fmt.Sprintf("did you mean %q?", best)
 		}
-		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") + ", and metrics and counters, which begin with " + strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault", "link"}), ", ")
+		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") +
+			", and metrics and counters, which begin with " +
+			strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault", "link"}), ", ")
 	case !slices.Contains(n.nodes, first):
-		return m, fmt.Sprintf("no node %q", first), near(first, append(slices.Clone(n.nodes), "http", "machine", "fault", "link"), "names begin with: ")
+		return m, fmt.Sprintf("no node %q", first), near(first,
+			append(slices.Clone(n.nodes), "http", "machine", "fault", "link"), "names begin with: ")
 	}
 	m, ok := metric.Lookup(name)
 	if !ok {
@@ -108,8 +111,10 @@ func (n *names) lacks(node, of string) (msg, hint string) {
 		hint string
 	}{
 		{"php service", s.PHP != nil, metric.Pool(), ""},
-		{"php service with a database", s.PHP != nil && s.PHP.Database != "", metric.Queries(), "what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
-		{"sql service", s.SQL != nil, metric.Database(), "what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
+		{"php service with a database", s.PHP != nil && s.PHP.Database != "", metric.Queries(),
+			"what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
+		{"sql service", s.SQL != nil, metric.Database(),
+			"what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
 	} {
 		if !kind.has && slices.ContainsFunc(kind.list, func(m metric.Metric) bool { return m.Name == of }) {
 			return fmt.Sprintf("%s has no %s, and so no %s", node, kind.what, of), kind.hint

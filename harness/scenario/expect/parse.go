@@ -215,7 +215,8 @@ func (p *parser) product() (*node, *problem.Mistake) {
 		}
 		u, v := a.unit, b.unit
 		if t.text == "*" {
-			a = binary(a, b, dimension{u.s + v.s, u.byte + v.byte, u.bit + v.bit}, false, func(x, y float64) (float64, error) { return x * y, nil })
+			a = binary(a, b, dimension{u.s + v.s, u.byte + v.byte, u.bit + v.bit}, false,
+				func(x, y float64) (float64, error) { return x * y, nil })
 			continue
 		}
 		a = binary(a, b, dimension{u.s - v.s, u.byte - v.byte, u.bit - v.bit}, false, func(x, y float64) (float64, error) {

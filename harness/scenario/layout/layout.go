@@ -140,7 +140,7 @@ func newEnd(link, side, node, nth, mtu int) End {
 		Index:  firstNodeIndex + nth,
 		Addr4:  netip.PrefixFrom(netip.AddrFrom4([4]byte{10, hi, lo, host}), 24),
 		MTU:    cmp.Or(mtu, defaultMTU),
-		// Locally administered, so that it is nobody's card.
+		// Locally administered, so that no real card has it.
 		MAC:        net.HardwareAddr{0x02, 0, 0, hi, lo, host},
 		WireDevice: fmt.Sprintf("wire%d", side),
 		WireIndex:  firstWireIndex + side,

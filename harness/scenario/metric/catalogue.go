@@ -6,29 +6,41 @@ package metric
 
 var http = []Metric{
 	{"http.planned", One, Neither, "requests that the plan has in the measured window", false},
-	{"http.sent", One, Neither, "planned requests for which a connection was asked for, or that were written on an open one", false},
-	{"http.unsent", One, Lower, "planned requests that found no free connection within their timeout: they are timeouts, too", false},
-	{"http.retried", One, Lower, "planned requests that were sent a second time, because their connection ended before a byte of the answer (load's retry); no errors, if the second time went well", false},
-	{"http.completed", One, Higher, "planned requests that were answered in full with a status 2xx within their timeout, be it after the window", false},
+	{"http.sent", One, Neither,
+		"planned requests for which a connection was asked for, or that were written on an open one", false},
+	{"http.unsent", One, Lower,
+		"planned requests that found no free connection within their timeout: they are timeouts, too", false},
+	{"http.retried", One, Lower,
+		"planned requests that were sent a second time, because their connection ended before a " +
+			"byte of the answer (load's retry); no errors, if the second time went well", false},
+	{"http.completed", One, Higher,
+		"planned requests that were answered in full with a status 2xx within their timeout, be it after the window", false},
 	{"http.errors", One, Lower, "planned requests that were not completed, of every kind, be it after the window", false},
-	{"http.errors.timeout", One, Lower, "of these: no full answer within the timeout, counted from the planned time", false},
+	{"http.errors.timeout", One, Lower, "of these: no full answer within the timeout, counted from the planned time",
+		false},
 	{"http.errors.refused", One, Lower, "of these: connection refused", false},
-	{"http.errors.reset", One, Lower, "of these: connection closed before the first byte of the answer, or reset at any time", false},
+	{"http.errors.reset", One, Lower,
+		"of these: connection closed before the first byte of the answer, or reset at any time", false},
 	{"http.errors.status", One, Lower, "of these: answered with a status other than 2xx", false},
 	{"http.errors.malformed", One, Lower, "of these: the answer is not HTTP/1.1, or ends before it is whole", false},
 	{"http.errors.other", One, Lower, "of these: every other error", false},
-	{"http.throughput", PerSecond, Higher, "requests completed within the measured window, whenever they were planned, a second of it", false},
+	{"http.throughput", PerSecond, Higher,
+		"requests completed within the measured window, whenever they were planned, a second of it", false},
 	{"http.connects", One, Neither, "connections asked for within the measured window, by any request", false},
 	{"http.received", Bytes, Neither, "bytes of answers, heads included, received within the measured window", false},
-	{"http.idle.closed", One, Neither, "kept connections that the server closed or reset within the measured window while no request was on them", false},
-	{"http.idle.expired", One, Neither, "kept connections that the client closed within the measured window after the load's idle", false},
-	{"http.latency.mean", Seconds, Lower, "mean time from planned time to the last byte of the answer, of the completed requests (planned in the window, be they answered after it)", false},
+	{"http.idle.closed", One, Neither,
+		"kept connections that the server closed or reset within the measured window while no request was on them", false},
+	{"http.idle.expired", One, Neither,
+		"kept connections that the client closed within the measured window after the load's idle", false},
+	{"http.latency.mean", Seconds, Lower, "mean time from planned time to the last byte of the answer, " +
+		"of the completed requests (planned in the window, be they answered after it)", false},
 	{"http.latency.p50", Seconds, Lower, "median of the latency", false},
 	{"http.latency.p90", Seconds, Lower, "90th percentile of the latency", false},
 	{"http.latency.p99", Seconds, Lower, "99th percentile of the latency", false},
 	{"http.latency.p999", Seconds, Lower, "99.9th percentile of the latency", false},
 	{"http.latency.max", Seconds, Lower, "longest latency", false},
-	{"http.connect.p50", Seconds, Lower, "median time from connect(2) to the connection's being established, of those that were opened for planned requests", false},
+	{"http.connect.p50", Seconds, Lower, "median time from connect(2) to the connection's being established, " +
+		"of those that were opened for planned requests", false},
 	{"http.connect.p99", Seconds, Lower, "99th percentile of the same", false},
 }
 
@@ -38,18 +50,24 @@ var machine = []Metric{
 	{"machine.cpu.softirq", One, Lower, "share of the machine's CPU time in softirqs", true},
 	{"machine.cpu.idle", One, Neither, "share of the machine's CPU time that was idle", true},
 	{"machine.cpu.total", One, Lower, "share of the machine's CPU time that was not idle", true},
-	{"machine.cpu.unattributed", One, Neither, "share of the machine's CPU time that was not idle and is in no node's cpu.total: the wires and their queues, the recording, softirqs that neither received nor sent for a node, and tasks outside the nodes", true},
+	{"machine.cpu.unattributed", One, Neither,
+		"share of the machine's CPU time that was not idle and is in no node's cpu.total: the wires and their queues, " +
+			"the recording, softirqs that neither received nor sent for a node, and tasks outside the nodes", true},
 	{"machine.load1", One, Lower, "the kernel's one-minute load average at the end of the window", false},
 	{"machine.runqueue.mean", One, Lower, "mean number of runnable tasks", false},
 	{"machine.runqueue.max", One, Lower, "most runnable tasks at once", false},
-	{"machine.recorder.late", Seconds, Lower, "how late the recorder took its first or its last reading, whichever was later; over 1 % of the window makes the run invalid", false},
-	{"machine.recorder.cpu", One, Neither, "share of the machine's CPU time that the recording itself took, its BPF programs apart", true},
+	{"machine.recorder.late", Seconds, Lower, "how late the recorder took its first or its last reading, " +
+		"whichever was later; over 1 % of the window makes the run invalid", false},
+	{"machine.recorder.cpu", One, Neither,
+		"share of the machine's CPU time that the recording itself took, its BPF programs apart", true},
 }
 
 var node = []Metric{
 	{"cpu.user", One, Lower, "share of one CPU spent in user space by the node's tasks", true},
 	{"cpu.system", One, Lower, "share of one CPU spent in the kernel by the node's tasks, without softirqs", true},
-	{"cpu.softirq", One, Lower, "share of one CPU spent in softirqs on packets that the node received, or that its timers and tasklets sent: retransmissions, pacing, what TCP held back; timers that send nothing are in machine.cpu.unattributed", true},
+	{"cpu.softirq", One, Lower, "share of one CPU spent in softirqs on packets that the node received, " +
+		"or that its timers and tasklets sent: retransmissions, pacing, what TCP held back; " +
+		"timers that send nothing are in machine.cpu.unattributed", true},
 	{"cpu.total", One, Lower, "the sum of these three", true},
 	{"runqueue.mean", One, Lower, "mean number of the node's runnable tasks", false},
 	{"runqueue.max", One, Lower, "most of the node's tasks runnable at once", false},
@@ -71,15 +89,18 @@ var pool = []Metric{
 	{"php.served", One, Higher, "answers with status 200 that were handed to the kernel in full", false},
 	{"php.failed", One, Lower, "answers with status 500, because a query had failed", false},
 	{"php.refused", One, Lower, "requests that were refused: malformed, too long or not supported", false},
-	{"php.timeouts", One, Lower, "clients that took too long to ask or to take their answer (timeouts.read, timeouts.write)", false},
+	{"php.timeouts", One, Lower,
+		"clients that took too long to ask or to take their answer (timeouts.read, timeouts.write)", false},
 	{"php.broken", One, Lower, "connections that were reset or closed in the middle of a request or an answer", false},
-	{"php.idle.closed", One, Neither, "kept connections that the pool closed because no request came in time (timeouts.idle)", false},
+	{"php.idle.closed", One, Neither,
+		"kept connections that the pool closed because no request came in time (timeouts.idle)", false},
 	{"php.accept_errors", One, Lower, "failures of accept(2)", false},
 }
 
 var queries = []Metric{
 	{"sql.connects", One, Neither, "connections that the pool asked its database for", false},
-	{"sql.reconnects", One, Lower, "of these: in the place of one that had ended, for a query that was sent a second time (reconnect); no error, if the second time went well", false},
+	{"sql.reconnects", One, Lower, "of these: in the place of one that had ended, " +
+		"for a query that was sent a second time (reconnect); no error, if the second time went well", false},
 	{"sql.queries", One, Neither, "queries that the database answered to the pool", false},
 	{"sql.errors", One, Lower, "queries of the pool that failed, connecting included", false},
 }
@@ -87,13 +108,16 @@ var queries = []Metric{
 var database = []Metric{
 	{"sql.accepted", One, Neither, "connections that the database on this node took", false},
 	{"sql.answered", One, Neither, "queries that the database on this node answered", false},
-	{"sql.broken", One, Lower, "connections of the database on this node that were reset, or closed or too slow in the middle of a query or an answer", false},
-	{"sql.idle.closed", One, Neither, "connections that the database on this node closed because no query came in time (timeouts.idle)", false},
+	{"sql.broken", One, Lower, "connections of the database on this node that were reset, " +
+		"or closed or too slow in the middle of a query or an answer", false},
+	{"sql.idle.closed", One, Neither,
+		"connections that the database on this node closed because no query came in time (timeouts.idle)", false},
 }
 
 // program is of a program of a node's image, without NODE.exec.NAME. in front.
 var program = []Metric{
-	{"exit", One, Neither, "its last exit status, or 128 and the number of the signal that ended it; absent while it runs", false},
+	{"exit", One, Neither, "its last exit status, or 128 and the number of the signal that ended it; absent while it runs",
+		false},
 	{"seconds", Seconds, Neither, "time from its last start to its end; absent while it runs", false},
 	{"restarts", One, Lower, "how often it was started again", false},
 }

@@ -44,7 +44,8 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	}
 	table("The load", "", metric.HTTP())
 	table("A node", "NODE.", metric.Node())
-	b.WriteString("## Services of a node\n\nCounted within the measured window, whenever the requests were planned. A node has those of the services that it has.\n\n")
+	b.WriteString("## Services of a node\n\nCounted within the measured window, whenever the requests were planned. " +
+		"A node has those of the services that it has.\n\n")
 	table("", "NODE.", metric.Pool())
 	b.WriteString("A php service with a database counts besides:\n\n")
 	table("", "NODE.", metric.Queries())
@@ -56,7 +57,8 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	table("A fault", "fault.NAME.", metric.Fault())
 	b.WriteString(`## Counters of the kernel
 
-` + "`NODE.GROUP.COUNTER`" + `, with the kernel's own names, as differences over the measured window. A few of them are not
+` + "`NODE.GROUP.COUNTER`" +
+		`, with the kernel's own names, as differences over the measured window. A few of them are not
 counters but states (Tcp.CurrEstab) or settings (Tcp.RtoMin), and their differences mean little. Which ones exist
 depends on the kernel; a record holds all that it has. These are known here, from Linux 6.1 and 6.18:
 

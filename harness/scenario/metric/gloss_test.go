@@ -35,7 +35,8 @@ func TestGlossOfAnUnknownCounter(t *testing.T) {
 
 func TestTheCountersOfTheIncidentAreExplained(t *testing.T) {
 	for c, group := range map[string]metric.Topic{
-		"TcpExt.TCPRenoRecovery": metric.Recovery, "TcpExt.TCPACKSkippedSeq": metric.Acks, "TcpExt.ListenOverflows": metric.Connections,
+		"TcpExt.TCPRenoRecovery": metric.Recovery, "TcpExt.TCPACKSkippedSeq": metric.Acks,
+		"TcpExt.ListenOverflows": metric.Connections,
 	} {
 		text, got := metric.Gloss(c)
 		require.NotEmpty(t, text)

@@ -97,11 +97,12 @@ func Program() []Metric { return slices.Clone(program) }
 // Fault returns the metrics of a fault without "fault." and its name, such as chosen.
 func Fault() []Metric { return slices.Clone(fault) }
 
-// Link returns the metrics of one direction of a link that has a rate or a queue of its own, without what [LinkPrefix] puts in front,
-// such as queue.drops.
+// Link returns the metrics of one direction of a link that has a rate or a queue of its own, without what [LinkPrefix]
+// puts in front, such as queue.drops.
 func Link() []Metric { return slices.Clone(link) }
 
-// LinkPrefix is what the metrics begin with that are of one direction of the link between a and b, in the scenario's order: link.a-b.from.a.
+// LinkPrefix is what the metrics begin with that are of one direction of the link between a and b, in the scenario's
+// order: link.a-b.from.a.
 func LinkPrefix(a, b, from string) string { return "link." + a + "-" + b + ".from." + from }
 
 // Lookup finds a metric by its whole name. A first part other than http, machine, link and

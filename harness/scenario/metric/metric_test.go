@@ -37,8 +37,10 @@ func TestLookup(t *testing.T) {
 }
 
 func TestLookupRefuses(t *testing.T) {
-	for _, name := range []string{"", "http", "http.latncy.p99", "web.", ".cpu.user", "web.cpu", "web.Sctp.InSegs", "web.TcpExt.",
-		"web.TcpExt.a.b", "fault.x", "fault.x.y", "fault.chosen", "machine.memory.peak", "link.a-b.from.a", "link.a-b.queue.drops", "link.a-b.from.a.queue.dorps"} {
+	for _, name := range []string{"", "http", "http.latncy.p99", "web.", ".cpu.user", "web.cpu",
+		"web.Sctp.InSegs", "web.TcpExt.",
+		"web.TcpExt.a.b", "fault.x", "fault.x.y", "fault.chosen", "machine.memory.peak", "link.a-b.from.a",
+		"link.a-b.queue.drops", "link.a-b.from.a.queue.dorps"} {
 		_, ok := metric.Lookup(name)
 		require.False(t, ok, name)
 	}
@@ -48,14 +50,16 @@ func TestIsCounter(t *testing.T) {
 	for _, name := range []string{"web.TcpExt.ListenOverflows", "web.Ip6.InReceives", "db-2.Tcp.ACounterOfANewerKernel"} {
 		require.True(t, metric.IsCounter(name), name)
 	}
-	for _, name := range []string{"", "web", "web.Tcp", "web.cpu.softirq", "http.latency.p99", "machine.load1", "web.Sctp.InSegs", "fault.Tcp.chosen", "fault.Ip.delivered"} {
+	for _, name := range []string{"", "web", "web.Tcp", "web.cpu.softirq", "http.latency.p99", "machine.load1",
+		"web.Sctp.InSegs", "fault.Tcp.chosen", "fault.Ip.delivered"} {
 		require.False(t, metric.IsCounter(name), name)
 	}
 }
 
 func TestEveryNameIsFoundAndUnique(t *testing.T) {
 	seen := map[string]bool{}
-	for _, name := range metric.Names([]string{"web", "db", "link"}, []string{"loss"}, []string{metric.LinkPrefix("web", "front-2", "web")}) {
+	for _, name := range metric.Names([]string{"web", "db", "link"}, []string{"loss"},
+		[]string{metric.LinkPrefix("web", "front-2", "web")}) {
 		_, ok := metric.Lookup(name)
 		require.True(t, ok, name)
 		require.False(t, seen[name], "%s is listed twice", name)

@@ -14,7 +14,8 @@ func Noun(n int64, noun string) string {
 		return noun[:len(noun)-2] + "es"
 	case strings.HasSuffix(noun, "s") || strings.HasSuffix(noun, "x") || strings.HasSuffix(noun, "ch"):
 		return noun + "es"
-	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ay") && !strings.HasSuffix(noun, "ey") && !strings.HasSuffix(noun, "oy"):
+	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ay") && !strings.HasSuffix(noun, "ey") &&
+		!strings.HasSuffix(noun, "oy"):
 		return noun[:len(noun)-1] + "ies"
 	}
 	return noun + "s"

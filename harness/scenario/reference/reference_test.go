@@ -91,7 +91,8 @@ func TestSchema(t *testing.T) {
 	v, err := NewValidator(made)
 	require.NoError(t, err)
 	const good = "version: 1\nname: The Swan\n"
-	for _, more := range []string{"", "stay: 48h", "stay: forever", "board: full", "rooms: {a: {beds: 1}, b: }", "open: true", "guests: [Ann, Bo]"} {
+	for _, more := range []string{"", "stay: 48h", "stay: forever", "board: full", "rooms: {a: {beds: 1}, b: }",
+		"open: true", "guests: [Ann, Bo]"} {
 		require.NoError(t, v.YAML([]byte(good+more+"\n")), more)
 	}
 	for what, text := range map[string]string{

@@ -11,8 +11,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
-// Generate makes what is kept of the format: schema.json in its package, for the program, the same in the documentation, and the
-// page there, which begins with introduction. adjust is as in [Format.Schema].
+// Generate makes what is kept of the format: schema.json in its package, for the program, the same in the
+// documentation, and the page there, which begins with introduction. adjust is as in [Format.Schema].
 func (f *Format) Generate(t *testing.T, introduction string, adjust func(s *jsonschema.Schema)) {
 	t.Helper()
 	docs := golden.Repository(t, "docs/reference") + "/"
@@ -25,8 +25,8 @@ func (f *Format) Generate(t *testing.T, introduction string, adjust func(s *json
 	golden.Equal(t, docs+f.Noun+".md", introduction+tables)
 }
 
-// Check checks what a compiler cannot see: that each key has a comment, and that defaults and bounds, which are texts in
-// tags and would panic at run time only, can be read and fit each other.
+// Check checks what a compiler cannot see: that each key has a comment, and that defaults and bounds, which are texts
+// in tags and would panic at run time only, can be read and fit each other.
 func (f *Format) Check(t *testing.T) {
 	t.Helper()
 	list, err := f.Undescribed()

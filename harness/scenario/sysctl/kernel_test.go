@@ -35,7 +35,8 @@ func settings(t *testing.T) []string {
 	return list
 }
 
-// why says why a node cannot have a setting, in the words of the list: it tries to, in the namespace of the calling thread.
+// why says why a node cannot have a setting, in the words of the list: it tries to, in the namespace of the
+// calling thread.
 func why(t *testing.T, name string) string {
 	// Every namespace has lo.
 	path := "/proc/sys/" + strings.ReplaceAll(strings.Replace(name, "."+sysctl.AnyDevice+".", ".lo.", 1), ".", "/")
@@ -61,8 +62,8 @@ func why(t *testing.T, name string) string {
 	return ""
 }
 
-// Every setting of this kernel is listed, and the list says of none that a node cannot have it which this kernel gives to one. With
-// RULEOUT_TEST_SYSCTLS they are printed, for make sysctls.
+// Every setting of this kernel is listed, and the list says of none that a node cannot have it which this kernel gives
+// to one. With RULEOUT_TEST_SYSCTLS they are printed, for make sysctls.
 func TestSettingsAreListed(t *testing.T) {
 	all := settings(t)
 	reasons := map[string]string{}
@@ -84,7 +85,8 @@ func TestSettingsAreListed(t *testing.T) {
 	require.NoError(t, <-done)
 	slices.Sort(all)
 	all = slices.Compact(all)
-	ofDevices := slices.DeleteFunc(slices.Sorted(maps.Keys(reasons)), func(name string) bool { return slices.Contains(all, name) })
+	ofDevices := slices.DeleteFunc(slices.Sorted(maps.Keys(reasons)),
+		func(name string) bool { return slices.Contains(all, name) })
 	require.Contains(t, all, "net.ipv4.tcp_sack")
 	require.Contains(t, all, "net.ipv4.conf.default.rp_filter")
 	if os.Getenv("RULEOUT_TEST_SYSCTLS") != "" {

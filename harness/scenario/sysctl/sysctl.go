@@ -27,7 +27,8 @@ const (
 	WriteOnly Reason = "write-only"
 )
 
-// Barred returns why no node can have the setting with this name, on any of [Kernels]; empty if one can, or for a name that is not listed.
+// Barred returns why no node can have the setting with this name, on any of [Kernels]; empty if one can, or for a name
+// that is not listed.
 func Barred(name string) Reason {
 	general, device := General(name)
 	if device != "" && device != "default" {
@@ -40,7 +41,8 @@ func Barred(name string) Reason {
 // of neighbours only the machine has.
 const AnyDevice = "DEVICE"
 
-// OfDevice returns the name with which the list has the setting of a device that General returned, or empty if there is none.
+// OfDevice returns the name with which the list has the setting of a device that General returned, or empty if
+// there is none.
 func OfDevice(general string) string {
 	parts := strings.Split(general, ".")
 	if len(parts) <= deviceAt || parts[2] != "conf" && parts[2] != "neigh" {
@@ -87,8 +89,8 @@ func Known(name string) bool {
 // mostEdits between a name and the one that was meant: two letters, or two swaps.
 const mostEdits = 2
 
-// Meant returns the listed name that looks like what was meant by one that is not listed. It is empty if the name is listed or none is so near
-// to it.
+// Meant returns the listed name that looks like what was meant by one that is not listed. It is empty if the name is
+// listed or none is so near to it.
 func Meant(name string) string {
 	if Known(name) {
 		return ""

@@ -33,7 +33,8 @@ type kind struct {
 }
 
 var (
-	durations   = &kind{what: "a duration", example: "s", fewer: "ms", units: durationUnits, slips: durationSlips, compound: true}
+	durations = &kind{what: "a duration", example: "s", fewer: "ms", units: durationUnits,
+		slips: durationSlips, compound: true}
 	rates       = &kind{what: "a rate", example: "mbit", fewer: "kbit", units: rateUnits, slips: rateSlips}
 	sizes       = &kind{what: "a size", example: "kB", fewer: "B", units: sizeUnits, slips: sizeSlips}
 	frequencies = &kind{what: "a frequency", example: "/s", fewer: "/m", units: frequencyUnits, slips: frequencySlips}
@@ -73,7 +74,8 @@ func (q *kind) rat(text string) (*big.Rat, error) {
 		rest = rest[len(number):]
 		name := rest
 		if q.compound {
-			name = rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }))]
+			name = rest[:len(rest)-
+				len(strings.TrimLeftFunc(rest, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }))]
 		}
 		rest = rest[len(name):]
 		worth, err := q.unit(text, number, name)
@@ -143,7 +145,7 @@ func (q *kind) spell(n int64) string {
 		}
 		text, exact := ratText(big.NewRat(n, u.worth))
 		if !exact || n%u.worth != 0 && !decimalWorth(u.worth) {
-			continue // 90m is a spelling, 1.5h is one for minutes nobody wants to work out
+			continue // 90m is a spelling, 1.5h is one that the reader has to work minutes out of
 		}
 		if text += u.name; best == "" || len(text) <= len(best) {
 			best = text
@@ -192,7 +194,7 @@ func spellFloat(f float64, times int64, unit string, reads func(text string) boo
 			return text
 		}
 	}
-	return exact.Text('g', 20) + unit // too small for anybody to have written it
+	return exact.Text('g', 20) + unit // too small to have been written by a user
 }
 
 func ratOf(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }

@@ -27,7 +27,8 @@ type Speed int
 var (
 	durationUnits = []scale{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}
 	rateUnits     = []scale{{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}}
-	sizeUnits     = []scale{{"B", 1}, {"kB", 1e3}, {"KiB", 1 << 10}, {"MB", 1e6}, {"MiB", 1 << 20}, {"GB", 1e9}, {"GiB", 1 << 30}}
+	sizeUnits     = []scale{{"B", 1}, {"kB", 1e3}, {"KiB", 1 << 10}, {"MB", 1e6}, {"MiB", 1 << 20}, {"GB", 1e9},
+		{"GiB", 1 << 30}}
 	// The base of a frequency is an event an hour, so that all of these are whole.
 	frequencyUnits = []scale{{"/s", 3600}, {"/m", 60}, {"/h", 1}}
 	shareUnits     = []scale{{"%", 1}}
@@ -37,20 +38,28 @@ var (
 // Spellings that are refused, and why. A person who writes one of them means something;
 // which thing is not for a program to guess where the choices differ.
 var (
-	durationSlips = map[string]string{"sec": "s", "secs": "s", "min": "m", "mins": "m", "S": "s", "M": "m", "MS": "ms", "msec": "ms", "usec": "us", "nsec": "ns", "d": "h (24h is a day)"}
-	rateSlips     = map[string]string{
-		"kbps": "kbit for kilobits a second (in tc, kbps means kilobytes)", "mbps": "mbit for megabits a second (in tc, mbps means megabytes)",
-		"gbps": "gbit for gigabits a second (in tc, gbps means gigabytes)", "bps": "bit for bits a second (in tc, bps means bytes)",
-		"Kbit": "kbit", "Mbit": "mbit", "Gbit": "gbit", "k": "kbit", "m": "mbit", "g": "gbit", "K": "kbit", "M": "mbit", "G": "gbit",
+	durationSlips = map[string]string{"sec": "s", "secs": "s", "min": "m", "mins": "m", "S": "s", "M": "m", "MS": "ms",
+		"msec": "ms", "usec": "us", "nsec": "ns", "d": "h (24h is a day)"}
+	rateSlips = map[string]string{
+		"kbps": "kbit for kilobits a second (in tc, kbps means kilobytes)",
+		"mbps": "mbit for megabits a second (in tc, mbps means megabytes)",
+		"gbps": "gbit for gigabits a second (in tc, gbps means gigabytes)",
+		"bps":  "bit for bits a second (in tc, bps means bytes)",
+		"Kbit": "kbit", "Mbit": "mbit", "Gbit": "gbit", "k": "kbit", "m": "mbit", "g": "gbit", "K": "kbit",
+		"M": "mbit", "G": "gbit",
 		"Kbps": "kbit", "Mbps": "mbit", "Gbps": "gbit", "kbit/s": "kbit", "mbit/s": "mbit", "gbit/s": "gbit",
 	}
 	sizeSlips = map[string]string{
-		"KB": "kB for 1000 bytes or KiB for 1024", "kb": "kB for 1000 bytes or KiB for 1024", "Kb": "kB for 1000 bytes or KiB for 1024",
-		"K": "kB for 1000 bytes or KiB for 1024", "k": "kB for 1000 bytes or KiB for 1024", "kiB": "KiB", "kib": "KiB",
-		"M": "MB for 1000000 bytes or MiB for 1048576", "m": "MB for 1000000 bytes or MiB for 1048576", "mb": "MB for 1000000 bytes or MiB for 1048576",
-		"G": "GB or GiB", "g": "GB or GiB", "gb": "GB or GiB", "b": "B", "bytes": "B", "byte": "B", "mib": "MiB", "gib": "GiB",
+		"KB": "kB for 1000 bytes or KiB for 1024", "kb": "kB for 1000 bytes or KiB for 1024",
+		"Kb": "kB for 1000 bytes or KiB for 1024",
+		"K":  "kB for 1000 bytes or KiB for 1024", "k": "kB for 1000 bytes or KiB for 1024", "kiB": "KiB", "kib": "KiB",
+		"M": "MB for 1000000 bytes or MiB for 1048576", "m": "MB for 1000000 bytes or MiB for 1048576",
+		"mb": "MB for 1000000 bytes or MiB for 1048576",
+		"G":  "GB or GiB", "g": "GB or GiB", "gb": "GB or GiB", "b": "B", "bytes": "B", "byte": "B",
+		"mib": "MiB", "gib": "GiB",
 	}
-	frequencySlips = map[string]string{"/sec": "/s", "/second": "/s", "/min": "/m", "/minute": "/m", "/hour": "/h", "rps": "/s", "Hz": "/s", "hz": "/s"}
+	frequencySlips = map[string]string{"/sec": "/s", "/second": "/s", "/min": "/m", "/minute": "/m", "/hour": "/h",
+		"rps": "/s", "Hz": "/s", "hz": "/s"}
 )
 
 // Kind describes a kind of quantity, for schemas and references.

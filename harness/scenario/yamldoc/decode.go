@@ -49,7 +49,8 @@ func (d *Document) value(n *yaml.Node, v reflect.Value, path string, f *Field) {
 }
 
 // scalar decodes a single value.
-func (d *Document) scalar(n *yaml.Node, v reflect.Value, path string, read func(*yaml.Node, reflect.Value) error, want string, f *Field) {
+func (d *Document) scalar(n *yaml.Node, v reflect.Value, path string, read func(*yaml.Node, reflect.Value) error,
+	want string, f *Field) {
 	if n.Kind != yaml.ScalarNode {
 		d.fail(path, n, fmt.Sprintf("%s is %s, not %s", d.last(path), want, kind(n)), "")
 		return
@@ -147,7 +148,7 @@ func (d *Document) pairs(n *yaml.Node, path string, f func(key string, kn, vn *y
 
 // unknownKey reports a key that does not exist, and returns the one that was perhaps meant, or an empty string.
 func (d *Document) unknownKey(path, key string, at *yaml.Node, fields []Field) (near string) {
-	if d.errs.full() { // looking for the nearest name takes time, and nobody would see it
+	if d.errs.full() { // looking for the nearest name takes time, and it would not be shown
 		d.errs.More++
 		return ""
 	}

@@ -32,7 +32,8 @@ type Document struct {
 }
 
 func newDocument(f Format, t *tree) *Document {
-	return &Document{format: f, tree: t, values: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}, bad: map[string]bool{}}
+	return &Document{format: f, tree: t, values: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{},
+		bad: map[string]bool{}}
 }
 
 // Bare returns a document without a text, for a value that came from elsewhere: mistakes in it

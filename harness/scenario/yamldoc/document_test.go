@@ -9,7 +9,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
-// recipe is a file format of the tests' own: what package scenario does not use of this package, nobody else tests.
+// recipe is a file format of the tests' own: what package scenario does not use of this package is tested only here.
 type recipe struct {
 	Name  string        `yaml:"name"`
 	Time  unit.Duration `yaml:"time,omitempty" default:"20m" min:"1m" max:"2h"`
@@ -53,10 +53,13 @@ func TestMistakes(t *testing.T) {
 		{"", "soup.yaml:1:1: empty\n    1 | \n      | ^\n   hint: a recipe has a name at least"},
 		{"- 1\n", "soup.yaml:1:1: a recipe is a mapping, not a list\n    1 | - 1\n      | ^\n   hint: keys: name, time, heat, steps"},
 		{"name: soup\ntime: 3h\n", "soup.yaml:2:7: time is 1m to 2h, not 3h\n    2 | time: 3h\n      |       ^^"},
-		{"name: soup\nheat: hihg\n", "soup.yaml:2:7: heat is low or high, not hihg\n    2 | heat: hihg\n      |       ^^^^\n   hint: did you mean \"high\"?"},
-		{"name: &a soup\n", "soup.yaml:1:7: anchors such as &a are not allowed in a recipe\n    1 | name: &a soup\n      |       ^\n   hint: write the value out where it is used"},
+		{"name: soup\nheat: hihg\n", "soup.yaml:2:7: heat is low or high, not hihg\n    2 | heat: hihg\n" +
+			"      |       ^^^^\n   hint: did you mean \"high\"?"},
+		{"name: &a soup\n", "soup.yaml:1:7: anchors such as &a are not allowed in a recipe\n    1 | name: &a soup\n" +
+			"      |       ^\n   hint: write the value out where it is used"},
 		{"name: soup\n---\nname: stew\n", "soup.yaml:2:1: a second document\n    2 | ---\n      | ^\n   hint: one file holds one recipe"},
-		{"name: soup\nsteps: [{do: a}, {do: b}, {do: c}, {do: d}]\n", "soup.yaml:2:8: steps has 4 items, and 3 is the most\n    2 | steps: [{do: a}, {do: b}, {do: c}, {do: d}]\n      |        ^"},
+		{"name: soup\nsteps: [{do: a}, {do: b}, {do: c}, {do: d}]\n", "soup.yaml:2:8: steps has 4 items, " +
+			"and 3 is the most\n    2 | steps: [{do: a}, {do: b}, {do: c}, {do: d}]\n      |        ^"},
 	} {
 		_, _, err := readRecipe(c.text)
 		require.Equal(t, problem.Usage, problem.KindOf(err))

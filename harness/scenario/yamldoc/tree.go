@@ -42,7 +42,8 @@ func newText(format Format, name string, data []byte, order int) *text {
 // errorAt makes an error at a line and column, both from 1.
 func (t *text) errorAt(line, col, width int, msg, hint string) *Error {
 	line = max(1, min(line, len(t.lines)))
-	e := &Error{File: t.name, Line: line, Col: max(1, col), Width: max(1, width), Msg: msg, Hint: hint, Source: t.lines[line-1], order: t.order}
+	e := &Error{File: t.name, Line: line, Col: max(1, col), Width: max(1, width), Msg: msg, Hint: hint,
+		Source: t.lines[line-1], order: t.order}
 	if t.order > 0 {
 		e.Line = 0
 	}
@@ -81,7 +82,8 @@ func (t *tree) errorIn(n *yaml.Node, offset, length int, msg, hint string) *Erro
 	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 		start++
 	}
-	if n.Kind != yaml.ScalarNode || offset > len(n.Value) || start > len(runes) || !strings.HasPrefix(string(runes[start:]), n.Value) {
+	if n.Kind != yaml.ScalarNode || offset > len(n.Value) || start > len(runes) ||
+		!strings.HasPrefix(string(runes[start:]), n.Value) {
 		return e
 	}
 	end := min(offset+length, len(n.Value))

@@ -109,7 +109,8 @@ func (m *measurement) runs(ctx context.Context) error {
 		return err
 	}
 	wall := time.Since(began).Seconds()
-	m.add(Figure{Name: "whole runs of " + m.Scenario.Name, Value: float64(m.Runs) / wall, Unit: "1/s", Better: AtLeast, Target: 1.5,
+	m.add(Figure{Name: "whole runs of " + m.Scenario.Name, Value: float64(m.Runs) / wall, Unit: "1/s",
+		Better: AtLeast, Target: 1.5,
 		Note: fmt.Sprintf("%d at a time", m.Jobs)})
 	m.add(Figure{Name: "virtual time a wall second", Value: first.Time.Virtual * float64(m.Runs) / wall, Unit: "s",
 		Note: fmt.Sprintf("a run lasts %.1f s of its own", first.Time.Virtual)})
@@ -117,7 +118,8 @@ func (m *measurement) runs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.add(Figure{Name: "memory of the harness", Value: peak / 1e6, Unit: "MB", Better: AtMost, Target: 100, Note: "peak, during these runs"})
+	m.add(Figure{Name: "memory of the harness", Value: peak / 1e6, Unit: "MB", Better: AtMost, Target: 100,
+		Note: "peak, during these runs"})
 	return nil
 }
 
@@ -129,7 +131,8 @@ func (m *measurement) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.add(Figure{Name: "instructions before the freeze", Value: float64(t.Instructions()) / 1e6, Unit: "million", Better: AtMost, Target: 2147,
+	m.add(Figure{Name: "instructions before the freeze", Value: float64(t.Instructions()) / 1e6, Unit: "million",
+		Better: AtMost, Target: 2147,
 		Note: "record mode allows 2^31"})
 	var restore, whole []time.Duration
 	for range clones {
@@ -142,9 +145,11 @@ func (m *measurement) restore(ctx context.Context) error {
 		}
 		restore, whole = append(restore, c.Usage().Restore), append(whole, c.Usage().Wall)
 	}
-	m.add(Figure{Name: "clone to its first instructions", Value: milliseconds(quantile(restore, 0.5)), Unit: "ms", Better: AtMost, Target: 60,
+	m.add(Figure{Name: "clone to its first instructions", Value: milliseconds(quantile(restore, 0.5)), Unit: "ms",
+		Better: AtMost, Target: 60,
 		Note: fmt.Sprintf("median; 90 %% within %.0f ms", milliseconds(quantile(restore, 0.9)))})
-	m.add(Figure{Name: "clone, from start to gone", Value: milliseconds(quantile(whole, 0.5)), Unit: "ms", Note: "median; a run that ends at once"})
+	m.add(Figure{Name: "clone, from start to gone", Value: milliseconds(quantile(whole, 0.5)), Unit: "ms",
+		Note: "median; a run that ends at once"})
 
 	payload, err := json.Marshal(protocol.Draw{Seed: 1})
 	if err != nil {
@@ -159,12 +164,14 @@ func (m *measurement) restore(ctx context.Context) error {
 	if err := c.Run(ctx); err != nil {
 		return err
 	}
-	m.add(Figure{Name: "memory of a clone", Value: float64(c.Usage().Memory) / 1e6, Unit: "MB", Note: "peak, most of it shared between clones"})
+	m.add(Figure{Name: "memory of a clone", Value: float64(c.Usage().Memory) / 1e6, Unit: "MB",
+		Note: "peak, most of it shared between clones"})
 	return nil
 }
 
-// recording compares the nodes' CPU with the timeline on and off. Recording moves what happens by nanoseconds, after which a run with
-// chance in it may go another way: such as by a retransmission more, 2 % of the nodes' CPU. So it takes several seeds.
+// recording compares the nodes' CPU with the timeline on and off. Recording moves what happens by nanoseconds, after
+// which a run with chance in it may go another way: such as by a retransmission more, 2 % of the nodes' CPU. So it
+// takes several seeds.
 func (m *measurement) recording(ctx context.Context) error {
 	const seeds = 8
 	m.Progress(fmt.Sprintf("%s with and without its timeline, %d seeds", m.Recorded.Name, seeds))
@@ -184,8 +191,8 @@ func (m *measurement) recording(ctx context.Context) error {
 	return nil
 }
 
-// recorded says by how much recording changes the CPU of all nodes and of the busiest one: on and off have the nodes' shares of a
-// CPU with and without it, seed by seed.
+// recorded says by how much recording changes the CPU of all nodes and of the busiest one: on and off have the nodes'
+// shares of a CPU with and without it, seed by seed.
 func recorded(name string, on, off []map[string]float64) []Figure {
 	var all, each []float64 // percent, by seed
 	mean := map[string]float64{}
@@ -213,8 +220,10 @@ func recorded(name string, on, off []map[string]float64) []Figure {
 		for _, c := range changes {
 			total += c
 		}
-		return Figure{Name: "recording changes " + of + " CPU by", Value: math.Abs(total / float64(len(changes))), Unit: "%", Better: AtMost, Target: 1,
-			Note: fmt.Sprintf("mean of %d seeds, %+.2f to %+.2f; %s", len(changes), slices.Min(changes), slices.Max(changes), note)}
+		return Figure{Name: "recording changes " + of + " CPU by", Value: math.Abs(total / float64(len(changes))), Unit: "%",
+			Better: AtMost, Target: 1,
+			Note: fmt.Sprintf("mean of %d seeds, %+.2f to %+.2f; %s", len(changes), slices.Min(changes),
+				slices.Max(changes), note)}
 	}
 	return []Figure{
 		figure("all nodes'", all, fmt.Sprintf("%s: %.3f %% of a CPU without a timeline", name, 100*sum)),

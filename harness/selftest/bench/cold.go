@@ -62,8 +62,10 @@ func (m *measurement) commands(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	m.add(Figure{Name: "boot of a template", Value: median(boots), Unit: "s", Note: fmt.Sprintf("median, %d at a time, each made twice", m.Jobs)})
-	m.add(Figure{Name: "preparing it for the scenario", Value: median(preparations), Unit: "s", Note: fmt.Sprintf("median, %d at a time, each made twice", m.Jobs)})
+	m.add(Figure{Name: "boot of a template", Value: median(boots), Unit: "s",
+		Note: fmt.Sprintf("median, %d at a time, each made twice", m.Jobs)})
+	m.add(Figure{Name: "preparing it for the scenario", Value: median(preparations), Unit: "s",
+		Note: fmt.Sprintf("median, %d at a time, each made twice", m.Jobs)})
 	m.add(Figure{Name: "commands that clone", Value: warm, Unit: "1/s", Note: fmt.Sprintf("%d at a time", m.Jobs)})
 	m.add(Figure{Name: "commands that boot", Value: cold, Unit: "1/s", Note: fmt.Sprintf("%d at a time", m.Jobs)})
 	m.add(Figure{Name: "cloning is faster than booting by", Value: warm / cold, Unit: "times", Better: AtLeast, Target: 4})

@@ -9,7 +9,7 @@ import (
 	"github.com/ruleout/ruleout/harness/selftest/cross"
 )
 
-// Whoever adds a metric adds a check for it, or says why a capture cannot tell it.
+// Each metric has a check, or a reason why a capture cannot tell it.
 func TestEachMetricHasACheckOrAReason(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/reference/metrics.md")
 	require.NoError(t, err)

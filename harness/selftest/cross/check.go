@@ -56,9 +56,9 @@ func (o Outcome) Off() float64 {
 // Difference is how far the record is from what the capture says.
 func (o Outcome) Difference() float64 { return math.Abs(o.Value - o.By) }
 
-// Judge holds a run's record against the figures of a check. A figure of a metric that the record does not have
+// Compare holds a run's record against the figures of a check. A figure of a metric that the record does not have
 // is left out: whether each metric was looked at often enough is for [Table.Seldom] to say.
-func (c *Check) Judge(r *Run) []Outcome {
+func (c *Check) Compare(r *Run) []Outcome {
 	var list []Outcome
 	for _, f := range c.Figures(r) {
 		value, ok := r.Value(f.Name)

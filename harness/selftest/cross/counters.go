@@ -13,9 +13,11 @@ import (
 // the last right after it (docs/architecture/probe.md): 5 ms for the four nodes here at most.
 const reading = 5e6
 
-const whyReading = "exact, but for packets within 5 ms of an end of the window, since reading the files takes 1 ms a node (probe.md)"
+const whyReading = "exact, but for packets within 5 ms of an end of the window, " +
+	"since reading the files takes 1 ms a node (probe.md)"
 
-const whySending = whyReading + "; more are allowed to a node whose link goes down, since what it sends then reaches no capture point"
+const whySending = whyReading +
+	"; more are allowed to a node whose link goes down, since what it sends then reaches no capture point"
 
 // counter counts packets of one direction of a node.
 type counter struct {
@@ -122,10 +124,11 @@ var packetCounters = []counter{
 		func(v *View, p *Packet) int { return one(p.TCP() && local(v, p)) }, nil},
 	{"Tcp.InCsumErrors", "`tcp.checksum.status` bad", false,
 		func(v *View, p *Packet) int { return one(p.TCP() && local(v, p) && p.BadSum) }, nil},
-	{"Tcp.OutSegs", "TCP segments of the node less what `tcp.analysis.retransmission` (or out of order, as seen where it is sent) " +
-		"shows, SYN-ACKs apart, which Linux counts each time (tcp_make_synack)", true, func(v *View, p *Packet) int {
-		return one(p.TCP() && own(v, p) && (!p.Again || p.Has(flagSYN|flagACK)))
-	}, nil},
+	{"Tcp.OutSegs",
+		"TCP segments of the node less what `tcp.analysis.retransmission` (or out of order, as seen where it is sent) " +
+			"shows, SYN-ACKs apart, which Linux counts each time (tcp_make_synack)", true, func(v *View, p *Packet) int {
+			return one(p.TCP() && own(v, p) && (!p.Again || p.Has(flagSYN|flagACK)))
+		}, nil},
 	{"Tcp.RetransSegs", "`tcp.analysis.retransmission` or out of order, as seen where it is sent", true,
 		func(v *View, p *Packet) int {
 			return one(p.TCP() && own(v, p) && p.Again)
@@ -136,7 +139,8 @@ var packetCounters = []counter{
 		func(v *View, p *Packet) int { return one(own(v, p) && p.Again && p.Has(flagSYN)) }, nil},
 	{"TcpExt.TCPOrigDataSent", "segments with data or a FIN that are no retransmission", true,
 		func(v *View, p *Packet) int {
-			return one(own(v, p) && p.TCP() && !p.Again && !p.KeepAlive && p.Flags&(flagSYN|flagRST) == 0 && (p.Payload > 0 || p.Has(flagFIN)))
+			return one(own(v, p) && p.TCP() && !p.Again && !p.KeepAlive && p.Flags&(flagSYN|flagRST) == 0 &&
+				(p.Payload > 0 || p.Has(flagFIN)))
 		}, nil},
 	{"TcpExt.TCPDSACKOldSent", "segments of the node with `tcp.options.sack.dsack_le`", true,
 		func(v *View, p *Packet) int { return one(own(v, p) && p.DSACK) },
@@ -148,7 +152,8 @@ var icmpTypes = []struct {
 	name string
 	kind int
 }{
-	{"DestUnreachs", 3}, {"TimeExcds", 11}, {"ParmProbs", 12}, {"SrcQuenchs", 4}, {"Redirects", 5}, {"Echos", 8}, {"EchoReps", 0},
+	{"DestUnreachs", 3}, {"TimeExcds", 11}, {"ParmProbs", 12}, {"SrcQuenchs", 4}, {"Redirects", 5},
+	{"Echos", 8}, {"EchoReps", 0},
 	{"Timestamps", 13}, {"TimestampReps", 14}, {"AddrMasks", 17}, {"AddrMaskReps", 18},
 }
 
@@ -157,8 +162,12 @@ func icmpCounters() []counter {
 	for _, t := range icmpTypes {
 		how := fmt.Sprintf("`icmp.type` %d", t.kind)
 		list = append(list,
-			counter{"Icmp.In" + t.name, how, false, func(v *View, p *Packet) int { return one(p.Transport == "icmp" && local(v, p) && p.ICMP == t.kind) }, nil},
-			counter{"Icmp.Out" + t.name, how, true, func(v *View, p *Packet) int { return one(p.Transport == "icmp" && own(v, p) && p.ICMP == t.kind) }, nil})
+			counter{"Icmp.In" + t.name, how, false, func(v *View, p *Packet) int {
+				return one(p.Transport == "icmp" && local(v, p) && p.ICMP == t.kind)
+			}, nil},
+			counter{"Icmp.Out" + t.name, how, true, func(v *View, p *Packet) int {
+				return one(p.Transport == "icmp" && own(v, p) && p.ICMP == t.kind)
+			}, nil})
 	}
 	return list
 }
@@ -213,7 +222,8 @@ func counterChecks() []Check {
 func octetsCheck() Check {
 	return Check{
 		Metrics: []string{"NODE.IpExt.OutOctets"}, Why: whySending,
-		How: "sum of `ip.len`, less a header of 52 bytes for each packet above Ip.OutRequests, which counts before a long write is cut into segments; " +
+		How: "sum of `ip.len`, less a header of 52 bytes for each packet above Ip.OutRequests, " +
+			"which counts before a long write is cut into segments; " +
 			"what a router forwards is counted twice before Linux 6.4 (`ip_forward_finish` and `ip_output`)",
 		Figures: func(r *Run) []Figure {
 			const header = 20 + 32 // IP, and TCP with timestamps
@@ -244,7 +254,8 @@ func octetsCheck() Check {
 
 // typeCheck counts messages of ICMP by type: InType3, OutType8 and so on.
 func typeCheck(metric, transport, group string) Check {
-	return Check{Metrics: []string{metric}, How: "messages by `" + transport + ".type`, where the counter has a type in its name", Why: whyReading,
+	return Check{Metrics: []string{metric}, How: "messages by `" + transport +
+		".type`, where the counter has a type in its name", Why: whyReading,
 		Figures: func(r *Run) []Figure {
 			var figures []Figure
 			for node, v := range r.Views {
@@ -268,7 +279,8 @@ func typeCheck(metric, transport, group string) Check {
 						}
 						return n
 					}
-					figures = append(figures, Figure{Name: node + "." + name, By: count(0), Low: count(-reading), High: count(reading)})
+					figures = append(figures, Figure{Name: node + "." + name, By: count(0), Low: count(-reading),
+						High: count(reading)})
 				}
 			}
 			return figures

@@ -31,7 +31,8 @@ var brief = []string{"corrupt-mtu", "inject", "ipv6", "watch-drop"}
 func record(t *testing.T, scenario string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	args := []string{"run", filepath.Join("testdata", scenario+".yaml"), "--pcap", dir, "--snaplen", "0", "--out", dir, "--format", "json"}
+	args := []string{"run", filepath.Join("testdata", scenario+".yaml"), "--pcap", dir, "--snaplen", "0", "--out", dir,
+		"--format", "json"}
 	if k := os.Getenv(envKernel); k != "" {
 		args = append(args, "--kernel", k)
 	}
@@ -101,7 +102,7 @@ func TestRecordsAgreeWithTheirCaptures(t *testing.T) {
 func falsifyRecord(t *testing.T, run *cross.Run) {
 	t.Helper()
 	for _, c := range cross.Checks() {
-		for _, o := range c.Judge(run) {
+		for _, o := range c.Compare(run) {
 			was, ok := run.Value(o.Name)
 			require.True(t, ok)
 			// Beyond the bound by a part in a million, and by one in what is counted.
@@ -114,7 +115,7 @@ func falsifyRecord(t *testing.T, run *cross.Run) {
 					continue // there is no upper bound
 				}
 				run.Set(o.Name, was+by)
-				wrong := slices.ContainsFunc(c.Judge(run), func(x cross.Outcome) bool { return x.Off() > 0 })
+				wrong := slices.ContainsFunc(c.Compare(run), func(x cross.Outcome) bool { return x.Off() > 0 })
 				require.True(t, wrong, "%s was %v and is %v now: nobody notices", o.Name, was, was+by)
 				run.Set(o.Name, was)
 			}
@@ -134,7 +135,8 @@ func falsifyCapture(t *testing.T, shark *cross.Reader, dir string) {
 		whole, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for point := range cross.PointsOf(whole) {
-			for what, change := range map[string]func([]byte, string) []byte{"without": cross.Without, "damaged": cross.Damaged} {
+			for what, change := range map[string]func([]byte, string) []byte{"without": cross.Without,
+				"damaged": cross.Damaged} {
 				if what == "damaged" && (strings.HasSuffix(point, " sent") || strings.HasSuffix(point, ">edge received")) {
 					continue // the checksum is looked at where a packet arrives, and not by a router
 				}

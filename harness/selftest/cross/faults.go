@@ -10,7 +10,8 @@ import (
 // the packet, and a captured packet costs a guest at most 8 µs more than another (docs/architecture/capture.md).
 const edge = 8e3
 
-const whyEdge = "exact, but for packets within 8 µs of the fault's beginning or end: the selector and the capture look at the clock one after the other (capture.md)"
+const whyEdge = "exact, but for packets within 8 µs of the fault's beginning or end: " +
+	"the selector and the capture look at the clock one after the other (capture.md)"
 
 // ways are the directions in which a fault acts, such as client>edge.
 func (f *Fault) ways() []string {
@@ -127,26 +128,33 @@ func faultChecks() []Check {
 	return []Check{
 		{
 			Metrics: []string{"fault.NAME.matched"},
-			How:     "packets of the class in the order of the wire, by `tcp.len`, `tcp.flags`, `ip.len` and so on, while the fault was on; where no fault in front of it acts",
-			Why:     whyEdge, Figures: eachFault(matched),
+			How: "packets of the class in the order of the wire, by `tcp.len`, `tcp.flags`, `ip.len` and so on, " +
+				"while the fault was on; where no fault in front of it acts",
+			Why: whyEdge, Figures: eachFault(matched),
 		},
 		{
 			Metrics: []string{"fault.NAME.chosen"},
-			How:     "packets at the fault's capture point that are of its class, and were sent (`frame.md5_hash`) unless a fault in front of it acts; without chance and ordinals also all of the class; connections with forged segments",
-			Why:     "exact; against the class as *matched*", Figures: eachFault(chosenFigures),
+			How: "packets at the fault's capture point that are of its class, and were sent (`frame.md5_hash`) unless a " +
+				"fault in front of it acts; without chance and ordinals also all of the class; connections with forged segments",
+			Why: "exact; against the class as *matched*", Figures: eachFault(chosenFigures),
 		},
 		{
 			Metrics: []string{"fault.NAME.delivered"},
-			How:     "by `frame.md5_hash` of what was chosen, at both ends of the wire: gone, there more often, arrived after being held, or arrived as what was never sent",
-			Why:     "exact", Figures: eachFault(delivered),
+			How: "by `frame.md5_hash` of what was chosen, at both ends of the wire: " +
+				"gone, there more often, arrived after being held, or arrived as what was never sent",
+			Why: "exact", Figures: eachFault(delivered),
 		},
 		{
 			Metrics: []string{"fault.NAME.unexplained_loss", "fault.NAME.lost_in_queue"},
-			How:     "frames sent that did not arrive (`frame.md5_hash`) and that no fault chose to lose or to change, on the wires of all faults",
-			Why:     "exact; around a link that goes down, what is lost within the link's delay and queue of that is the fault's", Figures: eachFault(unexplained),
+			How: "frames sent that did not arrive (`frame.md5_hash`) and that no fault chose to lose or to change, " +
+				"on the wires of all faults",
+			Why: "exact; around a link that goes down, what is lost within the link's delay and " +
+				"queue of that is the fault's",
+			Figures: eachFault(unexplained),
 		},
 		{
-			Metrics: []string{"fault.NAME.queue.drops"}, How: "of what was chosen, frames that did not arrive, where the fault has a queue", Why: "exact",
+			Metrics: []string{"fault.NAME.queue.drops"},
+			How:     "of what was chosen, frames that did not arrive, where the fault has a queue", Why: "exact",
 			Figures: eachFault(func(r *Run, f *Fault, name string) []Figure {
 				if !f.Does("rate") && !f.Does("slot") {
 					return nil
@@ -160,7 +168,8 @@ func faultChecks() []Check {
 			}),
 		},
 		{
-			Metrics: []string{"link.A-B.from.A.queue.drops"}, How: "frames sent that did not arrive and that no fault lost, on each link in each direction", Why: "exact",
+			Metrics: []string{"link.A-B.from.A.queue.drops"},
+			How:     "frames sent that did not arrive and that no fault lost, on each link in each direction", Why: "exact",
 			Figures: func(r *Run) []Figure {
 				var list []Figure
 				for _, link := range r.Scenario.Canonical.Links {
@@ -173,7 +182,8 @@ func faultChecks() []Check {
 			},
 		},
 		{
-			Metrics: []string{"fault.NAME.time1"}, How: "time of the first packet at the fault's capture point", Why: "8 µs: see *matched*",
+			Metrics: []string{"fault.NAME.time1"}, How: "time of the first packet at the fault's capture point",
+			Why: "8 µs: see *matched*",
 			Figures: eachFault(func(r *Run, f *Fault, name string) []Figure {
 				if chosen, _ := r.chosen(f); len(chosen) > 0 {
 					return []Figure{around(name+"time1", float64(chosen[0].Time)/1e9, edge/1e9)}
@@ -182,8 +192,9 @@ func faultChecks() []Check {
 			}),
 		},
 		{
-			Metrics: []string{"fault.NAME.gap1", "fault.NAME.gap2", "fault.NAME.gap3", "fault.NAME.gap4", "fault.NAME.gap5", "fault.NAME.gap6", "fault.NAME.gap7", "fault.NAME.gap8"},
-			How:     "differences of the times there", Why: "8 µs at either end",
+			Metrics: []string{"fault.NAME.gap1", "fault.NAME.gap2", "fault.NAME.gap3", "fault.NAME.gap4", "fault.NAME.gap5",
+				"fault.NAME.gap6", "fault.NAME.gap7", "fault.NAME.gap8"},
+			How: "differences of the times there", Why: "8 µs at either end",
 			Figures: eachFault(func(r *Run, f *Fault, name string) []Figure {
 				var list []Figure
 				chosen, _ := r.chosen(f)
@@ -194,15 +205,18 @@ func faultChecks() []Check {
 			}),
 		},
 		{
-			Metrics: []string{"receipt.NAME.in"}, How: "all packets sent in the fault's directions, where no fault in front of it acts", Why: "exact",
+			Metrics: []string{"receipt.NAME.in"},
+			How:     "all packets sent in the fault's directions, where no fault in front of it acts", Why: "exact",
 			Figures: eachFault(func(r *Run, f *Fault, _ string) []Figure { return through(r, f, false) }),
 		},
 		{
-			Metrics: []string{"receipt.NAME.out"}, How: "all packets received there, where no fault after it acts; those lost where a link is down are apart", Why: "exact",
+			Metrics: []string{"receipt.NAME.out"}, How: "all packets received there, where no fault after it acts; " +
+				"those lost where a link is down are apart", Why: "exact",
 			Figures: eachFault(func(r *Run, f *Fault, _ string) []Figure { return through(r, f, true) }),
 		},
 		{
-			Metrics: []string{"receipt.NAME.messages"}, How: "ICMP 3/4 and ICMPv6 2 that reached the sender, of a fault that refuses long packets", Why: "exact",
+			Metrics: []string{"receipt.NAME.messages"},
+			How:     "ICMP 3/4 and ICMPv6 2 that reached the sender, of a fault that refuses long packets", Why: "exact",
 			Figures: eachFault(func(r *Run, f *Fault, _ string) []Figure {
 				if !f.Does("mtu") {
 					return nil
@@ -267,10 +281,12 @@ func chosenFigures(r *Run, f *Fault, name string) []Figure {
 	}
 	list := []Figure{exactly(name+"chosen", n)}
 	s := &f.Select
-	if m := matched(r, f, name); len(m) == 1 && s.Nth == 0 && s.First == 0 && s.Burst == 0 && s.Chance == 1 && !f.Does("mtu") &&
+	if m := matched(r, f, name); len(m) == 1 && s.Nth == 0 && s.First == 0 && s.Burst == 0 && s.Chance == 1 &&
+		!f.Does("mtu") &&
 		(s.Every == 0 || s.Per == "link" && f.From != "") {
 		every := float64(max(s.Every, 1))
-		list = append(list, Figure{Name: name + "chosen", By: math.Floor(m[0].By / every), Low: math.Floor(m[0].Low / every), High: math.Floor(m[0].High / every)})
+		list = append(list, Figure{Name: name + "chosen", By: math.Floor(m[0].By / every), Low: math.Floor(m[0].Low / every),
+			High: math.Floor(m[0].High / every)})
 	}
 	return list
 }
@@ -347,7 +363,9 @@ func (r *Run) lost(way string) (lost int) {
 		}
 	}
 	for _, p := range w.Sent {
-		pulled := slices.ContainsFunc(down, func(g *Fault) bool { return g.on(p.Time) || g.on(p.Time+loses) || g.on(p.Time-loses) })
+		pulled := slices.ContainsFunc(down, func(g *Fault) bool {
+			return g.on(p.Time) || g.on(p.Time+loses) || g.on(p.Time-loses)
+		})
 		lost += one(m[p.Hash].received < m[p.Hash].sent && !explained[p.Hash] && !pulled)
 	}
 	return lost

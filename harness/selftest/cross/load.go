@@ -59,7 +59,8 @@ func (t *Talk) peer() int {
 }
 
 func (t *Talk) requests() []Request {
-	r := Request{Port: t.port(), First: t.Syn, Syn: t.Syn, SynAck: t.SynAck, Sent: never, Last: never, After: never, Reset: never, Cut: never}
+	r := Request{Port: t.port(), First: t.Syn, Syn: t.Syn, SynAck: t.SynAck, Sent: never, Last: never, After: never,
+		Reset: never, Cut: never}
 	var list []Request
 	var in stream
 	for _, m := range t.Packets {
@@ -76,7 +77,8 @@ func (t *Talk) requests() []Request {
 			if m.New && m.Payload > 0 {
 				if r.Last != never {
 					list = append(list, r)
-					r = Request{Port: r.Port, First: m.Time, Syn: never, SynAck: never, Sent: never, Last: never, After: never, Reset: never, Cut: never}
+					r = Request{Port: r.Port, First: m.Time, Syn: never, SynAck: never, Sent: never, Last: never, After: never,
+						Reset: never, Cut: never}
 				}
 				first(&r.Sent, m.Time)
 			}
@@ -213,7 +215,8 @@ func quantileFigure(name string, list []bounds, q float64) []Figure {
 	if len(list) == 0 {
 		return nil
 	}
-	return []Figure{{Name: name, By: quantile(list, q, by), Low: quantile(list, q, low), High: quantile(list, q, high) * (1 + digits)}}
+	return []Figure{{Name: name, By: quantile(list, q, by), Low: quantile(list, q, low),
+		High: quantile(list, q, high) * (1 + digits)}}
 }
 
 func loadChecks() []Check {
@@ -235,15 +238,20 @@ func loadChecks() []Check {
 		}
 	}
 	const (
-		whyLatency = "a request leaves at most 0.6 ms after its planned time, in the best case of the run (a whole request costs the guest less CPU: traffic.md); " +
+		whyLatency = "a request leaves at most 0.6 ms after its planned time, " +
+			"in the best case of the run (a whole request costs the guest less CPU: traffic.md); " +
 			"the answer is read before the client's FIN, or a round of softirqs after it came (4 ms); 3 significant digits"
-		whyConnect = "from connect(2) to SYN at most 0.6 ms (traffic.md); established before the request is sent; 3 significant digits"
+		whyConnect = "from connect(2) to SYN at most 0.6 ms (traffic.md); " +
+			"established before the request is sent; 3 significant digits"
 	)
 	list := []Check{
 		count("http.planned", "rate × time, of constant arrivals in the scenario", func(l *Loads) int { return l.Planned }),
-		count("http.sent", "SYNs, and requests on kept connections (`http.request`), up to what was planned", func(l *Loads) int { return min(len(l.Requests), l.Planned) }),
-		count("http.retried", "these, beyond what was planned", func(l *Loads) int { return max(len(l.Requests)-l.Planned, 0) }),
-		count("http.unsent", "these, short of what was planned", func(l *Loads) int { return max(l.Planned-len(l.Requests), 0) }),
+		count("http.sent", "SYNs, and requests on kept connections (`http.request`), up to what was planned",
+			func(l *Loads) int { return min(len(l.Requests), l.Planned) }),
+		count("http.retried", "these, beyond what was planned",
+			func(l *Loads) int { return max(len(l.Requests)-l.Planned, 0) }),
+		count("http.unsent", "these, short of what was planned",
+			func(l *Loads) int { return max(l.Planned-len(l.Requests), 0) }),
 		count("http.completed", "answers (`http.response.code` 200) whose last byte came within the timeout",
 			classes("completed")),
 		count("http.errors", "requests without", func(l *Loads) int { return l.Planned - classes("completed")(l) }),
@@ -286,7 +294,8 @@ func loadChecks() []Check {
 	}
 	for i, name := range []string{"p50", "p90", "p99", "p999", "max"} {
 		q := []float64{0.5, 0.9, 0.99, 0.999, 1}[i]
-		list = append(list, Check{Metrics: []string{"http.latency." + name}, How: "last byte of the answer less planned time, " + name, Why: whyLatency,
+		list = append(list, Check{Metrics: []string{"http.latency." + name},
+			How: "last byte of the answer less planned time, " + name, Why: whyLatency,
 			Figures: func(r *Run) []Figure {
 				l, _ := r.load()
 				return quantileFigure("http.latency."+name, l.latencies(), q)
@@ -294,7 +303,8 @@ func loadChecks() []Check {
 	}
 	for i, name := range []string{"p50", "p99"} {
 		q := []float64{0.5, 0.99}[i]
-		list = append(list, Check{Metrics: []string{"http.connect." + name}, How: "SYN-ACK received less SYN sent, " + name, Why: whyConnect,
+		list = append(list, Check{Metrics: []string{"http.connect." + name},
+			How: "SYN-ACK received less SYN sent, " + name, Why: whyConnect,
 			Figures: func(r *Run) []Figure {
 				l, _ := r.load()
 				return quantileFigure("http.connect."+name, l.connects(), q)

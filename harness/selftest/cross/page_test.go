@@ -14,7 +14,8 @@ func page(shark, kernel string, scenarios []string, table *cross.Table) string {
 # A second instrument
 
 Package ` + "`harness/selftest/cross`" + ` recomputes what a record says from the capture of the same run, as tshark reads it. It shares no code with the harness: it runs the program as a
-user does, reads the record as JSON, and knows of both what the guides and the reference say. ` + "`make test-cross`" + ` makes the runs and writes this page; with ` + "`KERNEL=…`" + ` it only compares.
+user does, reads the record as JSON, and knows of both what the guides and the reference say. ` + "`make test-cross`" +
+		` makes the runs and writes this page; with ` + "`KERNEL=…`" + ` it only compares.
 
 Captures are of whole packets. Each end of a link is read by itself, split off before tshark sees the file, since its analysis of TCP takes a packet that it sees twice for a retransmission.
 The load of each scenario begins behind the start of the measured window and is over before its end, so that what is counted does not hang on the moment of a reading.
@@ -47,8 +48,10 @@ const found = `
 - What an older text of the harness said ` + "`Tcp.InErrs` and `TcpExt.TW`" + ` count was wrong: SYNs in an open connection are among the first, and the second counts connections as they enter TIME_WAIT (on 5.10 as they leave it). A RST ends that state
   early (RFC 1337), so there may be fewer sockets in it than were counted.
 - A router's ` + "`IpExt.OutOctets`" + ` are twice what it forwarded before Linux 6.4. So are they in the record.
-- ` + "`sockets.syn_recv.max`" + ` is too low on 7.2, as [the recorder](probe.md) says: 0, where 1 connection was in the state.
-- The guide to captures had tshark filter in two passes (` + "`-2 -R`" + `) before TCP's analysis. It does not: the analysis has seen all points by then.
+- ` + "`sockets.syn_recv.max`" +
+	` is too low on 7.2, as [the recorder](probe.md) says: 0, where 1 connection was in the state.
+- The guide to captures had tshark filter in two passes (` + "`-2 -R`" +
+	`) before TCP's analysis. It does not: the analysis has seen all points by then.
 
 The package ` + "`harness/selftest/cross/witness`" + ` runs nstat and ss in the guest, in each node's namespace: over 200 counters a node, segments in and out, retransmissions and open connections are those of the record.
 `

@@ -4,8 +4,10 @@ import "strings"
 
 // Reason says why a capture cannot tell some metrics.
 type Reason struct {
-	Why     string
-	Metrics string // names, with blanks between; those of counters follow their group, such as TcpExt: and end with the line
+	Why string
+	// Metrics are names with blanks between. Those of counters follow their group, such as TcpExt:, and end with
+	// the line.
+	Metrics string
 }
 
 // names are the metrics' names, each whole.
@@ -27,7 +29,8 @@ func (r *Reason) names() []string {
 
 // Reasons are all of them.
 var Reasons = []Reason{
-	{"CPU time, tasks and memory send no packet. The tests of package probe compare them with the kernel's own accounts.", `
+	{"CPU time, tasks and memory send no packet. The tests of package probe compare them with the kernel's own accounts.",
+		`
 		NODE.cpu.user NODE.cpu.system NODE.cpu.softirq NODE.cpu.total NODE.runqueue.mean NODE.runqueue.max NODE.load1
 		NODE.pressure.cpu NODE.pressure.memory NODE.pressure.io NODE.memory.peak
 		machine.cpu.user machine.cpu.system machine.cpu.softirq machine.cpu.idle machine.cpu.total machine.cpu.unattributed
@@ -35,7 +38,8 @@ var Reasons = []Reason{
 	{"accept(2) sends no packet.", `NODE.accept_queue.max`},
 	{"No service of the harness sends such an answer. The tests of package load have it from servers of their own.",
 		`http.errors.other`},
-	{"Why an end closed a connection, what it then made of it, and whether a query was sent anew, is not in a FIN or a RST.", `
+	{"Why an end closed a connection, what it then made of it, and whether a query was sent anew, " +
+		"is not in a FIN or a RST.", `
 		http.idle.expired NODE.php.timeouts NODE.php.broken NODE.php.idle.closed NODE.php.accept_errors
 		NODE.sql.reconnects NODE.sql.errors NODE.sql.broken NODE.sql.idle.closed`},
 	{"A packet leaves a queue in the middle of the wire, where nothing is captured.", `
@@ -44,10 +48,12 @@ var Reasons = []Reason{
 	{"A setting of the kernel.", `
 		Ip: Forwarding DefaultTTL
 		Tcp: RtoAlgorithm RtoMin RtoMax MaxConn`},
-	{"Counts what goes through IP before it is cut into segments, which happens below (GSO). It goes into the check of IpExt.OutOctets.", `
+	{"Counts what goes through IP before it is cut into segments, which happens below (GSO). " +
+		"It goes into the check of IpExt.OutOctets.", `
 		Ip: OutRequests OutTransmits
 		Ip6: OutRequests OutTransmits OutOctets`},
-	{"Giving up is no packet: AttemptFails counts connections that the kernel gave up, or that were refused, before they were established.", `
+	{"Giving up is no packet: AttemptFails counts connections that the kernel gave up, or that were refused, " +
+		"before they were established.", `
 		Tcp: AttemptFails`},
 	{"The packet is discarded, or never sent: what was sent and what reached the node looks the same.", `
 		Ip: InAddrErrors InUnknownProtos InDiscards OutDiscards OutNoRoutes
@@ -55,7 +61,8 @@ var Reasons = []Reason{
 		Ip6: InHdrErrors InTooBigErrors InNoRoutes InAddrErrors InUnknownProtos InTruncatedPkts InDiscards OutDiscards OutNoRoutes
 		Icmp: InErrors InCsumErrors OutErrors OutRateLimitGlobal OutRateLimitHost
 		TcpExt: ArpFilter IPReversePathFilter PFMemallocDrop TCPMinTTLDrop LockDroppedIcmps OutOfWindowIcmps TCPAODroppedIcmps`},
-	{"The harness makes no such packets: no fragments, no broadcasts, no UDP, no UDP-Lite, no multipath TCP, no signatures, no Fast Open, no BPF that moves sockets.", `
+	{"The harness makes no such packets: no fragments, no broadcasts, no UDP, no UDP-Lite, no multipath TCP, " +
+		"no signatures, no Fast Open, no BPF that moves sockets.", `
 		Ip: ReasmTimeout ReasmOKs ReasmFails FragOKs FragFails FragCreates
 		Ip6: ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates InBcastOctets OutBcastOctets
 		IpExt: InBcastPkts OutBcastPkts InBcastOctets OutBcastOctets ReasmOverlaps
@@ -67,23 +74,27 @@ var Reasons = []Reason{
 		TcpExt: TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure TCPAORequired TCPAOBad TCPAOKeyNotFound TCPAOGood
 		TcpExt: TCPFastOpenActive TCPFastOpenActiveFail TCPFastOpenPassive TCPFastOpenPassiveFail TCPFastOpenListenOverflow
 		TcpExt: TCPFastOpenCookieReqd TCPFastOpenBlackhole TCPFastOpenPassiveAltKey TCPMigrateReqSuccess TCPMigrateReqFailure BusyPollRxPackets`},
-	{"Why TCP sent a segment again, or what it took a loss for, and then thought of it, is not in the segment. The sum of all is Tcp.RetransSegs, which is checked; the published cases have what each of them is for.", `
+	{"Why TCP sent a segment again, or what it took a loss for, and then thought of it, is not in the segment. " +
+		"The sum of all is Tcp.RetransSegs, which is checked; the published cases have what each of them is for.", `
 		TcpExt: TCPRenoRecovery TCPSackRecovery TCPSACKReneging TCPSACKReorder TCPRenoReorder TCPTSReorder TCPFullUndo TCPPartialUndo
 		TcpExt: TCPDSACKUndo TCPLossUndo TCPLostRetransmit TCPRenoFailures TCPSackFailures TCPLossFailures TCPFastRetrans TCPSlowStartRetrans
 		TcpExt: TCPTimeouts TCPLossProbes TCPLossProbeRecovery TCPRenoRecoveryFail TCPSackRecoveryFail TCPSpuriousRTOs TCPRetransFail
 		TcpExt: TCPSpuriousRtxHostQueues TCPDSACKIgnoredOld TCPDSACKIgnoredNoUndo TCPDSACKIgnoredDubious TCPDSACKRecvSegs TCPSACKDiscard
 		TcpExt: TCPSackShifted TCPSackMerged TCPSackShiftFallback TcpTimeoutRehash TcpDuplicateDataRehash TCPPLBRehash
 		TcpExt: TCPHystartTrainDetect TCPHystartTrainCwnd TCPHystartDelayDetect TCPHystartDelayCwnd TCPDelivered TCPDeliveredCE`},
-	{"What became of a segment within TCP: the way that it took through the code, how it was queued, joined or thrown away.", `
+	{"What became of a segment within TCP: the way that it took through the code, " +
+		"how it was queued, joined or thrown away.", `
 		TcpExt: TCPHPHits TCPPureAcks TCPHPAcks TCPBacklogCoalesce TCPRcvCoalesce TCPOFODrop TCPOFOMerge TCPAutoCorking TCPBacklogDrop
 		TcpExt: TCPZeroWindowDrop TCPRcvQDrop TCPWqueueTooBig TCPRcvCollapsed PruneCalled RcvPruned OfoPruned TCPWantZeroWindowAdv
 		TcpExt: TCPMemoryPressures TCPMemoryPressuresChrono TCPMTUPFail TCPMTUPSuccess`},
-	{"Whether an ACK was delayed, saved or held back is not in the ACKs that were sent, and a challenge ACK looks like any other.", `
+	{"Whether an ACK was delayed, saved or held back is not in the ACKs that were sent, " +
+		"and a challenge ACK looks like any other.", `
 		TcpExt: DelayedACKs DelayedACKLocked DelayedACKLost TCPAckCompressed TCPChallengeACK TCPACKSkippedSynRecv TCPACKSkippedPAWS
 		TcpExt: TCPACKSkippedSeq TCPACKSkippedFinWait2 TCPACKSkippedTimeWait TCPACKSkippedChallenge`},
 	{"Why a segment was refused, against what the receiver had in mind at that moment.", `
 		TcpExt: PAWSActive PAWSEstab PAWSOldAck PAWSTimewait BeyondWindow TSEcrRejected`},
-	{"What a listening socket did with a SYN or with the last ACK of a handshake: a cookie looks like any sequence number, and a drop is no packet.", `
+	{"What a listening socket did with a SYN or with the last ACK of a handshake: " +
+		"a cookie looks like any sequence number, and a drop is no packet.", `
 		TcpExt: SyncookiesSent SyncookiesRecv SyncookiesFailed EmbryonicRsts ListenOverflows ListenDrops TCPReqQFullDoCookies TCPReqQFullDrop
 		TcpExt: TCPDeferAcceptDrop`},
 	{"Why a connection was reset or forgotten. That it was is checked: Tcp.OutRsts, Tcp.EstabResets, TcpExt.TW.", `

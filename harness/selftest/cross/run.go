@@ -62,7 +62,9 @@ func (r *Run) readLink(ctx context.Context, read *Reader, a, b, dir string) erro
 	r.Wires[b+">"+a] = &Wire{Faults: map[string][]Packet{}}
 	for _, end := range [][2]string{{a, b}, {b, a}} {
 		out, in := end[0]+">"+end[1], end[1]+">"+end[0]
-		packets, err := read.packets(ctx, capture, func(point string) bool { return point == out+" sent" || point == in+" received" })
+		packets, err := read.packets(ctx, capture, func(point string) bool {
+			return point == out+" sent" || point == in+" received"
+		})
 		if err != nil {
 			return err
 		}
@@ -98,7 +100,7 @@ func (v *View) add(packets []Packet, sent string) {
 		} else {
 			v.In = append(v.In, p)
 		}
-		// A router has no connections of its own, and a packet whose header is damaged is nobody's.
+		// A router has no connections of its own, and a packet with a damaged header belongs to no node.
 		if v.Router || !p.TCP() || p.BadHeader {
 			continue
 		}
@@ -114,7 +116,8 @@ func (v *View) add(packets []Packet, sent string) {
 
 // Hidden tells whether a node sends what no capture has: onto a link without carrier, which has taken it down.
 func (r *Run) Hidden(node string) bool {
-	return slices.ContainsFunc(r.Scenario.Canonical.Faults, func(f Fault) bool { return f.Does("down") && slices.Contains(f.Link[:], node) })
+	return slices.ContainsFunc(r.Scenario.Canonical.Faults,
+		func(f Fault) bool { return f.Does("down") && slices.Contains(f.Link[:], node) })
 }
 
 // End is the end of the measured window, in ns.

@@ -23,14 +23,20 @@ func databasePort(r *Run, node string) int {
 // A query is one segment, and so is its answer: rows are of 1 kB here.
 var exchanges = []exchange{
 	{"NODE.php.accepted", "handshakes that were finished at the pool's port", true, phpPort, nil},
-	{"NODE.php.requests", "`http.request` that reached it", true, phpPort, func(m *Moment) bool { return !m.Out && m.Request }},
-	{"NODE.php.served", "`http.response.code` 200 that it sent", true, phpPort, func(m *Moment) bool { return m.Out && m.Status == 200 }},
-	{"NODE.php.failed", "`http.response.code` 500 that it sent", true, phpPort, func(m *Moment) bool { return m.Out && m.Status == 500 }},
-	{"NODE.php.refused", "other `http.response.code` that it sent", true, phpPort, func(m *Moment) bool { return m.Out && m.Status != 0 && m.Status != 200 && m.Status != 500 }},
+	{"NODE.php.requests", "`http.request` that reached it", true, phpPort,
+		func(m *Moment) bool { return !m.Out && m.Request }},
+	{"NODE.php.served", "`http.response.code` 200 that it sent", true, phpPort,
+		func(m *Moment) bool { return m.Out && m.Status == 200 }},
+	{"NODE.php.failed", "`http.response.code` 500 that it sent", true, phpPort,
+		func(m *Moment) bool { return m.Out && m.Status == 500 }},
+	{"NODE.php.refused", "other `http.response.code` that it sent", true, phpPort,
+		func(m *Moment) bool { return m.Out && m.Status != 0 && m.Status != 200 && m.Status != 500 }},
 	{"NODE.sql.connects", "SYNs of new connections to the database", false, databasePort, nil},
-	{"NODE.sql.queries", "segments with data from the database, each an answer", false, databasePort, func(m *Moment) bool { return !m.Out && m.Payload > 0 }},
+	{"NODE.sql.queries", "segments with data from the database, each an answer", false, databasePort,
+		func(m *Moment) bool { return !m.Out && m.Payload > 0 }},
 	{"NODE.sql.accepted", "handshakes that were finished at the database's port", true, sqlPort, nil},
-	{"NODE.sql.answered", "segments with data from the database, each an answer", true, sqlPort, func(m *Moment) bool { return m.Out && m.Payload > 0 }},
+	{"NODE.sql.answered", "segments with data from the database, each an answer", true, sqlPort,
+		func(m *Moment) bool { return m.Out && m.Payload > 0 }},
 }
 
 func serviceChecks() []Check {
@@ -71,7 +77,8 @@ func serviceChecks() []Check {
 	return append(list, clientChecks()...)
 }
 
-const whySoon = "exact, but for what happens within 4 ms of an end of the window: a packet is at most a round of softirqs away from its effect"
+const whySoon = "exact, but for what happens within 4 ms of an end of the window: " +
+	"a packet is at most a round of softirqs away from its effect"
 
 // clientChecks count what the client's connections went through.
 func clientChecks() []Check {
@@ -92,9 +99,10 @@ func clientChecks() []Check {
 	}
 	add := func(f *Figure, n float64) { f.By, f.Low, f.High = f.By+n, f.Low+n, f.High+n }
 	return []Check{
-		client("http.connects", "SYNs of new connections within the window", "exact", func(r *Run, _ *Loads, t *Talk, f *Figure) {
-			add(f, float64(one(t.Syn >= 0 && t.Syn <= r.End())))
-		}),
+		client("http.connects", "SYNs of new connections within the window", "exact",
+			func(r *Run, _ *Loads, t *Talk, f *Figure) {
+				add(f, float64(one(t.Syn >= 0 && t.Syn <= r.End())))
+			}),
 		client("http.received", "bytes of answers in their order, within the window",
 			"what came of an answer that was never whole may have been read or not", func(r *Run, _ *Loads, t *Talk, f *Figure) {
 				var in stream
@@ -119,7 +127,8 @@ func clientChecks() []Check {
 				}
 				f.By, f.Low, f.High = f.By+whole, f.Low+whole, f.High+max(all, whole)
 			}),
-		client("http.idle.closed", "kept connections with a FIN or RST from the server, in the window, behind the last answer and before the client's FIN", "exact",
+		client("http.idle.closed", "kept connections with a FIN or RST from the server, in the window, "+
+			"behind the last answer and before the client's FIN", "exact",
 			func(r *Run, l *Loads, t *Talk, f *Figure) {
 				list := t.requests()
 				at := min(t.FinIn, t.ResetIn)

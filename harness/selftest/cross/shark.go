@@ -16,7 +16,8 @@ var fields = []string{
 	"frame.interface_name", "frame.time_epoch", "frame.packet_id", "frame.md5_hash", "frame.protocols", "frame.comment",
 	"ip.src_host", "ip.dst_host", "ip.len", "ip.dsfield.ecn", "ip.checksum.status", "ip.flags.mf", "ip.frag_offset",
 	"ipv6.src_host", "ipv6.dst_host", "ipv6.plen", "ipv6.tclass.ecn", "icmp.type", "icmpv6.type",
-	"tcp.stream", "tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.flags", "tcp.window_size_value",
+	"tcp.stream", "tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.flags",
+	"tcp.window_size_value",
 	"tcp.checksum.status", "tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.keep_alive",
 	"tcp.analysis.zero_window_probe", "tcp.analysis.duplicate_ack", "tcp.options.sack.dsack_le", "http.request",
 	"http.response.code", "http.content_length", "data.len", "frame.len", "eth.type", "tcp.options.timestamp.tsval",
@@ -30,7 +31,8 @@ var preferences = []string{
 }
 
 // ErrNoShark says that tshark is missing, and how to get it.
-var ErrNoShark = errors.New("no tshark on this machine, with which records are checked: bin/ruleout setup --tests installs it, or says how")
+var ErrNoShark = errors.New("no tshark on this machine, with which records are checked: " +
+	"bin/ruleout setup --tests installs it, or says how")
 
 // Shark returns the first line of tshark's version, or [ErrNoShark].
 func Shark(ctx context.Context) (string, error) {

@@ -7,7 +7,8 @@ import "slices"
 // tick of 4 ms at most at 250 Hz (kernel/softirq.c, MAX_SOFTIRQ_TIME).
 const hop = 4e6
 
-const whyHop = "connections that come or go within 4 ms of one another may overlap or not: a packet is at most a round of softirqs away from its effect (MAX_SOFTIRQ_TIME, a tick)"
+const whyHop = "connections that come or go within 4 ms of one another may overlap or not: " +
+	"a packet is at most a round of softirqs away from its effect (MAX_SOFTIRQ_TIME, a tick)"
 
 // stay is a time in a state: from its earliest and latest beginning to its earliest and latest end.
 type stay struct{ from, sure, leave, to int64 }
@@ -122,11 +123,14 @@ func socketChecks() []Check {
 			whyHop+"; a server's end may have closed when it began to answer", false, established),
 		state("close_wait", "connections between the peer's FIN and the node's own, most at once",
 			whyHop+"; a server's FIN may have waited behind data", false, closeWait),
-		state("time_wait", "connections of which the node sent the first FIN, from its ACK to a RST or for a minute, most at once", whyHop+"; sampled at intervals and at the window's end (probe.md): not fewer than there are then", true, timeWait),
+		state("time_wait",
+			"connections of which the node sent the first FIN, from its ACK to a RST or for a minute, most at once",
+			whyHop+"; sampled at intervals and at the window's end (probe.md): not fewer than there are then", true, timeWait),
 		state("syn_recv", "connections between SYN and the handshake's last ACK, most at once",
 			whyHop+"; on kernels after 6.12 short-lived ones are not seen (probe.md)", false, synRecv),
 		{
-			Metrics: []string{"NODE.Tcp.CurrEstab"}, How: "connections after the handshake without FIN or RST, at the window's end", Why: whyReading,
+			Metrics: []string{"NODE.Tcp.CurrEstab"},
+			How:     "connections after the handshake without FIN or RST, at the window's end", Why: whyReading,
 			Figures: func(r *Run) []Figure {
 				var figures []Figure
 				for node, v := range r.Views {

@@ -48,7 +48,7 @@ func (t *Table) Add(r *Run) (wrong []string) {
 	name := r.Scenario.Name
 	t.runs = append(t.runs, name)
 	for _, row := range t.rows {
-		for _, o := range row.check.Judge(r) {
+		for _, o := range row.check.Compare(r) {
 			s := row.metrics[o.Metric]
 			if !slices.Contains(s.scenarios, name) {
 				s.scenarios = append(s.scenarios, name)
@@ -61,7 +61,8 @@ func (t *Table) Add(r *Run) (wrong []string) {
 			}
 			if o.Off() != 0 {
 				wrong = append(wrong, fmt.Sprintf("%s: the record has %s, the capture allows %s to %s: %s",
-					strings.Join(append([]string{o.Name}, o.Sum...), " + "), number(o.Value), number(o.Low), number(o.High), row.check.How))
+					strings.Join(append([]string{o.Name}, o.Sum...), " + "), number(o.Value), number(o.Low),
+					number(o.High), row.check.How))
 			}
 		}
 	}
@@ -71,12 +72,14 @@ func (t *Table) Add(r *Run) (wrong []string) {
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// Seldom are the metrics of the catalogue that a check is for and that were looked at in fewer scenarios than that. Groups
-// whose counters are not there before something happened are left out, and so are queues of faults, which two actions have.
+// Seldom are the metrics of the catalogue that a check is for and that were looked at in fewer scenarios than that.
+// Groups whose counters are not there before something happened are left out, and so are queues of faults, which
+// two actions have.
 func (t *Table) Seldom(least int) (list []string) {
 	for _, row := range t.rows {
 		for _, m := range row.check.Metrics {
-			if _, ok := t.units[m]; ok && !strings.HasSuffix(m, ".*") && !strings.HasPrefix(m, "fault.NAME.queue.") && len(row.metrics[m].scenarios) < least {
+			if _, ok := t.units[m]; ok && !strings.HasSuffix(m, ".*") && !strings.HasPrefix(m, "fault.NAME.queue.") &&
+				len(row.metrics[m].scenarios) < least {
 				list = append(list, fmt.Sprintf("%s: in %d", m, len(row.metrics[m].scenarios)))
 			}
 		}
@@ -87,9 +90,11 @@ func (t *Table) Seldom(least int) (list []string) {
 // Markdown writes the table and the reasons.
 func (t *Table) Markdown() string {
 	var b strings.Builder
-	b.WriteString("| metric | recomputed from the capture | runs | not 0 in | largest difference | tolerance, and why |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| metric | recomputed from the capture | runs | not 0 in | largest difference | tolerance, " +
+		"and why |\n|---|---|---|---|---|---|\n")
 	for _, row := range t.rows {
-		names := slices.DeleteFunc(slices.Clone(row.check.Metrics), func(m string) bool { return len(row.metrics[m].scenarios) == 0 })
+		names := slices.DeleteFunc(slices.Clone(row.check.Metrics),
+			func(m string) bool { return len(row.metrics[m].scenarios) == 0 })
 		if len(names) == 0 {
 			continue
 		}

@@ -43,7 +43,8 @@ type stream struct {
 type span struct{ from, to uint32 }
 
 func newTalk() *Talk {
-	return &Talk{Syn: never, SynAck: never, Open: never, FinOut: never, FinIn: never, FinAcked: never, ResetIn: never, ResetOut: never, FirstOut: never}
+	return &Talk{Syn: never, SynAck: never, Open: never, FinOut: never, FinIn: never, FinAcked: never, ResetIn: never,
+		ResetOut: never, FirstOut: never}
 }
 
 // after compares sequence numbers, which wrap.

@@ -39,7 +39,8 @@ var talkCounters = []talkCounter{
 	},
 	{
 		name: "Tcp.EstabResets", how: "connections with a RST, in or out, after the handshake and before the node's FIN",
-		why: whyReading + "; a server's FIN may wait behind data that is still to be sent, so a RST after its first data counts or does not",
+		why: whyReading + "; a server's FIN may wait behind data that is still to be sent, " +
+			"so a RST after its first data counts or does not",
 		each: func(t *Talk, count func(int64, bool)) {
 			if t.Open < t.Reset() && t.Reset() < t.FinOut {
 				count(t.Reset(), t.Opener || t.Reset() < t.FirstOut)
@@ -48,7 +49,8 @@ var talkCounters = []talkCounter{
 	},
 	{
 		name: "TcpExt.TW", why: whyReading,
-		how: "connections of which the node sent the first FIN, and it was acknowledged (Linux counts them as they enter the state, and 5.10 as they leave it, a minute later)",
+		how: "connections of which the node sent the first FIN, " +
+			"and it was acknowledged (Linux counts them as they enter the state, and 5.10 as they leave it, a minute later)",
 		each: func(t *Talk, count func(int64, bool)) {
 			if active(t) {
 				count(t.FinAcked, true)
@@ -89,8 +91,10 @@ var talkCounters = []talkCounter{
 	},
 	{
 		name: "TcpExt.TCPDSACKRecv", and: []string{"TcpExt.TCPDSACKOfoRecv"},
-		how: "segments to the node with `tcp.options.sack.dsack_le`, up to the acknowledgement of its FIN: then only a remainder of the socket is left, which does not look",
-		why: whyReading + "; a segment whose timestamp is older than one before it may be refused (RFC 7323, 5) and not be looked at",
+		how: "segments to the node with `tcp.options.sack.dsack_le`, up to the acknowledgement of its FIN: " +
+			"then only a remainder of the socket is left, which does not look",
+		why: whyReading + "; a segment whose timestamp is older than one before it may be refused (RFC 7323, " +
+			"5) and not be looked at",
 		each: func(t *Talk, count func(int64, bool)) {
 			var latest uint32
 			for _, m := range t.Packets {
@@ -109,7 +113,8 @@ var talkCounters = []talkCounter{
 	},
 	{
 		name: "TcpExt.TCPKeepAlive", and: []string{"TcpExt.TCPWinProbe"}, out: true, why: whySending,
-		how: "segments without data, SYN, FIN and RST whose `tcp.seq` is one below what the peer has acknowledged of the node's",
+		how: "segments without data, SYN, FIN and RST whose `tcp.seq` is one below what the peer has " +
+			"acknowledged of the node's",
 		each: func(t *Talk, count func(int64, bool)) {
 			var acked, sent uint32
 			for _, m := range t.Packets {
@@ -175,7 +180,7 @@ func talkChecks() []Check {
 					f.Low -= joined
 				}
 				if r.Hidden(node) {
-					f.Low = 0 // a FIN that nobody saw may have come before
+					f.Low = 0 // a FIN that the capture lacks may have come before
 				}
 				if c.out && r.Hidden(node) {
 					f.High = math.Inf(1)

@@ -77,7 +77,8 @@ func (e *examination) cache(context.Context) {
 	detail := fmt.Sprintf("%s, %.1f GB free", dir, float64(free)/1e9)
 	if free < room {
 		e.report(Check{Name: name, For: VM, Status: Missing, Detail: detail,
-			Hint: fmt.Sprintf("make room: a kernel and its templates take up to %d GB; ruleout gc removes what is not needed", room/1_000_000_000)})
+			Hint: fmt.Sprintf("make room: a kernel and its templates take up to %d GB; ruleout gc removes what is not needed",
+				room/1_000_000_000)})
 		return
 	}
 	e.ok(name, VM, detail)

@@ -206,7 +206,8 @@ type tested struct {
 }
 
 // exec runs a command within bounds.
-func (b *bench) exec(ctx context.Context, limit bounds, dir string, env []string, args ...string) (done tested, err error) {
+func (b *bench) exec(ctx context.Context, limit bounds, dir string, env []string,
+	args ...string) (done tested, err error) {
 	shell := `exec "$@"`
 	if limit.cpu > 0 { // the soft limit: at the hard one the kernel kills, and nothing tells that from a failure
 		shell = fmt.Sprintf("ulimit -v %d; ulimit -S -t %d; ", addressSpace, int(math.Ceil(limit.cpu.Seconds()))) + shell

@@ -13,8 +13,9 @@ type block struct {
 	fromLine, fromColumn, toLine, toColumn, statements, count int
 }
 
-// coverage reads a profile of go test, and returns whether any test runs the line of a mutant. What is in no block, such as a constant, counts
-// as run, and so does the line on which a block begins: the condition of a case stands there, which is run if the case is not.
+// coverage reads a profile of go test, and returns whether any test runs the line of a mutant. What is in no block,
+// such as a constant, counts as run, and so does the line on which a block begins: the condition of a case stands
+// there, which is run if the case is not.
 func coverage(profile string) (func(*Mutant) bool, error) {
 	f, err := os.Open(profile)
 	if err != nil {
@@ -29,7 +30,8 @@ func coverage(profile string) (func(*Mutant) bool, error) {
 			continue
 		}
 		var b block
-		if _, err := fmt.Sscanf(rest, "%d.%d,%d.%d %d %d", &b.fromLine, &b.fromColumn, &b.toLine, &b.toColumn, &b.statements, &b.count); err != nil {
+		if _, err := fmt.Sscanf(rest, "%d.%d,%d.%d %d %d", &b.fromLine, &b.fromColumn, &b.toLine, &b.toColumn, &b.statements,
+			&b.count); err != nil {
 			return nil, fmt.Errorf("read coverage: %q: %w", lines.Text(), err)
 		}
 		name := path.Base(file) + ".go"

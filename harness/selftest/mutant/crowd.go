@@ -16,14 +16,15 @@ import (
 // which is the variable of the environment that says which of the mutants in a program is alive, from 1.
 const which = "RULEOUT_MUTANT"
 
-// crowd is the source of a package in which many mutants are at once: each function has a body for each of its mutants and its own, and
-// runs the one that the environment asks for. So they are compiled once.
+// crowd is the source of a package in which many mutants are at once: each function has a body for each of its mutants
+// and its own, and runs the one that the environment asks for. So they are compiled once.
 type crowd struct {
 	files map[string][]byte // by path
 	in    map[int]bool      // which of the list are in it
 }
 
-// newCrowd puts as many mutants together as it can. Those outside of functions, and in functions with labels, have to be compiled by themselves.
+// newCrowd puts as many mutants together as it can. Those outside of functions, and in functions with labels, have to
+// be compiled by themselves.
 func newCrowd(l *loaded, list []Mutant) *crowd {
 	c := &crowd{files: map[string][]byte{}, in: map[int]bool{}}
 	type place struct {
@@ -39,7 +40,8 @@ func newCrowd(l *loaded, list []Mutant) *crowd {
 		}
 	}
 	// From the last one of a file to the first, so that offsets stay true.
-	for _, at := range slices.SortedFunc(maps.Keys(bodies), func(a, b place) int { return cmp.Compare(b.body.from, a.body.from) }) {
+	for _, at := range slices.SortedFunc(maps.Keys(bodies),
+		func(a, b place) int { return cmp.Compare(b.body.from, a.body.from) }) {
 		source := l.sources[at.path]
 		var b strings.Builder
 		b.WriteString("{\nswitch ruleoutMutant {\n")
@@ -58,7 +60,9 @@ func newCrowd(l *loaded, list []Mutant) *crowd {
 		c.files[at.path] = slices.Replace(c.files[at.path], at.body.from, at.body.to, []byte(b.String())...)
 	}
 	if len(c.in) > 0 {
-		c.files[filepath.Join(l.Dir, "ruleout_mutant.go")] = fmt.Appendf(nil, "package %s\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar ruleoutMutant, _ = strconv.Atoi(os.Getenv(%q))\n", l.files[0].Name.Name, which)
+		c.files[filepath.Join(l.Dir, "ruleout_mutant.go")] = fmt.Appendf(nil,
+			"package %s\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar ruleoutMutant, _ = strconv.Atoi(os.Getenv(%q))\n",
+			l.files[0].Name.Name, which)
 	}
 	return c
 }

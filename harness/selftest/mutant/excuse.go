@@ -15,7 +15,8 @@ type Excuses map[string]string
 // Listed returns those of survivors.txt.
 func Listed() (Excuses, error) { return ParseExcuses(survivors) }
 
-// ParseExcuses reads a list: the key of a mutant on a line, and below it, with a blank before them, lines that say why it does not matter.
+// ParseExcuses reads a list: the key of a mutant on a line, and below it, with a blank before them, lines that say why
+// it does not matter.
 func ParseExcuses(text string) (Excuses, error) {
 	list := Excuses{}
 	key := ""

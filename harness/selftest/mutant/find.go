@@ -72,7 +72,8 @@ func load(root, dir string) (*loaded, error) {
 		l.files = append(l.files, f)
 	}
 	l.info = &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
-	l.conf.Importer = importer.ForCompiler(l.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	l.conf.Importer = importer.ForCompiler(l.fset, "gc",
+		func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
 	if _, err := l.conf.Check(l.ImportPath, l.fset, l.files, l.info); err != nil {
 		return nil, fmt.Errorf("check types of %s: %w", dir, err)
 	}
@@ -97,7 +98,8 @@ func (l *loaded) compiles(m *Mutant) bool {
 	return err == nil
 }
 
-// Find lists all mutants of a target; root is the directory of the module. It runs go list, and needs whatever go build needs.
+// Find lists all mutants of a target; root is the directory of the module. It runs go list, and needs whatever
+// go build needs.
 func Find(root string, t Target) ([]Mutant, error) {
 	l, err := load(root, t.Dir)
 	if err != nil {

@@ -57,8 +57,8 @@ type Lab struct {
 	Tell func(Outcome)
 }
 
-// Try runs the tests of the target with each mutant. It returns the outcomes so far also with an error, which says that the tests fail without any mutant,
-// or that the context has ended.
+// Try runs the tests of the target with each mutant. It returns the outcomes so far also with an error, which says that
+// the tests fail without any mutant, or that the context has ended.
 func (l *Lab) Try(ctx context.Context, t Target, list []Mutant, sum string) (outcomes []Outcome, err error) {
 	if len(list) == 0 {
 		return nil, nil

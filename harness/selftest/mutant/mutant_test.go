@@ -86,7 +86,8 @@ func at(text string) (offset, line int) {
 func module(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module example.org/small\n\ngo 1.24\n", "small/small.go": source, "small/small_test.go": tests} {
+	for name, text := range map[string]string{"go.mod": "module example.org/small\n\ngo 1.24\n", "small/small.go": source,
+		"small/small_test.go": tests} {
 		path := filepath.Join(root, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
@@ -108,13 +109,16 @@ func TestFind(t *testing.T) {
 		"- constant: 5 → 6",
 		"Clamp boundary: n > Most → n >= Most", "Clamp negation: n > Most → n <= Most",
 		"Clamp arithmetic: max(n, 0) → min(n, 0)", "Clamp dropped: max(n, 0) → n", "Clamp constant: 0 → 1",
-		`Between dropped: fmt.Println("between", a, b) → nothing`, "Between dropped: note(a, b) → nothing", "Between swapped: note(a, b) → note(b, a)",
+		`Between dropped: fmt.Println("between", a, b) → nothing`, "Between dropped: note(a, b) → nothing",
+		"Between swapped: note(a, b) → note(b, a)",
 		"Between arithmetic: a - b → a + b",
 		"note arithmetic: from*10 + to → from*10 - to", "note arithmetic: from*10 → from/10", "note constant: 10 → 11",
-		"Loop constant: 0 → 1", "Loop boundary: i < n → i <= n", "Loop negation: i < n → i >= n", "Loop arithmetic: i++ → i--", "Loop arithmetic: sum += i → sum -= i",
+		"Loop constant: 0 → 1", "Loop boundary: i < n → i <= n", "Loop negation: i < n → i >= n",
+		"Loop arithmetic: i++ → i--", "Loop arithmetic: sum += i → sum -= i",
 	}, keys)
 
-	list, err = Find(module(t), Target{Dir: "small", Files: []string{"small.go"}, Except: []string{"Clamp", "Between", "note", "Loop"}})
+	list, err = Find(module(t), Target{Dir: "small", Files: []string{"small.go"},
+		Except: []string{"Clamp", "Between", "note", "Loop"}})
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	list, err = Find(module(t), Target{Dir: "small", Files: []string{"other.go"}})
@@ -170,10 +174,12 @@ func TestTry(t *testing.T) {
 	require.Equal(t, source, string(left), "no file is touched")
 
 	// What counts, and what has no excuse.
-	excuses, err := ParseExcuses("# why\nsmall/small.go Clamp boundary: n > Most → n >= Most\n  the bound is the bound\nsmall/small.go Clamp dropped: max(n, 0) → n\n  no\nsmall/small.go Gone constant: 1 → 2\n  no\nother.go x: y\n  no\n")
+	excuses, err := ParseExcuses("# why\nsmall/small.go Clamp boundary: n > Most → n >= Most\n  the bound is the bound\n" +
+		"small/small.go Clamp dropped: max(n, 0) → n\n  no\nsmall/small.go Gone constant: 1 → 2\n  no\nother.go x: y\n  no\n")
 	require.NoError(t, err)
 	tally := Count(target, list, known, excuses)
-	require.Equal(t, []int{len(list), len(list) - 1, 1, len(list) - 5}, []int{tally.Found, tally.Tried, tally.Unviable, tally.Killed})
+	require.Equal(t, []int{len(list), len(list) - 1, 1, len(list) - 5},
+		[]int{tally.Found, tally.Tried, tally.Unviable, tally.Killed})
 	require.InDelta(t, float64(len(list)-5)/float64(len(list)-1), tally.Share(), 1e-9)
 	require.Len(t, tally.Excused, 1)
 	require.Len(t, tally.Bare, 3)
@@ -182,7 +188,8 @@ func TestTry(t *testing.T) {
 	require.False(t, tally.Good())
 
 	// Tests that fail anyway say nothing of mutants.
-	require.NoError(t, os.WriteFile(filepath.Join(root, "small/more_test.go"), []byte("package small\n\nimport \"testing\"\n\nfunc TestNo(t *testing.T) { t.Fatal(\"no\") }\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "small/more_test.go"),
+		[]byte("package small\n\nimport \"testing\"\n\nfunc TestNo(t *testing.T) { t.Fatal(\"no\") }\n"), 0o644))
 	_, err = lab.Try(t.Context(), target, list, "sum")
 	require.ErrorContains(t, err, "tests of small fail without any change")
 }
@@ -247,7 +254,10 @@ func TestRead(t *testing.T) {
 	list, err := Read(path)
 	require.NoError(t, err)
 	require.Empty(t, list)
-	require.NoError(t, os.WriteFile(path, []byte("{\"key\":\"a\",\"status\":\"survived\"}\n{\"key\":\"a\",\"status\":\"killed\"}\n{\"key\":\"b\",\"sta"), 0o644))
+	require.NoError(t,
+		os.WriteFile(path,
+			[]byte("{\"key\":\"a\",\"status\":\"survived\"}\n{\"key\":\"a\",\"status\":\"killed\"}\n{\"key\":\"b\",\"sta"),
+			0o644))
 	list, err = Read(path)
 	require.NoError(t, err)
 	require.Equal(t, map[string]Outcome{"a": {Key: "a", Status: Killed}}, list)

@@ -104,7 +104,8 @@ func Read(path string) (map[string]Outcome, error) {
 func Markdown(w io.Writer, tallies []Tally, excuses Excuses) error {
 	var b strings.Builder
 	b.WriteString(introduction)
-	b.WriteString("| package | what it decides | mutants | tried | killed | share | survivors, all with a reason |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| package | what it decides | mutants | tried | killed | share | survivors, all with a reason |\n" +
+		"|---|---|---|---|---|---|---|\n")
 	tried, killed, left := 0, 0, 0
 	for i := range tallies {
 		t := &tallies[i]
@@ -119,7 +120,8 @@ func Markdown(w io.Writer, tallies []Tally, excuses Excuses) error {
 	if tried > 0 {
 		fmt.Fprintf(&b, "| all | | | %d | %d | %.1f %% | %d |\n", tried, killed, 100*float64(killed)/float64(tried), left)
 	}
-	b.WriteString("\n## Survivors\n\nEach is in `harness/selftest/mutant/survivors.txt`, with the reason why it does not matter.\n")
+	b.WriteString("\n## Survivors\n\nEach is in `harness/selftest/mutant/survivors.txt`, " +
+		"with the reason why it does not matter.\n")
 	for i := range tallies {
 		t := &tallies[i]
 		if len(t.Excused) == 0 {
@@ -155,20 +157,28 @@ two arguments that are exchanged. A mutant is killed when a test fails. At least
 | swapped | two neighbouring arguments of one type are exchanged |
 
 The mutants are found with their types, so that nearly all of them compile; those that do not count for nothing. They
-are put over the source with ` + "`go test -overlay`" + `, so that no file is touched: all at once, with a body of each function for
+are put over the source with ` + "`go test -overlay`" +
+	`, so that no file is touched: all at once, with a body of each function for
 each of its mutants, and the environment says which is alive. So a package is compiled once, and a mutant costs what its
-tests take: 305 of ` + "`harness/report/effect`" + ` 38 s of processor time. Tests that take a second or more are run only where all others
+tests take: 305 of ` + "`harness/report/effect`" +
+	` 38 s of processor time. Tests that take a second or more are run only where all others
 pass. Of each package so many are drawn, by a hash of the mutant and a seed: the same ones, whatever else the package has.
-` + "`make mutants MUTANTS=0`" + ` tries all, ` + "`PLANT=2`" + ` draws others, ` + "`PACKAGES=harness/report/effect`" + ` is for one package. What was tried
-is kept in ` + "`results/runs/mutants.jsonl`" + ` and not tried again while the package is as it was. The night tries them in four
+` + "`make mutants MUTANTS=0`" + ` tries all, ` + "`PLANT=2`" + ` draws others, ` + "`PACKAGES=harness/report/effect`" +
+	` is for one package. What was tried
+is kept in ` + "`results/runs/mutants.jsonl`" +
+	` and not tried again while the package is as it was. The night tries them in four
 shards of whole packages; CI does not.
 
-A package's own tests are all that counts. Those of ` + "`harness/run/fault`" + ` run in virtual machines, half a minute for a mutant, so
-that only the files are taken whose tests run without one; ` + "`go run ./harness/selftest/mutant/mutants -machine harness/run/fault`" + ` tries the program
-that draws in the kernel, too. Those of ` + "`harness/run/load`" + ` in which a generator runs look at the clock, and would kill by chance on
+A package's own tests are all that counts. Those of ` + "`harness/run/fault`" +
+	` run in virtual machines, half a minute for a mutant, so
+that only the files are taken whose tests run without one; ` +
+	"`go run ./harness/selftest/mutant/mutants -machine harness/run/fault`" + ` tries the program
+that draws in the kernel, too. Those of ` + "`harness/run/load`" +
+	` in which a generator runs look at the clock, and would kill by chance on
 a busy machine: they are left out.
 
 go-gremlins/gremlins v0.6.0 was tried first. It has no mutants of constants, of dropped calls and of swapped arguments, and knows no
-overlay: it copies the module for each worker. On ` + "`harness/report/effect`" + ` it found 138 mutants, where this program finds 309, and took 154 s for them.
+overlay: it copies the module for each worker. On ` + "`harness/report/effect`" +
+	` it found 138 mutants, where this program finds 309, and took 154 s for them.
 
 `

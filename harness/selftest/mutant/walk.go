@@ -39,7 +39,8 @@ func (w *walker) add(op Operator, n ast.Node, edits ...edit) {
 		after = "nothing"
 	}
 	w.list = append(w.list, Mutant{
-		File: w.file, Line: w.fset.Position(n.Pos()).Line, Func: w.of, Operator: op, From: oneLine(before), To: after, edits: edits, body: w.body,
+		File: w.file, Line: w.fset.Position(n.Pos()).Line, Func: w.of, Operator: op, From: oneLine(before), To: after,
+		edits: edits, body: w.body,
 	})
 }
 
@@ -61,14 +62,17 @@ var operators = map[token.Token][]change{
 	token.LAND: {{Logic, token.LOR}}, token.LOR: {{Logic, token.LAND}},
 	token.ADD: {{Arithmetic, token.SUB}}, token.SUB: {{Arithmetic, token.ADD}},
 	token.MUL: {{Arithmetic, token.QUO}}, token.QUO: {{Arithmetic, token.MUL}}, token.REM: {{Arithmetic, token.MUL}},
-	token.AND: {{Bits, token.OR}}, token.OR: {{Bits, token.AND}}, token.XOR: {{Bits, token.AND}}, token.AND_NOT: {{Bits, token.AND}},
-	token.SHL: {{Bits, token.SHR}}, token.SHR: {{Bits, token.SHL}},
+	token.AND: {{Bits, token.OR}}, token.OR: {{Bits, token.AND}}, token.XOR: {{Bits, token.AND}},
+	token.AND_NOT: {{Bits, token.AND}},
+	token.SHL:     {{Bits, token.SHR}}, token.SHR: {{Bits, token.SHL}},
 }
 
 var assignment = map[token.Token]change{
 	token.ADD_ASSIGN: {Arithmetic, token.SUB_ASSIGN}, token.SUB_ASSIGN: {Arithmetic, token.ADD_ASSIGN},
-	token.MUL_ASSIGN: {Arithmetic, token.QUO_ASSIGN}, token.QUO_ASSIGN: {Arithmetic, token.MUL_ASSIGN}, token.REM_ASSIGN: {Arithmetic, token.MUL_ASSIGN},
-	token.AND_ASSIGN: {Bits, token.OR_ASSIGN}, token.OR_ASSIGN: {Bits, token.AND_ASSIGN}, token.XOR_ASSIGN: {Bits, token.AND_ASSIGN},
+	token.MUL_ASSIGN: {Arithmetic, token.QUO_ASSIGN}, token.QUO_ASSIGN: {Arithmetic, token.MUL_ASSIGN},
+	token.REM_ASSIGN: {Arithmetic, token.MUL_ASSIGN},
+	token.AND_ASSIGN: {Bits, token.OR_ASSIGN}, token.OR_ASSIGN: {Bits, token.AND_ASSIGN},
+	token.XOR_ASSIGN: {Bits, token.AND_ASSIGN},
 	token.SHL_ASSIGN: {Bits, token.SHR_ASSIGN}, token.SHR_ASSIGN: {Bits, token.SHL_ASSIGN},
 }
 
@@ -104,7 +108,8 @@ func (w *walker) visit(n ast.Node) bool {
 		}
 	case *ast.ExprStmt:
 		if call, ok := n.X.(*ast.CallExpr); ok && w.text(call.Fun) != "panic" {
-			w.add(Dropped, n, edit{w.offset(n.Pos()), w.offset(n.Pos()), "if false { "}, edit{w.offset(n.End()), w.offset(n.End()), " }"})
+			w.add(Dropped, n, edit{w.offset(n.Pos()), w.offset(n.Pos()), "if false { "},
+				edit{w.offset(n.End()), w.offset(n.End()), " }"})
 		}
 	case *ast.CallExpr:
 		w.call(n)
@@ -142,7 +147,8 @@ func (w *walker) literal(n *ast.BasicLit) {
 	}
 }
 
-// call adds mutants of a call: two arguments exchanged, the first argument in place of what is made of it, the greater in place of the smaller.
+// call adds mutants of a call: two arguments exchanged, the first argument in place of what is made of it, the greater
+// in place of the smaller.
 func (w *walker) call(n *ast.CallExpr) {
 	fun := w.info.Types[n.Fun]
 	if fun.IsType() || strings.HasPrefix(w.text(n.Fun), "fmt.") { // the order of words is a matter of taste
@@ -157,7 +163,8 @@ func (w *walker) call(n *ast.CallExpr) {
 		if n.Ellipsis.IsValid() && i+2 == len(n.Args) || w.text(a) == w.text(b) || !same(w.info.TypeOf(a), w.info.TypeOf(b)) {
 			continue
 		}
-		w.add(Swapped, n, edit{w.offset(a.Pos()), w.offset(a.End()), w.text(b)}, edit{w.offset(b.Pos()), w.offset(b.End()), w.text(a)})
+		w.add(Swapped, n, edit{w.offset(a.Pos()), w.offset(a.End()), w.text(b)},
+			edit{w.offset(b.Pos()), w.offset(b.End()), w.text(a)})
 	}
 	if len(n.Args) > 0 && !(n.Ellipsis.IsValid() && len(n.Args) == 1) && same(w.info.TypeOf(n), w.info.TypeOf(n.Args[0])) {
 		w.add(Dropped, n, edit{w.offset(n.Pos()), w.offset(n.End()), w.text(n.Args[0])})

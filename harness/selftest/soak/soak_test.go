@@ -109,10 +109,11 @@ func (f runnerFunc) Run(ctx context.Context, _ *campaign.Arm, seed uint64) (*res
 
 func TestCancelEndsASoak(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := soak.Run(ctx, soak.Options{Runs: 1000, Jobs: 2, Runner: runnerFunc(func(_ context.Context, seed uint64) (*result.Record, error) {
-		cancel()
-		return &result.Record{Seed: seed}, nil
-	})})
+	_, err := soak.Run(ctx, soak.Options{Runs: 1000, Jobs: 2,
+		Runner: runnerFunc(func(_ context.Context, seed uint64) (*result.Record, error) {
+			cancel()
+			return &result.Record{Seed: seed}, nil
+		})})
 	require.ErrorIs(t, err, context.Canceled)
 }
 

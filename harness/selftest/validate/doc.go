@@ -10,11 +10,11 @@
 // case that was fitted to its own output cannot fail. Where a kernel really does something else than
 // its source says, the scenario says so in its comment, with the commit.
 //
-// What is true by chance only is held over several runs, see [scenario.Scenario.Seeds]: counts are added up, and what is
-// measured is averaged, before the expectations are read. Each bound on such a figure is one that a kernel as
-// the source says passes once in a million times at the most. There are 24 of them, so that on four kernels, with
-// new random numbers every night, 1 night in 10,000 is a false alarm. The 15 % and 20 % of
-// Reno's throughput are the literature's and not among them.
+// What is true by chance only is held over several runs, see [scenario.Scenario.Seeds]: counts are added up, and what
+// is measured is averaged, before the expectations are read. Each bound on such a figure is one that a kernel as the
+// source says passes once in a million times at the most. There are 24 of them, so that on four kernels, with new
+// random numbers every night, 1 night in 10,000 is a false alarm. The 15 % and 20 % of Reno's throughput are the
+// literature's and not among them.
 //
 // The trap: a kernel without what a case is about (see [scenario.Scenario.Unfit]) is left out of that
 // case and is shown as left out. It neither agrees nor disagrees.

@@ -51,8 +51,8 @@ func pooled(s *scenario.Scenario, records []*result.Record) []result.Expectation
 	return out
 }
 
-// counted tells a number that grows with the length of a run from one that does not, such as a time, a share, or how long
-// a queue was at most.
+// counted tells a number that grows with the length of a run from one that does not, such as a time, a share, or how
+// long a queue was at most.
 func counted(name string) bool {
 	if metric.IsCounter(name) {
 		return true

@@ -37,14 +37,16 @@ expect:
 func lost(seed uint64, lost int64) *result.Record {
 	n := 100 * int64(seed)
 	r := &result.Record{Seed: seed, Valid: true,
-		Faults:   []result.Receipt{{Name: "loss", Matched: n, Chosen: n, Delivered: lost, DeliveredInterval: []int64{0, n / 5}}},
+		Faults: []result.Receipt{{Name: "loss", Matched: n, Chosen: n, Delivered: lost,
+			DeliveredInterval: []int64{0, n / 5}}},
 		Counters: map[string]map[string]int64{"web": {"Tcp.RetransSegs": 10 * int64(seed)}},
 		Metrics: map[string]result.Metric{
 			"fault.loss.matched": {Value: float64(n)}, "fault.loss.delivered": {Value: float64(lost)},
 			"http.latency.p50": {Value: 0.01 * float64(seed), Unit: "s"}, "web.accept_queue.max": {Value: float64(seed)},
 		}}
 	if lost > n/5 {
-		r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.OutsideInterval, Place: "fault loss", Text: "its model lost too many"}}
+		r.Valid, r.InvalidBecause = false,
+			result.Reasons{{Kind: result.OutsideInterval, Place: "fault loss", Text: "its model lost too many"}}
 	}
 	return r
 }
@@ -54,7 +56,8 @@ func judged(t *testing.T, runs seeded) *validate.Outcome {
 	t.Helper()
 	cases, err := validate.Load([]string{write(t, map[string]string{"a.yaml": head + "a\nsource: RFC 1" + lossy})})
 	require.NoError(t, err)
-	table, err := validate.Run(t.Context(), cases, []validate.Kernel{{Release: "6.1.0"}}, validate.Options{Runner: runs, Seed: 1, Jobs: 1})
+	table, err := validate.Run(t.Context(), cases, []validate.Kernel{{Release: "6.1.0"}},
+		validate.Options{Runner: runs, Seed: 1, Jobs: 1})
 	require.NoError(t, err)
 	require.Equal(t, 3, table.Rows[0].Seeds)
 	return table.Rows[0].Outcomes[0]
@@ -77,7 +80,8 @@ func TestSeedsAreJudgedTogether(t *testing.T) {
 	// Each within its own interval, and all of them together not.
 	o = judged(t, losses(15, 30, 50))
 	require.Equal(t, validate.Disagrees, o.Verdict)
-	require.Equal(t, []bool{false, true, true, true}, []bool{o.Measured[0].OK, o.Measured[1].OK, o.Measured[2].OK, o.Measured[3].OK})
+	require.Equal(t, []bool{false, true, true, true},
+		[]bool{o.Measured[0].OK, o.Measured[1].OK, o.Measured[2].OK, o.Measured[3].OK})
 
 	// A run that is invalid for something else too shows nothing.
 	o = judged(t, func(seed uint64) (*result.Record, error) {

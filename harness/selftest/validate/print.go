@@ -55,10 +55,13 @@ func (t *Table) Summary() string {
 func (t *Table) Markdown(w io.Writer, command, links string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- Generated: run %s -->\n\n# Validation against published results\n\n", command)
-	fmt.Fprintf(&b, "Every case is a scenario in [scenarios/validate](%s). What is expected comes from the source named, not from an earlier\n"+
+	fmt.Fprintf(&b, "Every case is a scenario in [scenarios/validate](%s). "+
+		"What is expected comes from the source named, not from an earlier\n"+
 		"run; its comment tells how it is measured, and why where a kernel differs. `%s` makes all of this again.\n"+
-		"That a case can fail is shown by `make validate-broken`, which changes each of them as [broken.txt](%s/broken.txt) says.\n\n", links, command, links)
-	fmt.Fprintf(&b, "**%s.** Seed %d, and those that follow where a case has several: their counts are added up, their times averaged. A figure is the left-hand side of what is expected; ✗ marks one that differs, – a kernel on\n"+
+		"That a case can fail is shown by `make validate-broken`, "+
+		"which changes each of them as [broken.txt](%s/broken.txt) says.\n\n", links, command, links)
+	fmt.Fprintf(&b, "**%s.** Seed %d, and those that follow where a case has several: their counts are added up, "+
+		"their times averaged. A figure is the left-hand side of what is expected; ✗ marks one that differs, – a kernel on\n"+
 		"which the case has no meaning.\n\n| kernel | release |\n|---|---|\n", t.Summary(), t.Seed)
 	for _, k := range t.Kernels {
 		fmt.Fprintf(&b, "| %s | %s |\n", Short(k), k)
@@ -72,7 +75,8 @@ func (t *Table) Markdown(w io.Writer, command, links string) error {
 		for i, e := range r.Expected {
 			name, source, verdict := "", "", ""
 			if i == 0 {
-				name, source, verdict = r.title(fmt.Sprintf("[%s](%s/%s)", r.Name, links, path.Base(r.File))), cell(r.Source), string(r.Verdict())
+				name, source, verdict = r.title(fmt.Sprintf("[%s](%s/%s)", r.Name, links, path.Base(r.File))), cell(r.Source),
+					string(r.Verdict())
 			}
 			fmt.Fprintf(&b, "| %s | %s | `%s` |", name, source, cell(e))
 			for _, c := range r.cells(i) {
@@ -110,7 +114,8 @@ const beyond = `
 
 - That the delays of single packets have the distribution that was asked for, by a test of Kolmogorov and Smirnov: a record has quantiles of
   latency and no list of delays, and the cases netem-delay-uniform and netem-delay-normal hold the quantiles. The test over single packets, at the
-  receiver, is ` + "`go test -run TestDelaysAreThose ./harness/run/fault`" + `, on any kernel with ` + "`RULEOUT_KERNEL`" + `.
+  receiver, is ` + "`go test -run TestDelaysAreThose ./harness/run/fault`" + `, on any kernel with ` +
+	"`RULEOUT_KERNEL`" + `.
 - The reordered share as RFC 4737 defines it, and netem's own gap: no metric has the order in which single packets arrive. Faults choose packets themselves
   and have netem hold them back, so that its own choice is not used.
 `

@@ -47,7 +47,8 @@ func TestCasesSayWhereTheirNumbersComeFrom(t *testing.T) {
 		{"no source", map[string]string{"a.yaml": head + "a" + body + expect}, "a.yaml: no source"},
 		{"nothing expected", map[string]string{"a.yaml": head + "a\nsource: RFC 1" + body}, "a.yaml: nothing is expected"},
 		{"a name twice", map[string]string{
-			"a.yaml": head + "a\nsource: RFC 1" + body + expect, "b.yaml": head + "a\nsource: RFC 1" + body + expect}, "b.yaml: a second case called a"},
+			"a.yaml": head + "a\nsource: RFC 1" + body + expect, "b.yaml": head + "a\nsource: RFC 1" + body + expect},
+			"b.yaml: a second case called a"},
 		{"no files", nil, "no scenarios"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -81,7 +82,8 @@ func table(t *testing.T) *validate.Table {
 	t.Helper()
 	const expect = "expect: [web.Tcp.RetransSegs == 3, web.Tcp.OutRsts == 3]\n"
 	cases, err := validate.Load([]string{write(t, map[string]string{
-		"agrees.yaml":    "# Where kernels differ from a book. Some are\n# green.\n#\n# Others.\n" + head + "agrees\nsource: RFC 1, 2\nabout: One thing." + body + expect,
+		"agrees.yaml": "# Where kernels differ from a book. Some are\n# green.\n#\n# Others.\n" + head +
+			"agrees\nsource: RFC 1, 2\nabout: One thing." + body + expect,
 		"disagrees.yaml": head + "disagrees\nsource: a | b\nabout: Another thing." + body + expect,
 		"invalid.yaml":   head + "invalid\nsource: RFC 4\nabout: A third thing." + body + expect,
 		"lost.yaml":      head + "lost\nsource: RFC 5\nabout: A fourth thing." + body + expect,
@@ -99,14 +101,18 @@ func table(t *testing.T) *validate.Table {
 			return met(3, 4), nil
 		case "recent invalid":
 			r := met(3, 3)
-			r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.FaultDidNotAct, Place: "fault f", Text: "the fault never acted"}}
+			r.Valid, r.InvalidBecause = false,
+				result.Reasons{{Kind: result.FaultDidNotAct, Place: "fault f", Text: "the fault never acted"}}
 			return r, nil
 		}
 		return met(3, 3), nil
 	})
 	var told int
-	got, err := validate.Run(t.Context(), cases, []validate.Kernel{{Name: "old", Release: "6.1.0-48-cloud-amd64"}, {Name: "recent", Release: "6.12.95+deb12-cloud-amd64"}},
-		validate.Options{Runner: runs, Seed: 1, Jobs: 3, Each: func(validate.Case, validate.Kernel, *validate.Outcome) { told++ }})
+	got, err := validate.Run(t.Context(), cases, []validate.Kernel{{Name: "old", Release: "6.1.0-48-cloud-amd64"},
+		{Name: "recent", Release: "6.12.95+deb12-cloud-amd64"}},
+		validate.Options{Runner: runs, Seed: 1, Jobs: 3, Each: func(validate.Case, validate.Kernel, *validate.Outcome) {
+			told++
+		}})
 	require.NoError(t, err)
 	require.Equal(t, 10, told)
 	for _, r := range got.Rows {
@@ -138,13 +144,15 @@ func TestTables(t *testing.T) {
 }
 
 func TestCancelEndsIt(t *testing.T) {
-	cases, err := validate.Load([]string{write(t, map[string]string{"a.yaml": head + "a\nsource: RFC 1" + body + "expect: [web.Tcp.RetransSegs == 0]\n"})})
+	cases, err := validate.Load([]string{write(t,
+		map[string]string{"a.yaml": head + "a\nsource: RFC 1" + body + "expect: [web.Tcp.RetransSegs == 0]\n"})})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = validate.Run(ctx, cases, []validate.Kernel{{Release: "6.1.0"}}, validate.Options{Jobs: 1, Runner: world(func(_, _ string) (*result.Record, error) {
-		cancel()
-		return nil, context.Canceled
-	})})
+	_, err = validate.Run(ctx, cases, []validate.Kernel{{Release: "6.1.0"}},
+		validate.Options{Jobs: 1, Runner: world(func(_, _ string) (*result.Record, error) {
+			cancel()
+			return nil, context.Canceled
+		})})
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = validate.Run(t.Context(), nil, nil, validate.Options{Jobs: 1})
 	require.Error(t, err)
@@ -152,7 +160,8 @@ func TestCancelEndsIt(t *testing.T) {
 
 func TestShort(t *testing.T) {
 	for release, want := range map[string]string{
-		"6.1.0-48-cloud-amd64": "6.1", "6.12.95+deb12-cloud-amd64": "6.12", "7.2-rc1": "7.2", "7.2.13+deb14-amd64": "7.2", "odd": "odd",
+		"6.1.0-48-cloud-amd64": "6.1", "6.12.95+deb12-cloud-amd64": "6.12", "7.2-rc1": "7.2",
+		"7.2.13+deb14-amd64": "7.2", "odd": "odd",
 	} {
 		require.Equal(t, want, validate.Short(release))
 	}
@@ -162,7 +171,8 @@ func TestBreak(t *testing.T) {
 	const expect = "expect: [web.Tcp.RetransSegs == 3]\n"
 	dir := write(t, map[string]string{
 		"a.yaml": head + "a\nsource: RFC 1" + body + expect, "b.yaml": head + "b\nsource: RFC 1" + body + expect,
-		"good.txt": "# a comment\n\na: duration=2s\nb: duration=3s\n", "half.txt": "a: duration=2s\n", "odd.txt": "c: duration=2s\n", "wrong.txt": "a: duration=2\nb: duration=3s\n",
+		"good.txt": "# a comment\n\na: duration=2s\nb: duration=3s\n", "half.txt": "a: duration=2s\n",
+		"odd.txt": "c: duration=2s\n", "wrong.txt": "a: duration=2\nb: duration=3s\n",
 	})
 	cases, err := validate.Load([]string{dir})
 	require.NoError(t, err)
@@ -171,19 +181,21 @@ func TestBreak(t *testing.T) {
 	require.Len(t, broken, 2)
 	require.Equal(t, "duration=2s", broken[0].Change)
 	require.NotEqual(t, cases[0].Scenario.Hash(), broken[0].Scenario.Hash())
-	for file, want := range map[string]string{"half.txt": "nothing breaks the case b", "odd.txt": ":1: no case and change", "wrong.txt": ":1: ", "none.txt": "no such file"} {
+	for file, want := range map[string]string{"half.txt": "nothing breaks the case b", "odd.txt": ":1: no case and change",
+		"wrong.txt": ":1: ", "none.txt": "no such file"} {
 		_, err := validate.Break(filepath.Join(dir, file), cases)
 		require.ErrorContains(t, err, want)
 		require.Equal(t, problem.Usage, problem.KindOf(err))
 	}
 
 	// One fails, as it must; the other agrees with anything.
-	table, err := validate.Run(t.Context(), broken, []validate.Kernel{{Release: "6.1.0"}}, validate.Options{Jobs: 1, Runner: world(func(_, name string) (*result.Record, error) {
-		if name == "a" {
-			return met(4), nil
-		}
-		return met(3), nil
-	})})
+	table, err := validate.Run(t.Context(), broken, []validate.Kernel{{Release: "6.1.0"}},
+		validate.Options{Jobs: 1, Runner: world(func(_, name string) (*result.Record, error) {
+			if name == "a" {
+				return met(4), nil
+			}
+			return met(3), nil
+		})})
 	require.NoError(t, err)
 	require.Equal(t, []string{"b on 6.1, with duration=3s"}, table.Missed())
 }

@@ -69,7 +69,9 @@ hypotheses:
 
 func plan(t *testing.T, text string, set ...string) (*Plan, error) {
 	t.Helper()
-	return Parse("acks.yaml", []byte(text), set, func(string) (string, []byte, error) { return "small.yaml", []byte(network), nil })
+	return Parse("acks.yaml", []byte(text), set, func(string) (string, []byte, error) {
+		return "small.yaml", []byte(network), nil
+	})
 }
 
 func TestExpand(t *testing.T) {
@@ -95,7 +97,8 @@ func TestExpand(t *testing.T) {
 	require.Equal(t, verdict.Ratio, first.Scale)
 	require.InDelta(t, 0.05, first.Margin, 1e-12)
 	require.Equal(t, "… copies, …", first.Family)
-	require.Equal(t, map[string]string{"faults.acks.do": "{duplicate: 1}", "nodes.web.sysctls.net.ipv4.tcp_sack": "0", "links[0].delay": "40ms"}, p.Arms[first.Treated].Set)
+	require.Equal(t, map[string]string{"faults.acks.do": "{duplicate: 1}", "nodes.web.sysctls.net.ipv4.tcp_sack": "0",
+		"links[0].delay": "40ms"}, p.Arms[first.Treated].Set)
 	require.Equal(t, 1, p.Arms[first.Treated].Scenario.Faults[0].Do.Duplicate)
 	require.True(t, p.Arms[first.Base].Scenario.Faults[0].Do.Watch)
 
@@ -130,7 +133,8 @@ func TestControlsAreAsUrgentAsWhatTheyServe(t *testing.T) {
 	p, err = plan(t, later)
 	require.NoError(t, err)
 	for _, c := range p.Controls {
-		require.Equal(t, map[string]int{"http.latency.p99": 2, "http.latency.mean": 0}[c.Metric], c.Priority, "the most urgent of those that share it")
+		require.Equal(t, map[string]int{"http.latency.p99": 2, "http.latency.mean": 0}[c.Metric], c.Priority,
+			"the most urgent of those that share it")
 	}
 }
 
@@ -148,7 +152,8 @@ hypotheses:
 	for _, c := range p.Cases[:5] {
 		names = append(names, c.Family+"; "+c.Name)
 	}
-	require.Equal(t, []string{"watching …; watching 20%, by lost", "watching …; watching 20%, by slow", "watching …; watching 30%, by lost", "watching …; watching 30%, by slow",
+	require.Equal(t, []string{"watching …; watching 20%, by lost", "watching …; watching 20%, by slow",
+		"watching …; watching 30%, by lost", "watching …; watching 30%, by slow",
 		"acks; one measure, by lost"}, names)
 	require.Equal(t, p.Cases[0].Arms(), p.Cases[1].Arms())
 	require.Equal(t, verdict.Either, p.Cases[0].Direction)
@@ -170,7 +175,8 @@ func TestExpandIsRepeatable(t *testing.T) {
 }
 
 func TestPairsAreFewer(t *testing.T) {
-	more := strings.Replace(suspicions, "except:", "  - {name: rate, set: load.0.http.rate, values: [5/s, 10/s, 15/s]}\n  - {name: queue, set: links.client-web.queue, values: [10, 100, 1000]}\nexcept:", 1)
+	more := strings.Replace(suspicions, "except:", "  - {name: rate, set: load.0.http.rate, values: [5/s, 10/s, 15/s]}\n"+
+		"  - {name: queue, set: links.client-web.queue, values: [10, 100, 1000]}\nexcept:", 1)
 	all, err := plan(t, more)
 	require.NoError(t, err)
 	pairs, err := plan(t, more, "cover=pairs")

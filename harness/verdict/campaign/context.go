@@ -69,11 +69,16 @@ var quantities = []struct {
 	read  func(string) (float64, error)
 	spell func(float64) string
 }{
-	{"a number", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }, func(v float64) string { return strconv.FormatInt(int64(math.Round(v)), 10) }},
-	{"a duration", read(unit.ParseDuration), func(v float64) string { return unit.Duration(math.Round(v/1e3) * 1e3).String() }},
+	{"a number", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) },
+		func(v float64) string { return strconv.FormatInt(int64(math.Round(v)), 10) }},
+	{"a duration", read(unit.ParseDuration), func(v float64) string {
+		return unit.Duration(math.Round(v/1e3) * 1e3).String()
+	}},
 	{"a rate", read(unit.ParseRate), func(v float64) string { return unit.Rate(math.Round(v/1e3) * 1e3).String() }},
 	{"a size", read(unit.ParseSize), func(v float64) string { return unit.Size(math.Round(v)).String() }},
-	{"a frequency", read(unit.ParseFrequency), func(v float64) string { return unit.Frequency(math.Round(v*1e3) / 1e3).String() }},
+	{"a frequency", read(unit.ParseFrequency), func(v float64) string {
+		return unit.Frequency(math.Round(v*1e3) / 1e3).String()
+	}},
 	{"a share", read(unit.ParseShare), func(v float64) string { return unit.Share(math.Round(v*1e5) / 1e5).String() }},
 }
 

@@ -15,7 +15,8 @@ import (
 
 // expand works out arms and cases. Mistakes that show only here are reported at their place in the file.
 func (v *validation) expand() *Plan {
-	e := &expansion{validation: v, plan: &Plan{Campaign: v.Campaign, Base: v.file}, arms: map[string]int{}, controls: map[string]int{}}
+	e := &expansion{validation: v, plan: &Plan{Campaign: v.Campaign, Base: v.file}, arms: map[string]int{},
+		controls: map[string]int{}}
 	points := v.contexts()
 	for i := range v.Hypotheses {
 		h, path := &v.Hypotheses[i], fmt.Sprintf("hypotheses[%d]", i)
@@ -67,7 +68,8 @@ func (e *expansion) arm(path string, s settings, kernel string, priority int) in
 	if !ok {
 		i = len(e.plan.Arms)
 		e.arms[key] = i
-		e.plan.Arms = append(e.plan.Arms, Arm{Scenario: sc, Hash: hash, Kernel: kernel, Set: s.asMap(), Priority: priority, at: path})
+		e.plan.Arms = append(e.plan.Arms,
+			Arm{Scenario: sc, Hash: hash, Kernel: kernel, Set: s.asMap(), Priority: priority, at: path})
 	}
 	e.plan.Arms[i].Priority = max(e.plan.Arms[i].Priority, priority)
 	return i
@@ -135,12 +137,14 @@ var outcomes = map[string]verdict.Outcome{
 }
 
 // hypothesis says what is compared, in package verdict's terms.
-func (e *expansion) hypothesis(path string, h *measured, w words, at point, s *scenario.Scenario) (verdict.Hypothesis, bool) {
+func (e *expansion) hypothesis(path string, h *measured, w words, at point,
+	s *scenario.Scenario) (verdict.Hypothesis, bool) {
 	name := w.in(h.Name)
 	if len(at.context) > 0 {
 		name += " (" + at.context.String() + ")"
 	}
-	out := verdict.Hypothesis{Name: name, Kind: h.Kind, Metric: w.in(h.Metric), Direction: h.Direction, Extent: h.In, Relieved: relieves(w.inAll(h.Relieved))}
+	out := verdict.Hypothesis{Name: name, Kind: h.Kind, Metric: w.in(h.Metric), Direction: h.Direction, Extent: h.In,
+		Relieved: relieves(w.inAll(h.Relieved))}
 	m, err := expect.Metric(out.Metric, s)
 	if err != nil {
 		e.Fail(h.at+".metric", err.Error(), problem.HintOf(err))
@@ -188,7 +192,8 @@ func (e *expansion) control(h *measured, c *Case, at point, base settings) int {
 		TreatedRelieved: None, BaseRelieved: None, Control: None, Priority: h.Priority,
 	}
 	k.Hypothesis = verdict.Hypothesis{
-		Name: h.Control, Kind: verdict.Effect, Metric: c.Metric, Direction: verdict.Either, Scale: c.Scale, Margin: c.Margin, Unit: c.Unit,
+		Name: h.Control, Kind: verdict.Effect, Metric: c.Metric, Direction: verdict.Either, Scale: c.Scale,
+		Margin: c.Margin, Unit: c.Unit,
 	}
 	if h.Kind == verdict.Mechanism {
 		k.Scale, k.Unit = verdict.Difference, ""
@@ -207,8 +212,8 @@ func (e *expansion) control(h *measured, c *Case, at point, base settings) int {
 	return len(e.plan.Controls) - 1
 }
 
-// plant adds placebos: cases whose two arms are one, spread evenly over the others. A mechanism
-// has none: what a counter does between two seeds of one arm is not for anybody to say.
+// plant adds placebos: cases whose two arms are one, spread evenly over the others. A mechanism has none: a hypothesis
+// cannot say what a counter does between two seeds of one arm.
 func (e *expansion) plant() {
 	var from []int
 	for i, c := range e.plan.Cases {
@@ -221,7 +226,8 @@ func (e *expansion) plant() {
 		c := e.plan.Cases[from[i*len(from)/n]]
 		c.Kind, c.Relieved, c.Direction = verdict.Effect, "", verdict.Either
 		c.Name = "placebo: " + c.Name
-		c.Entry, c.Family, c.About = "placebo", "placebos", "Two halves of the seeds of one arm, which differ in nothing but chance."
+		c.Entry, c.Family, c.About = "placebo", "placebos",
+			"Two halves of the seeds of one arm, which differ in nothing but chance."
 		c.Treated, c.TreatedRelieved, c.BaseRelieved = c.Base, None, None
 		c.Dose, c.Expected = "", ""
 		e.plan.Cases = append(e.plan.Cases, c)

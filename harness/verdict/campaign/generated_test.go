@@ -17,7 +17,8 @@ import (
 // scalar is one word of YAML. What a setting or a value means depends on the path that it is for, so that 0, true and
 // 20ms all fit.
 func scalar() *invopop.Schema {
-	return reference.AnyOf(&invopop.Schema{Type: "string"}, &invopop.Schema{Type: "number"}, &invopop.Schema{Type: "boolean"})
+	return reference.AnyOf(&invopop.Schema{Type: "string"}, &invopop.Schema{Type: "number"},
+		&invopop.Schema{Type: "boolean"})
 }
 
 func mapping(of *invopop.Schema) *invopop.Schema {
@@ -30,14 +31,17 @@ func list(of *invopop.Schema) *invopop.Schema { return &invopop.Schema{Type: "ar
 var keys = reference.Format{
 	Noun: "campaign",
 	Sections: []reference.Section{
-		reference.SectionOf[Campaign]("the whole file"), reference.SectionOf[Seeds]("seeds"), reference.SectionOf[Factor]("factors[]"),
-		reference.SectionOf[Range]("factors[].range"), reference.SectionOf[Control]("controls.NAME"), reference.SectionOf[Measure]("measures.NAME"),
+		reference.SectionOf[Campaign]("the whole file"), reference.SectionOf[Seeds]("seeds"),
+		reference.SectionOf[Factor]("factors[]"),
+		reference.SectionOf[Range]("factors[].range"), reference.SectionOf[Control]("controls.NAME"),
+		reference.SectionOf[Measure]("measures.NAME"),
 		reference.SectionOf[Hypothesis]("hypotheses[]"),
 	},
 	Words: map[reflect.Type]string{
 		reflect.TypeFor[map[string]string](): "settings", reflect.TypeFor[[]string](): "list of values",
-		reflect.TypeFor[map[string]map[string]string](): "settings by label", reflect.TypeFor[map[string][]string](): "lists of values by word",
-		reflect.TypeFor[[]map[string]string](): "list of combinations",
+		reflect.TypeFor[map[string]map[string]string](): "settings by label",
+		reflect.TypeFor[map[string][]string]():          "lists of values by word",
+		reflect.TypeFor[[]map[string]string]():          "list of combinations",
 	},
 	Schemas: map[reflect.Type]*invopop.Schema{
 		reflect.TypeFor[map[string]string]():            mapping(scalar()),
@@ -50,7 +54,8 @@ var keys = reference.Format{
 
 func TestGenerated(t *testing.T) {
 	keys.Generate(t, introduction, func(s *invopop.Schema) {
-		for typ, names := range map[string][]string{"Hypothesis": {"margin"}, "Measure": {"margin"}, "Range": {"from", "to"}} {
+		for typ, names := range map[string][]string{"Hypothesis": {"margin"}, "Measure": {"margin"},
+			"Range": {"from", "to"}} {
 			for _, name := range names { // quantities, and plain numbers for counts
 				p, ok := s.Definitions[typ].Properties.Get(name)
 				require.True(t, ok)
@@ -65,7 +70,9 @@ const introduction = `<!-- Generated from the types in harness/verdict/campaign:
 # The campaign file
 
 One YAML document of at most 256 KiB, read like [scenario files](scenario.md): without anchors, aliases, merge keys and tags; unknown and
-repeated keys are errors. ` + "`ruleout check FILE` checks a file, `ruleout schema campaign` prints its [JSON Schema](campaign.schema.json),\n" + "`ruleout plan FILE` says what it comes to." + ` The [guide](../guides/campaign.md) writes one step by step.
+repeated keys are errors. ` +
+	"`ruleout check FILE` checks a file, `ruleout schema campaign` prints its [JSON Schema](campaign.schema.json),\n" +
+	"`ruleout plan FILE` says what it comes to." + ` The [guide](../guides/campaign.md) writes one step by step.
 
 **Settings** are written PATH: VALUE. A path is one of the scenario, such as links.client-edge.delay or faults.acks.do, as after --set. A value that is
 not a single word is written in quotes: "{duplicate: 3}".
@@ -98,7 +105,8 @@ func TestSchemaAcceptsTheCampaignsOfTheRepository(t *testing.T) {
 func TestSchemaRefuses(t *testing.T) {
 	v := reference.Compile(t, Schema)
 	good := "version: 1\nname: x\nscenario: x.yaml\n" +
-		"hypotheses: [{name: a, cause: {faults.a.do: drop, links.a-b.mtu: 1400, load.x.http.keepalive: true}, metric: http.errors, margin: 5%}]\n"
+		"hypotheses: [{name: a, cause: {faults.a.do: drop, links.a-b.mtu: 1400, load.x.http.keepalive: true}, " +
+		"metric: http.errors, margin: 5%}]\n"
 	require.NoError(t, v.YAML([]byte(good)))
 	for what, more := range map[string]string{
 		"an unknown key":            "factor: []",

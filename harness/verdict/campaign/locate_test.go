@@ -52,7 +52,8 @@ func TestLocate(t *testing.T) {
 		{"nodes.web.sysctls.net.ipv4.tcp_app_win", "--set hypotheses[0].base"},
 		{"nodes.web.service.php.database", "small.yaml:7:"},
 	} {
-		refused := fmt.Errorf("run: %w", &problem.Error{Kind: problem.Usage, Err: errors.New("invalid argument"), Hint: "a hint", Place: c.place})
+		refused := fmt.Errorf("run: %w",
+			&problem.Error{Kind: problem.Usage, Err: errors.New("invalid argument"), Hint: "a hint", Place: c.place})
 		err := p.Locate(refused, treated)
 		require.Equal(t, problem.Usage, problem.KindOf(err))
 		text := strings.TrimPrefix(err.Error(), dir+"/")

@@ -32,7 +32,8 @@ func (v *validation) measured(h *Hypothesis, path string) []measured {
 		if one.Family == "" {
 			one.Family = word.ReplaceAllString(h.Name, "…")
 		}
-		one.Metric, one.Direction, one.Margin, one.Absolute, one.Control = m.Metric, m.Direction, m.Margin, m.Absolute, m.Control
+		one.Metric, one.Direction, one.Margin, one.Absolute, one.Control = m.Metric, m.Direction, m.Margin,
+			m.Absolute, m.Control
 		list = append(list, measured{one, yamldoc.Join("measures", name)})
 	}
 	return list

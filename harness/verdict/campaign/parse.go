@@ -37,7 +37,8 @@ func Load(path string, set []string) (*Plan, error) {
 }
 
 // Parse is Load with the files' contents given: open returns the name and the text of the scenario.
-func Parse(name string, data []byte, set []string, open func(name string) (file string, data []byte, err error)) (*Plan, error) {
+func Parse(name string, data []byte, set []string,
+	open func(name string) (file string, data []byte, err error)) (*Plan, error) {
 	c := new(Campaign)
 	d, whole := yamldoc.Read(Format, name, data, set, c)
 	if !whole {
@@ -222,7 +223,8 @@ func (v *validation) hypotheses() {
 // used checks that words in braces are known, and that those of each are used in the name, which would not be unique
 // otherwise.
 func (v *validation) used(path string, h *Hypothesis) {
-	for key, text := range map[string]string{"name": h.Name, "about": h.About, "metric": h.Metric, "margin": h.Margin, "dose": h.Dose, "family": h.Family} {
+	for key, text := range map[string]string{"name": h.Name, "about": h.About, "metric": h.Metric, "margin": h.Margin,
+		"dose": h.Dose, "family": h.Family} {
 		if msg, hint := unknown(text, h.Each); msg != "" {
 			v.Fail(path+"."+key, msg, hint)
 		}

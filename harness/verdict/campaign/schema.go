@@ -12,6 +12,6 @@ import (
 //go:embed schema.json
 var schema []byte
 
-// Schema returns the JSON Schema (draft 2020-12) of a campaign file, for editors and other tools. It knows keys, types, units and most
-// bounds. What spans several values, and whatever a setting does to the scenario, only [Parse] finds.
+// Schema returns the JSON Schema (draft 2020-12) of a campaign file, for editors and other tools. It knows keys, types,
+// units and most bounds. What spans several values, and whatever a setting does to the scenario, only [Parse] finds.
 func Schema() ([]byte, error) { return slices.Clone(schema), nil }

@@ -25,53 +25,53 @@ type wish struct {
 	ahead int  // runs that are still to come, by an estimate
 }
 
-// begin makes the agenda of a bench from nothing.
-func (b *Bench) begin() {
-	runs := b.runs
-	b.agenda = agenda{stale: map[int]bool{}, wishes: make([]wish, len(b.arms)), runs: runs}
-	for a := range b.arms {
-		b.stale[a] = true
+// begin makes the agenda of an analysis from nothing.
+func (an *Analysis) begin() {
+	runs := an.runs
+	an.agenda = agenda{stale: map[int]bool{}, wishes: make([]wish, len(an.arms)), runs: runs}
+	for a := range an.arms {
+		an.stale[a] = true
 	}
-	for i := range b.plan.Cases {
-		if b.progress[i].done {
-			b.decided++
+	for i := range an.plan.Cases {
+		if an.progress[i].done {
+			an.decided++
 		}
 	}
 }
 
 // note takes down that it is known what came of seed i of an arm.
-func (b *Bench) note(arm, i int) {
-	b.arms[arm].have[i] = true
-	b.arms[arm].count++
-	b.runs++
-	b.stale[arm] = true
+func (an *Analysis) note(arm, i int) {
+	an.arms[arm].have[i] = true
+	an.arms[arm].count++
+	an.runs++
+	an.stale[arm] = true
 }
 
 // settle brings the agenda up to date.
-func (b *Bench) settle() {
-	if len(b.stale) == 0 {
+func (an *Analysis) settle() {
+	if len(an.stale) == 0 {
 		return
 	}
 	changed := map[int]bool{} // arms of which something else is wanted now
 	heard := map[int]bool{}
-	for arm := range b.stale {
+	for arm := range an.stale {
 		changed[arm] = true
-		for _, i := range b.arms[arm].cases {
+		for _, i := range an.arms[arm].cases {
 			if !heard[i] {
 				heard[i] = true
-				b.hearAgain(i, changed)
+				an.hearAgain(i, changed)
 			}
 		}
 	}
-	clear(b.stale)
-	b.reorder(changed)
+	clear(an.stale)
+	an.reorder(changed)
 }
 
 // hearAgain hears case i, and marks the arms of which it wants something else now.
-func (b *Bench) hearAgain(i int, changed map[int]bool) {
-	h := &b.progress[i]
+func (an *Analysis) hearAgain(i int, changed map[int]bool) {
+	h := &an.progress[i]
 	next, done := h.next, h.done
-	b.hear(h)
+	an.hear(h)
 	if h.next == next && h.done == done {
 		return
 	}
@@ -82,66 +82,66 @@ func (b *Bench) hearAgain(i int, changed map[int]bool) {
 	}
 	mark(h)
 	if h.done && !done && !h.control {
-		b.decided++
+		an.decided++
 		if h.confirmed && h.Case.Control >= 0 { // which its control need not be seen for
-			mark(&b.progress[len(b.plan.Cases)+h.Case.Control])
+			mark(&an.progress[len(an.plan.Cases)+h.Case.Control])
 		}
 	}
 }
 
 // reorder works out what is wanted of some arms.
-func (b *Bench) reorder(changed map[int]bool) {
-	many := len(changed) > 8+len(b.order)/8 // then sorting is faster
+func (an *Analysis) reorder(changed map[int]bool) {
+	many := len(changed) > 8+len(an.order)/8 // then sorting is faster
 	if !many {
 		for arm := range changed {
-			if at, found := slices.BinarySearchFunc(b.order, arm, b.compare); found {
-				b.order = slices.Delete(b.order, at, at+1)
+			if at, found := slices.BinarySearchFunc(an.order, arm, an.compare); found {
+				an.order = slices.Delete(an.order, at, at+1)
 			}
 		}
 	}
 	for arm := range changed {
-		b.ahead -= b.wishes[arm].ahead
-		b.wishes[arm] = b.wish(arm)
-		b.ahead += b.wishes[arm].ahead
+		an.ahead -= an.wishes[arm].ahead
+		an.wishes[arm] = an.wish(arm)
+		an.ahead += an.wishes[arm].ahead
 	}
 	if many {
-		b.order = b.order[:0]
-		for arm := range b.wishes {
-			if b.wishes[arm].any {
-				b.order = append(b.order, arm)
+		an.order = an.order[:0]
+		for arm := range an.wishes {
+			if an.wishes[arm].any {
+				an.order = append(an.order, arm)
 			}
 		}
-		slices.SortFunc(b.order, b.compare)
+		slices.SortFunc(an.order, an.compare)
 		return
 	}
 	for arm := range changed {
-		if b.wishes[arm].any {
-			at, _ := slices.BinarySearchFunc(b.order, arm, b.compare)
-			b.order = slices.Insert(b.order, at, arm)
+		if an.wishes[arm].any {
+			at, _ := slices.BinarySearchFunc(an.order, arm, an.compare)
+			an.order = slices.Insert(an.order, at, arm)
 		}
 	}
 }
 
 // compare orders arms by how urgent they are.
-func (b *Bench) compare(x, y int) int {
-	v, w := &b.wishes[x], &b.wishes[y]
+func (an *Analysis) compare(x, y int) int {
+	v, w := &an.wishes[x], &an.wishes[y]
 	return cmp.Or(cmp.Compare(w.Priority, v.Priority), cmp.Compare(v.Turn, w.Turn), cmp.Compare(w.Waiting, v.Waiting),
 		cmp.Compare(x, y))
 }
 
 // wish asks the cases of an arm what they want of it.
-func (b *Bench) wish(arm int) wish {
-	a := &b.arms[arm]
+func (an *Analysis) wish(arm int) wish {
+	a := &an.arms[arm]
 	w := wish{Need: Need{Arm: arm}}
 	most := 0
 	for _, i := range a.cases {
-		if !b.waits(i) {
+		if !an.waits(i) {
 			continue
 		}
-		h := &b.progress[i]
-		most = max(most, min(b.target(h), b.cut(h)))
+		h := &an.progress[i]
+		most = max(most, min(an.target(h), an.cut(h)))
 		wants := false
-		for s := h.next; s < min(b.end(h.next), b.cut(h)) && !wants; s++ {
+		for s := h.next; s < min(an.end(h.next), an.cut(h)) && !wants; s++ {
 			wants = !a.has(s)
 		}
 		if !wants {
@@ -165,37 +165,37 @@ type Progress struct {
 }
 
 // Progress returns how far the plan is.
-func (b *Bench) Progress() Progress {
-	b.settle()
-	return Progress{Cases: len(b.plan.Cases), Decided: b.decided, Runs: b.runs}
+func (an *Analysis) Progress() Progress {
+	an.settle()
+	return Progress{Cases: len(an.plan.Cases), Decided: an.decided, Runs: an.runs}
 }
 
 // Used reports whether a case has taken the seed of an arm, so that what came of it matters.
-func (b *Bench) Used(arm int, seed uint64) bool {
-	b.settle()
-	i, ok := b.seed(seed)
-	return ok && slices.ContainsFunc(b.arms[arm].cases, func(c int) bool { return b.progress[c].next > i })
+func (an *Analysis) Used(arm int, seed uint64) bool {
+	an.settle()
+	i, ok := an.seed(seed)
+	return ok && slices.ContainsFunc(an.arms[arm].cases, func(c int) bool { return an.progress[c].next > i })
 }
 
 // Decided returns whether case i of the plan has had enough, or all its seeds.
-func (b *Bench) Decided(i int) bool {
-	b.settle()
-	return b.progress[i].done
+func (an *Analysis) Decided(i int) bool {
+	an.settle()
+	return an.progress[i].done
 }
 
-// Remaining estimates how many runs are still to come: the sum of [Bench.Ahead].
-func (b *Bench) Remaining() int {
-	b.settle()
-	return b.ahead
+// Remaining estimates how many runs are still to come: the sum of [Analysis.Ahead].
+func (an *Analysis) Remaining() int {
+	an.settle()
+	return an.ahead
 }
 
 // Ahead estimates how many runs of each arm are still to come, if every case that is not decided turns out as its file
 // expects, and innocent where nothing is expected.
-func (b *Bench) Ahead() []int {
-	b.settle()
-	list := make([]int, len(b.arms))
+func (an *Analysis) Ahead() []int {
+	an.settle()
+	list := make([]int, len(an.arms))
 	for a := range list {
-		list[a] = b.wishes[a].ahead
+		list[a] = an.wishes[a].ahead
 	}
 	return list
 }

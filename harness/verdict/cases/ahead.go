@@ -7,13 +7,13 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
-// Visits estimates how often each arm is still taken up for its runs ahead: once for each block up to [Look], and once for all that comes
-// later, since the arm stays the most urgent then.
-func (b *Bench) Visits(ahead []int) []int {
+// Visits estimates how often each arm is still taken up for its runs ahead: once for each block up to [Look], and once
+// for all that comes later, since the arm stays the most urgent then.
+func (an *Analysis) Visits(ahead []int) []int {
 	visits := make([]int, len(ahead))
 	for a, n := range ahead {
-		from := b.arms[a].count
-		for at := from; at < from+n; at = b.end(at) {
+		from := an.arms[a].count
+		for at := from; at < from+n; at = an.end(at) {
 			visits[a]++
 			if at >= Look {
 				break
@@ -24,28 +24,29 @@ func (b *Bench) Visits(ahead []int) []int {
 }
 
 // target is how many seeds a case that is not decided will have had in the end: whole blocks, and one more than it has.
-func (b *Bench) target(h *caseProgress) int {
-	end := b.end(min(h.likely, b.seeds) - 1)
+func (an *Analysis) target(h *caseProgress) int {
+	end := an.end(min(h.likely, an.seeds) - 1)
 	if end <= h.next {
-		end = b.end(h.next)
+		end = an.end(h.next)
 	}
 	return end
 }
 
-// likely is how many seeds a case takes if it turns out as expected. It tries evidence seed by seed, so it is asked once.
-func (b *Bench) likely(h *caseProgress) int {
-	n := b.rule.LeastToRuleOut(b.rule.RuleOut)
+// likely is how many seeds a case takes if it turns out as expected. It tries evidence seed by seed, so it
+// is asked once.
+func (an *Analysis) likely(h *caseProgress) int {
+	n := an.rule.LeastToRuleOut(an.rule.RuleOut)
 	switch {
 	case h.control:
-		n = b.rule.SeedsToConfirm(h.Hypothesis, b.rule.Control)
+		n = an.rule.SeedsToConfirm(h.Hypothesis, an.rule.Control)
 	case h.Placebo():
 		n *= 2 // a pair is two seeds
 	case h.Expected == verdict.Inconclusive:
-		n = b.seeds
+		n = an.seeds
 	case h.Kind == verdict.Mechanism:
-		n = b.rule.LeastToKnowEvery(b.rule.Confirm)
+		n = an.rule.LeastToKnowEvery(an.rule.Confirm)
 	case h.Expected == verdict.Confirmed:
-		n = b.rule.SeedsToConfirm(h.Hypothesis, b.rule.Confirm)
+		n = an.rule.SeedsToConfirm(h.Hypothesis, an.rule.Confirm)
 	}
 	return n
 }
@@ -56,8 +57,8 @@ func Bounds(p *campaign.Plan) (least, most int) {
 	return len(p.Arms) * p.Campaign.Seeds.Least, len(p.Arms) * p.Campaign.Seeds.Most
 }
 
-// SeedsToConfirm is how many seeds it takes at least to confirm an effect of three times the margin in which seeds hardly
-// differ; 0 when no number below a thousand does.
+// SeedsToConfirm is how many seeds it takes at least to confirm an effect of three times the margin in which seeds
+// hardly differ; 0 when no number below a thousand does.
 func (r Rule) SeedsToConfirm(h verdict.Hypothesis, bar float64) int {
 	h.Kind, h.Direction, h.Relieved = verdict.Effect, verdict.Up, ""
 	h.Scale, h.Margin = verdict.Difference, 1

@@ -34,12 +34,12 @@ func TestSeedsToConfirm(t *testing.T) {
 // An arm is taken up for each block up to 32 seeds, and once for all that comes then.
 func TestVisits(t *testing.T) {
 	p := casestest.Plan(t, reference) // blocks end after 8, 20, 32 and 44 seeds, and so on
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
 	for seed := range uint64(30) {
-		b.Add(2, referenceFirst+seed, entry(0, 1))
+		an.Add(2, referenceFirst+seed, entry(0, 1))
 		if seed < 20 {
-			b.Add(1, referenceFirst+seed, entry(0, 1))
+			an.Add(1, referenceFirst+seed, entry(0, 1))
 		}
 	}
 	for _, c := range []struct{ none, twenty, thirty, visits0, visits1, visits2 int }{
@@ -54,7 +54,7 @@ func TestVisits(t *testing.T) {
 	} {
 		ahead := make([]int, len(p.Arms))
 		ahead[0], ahead[1], ahead[2] = c.none, c.twenty, c.thirty
-		require.Equal(t, []int{c.visits0, c.visits1, c.visits2}, b.Visits(ahead)[:3], "%v", ahead)
+		require.Equal(t, []int{c.visits0, c.visits1, c.visits2}, an.Visits(ahead)[:3], "%v", ahead)
 	}
 }
 
@@ -67,15 +67,15 @@ func TestBounds(t *testing.T) {
 
 // What runs were made with has a number of its own, from 1. 0 is for what is not known, and for what is too much.
 func TestNumbersOfWhatRunsWereMadeWith(t *testing.T) {
-	b, err := cases.New(casestest.Plan(t, reference))
+	an, err := cases.New(casestest.Plan(t, reference))
 	require.NoError(t, err)
-	require.EqualValues(t, 0, b.Number(""))
+	require.EqualValues(t, 0, an.Number(""))
 	for i := 1; i <= math.MaxUint16; i++ {
-		require.EqualValues(t, i, b.Number(fmt.Sprint("build ", i)))
+		require.EqualValues(t, i, an.Number(fmt.Sprint("build ", i)))
 	}
-	require.EqualValues(t, 7, b.Number("build 7"))
-	require.EqualValues(t, 0, b.Number("one more"))
-	require.EqualValues(t, math.MaxUint16, b.Number("build 65535"))
+	require.EqualValues(t, 7, an.Number("build 7"))
+	require.EqualValues(t, 0, an.Number("one more"))
+	require.EqualValues(t, math.MaxUint16, an.Number("build 65535"))
 }
 
 // Of four runs that belong together, those that were made with different programs are lost, also when the first one
@@ -97,17 +97,17 @@ func TestRunsThatDifferBesideOneThatIsUnknown(t *testing.T) {
 		{[]string{"", "", "", "two"}, ""},
 		{[]string{"two", "two", "two", "two"}, ""},
 	} {
-		b, err := cases.New(p)
+		an, err := cases.New(p)
 		require.NoError(t, err)
 		for n, arm := range c.Arms() {
 			for seed := range uint64(8) {
 				e := entry(float64(n), 1)
 				e.Made = test.made[n]
-				b.Add(arm, referenceFirst+seed, e)
+				an.Add(arm, referenceFirst+seed, e)
 			}
 		}
-		require.Len(t, b.Pairs(i), 8)
-		for _, pair := range b.Pairs(i) {
+		require.Len(t, an.Pairs(i), 8)
+		for _, pair := range an.Pairs(i) {
 			require.Equal(t, test.loss, pair.Loss, "%q", test.made)
 		}
 	}

@@ -38,8 +38,8 @@ hypotheses:
 `
 )
 
-// clerk writes down what a bench was given, and works out what the bench has to say from all of it, each time from the
-// beginning.
+// clerk writes down what an analysis was given, and works out what the analysis has to say from all of it, each time
+// from the beginning.
 type clerk struct {
 	p     *campaign.Plan
 	runs  map[[2]int]*archive.Entry // by arm and seed, which counts from 0

@@ -10,11 +10,11 @@ import (
 )
 
 // measure adds seed i to the dose.
-func (b *Bench) measure(h *caseProgress, i int) {
+func (an *Analysis) measure(h *caseProgress, i int) {
 	if h.Dose == "" {
 		return
 	}
-	base, treated := b.arms[h.Base].value(i, h.Dose), b.arms[h.Case.Treated].value(i, h.Dose)
+	base, treated := an.arms[h.Base].value(i, h.Dose), an.arms[h.Case.Treated].value(i, h.Dose)
 	if h.watchedBase {
 		base = 0
 	}

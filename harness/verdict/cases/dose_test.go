@@ -25,7 +25,7 @@ hypotheses:
   - {name: more are watched, cause: {faults.acks.select.chance: 20%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen}
   - {name: nothing is lost, base: {faults.acks.do: drop}, cause: {faults.acks.do: watch}, metric: http.latency.p99, margin: 5%, dose: fault.acks.delivered}
 `)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
 	chosen := []float64{0: 2000, 1: 40, 2: 2000, 3: 4000}
 	for arm := range p.Arms {
@@ -37,7 +37,7 @@ hypotheses:
 			case p.Cases[2].Treated:
 				n = chosen[3]
 			}
-			b.Add(arm, seed, &archive.Entry{Valid: true, Values: []archive.Value{
+			an.Add(arm, seed, &archive.Entry{Valid: true, Values: []archive.Value{
 				{Name: "fault.acks.chosen", Value: n}, {Name: "fault.acks.delivered", Value: n}, {Name: "http.latency.p99", Value: 0.1},
 			}})
 		}
@@ -48,7 +48,7 @@ hypotheses:
 		"more are watched":               "fault.acks.chosen ×2.00",
 		"nothing is lost":                "fault.acks.delivered 8000 → 0",
 	}
-	for _, v := range b.Verdicts(true) {
+	for _, v := range an.Verdicts(true) {
 		require.Equal(t, want[v.Entry], v.Dose.String(), v.Entry)
 		require.Equal(t, 4, v.Dose.Given, v.Entry)
 		require.NotEqual(t, verdict.Invalid, v.Outcome, v.Entry)
@@ -65,20 +65,21 @@ seeds: {least: 4, most: 4}
 hypotheses:
   - {name: slower, cause: {links.client-web.delay: 30ms}, metric: http.latency.p99, margin: 1s, dose: http.latency.p50}
 `)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
 	for seed := uint64(1); seed <= 4; seed++ {
 		for arm := range p.Arms {
-			e := &archive.Entry{Valid: true, Values: []archive.Value{{Name: "http.latency.p50", Value: 5}, {Name: "http.latency.p99", Value: 1}}}
+			e := &archive.Entry{Valid: true,
+				Values: []archive.Value{{Name: "http.latency.p50", Value: 5}, {Name: "http.latency.p99", Value: 1}}}
 			switch {
 			case arm == p.Cases[0].Treated && seed < 3:
 				e.Values[0].Value += float64(seed)
 			case arm == p.Cases[0].Treated && seed == 4:
-				e.Values = e.Values[1:] // nobody measured
+				e.Values = e.Values[1:] // the dose was not measured
 			}
-			b.Add(arm, seed, e)
+			an.Add(arm, seed, e)
 		}
 	}
-	v := b.Verdicts(true)[0]
+	v := an.Verdicts(true)[0]
 	require.Equal(t, verdict.Dose{Counter: "http.latency.p50", Base: 15, Treated: 18, Given: 2, Seeds: 4}, v.Dose)
 }

@@ -4,12 +4,12 @@ package cases
 var LossOf = lossOf
 
 // Count is how many seeds of an arm there are.
-func (b *Bench) Count(arm int) int { return b.arms[arm].count }
+func (an *Analysis) Count(arm int) int { return an.arms[arm].count }
 
 // Number stands for what a run was made with.
-func (b *Bench) Number(made string) uint16 { return b.number(made) }
+func (an *Analysis) Number(made string) uint16 { return an.number(made) }
 
 // Bars sets the e-values at which cases stop, and at which a control is seen.
-func (b *Bench) Bars(confirm, ruleOut, control float64) {
-	b.rule.Confirm, b.rule.RuleOut, b.rule.Control = confirm, ruleOut, control
+func (an *Analysis) Bars(confirm, ruleOut, control float64) {
+	an.rule.Confirm, an.rule.RuleOut, an.rule.Control = confirm, ruleOut, control
 }

@@ -38,11 +38,11 @@ hypotheses:
   - {name: nobody looked, cause: {faults.acks.select.chance: 30%}, metric: http.latency.p50, margin: 5%, dose: fault.acks.chosen}
 `
 
-func newBench(t *testing.T) (*campaign.Plan, *cases.Bench) {
+func newAnalysis(t *testing.T) (*campaign.Plan, *cases.Analysis) {
 	p := casestest.Plan(t, suspicions)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	return p, b
+	return p, an
 }
 
 func world(p *campaign.Plan, arm int, seed uint64) *archive.Entry {
@@ -50,9 +50,9 @@ func world(p *campaign.Plan, arm int, seed uint64) *archive.Entry {
 }
 
 // finish makes all runs that are wanted, in the order in which they are wanted, or another.
-func finish(b *cases.Bench, p *campaign.Plan, order *rand.Rand) (runs int) {
-	casestest.Ask(b, order, func(arm int, seed uint64) bool {
-		b.Add(arm, seed, world(p, arm, seed))
+func finish(an *cases.Analysis, p *campaign.Plan, order *rand.Rand) (runs int) {
+	casestest.Ask(an, order, func(arm int, seed uint64) bool {
+		an.Add(arm, seed, world(p, arm, seed))
 		runs++
 		return true
 	})
@@ -68,9 +68,9 @@ func outcomes(list []cases.Verdict) map[string]verdict.Outcome {
 }
 
 func TestVerdicts(t *testing.T) {
-	p, b := newBench(t)
-	runs := finish(b, p, nil)
-	got := b.Verdicts(true)
+	p, an := newAnalysis(t)
+	runs := finish(an, p, nil)
+	got := an.Verdicts(true)
 	require.Equal(t, map[string]verdict.Outcome{
 		"copies slow it down":             verdict.Confirmed,
 		"watching slows it down":          verdict.RuledOut,
@@ -82,30 +82,31 @@ func TestVerdicts(t *testing.T) {
 	}, outcomes(got))
 	require.True(t, got[4].Has(verdict.ControlNotRun), "without a control nothing is ruled out")
 	require.Less(t, runs, len(p.Arms)*120, "cases stopped early")
-	progress := b.Progress()
+	progress := an.Progress()
 	require.Equal(t, len(p.Cases), progress.Cases)
 	require.Equal(t, len(p.Cases), progress.Decided)
 	require.Equal(t, runs, progress.Runs)
 }
 
-// However often a sweep was interrupted and in whatever order its runs came, the verdicts are the same to the last digit.
+// However often a sweep was interrupted and in whatever order its runs came, the verdicts are the same to
+// the last digit.
 func TestOrderDoesNotMatter(t *testing.T) {
-	p, b := newBench(t)
-	finish(b, p, nil)
-	want := b.Verdicts(true)
+	p, an := newAnalysis(t)
+	finish(an, p, nil)
+	want := an.Verdicts(true)
 	for seed := range uint64(5) {
-		_, b := newBench(t)
-		finish(b, p, rand.New(rand.NewPCG(seed, 2)))
-		require.Equal(t, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", b.Verdicts(true)))
+		_, an := newAnalysis(t)
+		finish(an, p, rand.New(rand.NewPCG(seed, 2)))
+		require.Equal(t, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", an.Verdicts(true)))
 	}
 	// Seeds that are there for others are not looked at.
-	_, b = newBench(t)
+	_, an = newAnalysis(t)
 	for arm := range p.Arms {
 		for _, seed := range p.Seeds() {
-			b.Add(arm, seed, world(p, arm, seed))
+			an.Add(arm, seed, world(p, arm, seed))
 		}
 	}
-	require.Equal(t, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", b.Verdicts(true)))
+	require.Equal(t, fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", an.Verdicts(true)))
 }
 
 func TestLosses(t *testing.T) {
@@ -122,21 +123,21 @@ func TestLosses(t *testing.T) {
 	} {
 		require.Equal(t, c.want, cases.LossOf(c.kinds), c.kinds)
 	}
-	p, b := newBench(t)
-	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+	p, an := newAnalysis(t)
+	casestest.Ask(an, nil, func(arm int, seed uint64) bool {
 		e := world(p, arm, seed)
 		switch arm {
 		case p.Cases[0].Treated:
 			e.Valid, e.Kinds = false, []result.Kind{result.NoConnection}
-			b.Add(arm, seed, e)
+			an.Add(arm, seed, e)
 		case p.Cases[1].Treated:
-			b.Break(arm, seed)
+			an.Break(arm, seed)
 		default:
-			b.Add(arm, seed, e)
+			an.Add(arm, seed, e)
 		}
 		return true
 	})
-	got := b.Verdicts(true)
+	got := an.Verdicts(true)
 	for i, want := range []verdict.Code{verdict.FaultDidNotAct, verdict.RunsBroken} {
 		require.Equal(t, verdict.Invalid, got[i].Outcome)
 		require.True(t, got[i].Has(want), got[i].Reasons)
@@ -145,16 +146,16 @@ func TestLosses(t *testing.T) {
 }
 
 func TestMissedControl(t *testing.T) {
-	p, b := newBench(t)
-	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+	p, an := newAnalysis(t)
+	casestest.Ask(an, nil, func(arm int, seed uint64) bool {
 		shown := arm
 		if arm == p.Controls[0].Treated {
 			shown = p.Controls[0].Base // the burn does nothing
 		}
-		b.Add(arm, seed, world(p, shown, seed))
+		an.Add(arm, seed, world(p, shown, seed))
 		return true
 	})
-	got := b.Verdicts(true)
+	got := an.Verdicts(true)
 	require.Equal(t, verdict.Invalid, got[1].Outcome)
 	require.True(t, got[1].Has(verdict.ControlMissed))
 }
@@ -163,12 +164,12 @@ func TestMissedControl(t *testing.T) {
 func TestNeeds(t *testing.T) {
 	p := casestest.Plan(t, suspicions)
 	p.Cases[4].Priority = 9
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	needs := b.Needs(func(int, uint64) bool { return false })
+	needs := an.Needs(func(int, uint64) bool { return false })
 	require.Contains(t, p.Cases[4].Arms(), needs[0].Arm)
 	require.Equal(t, []uint64{1, 2, 3, 4}, needs[0].Seeds)
-	again := b.Needs(func(arm int, seed uint64) bool { return arm == needs[0].Arm && seed < 4 })
+	again := an.Needs(func(arm int, seed uint64) bool { return arm == needs[0].Arm && seed < 4 })
 	for _, n := range again {
 		if n.Arm == needs[0].Arm {
 			require.Equal(t, []uint64{4}, n.Seeds)
@@ -176,17 +177,18 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// Past the first look, one innocent is ruled out before the next is gone on with, so that a sweep that ends early has ruled out some.
+// Past the first look, one innocent is ruled out before the next is gone on with, so that a sweep that ends early has
+// ruled out some.
 func TestOneAfterTheOther(t *testing.T) {
-	p, b := newBench(t)
+	p, an := newAnalysis(t)
 	watching, nobody := p.Cases[1].Treated, p.Cases[4].Treated
-	for !b.Decided(1) && !b.Decided(4) {
-		n := b.Needs(func(int, uint64) bool { return false })[0]
+	for !an.Decided(1) && !an.Decided(4) {
+		n := an.Needs(func(int, uint64) bool { return false })[0]
 		for _, seed := range n.Seeds {
-			b.Add(n.Arm, seed, world(p, n.Arm, seed))
+			an.Add(n.Arm, seed, world(p, n.Arm, seed))
 		}
 	}
-	first, second := b.Count(watching), b.Count(nobody)
+	first, second := an.Count(watching), an.Count(nobody)
 	require.GreaterOrEqual(t, max(first, second), cases.RuleOf(p).LeastToRuleOut(cases.RuleOf(p).RuleOut))
 	require.LessOrEqual(t, min(first, second), cases.Look+cases.Block)
 	require.GreaterOrEqual(t, min(first, second), cases.Look, "all were looked at before")
@@ -194,13 +196,13 @@ func TestOneAfterTheOther(t *testing.T) {
 
 // What a verdict rests on can be shown pair by pair, and the verdict follows from the pairs.
 func TestPairs(t *testing.T) {
-	p, b := newBench(t)
-	finish(b, p, nil)
-	for i, v := range b.Verdicts(true) {
+	p, an := newAnalysis(t)
+	finish(an, p, nil)
+	for i, v := range an.Verdicts(true) {
 		c := &p.Cases[i]
 		state, err := verdict.NewState(c.Hypothesis, cases.RuleOf(p).Rule)
 		require.NoError(t, err)
-		pairs := b.Pairs(i)
+		pairs := an.Pairs(i)
 		require.NotEmpty(t, pairs)
 		for n, pair := range pairs {
 			require.Empty(t, pair.Loss)
@@ -224,28 +226,28 @@ func TestPairs(t *testing.T) {
 }
 
 func TestPairsThatAreLost(t *testing.T) {
-	p, b := newBench(t)
+	p, an := newAnalysis(t)
 	c := &p.Cases[0]
 	for seed := uint64(1); seed <= 4; seed++ {
-		b.Add(c.Base, seed, world(p, c.Base, seed))
+		an.Add(c.Base, seed, world(p, c.Base, seed))
 		if seed == 2 {
-			b.Break(c.Treated, seed)
+			an.Break(c.Treated, seed)
 			continue
 		}
 		e := world(p, c.Treated, seed)
 		if seed == 3 {
-			e.Values = e.Values[:2] // nobody measured the latency
+			e.Values = e.Values[:2] // the latency was not measured
 		}
-		b.Add(c.Treated, seed, e)
+		an.Add(c.Treated, seed, e)
 	}
 	var losses []verdict.Loss
-	for _, pair := range b.Pairs(0) {
+	for _, pair := range an.Pairs(0) {
 		losses = append(losses, pair.Loss)
 	}
 	require.Equal(t, []verdict.Loss{"", verdict.Broken, verdict.NotMeasured, ""}, losses)
-	require.Zero(t, b.Pairs(0)[1].Pair.Treated, "there is no run that shows anything else")
-	sightings := b.Sightings(false)
-	require.Len(t, sightings, len(p.Controls))
-	require.Equal(t, verdict.Pending, sightings[0].Sighting)
-	require.True(t, sightings[0].Asked)
+	require.Zero(t, an.Pairs(0)[1].Pair.Treated, "there is no run that shows anything else")
+	controls := an.Controls(false)
+	require.Len(t, controls, len(p.Controls))
+	require.Equal(t, verdict.Pending, controls[0].Status)
+	require.True(t, controls[0].Asked)
 }

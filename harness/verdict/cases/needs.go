@@ -34,22 +34,24 @@ func turn(seeds int) int {
 
 // Needs lists what all cases that are not decided want for their next block, most urgent first: by priority, then by
 // turn, then those for which most cases wait. Seeds for which done returns true are left out: they are being run.
-func (b *Bench) Needs(done func(arm int, seed uint64) bool) []Need { return b.First(len(b.arms), done) }
-
-// Finished reports whether no case wants another run.
-func (b *Bench) Finished() bool {
-	return len(b.First(1, func(int, uint64) bool { return false })) == 0
+func (an *Analysis) Needs(done func(arm int, seed uint64) bool) []Need {
+	return an.First(len(an.arms), done)
 }
 
-// First lists the first so many of [Bench.Needs]. It costs no more than these.
-func (b *Bench) First(most int, done func(arm int, seed uint64) bool) (list []Need) {
-	b.settle()
-	for _, a := range b.order {
+// Finished reports whether no case wants another run.
+func (an *Analysis) Finished() bool {
+	return len(an.First(1, func(int, uint64) bool { return false })) == 0
+}
+
+// First lists the first so many of [Analysis.Needs]. It costs no more than these.
+func (an *Analysis) First(most int, done func(arm int, seed uint64) bool) (list []Need) {
+	an.settle()
+	for _, a := range an.order {
 		if len(list) == most {
 			break
 		}
-		n := b.wishes[a].Need
-		if n.Seeds = b.wanted(a, done); len(n.Seeds) > 0 {
+		n := an.wishes[a].Need
+		if n.Seeds = an.wanted(a, done); len(n.Seeds) > 0 {
 			list = append(list, n)
 		}
 	}
@@ -57,17 +59,17 @@ func (b *Bench) First(most int, done func(arm int, seed uint64) bool) (list []Ne
 }
 
 // wanted are the seeds of an arm that cases want for their next block, in order.
-func (b *Bench) wanted(arm int, done func(arm int, seed uint64) bool) (list []uint64) {
-	want := make([]bool, b.seeds)
-	for _, i := range b.arms[arm].cases {
-		if h := &b.progress[i]; b.waits(i) {
-			for s := h.next; s < min(b.end(h.next), b.cut(h)); s++ {
-				want[s] = !b.arms[arm].has(s)
+func (an *Analysis) wanted(arm int, done func(arm int, seed uint64) bool) (list []uint64) {
+	want := make([]bool, an.seeds)
+	for _, i := range an.arms[arm].cases {
+		if h := &an.progress[i]; an.waits(i) {
+			for s := h.next; s < min(an.end(h.next), an.cut(h)); s++ {
+				want[s] = !an.arms[arm].has(s)
 			}
 		}
 	}
 	for s, w := range want {
-		if seed := uint64(b.plan.Campaign.Seeds.First + s); w && !done(arm, seed) {
+		if seed := uint64(an.plan.Campaign.Seeds.First + s); w && !done(arm, seed) {
 			list = append(list, seed)
 		}
 	}
@@ -75,37 +77,37 @@ func (b *Bench) wanted(arm int, done func(arm int, seed uint64) bool) (list []ui
 }
 
 // waits reports whether case i is to get more seeds.
-func (b *Bench) waits(i int) bool {
-	h := &b.progress[i]
-	return !h.done && !h.aside && (!h.control || b.asked(i))
+func (an *Analysis) waits(i int) bool {
+	h := &an.progress[i]
+	return !h.done && !h.aside && (!h.control || an.asked(i))
 }
 
 // asked reports whether case i, a control, can still matter: a case that is confirmed needs none.
-func (b *Bench) asked(i int) bool {
-	control := &b.progress[i]
-	for len(control.serves) > 0 && b.progress[control.serves[0]].confirmed { // and stays so
+func (an *Analysis) asked(i int) bool {
+	control := &an.progress[i]
+	for len(control.serves) > 0 && an.progress[control.serves[0]].confirmed { // and stays so
 		control.serves = control.serves[1:]
 	}
 	return len(control.serves) > 0
 }
 
-// Only leaves cases out of [Bench.Needs] for which mine returns false: others make their runs.
-func (b *Bench) Only(mine func(c *campaign.Case) bool) {
-	for i := range b.plan.Cases {
-		b.progress[i].aside = !mine(b.progress[i].Case)
+// Only leaves cases out of [Analysis.Needs] for which mine returns false: others make their runs.
+func (an *Analysis) Only(mine func(c *campaign.Case) bool) {
+	for i := range an.plan.Cases {
+		an.progress[i].aside = !mine(an.progress[i].Case)
 	}
-	b.serve()
-	b.begin()
+	an.serve()
+	an.begin()
 }
 
 // serve tells each control who relies on it.
-func (b *Bench) serve() {
-	for i := range b.plan.Controls {
-		b.progress[len(b.plan.Cases)+i].serves = nil
+func (an *Analysis) serve() {
+	for i := range an.plan.Controls {
+		an.progress[len(an.plan.Cases)+i].serves = nil
 	}
-	for i := range b.plan.Cases {
-		if h := &b.progress[i]; h.Case.Control != campaign.None && !h.aside {
-			control := &b.progress[len(b.plan.Cases)+h.Case.Control]
+	for i := range an.plan.Cases {
+		if h := &an.progress[i]; h.Case.Control != campaign.None && !h.aside {
+			control := &an.progress[len(an.plan.Cases)+h.Case.Control]
 			control.serves = append(control.serves, i)
 		}
 	}
@@ -128,13 +130,13 @@ type Verdict struct {
 
 // Verdicts judges all cases, in the order of the plan. final says that no further run is to come: what is not seen by
 // then was missed.
-func (b *Bench) Verdicts(final bool) []Verdict {
-	controls := b.Sightings(final)
+func (an *Analysis) Verdicts(final bool) []Verdict {
+	controls := an.Controls(final)
 	// Placebos have a campaign of their own: among the others they would move the bar.
 	var real, placebos []verdict.Case
-	for i := range b.plan.Cases {
-		h := &b.progress[i]
-		c := verdict.Case{State: h.state, Dose: h.dose, Scope: b.scope(h)}
+	for i := range an.plan.Cases {
+		h := &an.progress[i]
+		c := verdict.Case{State: h.state, Dose: h.dose, Scope: an.scope(h)}
 		if h.Case.Control != campaign.None {
 			c.Control = controls[h.Case.Control].Control
 		}
@@ -144,10 +146,10 @@ func (b *Bench) Verdicts(final bool) []Verdict {
 			real = append(real, c)
 		}
 	}
-	judged, sham := verdict.Campaign(b.rule.Alpha, real), verdict.Campaign(b.rule.Alpha, placebos)
-	list := make([]Verdict, 0, len(b.plan.Cases))
-	for i := range b.plan.Cases {
-		c := b.progress[i].Case
+	judged, sham := verdict.Campaign(an.rule.Alpha, real), verdict.Campaign(an.rule.Alpha, placebos)
+	list := make([]Verdict, 0, len(an.plan.Cases))
+	for i := range an.plan.Cases {
+		c := an.progress[i].Case
 		v := Verdict{Case: c, Family: c.Family, Entry: c.Entry, Context: c.Context, Expected: c.Expected, AsExpected: true}
 		if c.Placebo() {
 			v.Verdict, sham = sham[0], sham[1:]
@@ -162,9 +164,9 @@ func (b *Bench) Verdicts(final bool) []Verdict {
 	return list
 }
 
-func (b *Bench) scope(h *caseProgress) verdict.Scope {
-	s := verdict.Scope{Scenario: b.plan.Arms[h.Base].Scenario.Name}
-	if k := b.plan.Arms[h.Base].Kernel; k != "" {
+func (an *Analysis) scope(h *caseProgress) verdict.Scope {
+	s := verdict.Scope{Scenario: an.plan.Arms[h.Base].Scenario.Name}
+	if k := an.plan.Arms[h.Base].Kernel; k != "" {
 		s.Kernels = []string{k}
 	}
 	if len(h.Context) > 0 {

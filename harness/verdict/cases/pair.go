@@ -16,28 +16,28 @@ type Pair struct {
 	Loss verdict.Loss
 }
 
-// Pairs lists what the verdict on case i rests on, in the order of the seeds. Seeds that are there for the sake of other cases
-// are not among them.
-func (b *Bench) Pairs(i int) []Pair {
-	b.settle()
-	h := &b.progress[i]
+// Pairs lists what the verdict on case i rests on, in the order of the seeds. Seeds that are there for the sake of
+// other cases are not among them.
+func (an *Analysis) Pairs(i int) []Pair {
+	an.settle()
+	h := &an.progress[i]
 	var list []Pair
 	step := 1
 	if h.Placebo() {
 		step = 2
 	}
 	for s := 0; s+step <= h.next; s += step {
-		list = append(list, b.pairAt(h, s, s+step-1))
+		list = append(list, an.pairAt(h, s, s+step-1))
 	}
 	return list
 }
 
 // pairAt is seed i of the base arm against seed j of the treated one.
-func (b *Bench) pairAt(h *caseProgress, i, j int) Pair {
-	first := uint64(b.plan.Campaign.Seeds.First)
-	at := func(arm, seed int) float64 { return b.arms[arm].value(seed, h.Metric) }
+func (an *Analysis) pairAt(h *caseProgress, i, j int) Pair {
+	first := uint64(an.plan.Campaign.Seeds.First)
+	at := func(arm, seed int) float64 { return an.arms[arm].value(seed, h.Metric) }
 	p := Pair{
-		Seed: first + uint64(i), Treated: first + uint64(j), Loss: b.lossOf(h, i, j),
+		Seed: first + uint64(i), Treated: first + uint64(j), Loss: an.lossOf(h, i, j),
 		Pair: verdict.Pair{Treated: at(h.Case.Treated, j), Base: at(h.Base, i)},
 	}
 	if h.Kind == verdict.Explains {
@@ -52,8 +52,8 @@ func (b *Bench) pairAt(h *caseProgress, i, j int) Pair {
 	return p
 }
 
-// Sighting is how a control of the plan was seen.
-type Sighting struct {
+// ControlResult is what the runs have shown of a control of the plan.
+type ControlResult struct {
 	verdict.Control
 	Case *campaign.Case
 	// Estimate is of its effect, in the unit of its metric or in per cent.
@@ -62,16 +62,17 @@ type Sighting struct {
 	Asked bool
 }
 
-// Sightings judges the controls, in the order of the plan. final is as in [Bench.Verdicts].
-func (b *Bench) Sightings(final bool) []Sighting {
-	b.settle()
-	list := make([]Sighting, len(b.plan.Controls))
+// Controls judges the controls, in the order of the plan. final is as in [Analysis.Verdicts].
+func (an *Analysis) Controls(final bool) []ControlResult {
+	an.settle()
+	list := make([]ControlResult, len(an.plan.Controls))
 	for i := range list {
-		at := len(b.plan.Cases) + i
-		h := &b.progress[at]
+		at := len(an.plan.Cases) + i
+		h := &an.progress[at]
 		v := verdict.Judge(verdict.Case{State: h.state})
-		list[i] = Sighting{
-			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate, Asked: b.asked(at),
+		list[i] = ControlResult{
+			Control: verdict.ControlOf(v, final && h.state.N() > 0 || h.done), Case: h.Case, Estimate: v.Estimate,
+			Asked: an.asked(at),
 		}
 	}
 	return list

@@ -18,8 +18,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/cases/casestest"
 )
 
-// hold holds a bench against what the clerk works out.
-func (k *clerk) hold(t *testing.T, b *cases.Bench) {
+// hold holds an analysis against what the clerk works out.
+func (k *clerk) hold(t *testing.T, an *cases.Analysis) {
 	k.cut()
 	rule := cases.RuleOf(k.p)
 	var tried, all []*heard
@@ -27,7 +27,7 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 		tried = append(tried, k.hear(t, &k.p.Cases[i], false, &rule))
 	}
 	all = append(all, tried...)
-	sightings, asked := map[bool][]verdict.Sighting{}, []bool{}
+	controls, asked := map[bool][]verdict.ControlStatus{}, []bool{}
 	for i := range k.p.Controls {
 		h := k.hear(t, &k.p.Controls[i], true, &rule)
 		all = append(all, h)
@@ -43,7 +43,7 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 			case e.RuleOut >= 20 || h.done || final && h.state.N() > 0:
 				s = verdict.Missed
 			}
-			sightings[final] = append(sightings[final], s)
+			controls[final] = append(controls[final], s)
 		}
 	}
 	var needs []cases.Need
@@ -105,37 +105,37 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 		}
 	}
 	checks := []func(){
-		func() { require.Equal(t, needs, b.Needs(none)) },
+		func() { require.Equal(t, needs, an.Needs(none)) },
 		func() {
-			require.Equal(t, needs[:min(2, len(needs))], b.First(2, none)[:min(2, len(needs))])
-			require.LessOrEqual(t, len(b.First(2, none)), 2)
+			require.Equal(t, needs[:min(2, len(needs))], an.First(2, none)[:min(2, len(needs))])
+			require.LessOrEqual(t, len(an.First(2, none)), 2)
 		},
-		func() { require.Equal(t, ahead, b.Ahead()) },
-		func() { require.Equal(t, sum, b.Remaining()) },
+		func() { require.Equal(t, ahead, an.Ahead()) },
+		func() { require.Equal(t, sum, an.Remaining()) },
 		func() {
-			require.Equal(t, cases.Progress{Cases: len(tried), Decided: decided, Runs: len(k.runs)}, b.Progress())
+			require.Equal(t, cases.Progress{Cases: len(tried), Decided: decided, Runs: len(k.runs)}, an.Progress())
 		},
 		func() {
 			for i, h := range tried {
-				require.Equal(t, h.done, b.Decided(i), h.Name)
+				require.Equal(t, h.done, an.Decided(i), h.Name)
 			}
 		},
 		func() {
-			for i, v := range b.Verdicts(false) {
+			for i, v := range an.Verdicts(false) {
 				h := tried[i]
 				require.Equal(t, []any{h.state.N(), h.state.Lost(), h.state.Evidence(), h.dose}, []any{v.Seeds,
 					v.Lost, v.Evidence, v.Dose}, h.Name)
 			}
 		},
 		func() {
-			for final, want := range sightings {
-				for i, s := range b.Sightings(final) {
-					require.Equal(t, want[i], s.Sighting, "%s, final: %v", k.p.Controls[i].Name, final)
+			for final, want := range controls {
+				for i, s := range an.Controls(final) {
+					require.Equal(t, want[i], s.Status, "%s, final: %v", k.p.Controls[i].Name, final)
 					require.Equal(t, asked[i], s.Asked)
 				}
 			}
 		},
-		func() { k.holdSeeds(t, b, all) },
+		func() { k.holdSeeds(t, an, all) },
 	}
 	for i := range checks { // each of them is the first to be asked at some time
 		checks[(k.holds+i)%len(checks)]()
@@ -143,8 +143,8 @@ func (k *clerk) hold(t *testing.T, b *cases.Bench) {
 	k.holds++
 }
 
-// holdSeeds holds what a bench says of single seeds against what the clerk knows.
-func (k *clerk) holdSeeds(t *testing.T, b *cases.Bench, all []*heard) {
+// holdSeeds holds what an analysis says of single seeds against what the clerk knows.
+func (k *clerk) holdSeeds(t *testing.T, an *cases.Analysis, all []*heard) {
 	for arm := range k.p.Arms {
 		for s := -1; s <= referenceMost; s++ {
 			e, seed := k.runs[[2]int{arm, s}], uint64(referenceFirst+s)
@@ -152,7 +152,7 @@ func (k *clerk) holdSeeds(t *testing.T, b *cases.Bench, all []*heard) {
 			inside := s >= 0 && s < referenceMost
 			want := []bool{e != nil, e != nil && e.Failure == "", inside && s >= k.givenUp(arm), inside &&
 				slices.ContainsFunc(all, used)}
-			if got := []bool{b.Has(arm, seed), b.Made(arm, seed), b.GivenUp(arm, seed), b.Used(arm,
+			if got := []bool{an.Has(arm, seed), an.Made(arm, seed), an.GivenUp(arm, seed), an.Used(arm,
 				seed)}; !slices.Equal(want, got) {
 				require.Equal(t, want, got, "arm %d, seed %d", arm, seed)
 			}
@@ -160,8 +160,8 @@ func (k *clerk) holdSeeds(t *testing.T, b *cases.Bench, all []*heard) {
 	}
 }
 
-// Whatever comes of runs and in whatever order they are made, a bench, which keeps up to date what it is asked, says
-// what follows from all runs together.
+// Whatever comes of runs and in whatever order they are made, an analysis, which keeps up to date what it is asked,
+// says what follows from all runs together.
 func TestABenchSaysWhatFollowsFromAllRuns(t *testing.T) {
 	for world := range 9 {
 		t.Run(fmt.Sprint(world), func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestABenchSaysWhatFollowsFromAllRuns(t *testing.T) {
 				text = strings.Replace(text, "placebos: 50", "placebos: 0", 1)
 			}
 			p := casestest.Plan(t, text)
-			b, err := cases.New(p)
+			an, err := cases.New(p)
 			require.NoError(t, err)
 			k := &clerk{p: p, runs: map[[2]int]*archive.Entry{}, aside: map[string]bool{}}
 			r := rand.New(rand.NewPCG(uint64(world), 3))
@@ -178,7 +178,7 @@ func TestABenchSaysWhatFollowsFromAllRuns(t *testing.T) {
 				k.aside[c.Name] = world == 2 && c.Control == 0 || world == 5 && i > 0 && c.Control != 0
 			}
 			if world == 2 || world == 5 {
-				b.Only(func(c *campaign.Case) bool { return !k.aside[c.Name] })
+				an.Only(func(c *campaign.Case) bool { return !k.aside[c.Name] })
 			}
 			// Each arm has its level, fails now and then, and some fail from some seed on.
 			level, fails, from := make([]float64, len(p.Arms)), make([]float64, len(p.Arms)), make([]int, len(p.Arms))
@@ -208,14 +208,14 @@ func TestABenchSaysWhatFollowsFromAllRuns(t *testing.T) {
 					e.Valid, e.Because = false, "fault acks: the fault never acted: 0 of 100 packets matched"
 				}
 				e.Made = []string{"", "one", "one", "one", "two"}[min(r.IntN(40), 3+world/4%2)]
-				b.Add(arm, uint64(referenceFirst+seed), e)
+				an.Add(arm, uint64(referenceFirst+seed), e)
 				if at := [2]int{arm, seed}; k.runs[at] == nil && seed >= 0 && seed < referenceMost {
 					k.runs[at] = e
 				}
 			}
 			for {
-				k.hold(t, b)
-				needs := b.Needs(func(int, uint64) bool { return false })
+				k.hold(t, an)
+				needs := an.Needs(func(int, uint64) bool { return false })
 				if len(needs) == 0 {
 					break
 				}

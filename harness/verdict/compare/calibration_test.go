@@ -69,7 +69,8 @@ func TestFalseChanges(t *testing.T) {
 				for s := range sides {
 					sides[s].Name = fmt.Sprint(s)
 					for seed := range uint64(w.seeds) {
-						run := archive.Entry{Scenario: "x", Seed: seed, Run: fmt.Sprint(s, seed), Digest: fmt.Sprint(s, seed), Key: fmt.Sprint(s), Valid: true}
+						run := archive.Entry{Scenario: "x", Seed: seed, Run: fmt.Sprint(s, seed), Digest: fmt.Sprint(s, seed),
+							Key: fmt.Sprint(s), Valid: true}
 						for c := range 300 {
 							v := w.draw(r, c)
 							if s == 1 && w.times != 0 {
@@ -97,7 +98,8 @@ func TestFalseChanges(t *testing.T) {
 				wrong += any
 				moved += c.Moved
 			}
-			t.Logf("%d diffs, %.0f of 300 counters move: %d would be called changed if each were the only one, %d are, in %d diffs",
+			t.Logf("%d diffs, %.0f of 300 counters move: %d would be called changed if each were the only "+
+				"one, %d are, in %d diffs",
 				diffs, float64(moved)/float64(diffs), single, changed, wrong)
 			// Beyond this, that one in twenty is kept has a chance below 1 in 1,000.
 			require.LessOrEqual(t, float64(wrong), 0.05*float64(diffs)+3.1*math.Sqrt(0.05*0.95*float64(diffs))+0.5)

@@ -249,7 +249,8 @@ func (c *Comparison) count(g *group, p pair) (runs int, lost string) {
 // tells says whether a row is one for the table: what changed, what is real, and what could not be compared for a
 // reason of its own.
 func (r *Row) tells() bool {
-	return r.Outcome == verdict.Confirmed || r.Outcome == verdict.Invalid && r.Lost > r.spoilt || r.Outcome != verdict.Invalid && r.Real
+	return r.Outcome == verdict.Confirmed || r.Outcome == verdict.Invalid && r.Lost > r.spoilt ||
+		r.Outcome != verdict.Invalid && r.Real
 }
 
 // rank puts what changed before what could not be compared, then what is only real; and metrics before counters.
@@ -298,7 +299,9 @@ func (g *group) compare(o Options) (rows []Row, cases []verdict.Case, err error)
 	}
 	names := make([]string, 0, len(values))
 	for n, list := range values {
-		if slices.ContainsFunc(list, func(p [2]float64) bool { return p[0] != p[1] && !(math.IsNaN(p[0]) && math.IsNaN(p[1])) }) {
+		if slices.ContainsFunc(list, func(p [2]float64) bool {
+			return p[0] != p[1] && !(math.IsNaN(p[0]) && math.IsNaN(p[1]))
+		}) {
 			names = append(names, n)
 		}
 	}
@@ -358,8 +361,7 @@ func mean(list [][2]float64, side int) (m float64, n int) {
 	return m / float64(max(n, 1)), n
 }
 
-// Least is the smallest absolute change of a metric that could matter to anybody: a point of a share, 1 ms, or one of
-// what is counted.
+// Least is the smallest absolute change of a metric that matters: a point of a share, 1 ms, or one of what is counted.
 func Least(m metric.Metric) float64 {
 	switch {
 	case m.Share:

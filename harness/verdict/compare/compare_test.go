@@ -21,9 +21,10 @@ func side(name, key string, times float64, more float64) Side {
 		common := rand.New(rand.NewPCG(seed, 1)).NormFloat64() * 0.3
 		own := rand.New(rand.NewPCG(seed, uint64(times*1000))).NormFloat64() * 0.01
 		latency := 0.1 * times * math.Exp(common+own)
-		s.Runs = append(s.Runs, archive.Entry{Scenario: "small", Kernel: "6.1.0", Run: fmt.Sprint(name, seed), Seed: seed, Key: key, Digest: fmt.Sprint(latency, more), Valid: true, Values: []archive.Value{
-			{Name: "http.latency.p99", Value: latency}, {Name: "http.throughput", Value: 20}, {Name: "web.Tcp.InSegs", Value: 100 + more},
-		}})
+		s.Runs = append(s.Runs, archive.Entry{Scenario: "small", Kernel: "6.1.0", Run: fmt.Sprint(name, seed), Seed: seed,
+			Key: key, Digest: fmt.Sprint(latency, more), Valid: true, Values: []archive.Value{
+				{Name: "http.latency.p99", Value: latency}, {Name: "http.throughput", Value: 20}, {Name: "web.Tcp.InSegs", Value: 100 + more},
+			}})
 		if more > 0 {
 			r := &s.Runs[len(s.Runs)-1]
 			r.Values = append(r.Values, archive.Value{Name: "web.TcpExt.TCPRenoRecovery", Value: more})
@@ -39,13 +40,15 @@ func TestCompare(t *testing.T) {
 	require.Zero(t, c.Identical)
 	require.Empty(t, c.Alarms)
 	require.Equal(t, 3, c.Moved)
-	require.Equal(t, len(metric.Names([]string{"web"}, nil, nil))+unlisted, c.Compared, "what might have moved, not what did")
+	require.Equal(t, len(metric.Names([]string{"web"}, nil, nil))+unlisted, c.Compared,
+		"what might have moved, not what did")
 	got := map[string]string{}
 	for _, r := range c.Rows {
 		got[r.Metric] = fmt.Sprintf("%s, worse: %v", r.Outcome, r.Worse())
 	}
 	require.Equal(t, map[string]string{
-		"http.latency.p99": "confirmed, worse: true", "web.Tcp.InSegs": "confirmed, worse: false", "web.TcpExt.TCPRenoRecovery": "confirmed, worse: false",
+		"http.latency.p99": "confirmed, worse: true", "web.Tcp.InSegs": "confirmed, worse: false",
+		"web.TcpExt.TCPRenoRecovery": "confirmed, worse: false",
 	}, got)
 	require.Equal(t, "http.latency.p99", c.Rows[0].Metric, "metrics before counters")
 	require.InDelta(t, 30, c.Rows[0].Estimate.Value, 1)
@@ -95,10 +98,12 @@ func TestAlarm(t *testing.T) {
 func TestText(t *testing.T) {
 	c, err := Compare(side("6.1", "k1", 1, 0), side("6.12", "k2", 1.3, 7), Options{})
 	require.NoError(t, err)
-	c.Settings = Settings(map[string]string{"CONFIG_HZ": "250", "same": "1"}, map[string]string{"CONFIG_HZ": "1000", "same": "1", "new": "y"})
+	c.Settings = Settings(map[string]string{"CONFIG_HZ": "250", "same": "1"},
+		map[string]string{"CONFIG_HZ": "1000", "same": "1", "new": "y"})
 	var text, markdown bytes.Buffer
 	require.NoError(t, c.Text(&text, false, false))
-	require.Equal(t, `6.1 against 6.12: 30 pairs, 0 identical; 3 of `+fmt.Sprint(c.Compared)+` numbers changed by the margin or more, 3 moved at all
+	require.Equal(t, `6.1 against 6.12: 30 pairs, 0 identical; 3 of `+fmt.Sprint(c.Compared)+
+		` numbers changed by the margin or more, 3 moved at all
 
 Differences in settings
   setting    6.1  6.12

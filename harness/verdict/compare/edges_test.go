@@ -143,7 +143,8 @@ func TestPairsOf(t *testing.T) {
 // A run without a record is identical to none, on either side. An error about two runs of one seed has the beginnings
 // of their names.
 func TestRunsWithoutARecord(t *testing.T) {
-	with, without := archive.Entry{Run: "x", Digest: "d", Valid: true}, archive.Entry{Failure: archive.Broke, Digest: "d", Because: "it broke"}
+	with, without := archive.Entry{Run: "x", Digest: "d", Valid: true}, archive.Entry{Failure: archive.Broke, Digest: "d",
+		Because: "it broke"}
 	for _, c := range []struct {
 		p    pair
 		want int
@@ -160,8 +161,8 @@ func TestRunsWithoutARecord(t *testing.T) {
 	require.EqualError(t, err, "A has two runs of scenario s on kernel  with seed 0: 0123456789ab and fedcba987654")
 }
 
-// Where a value is nothing or less there is no ratio, and what matters is a share of the mean, or the least that could
-// matter to anybody.
+// Where a value is nothing or less there is no ratio, and what matters is a share of the mean, or the least
+// change that matters.
 func TestDifferencesWhereThereIsNoRatio(t *testing.T) {
 	for _, c := range []struct {
 		metric string

@@ -20,13 +20,14 @@ func (n names) add(values []archive.Value) {
 	}
 }
 
-// unlisted is how many counters a node may have that package metric does not list: of another kernel, or of a group in which names depend on what
-// happened, such as IcmpMsg.
+// unlisted is how many counters a node may have that package metric does not list: of another kernel, or of a group in
+// which names depend on what happened, such as IcmpMsg.
 const unlisted = 64
 
-// hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each node, fault and link. Were it how many
-// moved, it would follow from the data: a counter that rarely moves would be tested only where it does, and called a change too often. Which
-// nodes, faults and links there are follows from the scenario, since a run records metrics of all of them.
+// hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each
+// node, fault and link. Were it how many moved, it would follow from the data: a counter that rarely moves would be
+// tested only where it does, and called a change too often. Which nodes, faults and links there are follows from the
+// scenario, since a run records metrics of all of them.
 func (n names) hypotheses() int {
 	nodes, faults, links := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for name := range n {
@@ -48,7 +49,8 @@ func (n names) hypotheses() int {
 	return max(k, len(n)) // an archive of another version may have more
 }
 
-// upTo adds cases without any seed until there are k. They stand for the numbers that were the same in all pairs, which cannot be confirmed either.
+// upTo adds cases without any seed until there are k. They stand for the numbers that were the same in all pairs, which
+// cannot be confirmed either.
 func upTo(k int, cases []verdict.Case, o Options) ([]verdict.Case, error) {
 	s, err := verdict.NewState(either("nothing", o.Margin), verdict.Rule{Alpha: o.Alpha})
 	if err != nil {
@@ -62,7 +64,8 @@ func upTo(k int, cases []verdict.Case, o Options) ([]verdict.Case, error) {
 
 // either is the hypothesis that a metric changes by a share, up or down.
 func either(name string, margin float64) verdict.Hypothesis {
-	return verdict.Hypothesis{Name: name, Kind: verdict.Effect, Metric: name, Direction: verdict.Either, Scale: verdict.Ratio, Margin: margin}
+	return verdict.Hypothesis{Name: name, Kind: verdict.Effect, Metric: name, Direction: verdict.Either,
+		Scale: verdict.Ratio, Margin: margin}
 }
 
 // mostAlone is where alone gives up.

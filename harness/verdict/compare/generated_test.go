@@ -24,8 +24,10 @@ const introduction = `<!-- Generated from the types in harness/verdict/compare: 
 
 # The profile
 
-A file of settings, one side of ` + "`ruleout diff A B SCENARIO…`" + `: the same scenarios and seeds are run with the settings of either side, and the
-numbers compared. One YAML document, read like [scenario files](scenario.md). ` + "`ruleout check FILE` checks it, `ruleout schema profile` prints its\n" + `[JSON Schema](profile.schema.json).
+A file of settings, one side of ` + "`ruleout diff A B SCENARIO…`" +
+	`: the same scenarios and seeds are run with the settings of either side, and the
+numbers compared. One YAML document, read like [scenario files](scenario.md). ` +
+	"`ruleout check FILE` checks it, `ruleout schema profile` prints its\n" + `[JSON Schema](profile.schema.json).
 
     version: 1
     name: no-sack
@@ -47,12 +49,14 @@ func TestFormat(t *testing.T) { keys.Check(t) }
 func TestSchema(t *testing.T) {
 	v := reference.Compile(t, Schema)
 	const good = "version: 1\nname: x\n"
-	for _, more := range []string{"", "kernel: \"6.1\"", "sysctls: {net.ipv4.tcp_sack: 0, net.ipv4.tcp_rmem: 4096 1 2}", "set: {duration: 5s, load.0.http.keepalive: true}"} {
+	for _, more := range []string{"", "kernel: \"6.1\"", "sysctls: {net.ipv4.tcp_sack: 0, net.ipv4.tcp_rmem: 4096 1 2}",
+		"set: {duration: 5s, load.0.http.keepalive: true}"} {
 		require.NoError(t, v.YAML([]byte(good+more+"\n")), more)
 	}
 	for what, text := range map[string]string{
-		"no version": "name: x", "an unknown key": good + "sysctl: {}", "a list": good + "set: [a]", "a list as a value": good + "set: {a: [b]}",
-		"another's sysctl": good + "sysctls: {vm.swappiness: 1}", "a kernel that is a number": good + "kernel: 6.1",
+		"no version": "name: x", "an unknown key": good + "sysctl: {}", "a list": good + "set: [a]",
+		"a list as a value": good + "set: {a: [b]}",
+		"another's sysctl":  good + "sysctls: {vm.swappiness: 1}", "a kernel that is a number": good + "kernel: 6.1",
 	} {
 		require.Error(t, v.YAML([]byte(text+"\n")), what)
 	}

@@ -37,9 +37,10 @@ func TestLoadProfile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"duration=5s", "nodes.web.sysctls.net.ipv4.tcp_sack=0"}, p.Settings([]string{"web"}))
 	for text, want := range map[string]string{
-		"version: 2\nname: a\n":                              "p.yaml:1:10: version 2 of the format is unknown",
-		"version: 1\nname: a\nsysctl: {}\n":                  "did you mean \"sysctls\"?",
-		"version: 1\nname: a\nsysctls: {vm.swappiness: 1}\n": "p.yaml:3:11: \"vm.swappiness\" is not a sysctl of a network namespace",
+		"version: 2\nname: a\n":             "p.yaml:1:10: version 2 of the format is unknown",
+		"version: 1\nname: a\nsysctl: {}\n": "did you mean \"sysctls\"?",
+		"version: 1\nname: a\nsysctls: {vm.swappiness: 1}\n": "p.yaml:3:11: \"vm.swappiness\" is not a " +
+			"sysctl of a network namespace",
 		"version: 1\nname: a\nsysctls: {net.ipv4..x: 1}\n":   "is not the name of a sysctl",
 		"version: 1\nname: a\nsysctls: {net.ipv4.x: true}\n": "the kernel wants 1 or 0",
 		"version: 1\nname: a\nset: {nodes: [a]}\n":           "p.yaml:3:14: ",

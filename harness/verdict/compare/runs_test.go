@@ -57,7 +57,8 @@ func TestMake(t *testing.T) {
 	for i, side := range sides {
 		require.Equal(t, map[string]string{"6.1": "6.1.0"}, side.Kernels)
 		require.Len(t, side.Runs, 2*len(seeds))
-		require.Equal(t, []string{"one", "two"}, []string{side.Names[side.Runs[0].Scenario], side.Names[side.Runs[5].Scenario]}, "side %d", i)
+		require.Equal(t, []string{"one", "two"},
+			[]string{side.Names[side.Runs[0].Scenario], side.Names[side.Runs[5].Scenario]}, "side %d", i)
 		require.Equal(t, uint64(3), side.Runs[2].Seed)
 		require.True(t, side.Runs[3].Valid)
 	}

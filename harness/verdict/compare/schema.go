@@ -12,6 +12,6 @@ import (
 //go:embed schema.json
 var schema []byte
 
-// Schema returns the JSON Schema (draft 2020-12) of a profile, for editors and other tools. Whether a scenario has what the profile sets is
-// found when the two come together.
+// Schema returns the JSON Schema (draft 2020-12) of a profile, for editors and other tools. Whether a scenario has what
+// the profile sets is found when the two come together.
 func Schema() ([]byte, error) { return slices.Clone(schema), nil }

@@ -30,9 +30,9 @@ func merge(a, b map[string]string) map[string]string {
 	return m
 }
 
-// Kernels lists how two kernels differ: release, package, what their netem does (see package truth; a kernel that was not asked
-// yet has nothing there), and the options of their configurations, of which those about the network
-// come first. An option that is not set is "n".
+// Kernels lists how two kernels differ: release, package, what their netem does (see package truth; a kernel that was
+// not asked yet has nothing there), and the options of their configurations, of which those about the network come
+// first. An option that is not set is "n".
 func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
 	x, err := options(a)
 	if err != nil {
@@ -81,7 +81,8 @@ func options(k *kernel.Kernel) (map[string]string, error) {
 
 // weight is 0 for options that touch what runs measure, 1 for others.
 func weight(name string) int {
-	for _, part := range []string{"_TCP", "_NET_", "_INET", "_IP_", "_IPV6", "_SCHED", "_HZ", "_PREEMPT", "_RCU", "_NO_HZ", "_BPF", "_CGROUP", "_MITIGATION"} {
+	for _, part := range []string{"_TCP", "_NET_", "_INET", "_IP_", "_IPV6", "_SCHED", "_HZ", "_PREEMPT", "_RCU", "_NO_HZ",
+		"_BPF", "_CGROUP", "_MITIGATION"} {
 		if strings.Contains(name, part) {
 			return 0
 		}

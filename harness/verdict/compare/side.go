@@ -92,9 +92,10 @@ func (k KernelPair) String() string {
 	return cmp.Or(k.Name, k.A)
 }
 
-// pairKernels says which kernel of A is compared with which of B: those that are called the same, so that a kernel is compared with its own update; then those
-// of one release; and where A and B have one kernel each, these two, since then they are what is compared. Kernels without a
-// partner are left out. It is an error of kind [problem.Usage] when that leaves nothing, and several could be meant.
+// pairKernels says which kernel of A is compared with which of B: those that are called the same, so that a kernel is
+// compared with its own update; then those of one release; and where A and B have one kernel each, these two, since
+// then they are what is compared. Kernels without a partner are left out. It is an error of kind [problem.Usage] when
+// that leaves nothing, and several could be meant.
 func pairKernels(a, b *Side) ([]KernelPair, error) {
 	left, right := a.releases(), b.releases()
 	if len(left) == 0 || len(right) == 0 {

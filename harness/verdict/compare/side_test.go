@@ -28,7 +28,8 @@ func on(side string, seeds int, kernels map[string]string) Side {
 				v = 2000
 			}
 			s.Runs = append(s.Runs, archive.Entry{
-				Scenario: "sha256:0123456789abcdef", Kernel: release, Seed: uint64(seed), Run: fmt.Sprint(side, release, seed), Key: release, Valid: true,
+				Scenario: "sha256:0123456789abcdef", Kernel: release, Seed: uint64(seed), Run: fmt.Sprint(side, release, seed),
+				Key: release, Valid: true,
 				Digest: fmt.Sprint(release, seed), Values: []archive.Value{{Name: "web.Tcp.InSegs", Value: float64(v + seed)}},
 			})
 		}
@@ -48,10 +49,13 @@ func TestKernelsArePairedByName(t *testing.T) {
 		{"one each, which is what is compared", named{"6.1": "6.1.0"}, named{"6.12": "6.12.0"}, []string{"6.1.0 against 6.12.0"}},
 		{"one each, both the default", named{"": "6.1.0"}, named{"": "6.12.0"}, []string{"6.1.0 against 6.12.0"}},
 		{"one each, an update", named{"6.1": "6.1.0"}, named{"6.1": "6.1.9"}, []string{"6.1 (6.1.0 against 6.1.9)"}},
-		{"an update of one of two", named{"6.1": "6.1.0", "6.12": "6.12.0"}, named{"6.1": "6.1.9", "6.12": "6.12.0"}, []string{"6.1 (6.1.0 against 6.1.9)", "6.12"}},
+		{"an update of one of two", named{"6.1": "6.1.0", "6.12": "6.12.0"}, named{"6.1": "6.1.9", "6.12": "6.12.0"},
+			[]string{"6.1 (6.1.0 against 6.1.9)", "6.12"}},
 		{"other names for the same", named{"old": "6.1.0", "new": "6.12.0"}, named{"6.1": "6.1.0", "6.12": "6.12.0"}, []string{"6.1.0", "6.12.0"}},
-		{"names that were exchanged", named{"x": "6.1.0", "y": "6.12.0"}, named{"x": "6.12.0", "y": "6.1.0"}, []string{"x (6.1.0 against 6.12.0)", "y (6.12.0 against 6.1.0)"}},
-		{"a kernel with two names", named{"": "6.1.0", "6.1": "6.1.0", "6.12": "6.12.0"}, named{"": "6.12.0", "6.12": "6.12.0", "6.1": "6.1.0"}, []string{"6.1", "6.12"}},
+		{"names that were exchanged", named{"x": "6.1.0", "y": "6.12.0"}, named{"x": "6.12.0", "y": "6.1.0"},
+			[]string{"x (6.1.0 against 6.12.0)", "y (6.12.0 against 6.1.0)"}},
+		{"a kernel with two names", named{"": "6.1.0", "6.1": "6.1.0", "6.12": "6.12.0"},
+			named{"": "6.12.0", "6.12": "6.12.0", "6.1": "6.1.0"}, []string{"6.1", "6.12"}},
 		{"one release before one name", named{"n": "6.1.0", "m": "6.1.0", "o": "6.12.0"}, named{"n": "6.1.-1", "m": "6.1.0"}, []string{"m"}},
 		{"in the order of their names", named{"b": "6.1.0", "a": "6.12.0"}, named{"b": "6.1.0", "a": "6.12.0"}, []string{"a", "b"}},
 		{"without names, in that of their releases", named{"b": "6.12.0", "a": "6.1.0"}, named{"c": "6.1.0", "d": "6.12.0"}, []string{"6.1.0", "6.12.0"}},
@@ -87,7 +91,8 @@ func TestTwoKernelsAgainstThemselves(t *testing.T) {
 	changed := on("B", 20, both)
 	for i := range changed.Runs {
 		if r := &changed.Runs[i]; r.Kernel == "6.12.0" {
-			r.Digest, r.Key, r.Values = "another"+r.Digest, "another", []archive.Value{{Name: "web.Tcp.InSegs", Value: 3000 + float64(r.Seed)}}
+			r.Digest, r.Key, r.Values = "another"+r.Digest, "another",
+				[]archive.Value{{Name: "web.Tcp.InSegs", Value: 3000 + float64(r.Seed)}}
 		}
 	}
 	c, err = Compare(on("A", 20, both), changed, Options{})
@@ -172,7 +177,8 @@ func TestPairsAreLostAndNotDropped(t *testing.T) {
 
 	// A run that failed is identical to nothing, although none has a digest.
 	broken := on("B", 40, named{"6.1": "6.1.0"})
-	broken.Runs[4] = archive.Entry{Failure: archive.Broke, Scenario: broken.Runs[4].Scenario, Kernel: "6.1.0", Seed: broken.Runs[4].Seed, Because: "the run broke: no"}
+	broken.Runs[4] = archive.Entry{Failure: archive.Broke, Scenario: broken.Runs[4].Scenario, Kernel: "6.1.0",
+		Seed: broken.Runs[4].Seed, Because: "the run broke: no"}
 	c, err = Compare(broken, broken, Options{})
 	require.NoError(t, err)
 	require.Equal(t, 39, c.Identical)
@@ -209,7 +215,8 @@ func TestAMetricThatIsGone(t *testing.T) {
 		{"on the one", all, none, "only in B"},
 		{"on the other", none, all, "only in A"},
 		{"in some runs", none, func(s uint64) bool { return s%2 == 0 }, "not compared: the metric was not measured in 10 of 20 seeds"},
-		{"in as many runs of both", func(s uint64) bool { return s%2 == 1 }, func(s uint64) bool { return s%2 == 0 }, "not compared: the metric was not measured in 20 of 20 seeds"},
+		{"in as many runs of both", func(s uint64) bool { return s%2 == 1 }, func(s uint64) bool { return s%2 == 0 },
+			"not compared: the metric was not measured in 20 of 20 seeds"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found, err := Compare(without(on("A", 20, one), c.a), other(without(on("B", 20, one), c.b)), Options{})

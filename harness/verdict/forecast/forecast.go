@@ -85,12 +85,12 @@ type Time struct {
 	From     string `json:"from"`
 }
 
-// Options of a forecast. Plan and Bench have to be given.
+// Options of a forecast. Plan and Analysis have to be given.
 type Options struct {
 	Plan *campaign.Plan
-	// Bench has the runs that there are already.
-	Bench *cases.Bench
-	Jobs  int
+	// Analysis has the runs that there are already.
+	Analysis *cases.Analysis
+	Jobs     int
 	// Budget overrides that of the campaign.
 	Budget time.Duration
 	// Times are measured; nil for none.
@@ -102,16 +102,18 @@ func New(o Options) (*Forecast, error) {
 	p, c := o.Plan, o.Plan.Campaign
 	rule := cases.RuleOf(p)
 	f := &Forecast{
-		Campaign: c.Name, About: c.About, Scenario: p.Base, Size: p.Size(), Kernels: p.Kernels(), Jobs: max(o.Jobs, 1), Warnings: []string{},
-		Seeds: Seeds{Least: c.Seeds.Least, Most: c.Seeds.Most, RuleOut: rule.LeastToRuleOut(rule.RuleOut), Rare: rule.Rare, Confirm: rule.SeedsToConfirm(p.Cases[0].Hypothesis, rule.Confirm)},
+		Campaign: c.Name, About: c.About, Scenario: p.Base, Size: p.Size(), Kernels: p.Kernels(), Jobs: max(o.Jobs, 1),
+		Warnings: []string{},
+		Seeds: Seeds{Least: c.Seeds.Least, Most: c.Seeds.Most, RuleOut: rule.LeastToRuleOut(rule.RuleOut), Rare: rule.Rare,
+			Confirm: rule.SeedsToConfirm(p.Cases[0].Hypothesis, rule.Confirm)},
 	}
 	f.Budget = time.Duration(c.Budget).Seconds()
 	if o.Budget > 0 {
 		f.Budget = o.Budget.Seconds()
 	}
 	f.families(p)
-	ahead := o.Bench.Ahead()
-	f.Runs.Kept = o.Bench.Progress().Runs
+	ahead := o.Analysis.Ahead()
+	f.Runs.Kept = o.Analysis.Progress().Runs
 	f.Runs.Least, f.Runs.Most = cases.Bounds(p)
 	f.Runs.Likely = f.Runs.Kept
 	for _, n := range ahead {
@@ -124,7 +126,7 @@ func New(o Options) (*Forecast, error) {
 	}
 	whole := fresh.Ahead()
 	each := f.times(o, ahead, whole, fresh.Visits(whole))
-	f.warn(p, o.Bench, rule, each)
+	f.warn(p, o.Analysis, rule, each)
 	return f, nil
 }
 
@@ -167,7 +169,7 @@ func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 		f.Time.Measured, f.Time.From = true, o.Times.From
 		f.Time.Opening = math.Round(o.Times.Opening.Seconds()*10) / 10
 		each = o.Times.each(o.Plan, models)
-		f.prepare(o, o.Bench.Visits(ahead), visits)
+		f.prepare(o, o.Analysis.Visits(ahead), visits)
 	} else {
 		f.Time.From = "the load of the scenario and the usual cost of runs"
 	}
@@ -216,7 +218,7 @@ func ifElse(is bool, yes, no int) int {
 }
 
 // warn says what cannot come to a verdict.
-func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each []float64) {
+func (f *Forecast) warn(p *campaign.Plan, an *cases.Analysis, rule cases.Rule, each []float64) {
 	add := func(format string, args ...any) { f.Warnings = append(f.Warnings, fmt.Sprintf(format, args...)) }
 	mechanism, others, unproven, doseless := 0, 0, 0, 0
 	for i := range p.Cases {
@@ -255,7 +257,7 @@ func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each 
 	if doseless > 0 {
 		add("%d of %d cases have no dose: they can be confirmed, but not ruled out", doseless, mechanism+others)
 	}
-	f.warnOfControls(b)
+	f.warnOfControls(an)
 	if f.Budget == 0 || f.Runs.Likely == f.Runs.Kept {
 		return
 	}
@@ -278,17 +280,19 @@ func (f *Forecast) warn(p *campaign.Plan, b *cases.Bench, rule cases.Rule, each 
 }
 
 // warnOfControls says which controls have shown to be too large to prove anything, as far as there are runs of them.
-func (f *Forecast) warnOfControls(b *cases.Bench) {
-	for _, s := range b.Sightings(false) {
-		if s.Sighting != verdict.Seen || s.Size <= verdict.LargestControl {
+func (f *Forecast) warnOfControls(an *cases.Analysis) {
+	for _, s := range an.Controls(false) {
+		if s.Status != verdict.Seen || s.Size <= verdict.LargestControl {
 			continue
 		}
 		where := ""
 		if c := s.Case.Context.String(); c != "" {
 			where = " (" + c + ")"
 		}
-		f.Warnings = append(f.Warnings, fmt.Sprintf("the control %s of %s%s proves nothing: nothing is ruled out by one of more than %d", s.Control, s.Case.Metric, where,
-			verdict.LargestControl))
+		f.Warnings = append(f.Warnings,
+			fmt.Sprintf("the control %s of %s%s proves nothing: nothing is ruled out by one of more than %d", s.Control,
+				s.Case.Metric, where,
+				verdict.LargestControl))
 	}
 }
 

@@ -24,9 +24,9 @@ import (
 func of(t *testing.T, p *campaign.Plan, o forecast.Options) *forecast.Forecast {
 	t.Helper()
 	o.Plan = p
-	if o.Bench == nil {
+	if o.Analysis == nil {
 		var err error
-		o.Bench, err = cases.New(p)
+		o.Analysis, err = cases.New(p)
 		require.NoError(t, err)
 	}
 	f, err := forecast.New(o)
@@ -39,14 +39,14 @@ func TestRunsComeAsForecast(t *testing.T) {
 	for name, text := range map[string]string{"shop": casestest.Campaign, "many": casestest.Many(30)} {
 		p := casestest.Plan(t, text)
 		before := of(t, p, forecast.Options{})
-		b, err := cases.New(p)
+		an, err := cases.New(p)
 		require.NoError(t, err)
-		casestest.Finish(t, p, b, before.Runs.Likely/3)
-		during := of(t, p, forecast.Options{Bench: b})
-		require.Equal(t, b.Progress().Runs, during.Runs.Kept)
-		casestest.Finish(t, p, b, math.MaxInt)
-		runs := b.Progress().Runs
-		after := of(t, p, forecast.Options{Bench: b})
+		casestest.Finish(t, p, an, before.Runs.Likely/3)
+		during := of(t, p, forecast.Options{Analysis: an})
+		require.Equal(t, an.Progress().Runs, during.Runs.Kept)
+		casestest.Finish(t, p, an, math.MaxInt)
+		runs := an.Progress().Runs
+		after := of(t, p, forecast.Options{Analysis: an})
 		require.Equal(t, runs, after.Runs.Likely, name)
 		require.Zero(t, after.Time.Likely)
 		require.Positive(t, after.Time.Whole)
@@ -66,15 +66,18 @@ func TestWarnings(t *testing.T) {
 		budget time.Duration
 		want   string
 	}{
-		"few seeds for ruling out":   {set: []string{"seeds.most=50"}, want: "nothing can be ruled out: that takes "},
-		"few seeds for a mechanism":  {set: []string{"seeds.most=100"}, want: "no mechanism can be confirmed: that takes at least 137 seeds, and seeds.most is 100"},
+		"few seeds for ruling out": {set: []string{"seeds.most=50"}, want: "nothing can be ruled out: that takes "},
+		"few seeds for a mechanism": {set: []string{"seeds.most=100"},
+			want: "no mechanism can be confirmed: that takes at least 137 seeds, and seeds.most is 100"},
 		"too few seeds for anything": {set: []string{"seeds={least: 2, most: 3}"}, want: "no effect can be confirmed: that takes "},
 		"no time at all":             {budget: time.Second, want: "the budget of 1 s is too small for any verdict: the first takes by an estimate "},
 		"not enough time":            {budget: 5 * time.Minute, want: "the budget of 5 min ends before everything is decided, which takes by an estimate "},
 		"no control":                 {want: "12 of 28 cases have no control: they can be confirmed, but not ruled out"},
 		"no dose":                    {want: "8 of 28 cases have no dose: they can be confirmed, but not ruled out"},
-		"rare seeds":                 {set: []string{"rare=2%", "seeds.most=200"}, want: "nothing can be ruled out: that takes at least 234 seeds, and seeds.most is 200"},
-		"no seed against":            {set: []string{"against=5%", "seeds.most=130"}, want: "no effect can be confirmed: that takes at least 137 seeds, and seeds.most is 130"},
+		"rare seeds": {set: []string{"rare=2%", "seeds.most=200"},
+			want: "nothing can be ruled out: that takes at least 234 seeds, and seeds.most is 200"},
+		"no seed against": {set: []string{"against=5%", "seeds.most=130"},
+			want: "no effect can be confirmed: that takes at least 137 seeds, and seeds.most is 130"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := campaign.Parse("shop-peaks.yaml", []byte(casestest.Campaign), c.set, func(string) (string, []byte, error) {
@@ -91,18 +94,18 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// With runs there already nobody can say how far the next verdict is, only how far the end.
+// When runs are there already, the forecast cannot say how far the next verdict is, only how far the end.
 func TestWarningsOfASweepThatGoesOn(t *testing.T) {
 	p := casestest.Plan(t, casestest.Campaign)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Finish(t, p, b, 20)
-	f := of(t, p, forecast.Options{Bench: b, Budget: time.Second})
+	casestest.Finish(t, p, an, 20)
+	f := of(t, p, forecast.Options{Analysis: an, Budget: time.Second})
 	text := strings.Join(f.Warnings, "\n")
 	require.NotContains(t, text, "too small for any verdict")
 	require.Contains(t, text, "the budget of 1 s ends before everything is decided, which takes by an estimate ")
-	casestest.Finish(t, p, b, math.MaxInt)
-	f = of(t, p, forecast.Options{Bench: b, Budget: time.Second})
+	casestest.Finish(t, p, an, math.MaxInt)
+	f = of(t, p, forecast.Options{Analysis: an, Budget: time.Second})
 	require.NotContains(t, strings.Join(f.Warnings, "\n"), "the budget of", "nothing is left to run")
 }
 
@@ -119,7 +122,8 @@ hypotheses:
   - {name: recovers, kind: mechanism, in: every, cause: {faults.acks.do: "{duplicate: 3}"}, metric: web.TcpExt.TCPRenoRecovery`+more+"}\n")
 	}
 	require.Equal(t, []string{
-		"1 of 1 cases have no control: they can be confirmed, but not ruled out", "1 of 1 cases have no dose: they can be confirmed, but not ruled out",
+		"1 of 1 cases have no control: they can be confirmed, but not ruled out",
+		"1 of 1 cases have no dose: they can be confirmed, but not ruled out",
 	}, of(t, plan(""), forecast.Options{}).Warnings)
 	require.Empty(t, of(t, plan(", dose: fault.acks.delivered, control: burn"), forecast.Options{}).Warnings)
 }
@@ -132,9 +136,10 @@ func TestSeedsToRuleOut(t *testing.T) {
 		"rare=10%": "to rule one out 39 even if all pairs are equal (rare: 10%)",
 		"rare=2%":  "to rule one out 203 even if all pairs are equal (rare: 2%)",
 	} {
-		p, err := campaign.Parse("shop-peaks.yaml", []byte(casestest.Campaign), []string{"innocent=50%", set}, func(string) (string, []byte, error) {
-			return "shop.yaml", []byte(casestest.Scenario), nil
-		})
+		p, err := campaign.Parse("shop-peaks.yaml", []byte(casestest.Campaign), []string{"innocent=50%", set},
+			func(string) (string, []byte, error) {
+				return "shop.yaml", []byte(casestest.Scenario), nil
+			})
 		require.NoError(t, err)
 		var b bytes.Buffer
 		require.NoError(t, of(t, p, forecast.Options{}).Text(&b))
@@ -145,9 +150,9 @@ func TestSeedsToRuleOut(t *testing.T) {
 // Runs that are there already may show that a control is too large to prove anything.
 func TestWarnsOfControlsThatAreTooLarge(t *testing.T) {
 	p := casestest.Plan(t, casestest.Campaign)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	casestest.Ask(b, nil, func(arm int, seed uint64) bool {
+	casestest.Ask(an, nil, func(arm int, seed uint64) bool {
 		e := casestest.Show(&p.Arms[arm], seed)
 		for i := range p.Controls {
 			if arm == p.Controls[i].Treated && i == 0 {
@@ -156,11 +161,13 @@ func TestWarnsOfControlsThatAreTooLarge(t *testing.T) {
 				}
 			}
 		}
-		b.Add(arm, seed, e)
+		an.Add(arm, seed, e)
 		return true
 	})
-	warnings := of(t, p, forecast.Options{Bench: b}).Warnings
-	require.Regexp(t, `^the control burn, 1[2-4]\.\d margins of http\.latency\.p99 \(workers 10, speed 500mips\) proves nothing`, warnings[len(warnings)-1])
+	warnings := of(t, p, forecast.Options{Analysis: an}).Warnings
+	require.Regexp(t,
+		`^the control burn, 1[2-4]\.\d margins of http\.latency\.p99 \(workers 10, speed 500mips\) proves nothing`,
+		warnings[len(warnings)-1])
 	require.NotContains(t, strings.Join(warnings[:len(warnings)-1], "\n"), "proves nothing", "the others do")
 }
 
@@ -223,10 +230,10 @@ func TestPreparationIsCounted(t *testing.T) {
 	require.NoError(t, err)
 	times.Opening = 7 * time.Second
 	f := of(t, p, forecast.Options{Times: times, Jobs: 2})
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
 	visits := 0
-	for _, n := range b.Visits(b.Ahead()) {
+	for _, n := range an.Visits(an.Ahead()) {
 		visits += n
 	}
 	require.Greater(t, visits, 3*len(p.Arms), "8, 20, 32 seeds, and on to the end")
@@ -274,7 +281,8 @@ func TestText(t *testing.T) {
 	require.NoError(t, of(t, p, forecast.Options{Jobs: 2}).Text(&b))
 	for _, want := range []string{
 		"  hypotheses  7 hypotheses in 4 contexts: 33 cases, 5 placebos among them\n",
-		"; --measure predicts it\n", "Families\n  acknowledgements: 3 hypotheses, 12 cases\n", "Contexts\n  workers 10, speed 500mips: 7 cases\n",
+		"; --measure predicts it\n", "Families\n  acknowledgements: 3 hypotheses, 12 cases\n",
+		"Contexts\n  workers 10, speed 500mips: 7 cases\n",
 		"\nwarning: ",
 	} {
 		require.Contains(t, b.String(), want)
@@ -282,7 +290,8 @@ func TestText(t *testing.T) {
 }
 
 func TestSpan(t *testing.T) {
-	for seconds, want := range map[float64]string{0: "0 s", 0.2: "0.2 s", 0.96: "1 s", 59: "59 s", 99.6: "2 min", 5940: "99 min", 7200: "2 h", 19200: "5 h 20 min"} {
+	for seconds, want := range map[float64]string{0: "0 s", 0.2: "0.2 s", 0.96: "1 s", 59: "59 s", 99.6: "2 min",
+		5940: "99 min", 7200: "2 h", 19200: "5 h 20 min"} {
 		require.Equal(t, want, forecast.Span(seconds))
 	}
 }

@@ -24,7 +24,8 @@ func (f *Forecast) Text(w io.Writer) error {
 		count(f.Cases, "case"), count(f.Placebos, "placebo"))
 	p.row("scenario", "%s, on %s", f.Scenario, kernels(f.Kernels))
 	p.row("arms", "%s, %s", count(f.Arms, "arm"), count(f.Controls, "control"))
-	seeds := fmt.Sprintf("%d to %d; to confirm an effect takes at least %d, to rule one out %d even if all pairs are equal (rare: %g%%)", f.Seeds.Least, f.Seeds.Most,
+	seeds := fmt.Sprintf("%d to %d; to confirm an effect takes at least %d, "+
+		"to rule one out %d even if all pairs are equal (rare: %g%%)", f.Seeds.Least, f.Seeds.Most,
 		f.Seeds.Confirm, f.Seeds.RuleOut, 100*f.Seeds.Rare)
 	if f.Seeds.Mechanism > 0 {
 		seeds += fmt.Sprintf(", to confirm a mechanism %d", f.Seeds.Mechanism)

@@ -47,7 +47,8 @@ func (t *Times) add(hash, kernel string, seconds float64) {
 
 // Archived takes the times from the archive of a sweep; nil when nothing in it is of the plan's arms, or of anything
 // like them. kernels are the releases for the plan's names.
-func Archived(dir string, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) (*Times, error) {
+func Archived(dir string, p *campaign.Plan, kernels map[string]string,
+	entries func(func(*archive.Entry) error) error) (*Times, error) {
 	t := &Times{}
 	names := map[place]string{}
 	for i := range p.Arms {
@@ -114,7 +115,8 @@ const rounds = 2
 // Measure makes a few runs of some arms for each kernel and machine of the plan, as many at a time as the sweep will:
 // workers share the processors, and what one run leaves of them is what the next one gets. What the runs show is not
 // kept. progress is called for each setting. A run that breaks twice is an error.
-func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, workers int, progress func(string)) (*Times, error) {
+func Measure(ctx context.Context, p *campaign.Plan, runner sweep.Runner, workers int,
+	progress func(string)) (*Times, error) {
 	t := &Times{prepare: map[setting]sum{}}
 	workers = max(workers, 1)
 	loop := sweep.Loop{Runner: runner, Workers: workers}

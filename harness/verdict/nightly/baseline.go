@@ -139,7 +139,7 @@ type last struct {
 	Sum string `json:"sum"`
 }
 
-// damaged is the error of a file in which somebody or something has changed a line.
+// damaged is the error of a file in which a line was changed.
 func damaged(file string, line int, format string, args ...any) error {
 	return problem.Wrap(problem.Usage, fmt.Errorf("%s:%d: %w", file, line, fmt.Errorf(format, args...)),
 		"the baseline is damaged: git checkout restores the accepted one, ruleout nightly accept writes a new one")
@@ -167,7 +167,8 @@ func ReadBaseline(file string) (*Baseline, error) {
 		case line == 1:
 			err = strict(text, &b.Head)
 			if err == nil && b.Format != baselineFormat {
-				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: format %d, this build reads %d", file, b.Format, baselineFormat), "use the build of ruleout that wrote it, or accept a new one")
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s: format %d, this build reads %d", file, b.Format,
+					baselineFormat), "use the build of ruleout that wrote it, or accept a new one")
 			}
 			if err == nil && !slices.IsSorted(b.Metrics) {
 				err = errors.New("metrics are not in order")

@@ -26,9 +26,10 @@ func CheckNight(night string) error {
 	return nil
 }
 
-// Draw returns n seeds of the pool, or all of them, in the order in which they are to be run. It is a random draw without replacement, and as
-// such what the evidence needs: nothing that a night showed has an influence on what the next one looks at. The numbers come of a hash of night and
-// place, so that all shards of a night, and its repetition, draw the same.
+// Draw returns n seeds of the pool, or all of them, in the order in which they are to be run. It is a random draw
+// without replacement, and as such what the evidence needs: nothing that a night showed has an influence on what the
+// next one looks at. The numbers come of a hash of night and place, so that all shards of a night, and its repetition,
+// draw the same.
 func Draw(night, place string, pool []uint64, n int) []uint64 {
 	type ticket struct {
 		number [sha256.Size]byte
@@ -36,7 +37,8 @@ func Draw(night, place string, pool []uint64, n int) []uint64 {
 	}
 	tickets := make([]ticket, len(pool))
 	for i, seed := range pool {
-		tickets[i] = ticket{sha256.Sum256(binary.BigEndian.AppendUint64([]byte("ruleout nightly "+night+" "+place+" "), seed)), seed}
+		tickets[i] = ticket{
+			sha256.Sum256(binary.BigEndian.AppendUint64([]byte("ruleout nightly "+night+" "+place+" "), seed)), seed}
 	}
 	slices.SortFunc(tickets, func(a, b ticket) int {
 		return cmp.Or(slices.Compare(a.number[:], b.number[:]), cmp.Compare(a.seed, b.seed))

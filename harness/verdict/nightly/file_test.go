@@ -127,8 +127,8 @@ func TestChanges(t *testing.T) {
 	require.Equal(t, []Change{{"web.cpu.total", "–", "5.0 %"}}, metrics)
 }
 
-// An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nobody knows which is the
-// night's.
+// An archive with two runs of one scenario, kernel and seed, such as of two versions of QEMU: nothing tells which
+// is the night's.
 func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	a, err := archive.Open(dir, archive.Identity{Campaign: "a night", Kernels: map[string]string{"6.1": "6.1.0"}})
@@ -136,7 +136,8 @@ func TestTwoRunsOfOneSeedAreRefused(t *testing.T) {
 	add := func(id string, seed uint64) {
 		_, err := a.Append(&result.Record{
 			Schema: 1, Run: "sha256:" + id, Digest: "sha256:" + id, Seed: seed, Valid: true,
-			Scenario: result.Scenario{Name: "small", Hash: "sha256:h", Canonical: []byte("{}")}, Provenance: result.Provenance{Kernel: "6.1.0"},
+			Scenario:   result.Scenario{Name: "small", Hash: "sha256:h", Canonical: []byte("{}")},
+			Provenance: result.Provenance{Kernel: "6.1.0"},
 		})
 		require.NoError(t, err)
 	}
@@ -173,14 +174,16 @@ func TestRunsThatBroke(t *testing.T) {
 		for _, seed := range drawn {
 			if slices.Contains(broke, seed) {
 				for _, why := range []archive.Failure{archive.Broke, archive.Refused} { // in two calls
-					_, err = a.Fail(archive.Failed{Failure: why, Scenario: b.Hash, Kernel: "6.1.0", Seed: seed, Because: "it fell over"})
+					_, err = a.Fail(archive.Failed{Failure: why, Scenario: b.Hash, Kernel: "6.1.0", Seed: seed,
+						Because: "it fell over"})
 					require.NoError(t, err)
 				}
 				continue
 			}
 			_, err = a.Append(&result.Record{
 				Schema: 1, Run: fmt.Sprint("sha256:", seed), Digest: b.row(seed).Digest, Seed: seed, Valid: true,
-				Scenario: result.Scenario{Name: "small", Hash: b.Hash, Canonical: []byte("{}")}, Provenance: result.Provenance{Kernel: "6.1.0"},
+				Scenario:   result.Scenario{Name: "small", Hash: b.Hash, Canonical: []byte("{}")},
+				Provenance: result.Provenance{Kernel: "6.1.0"},
 			})
 			require.NoError(t, err)
 		}
@@ -192,7 +195,8 @@ func TestRunsThatBroke(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, runs, 1)
 		report, err := Judge(Night{
-			Plan: Plan{Night: "2026-01-02", Seeds: 8}, Baselines: []*Baseline{b}, Runs: runs, State: &State{Places: map[string]*Memory{}},
+			Plan: Plan{Night: "2026-01-02", Seeds: 8}, Baselines: []*Baseline{b}, Runs: runs,
+			State: &State{Places: map[string]*Memory{}},
 		})
 		require.NoError(t, err)
 		require.Len(t, report.Places, 1)
@@ -252,7 +256,7 @@ func TestStateLost(t *testing.T) {
 	require.Equal(t, "there is none yet", lost)
 }
 
-// Whoever is killed in mid-write leaves the old file, and beside it at most one that nobody reads.
+// A process that is killed in mid-write leaves the old file, and beside it at most one that is never read.
 func TestKilledInMidWrite(t *testing.T) {
 	dir := t.TempDir()
 	b := accepted(t, 10)

@@ -83,7 +83,8 @@ func Jobs(o JobOptions) (jobs []sweep.Job, files map[string]string, err error) {
 			}
 		}
 		for _, name := range o.Kernels {
-			j := sweep.Job{Name: p.Name, Release: o.Releases[name], Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
+			j := sweep.Job{Name: p.Name, Release: o.Releases[name],
+				Arm: campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: name, Set: set}}
 			if j.Seeds, err = o.seeds(p.Name, p.Hash(), name); err != nil {
 				return nil, nil, err
 			}
@@ -111,7 +112,8 @@ func (o *JobOptions) seeds(scenario, hash, kernel string) (seeds []uint64, err e
 		why = "scenario changed since the baseline"
 	}
 	if len(o.Set) > 0 {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s on %s: %s, so an experiment cannot be compared", scenario, kernel, why), "accept a baseline first: ruleout nightly accept --help")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s on %s: %s, so an experiment cannot be compared", scenario,
+			kernel, why), "accept a baseline first: ruleout nightly accept --help")
 	}
 	o.Note(fmt.Sprintf("%s on %s: %s; running one seed", scenario, kernel, why))
 	return []uint64{1}, nil

@@ -87,22 +87,25 @@ func (n *Night) place(b *Baseline, r *Report) (Place, error) {
 		}
 		differs := func(from, want string) {
 			r.Differences = append(r.Differences, Difference{
-				Scenario: b.Scenario, Kernel: b.Kernel, Seed: pair.row.Seed, From: from, Want: want, Got: pair.run.Digest, Run: pair.run.Run,
+				Scenario: b.Scenario, Kernel: b.Kernel, Seed: pair.row.Seed, From: from, Want: want, Got: pair.run.Digest,
+				Run: pair.run.Run,
 			})
 			p.Outcome = Unstable
 		}
 		if want := pair.row.Digest; pair.run.Key == b.Key && pair.run.Digest != want {
 			differs("the baseline", want)
-		} else if want := before.Digests[pair.row.Seed]; pair.run.Key == before.Key && before.Hash == b.Hash && want != "" && pair.run.Digest != want {
+		} else if want := before.Digests[pair.row.Seed]; pair.run.Key == before.Key && before.Hash == b.Hash && want != "" &&
+			pair.run.Digest != want {
 			differs("the night of "+before.Night, want)
 		}
 	}
 	if p.Outcome == Unstable {
-		return p, nil // which of the two to believe, nobody knows
+		return p, nil // nothing tells which of the two is right
 	}
 	counted := len(n.Set) == 0 && (before.Night == "" || n.Night >= before.Night)
 	p.Counted = counted
-	after := &Memory{Baseline: b.Sum, Night: n.Night, Hash: b.Hash, Key: runs.Key, Digests: map[uint64]string{}, Series: map[string]Evidence{}}
+	after := &Memory{Baseline: b.Sum, Night: n.Night, Hash: b.Hash, Key: runs.Key, Digests: map[uint64]string{},
+		Series: map[string]Evidence{}}
 	for _, pair := range pairs {
 		if pair.run != nil {
 			after.Digests[pair.row.Seed] = pair.run.Digest

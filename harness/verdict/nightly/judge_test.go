@@ -101,7 +101,8 @@ func TestAChangeWithinTheMarginIsNone(t *testing.T) {
 func firstAlarm(t *testing.T, bar float64, limit int, draw func(night int) []uint64) (nights int) {
 	var d verdict.Detector
 	for ; nights < limit && !d.Alarm(bar); nights++ {
-		s, err := verdict.NewState(verdict.Hypothesis{Name: "x", Kind: verdict.Effect, Metric: "x", Direction: verdict.Either, Scale: verdict.Difference, Margin: 1}, verdict.Rule{})
+		s, err := verdict.NewState(verdict.Hypothesis{Name: "x", Kind: verdict.Effect, Metric: "x", Direction: verdict.Either,
+			Scale: verdict.Difference, Margin: 1}, verdict.Rule{})
 		require.NoError(t, err)
 		for _, seed := range draw(nights) {
 			s.Add(verdict.Pair{Base: 0, Treated: []float64{0.9, 1.1}[seed%2]})
@@ -123,7 +124,9 @@ func TestTheFirstFalseAlarmOfAPool(t *testing.T) {
 		}
 		sum := 0
 		for repeat := range repeats {
-			sum += firstAlarm(t, bar, limit, func(night int) []uint64 { return Draw(fmt.Sprint(repeat, " ", night), "here", pool, 20) })
+			sum += firstAlarm(t, bar, limit, func(night int) []uint64 {
+				return Draw(fmt.Sprint(repeat, " ", night), "here", pool, 20)
+			})
 		}
 		t.Logf("pool of %d, bar of %d: first false alarm after %d nights or more on the average", size, bar, sum/repeats)
 		require.GreaterOrEqual(t, sum/repeats, bar)
@@ -204,8 +207,10 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		{"a scenario without a baseline", []*Runs{same.runs("small", "6.1", 40), fresh}, []Outcome{Identical, Unknown}, 2, "No baseline: not compared"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			state := &State{Places: map[string]*Memory{"small on 6.1": {Baseline: b.Sum, Night: "2025-12-31", Series: map[string]Evidence{"http.errors": {R: 7}}}}}
-			r, err := Judge(Night{Plan: Plan{Night: "2026-01-01", Seeds: 20}, Baselines: []*Baseline{b}, Runs: c.runs, State: state})
+			state := &State{Places: map[string]*Memory{"small on 6.1": {Baseline: b.Sum, Night: "2025-12-31",
+				Series: map[string]Evidence{"http.errors": {R: 7}}}}}
+			r, err := Judge(Night{Plan: Plan{Night: "2026-01-01", Seeds: 20}, Baselines: []*Baseline{b},
+				Runs: c.runs, State: state})
 			require.NoError(t, err)
 			var got []Outcome
 			for _, p := range r.Places {
@@ -241,7 +246,8 @@ func TestRunsThatSayNothing(t *testing.T) {
 	})
 	t.Run("many are invalid", func(t *testing.T) {
 		c := nights(t, accepted(t, 40))
-		r := c.next(world{build: "new", latency: 1.01, invalid: map[uint64]bool{seeds[3]: true, seeds[4]: true, seeds[5]: true}})
+		r := c.next(world{build: "new", latency: 1.01,
+			invalid: map[uint64]bool{seeds[3]: true, seeds[4]: true, seeds[5]: true}})
 		require.Equal(t, 3, r.Places[0].Invalid)
 		require.Empty(t, r.Lost, "told once, not for each series")
 	})
@@ -251,7 +257,8 @@ func TestRunsThatSayNothing(t *testing.T) {
 		for _, run := range runs.BySeed {
 			without(run, "http.latency.p99")
 		}
-		r, err := Judge(Night{Plan: Plan{Night: "2026-01-02", Seeds: 20}, Baselines: []*Baseline{b}, Runs: []*Runs{runs}, State: &State{Places: map[string]*Memory{}}})
+		r, err := Judge(Night{Plan: Plan{Night: "2026-01-02", Seeds: 20}, Baselines: []*Baseline{b}, Runs: []*Runs{runs},
+			State: &State{Places: map[string]*Memory{}}})
 		require.NoError(t, err)
 		require.Len(t, r.Lost, 1)
 		require.Equal(t, 4, r.Status())

@@ -41,7 +41,8 @@ type Report struct {
 	Places    []Place `json:"places"`
 	// Differences are digests that should have been equal.
 	Differences []Difference `json:"differences"`
-	// Alarms are the series whose evidence has reached the bar, Rising those with more than there was to begin with; the strongest first.
+	// Alarms are the series whose evidence has reached the bar, Rising those with more than there was to begin with; the
+	// strongest first.
 	Alarms []Alarm `json:"alarms"`
 	Rising []Alarm `json:"rising"`
 	// Lost are the series for which too many seeds gave no pair.
@@ -56,7 +57,8 @@ type Place struct {
 	// Before is what the baseline was made with, Now tonight's runs.
 	Before Head `json:"before"`
 	Now    Head `json:"now"`
-	// Seeds were looked at; of these, Identical had the digest of the baseline, Broken left no record, and Invalid were not valid.
+	// Seeds were looked at; of these, Identical had the digest of the baseline, Broken left no record, and Invalid
+	// were not valid.
 	Seeds     int    `json:"seeds"`
 	Identical int    `json:"identical"`
 	Broken    int    `json:"broken"`

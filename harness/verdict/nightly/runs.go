@@ -13,8 +13,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// Plan is what the runs in an archive were made for. The archive keeps it, so that shards that are merged, and whoever
-// judges them, agree.
+// Plan is what the runs in an archive were made for. The archive keeps it, so that merged shards agree, and so do the
+// commands that judge them.
 type Plan struct {
 	Night string `json:"night"`
 	// Seeds is how many are drawn of each pool. 0 says that these are the seeds of a new pool.
@@ -46,7 +46,8 @@ func (p Plan) Source() (name string, source archive.Source, err error) {
 func PlanOf(id archive.Identity) (Plan, error) {
 	var p Plan
 	if id.Source.File != planFile {
-		return p, problem.Wrap(problem.Usage, fmt.Errorf("the archive belongs to %s, not to a night", id.Campaign), "give the directory that was --out of ruleout nightly run")
+		return p, problem.Wrap(problem.Usage, fmt.Errorf("the archive belongs to %s, not to a night", id.Campaign),
+			"give the directory that was --out of ruleout nightly run")
 	}
 	if err := strict([]byte(id.Source.Text), &p); err != nil {
 		return p, problem.Wrap(problem.Usage, fmt.Errorf("read plan of the night: %w", err), "this archive is damaged")
@@ -97,12 +98,14 @@ func Load(r *archive.Reader) ([]*Runs, error) {
 			}
 			p := record.Provenance
 			runs.Head = Head{
-				Scenario: record.Scenario.Name, Hash: e.Scenario, Release: e.Kernel, Tool: p.Program(), QEMU: p.QEMU, Netem: p.Netem, Key: p.Key,
+				Scenario: record.Scenario.Name, Hash: e.Scenario, Release: e.Kernel, Tool: p.Program(), QEMU: p.QEMU,
+				Netem: p.Netem, Key: p.Key,
 			}
 			runs.Set = record.Scenario.Set
 		}
 		if other := runs.BySeed[e.Seed]; other != nil && other.Failure == "" && e.Failure == "" { // a run may fail twice
-			return problem.Wrap(problem.Usage, fmt.Errorf("two runs of %s, seed %d: %s and %s", place(runs.Scenario, e.Kernel), e.Seed, short(other.Run), short(e.Run)),
+			return problem.Wrap(problem.Usage, fmt.Errorf("two runs of %s, seed %d: %s and %s", place(runs.Scenario, e.Kernel),
+				e.Seed, short(other.Run), short(e.Run)),
 				"they come from two builds, machines or versions of QEMU: run the night with one, in its own directory")
 		}
 		run := e.Clone()

@@ -26,7 +26,8 @@ type Memory struct {
 	Baseline string `json:"baseline"`
 	// Night is the last one that was counted.
 	Night string `json:"night"`
-	// Hash of the scenario, Key and Digests are of its runs: the next night with the same key has to find the same digests.
+	// Hash of the scenario, Key and Digests are of its runs: the next night with the same key has to find
+	// the same digests.
 	Hash    string            `json:"hash"`
 	Key     string            `json:"key"`
 	Digests map[uint64]string `json:"digests"`
@@ -51,8 +52,8 @@ type stateFile struct {
 	State json.RawMessage `json:"state"`
 }
 
-// ReadState reads a state's file. That it is not there, or is damaged, does not stop a night: there is a new state then, and lost says
-// why. The error is for a file that cannot be read at all.
+// ReadState reads a state's file. That it is not there, or is damaged, does not stop a night: there is a new state
+// then, and lost says why. The error is for a file that cannot be read at all.
 func ReadState(path string) (s *State, lost string, err error) {
 	empty := &State{Places: map[string]*Memory{}}
 	data, err := os.ReadFile(path)

@@ -11,9 +11,9 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 )
 
-// What is watched: what a user of a service feels, what a node pays for it, whether faults act, and the few counters that
-// tell a TCP that works from one that does not. Each is a series on every scenario and kernel; the more there are, the
-// higher is the bar for all of them.
+// What is watched: what a user of a service feels, what a node pays for it, whether faults act, and the few counters
+// that tell a TCP that works from one that does not. Each is a series on every scenario and kernel; the more there are,
+// the higher is the bar for all of them.
 var (
 	ofLoad    = []string{"http.errors", "http.throughput", "http.latency.p50", "http.latency.p99", "machine.cpu.total"}
 	ofNode    = []string{"cpu.total", "cpu.softirq", "accept_queue.max"}
@@ -55,10 +55,12 @@ func watched(e *archive.Entry) []string {
 	return slices.Compact(list)
 }
 
-// hypothesis is that a metric has changed, either way: a program that has become better than its baseline is another one too. Times are
-// compared by their ratio; what may be zero by the difference, with a margin that follows from the baseline alone.
+// hypothesis is that a metric has changed, either way: a program that has become better than its baseline is another
+// one too. Times are compared by their ratio; what may be zero by the difference, with a margin that follows from the
+// baseline alone.
 func hypothesis(name string, pool []float64) verdict.Hypothesis {
-	h := verdict.Hypothesis{Name: name, Kind: verdict.Effect, Metric: name, Direction: verdict.Either, Scale: verdict.Ratio, Margin: margin}
+	h := verdict.Hypothesis{Name: name, Kind: verdict.Effect, Metric: name, Direction: verdict.Either,
+		Scale: verdict.Ratio, Margin: margin}
 	m, _ := metric.Lookup(name)
 	positive := !slices.ContainsFunc(pool, func(v float64) bool { return v <= 0 })
 	if m.Unit == metric.Seconds && positive {

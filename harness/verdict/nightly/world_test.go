@@ -27,7 +27,8 @@ type world struct {
 // runs makes a pool's runs.
 func (w world) runs(scenario, kernel string, seeds int) *Runs {
 	key := result.Sum([]byte(w.build))
-	r := &Runs{Head: Head{Scenario: scenario, Hash: result.Sum([]byte(scenario)), Kernel: kernel, Release: kernel + ".0", Tool: "1 " + key, Key: key}, BySeed: map[uint64]*archive.Entry{}}
+	r := &Runs{Head: Head{Scenario: scenario, Hash: result.Sum([]byte(scenario)), Kernel: kernel, Release: kernel + ".0",
+		Tool: "1 " + key, Key: key}, BySeed: map[uint64]*archive.Entry{}}
 	for seed := uint64(1); seed <= uint64(seeds); seed++ {
 		if w.broken[seed] {
 			continue
@@ -43,7 +44,8 @@ func (w world) runs(scenario, kernel string, seeds int) *Runs {
 			{Name: "web.Tcp.RetransSegs", Value: 100 + w.resent}, {Name: "web.accept_queue.max", Value: 3}, {Name: "web.cpu.total", Value: 0.05},
 		}
 		r.BySeed[seed] = &archive.Entry{
-			Run: result.Sum(fmt.Append(nil, key, seed)), Digest: result.Sum(fmt.Append(nil, values)), Key: key, Valid: !w.invalid[seed], Because: "x was late", Values: values,
+			Run: result.Sum(fmt.Append(nil, key, seed)), Digest: result.Sum(fmt.Append(nil, values)), Key: key,
+			Valid: !w.invalid[seed], Because: "x was late", Values: values,
 		}
 		if w.invalid[seed] {
 			r.BySeed[seed].Because = "x was late"

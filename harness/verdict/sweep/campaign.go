@@ -39,8 +39,8 @@ type State struct {
 // Result is how a sweep ended.
 type Result struct {
 	State
-	// Bench has what all runs showed, also those that were there before.
-	Bench *cases.Bench
+	// Analysis has what all runs showed, also those that were there before.
+	Analysis *cases.Analysis
 	// OverBudget says that the budget was spent before everything was decided. Runs that were under way then are
 	// still made.
 	OverBudget bool
@@ -62,12 +62,12 @@ const (
 // sweep is a source with the runs that the cases of a plan want.
 type sweep struct {
 	Options
-	bench  *cases.Bench
-	flying map[flight]bool
-	began  time.Time
-	made   int
-	before []failure // of earlier sweeps
-	breaks []Break
+	analysis *cases.Analysis
+	flying   map[flight]bool
+	began    time.Time
+	made     int
+	before   []failure // of earlier sweeps
+	breaks   []Break
 	// row are the breaks since the last run that was made. They are stored when another is made: it was not the
 	// machine.
 	row []Break
@@ -84,14 +84,14 @@ type flight struct {
 // Run sweeps. The result is there also with an error, and has what was reached. A context that was cancelled is
 // returned as its cause, once the runs that were being made are given up.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	b, err := cases.New(o.Plan)
+	an, err := cases.New(o.Plan)
 	if err != nil {
 		return nil, err
 	}
 	o.Workers = max(o.Workers, 1)
-	s := &sweep{Options: o, bench: b, flying: map[flight]bool{}, began: time.Now()}
+	s := &sweep{Options: o, analysis: an, flying: map[flight]bool{}, began: time.Now()}
 	if o.Shards > 1 {
-		b.Only(s.mine())
+		an.Only(s.mine())
 	}
 	if err := s.fill(); err != nil {
 		return nil, err
@@ -101,9 +101,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		s.remember()
 		err = s.store()
 	}
-	left := b.First(1, func(int, uint64) bool { return false })
+	left := an.First(1, func(int, uint64) bool { return false })
 	slices.SortFunc(s.refusals, func(a, b Break) int { return a.Arm - b.Arm })
-	r := &Result{State: s.state(), Bench: b, OverBudget: over && len(left) > 0, Breaks: s.breaks, Refusals: s.refusals}
+	r := &Result{State: s.state(), Analysis: an, OverBudget: over && len(left) > 0, Breaks: s.breaks, Refusals: s.refusals}
 	return r, err
 }
 
@@ -131,7 +131,7 @@ func (s *sweep) next(idle int) (lease, bool) {
 	var n cases.Need
 	if arm, seed, ok := s.check(); ok {
 		n = cases.Need{Arm: arm, Seeds: []uint64{seed}}
-	} else if list := s.bench.First(idle+1, s.isFlying); len(list) > 0 {
+	} else if list := s.analysis.First(idle+1, s.isFlying); len(list) > 0 {
 		// When there is less to do than there are workers, they share an arm.
 		n = list[0]
 		workers := idle + 2 - len(list)
@@ -148,13 +148,13 @@ func (s *sweep) next(idle int) (lease, bool) {
 func (s *sweep) isFlying(arm int, seed uint64) bool { return s.flying[flight{arm, seed}] }
 
 func (s *sweep) wanted(arm int, seed uint64) bool {
-	return !s.bench.GivenUp(arm, seed) || s.bench.Made(arm, seed) // which is asked for when the machine is in doubt
+	return !s.analysis.GivenUp(arm, seed) || s.analysis.Made(arm, seed) // which is asked for when the machine is in doubt
 }
 
 // done takes what came of a run.
 func (s *sweep) done(o *Outcome) error {
 	delete(s.flying, flight{o.Job, o.Seed})
-	again := s.bench.Made(o.Job, o.Seed)
+	again := s.analysis.Made(o.Job, o.Seed)
 	switch {
 	case again && o.Err != nil:
 		why := fmt.Errorf("seed %d of %s, which was made before, breaks now, too: %w", o.Seed, s.name(o.Job), o.Err)
@@ -167,7 +167,7 @@ func (s *sweep) done(o *Outcome) error {
 	case o.Err != nil:
 		return s.broke(o)
 	}
-	s.bench.Add(o.Job, o.Seed, &o.entry)
+	s.analysis.Add(o.Job, o.Seed, &o.entry)
 	s.made++
 	s.tell()
 	return s.store()
@@ -191,7 +191,7 @@ func (s *sweep) tell() {
 
 func (s *sweep) state() State {
 	st := State{
-		Progress: s.bench.Progress(), Made: s.made, Broken: len(s.breaks), Remaining: s.bench.Remaining(),
+		Progress: s.analysis.Progress(), Made: s.made, Broken: len(s.breaks), Remaining: s.analysis.Remaining(),
 		Elapsed: time.Since(s.began),
 	}
 	if s.made > 0 {

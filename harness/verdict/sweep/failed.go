@@ -17,14 +17,16 @@ type failure struct {
 	entry archive.Entry
 }
 
-// Fill gives a bench what is in an archive: entries is its Entries method, kernels the releases after the plan's
-// names.
-func Fill(b *cases.Bench, p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error) error {
-	return each(p, kernels, entries, func(arm int, e *archive.Entry) { b.Add(arm, e.Seed, e) })
+// Fill gives an analysis what is in an archive: entries is its Entries method, kernels the releases after
+// the plan's names.
+func Fill(an *cases.Analysis, p *campaign.Plan, kernels map[string]string,
+	entries func(func(*archive.Entry) error) error) error {
+	return each(p, kernels, entries, func(arm int, e *archive.Entry) { an.Add(arm, e.Seed, e) })
 }
 
 // each calls add for each entry that is of an arm of the plan.
-func each(p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error, add func(arm int, e *archive.Entry)) error {
+func each(p *campaign.Plan, kernels map[string]string, entries func(func(*archive.Entry) error) error,
+	add func(arm int, e *archive.Entry)) error {
 	type place struct{ hash, release string }
 	arms := map[place][]int{}
 	for i, a := range p.Arms {
@@ -39,38 +41,39 @@ func each(p *campaign.Plan, kernels map[string]string, entries func(func(*archiv
 	})
 }
 
-// fill gives the bench the runs that were made. Those that failed are tried once more.
+// fill gives the analysis the runs that were made. Those that failed are tried once more.
 func (s *sweep) fill() error {
 	return each(s.Plan, s.Kernels, s.Archive.Entries, func(arm int, e *archive.Entry) {
 		if e.Failure == "" {
-			s.bench.Add(arm, e.Seed, e)
+			s.analysis.Add(arm, e.Seed, e)
 			return
 		}
 		s.before = append(s.before, failure{arm, *e})
 	})
 }
 
-// remember gives the bench what failed in earlier sweeps and was not made since, so that it has what the archive has.
+// remember gives the analysis what failed in earlier sweeps and was not made since, so that it has what
+// the archive has.
 func (s *sweep) remember() {
 	var left []Break
 	for _, f := range s.before {
-		if !s.bench.Has(f.arm, f.entry.Seed) {
+		if !s.analysis.Has(f.arm, f.entry.Seed) {
 			left = append(left, s.lose(f.arm, &f.entry, errors.New(f.entry.Because)))
 		}
 	}
 	for _, b := range left {
-		if s.bench.Used(b.Arm, b.Seed) { // the others are not wanted any more
+		if s.analysis.Used(b.Arm, b.Seed) { // the others are not wanted any more
 			s.breaks = append(s.breaks, b)
 		}
 	}
 }
 
-// lose gives the bench a run that failed.
+// lose gives the analysis a run that failed.
 func (s *sweep) lose(arm int, e *archive.Entry, why error) Break {
 	last := uint64(s.Plan.Campaign.Seeds.First + s.Plan.Campaign.Seeds.Most - 1)
-	before := s.bench.GivenUp(arm, last)
-	s.bench.Add(arm, e.Seed, e)
-	return Break{arm, e.Seed, why, !before && s.bench.GivenUp(arm, last) && e.Failure == archive.Broke}
+	before := s.analysis.GivenUp(arm, last)
+	s.analysis.Add(arm, e.Seed, e)
+	return Break{arm, e.Seed, why, !before && s.analysis.GivenUp(arm, last) && e.Failure == archive.Broke}
 }
 
 // broke notes a run that broke twice. An arm that breaks again and again is given up, and the others go on, unless it
@@ -131,7 +134,7 @@ func (s *sweep) failing(row []Break, again error) error {
 func (s *sweep) known() (arm int, seed uint64, ok bool) {
 	for arm := range s.Plan.Arms {
 		for _, seed := range s.Plan.Seeds() {
-			if s.bench.Made(arm, seed) {
+			if s.analysis.Made(arm, seed) {
 				return arm, seed, true
 			}
 		}
@@ -160,7 +163,7 @@ func (s *sweep) refuse(o *Outcome) error {
 	if !slices.ContainsFunc(s.refusals, func(b Break) bool { return b.Arm == o.Job }) {
 		s.refusals = append(s.refusals, Break{Arm: o.Job, Seed: o.Seed, Err: o.Err})
 	}
-	s.bench.Refuse(o.Job, o.Seed)
+	s.analysis.Refuse(o.Job, o.Seed)
 	s.tell()
 	return s.fail(o.Job, o.Seed, o.Err)
 }

@@ -58,7 +58,8 @@ func (w *world) Run(_ context.Context, arm *campaign.Arm, seed uint64) (*result.
 		r.Metrics["http.latency.p99"] = m
 	}
 	if draw(w.campaign, "invalid", arm.Hash, seed) < w.invalid {
-		r.Valid, r.InvalidBecause = false, result.Reasons{{Kind: result.GeneratorLate, Place: "load[0] from client", Text: "fell behind its own plan"}}
+		r.Valid, r.InvalidBecause = false,
+			result.Reasons{{Kind: result.GeneratorLate, Place: "load[0] from client", Text: "fell behind its own plan"}}
 	}
 	return r, nil
 }
@@ -79,25 +80,25 @@ hypotheses:
   - {name: workers explain it, kind: explains, cause: {faults.acks.do: "{duplicate: 3}"}, relieved: {nodes.web.service.php.workers: 50}, metric: http.latency.p99, margin: 5%, dose: fault.acks.delivered, control: burn}
 `
 
-// said is what a bench says of all cases, to the last digit.
-func said(b *cases.Bench) string {
+// said is what an analysis says of all cases, to the last digit.
+func said(an *cases.Analysis) string {
 	var out strings.Builder
-	for _, v := range b.Verdicts(true) {
+	for _, v := range an.Verdicts(true) {
 		fmt.Fprintf(&out, "%s in %s: %+v\n", v.Entry, v.Context, v.Verdict)
 	}
 	return out.String()
 }
 
 // judged is what ruleout verdict makes of a directory.
-func judgedIn(t *testing.T, p *campaign.Plan, dir string) *cases.Bench {
+func judgedIn(t *testing.T, p *campaign.Plan, dir string) *cases.Analysis {
 	t.Helper()
 	r, err := archive.Read(dir)
 	require.NoError(t, err)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	require.NoError(t, Fill(b, p, kernels, r.Entries))
+	require.NoError(t, Fill(an, p, kernels, r.Entries))
 	require.NoError(t, r.Close())
-	return b
+	return an
 }
 
 // swept makes a sweep, or a part of one, in a directory of its own.
@@ -105,7 +106,8 @@ func swept(t *testing.T, p *campaign.Plan, w Runner, workers, shard, shards int)
 	t.Helper()
 	dir = t.TempDir()
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: w, Workers: workers}, Plan: p, Kernels: kernels, Shard: shard, Shards: shards})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: w, Workers: workers}, Plan: p, Kernels: kernels, Shard: shard, Shards: shards})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	return dir, r
@@ -122,10 +124,11 @@ func TestAllSayTheSame(t *testing.T) {
 	tally := map[verdict.Outcome]int{}
 	failed, givenUp := 0, 0
 	for n := range campaigns {
-		w := &world{campaign: n, breaks: draw(n, "breaks") / 50, invalid: draw(n, "invalid") / 100, never: draw(n, "never") / 20, refuses: draw(n, "refuses") / 25}
+		w := &world{campaign: n, breaks: draw(n, "breaks") / 50, invalid: draw(n, "invalid") / 100,
+			never: draw(n, "never") / 20, refuses: draw(n, "refuses") / 25}
 		dir, r := swept(t, p, w, 1+n%4, 0, 0)
-		want := said(r.Bench)
-		for _, v := range r.Bench.Verdicts(true) {
+		want := said(r.Analysis)
+		for _, v := range r.Analysis.Verdicts(true) {
 			tally[v.Outcome]++
 		}
 		failed, givenUp = failed+len(r.Breaks)+len(r.Refusals), givenUp+len(givenUpIn(r))
@@ -172,24 +175,24 @@ func TestBrokenRunsAreTriedAgain(t *testing.T) {
 		r, err := Run(context.Background(), o)
 		require.NoError(t, err)
 		require.NoError(t, a.Close())
-		require.Equal(t, said(r.Bench), said(judgedIn(t, p, dir)))
+		require.Equal(t, said(r.Analysis), said(judgedIn(t, p, dir)))
 		return r
 	}
 	r := again(bad, Options{})
 	require.Zero(t, r.Made)
 	require.Len(t, r.Breaks, len(first.Breaks))
-	require.Equal(t, said(first.Bench), said(r.Bench))
+	require.Equal(t, said(first.Analysis), said(r.Analysis))
 	// With no time to try: what is known from before still counts.
 	r = again(bad, Options{Loop: Loop{Budget: time.Nanosecond}})
 	require.Len(t, r.Breaks, len(first.Breaks))
-	require.Equal(t, said(first.Bench), said(r.Bench))
+	require.Equal(t, said(first.Analysis), said(r.Analysis))
 	require.False(t, r.OverBudget, "all is decided")
 	// The machine is well again.
 	r = again(&world{campaign: 1}, Options{})
 	require.Empty(t, r.Breaks)
 	require.NotZero(t, r.Made)
 	_, well := swept(t, p, &world{campaign: 1}, 2, 0, 0)
-	require.Equal(t, said(well.Bench), said(r.Bench))
+	require.Equal(t, said(well.Analysis), said(r.Analysis))
 }
 
 const one = `version: 1
@@ -219,17 +222,17 @@ func TestOneBrokenSeedIsMadeUpFor(t *testing.T) {
 	p := casestest.Plan(t, one)
 	for _, lost := range []map[uint64]bool{{}, {3: true}, {3: true, 30: true}} {
 		_, r := swept(t, p, &losing{arm: &p.Arms[1], lost: lost}, 1, 0, 0)
-		v := r.Bench.Verdicts(true)[0]
+		v := r.Analysis.Verdicts(true)[0]
 		require.Equal(t, verdict.Confirmed, v.Outcome, "lost %v: %v", lost, v.Verdict)
 		require.LessOrEqual(t, float64(v.Lost), 0.05*float64(v.Seeds+v.Lost))
 	}
-	// Where too many are lost for all seeds that there could be, nobody goes on.
+	// The sweep ends when too many are lost for all seeds that there could be.
 	lost := map[uint64]bool{}
 	for seed := uint64(1); seed <= 200; seed += 2 {
 		lost[seed] = true
 	}
 	_, r := swept(t, p, &losing{arm: &p.Arms[1], lost: lost}, 1, 0, 0)
-	require.Equal(t, verdict.Invalid, r.Bench.Verdicts(true)[0].Outcome)
+	require.Equal(t, verdict.Invalid, r.Analysis.Verdicts(true)[0].Outcome)
 	require.Less(t, r.Made, 50)
 }
 
@@ -255,12 +258,12 @@ func TestAnArmThatAlwaysBreaks(t *testing.T) {
 		require.Equal(t, bad, givenUpIn(r)[0].Arm)
 		require.ErrorContains(t, givenUpIn(r)[0].Err, "kernel panic")
 		require.LessOrEqual(t, len(r.Breaks), cases.InARow+workers)
-		for i, v := range r.Bench.Verdicts(true) {
+		for i, v := range r.Analysis.Verdicts(true) {
 			if uses(v.Case, bad) {
 				require.Equal(t, verdict.Invalid, v.Outcome)
 				require.True(t, v.Has(verdict.RunsBroken))
 			} else {
-				require.Equal(t, want.Bench.Verdicts(true)[i].Outcome, v.Outcome, v.Entry)
+				require.Equal(t, want.Analysis.Verdicts(true)[i].Outcome, v.Outcome, v.Entry)
 			}
 		}
 	}
@@ -361,17 +364,20 @@ func TestAnotherQEMUConfirmsNothing(t *testing.T) {
 	text := func(more string) string {
 		return "version: 1\nname: delays\nscenario: shop.yaml\nplacebos: 0\nseeds: {least: 8, most: 100}\n" +
 			"controls:\n  burn: {cause: {nodes.web.service.php.request.cpu: 5ms}}\nhypotheses:\n" +
-			"  - {name: harmless, cause: {faults.acks.select.chance: 20%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n" + more
+			"  - {name: harmless, cause: {faults.acks.select.chance: 20%}, metric: http.latency.p99, " +
+			"margin: 5%, dose: fault.acks.chosen, control: burn}\n" + more
 	}
 	monday := casestest.Plan(t, text(""))
-	tuesday := casestest.Plan(t, text("  - {name: harmless too, cause: {faults.acks.select.chance: 30%}, metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n"))
+	tuesday := casestest.Plan(t, text("  - {name: harmless too, cause: {faults.acks.select.chance: 30%}, "+
+		"metric: http.latency.p99, margin: 5%, dose: fault.acks.chosen, control: burn}\n"))
 	dir, r := swept(t, monday, &world{made: "7.2"}, 1, 0, 0)
-	require.Equal(t, verdict.RuledOut, r.Bench.Verdicts(true)[0].Outcome)
+	require.Equal(t, verdict.RuledOut, r.Analysis.Verdicts(true)[0].Outcome)
 	a := open(t, dir)
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}}, Plan: tuesday, Kernels: kernels})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: &world{made: "7.2 patched", factor: 1.08}}, Plan: tuesday, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
-	got := r.Bench.Verdicts(true)
+	got := r.Analysis.Verdicts(true)
 	require.NotEqual(t, verdict.Confirmed, got[0].Outcome)
 	require.Equal(t, verdict.Invalid, got[1].Outcome, "%v", got[1].Verdict)
 	require.True(t, got[1].Has(verdict.RunsDiffer))

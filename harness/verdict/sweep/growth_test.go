@@ -89,7 +89,8 @@ var growths = map[string]func(t *testing.T, p *campaign.Plan, dir string, g *gro
 	"sweeping": func(t *testing.T, p *campaign.Plan, dir string, g *grown) {
 		a := open(t, dir)
 		ctx, cancel := context.WithCancelCause(t.Context())
-		r, err := Run(ctx, Options{Loop: Loop{Archive: a, Runner: &until{instant{}, g.Records, cancel}}, Plan: p, Kernels: kernels, Tell: func(State) { g.Told++ }})
+		r, err := Run(ctx, Options{Loop: Loop{Archive: a, Runner: &until{instant{}, g.Records, cancel}}, Plan: p,
+			Kernels: kernels, Tell: func(State) { g.Told++ }})
 		require.ErrorIs(t, err, errEnough)
 		require.Equal(t, g.Records, r.Made)
 		require.Equal(t, g.Told, r.Made)
@@ -99,13 +100,14 @@ var growths = map[string]func(t *testing.T, p *campaign.Plan, dir string, g *gro
 		require.Len(t, judged(t, p, dir, g).Verdicts(true), len(p.Cases))
 	},
 	"reporting": func(t *testing.T, p *campaign.Plan, dir string, g *grown) {
-		b := judged(t, p, dir, g)
-		f := findings.Of(p, b, true)
+		an := judged(t, p, dir, g)
+		f := findings.Of(p, an, true)
 		require.NoError(t, f.Text(io.Discard, 120, true))
 		require.NoError(t, f.Markdown(io.Discard, findings.MarkdownLimit))
 		require.NoError(t, f.JUnit(io.Discard))
 		pages := 0
-		s := &board.Source{Plan: p, Bench: b, Findings: f, Final: true, Kernels: kernels, Run: func(int, uint64) string { return "0123456789ab" }}
+		s := &board.Source{Plan: p, Analysis: an, Findings: f, Final: true, Kernels: kernels,
+			Run: func(int, uint64) string { return "0123456789ab" }}
 		require.NoError(t, board.Pages(s, func(_ string, write func(io.Writer) error) error {
 			pages++
 			return write(io.Discard)
@@ -114,16 +116,16 @@ var growths = map[string]func(t *testing.T, p *campaign.Plan, dir string, g *gro
 	},
 }
 
-// judged is a bench with what is in the archive.
-func judged(t *testing.T, p *campaign.Plan, dir string, g *grown) *cases.Bench {
+// judged is an analysis with what is in the archive.
+func judged(t *testing.T, p *campaign.Plan, dir string, g *grown) *cases.Analysis {
 	a, err := archive.Read(dir)
 	require.NoError(t, err)
-	b, err := cases.New(p)
+	an, err := cases.New(p)
 	require.NoError(t, err)
-	require.NoError(t, Fill(b, p, kernels, a.Entries))
-	require.Equal(t, g.Records, b.Progress().Runs)
+	require.NoError(t, Fill(an, p, kernels, a.Entries))
+	require.Equal(t, g.Records, an.Progress().Runs)
 	require.NoError(t, a.Close())
-	return b
+	return an
 }
 
 // TestGrower is a process of BenchmarkGrowth.
@@ -186,11 +188,14 @@ func BenchmarkGrowth(b *testing.B) {
 	peaks, worst := map[string][]float64{}, 0.
 	for _, records := range []int{1_000, 10_000, 100_000} {
 		dir := b.TempDir()
-		sweep, judging, reporting := grow(b, "sweeping", dir, records), grow(b, "judging", dir, records), grow(b, "reporting", dir, records)
+		sweep, judging, reporting := grow(b, "sweeping", dir, records), grow(b, "judging", dir, records),
+			grow(b, "reporting", dir, records)
 		each := sweep.CPU / float64(records)
 		worst = max(worst, each)
-		b.Logf("%7d records of %d cases, %d bytes each: sweeping %.2f ms of CPU a record, %.0f MB at most; judging %.2f s of CPU, %.0f MB; all reports %.1f s, %.0f MB",
-			records, sweep.Cases, sweep.Size/int64(records), each*1e3, sweep.Peak, judging.CPU, judging.Peak, reporting.CPU, reporting.Peak)
+		b.Logf("%7d records of %d cases, %d bytes each: sweeping %.2f ms of CPU a record, %.0f MB at most; "+
+			"judging %.2f s of CPU, %.0f MB; all reports %.1f s, %.0f MB",
+			records, sweep.Cases, sweep.Size/int64(records), each*1e3, sweep.Peak, judging.CPU, judging.Peak,
+			reporting.CPU, reporting.Peak)
 		for work, g := range map[string]grown{"sweeping": sweep, "judging": judging, "reporting": reporting} {
 			peaks[work] = append(peaks[work], g.Peak)
 		}

@@ -28,7 +28,8 @@ func TestSweeper(t *testing.T) {
 		t.Skip("it is started by TestKilled, in a process of its own")
 	}
 	p, a := newPlan(t), open(t, dir)
-	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &fake{plan: p, after: breathe}, Workers: 2}, Plan: p, Kernels: kernels})
+	_, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: &fake{plan: p, after: breathe}, Workers: 2}, Plan: p, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 }
@@ -37,7 +38,7 @@ func TestSweeper(t *testing.T) {
 func breathe(int64) { time.Sleep(200 * time.Microsecond) }
 
 // Killed a hundred times, each time so many bytes after it has begun to write, or while it opens its archive, a sweep
-// ends with the records and verdicts of one that nobody disturbed.
+// ends with the records and verdicts of a sweep that ran undisturbed.
 func TestKilled(t *testing.T) {
 	p := newPlan(t)
 	undisturbed, want, _ := whole(t, p, 2)
@@ -82,12 +83,14 @@ func TestKilled(t *testing.T) {
 	}
 	a := open(t, dir)
 	kept := a.Len()
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}, Workers: 2}, Plan: p, Kernels: kernels})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}, Workers: 2}, Plan: p, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	require.Equal(t, verdicts(want), verdicts(r))
 	require.Equal(t, lines(t, undisturbed), lines(t, dir), "the same records, none lost and none twice")
-	t.Logf("%d kills, %d of them in the start; %d left a torn record; %d sweeps ended before their kill; %d of %d runs were there before the last one", kills, opening, torn, ends, kept, r.Runs)
+	t.Logf("%d kills, %d of them in the start; %d left a torn record; %d sweeps ended before their kill; "+
+		"%d of %d runs were there before the last one", kills, opening, torn, ends, kept, r.Runs)
 
 	var files []string
 	entries, err := os.ReadDir(dir)
@@ -105,7 +108,7 @@ func size(path string) int64 {
 	return 0
 }
 
-// lines of the file of records, sorted, read as anybody would who has no index.
+// lines of the file of records, sorted, read without the index.
 func lines(t *testing.T, dir string) []string {
 	list, err := archivetest.Lines(dir)
 	require.NoError(t, err)

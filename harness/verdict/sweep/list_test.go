@@ -133,7 +133,8 @@ func TestAJobThatAlwaysBreaksIsGivenUpAndTheOthersAreMade(t *testing.T) {
 			}
 			return nil
 		}}
-		made, err := Loop{Archive: a, Runner: r, Workers: workers}.Make(t.Context(), []Job{job("a", 50), job("b", 10), job("c", 10)}, nil)
+		made, err := Loop{Archive: a, Runner: r, Workers: workers}.Make(t.Context(),
+			[]Job{job("a", 50), job("b", 10), job("c", 10)}, nil)
 		require.NoError(t, err)
 		require.Equal(t, 20, made.Runs)
 		require.GreaterOrEqual(t, len(made.Broken), cases.InARow)
@@ -167,7 +168,8 @@ func TestInARow(t *testing.T) {
 // What the kernel refuses it would refuse at every seed.
 func TestARefusalGivesTheJobUpAtOnce(t *testing.T) {
 	a := emptyArchive(t)
-	refusal := &problem.Error{Kind: problem.Usage, Err: errors.New("the kernel refuses net.ipv4.x"), Place: "nodes.web.sysctls"}
+	refusal := &problem.Error{Kind: problem.Usage, Err: errors.New("the kernel refuses net.ipv4.x"),
+		Place: "nodes.web.sysctls"}
 	r := &recorder{hook: func(_ int, hash string, _ uint64) error {
 		if hash == "a" {
 			return refusal
@@ -178,7 +180,8 @@ func TestARefusalGivesTheJobUpAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Made{Runs: 2, All: 11, Broken: []Break{{0, 1, refusal, true}}}, made)
 	require.Equal(t, []string{"a 1", "b 1", "b 2"}, r.tried)
-	require.Equal(t, []string{"refused of a on 6.1.0, seed 1: refused for every seed: the kernel refuses net.ipv4.x"}, failures(t, a))
+	require.Equal(t, []string{"refused of a on 6.1.0, seed 1: refused for every seed: the kernel refuses net.ipv4.x"},
+		failures(t, a))
 }
 
 // Two jobs with the same runs make them once.

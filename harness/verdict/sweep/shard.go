@@ -17,7 +17,8 @@ func ParseShard(text string) (shard, shards int, err error) {
 	shard, errI := strconv.Atoi(i)
 	shards, errN := strconv.Atoi(n)
 	if !ok || errI != nil || errN != nil || shard < 1 || shards < 1 || shard > shards {
-		return 0, 0, problem.Wrap(problem.Usage, fmt.Errorf("--shard %s: not a part", text), "write I/N, such as 1/3 for the first of three")
+		return 0, 0, problem.Wrap(problem.Usage, fmt.Errorf("--shard %s: not a part", text),
+			"write I/N, such as 1/3 for the first of three")
 	}
 	return shard, shards, nil
 }

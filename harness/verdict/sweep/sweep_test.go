@@ -88,7 +88,8 @@ func (f *fake) Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*result
 		return nil, fmt.Errorf("run %s was made twice", id)
 	}
 	s := arm.Scenario
-	noise := rand.New(rand.NewPCG(seed, 1)).NormFloat64()*0.2 + rand.New(rand.NewPCG(seed, uint64(s.Links[0].Delay)+uint64(s.Links[0].Queue))).NormFloat64()*0.01
+	noise := rand.New(rand.NewPCG(seed, 1)).NormFloat64()*0.2 +
+		rand.New(rand.NewPCG(seed, uint64(s.Links[0].Delay)+uint64(s.Links[0].Queue))).NormFloat64()*0.01
 	latency := 4*float64(s.Links[0].Delay)/1e9 + float64(*s.Nodes["web"].Service.PHP.Request.CPU)/1e9*5
 	mark := int64(s.Links[0].Delay)/1e6 + int64(s.Links[0].Queue)
 	if f.after != nil {
@@ -97,7 +98,8 @@ func (f *fake) Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*result
 		f.made.Add(1)
 	}
 	return &result.Record{
-		Schema: 1, Run: id, Digest: result.Sum([]byte(id)), Seed: seed, Valid: true, Scenario: result.Scenario{Name: s.Name, Hash: arm.Hash, Canonical: []byte("{}")},
+		Schema: 1, Run: id, Digest: result.Sum([]byte(id)), Seed: seed, Valid: true,
+		Scenario:   result.Scenario{Name: s.Name, Hash: arm.Hash, Canonical: []byte("{}")},
 		Provenance: result.Provenance{Kernel: "6.1.0"},
 		Metrics:    map[string]result.Metric{"http.latency.p99": {Value: latency * math.Exp(noise), Unit: "s"}},
 		Counters:   map[string]map[string]int64{"web": {"Tcp.InSegs": mark}},
@@ -110,18 +112,19 @@ func open(t *testing.T, dir string) *archive.Archive {
 	return a
 }
 
-// whole makes a sweep that nobody disturbs.
+// whole makes a sweep that runs undisturbed.
 func whole(t *testing.T, p *campaign.Plan, workers int) (string, *Result, *fake) {
 	dir := t.TempDir()
 	a := open(t, dir)
 	f := &fake{plan: p}
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: f, Workers: workers}, Plan: p, Kernels: kernels})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: f, Workers: workers}, Plan: p, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	return dir, r, f
 }
 
-func verdicts(r *Result) string { return fmt.Sprintf("%+v", r.Bench.Verdicts(true)) }
+func verdicts(r *Result) string { return fmt.Sprintf("%+v", r.Analysis.Verdicts(true)) }
 
 func TestSweep(t *testing.T) {
 	p := newPlan(t)
@@ -130,10 +133,11 @@ func TestSweep(t *testing.T) {
 	require.Equal(t, int(f.made.Load()), one.Made)
 	require.Zero(t, one.Remaining)
 	got := map[string]int{}
-	for _, v := range one.Bench.Verdicts(true) {
+	for _, v := range one.Analysis.Verdicts(true) {
 		got[v.Entry+": "+string(v.Outcome)]++
 	}
-	require.Equal(t, map[string]int{"11ms more: ruled out": 8, "15ms more: confirmed": 8, "a queue: ruled out": 8, "placebo: inconclusive": 2}, got)
+	require.Equal(t, map[string]int{"11ms more: ruled out": 8, "15ms more: confirmed": 8, "a queue: ruled out": 8,
+		"placebo: inconclusive": 2}, got)
 	_, two, _ := whole(t, p, 3)
 	require.Equal(t, verdicts(one), verdicts(two), "however many workers")
 	require.Equal(t, one.Made, two.Made)
@@ -178,7 +182,8 @@ func TestShards(t *testing.T) {
 	for shard := 1; shard <= 2; shard++ {
 		dir := t.TempDir()
 		a := open(t, dir)
-		r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}}, Plan: p, Kernels: kernels, Shard: shard, Shards: 2})
+		r, err := Run(context.Background(),
+			Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}}, Plan: p, Kernels: kernels, Shard: shard, Shards: 2})
 		require.NoError(t, err)
 		require.NoError(t, a.Close())
 		require.Positive(t, r.Made)
@@ -188,7 +193,8 @@ func TestShards(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, want.Made, sum, "8 base arms for 2 shards: none runs in both")
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: into, Runner: &fake{plan: p}}, Plan: p, Kernels: kernels})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: into, Runner: &fake{plan: p}}, Plan: p, Kernels: kernels})
 	require.NoError(t, err)
 	require.Zero(t, r.Made, "merged, nothing is left to do")
 	require.Equal(t, verdicts(want), verdicts(r))
@@ -239,7 +245,7 @@ func TestARunThatIsRefused(t *testing.T) {
 	require.LessOrEqual(t, f.refusals.Load(), int64(3), "once for each worker that shared the arm")
 	require.Equal(t, len(p.Cases), r.Decided)
 	require.Zero(t, r.Remaining)
-	for _, v := range r.Bench.Verdicts(true) {
+	for _, v := range r.Analysis.Verdicts(true) {
 		if slices.Contains(v.Case.Arms(), refused) {
 			require.Equal(t, verdict.Invalid, v.Outcome, v.Entry)
 		} else {
@@ -256,7 +262,8 @@ func TestBudget(t *testing.T) {
 			time.Sleep(200 * time.Millisecond) // spends the budget; nothing is waited for
 		}
 	}}
-	r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: f, Budget: 150 * time.Millisecond}, Plan: p, Kernels: kernels})
+	r, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: f, Budget: 150 * time.Millisecond}, Plan: p, Kernels: kernels})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	require.True(t, r.OverBudget)
@@ -293,7 +300,8 @@ hypotheses:
 			time.Sleep(time.Second) // of the clock of the test, which no work delays
 			return casestest.Record(arm, seed), nil
 		})
-		r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: slow, Workers: 8, Budget: time.Second / 2}, Plan: p, Kernels: kernels})
+		r, err := Run(context.Background(),
+			Options{Loop: Loop{Archive: a, Runner: slow, Workers: 8, Budget: time.Second / 2}, Plan: p, Kernels: kernels})
 		require.NoError(t, err)
 		require.NoError(t, a.Close())
 		require.Equal(t, 1, r.Decided)
@@ -306,10 +314,11 @@ func TestTell(t *testing.T) {
 	a := open(t, t.TempDir())
 	var last State
 	told := 0
-	_, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}, Workers: 2}, Plan: p, Kernels: kernels, Tell: func(s State) {
-		require.GreaterOrEqual(t, s.Made, last.Made)
-		last, told = s, told+1
-	}})
+	_, err := Run(context.Background(),
+		Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}, Workers: 2}, Plan: p, Kernels: kernels, Tell: func(s State) {
+			require.GreaterOrEqual(t, s.Made, last.Made)
+			last, told = s, told+1
+		}})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	require.Equal(t, told, last.Made)
@@ -324,7 +333,8 @@ func BenchmarkOverhead(b *testing.B) {
 	for b.Loop() {
 		a, err := archive.Open(b.TempDir(), archive.Identity{Campaign: "delays", Kernels: kernels})
 		require.NoError(b, err)
-		r, err := Run(context.Background(), Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}}, Plan: p, Kernels: kernels})
+		r, err := Run(context.Background(),
+			Options{Loop: Loop{Archive: a, Runner: &fake{plan: p}}, Plan: p, Kernels: kernels})
 		require.NoError(b, err)
 		require.NoError(b, a.Close())
 		runs += r.Made

@@ -36,7 +36,8 @@ func (e *Envelope) Marshal() []byte {
 // UnmarshalEnvelope reads what [Envelope.Marshal] wrote. The payload refers to b.
 func UnmarshalEnvelope(b []byte) (*Envelope, error) {
 	if len(b) < envelopeHead || [8]byte(b[:8]) != magic {
-		return nil, errors.New("read the payload's envelope: its beginning is wrong; host and guest are from different builds")
+		return nil, errors.New("read the payload's envelope: its beginning is wrong; " +
+			"host and guest are from different builds")
 	}
 	e := &Envelope{
 		Entropy:      [EntropyLen]byte(b[8:]),

@@ -27,8 +27,9 @@ const (
 	Limit   Kind = 'w' // the limit in virtual time was exceeded: text
 	Payload Kind = 'p' // towards the guest function: its payload
 	Ready   Kind = 'r' // from the worker: it is set up and waits for its payload
-	Held    Kind = 'h' // output that waits in the supervisor's memory for the host to fetch: virtual address and length, uint64 each
-	Attach  Kind = 't' // a file whose content the host is to fetch: JSON, see guest.attachment
+	// output that waits in the supervisor's memory for the host to fetch: virtual address and length, uint64 each
+	Held   Kind = 'h'
+	Attach Kind = 't' // a file whose content the host is to fetch: JSON, see guest.attachment
 )
 
 // HeaderLen is the number of bytes before a frame's data.

@@ -44,7 +44,7 @@ func (s *supervisor) attach(data []byte) error {
 	return nil
 }
 
-// mapped maps it with all of its pages, since nobody but the host will touch them.
+// mapped maps it with all of its pages, since only the host will touch them.
 func (s *supervisor) mapped(a attachment) ([]byte, error) {
 	worker, err := unix.PidfdOpen(s.worker, 0)
 	if err != nil {

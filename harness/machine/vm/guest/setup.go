@@ -68,8 +68,8 @@ func setUp() error {
 	return loopbackUp()
 }
 
-// allowCongestionControls lets all namespaces have each congestion control that is there: without, the kernel keeps most of them
-// to its first one (tcp_set_default_congestion_control in net/ipv4/tcp_cong.c).
+// allowCongestionControls lets all namespaces have each congestion control that is there: without, the kernel keeps
+// most of them to its first one (tcp_set_default_congestion_control in net/ipv4/tcp_cong.c).
 func allowCongestionControls() error {
 	have, err := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
 	if err == nil {
@@ -192,7 +192,8 @@ func seedRandom(entropy []byte) error {
 	info := make([]uint32, 2+(len(entropy)+3)/4)
 	info[0], info[1] = uint32(len(entropy)*8), uint32(len(entropy))
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&info[2])), len(entropy)), entropy)
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDADDENTROPY, uintptr(unsafe.Pointer(&info[0]))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDADDENTROPY,
+		uintptr(unsafe.Pointer(&info[0]))); errno != 0 {
 		return fmt.Errorf("add entropy to the random pool: %w", errno)
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDRESEEDCRNG, 0); errno != 0 {

@@ -98,7 +98,7 @@ func (s *supervisor) freeze() error {
 	}
 	s.mu.Lock()
 	s.drain()
-	if len(s.held) > 0 { // nobody fetches it from a machine that is saved
+	if len(s.held) > 0 { // the host does not fetch it from a machine that is saved
 		send(frame.Output, s.held)
 		s.held = nil
 	}
@@ -129,7 +129,7 @@ func (s *supervisor) freeze() error {
 // send writes a frame to the host.
 func send(kind frame.Kind, data []byte) {
 	b := frame.Append(make([]byte, 0, frame.HeaderLen+len(data)), kind, data)
-	_ = withPorts(func() { writePort(portOutput, b) }) // it worked before, or nobody would be here
+	_ = withPorts(func() { writePort(portOutput, b) }) // it worked before, or this line would not be reached
 }
 
 // stop stops the machine. A template's story ends in it; a clone's begins behind it, or
@@ -225,7 +225,7 @@ func (s *supervisor) drain() {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EAGAIN):
 			return
-		default: // end of file: nobody holds the other end any more
+		default: // end of file: no process holds the other end any more
 			s.log = -1
 		}
 	}

@@ -106,8 +106,8 @@ func (o order) run(ctx context.Context, template *vm.Template, log io.Writer, pr
 	return 0, err
 }
 
-// log keeps what a guest prints until it is this guest's turn, and from then on passes it on, line by line. The last line
-// of a guest's tests is not shown: they are a part of the package's.
+// log keeps what a guest prints until it is this guest's turn, and from then on passes it on, line by line. The last
+// line of a guest's tests is not shown: they are a part of the package's.
 type log struct {
 	mu   sync.Mutex
 	kept []byte

@@ -69,7 +69,8 @@ func openTemplate(ctx context.Context, programs []string) (*vm.Template, error) 
 	if !testing.Verbose() {
 		progress = nil
 	}
-	return vm.OpenTemplate(ctx, vm.Config{QEMU: qemu, Kernel: k, Init: self, Memory: 512 << 20, Shift: 1, Files: files, Once: true}, progress)
+	return vm.OpenTemplate(ctx, vm.Config{QEMU: qemu, Kernel: k, Init: self, Memory: 512 << 20, Shift: 1, Files: files,
+		Once: true}, progress)
 }
 
 // Kernel returns the kernel that tests run on: $RULEOUT_KERNEL, or the default one.

@@ -25,10 +25,13 @@ func leaveSomething(t *testing.T) {
 }
 
 func TestAnOrderKeepsTheFlagsThatItDoesNotChange(t *testing.T) {
-	all := order{Args: []string{"-test.v=true", "-test.run=A", "-test.bench=.", "-test.runs=3", "rest"}, Env: []string{"A=b"}, Cover: false}
-	require.Equal(t, order{Args: []string{"-test.run=^TestX$/y", "-test.bench=", "-test.v=true", "-test.runs=3", "rest"}, Env: []string{"A=b"}},
+	all := order{Args: []string{"-test.v=true", "-test.run=A", "-test.bench=.", "-test.runs=3", "rest"},
+		Env: []string{"A=b"}, Cover: false}
+	require.Equal(t, order{Args: []string{"-test.run=^TestX$/y", "-test.bench=", "-test.v=true", "-test.runs=3", "rest"},
+		Env: []string{"A=b"}},
 		all.with("run", "^TestX$/y", "bench", ""))
-	require.Equal(t, order{Args: []string{"-test.run=^$", "-test.v=true", "-test.bench=.", "-test.runs=3", "rest"}, Env: []string{"A=b"}}, all.with("run", "^$"))
+	require.Equal(t, order{Args: []string{"-test.run=^$", "-test.v=true", "-test.bench=.", "-test.runs=3", "rest"},
+		Env: []string{"A=b"}}, all.with("run", "^$"))
 }
 
 func TestALogWaitsForItsTurn(t *testing.T) {

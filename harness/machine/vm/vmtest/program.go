@@ -10,7 +10,8 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
-// library is a path in what ldd prints: "libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)", or the loader's own without an arrow.
+// library is a path in what ldd prints: "libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)", or the loader's own
+// without an arrow.
 var library = regexp.MustCompile(`(?m)(?:=> |^\s+)(/\S+) \(0x`)
 
 // pack adds a program of the host, and the libraries that it needs, to the guest's files.

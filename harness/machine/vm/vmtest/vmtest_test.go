@@ -21,7 +21,8 @@ func TestRunsAsRootInGuest(t *testing.T) {
 func TestKernelHasNetem(t *testing.T) {
 	lo, err := netlink.LinkByName("lo")
 	require.NoError(t, err)
-	q := netlink.NewNetem(netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
+	q := netlink.NewNetem(netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0),
+		Parent: netlink.HANDLE_ROOT},
 		netlink.NetemQdiscAttrs{Latency: 10})
 	require.NoError(t, netlink.QdiscAdd(q))
 	require.NoError(t, netlink.QdiscDel(q))

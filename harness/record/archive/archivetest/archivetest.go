@@ -1,4 +1,5 @@
-// Package archivetest reads an archive as anybody does who has zstd and no index, for tests to hold package archive against.
+// Package archivetest reads an archive with zstd alone and without the index, for tests to hold package
+// archive against.
 package archivetest
 
 import (
@@ -11,8 +12,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Lines returns the lines of the file of records in the order in which they were written, without their ends. A line that
-// has no end is an error.
+// Lines returns the lines of the file of records in the order in which they were written, without their ends. A line
+// that has no end is an error.
 func Lines(dir string) ([]string, error) {
 	f, err := os.Open(filepath.Join(dir, "records.zst"))
 	if err != nil {

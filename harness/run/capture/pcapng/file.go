@@ -20,8 +20,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/layout"
 )
 
-// Epoch is the time in the files at which the measured window starts: midnight, so that the time of
-// day is that within the window, on a day on which nobody will believe that it was.
+// Epoch is the time in the files at which the measured window starts: midnight, so that the time of day is that within
+// the window, on a day that no reader takes for the real one.
 var Epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Origin is where the packets come from.
@@ -207,7 +207,8 @@ func (f *wireFile) begins(to io.Writer) (*pcapgo.NgWriter, error) {
 	for i := range f.points {
 		p := &f.points[i]
 		face := pcapgo.NgInterface{
-			Name: p.Name(), Description: p.Description(), OS: f.origin.Kernel, LinkType: layers.LinkTypeEthernet, SnapLength: uint32(f.snap),
+			Name: p.Name(), Description: p.Description(), OS: f.origin.Kernel, LinkType: layers.LinkTypeEthernet,
+			SnapLength: uint32(f.snap),
 		}
 		if i > 0 {
 			if _, err := w.AddInterface(face); err != nil {
@@ -217,7 +218,8 @@ func (f *wireFile) begins(to io.Writer) (*pcapgo.NgWriter, error) {
 		}
 		var err error
 		w, err = pcapgo.NewNgWriterInterface(to, face, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{
-			Hardware: f.origin.Machine, OS: "Linux " + f.origin.Kernel, Application: "ruleout " + f.origin.Tool, Comment: f.comment(),
+			Hardware: f.origin.Machine, OS: "Linux " + f.origin.Kernel, Application: "ruleout " + f.origin.Tool,
+			Comment: f.comment(),
 		}})
 		if err != nil {
 			return nil, err

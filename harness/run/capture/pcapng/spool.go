@@ -28,7 +28,8 @@ type Spool struct {
 // are kept of a packet. The caller closes it.
 func Open(dir string, snap int) (*Spool, error) {
 	if snap < capture.MinSnap || snap > capture.Whole {
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("a snap length of %d bytes: it is %d to %d", snap, capture.MinSnap, capture.Whole), "0 keeps whole packets")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("a snap length of %d bytes: it is %d to %d", snap, capture.MinSnap,
+			capture.Whole), "0 keeps whole packets")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, unwritable(fmt.Errorf("make the directory for captures: %w", err))

@@ -13,8 +13,8 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
-// Path is where a guest finds its kernel's [Offsets]. Working them out from BTF
-// costs a guest about 0.1 s of its own time, so whoever boots it does that once per kernel.
+// Path is where a guest finds its kernel's [Offsets]. Working them out from BTF costs a guest about 0.1 s of its own
+// time, so the host, which boots it, does that once per kernel.
 const Path = "/etc/ruleout/offsets.json"
 
 // Offsets says where one kernel build keeps what the programs of this package read:
@@ -147,11 +147,14 @@ func parse(data []byte) (*Offsets, error) {
 // anything, since the programs read through bpf_probe_read_kernel, but would count nonsense.
 func (o *Offsets) check() error {
 	for name, at := range map[string]uint32{
-		"sk_buff.dev": o.SkbDevice, "sk_buff.len": o.SkbLength, "net_device.nd_net": o.DeviceNet, "net_device.ifindex": o.DeviceIndex,
-		"net.ns.inum": o.NetInode, "Qdisc.dev_queue": o.QdiscQueue, "Qdisc.q.qlen": o.QdiscLength, "Qdisc.qstats": o.QdiscStats,
+		"sk_buff.dev": o.SkbDevice, "sk_buff.len": o.SkbLength, "net_device.nd_net": o.DeviceNet,
+		"net_device.ifindex": o.DeviceIndex,
+		"net.ns.inum":        o.NetInode, "Qdisc.dev_queue": o.QdiscQueue, "Qdisc.q.qlen": o.QdiscLength,
+		"Qdisc.qstats": o.QdiscStats,
 		"sock.skc_net": o.SockNet, "sock.sk_protocol": o.SockProtocol, "sock.sk_ack_backlog": o.SockBacklog,
-		"inet_connection_sock.icsk_accept_queue.qlen": o.SockPending, "sk_buff.cb": o.SkbControl, "tcp_skb_cb.tcp_gso_segs": o.TCPSegments,
-		"task_struct.pid": o.TaskPID, "task_struct.on_rq": o.TaskOnRQ, "task_struct.cgroups": o.TaskCgroups,
+		"inet_connection_sock.icsk_accept_queue.qlen": o.SockPending, "sk_buff.cb": o.SkbControl,
+		"tcp_skb_cb.tcp_gso_segs": o.TCPSegments,
+		"task_struct.pid":         o.TaskPID, "task_struct.on_rq": o.TaskOnRQ, "task_struct.cgroups": o.TaskCgroups,
 		"css_set.dfl_cgrp": o.CSSSetDefault, "cgroup.kn": o.CgroupNode, "kernfs_node.id": o.NodeID,
 	} {
 		if at == 0 || at > 1<<16 {

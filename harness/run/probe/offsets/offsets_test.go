@@ -35,7 +35,8 @@ func TestOffsetsAreLookedUpThroughAnonymousMembers(t *testing.T) {
 		{Type: inner, Offset: 8 * 8},
 		{Name: "flag", Type: word, Offset: 8 * 16, BitfieldSize: 1},
 	}}
-	spec := specOf(t, outer, &btf.Struct{Name: "holder", Size: 32, Members: []btf.Member{{Name: "it", Type: outer, Offset: 8 * 8}}})
+	spec := specOf(t, outer, &btf.Struct{Name: "holder", Size: 32,
+		Members: []btf.Member{{Name: "it", Type: outer, Offset: 8 * 8}}})
 
 	at, size, err := find(spec, []string{"holder", "it", "wanted"})
 	require.NoError(t, err)

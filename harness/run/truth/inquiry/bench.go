@@ -33,7 +33,7 @@ type bench struct {
 // handle of the netem that is asked about.
 var handle = netem.Handle(1, 0)
 
-// experimental is an Ethernet type that nobody handles (IEEE 802, local experiments).
+// experimental is an Ethernet type that the kernel has no handler for (IEEE 802, local experiments).
 const experimental = 0x88b5
 
 // frameLen is the least length of a frame without its checksum.
@@ -111,7 +111,8 @@ func (b *bench) addBands() error {
 	if err := b.remove(); err != nil {
 		return err
 	}
-	p := &netlink.Prio{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: b.near.Index, Handle: handle, Parent: netem.Root}, Bands: 2}
+	p := &netlink.Prio{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: b.near.Index, Handle: handle, Parent: netem.Root},
+		Bands: 2}
 	if err := b.handle.QdiscAdd(p); err != nil {
 		return fmt.Errorf("add prio: %w", err)
 	}
@@ -142,21 +143,24 @@ func (b *bench) relay() (err error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return fmt.Errorf("lift the limit on locked memory: %w", err)
 	}
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "relay", Type: ebpf.SchedCLS, License: "Apache-2.0", Instructions: asm.Instructions{
-		asm.Mov.Imm(asm.R1, int32(b.relayed.Index)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return(),
-	}})
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "relay", Type: ebpf.SchedCLS, License: "Apache-2.0",
+		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R1, int32(b.relayed.Index)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return(),
+		}})
 	if err != nil {
 		return fmt.Errorf("load program: %w", err)
 	}
 	b.undo.Push(p.Close)
-	q := &netlink.GenericQdisc{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: b.far.Index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}, QdiscType: "clsact"}
+	q := &netlink.GenericQdisc{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: b.far.Index,
+		Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}, QdiscType: "clsact"}
 	if err := b.handle.QdiscAdd(q); err != nil {
 		return fmt.Errorf("add clsact: %w", err)
 	}
 	b.undo.Push(func() error { return b.handle.QdiscDel(q) })
 	err = b.handle.FilterAdd(&netlink.BpfFilter{
-		FilterAttrs: netlink.FilterAttrs{LinkIndex: b.far.Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL, Priority: 1},
-		Fd:          p.FD(), Name: "relay", DirectAction: true,
+		FilterAttrs: netlink.FilterAttrs{LinkIndex: b.far.Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1,
+			Protocol: unix.ETH_P_ALL, Priority: 1},
+		Fd: p.FD(), Name: "relay", DirectAction: true,
 	})
 	if err != nil {
 		return fmt.Errorf("attach program: %w", err)
@@ -216,7 +220,8 @@ func (b *bench) sendTo(far *netlink.Veth, n int) (list []arrival, err error) {
 		copy(frame[6:], net.HardwareAddr{2, 0, 0, 0, 0, 1})
 		binary.BigEndian.PutUint16(frame[12:], experimental)
 		binary.BigEndian.PutUint32(frame[14:], uint32(i))
-		if err := unix.Sendto(from, frame, 0, address); err != nil && !errors.Is(err, unix.ENOBUFS) { // what netem drops for want of room
+		// what netem drops for want of room
+		if err := unix.Sendto(from, frame, 0, address); err != nil && !errors.Is(err, unix.ENOBUFS) {
 			return nil, fmt.Errorf("send packet: %w", err)
 		}
 	}

@@ -83,7 +83,8 @@ func askGap(b *bench) (string, error) {
 	seed := uint64(7)
 	boundary := netem.Share(newStream(seed).next())
 	// The first number is on the boundary of p14 and p13, which together are 100 %: lost by the one or the other.
-	if err := b.add(netem.Qdisc{Model: netem.FourState{P14: boundary, P13: netem.All - boundary, P31: netem.All, P23: netem.All}, Limit: limit, Seed: &seed}); err != nil {
+	if err := b.add(netem.Qdisc{Model: netem.FourState{P14: boundary, P13: netem.All - boundary, P31: netem.All,
+		P23: netem.All}, Limit: limit, Seed: &seed}); err != nil {
 		return "", err
 	}
 	got, err := b.send(1)
@@ -95,7 +96,8 @@ func askDuplicate(b *bench) (answer string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, b.removeRoot()) }()
-	if err := b.conn.Add(b.near.Index, netem.Handle(2, 0), netem.Handle(1, 1), netem.Qdisc{Latency: 1, Limit: limit}); err != nil {
+	if err := b.conn.Add(b.near.Index, netem.Handle(2, 0), netem.Handle(1, 1),
+		netem.Qdisc{Latency: 1, Limit: limit}); err != nil {
 		return "", err
 	}
 	err = b.conn.Add(b.near.Index, netem.Handle(3, 0), netem.Handle(1, 2), netem.Qdisc{Duplicate: netem.All, Limit: limit})
@@ -130,7 +132,8 @@ func askCopies(b *bench) (string, error) {
 }
 
 func askOrder(b *bench) (string, error) {
-	if err := b.add(netem.Qdisc{Latency: 50 * step, Jitter: 40 * step, Rate: &netem.Rate{BytesPerSecond: 1 << 62}, Limit: limit}); err != nil {
+	if err := b.add(netem.Qdisc{Latency: 50 * step, Jitter: 40 * step, Rate: &netem.Rate{BytesPerSecond: 1 << 62},
+		Limit: limit}); err != nil {
 		return "", err
 	}
 	got, err := b.send(40)

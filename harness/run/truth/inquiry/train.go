@@ -12,8 +12,8 @@ import (
 // step is the unit of delays in trains: long against what a machine takes to send a train.
 const step = 10 * time.Millisecond
 
-// trains are the models that fingerprints cover; random ones need a seed. Correlation is not among them: it begins with a
-// number that is not of the seeded stream (init_crandom).
+// trains are the models that fingerprints cover; random ones need a seed. Correlation is not among them: it begins with
+// a number that is not of the seeded stream (init_crandom).
 var trains = []struct {
 	model  string
 	qdisc  netem.Qdisc
@@ -25,16 +25,20 @@ var trains = []struct {
 	{"limit", netem.Qdisc{Latency: 2 * step, Limit: 5}, false},
 	{"rate", netem.Qdisc{Rate: &netem.Rate{BytesPerSecond: 6000}, Limit: limit}, false}, // 60 bytes take a step
 	{"rate with overhead", netem.Qdisc{Rate: &netem.Rate{BytesPerSecond: 6000, PacketOverhead: 60}, Limit: limit}, false},
-	{"rate in cells", netem.Qdisc{Rate: &netem.Rate{BytesPerSecond: 6000, CellSize: 50, CellOverhead: 10}, Limit: limit}, false},
+	{"rate in cells", netem.Qdisc{Rate: &netem.Rate{BytesPerSecond: 6000, CellSize: 50, CellOverhead: 10}, Limit: limit},
+		false},
 	{"rate and delay", netem.Qdisc{Latency: 2 * step, Rate: &netem.Rate{BytesPerSecond: 6000}, Limit: limit}, false},
 	{"reorder, one in three", netem.Qdisc{Latency: 2 * step, Gap: 3, Reorder: netem.All, Limit: limit}, false},
 	{"duplicate", netem.Qdisc{Duplicate: netem.All, Limit: limit}, false},
 	{"duplicate and delay", netem.Qdisc{Duplicate: netem.All, Latency: step, Limit: limit}, false},
 	{"loss and duplicate", netem.Qdisc{Loss: netem.All, Duplicate: netem.All, Limit: limit}, false},
-	{"slots of two", netem.Qdisc{Slot: &netem.Slot{MinDelay: 2 * step, MaxDelay: 2 * step, MaxPackets: 2}, Limit: limit}, false},
+	{"slots of two", netem.Qdisc{Slot: &netem.Slot{MinDelay: 2 * step, MaxDelay: 2 * step, MaxPackets: 2}, Limit: limit},
+		false},
 	{"loss", netem.Qdisc{Loss: netem.ShareOf(.3), Limit: limit}, true},
-	{"gemodel", netem.Qdisc{Model: netem.GilbertElliott{ToBad: netem.ShareOf(.3), ToGood: netem.ShareOf(.4), LossBad: netem.ShareOf(.8), LossGood: netem.ShareOf(.1)}, Limit: limit}, true},
-	{"state", netem.Qdisc{Model: netem.FourState{P13: netem.ShareOf(.2), P31: netem.ShareOf(.4), P32: netem.ShareOf(.3), P23: netem.ShareOf(.5), P14: netem.ShareOf(.1)}, Limit: limit}, true},
+	{"gemodel", netem.Qdisc{Model: netem.GilbertElliott{ToBad: netem.ShareOf(.3), ToGood: netem.ShareOf(.4),
+		LossBad: netem.ShareOf(.8), LossGood: netem.ShareOf(.1)}, Limit: limit}, true},
+	{"state", netem.Qdisc{Model: netem.FourState{P13: netem.ShareOf(.2), P31: netem.ShareOf(.4), P32: netem.ShareOf(.3),
+		P23: netem.ShareOf(.5), P14: netem.ShareOf(.1)}, Limit: limit}, true},
 	{"duplicate at random", netem.Qdisc{Duplicate: netem.ShareOf(.4), Limit: limit}, true},
 	{"reorder at random", netem.Qdisc{Latency: 2 * step, Gap: 1, Reorder: netem.ShareOf(.4), Limit: limit}, true},
 	{"table", tabled(), true},

@@ -138,7 +138,8 @@ func holdAgainstTools(t *testing.T, ipv6 bool) {
 				if after[node], err = nstat(namespace); err != nil {
 					return err
 				}
-				if sockets[node], err = tool(namespace, "ss", "--tcp", "--all", "--numeric", "--info", "--no-header", "--oneline"); err != nil {
+				if sockets[node], err = tool(namespace, "ss", "--tcp", "--all", "--numeric", "--info", "--no-header",
+					"--oneline"); err != nil {
 					return fmt.Errorf("run ss: %w", err)
 				}
 			}

@@ -76,19 +76,21 @@ hypotheses:
 // Plan works out a campaign over [Scenario].
 func Plan(t testing.TB, text string) *campaign.Plan {
 	t.Helper()
-	p, err := campaign.Parse("shop-peaks.yaml", []byte(text), nil, func(string) (string, []byte, error) { return "shop.yaml", []byte(Scenario), nil })
+	p, err := campaign.Parse("shop-peaks.yaml", []byte(text), nil,
+		func(string) (string, []byte, error) { return "shop.yaml", []byte(Scenario), nil })
 	require.NoError(t, err)
 	return p
 }
 
-// Show is what a run would show. Copies cost 20 % unless there are 50 workers, and nothing where the CPU is slow; 5 ms of CPU cost 11 %, two margins,
-// and 3 ms just about the margin. Copies of ecn never come about.
+// Show is what a run would show. Copies cost 20 % unless there are 50 workers, and nothing where the CPU is slow; 5 ms
+// of CPU cost 11 %, two margins, and 3 ms just about the margin. Copies of ecn never come about.
 func Show(a *campaign.Arm, seed uint64) *archive.Entry {
 	s := a.Scenario
 	own := rand.New(rand.NewPCG(seed, hashed(a.Hash)))
 	latency := 0.1 * math.Exp(rand.New(rand.NewPCG(seed, 1)).NormFloat64()*0.2+own.NormFloat64()*0.01)
 	php := s.Nodes["web"].Service.PHP
-	e := &archive.Entry{Valid: true, Scenario: a.Hash, Seed: seed, Kernel: "6.1.0", Run: result.Sum(fmt.Appendf(nil, "%s %d", a.Hash, seed)), Wall: 1}
+	e := &archive.Entry{Valid: true, Scenario: a.Hash, Seed: seed, Kernel: "6.1.0",
+		Run: result.Sum(fmt.Appendf(nil, "%s %d", a.Hash, seed)), Wall: 1}
 	add := func(name string, v float64) { e.Values = append(e.Values, archive.Value{Name: name, Value: v}) }
 	delivered, recoveries := 0., 0.
 	if n := float64(s.Faults[0].Do.Duplicate); n > 0 {
@@ -114,7 +116,8 @@ func Show(a *campaign.Arm, seed uint64) *archive.Entry {
 	return e
 }
 
-// hashed seeds an arm's own noise. Anything less of its name than a hash of all of it would give many arms the same noise.
+// hashed seeds an arm's own noise. Anything less of its name than a hash of all of it would give many arms
+// the same noise.
 func hashed(name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
@@ -126,7 +129,8 @@ func Record(a *campaign.Arm, seed uint64) *result.Record {
 	e := Show(a, seed)
 	r := &result.Record{
 		Schema: 1, Run: e.Run, Digest: e.Run, Seed: seed, Valid: true, Provenance: result.Provenance{Kernel: e.Kernel},
-		Scenario: result.Scenario{Name: a.Scenario.Name, Hash: a.Hash, Canonical: []byte("{}")}, Metrics: map[string]result.Metric{},
+		Scenario: result.Scenario{Name: a.Scenario.Name, Hash: a.Hash, Canonical: []byte("{}")},
+		Metrics:  map[string]result.Metric{},
 	}
 	for _, v := range e.Values {
 		r.Metrics[v.Name] = result.Metric{Value: v.Value}
@@ -135,23 +139,23 @@ func Record(a *campaign.Arm, seed uint64) *result.Record {
 }
 
 // Finish makes all runs that are wanted, unless most are made before.
-func Finish(t testing.TB, p *campaign.Plan, b *cases.Bench, most int) {
+func Finish(t testing.TB, p *campaign.Plan, an *cases.Analysis, most int) {
 	t.Helper()
 	made := 0
-	Ask(b, nil, func(arm int, seed uint64) bool {
+	Ask(an, nil, func(arm int, seed uint64) bool {
 		if made++; made > most {
 			return false
 		}
-		b.Add(arm, seed, Show(&p.Arms[arm], seed))
+		an.Add(arm, seed, Show(&p.Arms[arm], seed))
 		return true
 	})
 }
 
-// Ask asks a bench what it needs until that is nothing, or run returns false, and calls run for each, in the order in
-// which they are wanted or in another.
-func Ask(b *cases.Bench, order *rand.Rand, run func(arm int, seed uint64) bool) {
+// Ask asks an analysis what it needs until that is nothing, or run returns false, and calls run for each, in the order
+// in which they are wanted or in another.
+func Ask(an *cases.Analysis, order *rand.Rand, run func(arm int, seed uint64) bool) {
 	for {
-		needs := b.Needs(func(int, uint64) bool { return false })
+		needs := an.Needs(func(int, uint64) bool { return false })
 		if len(needs) == 0 {
 			return
 		}

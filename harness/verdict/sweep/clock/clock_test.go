@@ -1,4 +1,4 @@
-// Package clock holds what a sweep makes of a wall clock that somebody sets while it runs. The clock is a real one,
+// Package clock holds what a sweep makes of a wall clock that is set while it runs. The clock is a real one,
 // that of a guest.
 package clock
 
@@ -62,16 +62,17 @@ func swept(t *testing.T, budget time.Duration, steps ...time.Duration) (*sweep.R
 	require.NoError(t, err)
 	var last sweep.State
 	made := &runner{t: t, steps: steps}
-	r, err := sweep.Run(t.Context(), sweep.Options{Loop: sweep.Loop{Archive: a, Runner: made, Budget: budget}, Plan: p, Kernels: kernels, Tell: func(s sweep.State) {
-		require.GreaterOrEqual(t, s.Elapsed, last.Elapsed)
-		require.GreaterOrEqual(t, s.Elapsed, time.Duration(s.Made)*each)
-		require.Less(t, s.Elapsed, time.Duration(s.Made+1)*5*each)
-		require.GreaterOrEqual(t, s.Left, time.Duration(0))
-		if s.Made > 0 {
-			require.InDelta(t, 1/each.Seconds(), s.Rate, 0.8/each.Seconds())
-		}
-		last = s
-	}})
+	r, err := sweep.Run(t.Context(), sweep.Options{Loop: sweep.Loop{Archive: a, Runner: made, Budget: budget}, Plan: p,
+		Kernels: kernels, Tell: func(s sweep.State) {
+			require.GreaterOrEqual(t, s.Elapsed, last.Elapsed)
+			require.GreaterOrEqual(t, s.Elapsed, time.Duration(s.Made)*each)
+			require.Less(t, s.Elapsed, time.Duration(s.Made+1)*5*each)
+			require.GreaterOrEqual(t, s.Left, time.Duration(0))
+			if s.Made > 0 {
+				require.InDelta(t, 1/each.Seconds(), s.Rate, 0.8/each.Seconds())
+			}
+			last = s
+		}})
 	require.NoError(t, err)
 	require.Equal(t, made.made, r.Made)
 	require.Greater(t, r.Made, 0)
@@ -92,7 +93,7 @@ func TestSet(t *testing.T) {
 	require.Len(t, records, r.Made)
 	again, same := swept(t, 0, hours...)
 	require.Equal(t, records, same)
-	require.Equal(t, r.Bench.Verdicts(true), again.Bench.Verdicts(true))
+	require.Equal(t, r.Analysis.Verdicts(true), again.Analysis.Verdicts(true))
 }
 
 // A budget is time that has passed: it is not spent when the clock is set ahead, and not longer when it is set back.

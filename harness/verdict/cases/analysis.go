@@ -11,8 +11,8 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
-// Bench holds what the runs of a plan have shown so far.
-type Bench struct {
+// Analysis holds what the runs of a plan have shown so far.
+type Analysis struct {
 	plan  *campaign.Plan
 	rule  Rule
 	seeds int // of each arm
@@ -85,40 +85,42 @@ type caseProgress struct {
 	list []int
 }
 
-// New returns the bench of a plan, before any run.
-func New(p *campaign.Plan) (*Bench, error) {
-	b := &Bench{
+// New returns the analysis of a plan, before any run.
+func New(p *campaign.Plan) (*Analysis, error) {
+	an := &Analysis{
 		plan: p, rule: RuleOf(p), seeds: p.Campaign.Seeds.Most, arms: make([]arm, len(p.Arms)), made: map[string]uint16{},
 	}
 	for i := range p.Arms {
-		b.arms[i] = arm{
-			columns: map[string]int{}, values: make([][]float64, b.seeds), loss: make([]verdict.Loss, b.seeds), have: make([]bool, b.seeds),
-			failed: make([]bool, b.seeds), made: make([]uint16, b.seeds), cut: b.seeds,
+		an.arms[i] = arm{
+			columns: map[string]int{}, values: make([][]float64, an.seeds), loss: make([]verdict.Loss, an.seeds),
+			have:   make([]bool, an.seeds),
+			failed: make([]bool, an.seeds), made: make([]uint16, an.seeds), cut: an.seeds,
 		}
 	}
 	for n, list := range [][]campaign.Case{p.Cases, p.Controls} {
 		for i := range list {
 			c := &list[i]
-			s, err := verdict.NewState(c.Hypothesis, b.rule.Rule)
+			s, err := verdict.NewState(c.Hypothesis, an.rule.Rule)
 			if err != nil {
 				return nil, err
 			}
-			b.progress = append(b.progress, caseProgress{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
-			h := &b.progress[len(b.progress)-1]
+			an.progress = append(an.progress,
+				caseProgress{Case: c, state: s, dose: verdict.Dose{Counter: c.Dose}, control: n == 1, list: c.Arms()})
+			h := &an.progress[len(an.progress)-1]
 			h.watchedBase, h.watchedTreated = watched(p, c)
-			h.likely = b.likely(h)
+			h.likely = an.likely(h)
 			for _, a := range c.Arms() {
-				b.arms[a].column(c.Metric)
+				an.arms[a].column(c.Metric)
 				if c.Dose != "" {
-					b.arms[a].column(c.Dose)
+					an.arms[a].column(c.Dose)
 				}
-				b.arms[a].cases = append(b.arms[a].cases, len(b.progress)-1)
+				an.arms[a].cases = append(an.arms[a].cases, len(an.progress)-1)
 			}
 		}
 	}
-	b.serve()
-	b.begin()
-	return b, nil
+	an.serve()
+	an.begin()
+	return an, nil
 }
 
 func (a *arm) column(name string) {
@@ -128,30 +130,30 @@ func (a *arm) column(name string) {
 }
 
 // Has reports whether it is known what came of the run of an arm with a seed.
-func (b *Bench) Has(arm int, seed uint64) bool {
-	i, ok := b.seed(seed)
-	return ok && b.arms[arm].have[i]
+func (an *Analysis) Has(arm int, seed uint64) bool {
+	i, ok := an.seed(seed)
+	return ok && an.arms[arm].have[i]
 }
 
 // Made reports whether the run of an arm with a seed was made, and left numbers.
-func (b *Bench) Made(arm int, seed uint64) bool {
-	i, ok := b.seed(seed)
-	return ok && b.arms[arm].values[i] != nil
+func (an *Analysis) Made(arm int, seed uint64) bool {
+	i, ok := an.seed(seed)
+	return ok && an.arms[arm].values[i] != nil
 }
 
 // Add takes what the run of an arm with a seed showed, or that it failed. A run that is there already, or of a seed
 // that the plan does not have, changes nothing.
-func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
+func (an *Analysis) Add(arm int, seed uint64, e *archive.Entry) {
 	switch e.Failure {
 	case archive.Broke:
-		b.Break(arm, seed)
+		an.Break(arm, seed)
 		return
 	case archive.Refused:
-		b.Refuse(arm, seed)
+		an.Refuse(arm, seed)
 		return
 	}
-	i, ok := b.seed(seed)
-	if a := &b.arms[arm]; ok && !a.have[i] {
+	i, ok := an.seed(seed)
+	if a := &an.arms[arm]; ok && !a.have[i] {
 		row := make([]float64, len(a.columns))
 		for name, c := range a.columns {
 			v, ok := e.Value(name)
@@ -163,20 +165,20 @@ func (b *Bench) Add(arm int, seed uint64, e *archive.Entry) {
 		if !e.Valid {
 			a.loss[i] = lossOf(e.Kinds)
 		}
-		a.values[i], a.made[i] = row, b.number(e.Made)
-		b.note(arm, i)
+		a.values[i], a.made[i] = row, an.number(e.Made)
+		an.note(arm, i)
 	}
 }
 
 // number stands for what a run was made with.
-func (b *Bench) number(made string) uint16 {
+func (an *Analysis) number(made string) uint16 {
 	if made == "" {
 		return 0
 	}
-	n, ok := b.made[made]
-	if !ok && len(b.made) < math.MaxUint16 {
-		n = uint16(len(b.made) + 1)
-		b.made[strings.Clone(made)] = n
+	n, ok := an.made[made]
+	if !ok && len(an.made) < math.MaxUint16 {
+		n = uint16(len(an.made) + 1)
+		an.made[strings.Clone(made)] = n
 	}
 	return n
 }
@@ -184,56 +186,56 @@ func (b *Bench) number(made string) uint16 {
 // Break notes that the run of an arm with a seed could not be made. When [InARow] seeds of an arm are so, one after the
 // other, the arm is given up from there on: what later seeds show is not looked at, so that it does not matter which of
 // them were run before that was known.
-func (b *Bench) Break(arm int, seed uint64) {
-	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
-		a := &b.arms[arm]
+func (an *Analysis) Break(arm int, seed uint64) {
+	if i, ok := an.seed(seed); ok && !an.arms[arm].have[i] {
+		a := &an.arms[arm]
 		a.loss[i], a.failed[i] = verdict.Broken, true
 		from, to := i, i+1
 		for from > 0 && a.failed[from-1] {
 			from--
 		}
-		for to < b.seeds && a.failed[to] {
+		for to < an.seeds && a.failed[to] {
 			to++
 		}
 		if to-from >= InARow {
-			b.giveUp(arm, from+InARow)
+			an.giveUp(arm, from+InARow)
 		}
-		b.note(arm, i)
+		an.note(arm, i)
 	}
 }
 
 // giveUp gives an arm up from seed i on. What is wanted of the other arms of its cases ends there, too.
-func (b *Bench) giveUp(arm, i int) {
-	b.arms[arm].cut = min(b.arms[arm].cut, i)
-	for _, c := range b.arms[arm].cases {
-		for _, a := range b.progress[c].list {
-			b.stale[a] = true
+func (an *Analysis) giveUp(arm, i int) {
+	an.arms[arm].cut = min(an.arms[arm].cut, i)
+	for _, c := range an.arms[arm].cases {
+		for _, a := range an.progress[c].list {
+			an.stale[a] = true
 		}
 	}
 }
 
 // Refuse notes that the run of an arm with a seed was refused, and with it all further ones.
-func (b *Bench) Refuse(arm int, seed uint64) {
-	if i, ok := b.seed(seed); ok && !b.arms[arm].have[i] {
-		b.giveUp(arm, i)
-		b.Break(arm, seed)
+func (an *Analysis) Refuse(arm int, seed uint64) {
+	if i, ok := an.seed(seed); ok && !an.arms[arm].have[i] {
+		an.giveUp(arm, i)
+		an.Break(arm, seed)
 	}
 }
 
-// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or broke too
-// often.
-func (b *Bench) GivenUp(arm int, seed uint64) bool {
-	i, ok := b.seed(seed)
-	return ok && i >= b.arms[arm].cut
+// GivenUp reports whether no further run of the arm with this seed is wanted, since the arm was refused, or
+// broke too often.
+func (an *Analysis) GivenUp(arm int, seed uint64) bool {
+	i, ok := an.seed(seed)
+	return ok && i >= an.arms[arm].cut
 }
 
-func (b *Bench) seed(seed uint64) (int, bool) {
-	first := uint64(b.plan.Campaign.Seeds.First)
-	return int(seed - first), seed >= first && seed < first+uint64(b.seeds)
+func (an *Analysis) seed(seed uint64) (int, bool) {
+	first := uint64(an.plan.Campaign.Seeds.First)
+	return int(seed - first), seed >= first && seed < first+uint64(an.seeds)
 }
 
-// lossOf is what a run counts as that is invalid for these reasons. That its fault did nothing says more than anything
-// else.
+// lossOf is what a run counts as that is invalid for these reasons. That its fault did nothing says more than
+// anything else.
 func lossOf(kinds []result.Kind) verdict.Loss {
 	switch has := func(k result.Kind) bool { return slices.Contains(kinds, k) }; {
 	case has(result.FaultDidNotAct), has(result.NoConnection), has(result.NoTimestamps):
@@ -245,10 +247,10 @@ func lossOf(kinds []result.Kind) verdict.Loss {
 }
 
 // enough reports whether a case's own evidence suffices.
-func (b *Bench) enough(h *caseProgress) bool {
+func (an *Analysis) enough(h *caseProgress) bool {
 	e := h.state.Evidence()
 	if h.control {
-		return e.Confirm >= b.rule.Control || e.RuleOut >= b.rule.Control
+		return e.Confirm >= an.rule.Control || e.RuleOut >= an.rule.Control
 	}
-	return e.Confirm >= b.rule.Confirm || e.RuleOut >= b.rule.RuleOut || e.Part >= b.rule.Confirm
+	return e.Confirm >= an.rule.Confirm || e.RuleOut >= an.rule.RuleOut || e.Part >= an.rule.Confirm
 }
