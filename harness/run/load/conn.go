@@ -132,7 +132,11 @@ func (g *generator) set(fd socket.FD) (errno socket.Errno) {
 func (g *generator) ask(slot int32, now int64) {
 	c := &g.conns[slot]
 	c.state = active
-	for _, piece := range g.text {
+	text := g.text
+	if g.config.numbered() {
+		text = g.config.pieces(int(c.request))
+	}
+	for _, piece := range text {
 		n, errno := c.fd.Write(piece)
 		if errno == 0 && n != len(piece) {
 			errno = unix.ENOBUFS

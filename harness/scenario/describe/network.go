@@ -17,16 +17,12 @@ func Node(n *scenario.Node) string {
 	if n.Role == scenario.Router {
 		parts = append(parts, "router")
 	}
-	if n.Service != nil && n.Service.PHP != nil {
-		parts = append(parts, php(n.Service.PHP))
+	parts = append(parts, services(n.Service)...)
+	if n.Image != "" {
+		parts = append(parts, "image "+n.Image)
 	}
-	if n.Service != nil && n.Service.SQL != nil {
-		parts = append(parts, sql(n.Service.SQL))
-	}
-	if n.Service != nil {
-		for i := range n.Service.Exec {
-			parts = append(parts, program(&n.Service.Exec[i]))
-		}
+	if len(n.Files) > 0 {
+		parts = append(parts, quantity.Plural(int64(len(n.Files)), "file")+" of its own")
 	}
 	for _, key := range slices.Sorted(maps.Keys(n.Sysctls)) {
 		parts = append(parts, key+" = "+n.Sysctls[key])
@@ -84,29 +80,6 @@ func sql(q *scenario.SQL) string {
 			Duration(t.Idle) + " for a query", Duration(t.Read) + " for the rest of one", Duration(t.Write) + " to write"})
 	}
 	return out
-}
-
-// program says what runs and where it serves: shop (/usr/bin/shop --quiet) on port 8080.
-func program(p *scenario.Program) string {
-	out := fmt.Sprintf("%s (%s)", p.Name, shorten(strings.Join(p.Command, " "), 80))
-	if p.Port > 0 {
-		out += fmt.Sprintf(" on port %d", p.Port)
-	}
-	if p.At != nil {
-		out += " from " + Duration(*p.At) + " on"
-	}
-	if p.For > 0 {
-		out += " for " + Duration(p.For)
-	}
-	return out
-}
-
-// shorten cuts a text to its first n characters.
-func shorten(text string, n int) string {
-	if runes := []rune(text); len(runes) > n {
-		return string(runes[:n-1]) + "…"
-	}
-	return text
 }
 
 // Link says what a link is like, but for its ends: 20 ms one way, 100 Mbit/s, MTU 1400.
@@ -182,7 +155,11 @@ func Load(t *scenario.Traffic) string {
 	case scenario.RetryAlways:
 		how += "; sent once more if the connection fails"
 	}
-	return fmt.Sprintf("%s asks %s for %s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), family, arrivals,
+	page := ""
+	if !h.Path.IsZero() {
+		page = " (" + shorten(string(h.Path), 60) + ")"
+	}
+	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), page, family, arrivals,
 		connections, how, Duration(h.Timeout))
 }
 
