@@ -49,7 +49,7 @@ type imageBuildCmd struct {
 	OCI     string            `name:"oci" help:"Archive of docker save or skopeo copy, or OCI layout directory. Packages and files cover it." placeholder:"PATH" type:"path"`
 	File    map[string]string `help:"File or directory, and where it goes in the image; may be given again." placeholder:"/IN/IMAGE=PATH" mapsep:"none"`
 	Lock    string            `help:"Take the packages that this file names, which ruleout image lock wrote." placeholder:"FILE" type:"path"`
-	Name    string            `help:"Name for lists and messages." default:"image" placeholder:"NAME"`
+	Name    string            `help:"Name for lists and messages." placeholder:"NAME"`
 	Format  string            `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
@@ -155,7 +155,7 @@ func (c *imageListCmd) Run(u *ui) error {
 	t := table.Table{Header: []string{"image", "hash", "size", "packages", "made of"}}
 	for _, i := range images {
 		t.Rows = append(t.Rows, []string{
-			i.Name, result.Short(i.Hash), megabytes(i.Size), fmt.Sprint(len(i.Packages)), strings.Join(i.Sources, "; "),
+			cmp.Or(i.Name, "–"), result.Short(i.Hash), megabytes(i.Size), fmt.Sprint(len(i.Packages)), strings.Join(i.Sources, "; "),
 		})
 	}
 	return u.table(&t)
@@ -220,7 +220,7 @@ func (c *imageShowCmd) Run(u *ui) error {
 
 // text prints an image for people.
 func (c *imageShowCmd) text(u *ui, s *shownImage) error {
-	u.printf("%s %s\n%s, %d entries, of %s\n", s.Name, s.Hash, megabytes(s.Size), s.Entries, strings.Join(s.Sources, "; "))
+	u.printf("%s\n%s, %d entries, of %s\n", strings.TrimSpace(s.Name+" "+s.Hash), megabytes(s.Size), s.Entries, strings.Join(s.Sources, "; "))
 	for _, l := range [][2]string{
 		{"entrypoint", strings.Join(s.Config.Entrypoint, " ")}, {"command", strings.Join(s.Config.Cmd, " ")},
 		{"environment", strings.Join(s.Config.Env, " ")}, {"user", s.Config.User}, {"directory", s.Config.WorkDir},
