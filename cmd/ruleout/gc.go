@@ -9,22 +9,24 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/machine"
+	"github.com/ruleout/ruleout/harness/machine/image"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/selftest/bench"
 )
 
 type gcCmd struct {
-	Unused time.Duration `help:"Remove VM templates not used for this long (default ${default})." default:"168h" placeholder:"TIME"`
+	Unused time.Duration `help:"Remove VM templates and images not used for this long (default ${default})." default:"168h" placeholder:"TIME"`
 	DryRun bool          `help:"List what would be removed, and remove nothing."`
 	Format string        `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*gcCmd) Help() string {
-	return `Removes leftovers of a crash or a power cut (partial imports of kernels, unfinished VM templates, control
-groups of the host backend) and VM templates that were not used for a while: every build of ruleout makes its own. It
-also forgets on which emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and
-records are never removed.
+	return `Removes leftovers of a crash or a power cut (partial imports of kernels, unfinished VM templates and
+images, control groups of the host backend). It removes VM templates that were not used for a while, since every build
+of ruleout makes its own, and images, with the packages that no other image is made of. It also forgets on
+which emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and records are never
+removed.
 
 Examples:
 
@@ -36,7 +38,9 @@ Examples:
 func (c *gcCmd) Run(u *ui) error {
 	removed := []string{}
 	var errs []error
-	for _, collect := range []func() ([]string, error){c.kernels, c.templates, c.machines, c.benches, c.controlGroups} {
+	for _, collect := range []func() ([]string, error){
+		c.kernels, c.images, c.templates, c.machines, c.benches, c.controlGroups,
+	} {
 		paths, err := collect()
 		removed = append(removed, paths...)
 		errs = append(errs, err)
@@ -60,6 +64,17 @@ func (c *gcCmd) kernels() ([]string, error) {
 		return store.Garbage()
 	}
 	return store.GC()
+}
+
+func (c *gcCmd) images() ([]string, error) {
+	store, err := image.OpenDefault()
+	if err != nil {
+		return nil, err
+	}
+	if c.DryRun {
+		return store.Garbage(c.Unused)
+	}
+	return store.GC(c.Unused)
 }
 
 func (c *gcCmd) templates() ([]string, error) {

@@ -39,7 +39,8 @@ type cli struct {
 	Doctor  doctorCmd  `cmd:"" help:"Check what this machine can do, and say how to fix what it cannot."`
 	Setup   setupCmd   `cmd:"" help:"Install what is missing: QEMU and a kernel."`
 	Kernel  kernelCmd  `cmd:"" help:"List, add and remove the kernels that scenarios run on."`
-	GC      gcCmd      `cmd:"" name:"gc" help:"Remove leftovers of crashed runs, and VM templates that are no longer used."`
+	Image   imageCmd   `cmd:"" help:"Make, list and remove the images that programs in nodes run on."`
+	GC      gcCmd      `cmd:"" name:"gc" help:"Remove leftovers of crashed runs, and VM templates and images that are no longer used."`
 
 	Completion completionCmd `cmd:"" help:"Print a completion script for bash, zsh or fish."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

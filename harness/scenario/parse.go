@@ -15,6 +15,10 @@ type Check func(s *Scenario, report func(problem.Mistake))
 // format of the files that this package reads.
 var format = yamldoc.Format{Noun: "scenario", Needs: "a scenario needs at least: version, name, duration, nodes"}
 
+// programMemory is the memory of a machine whose nodes run programs, if the scenario does not say: PHP-FPM, nginx and
+// MariaDB take 150 MiB of it, and what they write is in memory too.
+const programMemory = 512 << 20
+
 // Load reads the scenario at path; see [Parse].
 func Load(path string, set []string, checks ...Check) (*Scenario, error) {
 	data, err := yamldoc.Open(format, path)
@@ -31,6 +35,9 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 	s := &Scenario{root: filepath.Dir(name)}
 	d, whole := yamldoc.Read(format, name, data, set, s)
 	if whole {
+		if !d.Written("machine.memory") && s.HasPrograms() {
+			s.Machine.Memory = programMemory
+		}
 		s.fill()
 		s.validate(d, checks)
 	}

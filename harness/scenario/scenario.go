@@ -63,7 +63,7 @@ type Machine struct {
 	// Speed of the emulated CPU in million instructions a second. A slower one reaches its limits with less
 	// load, and a second of its time costs less to run.
 	Speed Speed `yaml:"speed,omitempty" json:"speed" default:"500mips" enum:"1000mips,500mips,250mips,125mips"`
-	// Memory of the guest, in whole MiB.
+	// Memory of the guest, in whole MiB, without images. The default is 512MiB where nodes run programs of images.
 	Memory Size `yaml:"memory,omitempty" json:"memory" default:"384MiB" min:"128MiB" max:"3GiB"`
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/ruleout/ruleout/harness/machine/image"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 )
 
@@ -138,7 +139,7 @@ func positional(node *kong.Node, i int) *kong.Value {
 }
 
 // candidates lists values of a flag or argument, by its enum or its tag complete:
-// the extension of files, "dir" or "kernel".
+// the extension of files, "dir", "kernel" or "image".
 func candidates(v *kong.Value, typed string) []string {
 	if v.Enum != "" {
 		return v.EnumSlice()
@@ -160,6 +161,20 @@ func candidates(v *kong.Value, typed string) []string {
 			names = append(names, k.Name)
 		}
 		return names
+	case "image":
+		store, err := image.OpenDefault()
+		if err != nil {
+			return nil
+		}
+		images, err := store.List()
+		if err != nil {
+			return nil
+		}
+		var hashes []string
+		for _, i := range images {
+			hashes = append(hashes, i.Hash)
+		}
+		return hashes
 	default:
 		return files(typed, kind)
 	}

@@ -25,8 +25,8 @@ var assumed = [][]string{
 }
 
 // always are packages that come with any others: what all may count on, since it is essential. C programs need a shell
-// for system(3) and popen(3).
-var always = []string{"dash"}
+// for system(3) and popen(3), and the locale C.UTF-8.
+var always = []string{"dash", "libc-bin"}
 
 // status is the file in which dpkg says what is installed, for those who ask for these packages.
 func status(asked []string) string {

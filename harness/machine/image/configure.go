@@ -62,7 +62,8 @@ func (b *build) complete() error {
 			}
 		}
 	}
-	if b.tree.lstat("/etc/passwd") == nil || b.tree.lstat("/etc/group") == nil {
+	// A layer that has one of the two files knows who there is.
+	if b.tree.lstat("/etc/passwd") == nil && b.tree.lstat("/etc/group") == nil {
 		if err := b.accounts(system); err != nil {
 			return err
 		}

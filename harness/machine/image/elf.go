@@ -26,7 +26,7 @@ const mostDynamic = 16 << 20
 func needs(head []byte, r io.ReaderAt) (*ELF, string) {
 	if rest, ok := bytes.CutPrefix(head, []byte("#!")); ok {
 		line, _, _ := bytes.Cut(rest, []byte("\n"))
-		return nil, strings.TrimSpace(string(line))
+		return nil, strings.Trim(string(line), " \t")
 	}
 	if !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
 		return nil, ""

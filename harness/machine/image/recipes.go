@@ -186,8 +186,9 @@ var standard = []place{
 // standardLinks are links that each image has.
 var standardLinks = []link{{"/var/run", "/run"}, {"/var/lock", "/run/lock"}}
 
-// texts are files that each image has, unless a layer brings them. /etc/passwd and /etc/group are written by hand.
+// texts are files that each image has, unless a layer brings them.
 var texts = []struct{ path, text string }{
+	{"/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"}, {"/etc/group", "root:x:0:\n"},
 	{"/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"},
 	{"/etc/resolv.conf", "# Names of nodes are in /etc/hosts.\n"},
 	{"/etc/nsswitch.conf",

@@ -57,17 +57,7 @@ func resolve(ctx context.Context, dir string, names []string) ([]Package, error)
 	if err := a.Get(ctx, "", &out, "install", args); err != nil {
 		return nil, unresolved(ctx, a, out.String(), err)
 	}
-	list, err := parseURIs(out.String())
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		// The name may be virtual, then another package provides it.
-		if len(list) == 0 {
-			return nil, fmt.Errorf("apt would install nothing for %s", name)
-		}
-	}
-	return list, nil
+	return parseURIs(out.String())
 }
 
 func without(list, other []string) []string {
@@ -108,18 +98,18 @@ func unresolved(ctx context.Context, a *apt.Apt, out string, err error) error {
 		if listed != nil {
 			return listed
 		}
-		if len(all) < 1000 { // the status alone has some
+		if len(without(all, slices.Concat(assumed...))) == 0 { // the private status has these
 			return problem.Wrap(problem.Machine, fmt.Errorf("package %s: apt has no package lists", name), apt.UpdateHint)
 		}
-		what, hint := "apt has no package "+name, "if the distribution has it: sudo apt-get update"
 		if m[2] != "" {
-			what, hint = name+" is no package that apt can install by itself",
-				"name a package that provides it: apt-cache showpkg "+name
+			return problem.Wrap(problem.Usage, fmt.Errorf("%s is no package that apt can install by itself", name),
+				"name a package that provides it: apt-cache showpkg "+name)
 		}
+		what := "apt has no package " + name
 		if near := spelling.Nearest(name, all); near != "" && near != name {
 			what += "; did you mean " + near + "?"
 		}
-		return problem.Wrap(problem.Usage, errors.New(what), hint)
+		return problem.Wrap(problem.Usage, errors.New(what), "if the distribution has it: sudo apt-get update")
 	}
 	// What contradicts what stands behind this line, one package a line.
 	if _, why, ok := strings.Cut(out, "have unmet dependencies:\n"); ok {
@@ -204,7 +194,8 @@ type fetching struct {
 	line []byte
 }
 
-// Write reads apt's lines, "Get:1 URI SUITE ARCH NAME ARCH VERSION [SIZE]".
+// Write reads apt's lines, "Get:1 URI SUITE ARCH NAME ARCH VERSION [SIZE]", or of a flat repository "Get:1 URI DIR/ NAME
+// VERSION [SIZE]".
 func (f *fetching) Write(p []byte) (int, error) {
 	f.line = append(f.line, p...)
 	for {
@@ -213,10 +204,17 @@ func (f *fetching) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		f.line = rest
-		if w := strings.Fields(string(line)); len(w) > 6 && strings.HasPrefix(w[0], "Get:") {
-			f.n++
-			f.say(fmt.Sprintf("fetching package %d of %d: %s %s", f.n, f.of, w[4], w[6]))
+		w := strings.Fields(string(line))
+		end := slices.IndexFunc(w, func(s string) bool { return strings.HasPrefix(s, "[") })
+		if end < 5 || !strings.HasPrefix(w[0], "Get:") {
+			continue
 		}
+		name := w[end-2]
+		if !strings.HasSuffix(w[2], "/") {
+			name = w[max(end-3, 0)]
+		}
+		f.n++
+		f.say(fmt.Sprintf("fetching package %d of %d: %s %s", f.n, f.of, name, w[end-1]))
 	}
 }
 

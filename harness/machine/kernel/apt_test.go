@@ -3,14 +3,7 @@ package kernel
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io/fs"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,91 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/apt/apttest"
 	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
-// repository is a package repository that apt is told to use instead of the system's.
-type repository struct {
-	root string
-	url  string
-	work string
+// newRepository serves packages over HTTP to the apt of this process and its children.
+func newRepository(t *testing.T, packages ...pkg) *apttest.Repository {
+	return apttest.New(t, served(packages)...)
 }
 
-// newRepository serves packages over HTTP to the apt of this process and its children, as
-// something that is no distribution.
-func newRepository(t *testing.T, packages ...pkg) *repository {
-	r := newServer(t)
-	r.sources(t, "deb [trusted=yes] "+r.url+" ./\n")
-	require.NoError(t, os.WriteFile(filepath.Join(r.root, "Packages"), r.index(t, packages...), 0o644))
-	return r
-}
-
-// newServer serves nothing yet.
-func newServer(t *testing.T) *repository {
-	for _, tool := range []string{"apt-get", "apt-cache", "apt-config"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s on this machine; TestPullWithoutApt runs", tool)
-		}
-	}
-	r := &repository{root: t.TempDir(), work: t.TempDir()}
-	server := httptest.NewServer(http.FileServer(http.Dir(r.root)))
-	t.Cleanup(server.Close)
-	r.url = server.URL
-	for _, dir := range []string{"lists/partial", "cache/archives/partial", "etc"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(r.work, dir), 0o755))
-	}
-	conf := fmt.Sprintf(`Dir::Etc "%[1]s/etc";
-Dir::Etc::sourcelist "%[1]s/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::Etc::main "-";
-Dir::Etc::parts "-";
-Dir::State "%[1]s";
-Dir::State::lists "%[1]s/lists";
-Dir::State::status "%[1]s/status";
-Dir::Cache "%[1]s/cache";
-APT::Architecture "amd64";
-APT::Architectures "amd64";
-Acquire::Languages "none";
-Acquire::http::Proxy "DIRECT";
-Acquire::Retries "0";
-APT::Sandbox::User "root";
-`, r.work)
-	r.configure(t, conf)
-	require.NoError(t, os.WriteFile(filepath.Join(r.work, "status"), nil, 0o644))
-	t.Setenv("APT_CONFIG", filepath.Join(r.work, "apt.conf"))
-	return r
-}
-
-// configure adds to apt's configuration.
-func (r *repository) configure(t *testing.T, conf string) {
-	file := filepath.Join(r.work, "apt.conf")
-	old, err := os.ReadFile(file)
-	if !errors.Is(err, fs.ErrNotExist) {
-		require.NoError(t, err)
-	}
-	require.NoError(t, os.WriteFile(file, append(old, conf...), 0o644))
-}
-
-// sources replaces apt's sources.
-func (r *repository) sources(t *testing.T, lines string) {
-	require.NoError(t, os.WriteFile(filepath.Join(r.work, "sources.list"), []byte(lines), 0o644))
-}
-
-// index puts packages where they are served, and returns the list of them.
-func (r *repository) index(t *testing.T, packages ...pkg) []byte {
-	var index bytes.Buffer
+func served(packages []pkg) []apttest.Deb {
+	var list []apttest.Deb
 	for _, p := range packages {
-		data := p.bytes()
-		name := p.name + "_" + p.version + "_amd64.deb"
-		require.NoError(t, os.WriteFile(filepath.Join(r.root, name), data, 0o644))
-		fmt.Fprintf(&index, "%sFilename: ./%s\nSize: %d\nSHA256: %x\n\n", p.control(), name, len(data), sha256.Sum256(data))
+		list = append(list, apttest.Deb{Name: p.name, Version: p.version, Control: p.control(), Data: p.bytes()})
 	}
-	return index.Bytes()
-}
-
-func (r *repository) update(t *testing.T) {
-	out, err := exec.Command("apt-get", "update").CombinedOutput()
-	require.NoError(t, err, string(out))
+	return list
 }
 
 // aptKernel is a complete kernel of a release.
@@ -140,7 +63,7 @@ func debian() []pkg {
 }
 
 func TestPull(t *testing.T) {
-	newRepository(t, debian()...).update(t)
+	newRepository(t, debian()...).Update(t)
 	s := newStore(t)
 	for _, c := range []struct{ pattern, want string }{
 		{"6.12", "6.12.117+deb12-amd64"},
@@ -190,7 +113,7 @@ func TestPullOfASplitKernel(t *testing.T) {
 		meta("linux-image-6.8.0-44-generic", "6.8.0-44.44", "linux-modules-6.8.0-44-generic"),
 		meta("linux-image-virtual", "6.8.0-45.45", "linux-image-6.8.0-45-generic"),
 		meta("linux-image-generic", "6.8.0-45.45",
-			"linux-image-6.8.0-45-generic, linux-modules-extra-6.8.0-45-generic")).update(t)
+			"linux-image-6.8.0-45-generic, linux-modules-extra-6.8.0-45-generic")).Update(t)
 	s := newStore(t)
 	var progress bytes.Buffer
 	k, err := s.Pull(context.Background(), "", &progress)
@@ -220,8 +143,8 @@ func TestPullWithoutPackageLists(t *testing.T) {
 
 func TestPullOfAPackageThatTheMirrorHasNoMore(t *testing.T) {
 	r := newRepository(t, debian()...)
-	r.update(t)
-	require.NoError(t, os.Remove(filepath.Join(r.root, "linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")))
+	r.Update(t)
+	require.NoError(t, os.Remove(filepath.Join(r.Root, "linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")))
 	s := newStore(t)
 	_, err := s.Pull(context.Background(), "", nil)
 	require.ErrorContains(t, err, "older than those of the mirror")
@@ -233,8 +156,8 @@ func TestPullOfAPackageThatTheMirrorHasNoMore(t *testing.T) {
 
 func TestPullOfAPackageThatWasChanged(t *testing.T) {
 	r := newRepository(t, debian()...)
-	r.update(t)
-	deb := filepath.Join(r.root, "linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")
+	r.Update(t)
+	deb := filepath.Join(r.Root, "linux-image-6.1.0-56-cloud-amd64_6.1.192-2_amd64.deb")
 	data, err := os.ReadFile(deb)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(deb, flip(data, len(data)/2), 0o644))
@@ -246,9 +169,9 @@ func TestPullOfAPackageThatWasChanged(t *testing.T) {
 
 func TestPullWithoutANetwork(t *testing.T) {
 	r := newRepository(t, debian()...)
-	r.update(t)
+	r.Update(t)
 	// Port 1 of the loopback refuses connections.
-	r.configure(t, `Acquire::http::Proxy "http://127.0.0.1:1";`)
+	r.Configure(t, `Acquire::http::Proxy "http://127.0.0.1:1";`)
 	s := newStore(t)
 	_, err := s.Pull(context.Background(), "", nil)
 	require.Contains(t, problem.HintOf(err), "check the network", "%v", err)

@@ -16,27 +16,28 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/machine/apt/apttest"
 )
 
 // newDistribution serves a distribution of which the machine's sources name the suite stable, and whose
 // signature they demand.
-func newDistribution(t *testing.T) (*repository, *signer) {
-	r, s := newServer(t), newSigner(t)
-	r.suite(t, s, "stable", aptKernel("6.1.0-56-cloud-amd64", "6.1.192-2"),
+func newDistribution(t *testing.T) (*apttest.Repository, *signer) {
+	r, s := apttest.NewServer(t), newSigner(t)
+	suite(t, r, s, "stable", aptKernel("6.1.0-56-cloud-amd64", "6.1.192-2"),
 		meta("linux-image-cloud-amd64", "6.1.192-2", "linux-image-6.1.0-56-cloud-amd64"))
-	r.suite(t, s, "sid", aptKernel("7.2.13+deb14-cloud-amd64", "7.2.13-1"),
+	suite(t, r, s, "sid", aptKernel("7.2.13+deb14-cloud-amd64", "7.2.13-1"),
 		aptKernel("7.2.9+deb14-cloud-amd64", "7.2.9-1"),
 		meta("linux-image-cloud-amd64", "7.2.13-1", "linux-image-7.2.13+deb14-cloud-amd64"))
-	r.sources(t, fmt.Sprintf("deb [signed-by=%s] %s stable main\n", s.key, r.url))
+	r.Sources(t, fmt.Sprintf("deb [signed-by=%s] %s stable main\n", s.key, r.URL))
 	return r, s
 }
 
 // suite publishes packages in a suite; what was in it is gone.
-func (r *repository) suite(t *testing.T, s *signer, name string, packages ...pkg) {
+func suite(t *testing.T, r *apttest.Repository, s *signer, name string, packages ...pkg) {
 	const list = "main/binary-amd64/Packages"
-	dir := filepath.Join(r.root, "dists", name)
+	dir := filepath.Join(r.Root, "dists", name)
 	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, list)), 0o755))
-	index := r.index(t, packages...)
+	index := r.Index(t, served(packages)...)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, list), index, 0o644))
 	release := fmt.Sprintf("Origin: Debian\nSuite: %s\nCodename: %[1]s\nDate: %s\nArchitectures: amd64\n"+
 		"Components: main\nSHA256:\n %x %d %s\n",
@@ -91,17 +92,16 @@ func files(t *testing.T, dir string) (list []string) {
 
 func TestPullFromAnotherSuite(t *testing.T) {
 	r, _ := newDistribution(t)
-	r.update(t)
+	r.Update(t)
 	// What a machine may be set up to, and what must not reach the other suite.
-	hook := filepath.Join(r.work, "hook")
+	hook := filepath.Join(r.Work, "hook")
 	for _, name := range []string{"Pre-Invoke", "Post-Invoke", "Post-Invoke-Success"} {
-		r.configure(t, fmt.Sprintf("APT::Update::%s { \"touch %s\"; };\n", name, hook))
+		r.Configure(t, fmt.Sprintf("APT::Update::%s { \"touch %s\"; };\n", name, hook))
 	}
-	r.configure(t, "APT::Default-Release \"stable\";\nDir::Cache::archives \"/nowhere\";\n")
-	require.NoError(t, os.WriteFile(filepath.Join(r.work, "etc", "preferences"),
-		[]byte("Package: *\nPin: release n=sid\nPin-Priority: -1\n"), 0o644))
-	r.configure(t, fmt.Sprintf("Dir::Etc::preferences %q;\n", filepath.Join(r.work, "etc", "preferences")))
-	before := files(t, r.work)
+	r.Configure(t, "APT::Default-Release \"stable\";\nDir::Cache::archives \"/nowhere\";\n")
+	require.NoError(t, os.WriteFile(filepath.Join(r.Work, "etc", "preferences"), []byte("Package: *\nPin: release n=sid\nPin-Priority: -1\n"), 0o644))
+	r.Configure(t, fmt.Sprintf("Dir::Etc::preferences %q;\n", filepath.Join(r.Work, "etc", "preferences")))
+	before := files(t, r.Work)
 
 	s := newStore(t)
 	for _, c := range []struct{ suite, pattern, want string }{
@@ -120,7 +120,7 @@ func TestPullFromAnotherSuite(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "6.1.0-56-cloud-amd64", k.Name, "another suite's kernel is not for runs that name none")
 	require.NoFileExists(t, hook)
-	require.Equal(t, before, files(t, r.work), "the machine's apt")
+	require.Equal(t, before, files(t, r.Work), "the machine's apt")
 	entries, err := os.ReadDir(s.Dir())
 	require.NoError(t, err)
 	require.Len(t, entries, 4, "three kernels and the lock")
@@ -137,21 +137,21 @@ func TestPullFromASuiteThatIsNotHere(t *testing.T) {
 		says, hint                    string
 		kind                          problem.Kind
 	}{
-		{"no such suite", "", "sidd", "7", "there is no suite sidd where " + r.work + "/sources.list:1 points to", "kernel add FILES", problem.Usage},
+		{"no such suite", "", "sidd", "7", "there is no suite sidd where " + r.Work + "/sources.list:1 points to", "kernel add FILES", problem.Usage},
 		{"no such kernel", "", "sid", "6.18", "apt has no such kernel in sid, but 7.2", "docs/guides/kernels.md", problem.Usage},
 		{"no such package", "", "sid", "linux-image-7.2.13+deb14-cluod-amd64",
 			"apt has no package linux-image-7.2.13+deb14-cluod-amd64 in sid; did you mean linux-image-7.2.13+deb14-cloud-amd64?",
 			"docs/guides/kernels.md", problem.Usage},
 		{"not a name", "", "sid main", "7", `"sid main" is no name of a suite`, "bookworm-backports", problem.Usage},
 		{"no sources", "# nothing\n", "sid", "7", "no line of the distribution", "kernel add FILES", problem.Machine},
-		{"only somebody else's", "deb " + r.url + " nodistro main\n", "sid", "7", "no line of the distribution", "kernel add FILES", problem.Machine},
+		{"only somebody else's", "deb " + r.URL + " nodistro main\n", "sid", "7", "no line of the distribution", "kernel add FILES", problem.Machine},
 		{"no network", "deb http://127.0.0.1:1/ stable main\n", "sid", "7", "127.0.0.1", "check the network", problem.Machine},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.sources == "" {
-				c.sources = fmt.Sprintf("deb [signed-by=%s] %s stable main\n", signer.key, r.url)
+				c.sources = fmt.Sprintf("deb [signed-by=%s] %s stable main\n", signer.key, r.URL)
 			}
-			r.sources(t, c.sources)
+			r.Sources(t, c.sources)
 			s := newStore(t)
 			_, err := s.PullFrom(context.Background(), c.suite, c.pattern, nil)
 			require.ErrorContains(t, err, c.says)
@@ -167,17 +167,16 @@ func TestPullFromWhereTheSuiteIs(t *testing.T) {
 	r, s := newDistribution(t)
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	r.sources(t, fmt.Sprintf("deb [signed-by=%[1]s] %[2]s stable main\ndeb [signed-by=%[1]s] %[3]s stable main\n", s.key,
-		other.URL, r.url))
+	r.Sources(t, fmt.Sprintf("deb [signed-by=%[1]s] %[2]s stable main\ndeb [signed-by=%[1]s] %[3]s stable main\n", s.key, other.URL, r.URL))
 	k, err := newStore(t).PullFrom(context.Background(), "sid", "7", nil)
 	require.NoError(t, err, "the second line has it")
 	require.Equal(t, "7.2.13+deb14-cloud-amd64", k.Name)
 }
 
 func TestPullFromTrustsWhomTheMachineTrusts(t *testing.T) {
-	damage := func(path string) func(*testing.T, *repository) {
-		return func(t *testing.T, r *repository) {
-			file := filepath.Join(r.root, path)
+	damage := func(path string) func(*testing.T, *apttest.Repository) {
+		return func(t *testing.T, r *apttest.Repository) {
+			file := filepath.Join(r.Root, path)
 			data, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(file, flip(data, len(data)/2), 0o644))
@@ -185,14 +184,14 @@ func TestPullFromTrustsWhomTheMachineTrusts(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		change func(*testing.T, *repository)
+		change func(*testing.T, *apttest.Repository)
 		hint   string
 	}{
-		{"another key", func(t *testing.T, r *repository) {
-			r.suite(t, newSigner(t), "sid", aptKernel("7.2.13+deb14-cloud-amd64", "7.2.13-1"))
+		{"another key", func(t *testing.T, r *apttest.Repository) {
+			suite(t, r, newSigner(t), "sid", aptKernel("7.2.13+deb14-cloud-amd64", "7.2.13-1"))
 		}, "the key may be in a newer package of the distribution's keyring"},
-		{"no signature", func(t *testing.T, r *repository) {
-			dir := filepath.Join(r.root, "dists", "sid")
+		{"no signature", func(t *testing.T, r *apttest.Repository) {
+			dir := filepath.Join(r.Root, "dists", "sid")
 			require.NoError(t, os.Rename(filepath.Join(dir, "InRelease"), filepath.Join(dir, "Release")))
 		}, "does not trust sid here"},
 		{"another list", damage("dists/sid/main/binary-amd64/Packages"), ""},
@@ -219,9 +218,9 @@ func TestPullFromWithoutApt(t *testing.T) {
 }
 
 func TestSourcesOfTheMachine(t *testing.T) {
-	r := newServer(t)
-	r.sources(t, "deb http://1.test stable main\n")
-	parts := filepath.Join(r.work, "parts")
+	r := apttest.NewServer(t)
+	r.Sources(t, "deb http://1.test stable main\n")
+	parts := filepath.Join(r.Work, "parts")
 	require.NoError(t, os.Mkdir(parts, 0o755))
 	for name, text := range map[string]string{
 		"b.list":         "deb http://3.test stable main\n",
@@ -243,8 +242,8 @@ func TestSourcesOfTheMachine(t *testing.T) {
 		return uris
 	}
 	require.Equal(t, []string{"http://1.test"}, uris())
-	r.configure(t, fmt.Sprintf("Dir::Etc::sourceparts %q;\n", parts))
+	r.Configure(t, fmt.Sprintf("Dir::Etc::sourceparts %q;\n", parts))
 	require.Equal(t, []string{"http://1.test", "http://2.test", "http://3.test"}, uris())
-	r.configure(t, "Dir::Etc::sourceparts \"/dev/null\";\nDir::Etc::sourcelist \"/dev/null\";\n")
+	r.Configure(t, "Dir::Etc::sourceparts \"/dev/null\";\nDir::Etc::sourcelist \"/dev/null\";\n")
 	require.Empty(t, uris())
 }

@@ -55,7 +55,7 @@ func Compress(f deb.Format, data []byte) []byte {
 type Entry struct {
 	Name string
 	Data []byte
-	Tar  tar.Header // Typeflag, Linkname and Size override
+	Tar  tar.Header // overrides
 }
 
 // Tarball packs entries. A size that differs from the data ends the archive there.
@@ -64,7 +64,10 @@ func Tarball(entries ...Entry) []byte {
 	w := tar.NewWriter(&out)
 	for _, e := range entries {
 		h := e.Tar
-		h.Name, h.Mode, h.ModTime = e.Name, 0o644, time.Unix(0, 0)
+		h.Name, h.ModTime = e.Name, time.Unix(0, 0)
+		if h.Mode == 0 {
+			h.Mode = 0o644
+		}
 		if h.Typeflag == 0 {
 			h.Typeflag = tar.TypeReg
 		}
