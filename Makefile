@@ -4,6 +4,7 @@ SCENARIO  ?= scenarios/dup-ack.yaml
 SEED      ?= 1
 KERNEL    ?=
 SCENARIOS ?= $(wildcard scenarios/*.yaml)
+REAL      ?= $(wildcard scenarios/real/*.yaml)
 CASES     ?= scenarios/validate
 ONLY      ?=
 RUNS      ?= 20
@@ -33,7 +34,7 @@ GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels test-cross sysctls test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-cross sysctls real test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
 build: go ## build bin/ruleout and bin/ruleout-guest
 	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest
@@ -61,7 +62,14 @@ sysctls: kernels ## list the names of the kernels' network settings anew: SERIES
 	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/scenario/sysctl || exit; done >bin/sysctls.log
 	@{ echo "# Written by make sysctls."; echo "# kernels: $$(sed -n 's/.*: kernel \([0-9]*\.[0-9]*\).*/\1/p' bin/sysctls.log | paste -sd' ')"; sed -n 's/.*: sysctl //p' bin/sysctls.log | awk '!($$1 in why) || !$$2 || why[$$1] {why[$$1] = $$2} END {for (n in why) if (why[n] || n !~ /DEVICE/) print n (why[n] ? " " why[n] : "")}' | LC_ALL=C sort; } >harness/scenario/sysctl/names.txt
 
-test-scenario: setup ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
+# A program of a scenario's own, which is no package.
+scenarios/real/service/bin/service: $(wildcard scenarios/real/service/*.go) | go
+	@$(GOBUILD) -o $@ ./scenarios/real/service
+
+real: setup scenarios/real/service/bin/service ## run the scenarios with real programs, once each: KERNEL=…
+	@for s in $(REAL); do bin/ruleout run $$s --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL)) || exit; done
+
+test-scenario: setup $(if $(findstring real/service,$(SCENARIO)),scenarios/real/service/bin/service) ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))
 
 validate: $(if $(KERNEL),setup,kernels) ## compare kernels with published results: CASES=… ONLY=NAME,… KERNEL=…

@@ -97,7 +97,7 @@ func TestHashDependsOnMeaning(t *testing.T) {
 // files returns the scenarios of the repository.
 func files(t *testing.T) map[string][]byte {
 	all := map[string][]byte{}
-	for _, dir := range []string{"../../scenarios/*.yaml", "../../scenarios/bench/*.yaml"} {
+	for _, dir := range []string{"../../scenarios/*.yaml", "../../scenarios/bench/*.yaml", "../../scenarios/real/*.yaml"} {
 		names, err := filepath.Glob(dir)
 		require.NoError(t, err)
 		for _, name := range names {

@@ -1,0 +1,2 @@
+CREATE TABLE visits (id INT PRIMARY KEY) ENGINE=InnoDB;
+INSERT INTO visits SELECT seq FROM seq_1_to_100;
