@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,7 +125,7 @@ func (b *build) key(ctx context.Context) (string, error) {
 			lines = append(lines, f.line())
 		}
 		if len(files) > 0 {
-			b.sources = append(b.sources, fmt.Sprintf("%d files of the user's", len(files)))
+			b.sources = append(b.sources, "files "+strings.Join(slices.Sorted(maps.Keys(l.Files)), ", "))
 		}
 		b.files = append(b.files, files)
 	}
