@@ -29,26 +29,46 @@ func (i *Image) Check(program string) error {
 
 // Look is [Image.Check], and returns the program's path in the image.
 func (i *Image) Look(program string) (string, error) {
+	c, err := i.checker()
+	if err != nil {
+		return "", err
+	}
+	return c.look(program)
+}
+
+// Level returns n of the x86-64-vn that a program and its libraries say they need, or 0 if they do not say so. Few programs
+// do; one that does not may need more all the same.
+func (i *Image) Level(program string) (int, error) {
+	c, err := i.checker()
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.look(program)
+	return c.level, err
+}
+
+// checker looks at programs in a tree.
+type checker struct {
+	tree  *tree
+	env   []string
+	level int // that what was looked at needs
+}
+
+func (i *Image) checker() (*checker, error) {
 	entries, err := i.Index()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	t, err := indexed(entries)
-	if err != nil {
-		return "", err
-	}
-	c := &checker{tree: t, env: i.Env}
+	return &checker{tree: t, env: i.Env}, err
+}
+
+func (c *checker) look(program string) (string, error) {
 	where, err := c.find(program)
 	if err == nil {
 		err = c.runnable(where, 0)
 	}
 	return where, err
-}
-
-// checker looks at programs in a tree.
-type checker struct {
-	tree *tree
-	env  []string
 }
 
 // find returns where a program is.
@@ -193,6 +213,7 @@ func (c *checker) elf(name string, e *ELF) error {
 		if real, n := c.real(at.by); n != nil {
 			at.by = real
 		}
+		c.level = max(c.level, at.e.Level)
 		own := expanded(at.e.Paths, path.Dir(at.by))
 		for _, lib := range at.e.Needs {
 			if seen[lib] {

@@ -215,6 +215,21 @@ func find(packages []Package, name string) Package {
 	return Package{}
 }
 
+// A package in the store that a power cut left in part is fetched again.
+func TestADamagedPackageIsFetchedAgain(t *testing.T) {
+	repository(t, shop()...).Update(t)
+	s := newStore(t)
+	made, err := s.Ensure(t.Context(), "", Spec{Packages: []string{"shop"}}, nil, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Remove(made.Hash))
+	require.NoError(t, os.Truncate(s.debFile(find(made.Packages, "shop")), 100))
+	var lines []string
+	again, err := s.Ensure(t.Context(), "", Spec{Packages: []string{"shop"}}, nil, func(line string) { lines = append(lines, line) })
+	require.NoError(t, err)
+	require.Equal(t, made.Hash, again.Hash)
+	require.Contains(t, lines, "fetching package 1 of 1: shop 1.0-1")
+}
+
 // tmpfs mounts a file system of size bytes.
 func tmpfs(t *testing.T, size int) string {
 	if os.Geteuid() != 0 {
