@@ -154,7 +154,7 @@ func (c *checker) runnable(name string, depth int) error {
 	case n.data.script != "":
 		return c.script(name, n.data.script, depth)
 	case n.data.elf == nil:
-		return usage(fmt.Errorf("program %s is neither a program of the processor nor a script that begins with #!", name), "name the interpreter as the program, and the file as its argument")
+		return usage(fmt.Errorf("program %s is neither a script, which begins with #!, nor a program of the processor", name), "name the interpreter as the program, and the file as its argument")
 	}
 	return c.elf(name, n.data.elf)
 }

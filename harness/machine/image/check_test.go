@@ -108,8 +108,8 @@ func TestCheck(t *testing.T) {
 		{"chainscript", "program /usr/bin/two lacks liba.so"},
 		{"crlf", "CR LF"},
 		{"loop", "more than 5 scripts interpret each other"},
-		{"nothing", "neither a program of the processor nor a script"},
-		{"text", "neither a program of the processor nor a script"},
+		{"nothing", "neither a script, which begins with #!, nor a program of the processor"},
+		{"text", "neither a script, which begins with #!, nor a program of the processor"},
 	} {
 		err := i.Check(c.program)
 		require.ErrorContains(t, err, c.says)
