@@ -41,13 +41,15 @@ func program(machine elf.Machine, interp, runpath string, needs ...string) strin
 		offsets = append(offsets, at)
 		at += uint64(len(p))
 	}
-	h := elf.Header64{Type: uint16(elf.ET_DYN), Machine: uint16(machine), Version: 1, Phoff: 64, Shoff: at, Ehsize: 64, Phentsize: 56, Shentsize: 64, Shnum: 4, Shstrndx: 3}
+	h := elf.Header64{Type: uint16(elf.ET_DYN), Machine: uint16(machine),
+		Version: 1, Phoff: 64, Shoff: at, Ehsize: 64, Phentsize: 56, Shentsize: 64, Shnum: 4, Shstrndx: 3}
 	copy(h.Ident[:], "\x7fELF\x02\x01\x01")
 	if interp != "" {
 		h.Phnum = 1
 	}
 	section := func(name, kind, part, link int) elf.Section64 {
-		return elf.Section64{Name: uint32(name), Type: uint32(kind), Off: offsets[part], Size: uint64(len(parts[part])), Link: uint32(link), Addralign: 1}
+		return elf.Section64{Name: uint32(name), Type: uint32(kind), Off: offsets[part], Size: uint64(len(parts[part])),
+			Link: uint32(link), Addralign: 1}
 	}
 	var out bytes.Buffer
 	_ = binary.Write(&out, le, h)
@@ -55,7 +57,8 @@ func program(machine elf.Machine, interp, runpath string, needs ...string) strin
 	out.WriteString(strings.Join(parts, ""))
 	dyn := section(9, int(elf.SHT_DYNAMIC), 2, 1)
 	dyn.Entsize = 16
-	_ = binary.Write(&out, le, []elf.Section64{{}, section(1, int(elf.SHT_STRTAB), 1, 0), dyn, section(18, int(elf.SHT_STRTAB), 3, 0)})
+	_ = binary.Write(&out, le, []elf.Section64{{}, section(1, int(elf.SHT_STRTAB), 1, 0),
+		dyn, section(18, int(elf.SHT_STRTAB), 3, 0)})
 	return out.String()
 }
 
@@ -67,23 +70,35 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, err)
 	repository(t, pkg{name: "things", entries: []debtest.Entry{
 		exe("lib64/ld-linux-x86-64.so.2", program(x, "", "")), exe("usr/lib/x86_64-linux-gnu/libc.so.6", program(x, "", "")),
-		exe("usr/lib/x86_64-linux-gnu/libchain.so.1.0", program(x, "", "", "libc.so.6", "libgone.so.3")), debtest.Link("./usr/lib/x86_64-linux-gnu/libchain.so.1", "libchain.so.1.0"),
-		exe("usr/lib/x86_64-linux-gnu/private/libprivate.so", program(x, "", "")), exe("opt/lib/liborigin.so", program(x, "", "")),
+		exe("usr/lib/x86_64-linux-gnu/libchain.so.1.0", program(x, "", "", "libc.so.6", "libgone.so.3")),
+		debtest.Link("./usr/lib/x86_64-linux-gnu/libchain.so.1", "libchain.so.1.0"),
+		exe("usr/lib/x86_64-linux-gnu/private/libprivate.so", program(x, "", "")),
+		exe("opt/lib/liborigin.so", program(x, "", "")),
 		exe("usr/lib/arm/libarm.so", program(elf.EM_AARCH64, "", "")),
 		exe("usr/bin/good", program(x, ld, "", "libc.so.6")), exe("usr/bin/static", string(own)),
-		exe("usr/bin/chain", program(x, ld, "", "libchain.so.1")), exe("usr/bin/two", program(x, ld, "", "liba.so", "libb.so.1")),
-		exe("usr/bin/private", program(x, ld, "/usr/lib/x86_64-linux-gnu/private", "libprivate.so")), exe("usr/bin/noprivate", program(x, ld, "", "libprivate.so")),
-		exe("opt/bin/origin", program(x, ld, "$ORIGIN/../lib", "liborigin.so")), debtest.Link("./usr/bin/origin", "../../opt/bin/origin"),
-		exe("usr/bin/armlib", program(x, ld, "/usr/lib/arm", "libarm.so")), exe("usr/bin/arm", program(elf.EM_AARCH64, "/lib/ld-linux-aarch64.so.1", "")),
-		exe("usr/bin/musl", program(x, "/lib/ld-musl-x86_64.so.1", "")), owned("./usr/bin/plain", 0o644, 0, 0, program(x, ld, "")),
-		exe("usr/bin/script", "#!/usr/bin/good -x\n"), exe("usr/bin/env", program(x, ld, "", "libc.so.6")), exe("usr/bin/byenv", "#!/usr/bin/env good\n"),
-		exe("usr/bin/noenv", "#!/usr/bin/env python3\n"), exe("usr/bin/python3.11", program(x, ld, "")), exe("usr/bin/nointerp", "#!/usr/bin/python3 -u\n"),
-		exe("usr/bin/chainscript", "#!/usr/bin/two\n"), exe("usr/bin/crlf", "#!/usr/bin/good\r\n"), exe("usr/bin/loop", "#!/usr/bin/loop\n"), exe("usr/bin/nothing", "#!\n"),
-		exe("usr/bin/text", "echo hello\n"), exe("usr/sbin/daemon", program(x, ld, "")), debtest.Link("./usr/bin/dangling", "nowhere"),
+		exe("usr/bin/chain", program(x, ld, "", "libchain.so.1")),
+		exe("usr/bin/two", program(x, ld, "", "liba.so", "libb.so.1")),
+		exe("usr/bin/private", program(x, ld, "/usr/lib/x86_64-linux-gnu/private", "libprivate.so")),
+		exe("usr/bin/noprivate", program(x, ld, "", "libprivate.so")),
+		exe("opt/bin/origin", program(x, ld, "$ORIGIN/../lib", "liborigin.so")),
+		debtest.Link("./usr/bin/origin", "../../opt/bin/origin"),
+		exe("usr/bin/armlib", program(x, ld, "/usr/lib/arm", "libarm.so")),
+		exe("usr/bin/arm", program(elf.EM_AARCH64, "/lib/ld-linux-aarch64.so.1", "")),
+		exe("usr/bin/musl", program(x, "/lib/ld-musl-x86_64.so.1", "")),
+		owned("./usr/bin/plain", 0o644, 0, 0, program(x, ld, "")),
+		exe("usr/bin/script", "#!/usr/bin/good -x\n"), exe("usr/bin/env", program(x, ld, "", "libc.so.6")),
+		exe("usr/bin/byenv", "#!/usr/bin/env good\n"),
+		exe("usr/bin/noenv", "#!/usr/bin/env python3\n"), exe("usr/bin/python3.11", program(x, ld, "")),
+		exe("usr/bin/nointerp", "#!/usr/bin/python3 -u\n"),
+		exe("usr/bin/chainscript", "#!/usr/bin/two\n"), exe("usr/bin/crlf", "#!/usr/bin/good\r\n"),
+		exe("usr/bin/loop", "#!/usr/bin/loop\n"), exe("usr/bin/nothing", "#!\n"),
+		exe("usr/bin/text", "echo hello\n"), exe("usr/sbin/daemon", program(x, ld, "")),
+		debtest.Link("./usr/bin/dangling", "nowhere"),
 	}}).Update(t)
 	i, err := newStore(t).Ensure(t.Context(), "", Spec{Packages: []string{"things"}}, nil, nil)
 	require.NoError(t, err)
-	for _, good := range []string{"good", "/usr/bin/good", "/bin/good", "static", "private", "origin", "/opt/bin/origin", "script", "byenv", "daemon"} {
+	for _, good := range []string{"good", "/usr/bin/good", "/bin/good", "static", "private", "origin", "/opt/bin/origin",
+		"script", "byenv", "daemon"} {
 		require.NoError(t, i.Check(good), good)
 	}
 	where, err := i.Look("daemon")

@@ -27,7 +27,8 @@ func needApt(t *testing.T, packages ...string) {
 		t.Skip("no apt on this machine")
 	}
 	for _, name := range packages {
-		if out, err := exec.Command("apt-cache", "policy", name).Output(); err != nil || !bytes.Contains(out, []byte("Candidate:")) || bytes.Contains(out, []byte("Candidate: (none)")) {
+		if out, err := exec.Command("apt-cache", "policy", name).Output(); err != nil || !bytes.Contains(out,
+			[]byte("Candidate:")) || bytes.Contains(out, []byte("Candidate: (none)")) {
 			t.Skipf("apt here has no package %s; its lists may be absent: sudo apt-get update", name)
 		}
 	}
@@ -58,7 +59,8 @@ func TestARealWebServer(t *testing.T) {
 	began = time.Now()
 	again, err := s.Ensure(t.Context(), "site", spec, nil, nil)
 	require.NoError(t, err)
-	t.Logf("%d packages, %d entries, %.1f MB; %v with fetching, %v without", len(i.Packages), i.Entries, float64(i.Size)/1e6, fetched, time.Since(began))
+	t.Logf("%d packages, %d entries, %.1f MB; %v with fetching, %v without", len(i.Packages),
+		i.Entries, float64(i.Size)/1e6, fetched, time.Since(began))
 	require.Equal(t, i.Hash, again.Hash)
 	elsewhere, err := newStore(t).Ensure(t.Context(), "other", spec, nil, nil)
 	require.NoError(t, err)

@@ -46,20 +46,25 @@ func TestPHPIsSwitchedOn(t *testing.T) {
 			owned("./usr/share/php9.1-common/common/pdo.ini", 0o644, 0, 0, "; priority=10\nextension=pdo.so\n"),
 			owned("./usr/share/php9.1-common/common/ctype.ini", 0o644, 0, 0, "extension=ctype.so\n"),
 		}},
-		pkg{name: "php9.1-mysql", more: "Depends: php9.1-common\n", entries: []debtest.Entry{owned("./usr/share/php9.1-mysql/mysql/mysqli.ini", 0o644, 0, 0, "; priority=20\n")}},
+		pkg{name: "php9.1-mysql", more: "Depends: php9.1-common\n",
+			entries: []debtest.Entry{owned("./usr/share/php9.1-mysql/mysql/mysqli.ini", 0o644, 0, 0, "; priority=20\n")}},
 		pkg{name: "php9.1-fpm", more: "Depends: php9.1-common\n", entries: []debtest.Entry{
-			owned("./usr/lib/php/9.1/sapi/fpm", 0o644, 0, 0, ""), owned("./usr/lib/php/9.1/php.ini-production", 0o644, 0, 0, "production"), owned("./usr/sbin/php-fpm9.1", 0o755, 0, 0, "x"),
+			owned("./usr/lib/php/9.1/sapi/fpm", 0o644, 0, 0, ""), owned("./usr/lib/php/9.1/php.ini-production", 0o644, 0, 0,
+				"production"), owned("./usr/sbin/php-fpm9.1", 0o755, 0, 0, "x"),
 		}},
 		pkg{name: "php9.1-cli", more: "Depends: php9.1-common\n", entries: []debtest.Entry{
-			owned("./usr/lib/php/9.1/sapi/cli", 0o644, 0, 0, ""), owned("./usr/lib/php/9.1/php.ini-production.cli", 0o644, 0, 0, "for cli"), owned("./usr/bin/php9.1", 0o755, 0, 0, "x"),
+			owned("./usr/lib/php/9.1/sapi/cli", 0o644, 0, 0, ""), owned("./usr/lib/php/9.1/php.ini-production.cli", 0o644, 0, 0,
+				"for cli"), owned("./usr/bin/php9.1", 0o755, 0, 0, "x"),
 		}},
 	).Update(t)
-	i, err := newStore(t).Ensure(t.Context(), "", Spec{Packages: []string{"php9.1-fpm", "php9.1-mysql", "php9.1-cli"}}, nil, nil)
+	i, err := newStore(t).Ensure(t.Context(),
+		"", Spec{Packages: []string{"php9.1-fpm", "php9.1-mysql", "php9.1-cli"}}, nil, nil)
 	require.NoError(t, err)
 	all := readBack(t, i.Path)
 	for _, way := range []string{"fpm", "cli"} {
 		for name, module := range map[string]string{"10-pdo": "pdo", "20-ctype": "ctype", "20-mysqli": "mysqli"} {
-			require.Equal(t, "/etc/php/9.1/mods-available/"+module+".ini", all["/etc/php/9.1/"+way+"/conf.d/"+name+".ini"].content)
+			require.Equal(t, "/etc/php/9.1/mods-available/"+module+".ini",
+				all["/etc/php/9.1/"+way+"/conf.d/"+name+".ini"].content)
 		}
 	}
 	require.Equal(t, hashOf("production"), all["/etc/php/9.1/fpm/php.ini"].content)
@@ -70,11 +75,14 @@ func TestPHPIsSwitchedOn(t *testing.T) {
 }
 
 func TestUsersAndDirectories(t *testing.T) {
-	repository(t, pkg{name: "redis-server", entries: []debtest.Entry{dir("./var/lib/redis/")}}, pkg{name: "ca-certificates", entries: []debtest.Entry{
-		owned("./usr/share/ca-certificates/mozilla/B.crt", 0o644, 0, 0, "BBB"), owned("./usr/share/ca-certificates/mozilla/A.crt", 0o644, 0, 0, "AAA\n"),
-	}}).Update(t)
+	repository(t, pkg{name: "redis-server", entries: []debtest.Entry{dir("./var/lib/redis/")}},
+		pkg{name: "ca-certificates", entries: []debtest.Entry{
+			owned("./usr/share/ca-certificates/mozilla/B.crt", 0o644, 0, 0, "BBB"),
+			owned("./usr/share/ca-certificates/mozilla/A.crt", 0o644, 0, 0, "AAA\n"),
+		}}).Update(t)
 	// An OCI image below has taken the number already.
-	oci := layout{layers: [][]debtest.Entry{{owned("etc/passwd", 0o644, 0, 0, "root:x:0:0::/:/bin/sh\nelse:x:100:100::/:/bin/sh"+"\n"), owned("etc/group", 0o644, 0, 0, "root:x:0:\n")}}}
+	oci := layout{layers: [][]debtest.Entry{{owned("etc/passwd", 0o644, 0, 0,
+		"root:x:0:0::/:/bin/sh\nelse:x:100:100::/:/bin/sh"+"\n"), owned("etc/group", 0o644, 0, 0, "root:x:0:\n")}}}
 	for _, c := range []struct {
 		spec     Spec
 		uid, gid int

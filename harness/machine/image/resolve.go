@@ -199,8 +199,8 @@ type fetching struct {
 	line []byte
 }
 
-// Write reads apt's lines, "Get:1 URI SUITE ARCH NAME ARCH VERSION [SIZE]", or of a flat repository "Get:1 URI DIR/ NAME
-// VERSION [SIZE]".
+// Write reads apt's lines, "Get:1 URI SUITE ARCH NAME ARCH VERSION [SIZE]", or of a flat repository "Get:1 URI DIR/
+// NAME VERSION [SIZE]".
 func (f *fetching) Write(p []byte) (int, error) {
 	f.line = append(f.line, p...)
 	for {
