@@ -155,7 +155,8 @@ func (c *imageListCmd) Run(u *ui) error {
 	t := table.Table{Header: []string{"image", "hash", "size", "packages", "made of"}}
 	for _, i := range images {
 		t.Rows = append(t.Rows, []string{
-			cmp.Or(i.Name, "–"), result.Short(i.Hash), megabytes(i.Size), fmt.Sprint(len(i.Packages)), strings.Join(i.Sources, "; "),
+			cmp.Or(i.Name, "–"), result.Short(i.Hash), megabytes(i.Size), fmt.Sprint(len(i.Packages)),
+			strings.Join(i.Sources, "; "),
 		})
 	}
 	return u.table(&t)
@@ -220,7 +221,8 @@ func (c *imageShowCmd) Run(u *ui) error {
 
 // text prints an image for people.
 func (c *imageShowCmd) text(u *ui, s *shownImage) error {
-	u.printf("%s\n%s, %d entries, of %s\n", strings.TrimSpace(s.Name+" "+s.Hash), megabytes(s.Size), s.Entries, strings.Join(s.Sources, "; "))
+	u.printf("%s\n%s, %d entries, of %s\n", strings.TrimSpace(s.Name+" "+s.Hash), megabytes(s.Size), s.Entries,
+		strings.Join(s.Sources, "; "))
 	for _, l := range [][2]string{
 		{"entrypoint", strings.Join(s.Config.Entrypoint, " ")}, {"command", strings.Join(s.Config.Cmd, " ")},
 		{"environment", strings.Join(s.Config.Env, " ")}, {"user", s.Config.User}, {"directory", s.Config.WorkDir},

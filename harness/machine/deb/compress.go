@@ -17,6 +17,7 @@ import (
 // Format is a compression format, told by its magic bytes.
 type Format string
 
+// The formats that [Expand] reads.
 const (
 	Plain Format = ""
 	XZ    Format = "XZ"

@@ -37,19 +37,23 @@ func TestPackagesComeWithWhatTheyNeed(t *testing.T) {
 	repository(t, shop()...).Update(t)
 	s := newStore(t)
 	var lines []string
-	i, err := s.Ensure(t.Context(), "test", Spec{Packages: []string{"shop"}}, nil, func(line string) { lines = append(lines, line) })
+	i, err := s.Ensure(t.Context(),
+		"test", Spec{Packages: []string{"shop"}}, nil, func(line string) { lines = append(lines, line) })
 	require.NoError(t, err)
-	require.Equal(t, []string{"dash", "libc-bin", "libshop", "shop"}, names(i.Packages), "perl and debconf are assumed, and what is recommended stays away")
+	require.Equal(t, []string{"dash", "libc-bin", "libshop", "shop"}, names(i.Packages),
+		"perl and debconf are assumed, and what is recommended stays away")
 	require.Contains(t, strings.Join(lines, "\n"), "asking apt for shop")
 	require.Contains(t, strings.Join(lines, "\n"), "libshop 1:2.0-1+b1")
 
 	// Nothing is asked or fetched again.
 	lines = nil
-	again, err := s.Ensure(t.Context(), "test", Spec{Packages: []string{"shop"}}, nil, func(line string) { lines = append(lines, line) })
+	again, err := s.Ensure(t.Context(),
+		"test", Spec{Packages: []string{"shop"}}, nil, func(line string) { lines = append(lines, line) })
 	require.NoError(t, err)
 	require.Equal(t, i.Path, again.Path)
 	require.Empty(t, lines)
-	_, err = s.Ensure(t.Context(), "more", Spec{From: &Spec{Packages: []string{"shop"}}, Packages: []string{"libshop"}}, nil, func(line string) { lines = append(lines, line) })
+	_, err = s.Ensure(t.Context(), "more", Spec{From: &Spec{Packages: []string{"shop"}}, Packages: []string{"libshop"}},
+		nil, func(line string) { lines = append(lines, line) })
 	require.NoError(t, err)
 	require.NotContains(t, strings.Join(lines, "\n"), "fetching")
 }
@@ -122,7 +126,8 @@ func TestLock(t *testing.T) {
 	newer[1].entries = []debtest.Entry{owned("./usr/lib/libshop", 0o644, 0, 0, "newer")}
 	list := filepath.Join(r.Root, "Packages")
 	require.NoError(t, os.WriteFile(list, r.Index(t, served(newer...)...), 0o644))
-	require.NoError(t, os.Chtimes(list, time.Now(), time.Now().Add(time.Hour))) // apt asks for what is newer, by the second
+	// apt asks for what is newer, by the second.
+	require.NoError(t, os.Chtimes(list, time.Now(), time.Now().Add(time.Hour)))
 	r.Update(t)
 	require.NoError(t, s.Remove(locked.Hash))
 	again, err := s.Ensure(t.Context(), "test", spec, lock, nil)

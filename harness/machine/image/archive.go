@@ -168,8 +168,8 @@ func (a *archive) json(name string) ([]byte, error) {
 	return text, nil
 }
 
-// ociSum returns a hash of an OCI image's contents. That of a layout directory is of the file that has the hashes of all
-// others.
+// ociSum returns a hash of an OCI image's contents. That of a layout directory is of the file that has the hashes of
+// all others.
 func (s *Store) ociSum(ctx context.Context, name string) (string, error) {
 	info, err := os.Stat(name)
 	if err != nil {

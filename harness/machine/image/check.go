@@ -15,11 +15,12 @@ import (
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // libraryDirs is where glibc's dynamic linker looks for libraries without a cache; musl looks in others of them.
-var libraryDirs = []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/local/lib", "/usr/lib"}
+var libraryDirs = []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib",
+	"/usr/local/lib", "/usr/lib"}
 
-// Check says what a program lacks to run in the image, without running it: the file itself, the right to be executed, the
-// interpreter of a script, the dynamic linker, a library, the right processor. It returns nil if nothing lacks that can be
-// told. A name without a slash is looked up as a shell does it.
+// Check says what a program lacks to run in the image, without running it: the file itself, the right to be executed,
+// the interpreter of a script, the dynamic linker, a library, the right processor. It returns nil if nothing lacks
+// that can be told. A name without a slash is looked up as a shell does it.
 //
 // What a program opens when it runs, plugins and modules for example, cannot be told.
 func (i *Image) Check(program string) error {
@@ -29,15 +30,41 @@ func (i *Image) Check(program string) error {
 
 // Look is [Image.Check], and returns the program's path in the image.
 func (i *Image) Look(program string) (string, error) {
+	c, err := i.checker()
+	if err != nil {
+		return "", err
+	}
+	return c.look(program)
+}
+
+// Level returns n of the x86-64-vn that a program and its libraries say they need, or 0 if they do not say so. Few
+// programs do; one that does not may need more all the same.
+func (i *Image) Level(program string) (int, error) {
+	c, err := i.checker()
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.look(program)
+	return c.level, err
+}
+
+// checker looks at programs in a tree.
+type checker struct {
+	tree  *tree
+	env   []string
+	level int // that what was looked at needs
+}
+
+func (i *Image) checker() (*checker, error) {
 	entries, err := i.Index()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	t, err := indexed(entries)
-	if err != nil {
-		return "", err
-	}
-	c := &checker{tree: t, env: i.Env}
+	return &checker{tree: t, env: i.Env}, err
+}
+
+func (c *checker) look(program string) (string, error) {
 	where, err := c.find(program)
 	if err == nil {
 		err = c.runnable(where, 0)
@@ -45,20 +72,16 @@ func (i *Image) Look(program string) (string, error) {
 	return where, err
 }
 
-// checker looks at programs in a tree.
-type checker struct {
-	tree *tree
-	env  []string
-}
-
 // find returns where a program is.
 func (c *checker) find(program string) (string, error) {
 	if strings.Contains(program, "/") {
 		if !path.IsAbs(program) {
-			return "", usage(fmt.Errorf("program %s: it is neither an absolute path nor a bare name", program), "write the path in the image")
+			return "", usage(fmt.Errorf("program %s: it is neither an absolute path nor a bare name", program),
+				"write the path in the image")
 		}
 		if n := c.tree.get(program); n == nil {
-			return "", usage(fmt.Errorf("program %s is not in the image%s", program, c.near(program)), "add the package that has it, or the file")
+			return "", usage(fmt.Errorf("program %s is not in the image%s", program, c.near(program)),
+				"add the package that has it, or the file")
 		}
 		return program, nil
 	}
@@ -67,7 +90,8 @@ func (c *checker) find(program string) (string, error) {
 			return dir + "/" + program, nil
 		}
 	}
-	return "", usage(fmt.Errorf("program %s is not in the image%s", program, c.near("/usr/bin/"+program)), "add the package that has it, or the file")
+	return "", usage(fmt.Errorf("program %s is not in the image%s", program, c.near("/usr/bin/"+program)),
+		"add the package that has it, or the file")
 }
 
 // dirs are those of PATH.
@@ -124,17 +148,21 @@ func (c *checker) runnable(name string, depth int) error {
 	n := c.tree.get(name)
 	switch {
 	case n == nil:
-		return usage(fmt.Errorf("program %s is not in the image%s", name, c.near(name)), "add the package that has it, or the file")
+		return usage(fmt.Errorf("program %s is not in the image%s", name, c.near(name)),
+			"add the package that has it, or the file")
 	case n.kind == 'd':
 		return usage(fmt.Errorf("program %s is a directory", name), "name a file")
 	case n.mode&0o111 == 0:
-		return usage(fmt.Errorf("program %s may not be executed: its mode is %04o", name, n.mode), "make the file executable: chmod +x; or name the interpreter as the program")
+		return usage(fmt.Errorf("program %s may not be executed: its mode is %04o", name, n.mode),
+			"make the file executable: chmod +x; or name the interpreter as the program")
 	case depth > mostInterpreters:
-		return usage(fmt.Errorf("program %s: more than %d scripts interpret each other", name, mostInterpreters), "name the interpreter as the program")
+		return usage(fmt.Errorf("program %s: more than %d scripts interpret each other", name, mostInterpreters),
+			"name the interpreter as the program")
 	case n.data.script != "":
 		return c.script(name, n.data.script, depth)
 	case n.data.elf == nil:
-		return usage(fmt.Errorf("program %s is neither a program of the processor nor a script that begins with #!", name), "name the interpreter as the program, and the file as its argument")
+		return usage(fmt.Errorf("program %s is neither a script, which begins with #!, nor a program of the processor",
+			name), "name the interpreter as the program, and the file as its argument")
 	}
 	return c.elf(name, n.data.elf)
 }
@@ -144,14 +172,16 @@ func (c *checker) script(name, line string, depth int) error {
 	words := strings.Fields(line)
 	hint := "add the package that has the interpreter"
 	if strings.HasSuffix(line, "\r") {
-		return usage(fmt.Errorf("script %s has lines that end in CR LF, so its interpreter would be %q", name, line), "convert it: sed -i 's/\\r$//'")
+		return usage(fmt.Errorf("script %s has lines that end in CR LF, so its interpreter would be %q", name, line),
+			"convert it: sed -i 's/\\r$//'")
 	}
 	if len(words) == 0 {
 		return usage(fmt.Errorf("script %s names no interpreter", name), "write one behind #!")
 	}
 	interpreter := words[0]
 	if c.tree.get(interpreter) == nil {
-		return usage(fmt.Errorf("script %s needs %s, which is not in the image%s", name, interpreter, c.near(interpreter)), hint)
+		return usage(fmt.Errorf("script %s needs %s, which is not in the image%s", name, interpreter, c.near(interpreter)),
+			hint)
 	}
 	if path.Base(interpreter) == "env" && len(words) > 1 {
 		program := words[1]
@@ -161,7 +191,8 @@ func (c *checker) script(name, line string, depth int) error {
 		if !strings.HasPrefix(program, "-") && !strings.Contains(program, "=") {
 			where, err := c.find(program)
 			if err != nil {
-				return usage(fmt.Errorf("script %s needs %s, which is not in the image%s", name, program, c.near("/usr/bin/"+program)), hint)
+				return usage(fmt.Errorf("script %s needs %s, which is not in the image%s", name, program,
+					c.near("/usr/bin/"+program)), hint)
 			}
 			return c.runnable(where, depth+1)
 		}
@@ -172,7 +203,8 @@ func (c *checker) script(name, line string, depth int) error {
 // elf finds out which libraries lack.
 func (c *checker) elf(name string, e *ELF) error {
 	if e.Machine != "" {
-		return usage(fmt.Errorf("program %s is for %s, and the guest is x86-64", name, strings.TrimPrefix(e.Machine, "EM_")), "build it for linux/amd64")
+		return usage(fmt.Errorf("program %s is for %s, and the guest is x86-64", name, strings.TrimPrefix(e.Machine, "EM_")),
+			"build it for linux/amd64")
 	}
 	if e.Interp != "" {
 		if c.tree.get(e.Interp) == nil {
@@ -193,6 +225,7 @@ func (c *checker) elf(name string, e *ELF) error {
 		if real, n := c.real(at.by); n != nil {
 			at.by = real
 		}
+		c.level = max(c.level, at.e.Level)
 		own := expanded(at.e.Paths, path.Dir(at.by))
 		for _, lib := range at.e.Needs {
 			if seen[lib] {
@@ -211,7 +244,8 @@ func (c *checker) elf(name string, e *ELF) error {
 		}
 	}
 	if len(lacking) > 0 {
-		return usage(fmt.Errorf("program %s lacks %s", name, strings.Join(lacking, ", ")), "add the packages that have these libraries")
+		return usage(fmt.Errorf("program %s lacks %s", name, strings.Join(lacking, ", ")),
+			"add the packages that have these libraries")
 	}
 	return nil
 }
@@ -229,7 +263,8 @@ func (c *checker) real(name string) (string, *node) {
 func expanded(paths []string, origin string) []string {
 	var list []string
 	for _, p := range paths {
-		p = strings.NewReplacer("$ORIGIN", origin, "${ORIGIN}", origin, "$LIB", "lib/x86_64-linux-gnu", "${LIB}", "lib/x86_64-linux-gnu").Replace(p)
+		p = strings.NewReplacer("$ORIGIN", origin, "${ORIGIN}", origin, "$LIB", "lib/x86_64-linux-gnu", "${LIB}",
+			"lib/x86_64-linux-gnu").Replace(p)
 		list = append(list, p)
 	}
 	return list
@@ -241,15 +276,16 @@ func (c *checker) library(name string, first []string) (string, *node) {
 		return c.real(name)
 	}
 	for _, dir := range slices.Concat(first, c.cached(), libraryDirs) {
-		if where, n := c.real(path.Join(dir, name)); n != nil && n.kind == 'f' && (n.data.elf == nil || n.data.elf.Machine == "") {
+		if where, n := c.real(path.Join(dir,
+			name)); n != nil && n.kind == 'f' && (n.data.elf == nil || n.data.elf.Machine == "") {
 			return where, n
 		}
 	}
 	return "", nil
 }
 
-// cached are directories that only the linker's cache leads to. What it has is not read: each directory with libraries is
-// taken, if there is a cache.
+// cached are directories that only the linker's cache leads to. What it has is not read: each directory with
+// libraries is taken, if there is a cache.
 func (c *checker) cached() []string {
 	if c.tree.get("/etc/ld.so.cache") == nil {
 		return nil

@@ -13,6 +13,9 @@ func (b *build) configure() error {
 	if err := b.accounts(system); err != nil {
 		return err
 	}
+	if err := b.certificates(); err != nil { // a recipe links to the bundle
+		return err
+	}
 	for _, r := range recipes {
 		if !slices.ContainsFunc(b.packages, r.is) {
 			continue
@@ -34,10 +37,7 @@ func (b *build) configure() error {
 	if err := b.php(); err != nil {
 		return err
 	}
-	if err := b.java(); err != nil {
-		return err
-	}
-	return b.certificates()
+	return b.java()
 }
 
 // is tells whether the recipe is of a package.
@@ -128,7 +128,7 @@ func (b *build) link(l link) error {
 	if !path.IsAbs(to) {
 		to = path.Join(path.Dir(l.path), to)
 	}
-	if b.tree.lstat(l.path) != nil || b.tree.get(to) == nil && l.target != "/etc/ssl/certs/ca-certificates.crt" {
+	if b.tree.lstat(l.path) != nil || b.tree.get(to) == nil {
 		return nil
 	}
 	return b.tree.put(l.path, &node{kind: 'l', mode: 0o777, link: l.target, from: ownName}, true)

@@ -93,6 +93,9 @@ func (b *build) addEntry(name string, h *tar.Header, r io.Reader, from string, m
 		if h.Linkname == "" || len(h.Linkname) > mostTarget {
 			return fmt.Errorf("symbolic link %q has a target of %d bytes", h.Name, len(h.Linkname))
 		}
+		if there := b.tree.lstat(name); merge && there != nil && there.kind == 'd' {
+			return nil // dpkg leaves a directory in its place
+		}
 		n.kind, n.link, n.mode = 'l', h.Linkname, 0o777
 	case tar.TypeLink:
 		target, err := deb.CleanName(strings.TrimLeft(h.Linkname, "/"))

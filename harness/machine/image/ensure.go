@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,9 +15,10 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 )
 
-// Ensure returns the image that a spec describes. If the store has one of the same packages, OCI image and files, it is
-// that; otherwise it is made. Packages are the same if their names are, or if there is a lock, their hashes. The name is
-// for messages and lists, and may be empty. A lock may be nil. Progress, which may be nil, gets lines for people.
+// Ensure returns the image that a spec describes. If the store has one of the same packages, OCI image and files, it
+// is that; otherwise it is made. Packages are the same if their names are, or if there is a lock, their hashes. The
+// name is for messages and lists, and may be empty. A lock may be nil. Progress, which may be nil, gets lines for
+// people.
 func (s *Store) Ensure(ctx context.Context, name string, spec Spec, lock *Lock, progress func(string)) (*Image, error) {
 	if progress == nil {
 		progress = func(string) {}
@@ -124,7 +126,7 @@ func (b *build) key(ctx context.Context) (string, error) {
 			lines = append(lines, f.line())
 		}
 		if len(files) > 0 {
-			b.sources = append(b.sources, fmt.Sprintf("%d files of the user's", len(files)))
+			b.sources = append(b.sources, "files "+strings.Join(slices.Sorted(maps.Keys(l.Files)), ", "))
 		}
 		b.files = append(b.files, files)
 	}

@@ -135,7 +135,8 @@ func TestAnImageReadByAnotherProgram(t *testing.T) {
 	}
 	require.NotContains(t, all, "/usr/share/doc")
 	require.NotContains(t, all, "/usr/share/man/man1/thing.1.gz")
-	for _, name := range []string{"/etc/passwd", "/etc/group", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/proc", "/sys", "/dev", "/run"} {
+	for _, name := range []string{"/etc/passwd", "/etc/group", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
+		"/proc", "/sys", "/dev", "/run"} {
 		require.Contains(t, all, name)
 	}
 	sameAsIndex(t, i, all)
@@ -167,7 +168,8 @@ func sameAsIndex(t *testing.T, i *Image, all map[string]seen) {
 // The same packages, archives and files make the same bytes, whoever has them and in whatever order they are named.
 func TestTwoStoresMakeTheSameBytes(t *testing.T) {
 	a := pkg{name: "aa", more: "Depends: bb\n", entries: []debtest.Entry{owned("./usr/bin/aa", 0o755, 0, 0, "aa")}}
-	b := pkg{name: "bb", entries: []debtest.Entry{owned("./usr/bin/bb", 0o755, 0, 0, "bb"), debtest.HardLink("./usr/bin/cc", "./usr/bin/bb")}}
+	b := pkg{name: "bb", entries: []debtest.Entry{owned("./usr/bin/bb", 0o755, 0, 0, "bb"),
+		debtest.HardLink("./usr/bin/cc", "./usr/bin/bb")}}
 	repository(t, a, b).Update(t)
 	files := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(files, "f"), []byte("f"), 0o664))
@@ -176,9 +178,11 @@ func TestTwoStoresMakeTheSameBytes(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(again, "d"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(again, "f"), []byte("f"), 0o600))
 	oci := layout{format: deb.Gzip, layers: [][]debtest.Entry{{owned("srv/x", 0o644, 1, 1, "x")}}}
-	one, err := newStore(t).Ensure(t.Context(), "one", Spec{OCI: oci.archive(t), Packages: []string{"aa", "bb"}, Files: map[string]string{"/srv": files}}, nil, nil)
+	one, err := newStore(t).Ensure(t.Context(), "one", Spec{OCI: oci.archive(t),
+		Packages: []string{"aa", "bb"}, Files: map[string]string{"/srv": files}}, nil, nil)
 	require.NoError(t, err)
-	two, err := newStore(t).Ensure(t.Context(), "two", Spec{OCI: oci.dir(t), Packages: []string{"bb", "aa", "bb"}, Files: map[string]string{"/srv": again}}, nil, nil)
+	two, err := newStore(t).Ensure(t.Context(), "two", Spec{OCI: oci.dir(t),
+		Packages: []string{"bb", "aa", "bb"}, Files: map[string]string{"/srv": again}}, nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, one.Hash, two.Hash)
 	require.Equal(t, one.Packages, two.Packages)
@@ -195,14 +199,16 @@ func TestTwoStoresMakeTheSameBytes(t *testing.T) {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	open := openTo(t, exe, again)
-	cmd := exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", open[0], filepath.Join(open[2], "images"), open[1])
+	cmd := exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", open[0], filepath.Join(open[2],
+		"images"), open[1])
 	cmd.Env = append(os.Environ(), roleVariable+"=build", "HOME="+open[2])
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Equal(t, three.Hash+"\n", string(out))
 }
 
-// openTo copies a program and a directory to where anybody may read, and returns them and a directory that anybody may write.
+// openTo copies a program and a directory to where anybody may read, and returns them and a directory that anybody may
+// write.
 func openTo(t *testing.T, exe, dir string) []string {
 	root, err := os.MkdirTemp("", "image")
 	require.NoError(t, err)

@@ -19,8 +19,9 @@ type Lock struct {
 }
 
 // comment stands on top of each lock.
-const comment = `# The packages of an image: name, version, architecture, SHA-256. Those that were asked for say so; the others are
-# what these depend on. ruleout image lock writes this file, and with it the image is the same on every machine.
+const comment = `# The packages of an image: name, version, architecture, SHA-256. Those that were asked for say so;
+# the others are what these depend on. ruleout image lock writes this file, and with it the image is the same on every
+# machine.
 `
 
 // String returns the lock as its file has it.

@@ -96,8 +96,10 @@ func (p pkg) deb() apttest.Deb {
 	if p.version == "" {
 		p.version = "1.0-1"
 	}
-	control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\n%sMaintainer: Nobody <nobody@example.org>\nDescription: synthetic\n", p.name, p.version, p.arch, p.more)
-	data := debtest.Ar("debian-binary", []byte("2.0\n"), "control.tar", debtest.Tarball(debtest.File("./control", []byte(control))),
+	control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\n%s"+
+		"Maintainer: Nobody <nobody@example.org>\nDescription: synthetic\n", p.name, p.version, p.arch, p.more)
+	data := debtest.Ar("debian-binary", []byte("2.0\n"),
+		"control.tar", debtest.Tarball(debtest.File("./control", []byte(control))),
 		"data.tar.zst", debtest.Compress(deb.Zstd, debtest.Tarball(p.entries...)))
 	return apttest.Deb{Name: p.name, Version: p.version, Control: control, Data: data}
 }
@@ -110,7 +112,8 @@ func repository(t *testing.T, packages ...pkg) *apttest.Repository {
 func served(packages ...pkg) []apttest.Deb {
 	var list []apttest.Deb
 	for _, name := range always {
-		list = append(list, pkg{name: name, entries: []debtest.Entry{debtest.Dir("./usr/"), debtest.File("./usr/share/"+name, []byte(name))}}.deb())
+		list = append(list, pkg{name: name, entries: []debtest.Entry{debtest.Dir("./usr/"),
+			debtest.File("./usr/share/"+name, []byte(name))}}.deb())
 	}
 	for _, p := range packages {
 		list = append(list, p.deb())
@@ -130,7 +133,8 @@ type layout struct {
 
 // blob is a file of a layout.
 func descriptor(kind string, data []byte) string {
-	return fmt.Sprintf(`"mediaType":"application/vnd.oci.image.%s+json","digest":"sha256:%x","size":%d`, kind, sha256.Sum256(data), len(data))
+	return fmt.Sprintf(`"mediaType":"application/vnd.oci.image.%s+json","digest":"sha256:%x","size":%d`, kind,
+		sha256.Sum256(data), len(data))
 }
 
 // files are those of the layout: name and contents in turn.
@@ -164,16 +168,19 @@ func (l layout) files() []debtest.Entry {
 		l.config = "{}"
 	}
 	list, _ := json.Marshal(diffs)
-	config := fmt.Appendf(nil, `{"architecture":%q,"os":"linux","config":%s,"rootfs":{"type":"layers","diff_ids":%s}}`, l.arch, l.config, list)
+	config := fmt.Appendf(nil, `{"architecture":%q,"os":"linux","config":%s,"rootfs":{"type":"layers","diff_ids":%s}}`,
+		l.arch, l.config, list)
 	blob("config", config)
-	manifest := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{%s},"layers":[%s]}`,
+	manifest := fmt.Appendf(nil,
+		`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{%s},"layers":[%s]}`,
 		descriptor("config.v1", config), string(bytes.Join(toBytes(layers), []byte(","))))
 	blob("manifest", manifest)
 	platform := ""
 	if l.platform != "" {
 		platform = fmt.Sprintf(`,"platform":{"os":"linux","architecture":%q}`, l.platform)
 	}
-	put("index.json", fmt.Appendf(nil, `{"schemaVersion":2,"manifests":[{%s%s}]}`, descriptor("manifest.v1", manifest), platform))
+	put("index.json", fmt.Appendf(nil, `{"schemaVersion":2,"manifests":[{%s%s}]}`, descriptor("manifest.v1", manifest),
+		platform))
 	put("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`))
 	return out
 }
@@ -221,7 +228,8 @@ func (l layout) docker(t testing.TB) string {
 
 // owned is a file with an owner and a mode.
 func owned(name string, mode int64, uid, gid int, data string) debtest.Entry {
-	return debtest.Entry{Name: name, Data: []byte(data), Tar: tar.Header{Typeflag: tar.TypeReg, Mode: mode, Uid: uid, Gid: gid}}
+	return debtest.Entry{Name: name, Data: []byte(data),
+		Tar: tar.Header{Typeflag: tar.TypeReg, Mode: mode, Uid: uid, Gid: gid}}
 }
 
 // ch is a character device.

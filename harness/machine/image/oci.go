@@ -29,8 +29,8 @@ type ociImage struct {
 	layers []blob
 }
 
-// blob is a layer: a file of the archive, and the hash that it must have as it stands there. The hash is empty in archives
-// of docker save, which have only that of the unpacked layer, in the configuration.
+// blob is a layer: a file of the archive, and the hash that it must have as it stands there. The hash is empty in
+// archives of docker save, which have only that of the unpacked layer, in the configuration.
 type blob struct{ name, sum string }
 
 // addOCI lays an OCI image's layers onto the tree.
@@ -57,7 +57,8 @@ func (b *build) openOCI(ctx context.Context, name string) error {
 		return err
 	}
 	if len(img.layers) != len(img.config.RootFS.DiffIDs) {
-		return fmt.Errorf("it has %d layers, and its configuration knows of %d", len(img.layers), len(img.config.RootFS.DiffIDs))
+		return fmt.Errorf("it has %d layers, and its configuration knows of %d", len(img.layers),
+			len(img.config.RootFS.DiffIDs))
 	}
 	for i, l := range img.layers {
 		b.tree.layer++
@@ -67,8 +68,9 @@ func (b *build) openOCI(ctx context.Context, name string) error {
 		}
 	}
 	c := img.config.Config
-	b.config = Config{Env: c.Env, Entrypoint: c.Entrypoint, Cmd: c.Cmd, User: c.User, WorkDir: c.WorkingDir, StopSignal: c.StopSignal,
-		Ports: slices.Sorted(maps.Keys(c.ExposedPorts))}
+	b.config = Config{Env: c.Env, Entrypoint: c.Entrypoint, Cmd: c.Cmd, User: c.User, WorkDir: c.WorkingDir,
+		StopSignal: c.StopSignal,
+		Ports:      slices.Sorted(maps.Keys(c.ExposedPorts))}
 	return nil
 }
 
@@ -92,7 +94,8 @@ func (a *archive) image() (*ociImage, error) {
 	}
 	switch {
 	case len(found) > 1:
-		return nil, problem.Wrap(problem.Usage, fmt.Errorf("it holds %d images for linux/amd64", len(found)), "save one image in one archive")
+		return nil, problem.Wrap(problem.Usage, fmt.Errorf("it holds %d images for linux/amd64", len(found)),
+			"save one image in one archive")
 	case len(found) == 0 && len(platforms) == 0:
 		return nil, errors.New("it holds no image")
 	case len(found) == 0:
@@ -125,7 +128,8 @@ func (a *archive) choose(x *v1.IndexManifest, depth int, found *[]v1.Descriptor,
 			if err := a.choose(next, depth+1, found, platforms); err != nil {
 				return err
 			}
-		case d.Platform != nil && d.Platform.OS == "unknown", d.Annotations["vnd.docker.reference.type"] != "": // a signature or the like
+		case d.Platform != nil && d.Platform.OS == "unknown", d.Annotations["vnd.docker.reference.type"] != "":
+			// a signature or the like
 		case d.Platform == nil, d.Platform.OS == "linux" && d.Platform.Architecture == "amd64":
 			if !slices.ContainsFunc(*found, func(o v1.Descriptor) bool { return o.Digest == d.Digest }) {
 				*found = append(*found, d)
@@ -305,7 +309,8 @@ func (b *build) readLayer(r io.Reader) error {
 			return fmt.Errorf("the tar archive is damaged: %w", err)
 		}
 		if h.Size > b.limits.size {
-			return fmt.Errorf("entry %q claims %d MiB, and an image may have %d: %w", h.Name, h.Size>>20, b.limits.size>>20, deb.ErrTooLarge)
+			return fmt.Errorf("entry %q claims %d MiB, and an image may have %d: %w", h.Name, h.Size>>20, b.limits.size>>20,
+				deb.ErrTooLarge)
 		}
 		name, err := deb.CleanName(strings.TrimLeft(h.Name, "/"))
 		if err != nil && strings.Trim(h.Name, "/") != "" {

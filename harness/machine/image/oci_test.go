@@ -24,11 +24,14 @@ func odd(name string, kind byte) debtest.Entry {
 
 // two layers with whiteouts.
 func two(f deb.Format) layout {
-	return layout{format: f, config: `{"Env":["PATH=/opt:/bin","A=b"],"Entrypoint":["/opt/run"],"Cmd":["--now"],"User":"www","WorkingDir":"/srv","StopSignal":"SIGQUIT","ExposedPorts":{"80/tcp":{}}}`,
+	return layout{format: f, config: `{"Env":["PATH=/opt:/bin","A=b"],"Entrypoint":["/opt/run"],"Cmd":["--now"],` +
+		`"User":"www","WorkingDir":"/srv","StopSignal":"SIGQUIT","ExposedPorts":{"80/tcp":{}}}`,
 		layers: [][]debtest.Entry{
 			{
-				dir("etc/"), owned("etc/passwd", 0o644, 0, 0, "root:x:0:0::/:/bin/sh\nwww:x:7:7::/:/bin/sh\n"), owned("etc/gone", 0o644, 0, 0, "x"),
-				dir("opaque/"), owned("opaque/lower", 0o644, 0, 0, "x"), dir("opaque/sub/"), owned("opaque/sub/lower", 0o644, 0, 0, "x"),
+				dir("etc/"), owned("etc/passwd", 0o644, 0, 0, "root:x:0:0::/:/bin/sh\nwww:x:7:7::/:/bin/sh\n"),
+				owned("etc/gone", 0o644, 0, 0, "x"),
+				dir("opaque/"), owned("opaque/lower", 0o644, 0, 0, "x"), dir("opaque/sub/"),
+				owned("opaque/sub/lower", 0o644, 0, 0, "x"),
 				dir("gone/"), owned("gone/a", 0o644, 0, 0, "x"), dir("usr/"), dir("usr/bin/"), debtest.Link("bin", "usr/bin"),
 				owned("becomes-dir", 0o644, 0, 0, "x"), dir("becomes-file/"), owned("becomes-file/a", 0o644, 0, 0, "x"),
 				dir("dev/"), odd("dev/null", tar.TypeChar), odd("dev/initctl", tar.TypeFifo), debtest.Link("absolute", "/usr/bin"),
@@ -52,18 +55,23 @@ func TestOCI(t *testing.T) {
 	require.NoError(t, err)
 	hashes := map[string]bool{}
 	for name, file := range map[string]string{
-		"archive with gzip": two(deb.Gzip).archive(t), "archive with zstd": two(deb.Zstd).archive(t), "archive, unpacked layers": two(deb.Plain).archive(t),
-		"directory": two(deb.Zstd).dir(t), "docker save": docker, "docker save, compressed": write(t, "image.tar.gz", debtest.Compress(deb.Gzip, data)),
+		"archive with gzip": two(deb.Gzip).archive(t), "archive with zstd": two(deb.Zstd).archive(t),
+		"archive, unpacked layers": two(deb.Plain).archive(t),
+		"directory":                two(deb.Zstd).dir(t),
+		"docker save":              docker,
+		"docker save, compressed":  write(t, "image.tar.gz", debtest.Compress(deb.Gzip, data)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)
 			i, err := s.Ensure(t.Context(), "test", Spec{OCI: file}, nil, nil)
 			require.NoError(t, err)
 			hashes[i.Hash] = true
-			require.Equal(t, Config{Env: []string{"PATH=/opt:/bin", "A=b"}, Entrypoint: []string{"/opt/run"}, Cmd: []string{"--now"}, User: "www",
+			require.Equal(t, Config{Env: []string{"PATH=/opt:/bin", "A=b"}, Entrypoint: []string{"/opt/run"},
+				Cmd: []string{"--now"}, User: "www",
 				WorkDir: "/srv", StopSignal: "SIGQUIT", Ports: []string{"80/tcp"}}, i.Config)
 			all := readBack(t, i.Path)
-			for _, gone := range []string{"/etc/gone", "/gone", "/gone/a", "/opaque/lower", "/opaque/sub", "/becomes-file/a", "/dev/null", "/dev/initctl", "/nowhere"} {
+			for _, gone := range []string{"/etc/gone", "/gone", "/gone/a", "/opaque/lower", "/opaque/sub", "/becomes-file/a",
+				"/dev/null", "/dev/initctl", "/nowhere"} {
 				require.NotContains(t, all, gone)
 			}
 			require.Equal(t, seen{0o100600, 5, 6, 5, hashOf("upper")}, all["/opaque/upper"])
@@ -72,7 +80,8 @@ func TestOCI(t *testing.T) {
 			require.Equal(t, hashOf("through an absolute link"), all["/usr/bin/other"].content)
 			require.Equal(t, hashOf("a"), all["/becomes-dir/a"].content)
 			require.Equal(t, hashOf("b"), all["/becomes-file"].content)
-			require.Equal(t, hashOf("root:x:0:0::/:/bin/sh\nwww:x:7:7::/:/bin/sh\n"), all["/etc/passwd"].content, "a layer's own")
+			require.Equal(t, hashOf("root:x:0:0::/:/bin/sh\nwww:x:7:7::/:/bin/sh\n"),
+				all["/etc/passwd"].content, "a layer's own")
 			sameAsIndex(t, i, all)
 			require.Error(t, i.Check("/opt/run"), "what interprets it is no program")
 		})
@@ -136,8 +145,12 @@ func TestOCIThatIsHostile(t *testing.T) {
 	}
 	for name, l := range map[string]layout{
 		"no JSON": text("index.json", "{"), "no images": text("index.json", `{"schemaVersion":2,"manifests":[]}`),
-		"a digest that is a path": text("index.json", `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:../../../../../../etc/passwd","size":1}]}`),
-		"another algorithm":       text("index.json", `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"md5:d41d8cd98f00b204e9800998ecf8427e","size":1}]}`),
+		"a digest that is a path": text("index.json",
+			`{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
+				`"digest":"sha256:../../../../../../etc/passwd","size":1}]}`),
+		"another algorithm": text("index.json",
+			`{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
+				`"digest":"md5:d41d8cd98f00b204e9800998ecf8427e","size":1}]}`),
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, newStore(t), Spec{OCI: l.archive(t)}, "OCI image ") })
 	}
@@ -177,8 +190,9 @@ func many(n int) (list []debtest.Entry) {
 
 func TestOCIThatIsNone(t *testing.T) {
 	for name, file := range map[string]string{
-		"text": write(t, "text", []byte("hello")), "empty": write(t, "empty", nil), "another archive": write(t, "a.tar", debtest.Tarball(owned("a", 0o644, 0, 0, "x"))),
-		"directory": t.TempDir(), "absent": "/nowhere/image.tar", "device": os.DevNull,
+		"text": write(t, "text", []byte("hello")), "empty": write(t, "empty", nil),
+		"another archive": write(t, "a.tar", debtest.Tarball(owned("a", 0o644, 0, 0, "x"))),
+		"directory":       t.TempDir(), "absent": "/nowhere/image.tar", "device": os.DevNull,
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, newStore(t), Spec{OCI: file}, "OCI image") })
 	}

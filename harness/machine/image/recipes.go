@@ -140,12 +140,6 @@ var recipes = []recipe{
 		users:    []account{{"sshd", "/run/sshd", 112, 65534, "nogroup"}},
 		places:   []place{{"/run/sshd", "root", "root", 0o755}},
 	},
-	{
-		packages: []string{"mosquitto"},
-		users:    []account{{"mosquitto", "/var/lib/mosquitto", 113, 113, ""}},
-		places: []place{{"/var/lib/mosquitto", "mosquitto", "mosquitto", 0o755},
-			{"/var/log/mosquitto", "mosquitto", "mosquitto", 0o755}},
-	},
 	// update-alternatives, where programs count on the name.
 	{packages: []string{"mawk"}, links: alternative("/usr/bin", "awk", "mawk")},
 	{packages: []string{"gawk"}, links: alternative("/usr/bin", "awk", "gawk")},

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/apt"
@@ -124,9 +125,13 @@ func unresolved(ctx context.Context, a *apt.Apt, out string, err error) error {
 func (s *Store) fetch(ctx context.Context, packages []Package, progress func(string)) error {
 	var missing []Package
 	for _, p := range packages {
-		if _, err := os.Stat(s.debFile(p)); err != nil {
+		// A power cut may have left a part of one.
+		if sum, err := s.sum(ctx, s.debFile(p)); err != nil || sum != p.SHA256 {
 			missing = append(missing, p)
+			continue
 		}
+		now := time.Now()
+		_ = os.Chtimes(s.debFile(p), now, now) // so that GC does not take it for old
 	}
 	if len(missing) == 0 {
 		return nil
@@ -194,8 +199,8 @@ type fetching struct {
 	line []byte
 }
 
-// Write reads apt's lines, "Get:1 URI SUITE ARCH NAME ARCH VERSION [SIZE]", or of a flat repository "Get:1 URI DIR/ NAME
-// VERSION [SIZE]".
+// Write reads apt's lines, "Get:1 URI SUITE ARCH NAME ARCH VERSION [SIZE]", or of a flat repository "Get:1 URI DIR/
+// NAME VERSION [SIZE]".
 func (f *fetching) Write(p []byte) (int, error) {
 	f.line = append(f.line, p...)
 	for {

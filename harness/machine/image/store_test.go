@@ -42,7 +42,8 @@ func TestGetListAndRemove(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, a, got)
 	}
-	for name, says := range map[string]string{"sha256:": "is not in the store", "": "is not in the store", "zz": "is not in the store"} {
+	for name, says := range map[string]string{"sha256:": "is not in the store", "": "is not in the store",
+		"zz": "is not in the store"} {
 		_, err := s.Get(name)
 		require.ErrorContains(t, err, says)
 		require.Equal(t, problem.Usage, problem.KindOf(err))
@@ -91,12 +92,14 @@ func entry(t *testing.T, i *Image, name string) Entry {
 }
 
 func TestLayersCoverEachOther(t *testing.T) {
-	repository(t, pkg{name: "thing", entries: []debtest.Entry{owned("./etc/thing", 0o640, 1, 2, "package"), owned("./etc/other", 0o644, 0, 0, "package")}}).Update(t)
+	repository(t, pkg{name: "thing", entries: []debtest.Entry{owned("./etc/thing", 0o640, 1, 2, "package"),
+		owned("./etc/other", 0o644, 0, 0, "package")}}).Update(t)
 	app := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(app, "a"), []byte("file"), 0o600))
 	require.NoError(t, os.Symlink("a", filepath.Join(app, "link")))
 	base := Spec{Packages: []string{"thing"}, Files: map[string]string{"/etc/thing": write(t, "f", []byte("below"))}}
-	i, err := newStore(t).Ensure(t.Context(), "", Spec{From: &base, Files: map[string]string{"/etc": app, "/etc/other": write(t, "f", []byte("above"))}}, nil, nil)
+	i, err := newStore(t).Ensure(t.Context(),
+		"", Spec{From: &base, Files: map[string]string{"/etc": app, "/etc/other": write(t, "f", []byte("above"))}}, nil, nil)
 	require.NoError(t, err)
 	all := readBack(t, i.Path)
 	require.Equal(t, seen{0o100644, 0, 0, 5, hashOf("below")}, all["/etc/thing"])
@@ -215,6 +218,22 @@ func find(packages []Package, name string) Package {
 	return Package{}
 }
 
+// A package in the store that a power cut left in part is fetched again.
+func TestADamagedPackageIsFetchedAgain(t *testing.T) {
+	repository(t, shop()...).Update(t)
+	s := newStore(t)
+	made, err := s.Ensure(t.Context(), "", Spec{Packages: []string{"shop"}}, nil, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Remove(made.Hash))
+	require.NoError(t, os.Truncate(s.debFile(find(made.Packages, "shop")), 100))
+	var lines []string
+	again, err := s.Ensure(t.Context(),
+		"", Spec{Packages: []string{"shop"}}, nil, func(line string) { lines = append(lines, line) })
+	require.NoError(t, err)
+	require.Equal(t, made.Hash, again.Hash)
+	require.Contains(t, lines, "fetching package 1 of 1: shop 1.0-1")
+}
+
 // tmpfs mounts a file system of size bytes.
 func tmpfs(t *testing.T, size int) string {
 	if os.Geteuid() != 0 {
@@ -227,7 +246,8 @@ func tmpfs(t *testing.T, size int) string {
 }
 
 func TestAFullDisk(t *testing.T) {
-	repository(t, pkg{name: "big", entries: []debtest.Entry{owned("./usr/big", 0o644, 0, 0, strings.Repeat("a line\n", 200_000))}}).Update(t)
+	repository(t, pkg{name: "big", entries: []debtest.Entry{owned("./usr/big", 0o644, 0, 0, strings.Repeat("a line\n",
+		200_000))}}).Update(t)
 	failed := 0
 	for size := 16 << 10; ; size *= 2 {
 		s, err := Open(filepath.Join(tmpfs(t, size), "images"))

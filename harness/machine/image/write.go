@@ -52,11 +52,11 @@ func (b *build) write(ctx context.Context, i *Image) error {
 	done := make(chan error, 1)
 	go func() {
 		err := b.tar(ctx, w)
-		w.CloseWithError(err) //nolint:errcheck // returns nil
+		w.CloseWithError(err)
 		done <- err
 	}()
 	err = tar2ext4.ConvertTarToExt4(r, out, tar2ext4.MaximumDiskSize(b.limits.size))
-	r.CloseWithError(io.ErrClosedPipe) //nolint:errcheck // returns nil
+	r.CloseWithError(io.ErrClosedPipe)
 	if werr := <-done; err == nil {
 		err = werr
 	}

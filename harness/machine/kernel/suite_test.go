@@ -99,7 +99,8 @@ func TestPullFromAnotherSuite(t *testing.T) {
 		r.Configure(t, fmt.Sprintf("APT::Update::%s { \"touch %s\"; };\n", name, hook))
 	}
 	r.Configure(t, "APT::Default-Release \"stable\";\nDir::Cache::archives \"/nowhere\";\n")
-	require.NoError(t, os.WriteFile(filepath.Join(r.Work, "etc", "preferences"), []byte("Package: *\nPin: release n=sid\nPin-Priority: -1\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(r.Work, "etc", "preferences"),
+		[]byte("Package: *\nPin: release n=sid\nPin-Priority: -1\n"), 0o644))
 	r.Configure(t, fmt.Sprintf("Dir::Etc::preferences %q;\n", filepath.Join(r.Work, "etc", "preferences")))
 	before := files(t, r.Work)
 
@@ -167,7 +168,8 @@ func TestPullFromWhereTheSuiteIs(t *testing.T) {
 	r, s := newDistribution(t)
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	r.Sources(t, fmt.Sprintf("deb [signed-by=%[1]s] %[2]s stable main\ndeb [signed-by=%[1]s] %[3]s stable main\n", s.key, other.URL, r.URL))
+	r.Sources(t, fmt.Sprintf("deb [signed-by=%[1]s] %[2]s stable main\ndeb [signed-by=%[1]s] %[3]s stable main\n",
+		s.key, other.URL, r.URL))
 	k, err := newStore(t).PullFrom(context.Background(), "sid", "7", nil)
 	require.NoError(t, err, "the second line has it")
 	require.Equal(t, "7.2.13+deb14-cloud-amd64", k.Name)
