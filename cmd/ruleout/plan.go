@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/run/plan"
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/cases"
@@ -33,6 +36,8 @@ type planCmd struct {
 	From    string        `help:"Of a campaign: predict from the records of this sweep (default results/runs/sweep-NAME, if it exists)." placeholder:"DIR" complete:"dir"`
 	Jobs    int           `short:"j" help:"Of a campaign: runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
 	Budget  time.Duration `help:"Of a campaign: its budget, instead of the file's." placeholder:"DURATION"`
+
+	Files bool `help:"Of a scenario: show the programs of its nodes and the files that are written for them, and nothing else."`
 
 	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
 }
@@ -55,6 +60,7 @@ Examples:
   ruleout plan scenarios/dup-ack.yaml
   ruleout plan scenarios/dup-ack.yaml --seed 2 --set 'faults.dup-acks.for=2s'
   ruleout plan scenarios/backlog.yaml --format json | jq .estimate
+  ruleout plan scenarios/real/shop.yaml --files
   ruleout plan scenarios/incident/small.yaml --measure`
 }
 
@@ -67,6 +73,9 @@ func (c *planCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
+	if c.Files {
+		return c.files(u, s)
+	}
 	p := plan.New(s, c.Seed)
 	if c.Format == formatJSON {
 		return u.json(p)
@@ -74,6 +83,43 @@ func (c *planCmd) Run(ctx context.Context, u *ui) error {
 	if err := report.Plan(u.out, p,
 		report.PlanOptions{Color: color(u.out), ASCII: !unicode(), Width: width(u)}); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
+	}
+	return nil
+}
+
+// nodeSoftware is what runs on a node.
+type nodeSoftware struct {
+	Image    string              `json:"image"`
+	Programs []*scenario.Program `json:"programs"`
+	Files    map[string]string   `json:"files"`
+}
+
+// files shows the programs of nodes, and what is written for them on top of their images.
+func (c *planCmd) files(u *ui, s *scenario.Scenario) error {
+	nodes := map[string]nodeSoftware{}
+	for name, n := range s.Nodes {
+		if programs, _ := s.Programs(name); len(programs) > 0 {
+			nodes[name] = nodeSoftware{n.Image, programs, s.NodeFiles(name)}
+		}
+	}
+	if c.Format == formatJSON {
+		return u.json(nodes)
+	}
+	for i, name := range slices.Sorted(maps.Keys(nodes)) {
+		if i > 0 {
+			fmt.Fprintln(u.out)
+		}
+		n := nodes[name]
+		fmt.Fprintf(u.out, "node %s, image %s\n", name, n.Image)
+		for _, p := range n.Programs {
+			fmt.Fprintf(u.out, "  %s: %s\n", p.Name, strings.Join(p.Command, " "))
+		}
+		for _, path := range slices.Sorted(maps.Keys(n.Files)) {
+			fmt.Fprintf(u.out, "\n  %s\n", path)
+			for line := range strings.Lines(n.Files[path]) {
+				fmt.Fprintf(u.out, "    %s\n", strings.TrimRight(line, "\n"))
+			}
+		}
 	}
 	return nil
 }

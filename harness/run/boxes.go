@@ -193,7 +193,8 @@ func programMetrics(list []result.Program) map[string]float64 {
 func (r *Prepared) exits() (list []result.Expectation) {
 	for _, b := range r.programs.boxes {
 		for i, p := range b.programs {
-			if p.ExpectExit == nil || p.At == nil && i < len(b.programs)-b.clients { // a step of the set-up has been held against it
+			// A step of the set-up has been held against it already.
+			if p.ExpectExit == nil || p.At == nil && i < len(b.programs)-b.clients {
 
 				continue
 			}

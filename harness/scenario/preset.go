@@ -1,7 +1,7 @@
 package scenario
 
-// Presets are programs that many networks have, with the configuration written for them. They run from the node's image;
-// what they write is shown by ruleout plan --files, and a file of the node with the same path takes its place.
+// Presets are programs that many networks have, with the configuration written for them. They run from the node's
+// image. ruleout plan --files shows what is written, and a file of the node with the same path takes its place.
 
 // Nginx is the web server: static files, FastCGI to PHP-FPM, a reverse proxy. Package nginx or nginx-light.
 type Nginx struct {
@@ -21,7 +21,8 @@ type Nginx struct {
 	Connections int `yaml:"connections,omitempty" json:"connections" default:"768" min:"16" max:"65535"`
 	// Backlog given to listen(2). The default is nginx's.
 	Backlog int `yaml:"backlog,omitempty" json:"backlog" default:"511" min:"1" max:"65535"`
-	// Keepalive is how long an idle connection of a visitor is kept; off closes it after each answer. The default is nginx's.
+	// Keepalive is how long an idle connection of a visitor is kept; off closes it after each answer. The default is
+	// nginx's.
 	Keepalive *Duration `yaml:"keepalive,omitempty" json:"keepalive" default:"75s" min:"0s" max:"24h" off:"off"`
 	// Timeout is how long nginx waits for PHP or a server of proxy: for the connection, to send, and for each part of the
 	// answer. Then the visitor gets a 504. The default is nginx's.

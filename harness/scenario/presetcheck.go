@@ -26,7 +26,8 @@ func (v *validation) presetsOf(at, node string, s *Service) {
 		v.settings(at+".mariadb.settings", m.Settings)
 		for key, name := range map[string]string{"database": m.Database, "user": m.User} {
 			if !sqlName.MatchString(name) {
-				v.fail(at+".mariadb."+key, fmt.Sprintf("%s is not a name that needs no quotes", quote(name)), "letters, digits and underscores, 32 at most")
+				v.fail(at+".mariadb."+key, fmt.Sprintf("%s is not a name that needs no quotes", quote(name)),
+					"letters, digits and underscores, 32 at most")
 			}
 		}
 		for i, file := range m.Load {

@@ -137,7 +137,9 @@ http {
 	}
 	return expansion{
 		key: "nginx", files: map[string]string{presetDir + "nginx.conf": b.String()},
-		programs: []Program{{Name: "nginx", Command: []string{"nginx", "-c", presetDir + "nginx.conf"}, Port: n.Port, Warm: warm, Stop: "QUIT"}},
+		programs: []Program{{
+			Name: "nginx", Command: []string{"nginx", "-c", presetDir + "nginx.conf"}, Port: n.Port, Warm: warm, Stop: "QUIT",
+		}},
 	}
 }
 
@@ -166,7 +168,10 @@ clear_env = no
 	}
 	return expansion{
 		key: "php-fpm", files: map[string]string{presetDir + "php-fpm.conf": b.String()},
-		programs: []Program{{Name: "php-fpm", Command: []string{"php-fpm*", "--nodaemonize", "--fpm-config", presetDir + "php-fpm.conf"}, Port: p.Port, Stop: "QUIT"}},
+		programs: []Program{{
+			Name: "php-fpm", Command: []string{"php-fpm*", "--nodaemonize", "--fpm-config", presetDir + "php-fpm.conf"},
+			Port: p.Port, Stop: "QUIT",
+		}},
 	}
 }
 
@@ -180,7 +185,8 @@ func (m *MariaDB) expand() expansion {
 		"innodb_buffer_pool_dump_at_shutdown": "0", "innodb_buffer_pool_load_at_startup": "0",
 		"innodb_temp_data_file_path": "ibtmp1:12M:autoextend", "key_buffer_size": "1M", "aria_pagecache_buffer_size": "1M",
 		"query_cache_size": "0", "query_cache_type": "0", "thread_cache_size": "64",
-		"port": fmt.Sprint(m.Port), "max_connections": fmt.Sprint(m.Connections), "innodb_buffer_pool_size": fmt.Sprint(int64(m.Buffer)),
+		"port": fmt.Sprint(m.Port), "max_connections": fmt.Sprint(m.Connections),
+		"innodb_buffer_pool_size": fmt.Sprint(int64(m.Buffer)),
 	}
 	maps.Copy(settings, m.Settings)
 	var b strings.Builder
@@ -192,22 +198,27 @@ func (m *MariaDB) expand() expansion {
 		}
 		fmt.Fprintf(&b, "%s = %s\n", key, settings[key])
 	}
-	end := fmt.Sprintf("flush privileges;\ncreate database if not exists `%[1]s`;\ncreate user '%[2]s'@'%%';\ngrant all on *.* to '%[2]s'@'%%';\nuse `%[1]s`;\n",
-		m.Database, m.User)
+	end := fmt.Sprintf("flush privileges;\ncreate database if not exists `%[1]s`;\n"+
+		"create user '%[2]s'@'%%';\ngrant all on *.* to '%[2]s'@'%%';\nuse `%[1]s`;\n", m.Database, m.User)
 	const tables = "/usr/share/m*/m*_system_tables"
 	return expansion{
 		key: "mariadb",
 		files: map[string]string{
-			presetDir + "my.cnf": b.String(), presetDir + "mariadb-begin.sql": "use mysql;\n", presetDir + "mariadb-end.sql": end,
+			presetDir + "my.cnf": b.String(), presetDir + "mariadb-begin.sql": "use mysql;\n",
+			presetDir + "mariadb-end.sql": end,
 		},
 		programs: []Program{
 			{
 				Name: "mariadb-tables", User: "mysql", Dirs: []string{"/var/lib/mysql", "/var/lib/mysql/mysql", "/run/mysqld"},
-				Command:    []string{"mariadbd", "--defaults-file=" + presetDir + "my.cnf", "--bootstrap", "--silent-startup"},
-				Stdin:      slices.Concat([]string{presetDir + "mariadb-begin.sql", tables + ".sql", tables + "_data.sql", presetDir + "mariadb-end.sql"}, m.Load),
-				ExpectExit: new(int), Ready: nil,
+				Command: []string{"mariadbd", "--defaults-file=" + presetDir + "my.cnf", "--bootstrap", "--silent-startup"},
+				Stdin: slices.Concat([]string{presetDir + "mariadb-begin.sql", tables + ".sql", tables + "_data.sql",
+					presetDir + "mariadb-end.sql"}, m.Load),
+				ExpectExit: new(int),
 			},
-			{Name: "mariadb", User: "mysql", Command: []string{"mariadbd", "--defaults-file=" + presetDir + "my.cnf"}, Port: m.Port},
+			{
+				Name: "mariadb", User: "mysql", Command: []string{"mariadbd", "--defaults-file=" + presetDir + "my.cnf"},
+				Port: m.Port,
+			},
 		},
 	}
 }
@@ -250,13 +261,16 @@ backend servers
 	}
 	return expansion{
 		key: "haproxy", files: map[string]string{presetDir + "haproxy.cfg": b.String()},
-		programs: []Program{{Name: "haproxy", Command: []string{"haproxy", "-db", "-f", presetDir + "haproxy.cfg"}, Port: h.Port, Stop: "USR1"}},
+		programs: []Program{{
+			Name: "haproxy", Command: []string{"haproxy", "-db", "-f", presetDir + "haproxy.cfg"}, Port: h.Port, Stop: "USR1",
+		}},
 	}
 }
 
 func (d *Dnsmasq) expand() expansion {
 	return expansion{key: "dnsmasq", programs: []Program{{
 		Name: "dnsmasq", Port: d.Port,
-		Command: []string{"dnsmasq", "--keep-in-foreground", "--log-facility=-", "--no-resolv", "--user=root", fmt.Sprintf("--port=%d", d.Port)},
+		Command: []string{"dnsmasq", "--keep-in-foreground", "--log-facility=-", "--no-resolv", "--user=root",
+			fmt.Sprintf("--port=%d", d.Port)},
 	}}}
 }

@@ -159,7 +159,8 @@ func Load(t *scenario.Traffic) string {
 	if !h.Path.IsZero() {
 		page = " (" + shorten(string(h.Path), 60) + ")"
 	}
-	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s", t.From, t.To, per(h.Rate), page, family, arrivals,
+	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s",
+		t.From, t.To, per(h.Rate), page, family, arrivals,
 		connections, how, Duration(h.Timeout))
 }
 

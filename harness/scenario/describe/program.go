@@ -30,7 +30,8 @@ func services(s *scenario.Service) (parts []string) {
 func presets(s *scenario.Service) (parts []string) {
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if m := s.MariaDB; m != nil {
-		add("MariaDB on port %d: database %s, %s at most", m.Port, m.Database, quantity.Plural(int64(m.Connections), "connection"))
+		add("MariaDB on port %d: database %s, %s at most", m.Port, m.Database,
+			quantity.Plural(int64(m.Connections), "connection"))
 	}
 	if r := s.Redis; r != nil {
 		add("redis on port %d, %s at most", r.Port, Size(r.Memory))
@@ -39,7 +40,8 @@ func presets(s *scenario.Service) (parts []string) {
 		add("dnsmasq on port %d", d.Port)
 	}
 	if p := s.PHPFPM; p != nil {
-		add("PHP-FPM on port %d: %s, backlog %s", p.Port, quantity.Plural(int64(p.Workers), "worker"), quantity.Count(int64(p.Backlog)))
+		add("PHP-FPM on port %d: %s, backlog %s", p.Port, quantity.Plural(int64(p.Workers), "worker"),
+			quantity.Count(int64(p.Backlog)))
 	}
 	if n := s.Nginx; n != nil {
 		to := ""
