@@ -136,7 +136,11 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
 	}
-	a, err := archive.Open(c.Out, fleet.Identity("diff", archive.Source{}))
+	id, err := fleet.Identity(ctx, "diff", archive.Source{}, sweep.Scenarios(jobs), u.building)
+	if err != nil {
+		return sides, nil, false, err
+	}
+	a, err := archive.Open(c.Out, id)
 	if err != nil {
 		return sides, nil, false, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/nightly"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
@@ -93,7 +94,7 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := c.open(u, files, fleet)
+	a, err := c.open(ctx, u, files, fleet, sweep.Scenarios(jobs))
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,8 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 }
 
 // open opens the night's archive.
-func (c *nightlyRunCmd) open(u *ui, files map[string]string, fleet *sweep.Fleet) (*archive.Archive, error) {
+func (c *nightlyRunCmd) open(ctx context.Context, u *ui, files map[string]string, fleet *sweep.Fleet,
+	scenarios []*scenario.Scenario) (*archive.Archive, error) {
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "nightly-"+c.Night)
 	}
@@ -132,7 +134,11 @@ func (c *nightlyRunCmd) open(u *ui, files map[string]string, fleet *sweep.Fleet)
 	if err != nil {
 		return nil, err
 	}
-	a, err := archive.Open(c.Out, fleet.Identity(name, source))
+	id, err := fleet.Identity(ctx, name, source, scenarios, u.building)
+	if err != nil {
+		return nil, err
+	}
+	a, err := archive.Open(c.Out, id)
 	if err != nil {
 		return nil, err
 	}

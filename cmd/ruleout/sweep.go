@@ -67,7 +67,11 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := archive.Open(c.Out, fleet.Identity(plan.Campaign.Name, plan.Source()))
+	id, err := fleet.Identity(ctx, plan.Campaign.Name, plan.Source(), plan.Scenarios(), u.building)
+	if err != nil {
+		return err
+	}
+	a, err := archive.Open(c.Out, id)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,9 @@ func (u *ui) event(e protocol.Event) {
 	fmt.Fprintf(u.err, "%s  %-9s  %s\n", clock, e.Kind, e.Text)
 }
 
+// building prints how far an image is.
+func (u *ui) building(text string) { u.note("%s", text) }
+
 // note prints a message that is not part of a run.
 func (u *ui) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)

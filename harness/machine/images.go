@@ -12,19 +12,44 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/image"
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // images finds the images of scenarios, and makes those that are not in the store. What was found once holds for as
-// long as this process: all runs of a campaign have the same programs, even if a file is changed meanwhile.
-type images struct {
+// long as this process: all runs of a campaign, on all kernels, have the same programs, even if a file is changed
+// meanwhile.
+var images = &imageFinder{found: make(map[string]*image.Image)}
+
+type imageFinder struct {
 	mu    sync.Mutex
-	found map[string]*image.Image // by what they are made of
+	found map[string]*image.Image // by what they are made of, as JSON
+}
+
+// Images returns "sha256:…" of the images that nodes of scenarios have, and makes those that are not in the store. The
+// keys say what an image is made of: its name, and the beginning of a hash. What is made of the same files has the same
+// key, whatever is in the files.
+func Images(ctx context.Context, scenarios []*scenario.Scenario, progress func(string)) (map[string]string, error) {
+	all := map[string]string{}
+	for _, s := range scenarios {
+		list, err := images.of(ctx, s, progress)
+		if err != nil {
+			return nil, err
+		}
+		for n, name := range s.UsedImages() {
+			text, err := json.Marshal(specOf(s, name))
+			if err != nil {
+				return nil, err
+			}
+			all[name+" "+result.Short(result.Sum(text))] = list[n].Hash
+		}
+	}
+	return all, nil
 }
 
 // of returns the images that nodes of a scenario have, in the order of their names.
-func (m *images) of(ctx context.Context, s *scenario.Scenario, progress func(string)) (list []*image.Image, err error) {
+func (m *imageFinder) of(ctx context.Context, s *scenario.Scenario, progress func(string)) (list []*image.Image, err error) {
 	names := s.UsedImages()
 	if len(names) == 0 {
 		return nil, nil
@@ -46,7 +71,7 @@ func (m *images) of(ctx context.Context, s *scenario.Scenario, progress func(str
 	return list, nil
 }
 
-func (m *images) one(ctx context.Context, store *image.Store, s *scenario.Scenario, name string,
+func (m *imageFinder) one(ctx context.Context, store *image.Store, s *scenario.Scenario, name string,
 	progress func(string)) (*image.Image, error) {
 	if hash := s.PinnedImage(name); hash != "" {
 		i, err := store.Get(hash)
@@ -77,9 +102,6 @@ func (m *images) one(ctx context.Context, store *image.Store, s *scenario.Scenar
 	i, err := store.Ensure(ctx, name, spec, lock, progress)
 	if err != nil {
 		return nil, err
-	}
-	if m.found == nil {
-		m.found = make(map[string]*image.Image)
 	}
 	m.found[string(raw)] = i
 	return i, nil

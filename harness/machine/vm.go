@@ -39,7 +39,6 @@ type VM struct {
 	files  map[string][]byte
 
 	software Software
-	images   images
 
 	mu        sync.Mutex
 	templates map[machine]*vm.Template
@@ -123,7 +122,7 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	if progress == nil {
 		progress = func(string) {}
 	}
-	made, err := v.images.of(ctx, s, progress)
+	made, err := images.of(ctx, s, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +200,7 @@ func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, progress
 	if err != nil {
 		return nil, err
 	}
-	made, err := v.images.of(ctx, req.Scenario, progress)
+	made, err := images.of(ctx, req.Scenario, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +287,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	}
 	record.Time.Wall = time.Since(began).Seconds()
 	from := v.provenance(t, prepared, truths)
-	made, err := v.images.of(ctx, req.Scenario, func(string) {})
+	made, err := images.of(ctx, req.Scenario, func(string) {})
 	if err != nil {
 		return nil, err
 	}

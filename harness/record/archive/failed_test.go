@@ -124,7 +124,8 @@ func TestFailureIsShort(t *testing.T) {
 func TestSoftware(t *testing.T) {
 	id := acks
 	id.Kernels = map[string]string{"": "6.1"}
-	id.Software = Software{QEMU: "sha256:q1", Guest: "sha256:g1", Kernels: map[string]string{"": "sha256:k1"}}
+	id.Software = Software{QEMU: "sha256:q1", Guest: "sha256:g1", Kernels: map[string]string{"": "sha256:k1"},
+		Images: map[string]string{"site 1": "sha256:i1"}}
 	dir := t.TempDir()
 	fill(t, dir, 2) // an archive that says nothing of it takes it over
 	a, err := Open(dir, id)
@@ -134,6 +135,7 @@ func TestSoftware(t *testing.T) {
 		"another QEMU":                 func(s *Software) { s.QEMU = "sha256:q2" },
 		"another program in the guest": func(s *Software) { s.Guest = "sha256:g2" },
 		`another build of kernel ""`:   func(s *Software) { s.Kernels = map[string]string{"": "sha256:k2"} },
+		`another image "site 1"`:       func(s *Software) { s.Images = map[string]string{"site 1": "sha256:i2"} },
 	} {
 		other := id
 		change(&other.Software)

@@ -42,6 +42,8 @@ type Software struct {
 	Guest string `json:"guest"`
 	// Kernels are image, configuration and modules, by the names that the campaign uses.
 	Kernels map[string]string `json:"kernels"`
+	// Images are the file systems of the nodes' programs, by what they are made of: a file of the user's may change.
+	Images map[string]string `json:"images,omitempty"`
 }
 
 // Source is the text of a campaign.
@@ -107,13 +109,18 @@ func (have Identity) with(id Identity, dir string) (Identity, error) {
 			return refuse("has runs that were made with %s (%.19s, now %.19s)", part.what, part.old, part.now)
 		}
 	}
-	images, name := merge(old.Kernels, now.Kernels)
+	builds, name := merge(old.Kernels, now.Kernels)
 	if name != nil {
 		return refuse("has runs on another build of kernel %q (%.19s, now %.19s)", *name, old.Kernels[*name],
 			now.Kernels[*name])
 	}
+	images, name := merge(old.Images, now.Images)
+	if name != nil {
+		return refuse("has runs with another image %q (%.19s, now %.19s)", *name, old.Images[*name], now.Images[*name])
+	}
 	id.Format, id.Kernels = format, kernels
-	id.Software = Software{QEMU: orElse(now.QEMU, old.QEMU), Guest: orElse(now.Guest, old.Guest), Kernels: images}
+	id.Software = Software{QEMU: orElse(now.QEMU, old.QEMU), Guest: orElse(now.Guest, old.Guest), Kernels: builds,
+		Images: images}
 	return id, nil
 }
 

@@ -117,6 +117,15 @@ func (p *Plan) Kernels() []string {
 	return list
 }
 
+// Scenarios are those of the arms, in their order.
+func (p *Plan) Scenarios() []*scenario.Scenario {
+	list := make([]*scenario.Scenario, len(p.Arms))
+	for i := range p.Arms {
+		list[i] = p.Arms[i].Scenario
+	}
+	return list
+}
+
 // Numbers lists the metrics and counters that verdicts rest on, in alphabetical order.
 func (p *Plan) Numbers() []string {
 	seen := map[string]bool{}

@@ -8,6 +8,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 )
 
@@ -48,14 +49,30 @@ func (f *Fleet) Releases() map[string]string {
 	return m
 }
 
-// Identity returns that of an archive for runs that the fleet makes. A fleet with several QEMUs has none.
-func (f *Fleet) Identity(name string, source archive.Source) archive.Identity {
+// Identity returns that of an archive for runs of scenarios that the fleet makes, and makes the images that these need.
+// A fleet with several QEMUs has none.
+func (f *Fleet) Identity(ctx context.Context, name string, source archive.Source, scenarios []*scenario.Scenario,
+	progress func(string)) (archive.Identity, error) {
 	s := archive.Software{Kernels: map[string]string{}}
 	for of, machine := range f.machines {
 		made := machine.Software()
 		s.QEMU, s.Guest, s.Kernels[of.kernel] = made.QEMU, made.Guest, made.Kernel
 	}
-	return archive.Identity{Campaign: name, Tool: s.Guest, Kernels: f.Releases(), Software: s, Source: source}
+	var err error
+	s.Images, err = machine.Images(ctx, scenarios, progress)
+	return archive.Identity{Campaign: name, Tool: s.Guest, Kernels: f.Releases(), Software: s, Source: source}, err
+}
+
+// Scenarios are those of jobs, each once.
+func Scenarios(jobs []Job) (list []*scenario.Scenario) {
+	seen := map[*scenario.Scenario]bool{}
+	for i := range jobs {
+		if s := jobs[i].Arm.Scenario; !seen[s] {
+			seen[s] = true
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // Boot makes the frozen machines that the arms of a plan need, if they are not in the cache: what a
