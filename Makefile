@@ -34,7 +34,7 @@ GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels test-cross sysctls real test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
 build: go ## build bin/ruleout and bin/ruleout-guest
 	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest
@@ -57,6 +57,9 @@ test-cross: build ## hold records against what tshark sees in their captures, an
 	@bin/ruleout setup --tests $(if $(KERNEL),--kernel $(KERNEL))
 	RULEOUT_TEST_CROSS=$(CURDIR)/bin/ruleout RULEOUT_KERNEL=$(KERNEL) go test -count=1 -v -timeout 40m $(if $(SHORT),-short) ./harness/selftest/cross $(if $(SHORT)$(KERNEL),,-update)
 	RULEOUT_KERNEL=$(KERNEL) go test -count=1 ./harness/selftest/cross/witness
+
+fidelity: setup ## compare the built-in services with real programs, and write docs/fidelity.md
+	RULEOUT_TEST_FIDELITY=$(CURDIR)/bin/ruleout go test -count=1 -v -timeout 40m -run TestFidelity ./harness/selftest/fidelity -update
 
 sysctls: kernels ## list the names of the kernels' network settings anew: SERIES=…
 	@for s in $(SERIES); do RULEOUT_TEST_SYSCTLS=print RULEOUT_KERNEL=$${s%%=*} go test -count=1 -v -run TestSettingsAreListed ./harness/scenario/sysctl || exit; done >bin/sysctls.log

@@ -1,0 +1,2 @@
+CREATE TABLE items (id INT PRIMARY KEY, name VARCHAR(64), payload VARCHAR(4000)) ENGINE=InnoDB;
+INSERT INTO items SELECT seq, CONCAT('item ', seq), REPEAT('x', 2000) FROM seq_4500_to_5000;
