@@ -98,7 +98,25 @@ func newNode(s *scenario.Scenario, n layout.Node) diagram.Node {
 			about = append(about, "SQL")
 		}
 	}
-	return diagram.Node{Name: n.Name, About: strings.Join(about, ", "), Router: n.Role == scenario.Router}
+	text := strings.Join(append(about, programNames(s, n.Name)...), ", ")
+	if image := s.Nodes[n.Name].Image; image != "" {
+		text += " (" + image + ")"
+	}
+	return diagram.Node{Name: n.Name, About: text, Router: n.Role == scenario.Router}
+}
+
+// mostNamed is how many programs are named at a node.
+const mostNamed = 3
+
+func programNames(s *scenario.Scenario, node string) (names []string) {
+	list, _ := s.Programs(node)
+	for i, p := range list {
+		if i == mostNamed {
+			return append(names, fmt.Sprintf("%d more", len(list)-i))
+		}
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // faultsOn are those on a link, in the order of the scenario.
