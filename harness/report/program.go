@@ -26,6 +26,10 @@ func programs(r *result.Record, s *scenario.Scenario) Section {
 		if !Unplanned(p, s) {
 			continue
 		}
+		if p.Signal == "SIGILL" {
+			sec.Note = join(sec.Note, fmt.Sprintf("%s %s: SIGILL is an instruction that the emulated CPU does not have; "+
+				"it is an x86-64 of the first version, without SSSE3, SSE4, POPCNT and AVX", p.Node, p.Name))
+		}
 		q := Quote{Title: fmt.Sprintf("%s %s %s", p.Node, p.Name, p.How())}
 		switch n := len(p.Output); {
 		case n == 0:

@@ -84,6 +84,14 @@ func TestProgramsAreTold(t *testing.T) {
 	require.NotContains(t, b.String(), "probe ended with", "it ended as planned, and so its output is not quoted")
 }
 
+func TestAnUnknownInstructionIsExplained(t *testing.T) {
+	r, _ := programs(t)
+	r.Programs[4].Signal, r.Programs[4].Exit = "SIGILL", 132
+	var b bytes.Buffer
+	require.NoError(t, report.Text(&b, r, report.Options{}))
+	require.Contains(t, b.String(), "\n  web gone: SIGILL is an instruction that the emulated CPU does not have;")
+}
+
 func TestUnplannedEnds(t *testing.T) {
 	r, s := programs(t)
 	var names []string
