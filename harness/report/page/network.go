@@ -109,12 +109,15 @@ func newNode(s *scenario.Scenario, n layout.Node) diagram.Node {
 const mostNamed = 3
 
 func programNames(s *scenario.Scenario, node string) (names []string) {
-	list, _ := s.Programs(node)
+	list, places := s.Programs(node)
 	for i, p := range list {
-		if i == mostNamed {
-			return append(names, fmt.Sprintf("%d more", len(list)-i))
+		// What has to end before the run prepares something, such as the tables of a database.
+		if client := strings.HasPrefix(places[i], "load"); client || p.ExpectExit == nil || p.At != nil {
+			names = append(names, p.Name)
 		}
-		names = append(names, p.Name)
+	}
+	if n := len(names) - mostNamed; n > 0 {
+		names = append(names[:mostNamed], fmt.Sprintf("%d more", n))
 	}
 	return names
 }

@@ -78,16 +78,15 @@ func (pic *picture) programs(r *result.Record, s *scenario.Scenario, f chart.Fra
 	var rows, steady []row
 	for i := range r.Programs {
 		p := &r.Programs[i]
-		if p.Started == nil {
-			continue
+		if p.Started == nil || p.Ended != nil && *p.Ended < f.From {
+			continue // it is in the table
 		}
 		from, to := max(*p.Started, f.From), f.To
 		if p.Ended != nil {
 			to = min(*p.Ended, f.To)
 		}
 		line := row{Name: p.Node + " " + p.Name, Kind: "program", Note: report.ProgramEnd(p, s)}
-		if from < f.To && to >= f.From {
-			// Whatever is short can be seen.
+		if from < f.To { // whatever is short can be seen
 			line.Solid = string(box(nil, f.X(from), max(f.X(to), f.X(from)+chart.Width/columns), 1))
 		}
 		moments := 0

@@ -82,6 +82,18 @@ func TestALotOfOutput(t *testing.T) {
 	require.Equal(t, 801, strings.Count(text, "<time>"))
 }
 
+// What only prepared something is in the table, and not in the pictures.
+func TestProgramsBeforeTheRun(t *testing.T) {
+	r := made(t, 0)
+	withPrograms(t, r, "x", 0)
+	r.Programs = append(r.Programs, result.Program{Node: "db", Name: "tables", Started: seconds(-4), Ended: seconds(-3)})
+	text := write(t, r)
+	require.Contains(t, text, "<td>tables</td>")
+	require.NotContains(t, text, "db tables")
+	r.Programs[len(r.Programs)-1].Ended = seconds(-1)
+	require.Contains(t, write(t, r), "db tables", "it ended in sight")
+}
+
 func TestManyPrograms(t *testing.T) {
 	r := made(t, 0)
 	withPrograms(t, r, "x", 0)
