@@ -57,8 +57,9 @@ type imageBuildCmd struct {
 }
 
 func (*imageBuildCmd) Help() string {
-	return `Prints the hash of the image and its size. With a scenario, it makes the images of its key images, by the locks in the
-directory images beside it; ruleout run does the same. Without, an image of what the flags name. If the store has an image of the same, it is that.
+	return `Prints the hash of the image and its size. With a scenario, it makes the images of its key images, by the locks
+in the directory images beside it; ruleout run does the same. Without, it makes an image of what the flags name. If the
+store has an image of the same, it is that.
 
 Packages come through apt, which verifies their signatures; nothing is installed. Their scripts do not run: ruleout
 itself makes the users, directories and links of common servers. A file covers what packages and the OCI image have in

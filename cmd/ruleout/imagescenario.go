@@ -33,7 +33,8 @@ func (c *ofScenario) load(set []string) (s *scenario.Scenario, names []string, e
 	}
 	all := slices.Sorted(maps.Keys(s.Images))
 	if len(all) == 0 {
-		return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has no images", c.Scenario), "the key images describes them")
+		return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has no images", c.Scenario),
+			"the key images describes them")
 	}
 	for _, name := range c.Images {
 		if !slices.Contains(all, name) {
@@ -65,7 +66,8 @@ func (c *ofScenario) build(ctx context.Context, u *ui, store *image.Store, set [
 		if err != nil {
 			return err
 		}
-		i, err := store.Ensure(ctx, name, machine.ImageSpec(s, name), lock, func(line string) { u.note("%s: %s", name, line) })
+		progress := func(line string) { u.note("%s: %s", name, line) }
+		i, err := store.Ensure(ctx, name, machine.ImageSpec(s, name), lock, progress)
 		if err != nil {
 			err = &problem.Error{Kind: problem.KindOf(err), Err: err, Hint: problem.HintOf(err), Place: "images." + name}
 			return scenario.Locate(err, c.Scenario, set)
@@ -91,7 +93,8 @@ func (c *ofScenario) lock(ctx context.Context, u *ui, store *image.Store) error 
 		spec := machine.ImageSpec(s, name)
 		if !hasPackages(&spec) {
 			if len(c.Images) > 0 {
-				return problem.Wrap(problem.Usage, fmt.Errorf("image %s has no packages", name), "only packages have versions to be pinned")
+				return problem.Wrap(problem.Usage, fmt.Errorf("image %s has no packages", name),
+					"only packages have versions to be pinned")
 			}
 			continue
 		}
@@ -116,7 +119,8 @@ func hasPackages(s *image.Spec) bool {
 	return len(s.Packages) > 0 || s.From != nil && hasPackages(s.From)
 }
 
-// kept reports an image of a recorded run that the store does not have any more: then it cannot be made again as it was.
+// kept reports an image of a recorded run that the store does not have any more: then the run cannot be made again as it
+// was.
 func kept(recorded *result.Record) error {
 	if len(recorded.Provenance.Images) == 0 {
 		return nil

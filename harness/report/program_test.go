@@ -72,7 +72,8 @@ func TestProgramsAreTold(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.Text(&b, r, report.Options{}))
 	for _, row := range []string{
-		"\nPrograms\n  node    program  how ", "ended with status 3", "was told to end, ended by SIGTERM", "ran to the end; started again 2 times",
+		"\nPrograms\n  node    program  how ", "ended with status 3", "was told to end, ended by SIGTERM",
+		"ran to the end; started again 2 times",
 		"could not be started ", "was not started", "-1.500 s  -1.250 s",
 		"  client other ended with status 1; the last 8 of its 20 lines:\n    +1.500 s  out  xxxxxxxxxxxx\n",
 		"    +1.625 s  err  ```\n",

@@ -25,7 +25,8 @@ type said struct {
 	Error    bool
 }
 
-// Bounds of what is shown of a program's output: lines that are not folded away, and lines at the beginning and the end.
+// Bounds of what is shown of a program's output: lines that are not folded away, and lines at the beginning and the
+// end.
 const (
 	mostUnfolded = 12
 	mostSaid     = 400

@@ -52,15 +52,18 @@ func TestProgramsOnThePage(t *testing.T) {
 		require.Contains(t, got, want)
 	}
 	require.NotContains(t, got, "client →\n")
-	require.Contains(t, text, `<details><summary><b class="bad">✗ db shop</b> <span class="note">20 lines, and 5.00 kB in the middle that were not kept</span></summary>`)
+	require.Contains(t, text, `<details><summary><b class="bad">✗ db shop</b> `+
+		`<span class="note">20 lines, and 5.00 kB in the middle that were not kept</span></summary>`)
 	require.Contains(t, text, `<span class="err"><time>&#43;4.000 s</time> <b>err</b> a &lt;b&gt; word</span>`)
-	require.Contains(t, text, `<details open><summary><b>client probe</b> <span class="note">1 line</span></summary>`, "what is short is not folded")
+	require.Contains(t, text, `<details open><summary><b>client probe</b> <span class="note">1 line</span></summary>`,
+		"what is short is not folded")
 	require.Contains(t, text, `<span class="note">a &lt;b&gt; word; 0 lines</span>`)
 	require.Equal(t, 4, strings.Count(text, `class="turn"`), "two starts and two ends")
 }
 
 func TestHostileOutputIsText(t *testing.T) {
-	const evil = `</pre></details></style><script>alert(1)</script><img src=x onerror="alert(2)">"'` + "`{{.}}\x00\x1b[2J\u202e"
+	const evil = `</pre></details></style><script>alert(1)</script><img src=x onerror="alert(2)">"'` +
+		"`{{.}}\x00\x1b[2J\u202e"
 	r := made(t, 300)
 	withPrograms(t, r, evil, 30)
 	r.Programs[0].Node, r.Programs[1].Name, r.Programs[1].Signal = evil, evil, evil

@@ -128,7 +128,8 @@ func (n *names) findProgram(name, node, of string) (m metric.Metric, msg, hint s
 		list = append(list, m.Name)
 	}
 	if suffix == "" {
-		return m, fmt.Sprintf("%q is no metric", name), "a program has " + strings.Join(list, ", ") + ", such as " + node + ".exec." + cmp.Or(program, "NAME") + ".exit"
+		return m, fmt.Sprintf("%q is no metric", name), fmt.Sprintf("a program has %s, such as %s.exec.%s.exit",
+			strings.Join(list, ", "), node, cmp.Or(program, "NAME"))
 	}
 	return m, fmt.Sprintf("unknown metric %q", name), near(suffix, list, "a program has ")
 }

@@ -16,9 +16,9 @@ func TestGeneratedReference(t *testing.T) {
 
 const programText = `## Programs of a node
 
-Of the programs of an image that a node runs, as services (service.exec) or as load (load.exec); NAME is the program's. A program
-that still runs at the end has no exit and no seconds: an expectation of these then fails with "was not recorded", and a program
-that should end has expect-exit. These are not bound to the measured window: a program that ended before it counts too.
+Of the programs of an image that a node runs, as services (service.exec) or as load (load.exec); NAME is the program's.
+A program that still runs at the end has no exit and no seconds: an expectation of these then fails with "was not
+recorded", and a program that should end has expect-exit. These are not bound to the measured window: a program that ended before it counts too.
 
 `
 

@@ -42,8 +42,9 @@ hypotheses:
 	require.Len(t, p.Arms, 3)
 	packages := map[string]bool{}
 	for _, arm := range p.Arms {
-		require.Equal(t, filepath.Join(dir, "scenarios/app"), arm.Scenario.HostPath(arm.Scenario.Images["site"].Files["/srv"]))
-		packages[arm.Scenario.Images["site"].Packages[0]] = true
+		site := arm.Scenario.Images["site"]
+		require.Equal(t, filepath.Join(dir, "scenarios/app"), arm.Scenario.HostPath(site.Files["/srv"]))
+		packages[site.Packages[0]] = true
 	}
 	require.Equal(t, map[string]bool{"nginx": true, "nginx-light": true}, packages)
 }

@@ -24,8 +24,8 @@ func (n names) add(values []archive.Value) {
 // which names depend on what happened, such as IcmpMsg.
 const unlisted = 64
 
-// hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each node,
-// fault, link and program. Were it how many moved, it would follow from the data: a counter that rarely moves would be
+// hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each
+// node, fault, link and program. Were it how many moved, it would follow from the data: a counter that rarely moves would be
 // tested only where it does, and called a change too often. Which nodes, faults, links and programs there are follows
 // from the scenario, since a run records metrics of all of them.
 func (n names) hypotheses() int {
@@ -47,7 +47,8 @@ func (n names) hypotheses() int {
 		}
 	}
 	list := func(set map[string]bool) []string { return slices.Collect(maps.Keys(set)) }
-	k := len(metric.Names(list(nodes), list(faults), list(links))) + len(nodes)*unlisted + len(programs)*len(metric.Program())
+	k := len(metric.Names(list(nodes), list(faults), list(links))) + len(nodes)*unlisted
+	k += len(programs) * len(metric.Program())
 	return max(k, len(n)) // an archive of another version may have more
 }
 
