@@ -46,12 +46,14 @@ var (
 func TestExamplesOfDocsAreValid(t *testing.T) {
 	examples := 0
 	for path, text := range pages(t) {
+		page := map[string]string{}
 		for _, block := range yamlBlock.FindAllStringSubmatch(text, -1) {
 			name := exampleName.FindStringSubmatch(block[1])
 			if !assert.NotNil(t, name, "%s: a block of YAML does not begin with \"# FILE.yaml\"", path) {
 				continue
 			}
-			assert.NoError(t, validates(t, name[1], block[1]), "%s: %s", path, name[1])
+			page[name[1]] = block[1]
+			assert.NoError(t, validates(t, name[1], page), "%s: %s", path, name[1])
 			examples++
 		}
 	}
@@ -97,7 +99,7 @@ func TestRowsOfDocsAreValid(t *testing.T) {
 				here := cells[len(cells)-2]
 				scenario, err := put(base[1], place, code(here))
 				if assert.NoError(t, err, "%s: %s", path, line) {
-					assert.NoError(t, validates(t, "row.yaml", scenario), "%s: %s", path, line)
+					assert.NoError(t, validates(t, "row.yaml", map[string]string{"row.yaml": scenario}), "%s: %s", path, line)
 					rows++
 				}
 			}
@@ -145,16 +147,18 @@ func put(base, place, keys string) (string, error) {
 	return strings.Replace(base, at, with, 1), nil
 }
 
-// validates checks a file. Beside it stands node.yaml, the scenario that the guide to campaigns supposes: the one of
-// the incident, whose first fault is called acks.
-func validates(t *testing.T, name, text string) error {
+// validates checks one of some files. Beside them stands node.yaml, the scenario that the guide to campaigns supposes:
+// the one of the incident, whose first fault is called acks.
+func validates(t *testing.T, name string, files map[string]string) error {
 	t.Helper()
 	dir := t.TempDir()
 	node, err := os.ReadFile("scenarios/incident/node.yaml")
 	require.NoError(t, err)
 	node = bytes.Replace(node, []byte("name: requests"), []byte("name: acks"), 1)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "node.yaml"), node, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	for file, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
+	}
 	_, err = new(checkCmd).check(filepath.Join(dir, name))
 	return err
 }

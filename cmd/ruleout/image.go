@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/machine/image"
 	"github.com/ruleout/ruleout/harness/record/result"
@@ -45,6 +46,8 @@ func openImages(u *ui) (*image.Store, error) {
 }
 
 type imageBuildCmd struct {
+	ofScenario
+	Set     []string          `sep:"none" help:"With a scenario: change a value of the file; may be given again." placeholder:"PATH=VALUE"`
 	Package []string          `help:"Package of the distribution; may be given again. What it depends on comes along." placeholder:"NAME"`
 	OCI     string            `name:"oci" help:"Archive of docker save or skopeo copy, or OCI layout directory. Packages and files cover it." placeholder:"PATH" type:"path"`
 	File    map[string]string `help:"File or directory, and where it goes in the image; may be given again." placeholder:"/IN/IMAGE=PATH" mapsep:"none"`
@@ -54,7 +57,9 @@ type imageBuildCmd struct {
 }
 
 func (*imageBuildCmd) Help() string {
-	return `Prints the hash of the image and its size. If the store has an image of the same, it is that.
+	return `Prints the hash of the image and its size. With a scenario, it makes the images of its key images, by the locks
+in the directory images beside it; ruleout run does the same. Without, it makes an image of what the flags name. If the
+store has an image of the same, it is that.
 
 Packages come through apt, which verifies their signatures; nothing is installed. Their scripts do not run: ruleout
 itself makes the users, directories and links of common servers. A file covers what packages and the OCI image have in
@@ -62,6 +67,7 @@ its place.
 
 Examples:
 
+  ruleout image build scenarios/real/static.yaml
   ruleout image build --package nginx --package php8.2-fpm --file /srv=app
   ruleout image build --package redis-server --lock images/redis.lock
   ruleout image build --oci shop.tar
@@ -73,6 +79,15 @@ func (c *imageBuildCmd) Run(ctx context.Context, u *ui) error {
 	store, err := openImages(u)
 	if err != nil {
 		return err
+	}
+	parts := len(c.Package) > 0 || len(c.File) > 0 || c.OCI != "" || c.Lock != "" || c.Name != ""
+	switch {
+	case c.Scenario != "" && parts:
+		return problem.Wrap(problem.Usage, errors.New("a scenario, and flags that describe an image"), "give one of them")
+	case c.Scenario != "":
+		return c.build(ctx, u, store, c.Set, c.Format)
+	case len(c.Set) > 0:
+		return problem.Wrap(problem.Usage, errors.New("--set without a scenario"), "")
 	}
 	var lock *image.Lock
 	if c.Lock != "" {
@@ -251,16 +266,19 @@ func (c *imageShowCmd) text(u *ui, s *shownImage) error {
 }
 
 type imageLockCmd struct {
-	Package []string `help:"Package of the distribution; may be given again." placeholder:"NAME" required:""`
+	ofScenario
+	Package []string `help:"Package of the distribution; may be given again." placeholder:"NAME"`
 	Out     string   `short:"o" help:"File to write (default: standard output)." placeholder:"FILE" type:"path"`
 }
 
 func (*imageLockCmd) Help() string {
 	return `The lock names each package with its version and its SHA-256. An image that is built with it is the same on
-every machine, and stays the same when the distribution has newer packages.
+every machine, and stays the same when the distribution has newer packages. With a scenario, it writes images/NAME.lock
+beside it for each of its images that has packages, where ruleout run looks for them.
 
 Examples:
 
+  ruleout image lock scenarios/real/static.yaml
   ruleout image lock --package nginx --package php8.2-fpm -o images/site.lock
   ruleout image build --package nginx --package php8.2-fpm --lock images/site.lock`
 }
@@ -270,6 +288,14 @@ func (c *imageLockCmd) Run(ctx context.Context, u *ui) error {
 	store, err := openImages(u)
 	if err != nil {
 		return err
+	}
+	switch {
+	case c.Scenario != "" && (len(c.Package) > 0 || c.Out != ""):
+		return problem.Wrap(problem.Usage, errors.New("a scenario, and flags that describe an image"), "give one of them")
+	case c.Scenario != "":
+		return c.lock(ctx, u, store)
+	case len(c.Package) == 0:
+		return problem.Wrap(problem.Usage, errors.New("nothing to lock"), "give a scenario, or --package")
 	}
 	lock, err := store.Lock(ctx, image.Spec{Packages: c.Package})
 	if err != nil {

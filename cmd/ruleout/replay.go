@@ -60,6 +60,9 @@ func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Record, err)
 	}
+	if err := kept(recorded); err != nil {
+		return fmt.Errorf("%s: %w", c.Record, err)
+	}
 	spool, err := c.open(cmp.Or(recorded.Provenance.Capture, capture.DefaultSnap))
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // Suite is a group of test results, as CI systems read them.
@@ -112,7 +113,25 @@ func JUnit(w io.Writer, r *result.Record) error {
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
+	suite.Cases[0].Output = quoted(r)
 	return suite.Write(w)
+}
+
+// quoted is what programs wrote last that did not end as planned, once for all cases of a run: they have that run in
+// common.
+func quoted(r *result.Record) string {
+	s, err := scenario.FromCanonical(r.Scenario.Canonical)
+	if err != nil {
+		s = nil
+	}
+	var out strings.Builder
+	for _, q := range programs(r, s).Quotes {
+		out.WriteString(q.Title + "\n")
+		for _, l := range q.Lines {
+			out.WriteString("  " + l + "\n")
+		}
+	}
+	return out.String()
 }
 
 // What goes before and after the suites of a JUnit file.

@@ -110,9 +110,11 @@ func planLinks(pl *plan.Plan) Section {
 func planLoad(pl *plan.Plan) Section {
 	sec := Section{Title: "Load", Left: 1, Header: []string{"what", "from", "to", "requests", "of them measured"}}
 	for _, l := range pl.Load {
-		sec.Rows = append(sec.Rows, []string{
-			l.Does, moment(l.Begin), moment(l.End), quantity.Count(l.Requests), quantity.Count(l.Measured),
-		})
+		requests, measured := quantity.Count(l.Requests), quantity.Count(l.Measured)
+		if l.To == "" { // a program
+			requests, measured = none, none
+		}
+		sec.Rows = append(sec.Rows, []string{l.Does, moment(l.Begin), moment(l.End), requests, measured})
 	}
 	return sec
 }

@@ -20,15 +20,23 @@ const none = metric.None
 
 // Section is one table of a report.
 type Section struct {
-	// ID names the table to programs: faults, queues, load, latency, services, nodes, counters, changes or expect.
+	// ID names the table to programs: faults, programs, queues, load, latency, services, nodes, counters, changes or
+	// expect.
 	ID     string
 	Title  string
 	Header []string
 	Left   int // columns that are text and so stand to the left; the rest are numbers
 	Rows   [][]string
 	Note   string // lines below the table, or empty
+	Quotes []Quote
 
 	most []int // widths above which the cells of a column are broken into lines, see fit; 0 for none
+}
+
+// Quote is what others wrote, below a table. It is shown as it is, and means nothing to the report.
+type Quote struct {
+	Title string
+	Lines []string
 }
 
 // Sections makes a record's tables, in reading order. Empty ones are left out.
@@ -39,8 +47,8 @@ func Sections(r *result.Record, o Options) []Section {
 	}
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
-	for _, sec := range append(list, load(r), latency(r), services(r), queues(r, s), nodes(r), counters(r, o),
-		expectations(r)) {
+	for _, sec := range append(list, load(r), latency(r), services(r), programs(r, s), queues(r, s), nodes(r),
+		counters(r, o), expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}

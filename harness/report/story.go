@@ -24,6 +24,16 @@ type Story struct {
 	Headlines []string             `json:"headlines"`
 	Changes   []effect.Comparison  `json:"changes"`
 	Expect    []result.Expectation `json:"expect"`
+	// Programs of images; absent where there are none.
+	Programs []ProgramStory `json:"programs,omitempty"`
+}
+
+// ProgramStory is what became of a program, in words and numbers.
+type ProgramStory struct {
+	How string `json:"how"`
+	// Unplanned is whether it ended otherwise than the scenario plans, or with a status other than 0.
+	Unplanned bool           `json:"unplanned"`
+	Outcome   result.Program `json:"outcome"`
 }
 
 // FaultStory is a fault in words, and its receipt.
@@ -58,6 +68,10 @@ func NewStory(r *result.Record, path string) *Story {
 			}
 		}
 		t.Faults = append(t.Faults, f)
+	}
+	for i := range r.Programs {
+		p := &r.Programs[i]
+		t.Programs = append(t.Programs, ProgramStory{ProgramEnd(p, s), Unplanned(p, s), *p})
 	}
 	if s != nil {
 		t.About = s.About

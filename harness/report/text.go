@@ -36,6 +36,12 @@ func Text(w io.Writer, r *result.Record, o Options) error {
 		for _, note := range lines(sec.Note) {
 			p.line("  %s", p.paint(text.Faint, note))
 		}
+		for _, q := range sec.Quotes {
+			p.line("  %s", q.Title)
+			for _, l := range q.Lines {
+				p.line("    %s", p.paint(text.Faint, l))
+			}
+		}
 	}
 	p.line("")
 	word, why := Outcome(r)

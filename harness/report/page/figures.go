@@ -79,6 +79,7 @@ const quietCPU = 0.05
 func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list []effect.Comparison) {
 	frame := chart.Frame{From: p.Begin(), To: p.Begin() + p.Length()}
 	v.Picture = newPicture(p, frame)
+	v.Picture.programs(r, s, frame)
 	if len(r.Timeline.Series) == 0 {
 		v.NoCharts = "No timeline was recorded (timeline: off in the scenario), so there is nothing to draw."
 		return

@@ -98,7 +98,28 @@ func newNode(s *scenario.Scenario, n layout.Node) diagram.Node {
 			about = append(about, "SQL")
 		}
 	}
-	return diagram.Node{Name: n.Name, About: strings.Join(about, ", "), Router: n.Role == scenario.Router}
+	text := strings.Join(append(about, programNames(s, n.Name)...), ", ")
+	if image := s.Nodes[n.Name].Image; image != "" {
+		text += " (" + image + ")"
+	}
+	return diagram.Node{Name: n.Name, About: text, Router: n.Role == scenario.Router}
+}
+
+// mostNamed is how many programs are named at a node.
+const mostNamed = 3
+
+func programNames(s *scenario.Scenario, node string) (names []string) {
+	list, places := s.Programs(node)
+	for i, p := range list {
+		// What has to end before the run prepares something, such as the tables of a database.
+		if client := strings.HasPrefix(places[i], "load"); client || p.ExpectExit == nil || p.At != nil {
+			names = append(names, p.Name)
+		}
+	}
+	if n := len(names) - mostNamed; n > 0 {
+		names = append(names[:mostNamed], fmt.Sprintf("%d more", n))
+	}
+	return names
 }
 
 // faultsOn are those on a link, in the order of the scenario.

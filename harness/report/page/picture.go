@@ -15,6 +15,11 @@ type picture struct {
 	// Shaded is whether a fault acts for some time, Forging whether segments are forged at moments.
 	Shaded, Forging bool
 	Warm            int // width of the warm-up, of chart.Width
+	// Turns are where programs start or end, of chart.Width; Ends is whether one of these ends is marked. Unseen says how
+	// many programs have no row.
+	Turns  []int
+	Ends   bool
+	Unseen string
 }
 
 // row is something over time. Faint is where it acted for less than half of a column.

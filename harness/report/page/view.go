@@ -32,6 +32,8 @@ type view struct {
 	Expect          *report.Section
 	Load            []report.Section
 	Queues          *report.Section
+	Programs        *report.Section
+	Outputs         []output
 	Nodes           *report.Section
 	Topics          []topic
 	Settings        [][2]string
@@ -87,16 +89,20 @@ func newView(r *result.Record, o report.Options) *view {
 			v.Queues = &sec
 		case "nodes":
 			v.Nodes = &sec
+		case "programs":
+			v.Programs = &sec
 		}
 	}
 	v.topics(r)
 	v.settings(r)
 	s, err := scenario.FromCanonical(r.Scenario.Canonical)
 	if err != nil {
+		v.Outputs = outputs(r, nil)
 		v.NoCharts = "This build cannot read the scenario in the record, so what was done is not shown."
 		return v
 	}
 	v.About, v.Source = s.About, s.Source
+	v.Outputs = outputs(r, s)
 	p := plan.New(s, r.Seed)
 	v.done(s, p)
 	list := effect.Of(r, s)
@@ -126,7 +132,11 @@ func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
 			d.Nodes = append(d.Nodes, n)
 		}
 	}
-	for _, l := range p.Load {
+	for i, l := range p.Load {
+		if s.Load[i].HTTP == nil {
+			d.Load = append(d.Load, l.Does)
+			continue
+		}
 		when := fmt.Sprintf("from %s s to %s s", plan.TickText(l.Begin), plan.TickText(l.End))
 		if l.Begin == p.Begin() && l.End == p.Duration {
 			when = "all the time"
@@ -250,6 +260,9 @@ func (v *view) settings(r *result.Record) {
 	add("its configuration", r.Provenance.KernelConfig)
 	add("QEMU", r.Provenance.QEMU)
 	add("machine", r.Provenance.Machine)
+	for _, name := range sorted(r.Provenance.Images) {
+		add("image "+name, r.Provenance.Images[name])
+	}
 	add("backend", r.Backend)
 	add("ruleout", r.Provenance.Tool)
 	add("key", r.Provenance.Key)

@@ -137,12 +137,28 @@ func (p *Plan) loads(s *scenario.Scenario, seed uint64) {
 		arrivals := arrival.Plan(schedule, seed, i)
 		first, _ := slices.BinarySearch(arrivals, 0)
 		p.arrivals = append(p.arrivals, arrivals)
+		begin, end := schedule.From.Seconds(), schedule.To.Seconds()
+		if client := s.Load[i].Exec; client != nil {
+			begin, end = p.span(client)
+		}
 		p.Load = append(p.Load, Load{
 			From: s.Load[i].From, To: s.Load[i].To, Does: describe.Load(&s.Load[i]),
-			Begin: schedule.From.Seconds(), End: schedule.To.Seconds(),
+			Begin: begin, End: end,
 			Requests: int64(len(arrivals)), Measured: int64(len(arrivals) - first),
 		})
 	}
+}
+
+// span is the time in which a program runs that is load, if it does not end by itself.
+func (p *Plan) span(client *scenario.Program) (begin, end float64) {
+	end = p.Duration
+	if client.At != nil {
+		begin = seconds(*client.At)
+	}
+	if client.For > 0 {
+		end = min(end, begin+seconds(client.For))
+	}
+	return begin, end
 }
 
 func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {

@@ -158,6 +158,8 @@ func variable(name string) func(*lookups) (float64, error) {
 		switch {
 		case !ok && strings.HasPrefix(name, "fault."):
 			return 0, fmt.Errorf("%s %w: the fault chose fewer packets", name, errMissing)
+		case !ok && strings.Contains(name, ".exec."):
+			return 0, fmt.Errorf("%s %w: the program has not ended", name, errMissing)
 		case !ok:
 			return 0, fmt.Errorf("%s %w", name, errMissing)
 		case math.IsNaN(v):

@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 type names struct {
 	nodes, faults []string
 	services      map[string]*scenario.Service // by node; nil if the scenario is not known
+	programs      map[string][]string          // names of programs, by node; nil if the scenario is not known
 	links         []string                     // directions that have a queue, as metrics of theirs begin
 	fields        []Field
 }
@@ -29,12 +31,16 @@ func (n *names) field(name string) *Field {
 }
 
 func newNames(s *scenario.Scenario) *names {
-	n := &names{services: make(map[string]*scenario.Service)}
+	n := &names{services: make(map[string]*scenario.Service), programs: make(map[string][]string)}
 	for name, node := range s.Nodes {
 		n.nodes = append(n.nodes, name)
 		n.services[name] = new(scenario.Service)
 		if node != nil && node.Service != nil {
 			n.services[name] = node.Service
+		}
+		list, _ := s.Programs(name)
+		for _, p := range list {
+			n.programs[name] = append(n.programs[name], p.Name)
 		}
 	}
 	slices.Sort(n.nodes)
@@ -80,6 +86,8 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	case !slices.Contains(n.nodes, first):
 		return m, fmt.Sprintf("no node %q", first), near(first,
 			append(slices.Clone(n.nodes), "http", "machine", "fault", "link"), "names begin with: ")
+	case strings.HasPrefix(rest, "exec.") || rest == "exec":
+		return n.findProgram(name, first, strings.TrimPrefix(rest[len("exec"):], "."))
 	}
 	m, ok := metric.Lookup(name)
 	if !ok {
@@ -96,6 +104,44 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 		}
 	}
 	return m, "", ""
+}
+
+// findProgram looks the metric of a program up; of is NAME.exit without the node.
+func (n *names) findProgram(name, node, of string) (m metric.Metric, msg, hint string) {
+	program, suffix, _ := strings.Cut(of, ".")
+	have := n.programs[node]
+	switch {
+	case n.programs != nil && len(have) == 0:
+		hint = "no node has programs: they are nodes.NODE.service.exec, and load with exec"
+		if others := n.withPrograms(); len(others) > 0 {
+			hint = "programs: " + strings.Join(others, ", ")
+		}
+		return m, node + " has no programs", hint
+	case n.programs != nil && !slices.Contains(have, program):
+		return m, fmt.Sprintf("%s has no program %q", node, program), near(program, have, "its programs: ")
+	}
+	if m, ok := metric.Lookup(name); ok {
+		return m, "", ""
+	}
+	var list []string
+	for _, m := range metric.Program() {
+		list = append(list, m.Name)
+	}
+	if suffix == "" {
+		return m, fmt.Sprintf("%q is no metric", name), fmt.Sprintf("a program has %s, such as %s.exec.%s.exit",
+			strings.Join(list, ", "), node, cmp.Or(program, "NAME"))
+	}
+	return m, fmt.Sprintf("unknown metric %q", name), near(suffix, list, "a program has ")
+}
+
+// withPrograms lists all programs as their metrics begin.
+func (n *names) withPrograms() (list []string) {
+	for _, node := range n.nodes {
+		for _, program := range n.programs[node] {
+			list = append(list, node+".exec."+program)
+		}
+	}
+	return list
 }
 
 // lacks says why a node of the scenario does not have a metric of a service.

@@ -14,6 +14,14 @@ func TestGeneratedReference(t *testing.T) {
 	golden.Equal(t, "../../../docs/reference/metrics.md", reference())
 }
 
+const programText = `## Programs of a node
+
+Of the programs of an image that a node runs, as services (service.exec) or as load (load.exec); NAME is the program's.
+A program that still runs at the end has no exit and no seconds: an expectation of these then fails with "was not
+recorded", and a program that should end has expect-exit. These are not bound to the measured window: a program that ended before it counts too.
+
+`
+
 const linkText = `Below, link.A-B is a link as the scenario has it, and from.A the direction of packets that A sends. There are these
 metrics for directions with a rate or a queue of their own. A link that has both has a queue of its own in front of the rate; in any
 other, packets that are on their way are among those in the queue, for as long as the delay. The same metrics of a fault are those of its directions
@@ -51,6 +59,8 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	table("", "NODE.", metric.Queries())
 	b.WriteString("And an sql service:\n\n")
 	table("", "NODE.", metric.Database())
+	b.WriteString(programText)
+	table("", "NODE.exec.NAME.", metric.Program())
 	table("The machine", "", metric.Machine())
 	b.WriteString(linkText)
 	table("A direction of a link", "link.A-B.from.A.", metric.Link())

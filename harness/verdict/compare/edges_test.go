@@ -269,6 +269,7 @@ func TestHypotheses(t *testing.T) {
 			"link.client-web.from.web.lost"}, none + 2*link},
 		{[]string{"link.cpu.total"}, none + node + 64}, // a node of that name
 		{[]string{"link.a-b.from.a.lost", "fault.f.chosen", "web.cpu.total"}, none + link + fault + node + 64},
+		{[]string{"web.exec.shop.exit", "web.exec.shop.seconds", "web.exec.nginx.restarts"}, none + node + 64 + 2*3},
 	} {
 		n := names{}
 		for _, name := range c.names {

@@ -25,11 +25,11 @@ func (n names) add(values []archive.Value) {
 const unlisted = 64
 
 // hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each
-// node, fault and link. Were it how many moved, it would follow from the data: a counter that rarely moves would be
-// tested only where it does, and called a change too often. Which nodes, faults and links there are follows from the
-// scenario, since a run records metrics of all of them.
+// node, fault, link and program. Were it how many moved, it would follow from the data: a counter that rarely moves would be
+// tested only where it does, and called a change too often. Which nodes, faults, links and programs there are follows
+// from the scenario, since a run records metrics of all of them.
 func (n names) hypotheses() int {
-	nodes, faults, links := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	nodes, faults, links, programs := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for name := range n {
 		first, rest, _ := strings.Cut(name, ".")
 		parts := strings.SplitN(name, ".", 5)
@@ -40,12 +40,15 @@ func (n names) hypotheses() int {
 			faults[fault] = true
 		case first == "link" && len(parts) == 5 && parts[2] == "from":
 			links[strings.Join(parts[:4], ".")] = true
+		case len(parts) > 2 && parts[1] == "exec":
+			nodes[first], programs[strings.Join(parts[:3], ".")] = true, true
 		default:
 			nodes[first] = true
 		}
 	}
 	list := func(set map[string]bool) []string { return slices.Collect(maps.Keys(set)) }
 	k := len(metric.Names(list(nodes), list(faults), list(links))) + len(nodes)*unlisted
+	k += len(programs) * len(metric.Program())
 	return max(k, len(n)) // an archive of another version may have more
 }
 
