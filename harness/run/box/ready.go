@@ -1,16 +1,19 @@
 package box
 
 import (
-	"os"
+	"io"
 	"strconv"
 	"strings"
 )
 
 // listens tells whether a TCP socket of this node listens on a port. It looks into the kernel's table, which disturbs
 // no program: a connection would be a visitor.
-func listens(port int) bool {
-	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		data, err := os.ReadFile(name)
+func (o *own) listens(port int) bool {
+	for _, f := range o.tables {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			continue
+		}
+		data, err := io.ReadAll(f)
 		if err == nil && tableListens(string(data), port) {
 			return true
 		}
