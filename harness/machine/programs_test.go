@@ -135,7 +135,7 @@ func TestAProgramThatCannotBeStarted(t *testing.T) {
 		"no such line":      {"command: [act, wait], ready: {line: ready, within: 2s}", `not ready after 2s: it has not written "ready"`, "ready.within gives it more time"},
 		"no such path":      {"command: [act, wait], ready: {path: /run/shop.sock, within: 2s}", "not ready after 2s: there is no /run/shop.sock", "ready.within gives it more time"},
 		"does not end":      {"command: [act, wait], expect-exit: 0, ready: {path: /run/x, within: 2s}", "not ready after 2s: there is no /run/x", "ready.within gives it more time"},
-		"no warm page":      {"command: [act, wait], port: 80, ready: {path: /bin}, warm: {requests: 1}", "warm-up: GET /: dial tcp 127.0.0.1:80: connect: connection refused\n\twaiting", ""},
+		"no warm page":      {"command: [act, wait], port: 80, ready: {path: /bin}, warm: {requests: 1}", "warm-up: GET /: connect to port 80: connection refused\n\twaiting", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := onWeb(t, "1s", []string{"name: calm, command: [act, wait]", "name: shop, " + c.program}, "")

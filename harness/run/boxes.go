@@ -107,15 +107,9 @@ func bound(g *cgroup.Group, memory int64) error {
 
 // boxConfig says what the box of a node is.
 func (r *Prepared) boxConfig(node string, image protocol.Image, list []*scenario.Program) box.Config {
-	boxes := int64(0) // together they may fill half of the memory with files
-	for _, other := range r.nodeNames() {
-		if list, _ := r.scenario.Programs(other); len(list) > 0 {
-			boxes++
-		}
-	}
 	c := box.Config{
 		Node: node, Root: image.Dir, Image: image.Defaults, Files: r.scenario.NodeFiles(node),
-		Layer: int64(r.scenario.Machine.Memory) / 2 / boxes, Duration: time.Duration(r.scenario.Duration),
+		Layer: int64(r.scenario.Machine.Memory) / 2, Duration: time.Duration(r.scenario.Duration),
 	}
 	for i := range r.scenario.Load {
 		if l := &r.scenario.Load[i]; l.Exec != nil && l.From == node {

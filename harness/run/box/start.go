@@ -83,7 +83,7 @@ func find(command string, env []string) (string, error) {
 
 // start starts the program. The calling thread is confined, and its children are so too.
 func (b *box) start(p *program) error {
-	id, err := identify(firstOf(p.User, b.config.Image.User))
+	id, err := identify("/etc", firstOf(p.User, b.config.Image.User))
 	if err != nil {
 		return problem.Wrap(problem.Usage, err, "give a user of the image, or a number")
 	}
