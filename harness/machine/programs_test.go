@@ -27,9 +27,10 @@ var makeTools = sync.OnceValue(func() (err error) {
 		return err
 	}
 	for name, text := range map[string]string{
-		"noexec": "#!/bin/act\n", "script": "#!/bin/sh -e\necho hello\n", "foreign": "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 100),
-		"passwd": "root:x:0:0:root:/root:/bin/sh\n# nobody is here\nguest:x:1000:100:A guest:/home/guest:/bin/sh\n",
-		"group":  "root:x:0:\nusers:x:100:\nwheel:x:10:root,guest\ntape:x:26:guest\n", "text": "no program\n",
+		"noexec": "#!/bin/act\n", "script": "#!/bin/sh -e\necho hello\n", "text": "no program\n",
+		"foreign": "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 100),
+		"passwd":  "root:x:0:0:root:/root:/bin/sh\n# nobody is here\nguest:x:1000:100:A guest:/home/guest:/bin/sh\n",
+		"group":   "root:x:0:\nusers:x:100:\nwheel:x:10:root,guest\ntape:x:26:guest\n",
 	} {
 		mode := os.FileMode(0o755)
 		if name == "noexec" || name == "passwd" || name == "group" {
@@ -73,8 +74,11 @@ nodes:
       exec:
 `
 
-// onWeb is a scenario with these programs on web, each the inside of a mapping in one line, and what else is to be in it.
-func onWeb(t *testing.T, duration string, programs []string, more string, set ...string) *scenario.Scenario {
+// onWeb is a scenario with these programs on web, each the inside of a mapping in one line, and what else is to be in
+// it.
+func onWeb(t *testing.T, duration string, programs []string, more string,
+	set ...string,
+) *scenario.Scenario {
 	t.Helper()
 	require.NoError(t, makeTools())
 	text := fmt.Sprintf(tools, duration)
@@ -86,9 +90,6 @@ func onWeb(t *testing.T, duration string, programs []string, more string, set ..
 	require.NoError(t, err)
 	return s
 }
-
-// firstProgram is the line of the first program in a scenario by [onWeb].
-var firstProgram = strings.Count(tools, "\n") + 1
 
 // make1 makes a run with seed 1.
 func make1(t *testing.T, s *scenario.Scenario) *result.Record {
@@ -116,26 +117,91 @@ func said(p *result.Program) (lines []string) {
 
 func TestAProgramThatCannotBeStarted(t *testing.T) {
 	v := open(t)
+	const (
+		background = "a program that goes into the background has to stay in the foreground; " +
+			"one that may end has may-exit: true"
+		within = "ready.within gives it more time"
+		users  = "give a user of the image, or a number"
+	)
 	for name, c := range map[string]struct{ program, want, hint string }{
-		"missing":           {"command: [/bin/shop]", "the image has no program /bin/shop", "add its package or its file to the image"},
-		"missing in PATH":   {"command: [shop]", "the image has no program shop in /usr/local/sbin:", "add its package to the image, or give the whole path"},
-		"not executable":    {"command: [/bin/noexec]", "/bin/noexec is not executable (mode -rw-r--r--), or not by this user", "chmod +x the file on the host"},
-		"a directory":       {"command: [/bin]", "/bin is a directory", ""},
-		"without shell":     {"command: [script]", "what interprets /bin/script is missing in the image: /bin/sh -e", "for a dynamic program, add the package libc6; for a script, that of its interpreter"},
-		"of another kind":   {"command: [foreign]", "/bin/foreign is no program for x86-64, and no script with #!", ""},
-		"no program":        {"command: [text]", "/bin/text is no program for x86-64, and no script with #!", ""},
-		"missing directory": {"command: [act, wait], dir: /srv/shop", "the image has no directory /srv/shop to start in", ""},
-		"missing user":      {"command: [act, wait], user: shop", "no user shop in /etc/passwd of the image, which has root, guest", "give a user of the image, or a number"},
-		"missing group":     {"command: [act, wait], user: 'guest:shop'", "no group shop in /etc/group of the image", "give a user of the image, or a number"},
-		"crash":             {"command: [act, panic], port: 80", "ended before it was ready: exit status 2\n\tpanic: out of patience", "a program that goes into the background has to stay in the foreground; one that may end has may-exit: true"},
-		"signal":            {"command: [act, signal, '9', 1ms], port: 80", "ended before it was ready: SIGKILL", "a program that goes into the background has to stay in the foreground; one that may end has may-exit: true"},
-		"into background":   {"command: [act, leave], port: 80", "ended before it was ready: exit status 0", "a program that goes into the background has to stay in the foreground; one that may end has may-exit: true"},
-		"wrong exit":        {"command: [act, exit, '3', 1ms, no, database], expect-exit: 0", "ended with status 3 instead of 0\n\tno database", ""},
-		"never ready":       {"command: [act, wait], port: 80, ready: {port: 81, within: 2s}", "not ready after 2s: nothing listens on port 81\n\twaiting", "ready.within gives it more time"},
-		"no such line":      {"command: [act, wait], ready: {line: ready, within: 2s}", `not ready after 2s: it has not written "ready"`, "ready.within gives it more time"},
-		"no such path":      {"command: [act, wait], ready: {path: /run/shop.sock, within: 2s}", "not ready after 2s: there is no /run/shop.sock", "ready.within gives it more time"},
-		"does not end":      {"command: [act, wait], expect-exit: 0, ready: {path: /run/x, within: 2s}", "not ready after 2s: there is no /run/x", "ready.within gives it more time"},
-		"no warm page":      {"command: [act, wait], port: 80, ready: {path: /bin}, warm: {requests: 1}", "warm-up: GET /: connect to port 80: connection refused\n\twaiting", ""},
+		"missing": {
+			"command: [/bin/shop]",
+			"the image has no program /bin/shop", "add its package or its file to the image",
+		},
+		"missing in PATH": {
+			"command: [shop]",
+			"the image has no program shop in /usr/local/sbin:",
+			"add its package to the image, or give the whole path",
+		},
+		"not executable": {
+			"command: [/bin/noexec]",
+			"/bin/noexec is not executable (mode -rw-r--r--), or not by this user", "chmod +x the file on the host",
+		},
+		"a directory": {
+			"command: [/bin]",
+			"/bin is a directory", "",
+		},
+		"without shell": {
+			"command: [script]",
+			"what interprets /bin/script is missing in the image: /bin/sh -e",
+			"for a dynamic program, add the package libc6; for a script, that of its interpreter",
+		},
+		"of another kind": {
+			"command: [foreign]",
+			"/bin/foreign is no program for x86-64, and no script with #!", "",
+		},
+		"no program": {
+			"command: [text]",
+			"/bin/text is no program for x86-64, and no script with #!", "",
+		},
+		"missing directory": {
+			"command: [act, wait], dir: /srv/shop",
+			"the image has no directory /srv/shop to start in", "",
+		},
+		"missing user": {
+			"command: [act, wait], user: shop",
+			"no user shop in /etc/passwd of the image, which has root, guest", users,
+		},
+		"missing group": {
+			"command: [act, wait], user: 'guest:shop'",
+			"no group shop in /etc/group of the image", users,
+		},
+		"crash": {
+			"command: [act, panic], port: 80",
+			"ended before it was ready: exit status 2\n\tpanic: out of patience", background,
+		},
+		"signal": {
+			"command: [act, signal, '9', 1ms], port: 80",
+			"ended before it was ready: SIGKILL", background,
+		},
+		"into background": {
+			"command: [act, leave], port: 80",
+			"ended before it was ready: exit status 0", background,
+		},
+		"wrong exit": {
+			"command: [act, exit, '3', 1ms, no, database], expect-exit: 0",
+			"ended with status 3 instead of 0\n\tno database", "",
+		},
+		"never ready": {
+			"command: [act, wait], port: 80, ready: {port: 81, within: 2s}",
+			"not ready after 2s: nothing listens on port 81\n\twaiting", within,
+		},
+		"no such line": {
+			"command: [act, wait], ready: {line: ready, within: 2s}",
+			`not ready after 2s: it has not written "ready"`, within,
+		},
+		"no such path": {
+			"command: [act, wait], ready: {path: /run/shop.sock, within: 2s}",
+			"not ready after 2s: there is no /run/shop.sock", within,
+		},
+		"does not end": {
+			"command: [act, wait], expect-exit: 0, ready: {path: /run/x, within: 2s}",
+			"not ready after 2s: there is no /run/x", within,
+		},
+		"no warm page": {
+			"command: [act, wait], port: 80, ready: {path: /bin}, warm: {requests: 1}",
+			"warm-up: GET /: connect to port 80: connection refused\n\twaiting", "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := onWeb(t, "1s", []string{"name: calm, command: [act, wait]", "name: shop, " + c.program}, "")

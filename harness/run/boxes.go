@@ -181,7 +181,8 @@ func (r *Prepared) outcome(node string, o *box.Outcome) result.Program {
 	}
 	p := result.Program{
 		Node: node, Name: o.Name, Started: moment(o.Started), Ready: moment(o.Ready), Ended: moment(o.Ended),
-		Exit: o.Exit, Signal: o.Signal, Restarts: o.Restarts, Stopped: o.Stopped, OOM: o.OOM, Failed: o.Failed, Dropped: o.Dropped,
+		Exit: o.Exit, Signal: o.Signal, Restarts: o.Restarts, Stopped: o.Stopped, OOM: o.OOM, Failed: o.Failed,
+		Dropped: o.Dropped,
 	}
 	for _, l := range o.Output {
 		p.Output = append(p.Output, result.Line{At: at(l.At), Error: l.Error, Text: strings.ToValidUTF8(l.Text, "\ufffd")})
@@ -228,7 +229,6 @@ func (r *Prepared) exits() (list []result.Expectation) {
 		for i, p := range b.programs {
 			// A step of the set-up has been held against it already.
 			if p.ExpectExit == nil || p.At == nil && i < len(b.programs)-b.clients {
-
 				continue
 			}
 			e := result.Expectation{Expr: fmt.Sprintf("%s.exec.%s.exit == %d", b.node, p.Name, *p.ExpectExit)}

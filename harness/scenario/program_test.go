@@ -58,12 +58,14 @@ func TestCanonicalFormOfPrograms(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"exec":[{"command":["a"],"name":"first"},`+
 		`{"command":["a","b"],"name":"page","port":8080,"ready":{"line":"ready","within":60000000000}}]`)
-	require.Contains(t, string(text), `{"exec":{"at":1000000000,"command":["curl"],"for":2000000000,"name":"more"},"from":"client"}`)
+	require.Contains(t, string(text),
+		`{"exec":{"at":1000000000,"command":["curl"],"for":2000000000,"name":"more"},"from":"client"}`)
 	back, err := FromCanonical(text)
 	require.NoError(t, err)
 	require.Equal(t, s.Hash(), back.Hash())
 	for _, set := range []string{
-		"nodes.web.service.exec[0].may-exit=true", "nodes.web.service.exec[0].stop=INT", "nodes.web.service.exec.first.user=www-data",
+		"nodes.web.service.exec[0].may-exit=true", "nodes.web.service.exec[0].stop=INT",
+		"nodes.web.service.exec.first.user=www-data",
 		"nodes.web.files={/a: b}", "images.site.packages=[nginx, php]", "load[0].exec.expect-exit=0",
 	} {
 		require.NotEqual(t, s.Hash(), parse(t, imaged, set).Hash(), set)
@@ -73,14 +75,16 @@ func TestCanonicalFormOfPrograms(t *testing.T) {
 
 func TestHintsAboutPrograms(t *testing.T) {
 	for set, want := range map[string]string{
-		"nodes.web.image=sit":                                  `did you mean "site"? there is: site`,
-		"nodes.web.service.exec[1].ready={}":                   "keys: port, path, line",
-		"nodes.web.service.exec[1].user=a b":                   "a name or a number, such as www-data, 33 or 33:33",
-		"nodes.web.service.exec[1].name=first":                 "give one of them another name",
-		"nodes.bare.service={exec: [{name: a, command: [a]}]}": "add the key image to the node, with the name of one of the scenario's images",
-		"load[0].exec.restart=true":                            "that is for programs that serve: put it into nodes.NODE.service.exec",
-		"images.site.packages=[/usr/bin/a]":                    "such as nginx or php8.2-fpm; a lock says which version",
-		"nodes.web.service.exec[0].comand=[a]":                 `did you mean "command"?`,
+		"nodes.web.image=sit":                  `did you mean "site"? there is: site`,
+		"nodes.web.service.exec[1].ready={}":   "keys: port, path, line",
+		"nodes.web.service.exec[1].user=a b":   "a name or a number, such as www-data, 33 or 33:33",
+		"nodes.web.service.exec[1].name=first": "give one of them another name",
+		"nodes.bare.service={exec: [{name: a, command: [a]}]}": "add the key image to the node, with the name of one of " +
+			"the scenario's images",
+		"load[0].exec.restart=true": "that is for programs that serve: put it into " +
+			"nodes.NODE.service.exec",
+		"images.site.packages=[/usr/bin/a]":    "such as nginx or php8.2-fpm; a lock says which version",
+		"nodes.web.service.exec[0].comand=[a]": `did you mean "command"?`,
 	} {
 		_, err := Parse("x.yaml", []byte(imaged), []string{set})
 		require.ErrorContains(t, err, want, set)

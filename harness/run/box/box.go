@@ -171,7 +171,8 @@ func (b *box) await(ctx context.Context, p *program) error {
 			return nil
 		}
 		if time.Now().After(limit) {
-			return problem.Wrap(problem.Usage, fmt.Errorf("not ready after %v: %s%s", p.Patience(), b.waitsFor(p), p.out.last(8)),
+			return problem.Wrap(problem.Usage,
+				fmt.Errorf("not ready after %v: %s%s", p.Patience(), b.waitsFor(p), p.out.last(8)),
 				"ready.within gives it more time")
 		}
 		select {
@@ -182,41 +183,6 @@ func (b *box) await(ctx context.Context, p *program) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// isReady tells whether all that its readiness consists of is there.
-func (b *box) isReady(p *program) bool {
-	r := p.Ready
-	if p.ExpectExit != nil && r == nil && p.Port == 0 {
-		return false
-	}
-	if r == nil {
-		return p.Port == 0 || b.own.listens(p.Port)
-	}
-	if r.Port > 0 && !b.own.listens(r.Port) {
-		return false
-	}
-	if r.Path != "" {
-		if _, err := os.Stat(r.Path); err != nil {
-			return false
-		}
-	}
-	return r.Line == "" || p.out.has()
-}
-
-func (b *box) waitsFor(p *program) string {
-	r := p.Ready
-	switch {
-	case r == nil && p.Port > 0:
-		return fmt.Sprintf("nothing listens on port %d", p.Port)
-	case r == nil:
-		return "it has not ended"
-	case r.Port > 0 && !b.own.listens(r.Port):
-		return fmt.Sprintf("nothing listens on port %d", r.Port)
-	case r.Line != "" && !p.out.has():
-		return fmt.Sprintf("it has not written %q", r.Line)
-	}
-	return "there is no " + r.Path
 }
 
 // how a program ended, in words.
@@ -365,8 +331,8 @@ func (b *box) schedule(first agent.Beginning) {
 	}
 }
 
-// stop sends a signal to a program that runs. KILL goes to all that it has started and that has not left its group, also
-// if the program itself has obeyed before.
+// stop sends a signal to a program that runs. KILL goes to all that it has started and that has not left its group,
+// also if the program itself has obeyed before.
 func (b *box) stop(p *program, s syscall.Signal) {
 	b.settle() // one that has ended by itself was not stopped
 	p.over = true

@@ -112,7 +112,8 @@ func TestIdentify(t *testing.T) {
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(etc, name), []byte(text), 0o644))
 	}
-	write("passwd", "root:x:0:0:root:/root:/bin/sh\n# a comment\n\nwww-data:x:33:33::/var/www:/bin/false\nbroken:x:a:1::/:\nshort:x\n")
+	write("passwd", "root:x:0:0:root:/root:/bin/sh\n# a comment\n\n"+
+		"www-data:x:33:33::/var/www:/bin/false\nbroken:x:a:1::/:\nshort:x\n")
 	write("group", "www-data:x:33:\ntape:x:26:root,www-data\nodd:x:b:www-data\nstaff:x:50:\n")
 	for text, want := range map[string]identity{
 		"":               {home: "/root", name: "root"},
@@ -146,7 +147,7 @@ func TestTableListens(t *testing.T) {
 	table := head +
 		"   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n" +
 		"   1: 0100007F:1F90 0100007F:A000 01 00000000:00000000 00:00000000 00000000     0        0 2 1\n" +
-		"   2: 00000000000000000000000000000000:01BB 00000000000000000000000000000000:0000 0A 00000000:00000000 00:0 0 0 0 3 1\n"
+		"   2: 00000000000000000000000000000000:01BB 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 3 1\n"
 	require.True(t, tableListens(table, 80))
 	require.True(t, tableListens(table, 443))
 	require.False(t, tableListens(table, 8080), "connected, not listening")
@@ -158,7 +159,8 @@ func TestEnvironment(t *testing.T) {
 	p := &program{Program: scenario.Program{Env: map[string]string{"LANG": "C", "DB": "10.0.0.1"}}}
 	d := &protocol.Defaults{Env: []string{"PATH=/opt/bin", "LANG=de", "odd", "EMPTY="}}
 	id := identity{home: "/var/www", name: "www-data"}
-	require.Equal(t, []string{"DB=10.0.0.1", "EMPTY=", "HOME=/var/www", "HOSTNAME=web", "LANG=C", "PATH=/opt/bin", "RULEOUT_SEED=7", "TZ=UTC",
+	require.Equal(t, []string{"DB=10.0.0.1", "EMPTY=", "HOME=/var/www", "HOSTNAME=web", "LANG=C", "PATH=/opt/bin",
+		"RULEOUT_SEED=7", "TZ=UTC",
 		"USER=www-data"}, p.environment(d, "web", id, "7"))
 	require.NotContains(t, strings.Join(p.environment(d, "web", id, ""), " "), "SEED", "before the run there is none")
 }
@@ -214,7 +216,7 @@ func TestPlanIsInOrderOfTime(t *testing.T) {
 		b.at(a.at, func() error { done = append(done, a.name); return nil })
 	}
 	require.NoError(t, b.carryOutDue())
-	require.Equal(t, []string{"a", "a2", "b1", "b2", "c"}, done, "what is at one time in the order in which it was planned")
+	require.Equal(t, []string{"a", "a2", "b1", "b2", "c"}, done, "at one time as it was planned")
 	require.Len(t, b.plan, 1)
 }
 
@@ -237,7 +239,8 @@ func TestScheduleOfARun(t *testing.T) {
 
 func TestEndsAreTaken(t *testing.T) {
 	b := &box{programs: []*program{
-		{Program: scenario.Program{Name: "a"}, pid: 7, group: 7}, {Program: scenario.Program{Name: "b", Restart: true}, pid: 8, group: 8},
+		{Program: scenario.Program{Name: "a"}, pid: 7, group: 7},
+		{Program: scenario.Program{Name: "b", Restart: true}, pid: 8, group: 8},
 	}}
 	b.take(end{99, 0, 5})
 	b.take(end{7, syscall.WaitStatus(3 << 8), 10})
@@ -282,12 +285,14 @@ func (m *fakeMemory) ReadAt(b []byte, at int64) (int, error) {
 
 func TestTouch(t *testing.T) {
 	m := &fakeMemory{end: 0x9000}
-	require.NoError(t, touch(m, "1000-3000 r-xp 0 00:00 1 /bin/a\n3000-4000 rw-p 0 00:00 1\n5000-6000 --xp 0 0 1\n8000-b000 r-xp 0 00:00 1 /lib/b\n"))
+	require.NoError(t, touch(m, "1000-3000 r-xp 0 00:00 1 /bin/a\n"+
+		"3000-4000 rw-p 0 00:00 1\n5000-6000 --xp 0 0 1\n8000-b000 r-xp 0 00:00 1 /lib/b\n"))
 	require.Equal(t, []int64{0x1000, 0x2000, 0x8000}, m.read)
 	require.Error(t, touch(m, "1000 r-xp 0\n"))
 	require.NoError(t, touch(m, "\n"))
 }
 
 func TestWarm(t *testing.T) {
-	require.ErrorContains(t, warm(&scenario.Warm{Requests: 3, Parallel: 2, Path: "/{n}", Port: 1}, 80), "warm-up: GET /{n}: connect to port 1: connection refused")
+	require.ErrorContains(t, warm(&scenario.Warm{Requests: 3, Parallel: 2, Path: "/{n}", Port: 1}, 80),
+		"warm-up: GET /{n}: connect to port 1: connection refused")
 }

@@ -5,18 +5,23 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 )
 
-// Bounds of what is kept of a program's output, bytes: its beginning and its end. A line counts as so many more than its
-// text has, and is cut at lineLimit.
+// Bounds of what is kept of a program's output, bytes: its beginning and its end. A line counts as lineCost more than
+// its text has, and is cut at lineLimit.
 const (
 	headLimit = 32 << 10
 	tailLimit = 32 << 10
 	lineLimit = 2 << 10
 	lineCost  = 16
 )
+
+// rest is how long a reader sleeps after it has read: to wake it for each line would cost a program that writes many
+// more than the writing does. So the first line after a silence has its time, and others are up to so much late.
+const rest = time.Millisecond
 
 // output keeps what a program writes, line by line. An agent collects no garbage, so a program that writes without end
 // must not make any: texts of the end go round in a buffer.
@@ -65,6 +70,7 @@ func (o *output) follow(r *os.File, isError bool) {
 			}
 			return
 		}
+		time.Sleep(rest)
 	}
 }
 

@@ -1,7 +1,9 @@
 package box
 
 import (
+	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -36,4 +38,39 @@ func tableListens(text string, port int) bool {
 		}
 	}
 	return false
+}
+
+// isReady tells whether all that its readiness consists of is there.
+func (b *box) isReady(p *program) bool {
+	r := p.Ready
+	if p.ExpectExit != nil && r == nil && p.Port == 0 {
+		return false
+	}
+	if r == nil {
+		return p.Port == 0 || b.own.listens(p.Port)
+	}
+	if r.Port > 0 && !b.own.listens(r.Port) {
+		return false
+	}
+	if r.Path != "" {
+		if _, err := os.Stat(r.Path); err != nil {
+			return false
+		}
+	}
+	return r.Line == "" || p.out.has()
+}
+
+func (b *box) waitsFor(p *program) string {
+	r := p.Ready
+	switch {
+	case r == nil && p.Port > 0:
+		return fmt.Sprintf("nothing listens on port %d", p.Port)
+	case r == nil:
+		return "it has not ended"
+	case r.Port > 0 && !b.own.listens(r.Port):
+		return fmt.Sprintf("nothing listens on port %d", r.Port)
+	case r.Line != "" && !p.out.has():
+		return fmt.Sprintf("it has not written %q", r.Line)
+	}
+	return "there is no " + r.Path
 }

@@ -185,8 +185,8 @@ func (c *Config) writeFiles() error {
 }
 
 // kept are the capabilities that programs keep, by number (linux/capability.h): those that containers usually have but
-// for mknod, and of the node's own network all. Not among them are CAP_SYS_PTRACE, with which a program could become the
-// box, and CAP_SYS_NICE: real-time programs would go before the recorder, the faults and all other nodes.
+// for mknod, and of the node's own network all. Not among them are CAP_SYS_PTRACE, with which a program could become
+// the box, and CAP_SYS_NICE: real-time programs would go before the recorder, the faults and all other nodes.
 var kept = []uintptr{
 	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL,
 	unix.CAP_SETGID, unix.CAP_SETUID,

@@ -15,9 +15,9 @@ import (
 
 // What keeps a box alive whatever its programs do. Their limits of memory and tasks are its own too.
 
-// deafen has this process not care for signals. As the first one of its namespace it gets none from inside that it has no
-// handler for (pid_namespaces(7)), but the Go runtime has handlers for all, and some end the process. They are caught and
-// not ignored, since what is ignored stays so in the programs.
+// deafen has this process not care for signals. As the first one of its namespace it gets none from inside that it has
+// no handler for (pid_namespaces(7)), but the Go runtime has handlers for all, and some end the process. They are
+// caught and not ignored, since what is ignored stays so in the programs.
 func deafen() {
 	void := make(chan os.Signal, 1) // which nobody reads
 	for s := syscall.Signal(1); s < 65; s++ {
@@ -27,8 +27,8 @@ func deafen() {
 	}
 }
 
-// spareThreads has the runtime make threads now: where the programs have used up the node's tasks it could not, and would
-// end this process.
+// spareThreads has the runtime make threads now: where the programs have used up the node's tasks it could not, and
+// would end this process.
 func spareThreads() {
 	const spare = 6
 	var all sync.WaitGroup
@@ -54,7 +54,8 @@ const (
 	ordinary = "0"
 )
 
-// own are files of this process's own that it needs when programs, and so it too, see no more of it: see [Config.enter].
+// own are files of this process's own that it needs when programs, and so it too, see no more of it.
+// See [Config.enter].
 type own struct {
 	score  *os.File   // oom_score_adj
 	tables []*os.File // of the node's TCP sockets

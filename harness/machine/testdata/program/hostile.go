@@ -31,8 +31,8 @@ func call(n uintptr, a ...uintptr) error {
 // hostile tries to do harm. Each line it writes says what came of one try.
 func hostile([]string) {
 	var st syscall.Stat_t
-	for _, s := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGSTOP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV,
-		syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTRAP, syscall.SIGSYS, syscall.SIGXCPU, 33, 34, 64} {
+	for _, s := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGSTOP, syscall.SIGQUIT, syscall.SIGABRT,
+		syscall.SIGSEGV, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTRAP, syscall.SIGSYS, syscall.SIGXCPU, 33, 34, 64} {
 		_ = syscall.Kill(1, s) // the kernel says yes; it is the process that must not care
 	}
 	time.Sleep(20 * time.Millisecond)
@@ -60,8 +60,11 @@ func hostile([]string) {
 		try("make "+name, syscall.Mknod("/tmp/"+name, syscall.S_IFCHR|0o666, device))
 		try("make block "+name, syscall.Mknod("/tmp/"+name, syscall.S_IFBLK|0o666, device))
 	}
-	for _, name := range []string{"/proc/sys/kernel/core_pattern", "/proc/sys/net/ipv4/tcp_sack", "/proc/sys/vm/drop_caches", "/sys/kernel/uevent_helper",
-		"/sys/module/nd_pmem/uevent", "/proc/irq/0/smp_affinity", "/proc/1/oom_score_adj", "/sys/power/state", "/proc/1/sched", "/proc/self/oom_score_adj"} {
+	for _, name := range []string{
+		"/proc/sys/kernel/core_pattern", "/proc/sys/net/ipv4/tcp_sack", "/proc/sys/vm/drop_caches",
+		"/sys/kernel/uevent_helper", "/sys/module/nd_pmem/uevent", "/sys/power/state",
+		"/proc/1/oom_score_adj", "/proc/1/sched", "/proc/self/oom_score_adj",
+	} {
 		try("write "+name, os.WriteFile(name, []byte("-1"), 0))
 	}
 	for _, c := range "bcu" {
@@ -77,7 +80,9 @@ func hostile([]string) {
 	param := int32(50)
 	try("real time", call(syscall.SYS_SCHED_SETSCHEDULER, 0, 1, uintptr(unsafe.Pointer(&param))))
 	try("unlimited", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
-	for name, flag := range map[string]uintptr{"user": syscall.CLONE_NEWUSER, "mount": syscall.CLONE_NEWNS, "net": syscall.CLONE_NEWNET, "pid": syscall.CLONE_NEWPID} {
+	for name, flag := range map[string]uintptr{
+		"user": syscall.CLONE_NEWUSER, "mount": syscall.CLONE_NEWNS, "net": syscall.CLONE_NEWNET, "pid": syscall.CLONE_NEWPID,
+	} {
 		c := exec.Command("/proc/self/exe", "exit", "0", "0s")
 		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flag}
 		try("namespace "+name, c.Run())
