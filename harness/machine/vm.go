@@ -153,10 +153,13 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	return t, nil
 }
 
-// modules are the kernel's modules that a scenario needs besides the usual ones, in alphabetical order: those of the
-// congestion controls that its nodes ask for. What the kernel does not have as a module may be built in; if it is not,
-// the node's sysctl will say so.
+// modules are the kernel's modules that a scenario needs besides the usual ones, in alphabetical order: that of TUN
+// devices for programs, and those of the congestion controls that its nodes ask for. What the kernel does not have as a
+// module may be built in; if it is not, the node's sysctl will say so.
 func (v *VM) modules(s *scenario.Scenario) (list []string) {
+	if s.HasPrograms() && v.kernel.HasModule("tun") {
+		list = append(list, "tun") // for programs that are a protocol of their own
+	}
 	for _, n := range s.Nodes {
 		for key, value := range n.Sysctls {
 			if name, _ := scenario.SysctlName(key); name != congestionControl {

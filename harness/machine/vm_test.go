@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 	}
 	status := m.Run()
 	remove()
+	removeTools()
 	os.Exit(status)
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/cgroup"
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
 // boxed is a node's box with what the scenario says of its programs.
@@ -32,11 +36,14 @@ const (
 	// boxReserve is memory that programs of a node leave to the rest of the machine, bytes.
 	boxReserve = 96 << 20
 	// boxTasks is the most processes and threads that the programs of a node have at once.
-	boxTasks = 4096
+	boxTasks = 1024
 )
 
 // startBoxes starts the programs of images.
 func (r *Prepared) startBoxes(ctx context.Context, groups map[string]*cgroup.Group) error {
+	if err := r.outlive(); err != nil {
+		return err
+	}
 	for _, node := range r.nodeNames() {
 		list, places := r.scenario.Programs(node)
 		if len(list) == 0 {
@@ -52,12 +59,30 @@ func (r *Prepared) startBoxes(ctx context.Context, groups map[string]*cgroup.Gro
 			return fmt.Errorf("node %s: %w", node, err)
 		}
 		config := r.boxConfig(node, image, list)
+		config.Events = filepath.Join(groups[node].Path, "memory.events")
 		p, err := r.launchIn(ctx, boxNamespaces, r.network.Node(node), groups[node], box.Role, node+"/box", config)
 		if err != nil {
 			return &problem.Error{Kind: problem.KindOf(err), Err: fmt.Errorf("node %s: %w", node, err),
 				Hint: problem.HintOf(err), Place: placeOf(err, list, places)}
 		}
 		r.programs.boxes = append(r.programs.boxes, boxed{program: p, node: node, programs: list, clients: config.Clients})
+	}
+	return nil
+}
+
+// outlive has the kernel end programs and nothing else where memory is short: not this process, nor agents.
+func (r *Prepared) outlive() error {
+	if !r.scenario.HasPrograms() {
+		return nil
+	}
+	list := []string{"self"} // agents that are started from now on are as this process is
+	for _, p := range r.programs.services {
+		list = append(list, strconv.Itoa(p.process.PID()))
+	}
+	for _, pid := range list {
+		if err := os.WriteFile("/proc/"+pid+"/oom_score_adj", []byte("-1000"), 0); err != nil {
+			return fmt.Errorf("protect the run from its programs: %w", err)
+		}
 	}
 	return nil
 }
@@ -128,9 +153,17 @@ func (r *Prepared) finishBoxes(ctx context.Context) error {
 		if err := json.Unmarshal(raw, &report); err != nil {
 			return fmt.Errorf("read report of %s: %w", b.name, err)
 		}
+		killed := report.Killed
 		for i, o := range report.Programs {
 			r.outcomes = append(r.outcomes, r.outcome(b.node, &o))
 			r.judgeEnd(b, i, &r.outcomes[len(r.outcomes)-1])
+			if o.OOM || o.Restarts > 0 {
+				killed = 0 // told, or no surprise
+			}
+		}
+		if killed > 0 {
+			r.invalid.Add(result.OutOfMemory, "node "+b.node, "the kernel ended %s for lack of memory",
+				quantity.Plural(killed, "process"))
 		}
 	}
 	return nil
@@ -148,7 +181,8 @@ func (r *Prepared) outcome(node string, o *box.Outcome) result.Program {
 	}
 	p := result.Program{
 		Node: node, Name: o.Name, Started: moment(o.Started), Ready: moment(o.Ready), Ended: moment(o.Ended),
-		Exit: o.Exit, Signal: o.Signal, Restarts: o.Restarts, Stopped: o.Stopped, Failed: o.Failed, Dropped: o.Dropped,
+		Exit: o.Exit, Signal: o.Signal, Restarts: o.Restarts, Stopped: o.Stopped, OOM: o.OOM, Failed: o.Failed,
+		Dropped: o.Dropped,
 	}
 	for _, l := range o.Output {
 		p.Output = append(p.Output, result.Line{At: at(l.At), Error: l.Error, Text: strings.ToValidUTF8(l.Text, "\ufffd")})
@@ -195,7 +229,6 @@ func (r *Prepared) exits() (list []result.Expectation) {
 		for i, p := range b.programs {
 			// A step of the set-up has been held against it already.
 			if p.ExpectExit == nil || p.At == nil && i < len(b.programs)-b.clients {
-
 				continue
 			}
 			e := result.Expectation{Expr: fmt.Sprintf("%s.exec.%s.exit == %d", b.node, p.Name, *p.ExpectExit)}
@@ -203,6 +236,9 @@ func (r *Prepared) exits() (list []result.Expectation) {
 			switch {
 			case o == nil || o.Ended == nil:
 				e.Error = "the program has not ended"
+				if o != nil && o.Failed != "" {
+					e.Error = o.How()
+				}
 			default:
 				e.Value, e.OK = float64(o.Exit), o.Exit == *p.ExpectExit
 			}

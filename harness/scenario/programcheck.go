@@ -71,7 +71,9 @@ func (v *validation) from(at, name string) {
 			return
 		}
 		if seen[next] {
-			v.fail(at, fmt.Sprintf("%s lies below itself", name), "")
+			if next == name { // else the circle is further below, and is told there
+				v.fail(at, fmt.Sprintf("%s lies below itself", name), "")
+			}
 			return
 		}
 		seen[next] = true
@@ -115,10 +117,18 @@ func (v *validation) programs() {
 }
 
 func (v *validation) program(at string, p *Program) {
-	if len(p.Command) == 0 || p.Command[0] == "" {
+	if len(p.Command) == 0 {
 		v.fail(at+".command", "no program", "a list: the program, then its arguments")
 	}
-	for key := range p.Env {
+	for i, word := range p.Command {
+		if strings.Contains(word, "\x00") {
+			v.fail(fmt.Sprintf("%s.command[%d]", at, i), "a word of a command with a zero byte", "")
+		}
+	}
+	for key, value := range p.Env {
+		if strings.Contains(value, "\x00") {
+			v.fail(at+".env."+key, "a variable with a zero byte", "")
+		}
 		if !envName.MatchString(key) {
 			v.failKey(at+".env."+key, fmt.Sprintf("%s is not the name of a variable", quote(key)),
 				"letters, digits and underscores")
@@ -159,9 +169,7 @@ func (v *validation) program(at string, p *Program) {
 		if p.At != nil {
 			v.fail(at+".warm", "warm-up of a program that starts during the run", "leave the key out, or at")
 		}
-		if !strings.HasPrefix(w.Path, "/") {
-			v.fail(at+".warm.path", fmt.Sprintf("%s is not the path of a page", quote(w.Path)), "it begins with /")
-		}
+		v.page(at+".warm.path", Page(w.Path))
 	}
 	if p.At != nil && *p.At >= v.Duration && v.sound("duration") {
 		v.fail(at+".at", fmt.Sprintf("the program would start at %v, and the run ends at %v", *p.At, v.Duration), "")

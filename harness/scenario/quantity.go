@@ -30,6 +30,9 @@ func (Action) Example() string { return `"do: drop", or a mapping such as "do: {
 // Names of a fault in a --set path.
 func (Fault) Names(word func(key string, i int) string) []string { return []string{word("name", -1)} }
 
+// Names of a program in a --set path.
+func (Program) Names(word func(key string, i int) string) []string { return []string{word("name", -1)} }
+
 // Names of a load in a --set path: client-web.
 func (Traffic) Names(word func(key string, i int) string) []string {
 	return []string{word("from", -1) + "-" + word("to", -1)}

@@ -18,6 +18,7 @@ type Program struct {
 	Signal   string `json:"signal,omitempty"` // such as SIGSEGV
 	Restarts int    `json:"restarts,omitempty"`
 	Stopped  bool   `json:"stopped,omitempty"` // it was asked to end
+	OOM      bool   `json:"oom,omitempty"`     // the kernel ended it for lack of memory
 	Failed   string `json:"failed,omitempty"`  // why it could not be started
 	// Output is the beginning and the end of what it wrote, at most 32 kB each.
 	Output  []Line `json:"output,omitempty"`
@@ -40,6 +41,8 @@ func (p *Program) How() string {
 		return "was not started"
 	case p.Ended == nil:
 		return "ran to the end"
+	case p.OOM:
+		return "ended by " + p.Signal + " of the kernel, for lack of memory,"
 	case p.Signal != "":
 		return "ended by " + p.Signal
 	}

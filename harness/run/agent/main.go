@@ -42,6 +42,9 @@ func play(role string) int {
 	NameThread(role)
 	laxMonitor()
 
+	// What a role starts, such as programs of a user's, must not speak for it.
+	unix.CloseOnExec(commandFD)
+	unix.CloseOnExec(reportFD)
 	commands := os.NewFile(commandFD, "commands")
 	reports := os.NewFile(reportFD, "reports")
 	s := &session{reports: reports, begin: make(chan Beginning, 1)}

@@ -35,6 +35,8 @@ type box struct {
 	programs []*program
 	seed     string
 	ended    chan end
+	own      own
+	oom      int64    // processes that were ended for lack of memory, as far as they are known as programs
 	plan     []action // what is still to be done, in order of time
 }
 
@@ -62,6 +64,17 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 		return nil, fmt.Errorf("set the timer slack: %w", err)
 	}
 	unix.Umask(0o022)
+	deafen()
+	spareThreads()
+	if err := haste(); err != nil {
+		return nil, err
+	}
+	if err := b.own.open(b.config.Events); err != nil {
+		return nil, err
+	}
+	if err := b.own.mortal(never); err != nil {
+		return nil, err
+	}
 	if err := b.config.enter(); err != nil {
 		return nil, err
 	}
@@ -69,8 +82,11 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 		return nil, err
 	}
 	for i := range b.config.Programs {
-		b.programs = append(b.programs,
-			&program{Program: b.config.Programs[i], client: i >= len(b.config.Programs)-b.config.Clients})
+		p := &program{Program: b.config.Programs[i], client: i >= len(b.config.Programs)-b.config.Clients}
+		if p.Ready != nil {
+			p.out.seek = []byte(p.Ready.Line)
+		}
+		b.programs = append(b.programs, p)
 	}
 	go b.reap()
 	if err := b.prepare(ctx); err != nil {
@@ -118,7 +134,7 @@ func (b *box) prepare(ctx context.Context) error {
 			continue
 		}
 		if err := warm(p.Warm, p.Port); err != nil {
-			return about(p, fmt.Errorf("%w%s", err, p.out.last(5)))
+			return about(p, problem.Wrap(problem.Usage, fmt.Errorf("%w%s", err, p.out.last(5)), ""))
 		}
 	}
 	b.settle()
@@ -135,6 +151,9 @@ func (b *box) await(ctx context.Context, p *program) error {
 	limit := time.Now().Add(p.Patience())
 	for {
 		b.settle()
+		if err := b.carryOutDue(); err != nil {
+			return err
+		}
 		if p.pid == 0 && !p.Restart {
 			if p.ExpectExit != nil && p.outcome.Exit != *p.ExpectExit {
 				return problem.Wrap(problem.Usage,
@@ -147,12 +166,13 @@ func (b *box) await(ctx context.Context, p *program) error {
 			p.outcome.Ready = agent.Now()
 			return nil
 		}
-		if p.isReady() {
+		if b.isReady(p) {
 			p.outcome.Ready = agent.Now()
 			return nil
 		}
 		if time.Now().After(limit) {
-			return problem.Wrap(problem.Usage, fmt.Errorf("not ready after %v: %s%s", p.Patience(), p.waitsFor(), p.out.last(8)),
+			return problem.Wrap(problem.Usage,
+				fmt.Errorf("not ready after %v: %s%s", p.Patience(), b.waitsFor(p), p.out.last(8)),
 				"ready.within gives it more time")
 		}
 		select {
@@ -165,48 +185,12 @@ func (b *box) await(ctx context.Context, p *program) error {
 	}
 }
 
-// isReady tells whether all that its readiness consists of is there.
-func (p *program) isReady() bool {
-	r := p.Ready
-	if p.ExpectExit != nil && r == nil && p.Port == 0 {
-		return false
-	}
-	if r == nil {
-		return p.Port == 0 || listens(p.Port)
-	}
-	if r.Port > 0 && !listens(r.Port) {
-		return false
-	}
-	if r.Path != "" {
-		if _, err := os.Stat(r.Path); err != nil {
-			return false
-		}
-	}
-	if r.Line != "" {
-		list, _ := p.out.lines()
-		return slices.ContainsFunc(list, func(l Line) bool { return strings.Contains(l.Text, r.Line) })
-	}
-	return true
-}
-
-func (p *program) waitsFor() string {
-	r := p.Ready
-	switch {
-	case r == nil && p.Port > 0:
-		return fmt.Sprintf("nothing listens on port %d", p.Port)
-	case r == nil:
-		return "it has not ended"
-	case r.Port > 0 && !listens(r.Port):
-		return fmt.Sprintf("nothing listens on port %d", r.Port)
-	case r.Line != "":
-		return fmt.Sprintf("it has not written %q", r.Line)
-	}
-	return "there is no " + r.Path
-}
-
 // how a program ended, in words.
 func (p *program) how() string {
-	if p.outcome.Signal != "" {
+	switch {
+	case p.outcome.OOM:
+		return "the kernel ended it for lack of memory"
+	case p.outcome.Signal != "":
 		return p.outcome.Signal
 	}
 	return fmt.Sprintf("exit status %d", p.outcome.Exit)
@@ -247,10 +231,32 @@ func (b *box) take(e end) {
 	if e.status.Signaled() {
 		o.Exit, o.Signal = 128+int(e.status.Signal()), unix.SignalName(e.status.Signal())
 	}
-	if p.Restart && !o.Stopped && o.Restarts < mostRestarts {
-		o.Restarts++
-		b.at(e.at+int64(restartAfter), func() error { return b.start(p) })
+	if e.status.Signaled() && e.status.Signal() == unix.SIGKILL && b.own.killed() > b.oom {
+		o.OOM = true
+		b.oom++
 	}
+	b.restart(p, e.at)
+}
+
+// restart plans a new start of a program that has ended, if it is to have one.
+func (b *box) restart(p *program, ended int64) {
+	if !p.Restart || p.over || p.outcome.Restarts == mostRestarts {
+		return
+	}
+	p.outcome.Restarts++
+	b.at(ended+int64(restartAfter), func() error {
+		if p.over {
+			return nil
+		}
+		err := b.start(p)
+		switch {
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOMEM): // no more tasks or memory at the moment
+			b.restart(p, agent.Now())
+		case err != nil:
+			p.outcome.Failed = err.Error()
+		}
+		return nil
+	})
 }
 
 // at plans an action.
@@ -269,17 +275,12 @@ func (b *box) carryOut(ctx context.Context, begin <-chan agent.Beginning) (*Repo
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		if err := b.carryOutDue(); err != nil {
+			return nil, err
+		}
 		wait := time.Hour
 		if len(b.plan) > 0 {
 			wait = time.Duration(b.plan[0].at - agent.Now())
-		}
-		if wait <= 0 {
-			next := b.plan[0]
-			b.plan = b.plan[1:]
-			if err := next.do(); err != nil {
-				return nil, err
-			}
-			continue
 		}
 		timer.Reset(wait)
 		select {
@@ -293,6 +294,18 @@ func (b *box) carryOut(ctx context.Context, begin <-chan agent.Beginning) (*Repo
 			return b.report(), nil
 		}
 	}
+}
+
+// carryOutDue does what is planned until now.
+func (b *box) carryOutDue() error {
+	for len(b.plan) > 0 && b.plan[0].at <= agent.Now() {
+		next := b.plan[0]
+		b.plan = b.plan[1:]
+		if err := next.do(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // schedule plans the starts and stops of a run.
@@ -318,15 +331,17 @@ func (b *box) schedule(first agent.Beginning) {
 	}
 }
 
-// stop sends a signal to a program that runs; KILL goes to all of its session's first group.
+// stop sends a signal to a program that runs. KILL goes to all that it has started and that has not left its group,
+// also if the program itself has obeyed before.
 func (b *box) stop(p *program, s syscall.Signal) {
-	p.outcome.Stopped = true
-	switch {
-	case p.pid == 0:
-	case s == unix.SIGKILL:
-		_ = unix.Kill(-p.pid, s)
-	default:
+	b.settle() // one that has ended by itself was not stopped
+	p.over = true
+	if p.pid != 0 {
+		p.outcome.Stopped = true
 		_ = unix.Kill(p.pid, s)
+	}
+	if s == unix.SIGKILL && p.group != 0 {
+		_ = unix.Kill(-p.group, s)
 	}
 }
 
@@ -339,7 +354,7 @@ func stopSignal(name string) syscall.Signal {
 }
 
 func (b *box) report() *Report {
-	r := new(Report)
+	r := &Report{Killed: b.own.killed()}
 	for _, p := range b.programs {
 		o := p.outcome
 		o.Name = p.Name

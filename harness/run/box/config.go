@@ -30,6 +30,9 @@ type Config struct {
 	Clients int `json:"clients"`
 	// Duration of the measured window.
 	Duration time.Duration `json:"duration"`
+	// Events is the file in which the kernel counts what it ended in the node for lack of memory: memory.events of its
+	// control group.
+	Events string `json:"events"`
 }
 
 // Host is a line of /etc/hosts.
@@ -41,6 +44,8 @@ type Host struct {
 // Report says what became of the programs, in their order.
 type Report struct {
 	Programs []Outcome `json:"programs"`
+	// Killed is how many processes the kernel ended for lack of memory; Outcome.OOM tells of those that were programs.
+	Killed int64 `json:"killed,omitempty"`
 }
 
 // Outcome is what became of one program. Times are ns of CLOCK_MONOTONIC.
@@ -53,6 +58,7 @@ type Outcome struct {
 	Signal   string `json:"signal,omitempty"`
 	Restarts int    `json:"restarts,omitempty"`
 	Stopped  bool   `json:"stopped,omitempty"` // the box had asked it to end
+	OOM      bool   `json:"oom,omitempty"`     // the kernel ended it for lack of memory
 	Failed   string `json:"failed,omitempty"`  // why it could not be started
 	Output   []Line `json:"output,omitempty"`
 	Dropped  int64  `json:"dropped,omitempty"` // bytes of output in the middle that are not in Output

@@ -17,12 +17,20 @@
 // # What programs may do
 //
 // They keep the capabilities of a container ([kept]): users of their own, low ports, raw sockets, and all of the node's
-// network, for TUN devices and routes. They cannot mount, load modules, make devices, set the clock or reach other
-// processes. Memory and number of tasks are bounded by the node's control group, files by the size of the layer.
+// network, for TUN devices and routes. They cannot mount, make namespaces or devices, load modules, set the clock, go
+// before others in real time or reach processes outside. Memory and number of tasks are bounded by the node's control
+// group, and all files together, those in /tmp, /run and /dev/shm too, by the size of the layer. The kernel ends
+// programs where memory is short, and neither the box nor what makes the run: their oom_score_adj says so.
+//
+// A box is in the same control group as its programs, so what they take may be what it needs. It has its threads before
+// they start, goes before them on the processor, keeps open what it reads of /proc (its own directory there is covered),
+// catches all signals, and makes no garbage of their output.
 //
 // # Traps
 //
 //   - Timer slack is inherited through fork and exec: the thread that starts programs has the kernel's default.
-//   - In the new process-id namespace /proc is still the old one until the box has its own.
+//   - In the new process-id namespace /proc is still the old one until the box has its own: it has other numbers.
+//   - A signal that the box ignores stays ignored in its programs; one that it catches does not.
+//   - Descriptors that an agent is born with are not closed by exec unless somebody says so.
 //   - As the first process it reaps whatever its children leave behind, so nothing else may wait for them.
 package box

@@ -28,21 +28,30 @@ func (c *Config) enter() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
+	// User namespaces would give programs all capabilities in one of their own, the key to much of the kernel.
+	if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0); err != nil {
+		return fmt.Errorf("forbid user namespaces: %w", err)
+	}
+	// Where a node is short of memory all the time, lists of its processes would fill the kernel's log.
+	if err := os.WriteFile("/proc/sys/vm/oom_dump_tasks", []byte("0"), 0); err != nil {
+		return fmt.Errorf("quieten the kernel: %w", err)
+	}
 	root := place + "/root"
-	layer := fmt.Sprintf("mode=755,size=%d", c.Layer)
-	small := "mode=1777,size=" + fmt.Sprint(c.Layer/4)
 	const quiet = unix.MS_NOSUID | unix.MS_NODEV
 	steps := []mount{
-		{place, "tmpfs", "tmpfs", 0, layer},
+		{place, "tmpfs", "tmpfs", 0, fmt.Sprintf("mode=755,size=%d", c.Layer)},
 		{root, "overlay", "overlay", 0, "lowerdir=" + c.Root + ",upperdir=" + place + "/upper,workdir=" + place + "/work"},
 		{root + "/proc", "proc", "proc", quiet | unix.MS_NOEXEC, ""},
 		{root + "/proc/sys", root + "/proc/sys", "", unix.MS_BIND, ""},
 		{root + "/sys", "sysfs", "sysfs", quiet | unix.MS_NOEXEC | unix.MS_RDONLY, ""},
 		{root + "/dev", "tmpfs", "tmpfs", unix.MS_NOSUID, "mode=755,size=64k"},
-		{root + "/dev/shm", "tmpfs", "tmpfs", quiet, small},
+		{root + "/dev/shm", place + "/shm", "", unix.MS_BIND, ""},
+		{root + "/dev/shm", "", "", unix.MS_BIND | unix.MS_REMOUNT | quiet, ""},
 		{root + "/dev/pts", "devpts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"},
-		{root + "/run", "tmpfs", "tmpfs", quiet, "mode=755,size=" + fmt.Sprint(c.Layer/4)},
-		{root + "/tmp", "tmpfs", "tmpfs", quiet, small},
+		{root + "/run", place + "/run", "", unix.MS_BIND, ""},
+		{root + "/run", "", "", unix.MS_BIND | unix.MS_REMOUNT | quiet, ""},
+		{root + "/tmp", place + "/tmp", "", unix.MS_BIND, ""},
+		{root + "/tmp", "", "", unix.MS_BIND | unix.MS_REMOUNT | quiet, ""},
 	}
 	for _, s := range steps {
 		if err := s.carryOut(); err != nil {
@@ -53,16 +62,20 @@ func (c *Config) enter() error {
 	if err := unix.Mount("", root+"/proc/sys", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("protect /proc/sys: %w", err)
 	}
+	// This process is the programs' first one, and its files in /proc are those of a root user, whom they may be too.
+	if err := unix.Mount(place+"/empty", root+"/proc/1", "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("protect /proc/1: %w", err)
+	}
+	if err := unix.Mount("", root+"/proc/1", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("protect /proc/1: %w", err)
+	}
 	for _, name := range []string{"/proc/sysrq-trigger", "/proc/kcore", "/proc/kmsg", "/proc/timer_list"} {
 		if err := unix.Mount("/dev/null", root+name, "", unix.MS_BIND, ""); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("protect %s: %w", name, err)
 		}
 	}
-	if err := unix.Chroot(root); err != nil {
+	if err := moveTo(root); err != nil {
 		return fmt.Errorf("change the root: %w", err)
-	}
-	if err := os.Chdir("/"); err != nil {
-		return err
 	}
 	if err := unix.Sethostname([]byte(c.Node)); err != nil {
 		return fmt.Errorf("set the host name: %w", err)
@@ -73,12 +86,26 @@ func (c *Config) enter() error {
 	return c.writeFiles()
 }
 
+// moveTo makes a mounted directory the root. A root that is nothing but that of chroot(2) can be left by whoever may
+// call it again; this one covers the old, as switch_root(8) does it where the old one is the initial ramfs, which
+// pivot_root(2) refuses.
+func moveTo(root string) error {
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	if err := unix.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
+		return err
+	}
+	if err := unix.Chroot("."); err != nil {
+		return err
+	}
+	return os.Chdir("/")
+}
+
 func (m mount) carryOut() error {
 	if m.kind == "overlay" {
-		for _, dir := range []string{"/upper", "/work"} {
-			if err := os.MkdirAll(place+dir, 0o755); err != nil {
-				return err
-			}
+		if err := makeLayer(); err != nil {
+			return err
 		}
 	}
 	if err := os.MkdirAll(m.dir, 0o755); err != nil {
@@ -88,6 +115,16 @@ func (m mount) carryOut() error {
 		return fmt.Errorf("mount %s on %s: %w", m.source, m.dir, err)
 	}
 	return nil
+}
+
+// makeLayer makes the directories of what programs write. All of it has one bound: that of the file system they are in.
+func makeLayer() error {
+	for _, dir := range []string{"/upper", "/work", "/run", "/shm", "/tmp", "/empty"} {
+		if err := os.Mkdir(place+dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return errors.Join(os.Chmod(place+"/shm", 0o777|os.ModeSticky), os.Chmod(place+"/tmp", 0o777|os.ModeSticky))
 }
 
 // makeDevices makes those that programs may expect, as in a container.
@@ -148,13 +185,14 @@ func (c *Config) writeFiles() error {
 }
 
 // kept are the capabilities that programs keep, by number (linux/capability.h): those that containers usually have but
-// for mknod, and of the node's own network all.
+// for mknod, and of the node's own network all. Not among them are CAP_SYS_PTRACE, with which a program could become
+// the box, and CAP_SYS_NICE: real-time programs would go before the recorder, the faults and all other nodes.
 var kept = []uintptr{
 	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL,
 	unix.CAP_SETGID, unix.CAP_SETUID,
 	unix.CAP_SETPCAP, unix.CAP_NET_BIND_SERVICE, unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_SYS_CHROOT,
 	unix.CAP_SETFCAP,
-	unix.CAP_AUDIT_WRITE, unix.CAP_SYS_NICE, unix.CAP_IPC_LOCK, unix.CAP_SYS_PTRACE,
+	unix.CAP_AUDIT_WRITE, unix.CAP_IPC_LOCK,
 }
 
 // confine takes the other capabilities from what the calling thread, which must be locked, will

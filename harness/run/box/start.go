@@ -24,7 +24,9 @@ import (
 type program struct {
 	scenario.Program
 	client  bool
-	pid     int // 0 while it does not run
+	pid     int  // 0 while it does not run
+	group   int  // of the processes that it was the first of, also after its end; 0 if it never was started
+	over    bool // it is not to be started again
 	out     output
 	outcome Outcome
 }
@@ -81,7 +83,7 @@ func find(command string, env []string) (string, error) {
 
 // start starts the program. The calling thread is confined, and its children are so too.
 func (b *box) start(p *program) error {
-	id, err := identify(firstOf(p.User, b.config.Image.User))
+	id, err := identify("/etc", firstOf(p.User, b.config.Image.User))
 	if err != nil {
 		return problem.Wrap(problem.Usage, err, "give a user of the image, or a number")
 	}
@@ -109,19 +111,25 @@ func (b *box) start(p *program) error {
 		return err
 	}
 	defer errW.Close()
+	// Its child inherits how willing the kernel is to end this process (copy_signal in kernel/fork.c).
+	if err := b.own.mortal(ordinary); err != nil {
+		return err
+	}
 	pid, err := syscall.ForkExec(file, p.Command, &syscall.ProcAttr{
 		Dir: firstOf(p.Dir, b.config.Image.Dir, "/"), Env: env,
 		Files: []uintptr{input.Fd(), outW.Fd(), errW.Fd()},
 		Sys: &syscall.SysProcAttr{Setsid: true,
 			Credential: &syscall.Credential{Uid: id.uid, Gid: id.gid, Groups: id.groups}},
 	})
+	err = errors.Join(err, b.own.mortal(never))
 	if err != nil {
 		outR.Close()
 		errR.Close()
 		return explain(file, firstOf(p.Dir, b.config.Image.Dir, "/"), err)
 	}
-	p.pid = pid
-	p.outcome.Started, p.outcome.Ended, p.outcome.Exit, p.outcome.Signal = agent.Now(), 0, 0, ""
+	p.pid, p.group = pid, pid
+	o := &p.outcome
+	o.Started, o.Ended, o.Exit, o.Signal, o.OOM = agent.Now(), 0, 0, "", false
 	go p.out.follow(outR, false)
 	go p.out.follow(errR, true)
 	return nil

@@ -16,15 +16,15 @@ type identity struct {
 	name     string
 }
 
-// identify finds a user of the form USER[:GROUP], names or numbers, in the image's /etc/passwd and /etc/group.
+// identify finds a user of the form USER[:GROUP], names or numbers, in the files passwd and group of the image's /etc.
 // Empty means root.
-func identify(text string) (id identity, err error) {
+func identify(etc, text string) (id identity, err error) {
 	id.home, id.name = "/root", "root"
 	if text == "" {
 		return id, nil
 	}
 	user, group, hasGroup := strings.Cut(text, ":")
-	passwd := table("/etc/passwd")
+	passwd := table(etc + "/passwd")
 	i := slices.IndexFunc(passwd, func(f []string) bool { return len(f) >= 6 && (f[0] == user || f[2] == user) })
 	switch {
 	case i >= 0:
@@ -45,7 +45,7 @@ func identify(text string) (id identity, err error) {
 		}
 		id = identity{uid: uid, gid: uid, home: "/", name: user}
 	}
-	groups := table("/etc/group")
+	groups := table(etc + "/group")
 	if hasGroup {
 		i := slices.IndexFunc(groups, func(f []string) bool { return len(f) >= 3 && (f[0] == group || f[2] == group) })
 		text := group
