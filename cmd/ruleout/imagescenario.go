@@ -119,8 +119,8 @@ func hasPackages(s *image.Spec) bool {
 	return len(s.Packages) > 0 || s.From != nil && hasPackages(s.From)
 }
 
-// kept reports an image of a recorded run that the store does not have any more: then the run cannot be made again as it
-// was.
+// kept reports an image of a recorded run that the store does not have any more: then the run cannot be made again as
+// it was.
 func kept(recorded *result.Record) error {
 	if len(recorded.Provenance.Images) == 0 {
 		return nil

@@ -25,9 +25,9 @@ func (n names) add(values []archive.Value) {
 const unlisted = 64
 
 // hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each
-// node, fault, link and program. Were it how many moved, it would follow from the data: a counter that rarely moves would be
-// tested only where it does, and called a change too often. Which nodes, faults, links and programs there are follows
-// from the scenario, since a run records metrics of all of them.
+// node, fault, link and program. Were it how many moved, it would follow from the data: a counter that rarely moves
+// would be tested only where it does, and called a change too often. Which nodes, faults, links and programs there are
+// follows from the scenario, since a run records metrics of all of them.
 func (n names) hypotheses() int {
 	nodes, faults, links, programs := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for name := range n {
