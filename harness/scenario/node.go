@@ -23,7 +23,7 @@ type Node struct {
 	// Image is the file system of the node's programs, one of the scenario's images. What they write is the node's own.
 	Image string `yaml:"image,omitempty" json:"image,omitempty"`
 	// Files are written on top of the image: absolute paths, each with the text.
-	Files map[string]string `yaml:"files,omitempty" json:"files,omitempty" most:"1000"`
+	Files map[string]string `yaml:"files,omitempty" json:"files,omitempty" most:"1000" empty:"yes"`
 	// Service that runs on the node.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
 }

@@ -44,7 +44,7 @@ type PHPFPM struct {
 	// RequestTimeout ends a request that takes longer, with its worker; off (0s) never does. PHP-FPM takes whole seconds.
 	RequestTimeout *Duration `yaml:"request-timeout,omitempty" json:"request-timeout" default:"0s" min:"0s" max:"24h" off:"off"`
 	// Settings of PHP, as in php.ini.
-	Settings map[string]string `yaml:"settings,omitempty" json:"settings,omitempty" most:"200"`
+	Settings map[string]string `yaml:"settings,omitempty" json:"settings,omitempty" most:"200" empty:"yes"`
 }
 
 // MariaDB is the database. Package mariadb-server-core. Its tables are made before the run and are in memory.
@@ -61,7 +61,7 @@ type MariaDB struct {
 	// Buffer is the size of InnoDB's buffer pool.
 	Buffer Size `yaml:"buffer,omitempty" json:"buffer" default:"16MiB" min:"5MiB" max:"1GiB"`
 	// Settings of the server, as in my.cnf, in the place of those that the preset has.
-	Settings map[string]string `yaml:"settings,omitempty" json:"settings,omitempty" most:"200"`
+	Settings map[string]string `yaml:"settings,omitempty" json:"settings,omitempty" most:"200" empty:"yes"`
 }
 
 // Redis is the key-value store, without persistence. Package redis-server.

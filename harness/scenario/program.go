@@ -12,9 +12,9 @@ type Program struct {
 	// Command is the program and its arguments. A name without a slash is looked for in PATH; with a star, such as
 	// php-fpm*, it is the first that fits. {NODE} stands for the IPv4 address of a node, as this node reaches it; names of
 	// nodes are in /etc/hosts too.
-	Command []string `yaml:"command" json:"command" most:"1000"`
+	Command []string `yaml:"command" json:"command" most:"1000" empty:"yes"`
 	// Env is added to the environment, which has PATH, HOME, LANG, TZ and what the image sets.
-	Env map[string]string `yaml:"env,omitempty" json:"env,omitempty" most:"1000"`
+	Env map[string]string `yaml:"env,omitempty" json:"env,omitempty" most:"1000" empty:"yes"`
 	// User is the name or number of the user, and with a colon of the group. Without it, the image's, or root.
 	User string `yaml:"user,omitempty" json:"user,omitempty"`
 	// Dir is the working directory. Without it, the image's, or /.

@@ -8,7 +8,7 @@ package scenario
 //
 // The tags of a field are all that the decoder, the schema and the reference know of it:
 // a key without omitempty is required; default is what stands in for a missing key;
-// min, max and above (min, itself excluded) bound a value that was written; enum lists
+// empty allows "" for the texts of a list or mapping; min, max and above (min, itself excluded) bound a value that was written; enum lists
 // the values allowed; off is a word for zero; most is the most items of a list or mapping.
 type Scenario struct {
 	// Version of the file format, which is 1.

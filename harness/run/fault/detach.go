@@ -46,7 +46,7 @@ func orphaning(q netem.Qdisc) netem.Qdisc {
 // newSockets makes the map of the wires' sockets.
 func newSockets(wires int) (*ebpf.Map, error) {
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "sockets", Type: ebpf.SockMap, KeySize: 4, ValueSize: 8,
-		MaxEntries: uint32(wires)})
+		MaxEntries: uint32(max(wires, 1))}) // a scenario without links has none
 	if err != nil {
 		return nil, fmt.Errorf("create map of sockets: %w", err)
 	}

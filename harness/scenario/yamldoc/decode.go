@@ -44,6 +44,10 @@ func (d *Document) value(n *yaml.Node, v reflect.Value, path string, f *Field) {
 	case reflect.Slice, reflect.Array:
 		d.list(n, v, path, f)
 	default: // a string: a name, one of an enumeration or free text
+		if f != nil && f.Empty && n.Kind == yaml.ScalarNode && n.Style&quoted != 0 && n.Value == "" {
+			v.SetString("")
+			return
+		}
 		d.scalar(n, v, path, readString, wantString(t), f)
 	}
 }
@@ -183,7 +187,7 @@ func (d *Document) mapping(n *yaml.Node, v reflect.Value, path string, f *Field)
 	v.Set(reflect.MakeMap(t))
 	d.pairs(n, path, func(key string, kn, vn *yaml.Node) {
 		elem := reflect.New(t.Elem()).Elem()
-		d.value(vn, elem, Join(path, key), nil)
+		d.value(vn, elem, Join(path, key), f.item())
 		v.SetMapIndex(reflect.ValueOf(key), elem)
 	})
 }
@@ -210,7 +214,7 @@ func (d *Document) list(n *yaml.Node, v reflect.Value, path string, f *Field) {
 		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	}
 	for i, c := range n.Content {
-		d.value(c, v.Index(i), fmt.Sprintf("%s[%d]", path, i), nil)
+		d.value(c, v.Index(i), fmt.Sprintf("%s[%d]", path, i), f.item())
 	}
 }
 

@@ -27,6 +27,7 @@ type Field struct {
 	Off      string   // a word for zero
 	Most     int      // items of a list or mapping; 0 for anything else
 	OmitZero bool     // JSON leaves it out at its default
+	Empty    bool     // texts in it may be empty, if they are written ""
 }
 
 // FieldsOf lists the exported fields of a struct type, as a file has them.
@@ -41,6 +42,7 @@ func FieldsOf(t reflect.Type) []Field {
 		f := Field{Name: name, Index: i, Type: sf.Type, Required: options != "omitempty",
 			Default: sf.Tag.Get("default"), Low: sf.Tag.Get("min"), High: sf.Tag.Get("max"), Off: sf.Tag.Get("off")}
 		f.Most, _ = strconv.Atoi(sf.Tag.Get("most"))
+		f.Empty = sf.Tag.Get("empty") != ""
 		f.OmitZero = strings.HasSuffix(sf.Tag.Get("json"), ",omitzero")
 		if f.Type.Kind() == reflect.Pointer {
 			f.Type = f.Type.Elem()
@@ -95,6 +97,14 @@ func (f *Field) Parse(text string) reflect.Value {
 		panic(fmt.Sprintf("tag of %s: %v", f.Name, err)) // a test parses every tag
 	}
 	return v
+}
+
+// item is what holds for each item of a list or mapping; nil for nothing.
+func (f *Field) item() *Field {
+	if f == nil || !f.Empty {
+		return nil
+	}
+	return &Field{Name: f.Name, Empty: true}
 }
 
 // tooMany says in a message that there are more than the most items, or returns an empty string.
