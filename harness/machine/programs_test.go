@@ -200,7 +200,7 @@ func TestAProgramThatCannotBeStarted(t *testing.T) {
 		},
 		"no warm page": {
 			"command: [act, wait], port: 80, ready: {path: /bin}, warm: {requests: 1}",
-			"warm-up: GET /: connect to port 80: connection refused\n\twaiting", "",
+			"warm-up: GET /: connect to port 80: connection refused", "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
