@@ -44,7 +44,7 @@ func wing(path string) int {
 // packages lists the packages of the repository, without those that only tests import.
 func packages(t *testing.T) (list []goPackage) {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,GoFiles,Imports", "./...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,GoFiles,Imports", "./harness/...", "./cmd/...")
 	cmd.Dir = golden.Repository(t, ".")
 	out, err := cmd.Output()
 	require.NoError(t, err)
