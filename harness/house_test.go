@@ -55,8 +55,9 @@ func packages(t *testing.T) (list []goPackage) {
 			return list
 		}
 		require.NoError(t, err)
+		// Programs that scenarios run are no part of the harness.
 		if len(p.GoFiles) > 0 && !strings.HasSuffix(p.ImportPath, "test") && p.ImportPath != module+"harness" &&
-			p.ImportPath != module+"harness/base/golden" {
+			p.ImportPath != module+"harness/base/golden" && !strings.HasPrefix(p.ImportPath, module+"scenarios/") {
 			list = append(list, p)
 		}
 	}

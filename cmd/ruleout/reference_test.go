@@ -17,6 +17,7 @@ import (
 //go:generate go test -count=1 -run=^TestGeneratedReference$ -update .
 //go:generate make -C ../.. --no-print-directory setup
 //go:generate ../../docs/transcript.sh
+//go:generate ../../docs/explain.sh
 
 // TestGeneratedReference makes docs/reference/command, an index and a page for each command, from the help of the
 // program.

@@ -75,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"damage":       damage,
 			"first-run":    firstRun,
 			"example":      example,
+			"explained":    explained,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -348,7 +349,7 @@ func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
 //	forge in.json out.json guest
 func forge(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: forge IN OUT sample N SERIES | metric NAME | guest")
+		ts.Fatalf("usage: forge IN OUT sample N SERIES | metric NAME | kernel NAME | guest")
 	}
 	r, err := result.Read(ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -361,6 +362,8 @@ func forge(ts *testscript.TestScript, neg bool, args []string) {
 		m := r.Metrics[what[1]]
 		m.Value++
 		r.Metrics[what[1]] = m
+	case "kernel":
+		r.Provenance.Kernel = what[1]
 	case "guest":
 		r.Provenance.Guest, r.Provenance.Key = "another build", result.Sum(nil)
 	default:

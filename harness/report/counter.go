@@ -23,6 +23,9 @@ var everyday = map[string]bool{
 	"TcpExt.TCPFromZeroWindowAdv": true, "TcpExt.TCPToZeroWindowAdv": true, "TcpExt.TCPWantZeroWindowAdv": true,
 }
 
+// IsEveryday tells counters that move in every run that moves data from those that a reader looks for.
+func IsEveryday(counter string) bool { return everyday[counter] }
+
 // settings of TCP that the kernel lists among its counters (RFC 4022). They never move.
 var settings = map[string]bool{"Tcp.RtoAlgorithm": true, "Tcp.RtoMin": true, "Tcp.RtoMax": true, "Tcp.MaxConn": true}
 

@@ -28,7 +28,7 @@ func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
 	}
 	p := &printer{w: w, color: o.Color}
 	p.line("%s  seed %d", p.paint(text.Bold, pl.Scenario), pl.Seed)
-	for _, l := range wrap(pl.About, o.Width) {
+	for _, l := range Wrap(pl.About, o.Width) {
 		p.line("%s", l)
 	}
 	for _, sec := range []Section{planNodes(pl), planLinks(pl), planLoad(pl), planFaults(pl), planRamps(pl)} {
@@ -56,7 +56,7 @@ func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
 	if len(pl.Expect) > 0 {
 		p.line("")
 		p.line("%s", p.paint(text.Bold, "Expected"))
-		for _, l := range wrap(prefix("after ", pl.Source), o.Width-2) {
+		for _, l := range Wrap(prefix("after ", pl.Source), o.Width-2) {
 			p.line("  %s", l)
 		}
 		for _, e := range pl.Expect {
@@ -64,7 +64,7 @@ func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
 		}
 	}
 	p.line("")
-	for _, l := range wrap(PlanCost(pl), o.Width) {
+	for _, l := range Wrap(PlanCost(pl), o.Width) {
 		p.line("%s", l)
 	}
 	return p.err
@@ -179,8 +179,8 @@ func (s *Section) fit(width int) {
 	}
 }
 
-// wrap breaks a text into lines.
-func wrap(s string, width int) []string {
+// Wrap breaks a text into lines of at most so many columns, where words end.
+func Wrap(s string, width int) []string {
 	var out []string
 	line := ""
 	for _, word := range strings.Fields(s) {

@@ -3,6 +3,7 @@ package effect
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
@@ -108,4 +109,35 @@ func median(samples []float64, _ float64) float64 {
 	sorted := slices.Sorted(slices.Values(samples))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// Series is how a sample of a series of the timeline is told to people.
+type Series struct {
+	Label string // without the node
+	Unit  string // of a sample: s, 1 or B
+	Share bool
+	// Events says that a sample counts what happened in its interval. Samples of others are levels.
+	Events bool
+	// Floor is what a level is not worth telling below.
+	Floor float64
+	// Answered says that there is a value only where something was answered.
+	Answered bool
+}
+
+// SeriesOf finds a series by its name, with the node's in front. ok is false for those that have no figure here.
+func SeriesOf(name string) (s Series, ok bool) {
+	node, rest, _ := strings.Cut(name, ".")
+	for _, f := range figures {
+		if f.series != name && (f.series != "NODE."+rest || node == "http") {
+			continue
+		}
+		s = Series{Label: strings.TrimPrefix(f.label, "NODE: "), Unit: f.unit, Share: f.share, Floor: f.floor,
+			Answered: f.answered}
+		if f.unit == metric.PerSecond {
+			s.Events, s.Unit = true, metric.One
+			s.Label = strings.TrimSuffix(s.Label, " a second")
+		}
+		return s, true
+	}
+	return s, false
 }
