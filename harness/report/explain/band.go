@@ -68,8 +68,8 @@ func slide(values []float64, reach int) []float64 {
 	return out
 }
 
-// beyond is how far a value is out of a range, in units of what it takes to be out; 1 and less is not out. floor is what
-// rounding moves the value by.
+// beyond is how far a value is out of a range, in units of what it takes to be out; 1 and less is not out. floor is
+// what rounding moves the value by.
 func beyond(v, low, high, floor float64) float64 {
 	return max(v-high, low-v) / max(floor, clear*(high-low))
 }

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -11,8 +10,6 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // chosen are the events that are shown, and what is not.
 func (e *Explanation) chosen(all bool) (list []Event, left []string) {
@@ -96,7 +93,8 @@ func (e *Explanation) first() string {
 	if more := len(names) - mostFirst; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
-	return fmt.Sprintf("First out of the calm range, between %s s: %s.", strings.Replace(at.interval(), "–", " and ", 1), text)
+	when := strings.Replace(at.interval(), "–", " and ", 1)
+	return fmt.Sprintf("First out of the calm range, between %s s: %s.", when, text)
 }
 
 const mostFirst = 3
@@ -131,7 +129,9 @@ func (p *page) measures(e *Explanation) (left []string) {
 		if !p.o.All {
 			about, _, _ = strings.Cut(about, ", ")
 		}
-		t.Rows = append(t.Rows, []string{x.Place, x.Name, m.Format(x.Value), m.Format(x.Twin), between(m, x.Low, x.High), about})
+		t.Rows = append(t.Rows, []string{
+			x.Place, x.Name, m.Format(x.Value), m.Format(x.Twin), between(m, x.Low, x.High), about,
+		})
 	}
 	p.table(t)
 	return left
@@ -158,7 +158,9 @@ func (t *Total) class() int {
 		strings.Contains(t.Name, "runqueue") || t.Place == "machine":
 		return repeated
 	}
-	for _, series := range []string{"accept_queue.", "sockets.established.", "sockets.time_wait.", "pressure.cpu", "sql.re"} {
+	for _, series := range []string{
+		"accept_queue.", "sockets.established.", "sockets.time_wait.", "pressure.cpu", "sql.reconnects",
+	} {
 		if strings.HasPrefix(t.Name, series) {
 			return repeated
 		}

@@ -6,9 +6,9 @@
 // # Calm runs
 //
 // A calm run is one of the same scenario without its faults ([Calm]). The twin is the calm run with the seed of the
-// record: its requests leave at the same times, so what differs comes after the faults. Calm runs with further seeds say
-// how far a figure goes by chance. [Maker] finds these runs or makes them. If the twin cannot be made, the time before
-// the faults stands in for it, which is weaker.
+// record: its requests leave at the same times. Calm runs with further seeds say how far a figure goes by chance.
+// [Maker] finds these runs or makes them. If the twin cannot be made, the time before the faults stands in for it,
+// which is weaker.
 //
 // # The calm range
 //

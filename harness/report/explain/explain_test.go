@@ -131,8 +131,8 @@ func TestWhatWasPlantedIsFoundInOrderOfTime(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"fault acks begins", "fault acks takes its first packet", "web.tcp.retrans", "http.latency.max",
-		"http.errors", "fault acks ends", "http.completed",
-	}, moved(story, "http.completed", "fault acks ends"), "%v", story)
+		"http.errors", "http.completed", "fault acks ends",
+	}, story)
 
 	retrans := series(e)[0]
 	require.Equal(t, []float64{3.1, 3.2}, []float64{retrans.From, retrans.To})
@@ -165,16 +165,6 @@ func TestWhatWasPlantedIsFoundInOrderOfTime(t *testing.T) {
 	require.Zero(t, e.Chance.Least)
 }
 
-// moved puts a text behind another, whose order in time the case does not ask for.
-func moved(list []string, text, behind string) []string {
-	i := slices.Index(list, text)
-	if i < 0 {
-		return list
-	}
-	list = slices.Delete(slices.Clone(list), i, i+1)
-	return slices.Insert(list, slices.Index(list, behind)+1, text)
-}
-
 func TestADeviationBeginsWithTheSampleInWhichItDoes(t *testing.T) {
 	for _, first := range []int{0, 1, 29, 30, 31, 59} {
 		r := calm(1)
@@ -202,6 +192,66 @@ func TestWhatIsALittleHigherAllTheTimeShowsInBlocks(t *testing.T) {
 	require.Equal(t, "CPU in softirq, mean of 1 s", x.Text)
 	require.Contains(t, []float64{3, 4}, x.From, "blocks begin with the fault")
 	require.InDelta(t, 1, x.To-x.From, 1e-9)
+}
+
+func TestBlocksBeginWithTheFaultAndAddUpEvents(t *testing.T) {
+	r := calm(1)
+	for i := 35; i < 55; i++ {
+		r.Timeline.Series["http.completed"][i] = 0
+	}
+	e := explain.New(r, parse(t, network+strings.Replace(acks, "at: 3s", "at: 3500ms", 1)), calms(), "")
+	x := series(e)[0]
+	require.Equal(t, []string{"http.completed"}, names(e))
+	require.Equal(t, []float64{3.5, 4.5}, []float64{x.From, x.To})
+	twin := 0.
+	for _, v := range calm(1).Timeline.Series["http.completed"][35:45] {
+		twin += v
+	}
+	require.Equal(t, []effect.Value{0, effect.Value(twin)}, []effect.Value{x.Value, x.Twin})
+}
+
+func TestWhatIsHardlyOutIsNotTold(t *testing.T) {
+	r := calm(1)
+	r.Timeline.Series["web.cpu.softirq"][33] = 0.125 // calm runs go up to 0.1
+	require.Empty(t, series(explain.New(r, parse(t, network+acks), calms(), "")))
+}
+
+func TestRangesDoNotReachFar(t *testing.T) {
+	r, runs := calm(1), calms()
+	r.Timeline.Series["web.tcp.retrans"][33] = 5
+	other := calm(4)
+	other.Timeline.Series["web.tcp.retrans"][45] = 1
+	runs[3] = explain.NewRun(other, "")
+	x := series(explain.New(r, parse(t, network+acks), runs, ""))[0]
+	require.Equal(t, []effect.Value{0, 0}, []effect.Value{x.Low, x.High})
+}
+
+func TestOrderAtOneTime(t *testing.T) {
+	r := calm(1)
+	r.Timeline.Series["web.tcp.retrans"][29] = 2 // over when the fault begins
+	r.Timeline.Series["http.errors"][33], r.Timeline.Series["web.cpu.softirq"][33] = 1, 0.9
+	e := explain.New(r, parse(t, network+acks), calms(), "")
+	require.Equal(t, "web.tcp.retrans", e.Events[0].Series)
+	require.Equal(t, "fault acks begins", e.Events[1].Text)
+	require.Equal(t, []string{"web.tcp.retrans", "web.cpu.softirq", "http.errors"}, names(e), "what is farther out is first")
+	require.Contains(t, text(t, e, explain.Options{}), "First out of the calm range, between 3.3 and 3.4 s: web: CPU in "+
+		"softirq; clients: errors in 100 ms.")
+}
+
+func TestATotalHasTheTwinAndTheRange(t *testing.T) {
+	r := calm(1)
+	r.Counters["web"]["TcpExt.DelayedACKs"] = 100
+	e := explain.New(r, parse(t, network+acks), calms(), "")
+	low, high := math.Inf(1), math.Inf(-1)
+	for seed := range uint64(6) {
+		n := float64(calm(seed + 1).Counters["web"]["TcpExt.DelayedACKs"])
+		low, high = min(low, n), max(high, n)
+	}
+	require.Len(t, e.Totals, 1)
+	x := e.Totals[0]
+	twin := float64(calm(1).Counters["web"]["TcpExt.DelayedACKs"])
+	require.Equal(t, []float64{100, twin, low, high}, []float64{x.Value, x.Twin, x.Low, x.High})
+	require.False(t, x.Everyday, "it moved more than threefold")
 }
 
 func TestSamplesWithoutAnswersHaveNoLatency(t *testing.T) {

@@ -105,7 +105,9 @@ func TestATwinThatCannotBeHadIsAReason(t *testing.T) {
 	require.Contains(t, why, "made with other software")
 
 	m := maker(nil)
-	m.Open = func(context.Context, machine.Request) (explain.Runner, error) { return nil, errors.New("no such kernel") }
+	m.Open = func(context.Context, machine.Request) (explain.Runner, error) {
+		return nil, errors.New("no such kernel")
+	}
 	runs, why, err = m.Runs(t.Context(), recorded(t))
 	require.NoError(t, err)
 	require.Empty(t, runs)

@@ -237,7 +237,7 @@ func (p *page) events(e *Explanation) []string {
 		}
 		t.Rows = append(t.Rows, row)
 		for _, line := range x.Output {
-			t.Rows = append(t.Rows, []string{"", "", "  " + clock(line.At) + " " + line.Text, "", "", "", "", ""})
+			t.Rows = append(t.Rows, []string{"", "", "  " + clock(line.At) + " " + shortened(line.Text), "", "", "", "", ""})
 		}
 	}
 	p.table(t)
@@ -250,6 +250,16 @@ func (p *page) events(e *Explanation) []string {
 
 // clock writes a time of the run without digits that say nothing.
 func clock(s float64) string { return strconv.FormatFloat(math.Round(s*1000)/1000, 'f', -1, 64) }
+
+// longest is how much is shown of a line of output.
+const longest = 120
+
+func shortened(line string) string {
+	if r := []rune(line); len(r) > longest {
+		return string(r[:longest-1]) + "…"
+	}
+	return line
+}
 
 // interval writes the beginning and the end of a sample with the same digits.
 func (e *Event) interval() string {

@@ -58,10 +58,10 @@ func floor(s effect.Series) float64 {
 
 // about says what a metric is, where the catalogue refers to the line above.
 func about(name, text string) string {
-	switch {
-	case name == "http.connect.p99":
+	switch name {
+	case "http.connect.p99":
 		return "99th percentile of the time from connect(2) to the connection's being established"
-	case name == "cpu.total":
+	case "cpu.total":
 		return "share of one CPU that the node used in all"
 	}
 	return strings.Replace(text, "of these: ", "errors: ", 1)
