@@ -99,24 +99,29 @@ func TestProgramsAreCheckedBeforeTheMachine(t *testing.T) {
 		place, says   string // empty if nothing lacks
 		hint          string
 	}{
-		{name: "good", service: `{exec: [{name: a, command: [plain]}, {name: b, command: [/usr/bin/two]}]}`, qemu: recent},
-		{name: "star", service: `{exec: [{name: a, command: ["php-fpm*"], env: {PATH: "/usr/bin:/usr/opt"}}]}`, qemu: old},
+		{name: "good", qemu: recent,
+			service: `{exec: [{name: a, command: [plain]}, {name: b, command: [/usr/bin/two]}]}`},
+		{name: "star", qemu: old,
+			service: `{exec: [{name: a, command: ["php-fpm*"], env: {PATH: "/usr/bin:/usr/opt"}}]}`},
 		{name: "PATH", service: `{exec: [{name: a, command: ["php-fpm*"]}]}`, qemu: old, place: exec0,
 			says: "program php-fpm* is not in the image", hint: "add the package"},
 		{name: "missing", service: `{exec: [{name: a, command: [plane]}]}`, qemu: recent, place: exec0,
-			says: "node web: program a: program plane is not in the image; did you mean /usr/bin/plain?", hint: "add the package"},
-		{name: "second", service: `{exec: [{name: a, command: [plain]}, {name: b, command: [/usr/bin/script]}]}`, qemu: recent,
-			place: "nodes.web.service.exec[1]", says: "script /usr/bin/script needs /usr/bin/pyton", hint: "interpreter"},
+			says: "node web: program a: program plane is not in the image; did you mean /usr/bin/plain?",
+			hint: "add the package"},
+		{name: "second", service: `{exec: [{name: a, command: [plain]}, {name: b, command: [/usr/bin/script]}]}`,
+			qemu: recent, place: "nodes.web.service.exec[1]", says: "script /usr/bin/script needs /usr/bin/pyton",
+			hint: "interpreter"},
 		{name: "made by a step", qemu: recent,
 			service: `{exec: [{name: a, command: [plain], expect-exit: 0}, {name: b, command: [/made]}]}`},
 		{name: "level after a step", qemu: old, place: "nodes.web.service.exec[1]",
 			service: `{exec: [{name: a, command: [plain], expect-exit: 0}, {name: b, command: [two]}]}`,
-			says:    "/usr/bin/two says that it needs x86-64-v2, and QEMU 7.2.22 gets CMPXCHG16B wrong, so that the emulated CPU",
+			says:    "/usr/bin/two says that it needs x86-64-v2, and QEMU 7.2.22 gets CMPXCHG16B wrong, so that the",
 			hint:    "QEMU 8.0 or later"},
 		{name: "level", service: `{exec: [{name: a, command: [three]}]}`, qemu: recent, place: exec0,
 			says: "/usr/bin/three says that it needs x86-64-v3, and the emulated CPU has x86-64-v2", hint: "GOAMD64"},
 		{name: "haproxy", service: `{haproxy: {servers: ["client:80"]}}`, qemu: old, place: "nodes.web.service.haproxy",
-			says: "/usr/sbin/haproxy uses CMPXCHG16B, and QEMU 7.2.22 gets CMPXCHG16B wrong", hint: "nginx as the balancer"},
+			says: "/usr/sbin/haproxy uses CMPXCHG16B, and QEMU 7.2.22 gets CMPXCHG16B wrong",
+			hint: "nginx as the balancer"},
 		{name: "haproxy, new", service: `{haproxy: {servers: ["client:80"]}}`, qemu: recent},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,7 +154,8 @@ func TestAnUnknownInstructionIsExplained(t *testing.T) {
 	v, err := OpenVM(t.Context(), VMOptions{})
 	require.NoError(t, err)
 	_, err = v.Run(t.Context(), Request{Scenario: s, Seed: 1})
-	require.ErrorContains(t, err, "program a: ended before it was ready: SIGILL; it used an instruction that the emulated CPU")
+	require.ErrorContains(t, err,
+		"program a: ended before it was ready: SIGILL; it used an instruction that the emulated CPU does not have")
 	require.ErrorContains(t, err, "the emulated CPU has x86-64-v2")
 	require.Equal(t, "nodes.web.service.exec[0]", problem.PlaceOf(err))
 }

@@ -31,9 +31,9 @@ func (i *Image) Looker() (*Looker, error) {
 	return l, nil
 }
 
-// Look is [Image.Look] of a program that has these variables, NAME=value, besides those of the image; and n of the
-// x86-64-vn that the program and its libraries say they need, or 0 if they do not say so. Few programs do; one that does
-// not may need more all the same. A name without a slash may have stars.
+// Look is [Image.Look] of a program that has these variables, NAME=value, besides the image's. It also returns n of
+// the x86-64-vn that the program and its libraries say they need, or 0 if they do not say so. Few programs do; one that
+// does not may need more all the same. A name without a slash may have stars.
 func (l *Looker) Look(program string, env []string) (where string, level int, err error) {
 	c := &checker{tree: l.tree, names: l.names, env: slices.Concat(l.image.Env, env)}
 	where, err = c.look(program)

@@ -30,7 +30,8 @@ func processor() string {
 		has  bool
 		name string
 	}{
-		{x.HasSSSE3, "ssse3"}, {x.HasSSE41, "sse4_1"}, {x.HasSSE42, "sse4_2"}, {x.HasPOPCNT, "popcnt"}, {x.HasCX16, "cx16"},
+		{x.HasSSSE3, "ssse3"}, {x.HasSSE41, "sse4_1"}, {x.HasSSE42, "sse4_2"}, {x.HasPOPCNT, "popcnt"},
+		{x.HasCX16, "cx16"},
 	} {
 		if !f.has {
 			lacks = append(lacks, f.name)
