@@ -148,14 +148,20 @@ func TestProgramsAreCheckedBeforeTheMachine(t *testing.T) {
 
 // UD2 stands for all that the emulated CPU does not know.
 func TestAnUnknownInstructionIsExplained(t *testing.T) {
-	s := written(t, "{exec: [{name: a, command: [future]}]}", map[string]string{
-		"usr/bin/future": string(executable([]byte{0x0f, 0x0b}, 0)),
-	})
+	files := map[string]string{"usr/bin/future": string(executable([]byte{0x0f, 0x0b}, 0))}
 	v, err := OpenVM(t.Context(), VMOptions{})
 	require.NoError(t, err)
+	const says = "SIGILL; it used an instruction that the emulated CPU does not have, or that is none: the emulated CPU " +
+		"has x86-64-v2"
+	s := written(t, "{exec: [{name: a, command: [future], port: 80}]}", files)
 	_, err = v.Run(t.Context(), Request{Scenario: s, Seed: 1})
-	require.ErrorContains(t, err,
-		"program a: ended before it was ready: SIGILL; it used an instruction that the emulated CPU does not have")
-	require.ErrorContains(t, err, "the emulated CPU has x86-64-v2")
+	require.ErrorContains(t, err, "program a: ended before it was ready: "+says)
 	require.Equal(t, "nodes.web.service.exec[0]", problem.PlaceOf(err))
+
+	s = written(t, "{exec: [{name: a, command: [future], at: 500ms}]}", files)
+	r, err := v.Run(t.Context(), Request{Scenario: s, Seed: 1})
+	require.NoError(t, err)
+	require.False(t, r.Valid)
+	require.Contains(t, r.InvalidBecause[0].String(), "ended by SIGILL at 0.5")
+	require.Contains(t, r.InvalidBecause[0].String(), "it used an instruction that the emulated CPU does not have")
 }

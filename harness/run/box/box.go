@@ -134,6 +134,7 @@ func (b *box) prepare(ctx context.Context) error {
 			continue
 		}
 		if err := warm(p.Warm, p.Port); err != nil {
+			time.Sleep(10 * look) // it may just have begun, and have something to say
 			return about(p, problem.Wrap(problem.Usage, fmt.Errorf("%w%s", err, p.out.last(5)), ""))
 		}
 	}
