@@ -23,8 +23,10 @@ import (
 var images = &imageFinder{found: make(map[string]*image.Image)}
 
 type imageFinder struct {
-	mu    sync.Mutex
-	found map[string]*image.Image // by what they are made of, as JSON
+	mu      sync.Mutex
+	found   map[string]*image.Image  // by what they are made of, as JSON
+	lookers map[string]*image.Looker // by hash
+	good    map[string]bool          // nodes whose programs lack nothing that can be told
 }
 
 // Images returns "sha256:…" of the images that nodes of scenarios have, and makes those that are not in the store. The

@@ -120,39 +120,39 @@ func TestAProgramThatCannotBeStarted(t *testing.T) {
 	const (
 		background = "a program that goes into the background has to stay in the foreground; " +
 			"one that may end has may-exit: true"
-		within = "ready.within gives it more time"
-		users  = "give a user of the image, or a number"
+		within    = "ready.within gives it more time"
+		interpret = "name the interpreter as the program, and the file as its argument"
+		users     = "give a user of the image, or a number"
 	)
 	for name, c := range map[string]struct{ program, want, hint string }{
 		"missing": {
 			"command: [/bin/shop]",
-			"the image has no program /bin/shop", "add its package or its file to the image",
+			"program /bin/shop is not in the image", "add the package that has it, or the file",
 		},
 		"missing in PATH": {
 			"command: [shop]",
-			"the image has no program shop in /usr/local/sbin:",
-			"add its package to the image, or give the whole path",
+			"program shop is not in the image", "add the package that has it, or the file",
 		},
 		"not executable": {
 			"command: [/bin/noexec]",
-			"/bin/noexec is not executable (mode -rw-r--r--), or not by this user", "chmod +x the file on the host",
+			"program /bin/noexec may not be executed: its mode is 0644",
+			"make the file executable: chmod +x; or name the interpreter as the program",
 		},
 		"a directory": {
 			"command: [/bin]",
-			"/bin is a directory", "",
+			"program /bin is a directory", "name a file",
 		},
 		"without shell": {
 			"command: [script]",
-			"what interprets /bin/script is missing in the image: /bin/sh -e",
-			"for a dynamic program, add the package libc6; for a script, that of its interpreter",
+			"script /bin/script needs /bin/sh, which is not in the image", "add the package that has the interpreter",
 		},
 		"of another kind": {
 			"command: [foreign]",
-			"/bin/foreign is no program for x86-64, and no script with #!", "",
+			"program /bin/foreign is neither a script, which begins with #!, nor a program of the processor", interpret,
 		},
 		"no program": {
 			"command: [text]",
-			"/bin/text is no program for x86-64, and no script with #!", "",
+			"program /bin/text is neither a script, which begins with #!, nor a program of the processor", interpret,
 		},
 		"missing directory": {
 			"command: [act, wait], dir: /srv/shop",

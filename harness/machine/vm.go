@@ -126,6 +126,9 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	if err != nil {
 		return nil, err
 	}
+	if err := images.check(s, made, v.qemu); err != nil {
+		return nil, err
+	}
 	pictures, _, _ := placed(made, s.UsedImages())
 	extra := v.modules(s)
 	m := machine{memory: uint64(s.Machine.Memory), shift: shift(s.Machine.Speed), modules: strings.Join(extra, " ")}

@@ -201,10 +201,14 @@ func (r *Prepared) judgeEnd(b boxed, i int, o *result.Program) {
 	default:
 		last := ""
 		if n := len(o.Output); n > 0 {
-			last = ": " + o.Output[n-1].Text
+			last = o.Output[n-1].Text
 		}
-		r.invalid.Add(result.ProgramEnded, place, "%s at %.3f s, which the scenario does not plan (may-exit)%s",
-			o.How(), *o.Ended, last)
+		about := box.Explain(o.Signal, o.Exit, last)
+		if last != "" {
+			last = ": " + last
+		}
+		r.invalid.Add(result.ProgramEnded, place, "%s at %.3f s, which the scenario does not plan (may-exit)%s%s",
+			o.How(), *o.Ended, about, last)
 	}
 }
 

@@ -30,38 +30,20 @@ func (i *Image) Check(program string) error {
 
 // Look is [Image.Check], and returns the program's path in the image.
 func (i *Image) Look(program string) (string, error) {
-	c, err := i.checker()
+	l, err := i.Looker()
 	if err != nil {
 		return "", err
 	}
-	return c.look(program)
+	where, _, err := l.Look(program, nil)
+	return where, err
 }
 
-// Level returns n of the x86-64-vn that a program and its libraries say they need, or 0 if they do not say so. Few
-// programs do; one that does not may need more all the same.
-func (i *Image) Level(program string) (int, error) {
-	c, err := i.checker()
-	if err != nil {
-		return 0, err
-	}
-	_, err = c.look(program)
-	return c.level, err
-}
-
-// checker looks at programs in a tree.
+// checker looks at a program in a tree.
 type checker struct {
 	tree  *tree
+	names map[string]bool // of all files
 	env   []string
 	level int // that what was looked at needs
-}
-
-func (i *Image) checker() (*checker, error) {
-	entries, err := i.Index()
-	if err != nil {
-		return nil, err
-	}
-	t, err := indexed(entries)
-	return &checker{tree: t, env: i.Env}, err
 }
 
 func (c *checker) look(program string) (string, error) {
@@ -86,28 +68,54 @@ func (c *checker) find(program string) (string, error) {
 		return program, nil
 	}
 	for _, dir := range c.dirs() {
-		if n := c.tree.get(dir + "/" + program); n != nil && n.kind == 'f' && n.mode&0o111 != 0 {
-			return dir + "/" + program, nil
+		for _, name := range c.fitting(dir, program) {
+			if n := c.tree.get(name); n != nil && n.kind == 'f' && n.mode&0o111 != 0 {
+				return name, nil
+			}
 		}
 	}
 	return "", usage(fmt.Errorf("program %s is not in the image%s", program, c.near("/usr/bin/"+program)),
 		"add the package that has it, or the file")
 }
 
-// dirs are those of PATH.
-func (c *checker) dirs() []string {
-	text := searchPath
-	for _, e := range c.env {
-		if value, ok := strings.CutPrefix(e, "PATH="); ok {
-			text = value
+// fitting are the paths in a directory that a name fits which may have a star, in order.
+func (c *checker) fitting(dir, name string) (list []string) {
+	if !strings.ContainsAny(name, "*?[") {
+		return []string{dir + "/" + name}
+	}
+	n := c.tree.get(dir)
+	if n == nil || n.kind != 'd' {
+		return nil
+	}
+	for _, child := range slices.Sorted(maps.Keys(n.children)) {
+		if ok, _ := path.Match(name, child); ok {
+			list = append(list, dir+"/"+child)
 		}
 	}
-	return slices.DeleteFunc(strings.Split(text, ":"), func(s string) bool { return !path.IsAbs(s) })
+	return list
+}
+
+// dirs are those of PATH.
+func (c *checker) dirs() []string {
+	if list := c.list("PATH"); list != nil {
+		return list
+	}
+	return strings.Split(searchPath, ":")
+}
+
+// list are the absolute paths in a variable of the environment; nil if it is not there.
+func (c *checker) list(variable string) (list []string) {
+	for _, e := range c.env { // a later one counts
+		if value, ok := strings.CutPrefix(e, variable+"="); ok {
+			list = slices.DeleteFunc(strings.Split(value, ":"), func(s string) bool { return !path.IsAbs(s) })
+		}
+	}
+	return list
 }
 
 // near is the end of a message about a program that is not there: programs of the same or a similar name.
 func (c *checker) near(program string) string {
-	base := path.Base(program)
+	base := strings.TrimRight(path.Base(program), "*")
 	var same, names []string
 	byName := map[string]string{}
 	for _, dir := range slices.Compact(append([]string{path.Dir(program)}, c.dirs()...)) {
@@ -232,7 +240,10 @@ func (c *checker) elf(name string, e *ELF) error {
 				continue
 			}
 			seen[lib] = true
-			where, n := c.library(lib, slices.Concat(own, at.paths))
+			where, n := c.library(lib, slices.Concat(own, at.paths, c.list("LD_LIBRARY_PATH")))
+			if n == nil && c.elsewhere(lib) {
+				continue
+			}
 			if n == nil {
 				lacking = append(lacking, fmt.Sprintf("%s (for %s)", lib, path.Base(at.by)))
 				continue

@@ -98,11 +98,7 @@ func (c *Config) board(p plan) device {
 		options += ",hpet=off"
 	}
 	return device{
-		// No RDRAND: QEMU would answer it from the host. +arat says that the APIC timer runs
-		// on in idle: without it and without a second timer the kernel keeps a 4 ms tick.
-		// No CMPXCHG16B: QEMU (7.2 at least) takes the flags that it keeps from a stale rule, and an
-		// interrupt soon after it finds half a pointer in EFLAGS. Linux 6.12's allocator then dies of a double fault.
-		options: []string{"-M", options, "-cpu", "qemu64,+arat,-cx16", "-smp", "1", "-bios", p.bios},
+		options: []string{"-M", options, "-cpu", c.processor(), "-smp", "1", "-bios", p.bios},
 		append:  "tsc=reliable no_timer_check mitigations=off",
 	}
 }

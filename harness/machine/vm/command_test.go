@@ -31,10 +31,10 @@ func TestArguments(t *testing.T) {
 -action panic=pause
 -chardev socket,id=control,fd=3 -mon chardev=control,mode=control
 -S -kernel /k/vmlinux -initrd /t/initramfs -append ` + strings.ReplaceAll(appended, " ", "\x00")},
-		{"clone", Config{Machine: Q35, Shift: 3, Memory: 1 << 30},
+		{"clone", Config{QEMU: QEMU{Version: "10.0.2"}, Machine: Q35, Shift: 3, Memory: 1 << 30},
 			plan{incoming: true, sandbox: true, bios: "/q/bios-256k.bin", ram: "/proc/self/fd/8"}, `
 -nodefaults -no-user-config -nographic -no-reboot
--M q35,memory-backend=mem,hpet=off -cpu qemu64,+arat,-cx16 -smp 1 -bios /q/bios-256k.bin
+-M q35,memory-backend=mem,hpet=off -cpu qemu64,+arat -smp 1 -bios /q/bios-256k.bin
 -m 1024M -object memory-backend-file,id=mem,size=1024M,mem-path=/proc/self/fd/8,share=off
 -accel tcg,thread=single,tb-size=512 -icount shift=3,sleep=off,rr=record,rrfile=/dev/null -rtc base=2026-01-01,clock=vm
 -chardev file,id=console,path=/proc/self/fd/5 -serial chardev:console

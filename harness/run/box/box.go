@@ -134,6 +134,7 @@ func (b *box) prepare(ctx context.Context) error {
 			continue
 		}
 		if err := warm(p.Warm, p.Port); err != nil {
+			time.Sleep(10 * look) // it may just have begun, and have something to say
 			return about(p, problem.Wrap(problem.Usage, fmt.Errorf("%w%s", err, p.out.last(5)), ""))
 		}
 	}
@@ -160,8 +161,12 @@ func (b *box) await(ctx context.Context, p *program) error {
 					fmt.Errorf("ended with status %d instead of %d%s", p.outcome.Exit, *p.ExpectExit, p.said127()), "")
 			}
 			if p.ExpectExit == nil && !p.MayExit {
-				return problem.Wrap(problem.Usage, fmt.Errorf("ended before it was ready: %s%s", p.how(), p.said127()),
-					"a program that goes into the background has to stay in the foreground; one that may end has may-exit: true")
+				said := p.said127()
+				hint := "a program that goes into the background has to stay in the foreground; one that may end has may-exit: true"
+				if Explain(p.outcome.Signal, p.outcome.Exit, said) != "" {
+					hint = "docs/reference/limits.md has what the emulated CPU can do"
+				}
+				return problem.Wrap(problem.Usage, fmt.Errorf("ended before it was ready: %s%s", p.how(), said), hint)
 			}
 			p.outcome.Ready = agent.Now()
 			return nil
@@ -200,10 +205,11 @@ func (p *program) how() string {
 func (p *program) said127() string {
 	time.Sleep(look) // what it wrote last may still be on its way
 	text := p.out.last(8)
-	if p.outcome.Exit == 127 && strings.Contains(text, "error while loading shared libraries") {
-		return "; a library is missing in the image" + text
+	about := Explain(p.outcome.Signal, p.outcome.Exit, text)
+	if about == "" && p.outcome.Exit == 127 && strings.Contains(text, "error while loading shared libraries") {
+		about = "; a library is missing in the image"
 	}
-	return text
+	return about + text
 }
 
 // settle takes the processes that have ended.
