@@ -18,7 +18,8 @@ func withPrograms(t *testing.T, r *result.Record, text string, count int) {
 	t.Helper()
 	var exec strings.Builder
 	for _, name := range []string{"nginx", "shop", "tick", "tock"} {
-		fmt.Fprintf(&exec, "{name: %s, command: [%q]}, ", name, text)
+		word := strings.ReplaceAll(text, "\x00", "") // which no command can have
+		fmt.Fprintf(&exec, "{name: %s, command: [%q]}, ", name, word)
 	}
 	yaml := strings.NewReplacer(
 		"\nnodes:", "\nimages: {site: {packages: [nginx]}}\nnodes:", "client: {}", "client: {image: site}",
