@@ -175,11 +175,7 @@ func marks(r *result.Record, s *scenario.Scenario) []Event {
 	}
 	for _, f := range r.Faults {
 		if len(f.Times) > 0 {
-			verb := "takes"
-			if watches(s, f.Name) {
-				verb = "sees"
-			}
-			mark(round(f.Times[0]), "fault %s %s its first packet", f.Name, verb)
+			mark(round(f.Times[0]), "fault %s: first packet", f.Name)
 		}
 	}
 	return list

@@ -130,7 +130,7 @@ func TestWhatWasPlantedIsFoundInOrderOfTime(t *testing.T) {
 		story = append(story, what)
 	}
 	require.Equal(t, []string{
-		"fault acks begins", "fault acks takes its first packet", "web.tcp.retrans", "http.latency.max",
+		"fault acks begins", "fault acks: first packet", "web.tcp.retrans", "http.latency.max",
 		"http.errors", "http.completed", "fault acks ends",
 	}, story)
 
@@ -233,7 +233,8 @@ func TestOrderAtOneTime(t *testing.T) {
 	e := explain.New(r, parse(t, network+acks), calms(), "")
 	require.Equal(t, "web.tcp.retrans", e.Events[0].Series)
 	require.Equal(t, "fault acks begins", e.Events[1].Text)
-	require.Equal(t, []string{"web.tcp.retrans", "web.cpu.softirq", "http.errors"}, names(e), "what is farther out is first")
+	require.Equal(t, []string{"web.tcp.retrans", "web.cpu.softirq", "http.errors"}, names(e),
+		"what is farther out is first")
 	require.Contains(t, text(t, e, explain.Options{}), "First out of the calm range, between 3.3 and 3.4 s: web: CPU in "+
 		"softirq; clients: errors in 100 ms.")
 }

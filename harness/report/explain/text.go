@@ -209,7 +209,7 @@ func (p *page) events(e *Explanation) []string {
 		p.line("")
 	}
 	t := &table.Table{Header: []string{"s", "", "what", "here", "calm", "calm range", "farthest", "until"},
-		Right: []bool{true, false, false, true, true, true, true, true}, Most: []int{0, 26, 40}}
+		Right: []bool{true, false, false, true, true, true, true, true}, Most: []int{0, 14, 36}}
 	if p.o.Markdown {
 		t.Most = nil
 	}
