@@ -51,7 +51,8 @@ func Images(ctx context.Context, scenarios []*scenario.Scenario, progress func(s
 }
 
 // of returns the images that nodes of a scenario have, in the order of their names.
-func (m *imageFinder) of(ctx context.Context, s *scenario.Scenario, progress func(string)) (list []*image.Image, err error) {
+func (m *imageFinder) of(ctx context.Context, s *scenario.Scenario, progress func(string)) (list []*image.Image,
+	err error) {
 	names := s.UsedImages()
 	if len(names) == 0 {
 		return nil, nil

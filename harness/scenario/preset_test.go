@@ -34,7 +34,9 @@ func TestPresets(t *testing.T) {
 	require.Equal(t, map[string]string{"/empty": ""}, s.NodeFiles("client"))
 
 	front := s.NodeFiles("front")["/etc/ruleout/nginx.conf"]
-	for _, line := range []string{"server web:80;", "keepalive 4;", "proxy_pass http://servers;", `proxy_set_header Connection "";`} {
+	for _, line := range []string{
+		"server web:80;", "keepalive 4;", "proxy_pass http://servers;", `proxy_set_header Connection "";`,
+	} {
 		require.Contains(t, front, line)
 	}
 	require.NotContains(t, front, "fastcgi_pass")

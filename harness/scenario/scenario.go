@@ -6,10 +6,10 @@ package scenario
 // A Scenario is a value. Its canonical form, and so its [Scenario.Hash], does not
 // depend on the order of keys, on comments or on how a unit is spelt.
 //
-// The tags of a field are all that the decoder, the schema and the reference know of it:
-// a key without omitempty is required; default is what stands in for a missing key;
-// empty allows "" for the texts of a list or mapping; min, max and above (min, itself excluded) bound a value that was written; enum lists
-// the values allowed; off is a word for zero; most is the most items of a list or mapping.
+// The tags of a field are all that the decoder, the schema and the reference know of it: a key without omitempty is
+// required; default is what stands in for a missing key; min, max and above (min, itself excluded) bound a value that
+// was written; enum lists the values allowed; off is a word for zero; most is the most items of a list or mapping;
+// empty allows "" for the texts in one.
 type Scenario struct {
 	// Version of the file format, which is 1.
 	Version int `yaml:"version" json:"version"`

@@ -23,8 +23,8 @@
 // programs where memory is short, and neither the box nor what makes the run: their oom_score_adj says so.
 //
 // A box is in the same control group as its programs, so what they take may be what it needs. It has its threads before
-// they start, goes before them on the processor, keeps open what it reads of /proc (its own directory there is covered),
-// catches all signals, and makes no garbage of their output.
+// they start, goes before them on the processor, keeps open what it reads of /proc (its own directory there is
+// covered), catches all signals, and makes no garbage of their output.
 //
 // # Traps
 //
