@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"sync"
@@ -35,16 +36,22 @@ type imageFinder struct {
 func Images(ctx context.Context, scenarios []*scenario.Scenario, progress func(string)) (map[string]string, error) {
 	all := map[string]string{}
 	for _, s := range scenarios {
+		made, err := json.Marshal(s.Images) // as the scenario has it, whatever the way to its directory
+		if err != nil {
+			return nil, err
+		}
 		list, err := images.of(ctx, s, progress)
 		if err != nil {
 			return nil, err
 		}
 		for n, name := range s.UsedImages() {
-			text, err := json.Marshal(specOf(s, name))
-			if err != nil {
-				return nil, err
+			key := name + " " + result.Short(result.Sum(made))
+			if was := all[key]; was != "" && was != list[n].Hash {
+				return nil, problem.Wrap(problem.Usage, fmt.Errorf("two scenarios have an image %s of the same description, "+
+					"and other files in it (%.19s and %.19s)", name, was, list[n].Hash),
+					"their runs could not be told apart: give one of the images another name")
 			}
-			all[name+" "+result.Short(result.Sum(text))] = list[n].Hash
+			all[key] = list[n].Hash
 		}
 	}
 	return all, nil
@@ -84,19 +91,19 @@ func (m *imageFinder) one(ctx context.Context, store *image.Store, s *scenario.S
 	}
 	spec := specOf(s, name)
 	lockFile := LockFile(s, name)
+	raw, err := json.Marshal([]any{spec, lockFile})
+	if err != nil {
+		return nil, err
+	}
+	if i := m.found[string(raw)]; i != nil {
+		return i, nil
+	}
 	lock, err := image.ReadLock(lockFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		lock, err = nil, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	raw, err := json.Marshal([]any{spec, lock})
-	if err != nil {
-		return nil, err
-	}
-	if i := m.found[string(raw)]; i != nil {
-		return i, nil
 	}
 	if s.Root() == "" && needsHost(spec) {
 		return nil, problem.Wrap(problem.Machine, errors.New("it is made of files that the record does not have"),
@@ -145,7 +152,7 @@ func placed(list []*image.Image, names []string) (in []vm.Image, order map[strin
 	}
 	order, hashes = make(map[string]protocol.Image), make(map[string]string)
 	for n, i := range list {
-		in = append(in, vm.Image{Name: names[n], Path: i.Path, Hash: i.Hash, Size: i.Size})
+		in = append(in, vm.Image{Name: names[n], Path: i.Path, Hash: i.Hash, Sum: i.File, Size: i.Size})
 		hashes[names[n]] = i.Hash
 		order[names[n]] = protocol.Image{
 			Dir:      filepath.Join(frame.ImageDir, names[n]),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,6 +128,15 @@ func doubt(ctx context.Context, recorded *result.Record, request Request, first 
 	return r, nil
 }
 
+// imageList names images and their hashes.
+func imageList(images map[string]string) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(images)) {
+		list = append(list, name+" "+result.Short(images[name]))
+	}
+	return strings.Join(list, ", ")
+}
+
 // compareRecords lists in what two records of a run differ.
 func compareRecords(recorded, again *result.Record) *Replay {
 	r := &Replay{
@@ -140,6 +151,7 @@ func compareRecords(recorded, again *result.Record) *Replay {
 		{"kernel_config", p.KernelConfig, q.KernelConfig}, {"netem", p.Netem, q.Netem},
 		{"qemu", p.QEMU, q.QEMU}, {"machine", machineBoard(p.Machine), machineBoard(q.Machine)},
 		{"template", p.Template, q.Template}, {"prepared", p.Prepared, q.Prepared},
+		{"images", imageList(p.Images), imageList(q.Images)},
 		{"capture", strconv.Itoa(p.Capture), strconv.Itoa(q.Capture)},
 	} {
 		if f.a != f.b && f.a != "" { // which records of early builds lack

@@ -157,8 +157,8 @@ func (r *Prepared) finishBoxes(ctx context.Context) error {
 		for i, o := range report.Programs {
 			r.outcomes = append(r.outcomes, r.outcome(b.node, &o))
 			r.judgeEnd(b, i, &r.outcomes[len(r.outcomes)-1])
-			if o.OOM || o.Restarts > 0 {
-				killed = 0 // told, or no surprise
+			if o.OOM {
+				killed-- // told with the program
 			}
 		}
 		if killed > 0 {
@@ -190,14 +190,18 @@ func (r *Prepared) outcome(node string, o *box.Outcome) result.Program {
 	return p
 }
 
-// judgeEnd says when the end of a program makes the run invalid: where the scenario does not plan it.
+// judgeEnd says when the end of a program makes the run invalid: where the scenario does not plan it. A client may end
+// with status 0, and with another one only if the scenario says so: without its load, a run shows nothing.
 func (r *Prepared) judgeEnd(b boxed, i int, o *result.Program) {
 	p, place := b.programs[i], "program "+b.node+"/"+o.Name
 	client := i >= len(b.programs)-b.clients
 	switch {
 	case o.Failed != "":
 		r.invalid.Add(result.ProgramFailed, place, "%s", o.How())
-	case o.Ended == nil || o.Stopped || client || p.MayExit || p.Restart || p.ExpectExit != nil:
+	case o.Ended == nil || o.Stopped:
+	case o.OOM && !p.Restart:
+		r.invalid.Add(result.OutOfMemory, place, "%s at %.3f s", o.How(), *o.Ended)
+	case client && o.Exit == 0, p.MayExit, p.Restart, p.ExpectExit != nil:
 	default:
 		last := ""
 		if n := len(o.Output); n > 0 {
@@ -231,8 +235,9 @@ func programMetrics(list []result.Program) map[string]float64 {
 func (r *Prepared) exits() (list []result.Expectation) {
 	for _, b := range r.programs.boxes {
 		for i, p := range b.programs {
-			// A step of the set-up has been held against it already.
-			if p.ExpectExit == nil || p.At == nil && i < len(b.programs)-b.clients {
+			// A step of the set-up, for whose end the next one waited, has been held against it already.
+			step := p.At == nil && p.Port == 0 && p.Ready == nil && i < len(b.programs)-b.clients
+			if p.ExpectExit == nil || step {
 				continue
 			}
 			e := result.Expectation{Expr: fmt.Sprintf("%s.exec.%s.exit == %d", b.node, p.Name, *p.ExpectExit)}

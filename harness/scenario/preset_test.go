@@ -65,3 +65,25 @@ func TestFilesOfANodeGoBeforePresets(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mine", s.NodeFiles("web")["/etc/ruleout/nginx.conf"])
 }
+
+func TestSettingsOfMariaDBHaveOneSpelling(t *testing.T) {
+	s, err := Parse("x", []byte(presetText), []string{
+		`nodes.db.service.mariadb.settings={"innodb-flush-log-at-trx-commit": "1", "max-connections": "7"}`})
+	require.NoError(t, err)
+	my := s.NodeFiles("db")["/etc/ruleout/my.cnf"]
+	require.Contains(t, my, "innodb_flush_log_at_trx_commit = 1\n")
+	require.Contains(t, my, "max_connections = 7\n")
+	require.NotContains(t, my, "innodb-flush")
+}
+
+func TestPresetsThatWouldNotBeAsWritten(t *testing.T) {
+	for set, want := range map[string]string{
+		"nodes.web.service.nginx.backlog=5000":              "the kernel would cut a backlog of 5000 down to 4096",
+		"nodes.web.service.php-fpm.backlog=5000":            "the kernel would cut a backlog of 5000 down to 4096",
+		"nodes.web.service.nginx.root=/srv/$host":           "not an absolute path that needs no quotes",
+		`nodes.db.service.mariadb.settings={"!include":""}`: "not the name of a setting",
+	} {
+		_, err := Parse("x", []byte(presetText), []string{set})
+		require.ErrorContains(t, err, want, set)
+	}
+}

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,12 +10,19 @@ import (
 // sqlName is a name of a database or user that needs no quoting.
 var sqlName = regexp.MustCompile(`^[A-Za-z0-9_]{1,32}$`)
 
+// rootPath is one that nginx takes as it is.
+var rootPath = regexp.MustCompile(`^/[A-Za-z0-9._/-]*$`)
+
 // presetsOf checks the presets of a node.
 func (v *validation) presetsOf(at, node string, s *Service) {
 	if n := s.Nginx; n != nil {
 		v.nginx(at+".nginx", node, n)
 	}
+	if r := s.Redis; r != nil {
+		v.backlog(at+".redis.backlog", v.Nodes[node], r.Backlog)
+	}
 	if p := s.PHPFPM; p != nil {
+		v.backlog(at+".php-fpm.backlog", v.Nodes[node], p.Backlog)
 		v.settings(at+".php-fpm.settings", p.Settings)
 		if p.RequestTimeout != nil && *p.RequestTimeout%Duration(1e9) != 0 {
 			v.fail(at+".php-fpm.request-timeout", fmt.Sprintf("PHP-FPM takes whole seconds, not %v", *p.RequestTimeout), "")
@@ -45,8 +51,10 @@ func (v *validation) presetsOf(at, node string, s *Service) {
 }
 
 func (v *validation) nginx(at, node string, n *Nginx) {
-	if !path.IsAbs(n.Root) || strings.ContainsAny(n.Root, " ;{}\n") {
-		v.fail(at+".root", fmt.Sprintf("%s is not an absolute path without blanks", quote(n.Root)), "")
+	v.backlog(at+".backlog", v.Nodes[node], n.Backlog)
+	if !rootPath.MatchString(n.Root) {
+		v.fail(at+".root", fmt.Sprintf("%s is not an absolute path that needs no quotes", quote(n.Root)),
+			"letters, digits, dots, underscores, dashes and slashes")
 	}
 	if n.PHP != "" && v.known(at+".php", n.PHP) {
 		if _, pool := v.fpm(node, n.PHP); pool == nil {
@@ -85,7 +93,7 @@ func (v *validation) server(at, from, text string) {
 // settings checks lines of a configuration file: what is in them must not become another line.
 func (v *validation) settings(at string, settings map[string]string) {
 	for key, value := range settings {
-		if strings.ContainsAny(key, "\n\r[]= ") || key == "" {
+		if strings.ContainsAny(key, "\n\r\t[]=;#! ") || key == "" {
 			v.failKey(at+"."+key, fmt.Sprintf("%s is not the name of a setting", quote(key)), "")
 		}
 		if strings.ContainsAny(value, "\n\r") {

@@ -131,7 +131,7 @@ http {
 	}
 	b.WriteString("  }\n}\n")
 	warm := n.Warm
-	if warm == nil && pool != nil {
+	if warm == nil && pool != nil && len(n.Proxy) == 0 {
 		// Opcache compiles once; from the second request on, a worker has what it needs.
 		warm = &Warm{Requests: 2 * pool.Workers, Parallel: pool.Workers, Path: "/"}
 	}
@@ -188,7 +188,9 @@ func (m *MariaDB) expand() expansion {
 		"port": fmt.Sprint(m.Port), "max_connections": fmt.Sprint(m.Connections),
 		"innodb_buffer_pool_size": fmt.Sprint(int64(m.Buffer)),
 	}
-	maps.Copy(settings, m.Settings)
+	for key, value := range m.Settings {
+		settings[mariadbName(key, settings)] = value
+	}
 	var b strings.Builder
 	b.WriteString("[mariadbd]\n")
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
@@ -221,6 +223,17 @@ func (m *MariaDB) expand() expansion {
 			},
 		},
 	}
+}
+
+// mariadbName is the name of a setting as the preset spells it: MariaDB takes a dash and an underscore for the same.
+func mariadbName(key string, preset map[string]string) string {
+	plain := strings.NewReplacer("-", "_")
+	for name := range preset {
+		if plain.Replace(name) == plain.Replace(key) {
+			return name
+		}
+	}
+	return key
 }
 
 func (r *Redis) expand() expansion {

@@ -254,7 +254,7 @@ func (b *build) share(i *Image) {
 		return
 	}
 	for _, other := range images {
-		if other.Hash == i.Hash && other.Size == i.Size {
+		if other.File == i.Hash && other.Size == i.Size {
 			beside := filepath.Join(i.dir, "shared")
 			if os.Link(other.Path, beside) == nil {
 				_ = os.Rename(beside, filepath.Join(i.dir, ext4File)) // if not, there are two copies

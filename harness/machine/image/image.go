@@ -1,10 +1,12 @@
 package image
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,7 +40,7 @@ type Package struct {
 // Image is an image in the store.
 type Image struct {
 	Name string `json:"name"` // that it was last made under; several images may share one
-	Hash string `json:"hash"` // "sha256:…" of the ext4 file
+	Hash string `json:"hash"` // "sha256:…" of the ext4 file, and of Config if that says anything
 	Path string `json:"-"`    // the ext4 file
 	Size int64  `json:"size"` // of the ext4 file, bytes
 
@@ -51,6 +53,8 @@ type Image struct {
 	Made time.Time `json:"-"` // when it was built
 	Used time.Time `json:"-"` // when it was last asked for
 
+	// File is "sha256:…" of the ext4 file alone.
+	File   string `json:"-"`
 	Schema int    `json:"schema"`
 	dir    string // in the store
 }
@@ -96,6 +100,14 @@ func load(dir string) (*Image, error) {
 	// A power cut may have left a file without contents after a complete directory.
 	if info.Size() != i.Size {
 		return nil, fmt.Errorf("%s has %d bytes instead of %d", i.Path, info.Size(), i.Size)
+	}
+	// What runs in two images is another program if their environments differ, though their files are the same.
+	if i.File = i.Hash; !reflect.DeepEqual(i.Config, Config{}) {
+		config, err := json.Marshal(i.Config)
+		if err != nil {
+			return nil, err
+		}
+		i.Hash = fmt.Sprintf("sha256:%x", sha256.Sum256(append([]byte(i.File+"\n"), config...)))
 	}
 	i.Made, i.Used = info.ModTime(), info.ModTime()
 	if used, err := os.Stat(filepath.Join(dir, metaFile)); err == nil {

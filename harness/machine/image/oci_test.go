@@ -89,6 +89,30 @@ func TestOCI(t *testing.T) {
 	require.Len(t, hashes, 1, "the same image in each form")
 }
 
+// Two images with the same files and other settings are two, by which runs are told apart, and share one file.
+func TestSettingsOfAnImageAreInItsHash(t *testing.T) {
+	s, images := newStore(t), map[string]*Image{}
+	for _, value := range []string{"A=b", "A=c"} {
+		l := two(deb.Plain)
+		l.config = strings.Replace(l.config, "A=b", value, 1)
+		i, err := s.Ensure(t.Context(), "test", Spec{OCI: l.archive(t)}, nil, nil)
+		require.NoError(t, err)
+		require.Contains(t, i.Env, value)
+		images[value] = i
+	}
+	require.NotEqual(t, images["A=b"].Hash, images["A=c"].Hash)
+	for value, i := range images {
+		got, err := s.Get(i.Hash)
+		require.NoError(t, err)
+		require.Contains(t, got.Env, value)
+	}
+	one, err := os.Stat(images["A=b"].Path)
+	require.NoError(t, err)
+	other, err := os.Stat(images["A=c"].Path)
+	require.NoError(t, err)
+	require.True(t, os.SameFile(one, other))
+}
+
 func TestOCIThatIsHostile(t *testing.T) {
 	one := func(entries ...debtest.Entry) layout {
 		return layout{format: deb.Gzip, layers: [][]debtest.Entry{entries}}

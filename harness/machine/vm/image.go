@@ -2,6 +2,7 @@ package vm
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,7 +20,8 @@ import (
 type Image struct {
 	Name string // of the directory below [frame.ImageDir]
 	Path string // of the file on the host
-	Hash string // "sha256:…" of the file
+	Hash string // "sha256:…" that tells it from others, part of [Config.Key]
+	Sum  string // "sha256:…" of the file; it is refused if it has another content
 	Size int64  // bytes
 }
 
@@ -71,6 +73,7 @@ func (c *Config) imageFile() ([]byte, error) { return json.Marshal(c.places()) }
 func (c *Config) placeImages(ram *os.File) error {
 	zero, buf := make([]byte, pageSize*64), make([]byte, pageSize*64)
 	for n, place := range c.places() {
+		sum := sha256.New()
 		f, err := os.Open(c.Images[n].Path)
 		if err != nil {
 			return fmt.Errorf("open image %s: %w", place.Name, err)
@@ -78,6 +81,7 @@ func (c *Config) placeImages(ram *os.File) error {
 		defer f.Close()
 		for at := int64(place.Start); ; {
 			k, err := io.ReadFull(f, buf)
+			sum.Write(buf[:k])
 			if k > 0 && !bytes.Equal(buf[:k], zero[:k]) {
 				if _, err := ram.WriteAt(buf[:k], at); err != nil {
 					return err
@@ -87,6 +91,10 @@ func (c *Config) placeImages(ram *os.File) error {
 			if err == io.EOF || err == io.ErrUnexpectedEOF {
 				if read := at - int64(place.Start); read != c.Images[n].Size {
 					return fmt.Errorf("image %s has %d bytes and should have %d", place.Name, read, c.Images[n].Size)
+				}
+				if got := fmt.Sprintf("sha256:%x", sum.Sum(nil)); got != c.Images[n].Sum {
+					return problem.Wrap(problem.Machine, fmt.Errorf("image %s in the store is damaged: %s has the hash %s",
+						place.Name, c.Images[n].Path, got), "remove it, and it is made anew: ruleout image remove "+c.Images[n].Hash)
 				}
 				break
 			}

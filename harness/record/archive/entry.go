@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -96,7 +97,11 @@ func entryOf(r *result.Record) Entry {
 
 // made hashes what a run was made with. Records of early builds do not have the hash of the software.
 func made(p *result.Provenance) string {
-	return result.Sum([]byte(strings.Join([]string{p.Program(), p.Kernel, p.KernelConfig, p.QEMU, p.Software}, "\n")))
+	parts := []string{p.Program(), p.Kernel, p.KernelConfig, p.QEMU, p.Software}
+	for _, name := range slices.Sorted(maps.Keys(p.Images)) {
+		parts = append(parts, "image "+name+" "+p.Images[name])
+	}
+	return result.Sum([]byte(strings.Join(parts, "\n")))
 }
 
 // Failure says why there is no record of a run.

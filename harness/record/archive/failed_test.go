@@ -152,11 +152,26 @@ func TestSoftware(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.NoError(t, a.Close())
 	}
+	// A shard with one image more: from then on that one is held against, too.
+	more := id
+	more.Software.Images = map[string]string{"data 1": "sha256:d1"}
+	with := t.TempDir()
+	b, err := Open(with, more)
+	require.NoError(t, err)
+	require.NoError(t, b.Close())
+	a, err = Open(dir, id)
+	require.NoError(t, err)
+	_, err = a.Merge(with)
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+	more.Software.Images = map[string]string{"data 1": "sha256:d2"}
+	_, err = Open(dir, more)
+	require.ErrorContains(t, err, `another image "data 1"`)
 	// A shard on one kernel more.
 	other := id
 	other.Kernels, other.Software.Kernels = map[string]string{"6.12": "6.12.1"}, map[string]string{"6.12": "sha256:k3"}
 	shard := t.TempDir()
-	b, err := Open(shard, other)
+	b, err = Open(shard, other)
 	require.NoError(t, err)
 	require.NoError(t, b.Close())
 	a, err = Open(dir, id)
@@ -177,6 +192,10 @@ func TestMade(t *testing.T) {
 	one.Provenance.QEMU, two.Provenance.QEMU = "7.2.22", "7.2.22"
 	require.Equal(t, entryOf(one).Made, entryOf(two).Made)
 	two.Provenance.Software = "sha256:patched"
+	require.NotEqual(t, entryOf(one).Made, entryOf(two).Made)
+	two.Provenance.Software = one.Provenance.Software
+	require.Equal(t, entryOf(one).Made, entryOf(two).Made)
+	two.Provenance.Images = map[string]string{"site": "sha256:other"}
 	require.NotEqual(t, entryOf(one).Made, entryOf(two).Made)
 }
 

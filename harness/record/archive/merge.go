@@ -41,7 +41,7 @@ func (a *Archive) Merge(dir string) (m Merged, err error) {
 		return m, err
 	}
 	if id.Source = into.Source; len(id.Kernels) > len(into.Kernels) ||
-		len(id.Software.Kernels) > len(into.Software.Kernels) {
+		len(id.Software.Kernels) > len(into.Software.Kernels) || len(id.Software.Images) > len(into.Software.Images) {
 		if err := id.write(path); err != nil {
 			return m, err
 		}

@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -65,16 +67,16 @@ func totals(r *result.Record, calm []*result.Record) (list []Total, figures int)
 			list = append(list, t)
 		}
 	}
-	for node, counters := range r.Counters {
-		for name, n := range counters {
+	for node := range r.Counters {
+		for _, name := range counterNames(node, append([]*result.Record{r}, calm...)) {
 			if report.IsSetting(name) {
 				continue
 			}
 			figures++
-			t := Total{Kind: Counter, Place: node, Name: name, Unit: metric.One, Value: float64(n)}
+			t := Total{Kind: Counter, Place: node, Name: name, Unit: metric.One, Value: float64(r.Counters[node][name])}
+			// One that the kernel lists from its first event on, such as IcmpMsg.OutType3, has not moved where it is absent.
 			if !t.held(calm, func(c *result.Record) (float64, bool) {
-				n, ok := c.Counters[node][name]
-				return float64(n), ok
+				return float64(c.Counters[node][name]), c.Counters[node] != nil
 			}, leastEvents) {
 				continue
 			}
@@ -139,4 +141,15 @@ func leeway(m metric.Metric) float64 {
 		return 0.1
 	}
 	return leastEvents
+}
+
+// counterNames are those of a node in any of the records, in alphabetical order.
+func counterNames(node string, records []*result.Record) []string {
+	names := map[string]bool{}
+	for _, r := range records {
+		for name := range r.Counters[node] {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }

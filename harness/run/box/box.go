@@ -237,7 +237,7 @@ func (b *box) take(e end) {
 	if e.status.Signaled() {
 		o.Exit, o.Signal = 128+int(e.status.Signal()), unix.SignalName(e.status.Signal())
 	}
-	if e.status.Signaled() && e.status.Signal() == unix.SIGKILL && b.own.killed() > b.oom {
+	if e.status.Signaled() && e.status.Signal() == unix.SIGKILL && !o.Stopped && b.own.killed() > b.oom {
 		o.OOM = true
 		b.oom++
 	}
