@@ -126,15 +126,19 @@ func TestProgramsThatTakeAllTheyCan(t *testing.T) {
 			require.Equal(t, []any{137, "SIGKILL", false, true}, []any{eat.Exit, eat.Signal, eat.Stopped, eat.OOM})
 			require.False(t, r.Valid)
 			require.Len(t, r.InvalidBecause, 1)
-			require.Equal(t, result.ProgramEnded, r.InvalidBecause[0].Kind)
-			require.Regexp(t, `^program web/eat: ended by SIGKILL of the kernel, for lack of memory, at \d\.\d+ s, which`,
+			require.Equal(t, result.OutOfMemory, r.InvalidBecause[0].Kind)
+			require.Regexp(t, `^program web/eat: ended by SIGKILL of the kernel, for lack of memory, at \d\.\d+ s$`,
 				r.InvalidBecause[0].String())
 		}},
 		"memory before the run": {[]string{
 			"name: eat, command: [act, eat], may-exit: true",
+			"name: planned, command: [act, eat], expect-exit: 137, at: 300ms",
 		}, func(t *testing.T, r *result.Record) {
 			require.True(t, of(t, r, "eat").OOM)
-			require.True(t, r.Valid, r.InvalidBecause)
+			require.True(t, of(t, r, "planned").OOM)
+			require.Len(t, r.InvalidBecause, 1, r.InvalidBecause.String())
+			require.Equal(t, "program web/eat", r.InvalidBecause[0].Place, "may-exit does not plan it, expect-exit does")
+			require.Equal(t, []result.Expectation{{Expr: "web.exec.planned.exit == 137", OK: true, Value: 137}}, r.Expect)
 		}},
 		"tasks": {[]string{
 			"name: fork, command: [act, fork], at: 200ms, may-exit: true",

@@ -199,7 +199,7 @@ func (r *Prepared) judgeEnd(b boxed, i int, o *result.Program) {
 	case o.Failed != "":
 		r.invalid.Add(result.ProgramFailed, place, "%s", o.How())
 	case o.Ended == nil || o.Stopped:
-	case o.OOM && !p.Restart:
+	case o.OOM && !p.Restart && p.ExpectExit == nil: // nor does may-exit plan it
 		r.invalid.Add(result.OutOfMemory, place, "%s at %.3f s", o.How(), *o.Ended)
 	case client && o.Exit == 0, p.MayExit, p.Restart, p.ExpectExit != nil:
 	default:

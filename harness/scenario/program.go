@@ -31,7 +31,8 @@ type Program struct {
 	Ready *Ready `yaml:"ready,omitempty" json:"ready,omitempty"`
 	// Stop is the signal that ends it, at the end of for.
 	Stop Signal `yaml:"stop,omitempty" json:"stop,omitzero" default:"TERM" enum:"TERM,INT,QUIT,HUP,USR1,USR2,WINCH,KILL"`
-	// MayExit says that the program may end by itself. Without it and expect-exit, a run is invalid in which it did.
+	// MayExit says that the program may end by itself, with any status. Without it and expect-exit, a run is invalid in
+	// which a service did, or a client with another status than 0.
 	MayExit bool `yaml:"may-exit,omitempty" json:"may-exit,omitempty"`
 	// Restart has it started again when it has ended, as a supervisor would: after 100 ms, at most 100 times.
 	Restart bool `yaml:"restart,omitempty" json:"restart,omitempty"`
