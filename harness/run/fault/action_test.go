@@ -131,7 +131,8 @@ func TestARateChargesOverheadAndCells(t *testing.T) {
 			stamps := d.stamps(t)
 			require.Len(t, stamps, n)
 			took := float64(stamps[n-1] - stamps[0])
-			require.InEpsilon(t, float64((n-1)*perPacket), took, .01)
+			// A byte more of overhead would be 2.2 %; a tick on the sending side is up to 1.4 %.
+			require.InEpsilon(t, float64((n-1)*perPacket), took, .02)
 		})
 	}
 }

@@ -36,6 +36,8 @@ var Reasons = []Reason{
 		machine.cpu.user machine.cpu.system machine.cpu.softirq machine.cpu.idle machine.cpu.total machine.cpu.unattributed
 		machine.load1 machine.runqueue.mean machine.runqueue.max machine.recorder.late machine.recorder.cpu`},
 	{"accept(2) sends no packet.", `NODE.accept_queue.max`},
+	{"How a program ends is the kernel's word to its parent (wait4).",
+		`NODE.exec.NAME.exit NODE.exec.NAME.seconds NODE.exec.NAME.restarts`},
 	{"No service of the harness sends such an answer. The tests of package load have it from servers of their own.",
 		`http.errors.other`},
 	{"Why an end closed a connection, what it then made of it, and whether a query was sent anew, " +

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"time"
 	"unsafe"
 
@@ -75,11 +77,24 @@ func (b *bench) addPair(name, peer string) (near, far *netlink.Veth, err error) 
 			return nil, nil, fmt.Errorf("find veth %s: %w", name, err)
 		}
 		ends[i] = &netlink.Veth{LinkAttrs: *l.Attrs()}
+		if err := silence(name); err != nil {
+			return nil, nil, err
+		}
 		if err := b.handle.LinkSetUp(l); err != nil {
 			return nil, nil, fmt.Errorf("bring %s up: %w", name, err)
 		}
 	}
 	return ends[0], ends[1], nil
+}
+
+// silence keeps the kernel from sending packets of its own, which take a place in the netem and are counted by it: reports
+// of multicast groups, and solicitations of routers and neighbours in the seconds after a device came up.
+func silence(device string) error {
+	err := os.WriteFile("/proc/sys/net/ipv6/conf/"+device+"/disable_ipv6", []byte("1"), 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
+		return fmt.Errorf("switch IPv6 off on %s: %w", device, err)
+	}
+	return nil
 }
 
 // add puts a netem on near, and takes away the one that was there.
