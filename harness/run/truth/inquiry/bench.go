@@ -87,8 +87,8 @@ func (b *bench) addPair(name, peer string) (near, far *netlink.Veth, err error) 
 	return ends[0], ends[1], nil
 }
 
-// silence keeps the kernel from sending packets of its own, which take a place in the netem and are counted by it: reports
-// of multicast groups, and solicitations of routers and neighbours in the seconds after a device came up.
+// silence keeps the kernel from sending packets of its own, which take a place in the netem and are counted by it:
+// reports of multicast groups, and solicitations of routers and neighbours in the seconds after a device came up.
 func silence(device string) error {
 	err := os.WriteFile("/proc/sys/net/ipv6/conf/"+device+"/disable_ipv6", []byte("1"), 0)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
