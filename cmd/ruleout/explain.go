@@ -7,7 +7,6 @@ import (
 	"runtime"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report/explain"
 )
@@ -52,17 +51,9 @@ func (c *explainCmd) Run(ctx context.Context, u *ui) error {
 	if c.Seeds < 0 || c.Seeds > explain.MostSeeds {
 		return problem.Wrap(problem.Usage, fmt.Errorf("--seeds %d: not from 0 to %d", c.Seeds, explain.MostSeeds), "")
 	}
-	read := result.Read
-	if c.From != "" {
-		read = func(run string) (*result.Record, error) { return recordOf(c.From, run) }
-	}
-	recorded, err := read(c.Record)
+	recorded, request, err := runAgain(c.From, c.Record)
 	if err != nil {
 		return err
-	}
-	request, err := machine.RequestOf(recorded)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Record, err)
 	}
 	var runs []explain.Run
 	var why string

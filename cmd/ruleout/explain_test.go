@@ -39,7 +39,7 @@ type plainExplanation struct {
 	}
 }
 
-// explained works the figures of an explanation out anew, from the records alone: its own, and the calm ones in a
+// explained computes the figures of an explanation again, from the records alone: its own, and the calm ones in a
 // directory, of which that with the same seed is the twin. There have to be events in these series:
 //
 //	explained explanation.json record.json calm web.tcp.retrans
@@ -72,7 +72,7 @@ func explained(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	same := func(what string, got, want float64) {
 		if math.Abs(got-want) > 1e-6 {
-			ts.Fatalf("%s is told as %v, and is %v", what, got, want)
+			ts.Fatalf("%s: the explanation has %v, the records have %v", what, got, want)
 		}
 	}
 	found := map[string]bool{}
@@ -102,7 +102,7 @@ func explained(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, name := range args[3:] {
 		if !found[name] {
-			ts.Fatalf("nothing is told about %s", name)
+			ts.Fatalf("the explanation has nothing about %s", name)
 		}
 	}
 	for _, x := range e.Totals {

@@ -138,7 +138,7 @@ type imageListCmd struct {
 }
 
 func (*imageListCmd) Help() string {
-	return `Images can be made again at any time. ruleout gc removes those that nobody used for a while.
+	return `Images can be made again at any time. ruleout gc removes those that were not used for a while.
 
 Examples:
 

@@ -46,19 +46,29 @@ Examples:
   ruleout replay record.json --format json | jq .differences`
 }
 
-// Run carries the command out.
-func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
+// runAgain reads a record, from its file or by its run from the records of a sweep, and the request that makes its run
+// again.
+func runAgain(sweep, name string) (*result.Record, machine.Request, error) {
 	read := result.Read
-	if c.From != "" {
-		read = func(run string) (*result.Record, error) { return recordOf(c.From, run) }
+	if sweep != "" {
+		read = func(run string) (*result.Record, error) { return recordOf(sweep, run) }
 	}
-	recorded, err := read(c.Record)
+	recorded, err := read(name)
 	if err != nil {
-		return err
+		return nil, machine.Request{}, err
 	}
 	request, err := machine.RequestOf(recorded)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.Record, err)
+		return nil, machine.Request{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return recorded, request, nil
+}
+
+// Run carries the command out.
+func (c *replayCmd) Run(ctx context.Context, u *ui) (err error) {
+	recorded, request, err := runAgain(c.From, c.Record)
+	if err != nil {
+		return err
 	}
 	if err := kept(recorded); err != nil {
 		return fmt.Errorf("%s: %w", c.Record, err)

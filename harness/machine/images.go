@@ -40,26 +40,34 @@ func Images(ctx context.Context, scenarios []*scenario.Scenario, progress func(s
 		if err != nil {
 			return nil, err
 		}
-		list, err := images.of(ctx, s, progress)
+		set, err := images.of(ctx, s, progress)
 		if err != nil {
 			return nil, err
 		}
-		for n, name := range s.UsedImages() {
+		for name, hash := range set.hashes() {
 			key := name + " " + result.Short(result.Sum(made))
-			if was := all[key]; was != "" && was != list[n].Hash {
+			if was := all[key]; was != "" && was != hash {
 				return nil, problem.Wrap(problem.Usage, fmt.Errorf("two scenarios have an image %s of the same description, "+
-					"and other files in it (%.19s and %.19s)", name, was, list[n].Hash),
+					"and other files in it (%.19s and %.19s)", name, was, hash),
 					"their runs could not be told apart: give one of the images another name")
 			}
-			all[key] = list[n].Hash
+			all[key] = hash
 		}
 	}
 	return all, nil
 }
 
-// of returns the images that nodes of a scenario have, in the order of their names.
-func (m *imageFinder) of(ctx context.Context, s *scenario.Scenario, progress func(string)) (list []*image.Image,
-	err error) {
+// named is an image with its name in a scenario.
+type named struct {
+	name string
+	*image.Image
+}
+
+// imageSet is the images that nodes of a scenario have, in the order of their names.
+type imageSet []named
+
+// of returns the images that nodes of a scenario have.
+func (m *imageFinder) of(ctx context.Context, s *scenario.Scenario, progress func(string)) (set imageSet, err error) {
 	names := s.UsedImages()
 	if len(names) == 0 {
 		return nil, nil
@@ -76,9 +84,42 @@ func (m *imageFinder) of(ctx context.Context, s *scenario.Scenario, progress fun
 			return nil, &problem.Error{Kind: problem.KindOf(err), Err: err, Hint: problem.HintOf(err),
 				Place: "images." + name}
 		}
-		list = append(list, i)
+		set = append(set, named{name, i})
 	}
-	return list, nil
+	return set, nil
+}
+
+// placed is the images as the virtual machine takes them.
+func (set imageSet) placed() (list []vm.Image) {
+	for _, i := range set {
+		list = append(list, vm.Image{Name: i.name, Path: i.Path, Hash: i.Hash, Sum: i.File, Size: i.Size})
+	}
+	return list
+}
+
+// inGuest is what the guest program is told of the images, by their names; nil without any.
+func (set imageSet) inGuest() map[string]protocol.Image {
+	if len(set) == 0 {
+		return nil
+	}
+	m := make(map[string]protocol.Image, len(set))
+	for _, i := range set {
+		m[i.name] = protocol.Image{Dir: filepath.Join(frame.ImageDir, i.name),
+			Defaults: protocol.Defaults{Env: i.Env, User: i.User, Dir: i.WorkDir}}
+	}
+	return m
+}
+
+// hashes are those of the images by their names; nil without any.
+func (set imageSet) hashes() map[string]string {
+	if len(set) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(set))
+	for _, i := range set {
+		m[i.name] = i.Hash
+	}
+	return m
 }
 
 func (m *imageFinder) one(ctx context.Context, store *image.Store, s *scenario.Scenario, name string,
@@ -89,7 +130,7 @@ func (m *imageFinder) one(ctx context.Context, store *image.Store, s *scenario.S
 			return i, err
 		}
 	}
-	spec := specOf(s, name)
+	spec := ImageSpec(s, name)
 	lockFile := LockFile(s, name)
 	raw, err := json.Marshal([]any{spec, lockFile})
 	if err != nil {
@@ -123,13 +164,11 @@ func LockFile(s *scenario.Scenario, name string) string {
 }
 
 // ImageSpec says what an image of a scenario is made of.
-func ImageSpec(s *scenario.Scenario, name string) image.Spec { return specOf(s, name) }
-
-func specOf(s *scenario.Scenario, name string) image.Spec {
+func ImageSpec(s *scenario.Scenario, name string) image.Spec {
 	i := s.Images[name]
 	spec := image.Spec{Packages: i.Packages}
 	if i.From != "" {
-		below := specOf(s, i.From)
+		below := ImageSpec(s, i.From)
 		spec.From = &below
 	}
 	if i.OCI != "" {
@@ -142,24 +181,6 @@ func specOf(s *scenario.Scenario, name string) image.Spec {
 		}
 	}
 	return spec
-}
-
-// placed is the images as the virtual machine takes them, ordered as the guest program gets to know them.
-func placed(list []*image.Image, names []string) (in []vm.Image, order map[string]protocol.Image,
-	hashes map[string]string) {
-	if len(list) == 0 {
-		return nil, nil, nil
-	}
-	order, hashes = make(map[string]protocol.Image), make(map[string]string)
-	for n, i := range list {
-		in = append(in, vm.Image{Name: names[n], Path: i.Path, Hash: i.Hash, Sum: i.File, Size: i.Size})
-		hashes[names[n]] = i.Hash
-		order[names[n]] = protocol.Image{
-			Dir:      filepath.Join(frame.ImageDir, names[n]),
-			Defaults: protocol.Defaults{Env: i.Env, User: i.User, Dir: i.WorkDir},
-		}
-	}
-	return in, order, hashes
 }
 
 // needsHost tells whether an image is made of files of the host's.

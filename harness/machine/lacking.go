@@ -19,14 +19,14 @@ import (
 var atOdds = []string{"haproxy"}
 
 // check says, before any machine is booted, what the programs of a scenario lack as far as their images show it: the
-// program itself, an interpreter, a library, a feature of the processor. Images are in the order of their names.
-func (m *imageFinder) check(s *scenario.Scenario, list []*image.Image, q vm.QEMU) error {
-	if len(list) == 0 {
+// program itself, an interpreter, a library, a feature of the processor.
+func (m *imageFinder) check(s *scenario.Scenario, set imageSet, q vm.QEMU) error {
+	if len(set) == 0 {
 		return nil
 	}
 	byName := make(map[string]*image.Image)
-	for n, name := range s.UsedImages() {
-		byName[name] = list[n]
+	for _, i := range set {
+		byName[i.name] = i.Image
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,7 +48,7 @@ func (m *imageFinder) checkNode(s *scenario.Scenario, node string, i *image.Imag
 	}
 	files := slices.Collect(maps.Keys(s.NodeFiles(node)))
 	slices.Sort(files)
-	raw, err := json.Marshal([]any{i.Hash, programs, files})
+	raw, err := json.Marshal([]any{i.Hash, q.Version, programs, files})
 	if err != nil {
 		return err
 	}

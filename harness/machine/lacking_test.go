@@ -131,7 +131,7 @@ func TestProgramsAreCheckedBeforeTheMachine(t *testing.T) {
 			i, err := store.Ensure(t.Context(), "own", ImageSpec(s, "own"), nil, nil)
 			require.NoError(t, err)
 			m := new(imageFinder)
-			err = m.check(s, []*image.Image{i}, c.qemu)
+			err = m.check(s, imageSet{{"own", i}}, c.qemu)
 			require.Equal(t, c.place, problem.PlaceOf(err))
 			if c.place == "" {
 				require.NoError(t, err)

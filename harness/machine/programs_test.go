@@ -125,6 +125,10 @@ func TestAProgramThatCannotBeStarted(t *testing.T) {
 		users     = "give a user of the image, or a number"
 	)
 	for name, c := range map[string]struct{ program, want, hint string }{
+		"gone before it serves": {
+			"command: [act, exit, '0', 10ms, bye], port: 81, may-exit: true, ready: {port: 81, within: 200ms}",
+			"not ready after 200ms: nothing listens on port 81\n\tbye", within,
+		},
 		"missing": {
 			"command: [/bin/shop]",
 			"program /bin/shop is not in the image", "add the package that has it, or the file",

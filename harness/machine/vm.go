@@ -119,21 +119,22 @@ func (v *VM) QEMU() vm.QEMU { return v.qemu }
 // Template returns the frozen machine for a scenario, and makes it if it is not
 // in the cache; progress reports it.
 func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(string)) (*vm.Template, error) {
-	if progress == nil {
-		progress = func(string) {}
-	}
-	made, err := images.of(ctx, s, progress)
+	set, err := images.of(ctx, s, progress)
 	if err != nil {
 		return nil, err
 	}
-	if err := images.check(s, made, v.qemu); err != nil {
+	return v.template(ctx, s, set, progress)
+}
+
+func (v *VM) template(ctx context.Context, s *scenario.Scenario, set imageSet,
+	progress func(string)) (*vm.Template, error) {
+	if err := images.check(s, set, v.qemu); err != nil {
 		return nil, err
 	}
-	pictures, _, _ := placed(made, s.UsedImages())
 	extra := v.modules(s)
 	m := machine{memory: uint64(s.Machine.Memory), shift: shift(s.Machine.Speed), modules: strings.Join(extra, " ")}
-	for _, i := range pictures {
-		m.images += i.Name + " " + i.Hash + "\n"
+	for _, i := range set {
+		m.images += i.name + " " + i.Hash + "\n"
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -146,7 +147,7 @@ func (v *VM) Template(ctx context.Context, s *scenario.Scenario, progress func(s
 	}
 	t, err := vm.OpenTemplate(ctx, vm.Config{
 		QEMU: v.qemu, Kernel: v.kernel, Init: init,
-		Memory: m.memory, Shift: m.shift, Files: v.files, Images: pictures,
+		Memory: m.memory, Shift: m.shift, Files: v.files, Images: set.placed(),
 		Modules: slices.Concat(frame.DefaultModules, extra),
 	}, progress)
 	if err != nil {
@@ -194,23 +195,24 @@ func shift(s scenario.Speed) int {
 // does not depend on the seed. All runs are made of it, a single one too: what was frozen once more is not
 // to the bit where a machine would be that had gone on. The caller closes it.
 func (v *VM) Prepare(ctx context.Context, s *scenario.Scenario, progress func(string)) (*vm.Template, error) {
-	t, err := v.Template(ctx, s, progress)
+	set, err := images.of(ctx, s, progress)
 	if err != nil {
 		return nil, err
 	}
-	return v.prepare(ctx, t, &Request{Scenario: s}, progress)
+	t, err := v.template(ctx, s, set, progress)
+	if err != nil {
+		return nil, err
+	}
+	return v.prepare(ctx, t, &Request{Scenario: s}, set, progress)
 }
 
-func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, progress func(string)) (*vm.Template, error) {
+func (v *VM) prepare(ctx context.Context, t *vm.Template, req *Request, set imageSet,
+	progress func(string)) (*vm.Template, error) {
 	order, err := req.order()
 	if err != nil {
 		return nil, err
 	}
-	made, err := images.of(ctx, req.Scenario, progress)
-	if err != nil {
-		return nil, err
-	}
-	_, order.Images, _ = placed(made, req.Scenario.UsedImages())
+	order.Images = set.inGuest()
 	payload, err := order.Marshal()
 	if err != nil {
 		return nil, err
@@ -233,11 +235,16 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	if events == nil {
 		events = func(protocol.Event) {}
 	}
-	t, err := v.Template(ctx, req.Scenario, func(text string) { events(protocol.Event{Kind: protocol.Build, Text: text}) })
+	building := func(text string) { events(protocol.Event{Kind: protocol.Build, Text: text}) }
+	set, err := images.of(ctx, req.Scenario, building)
 	if err != nil {
 		return nil, err
 	}
-	truths, err := v.Truths(ctx, t, func(text string) { events(protocol.Event{Kind: protocol.Build, Text: text}) })
+	t, err := v.template(ctx, req.Scenario, set, building)
+	if err != nil {
+		return nil, err
+	}
+	truths, err := v.Truths(ctx, t, building)
 	if err != nil {
 		return nil, err
 	}
@@ -245,9 +252,7 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 		return nil, err
 	}
 	began := time.Now()
-	prepared, err := v.prepare(ctx, t, &req, func(text string) {
-		events(protocol.Event{Kind: protocol.Build, Text: text})
-	})
+	prepared, err := v.prepare(ctx, t, &req, set, building)
 	if err != nil {
 		return nil, err
 	}
@@ -293,10 +298,6 @@ func (v *VM) Run(ctx context.Context, req Request) (*result.Record, error) {
 	}
 	record.Time.Wall = time.Since(began).Seconds()
 	from := v.provenance(t, prepared, truths)
-	made, err := images.of(ctx, req.Scenario, func(string) {})
-	if err != nil {
-		return nil, err
-	}
-	_, _, from.Images = placed(made, req.Scenario.UsedImages())
+	from.Images = set.hashes()
 	return record, seal(record, req, NameVM, from)
 }

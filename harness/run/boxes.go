@@ -153,15 +153,11 @@ func (r *Prepared) finishBoxes(ctx context.Context) error {
 		if err := json.Unmarshal(raw, &report); err != nil {
 			return fmt.Errorf("read report of %s: %w", b.name, err)
 		}
-		killed := report.Killed
 		for i, o := range report.Programs {
 			r.outcomes = append(r.outcomes, r.outcome(b.node, &o))
 			r.judgeEnd(b, i, &r.outcomes[len(r.outcomes)-1])
-			if o.OOM {
-				killed-- // told with the program
-			}
 		}
-		if killed > 0 {
+		if killed := report.Killed; killed > 0 {
 			r.invalid.Add(result.OutOfMemory, "node "+b.node, "the kernel ended %s for lack of memory",
 				quantity.Plural(killed, "process"))
 		}
@@ -201,7 +197,7 @@ func (r *Prepared) judgeEnd(b boxed, i int, o *result.Program) {
 	case o.Ended == nil || o.Stopped:
 	case o.OOM && !p.Restart && p.ExpectExit == nil: // nor does may-exit plan it
 		r.invalid.Add(result.OutOfMemory, place, "%s at %.3f s", o.How(), *o.Ended)
-	case client && o.Exit == 0, p.MayExit, p.Restart, p.ExpectExit != nil:
+	case client && o.Exit == 0, p.MayExit, p.Restart && o.Restarts < box.MostRestarts, p.ExpectExit != nil:
 	default:
 		last := ""
 		if n := len(o.Output); n > 0 {

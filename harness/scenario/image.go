@@ -6,7 +6,8 @@ import (
 )
 
 // Image is a file system for nodes. Its layers come in this order, and a later one covers an earlier one: from, oci,
-// packages, files.
+// packages, files. Packages of images that lie upon one another are resolved together, and are all in the lowest of
+// these images that has any: files of that one cover the packages of those above it.
 type Image struct {
 	// From is the name of another image of the scenario, which lies below this one.
 	From string `yaml:"from,omitempty" json:"from,omitempty"`

@@ -17,6 +17,7 @@ type expansion struct {
 	programs []Program
 	files    map[string]string
 	key      string // of the service
+	http     bool   // it answers requests for pages
 }
 
 // presets returns what the presets of a node stand for, in the order in which they start: databases before those who
@@ -136,7 +137,7 @@ http {
 		warm = &Warm{Requests: 2 * pool.Workers, Parallel: pool.Workers, Path: "/"}
 	}
 	return expansion{
-		key: "nginx", files: map[string]string{presetDir + "nginx.conf": b.String()},
+		key: "nginx", http: true, files: map[string]string{presetDir + "nginx.conf": b.String()},
 		programs: []Program{{
 			Name: "nginx", Command: []string{"nginx", "-c", presetDir + "nginx.conf"}, Port: n.Port, Warm: warm, Stop: "QUIT",
 		}},
@@ -273,7 +274,7 @@ backend servers
 		fmt.Fprintf(&b, "  server s%d %s\n", i+1, server)
 	}
 	return expansion{
-		key: "haproxy", files: map[string]string{presetDir + "haproxy.cfg": b.String()},
+		key: "haproxy", http: true, files: map[string]string{presetDir + "haproxy.cfg": b.String()},
 		programs: []Program{{
 			Name: "haproxy", Command: []string{"haproxy", "-db", "-f", presetDir + "haproxy.cfg"}, Port: h.Port, Stop: "USR1",
 		}},

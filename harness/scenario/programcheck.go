@@ -184,19 +184,26 @@ func (s *Scenario) listeners(node string, all bool) (ports []int, places []strin
 		return nil, nil
 	}
 	at := join("nodes", node) + ".service"
+	add := func(port int, of string) {
+		if port != 0 {
+			ports, places = append(ports, port), append(places, at+of+".port")
+		}
+	}
 	if n.Service.PHP != nil {
-		ports, places = append(ports, n.Service.PHP.Port), append(places, at+".php.port")
+		add(n.Service.PHP.Port, ".php")
 	}
 	if n.Service.SQL != nil && all {
-		ports, places = append(ports, n.Service.SQL.Port), append(places, at+".sql.port")
+		add(n.Service.SQL.Port, ".sql")
 	}
-	programs, from := s.Programs(node)
-	for i, p := range programs {
-		silent := strings.HasSuffix(from[i], ".mariadb") || strings.HasSuffix(from[i], ".redis") ||
-			strings.HasSuffix(from[i], ".php-fpm") || strings.HasSuffix(from[i], ".dnsmasq") // of HTTP
-		if p.Port != 0 && (all || !silent) {
-			ports, places = append(ports, p.Port), append(places, from[i]+".port")
+	for _, e := range s.presets(node) {
+		for i := range e.programs {
+			if all || e.http {
+				add(e.programs[i].Port, "."+e.key)
+			}
 		}
+	}
+	for i := range n.Service.Exec {
+		add(n.Service.Exec[i].Port, fmt.Sprintf(".exec[%d]", i))
 	}
 	return ports, places
 }

@@ -20,7 +20,7 @@ func Text() error {
 		return fmt.Errorf("make the program resident: %w", err)
 	}
 	defer f.Close()
-	spans, err := executable(f)
+	spans, err := Executable(f)
 	if err != nil {
 		return fmt.Errorf("make the program resident: %w", err)
 	}
@@ -32,24 +32,24 @@ func Text() error {
 	return nil
 }
 
-// span is a range of addresses, the end excluded.
-type span struct{ begin, end uintptr }
+// Span is a range of addresses, the end excluded.
+type Span struct{ Begin, End uintptr }
 
 // touch reads a byte of each page.
-func (s span) touch(page uintptr) (sum byte) {
-	for at := s.begin; at < s.end; at += page {
+func (s Span) touch(page uintptr) (sum byte) {
+	for at := s.Begin; at < s.End; at += page {
 		sum ^= *(*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&at))) // an address of the program's own code, which never moves
 	}
 	return sum
 }
 
-// executable returns the mappings that can be read and executed; the format is that of proc_pid_maps(5).
-func executable(maps io.Reader) ([]span, error) {
-	var spans []span
+// Executable returns the mappings that can be read and executed; the format is that of proc_pid_maps(5).
+func Executable(maps io.Reader) ([]Span, error) {
+	var spans []Span
 	lines := bufio.NewScanner(maps)
 	for lines.Scan() {
 		f := strings.Fields(lines.Text())
-		if len(f) < 2 || !strings.HasPrefix(f[1], "r-x") {
+		if len(f) < 2 || len(f[1]) < 3 || f[1][0] != 'r' || f[1][2] != 'x' {
 			continue
 		}
 		from, to, _ := strings.Cut(f[0], "-")
@@ -61,7 +61,7 @@ func executable(maps io.Reader) ([]span, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read a mapping: %w", err)
 		}
-		spans = append(spans, span{uintptr(begin), uintptr(end)})
+		spans = append(spans, Span{uintptr(begin), uintptr(end)})
 	}
 	return spans, lines.Err()
 }

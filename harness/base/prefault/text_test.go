@@ -45,14 +45,14 @@ func ofText(t *testing.T) (size, present, accessed string) {
 }
 
 func TestExecutableMappings(t *testing.T) {
-	spans, err := executable(strings.NewReader(`00400000-00401000 r--p 00000000 fe:00 12 /bin/x
+	spans, err := Executable(strings.NewReader(`00400000-00401000 r--p 00000000 fe:00 12 /bin/x
 00401000-00a02000 r-xp 00001000 fe:00 12 /bin/x
 c000000000-c000400000 rw-p 00000000 00:00 0
 7fff0000-7fff1000 r-xp 00000000 00:00 0 [vdso]
 ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]
 `))
 	require.NoError(t, err)
-	require.Equal(t, []span{{0x401000, 0xa02000}, {0x7fff0000, 0x7fff1000}}, spans)
-	_, err = executable(strings.NewReader("4z-5 r-xp 0 0 0"))
+	require.Equal(t, []Span{{0x401000, 0xa02000}, {0x7fff0000, 0x7fff1000}}, spans)
+	_, err = Executable(strings.NewReader("4z-5 r-xp 0 0 0"))
 	require.ErrorContains(t, err, `"4z"`)
 }

@@ -141,6 +141,10 @@ func (b *build) addFiles(ctx context.Context, files []hostFile) error {
 		case 'l':
 			n.mode = 0o777
 		case 'f':
+			if there := b.tree.get(h.to); there != nil && there.kind == 'd' {
+				return problem.Wrap(problem.Usage, fmt.Errorf("put %s at %s in the image: there is a directory", h.path, h.to),
+					"name the file in it: "+path.Join(h.to, filepath.Base(h.path)))
+			}
 			if !h.exec {
 				n.mode = 0o644
 			}

@@ -126,6 +126,8 @@ func TestFilesThatCannotBe(t *testing.T) {
 		{"absent", Spec{Files: map[string]string{"/srv": "/nowhere/file"}}, "no such file"},
 		{"named pipe", Spec{Files: map[string]string{"/srv": filepath.Dir(pipe)}}, "neither a file nor a directory"},
 		{"file behind a file", Spec{Files: map[string]string{"/a": file, "/a/b": file}}, "not a directory"},
+		{"file at a directory", Spec{From: &Spec{Files: map[string]string{"/srv/a": file}},
+			Files: map[string]string{"/srv": file}}, "there is a directory"},
 		{"circle", *loop, "stand on each other"},
 	} {
 		t.Run(c.name, func(t *testing.T) { refused(t, newStore(t), c.spec, c.says) })

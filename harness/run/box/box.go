@@ -26,8 +26,13 @@ const (
 	look         = 5 * time.Millisecond // between two looks at what is not ready
 	killAfter    = 2 * time.Second      // of a program that does not obey its stop signal
 	restartAfter = 100 * time.Millisecond
-	mostRestarts = 100
+	// drain is how long the readers have, at the end, for what waits in the pipes: 64 KiB (pipe(7)), in reads of 32 KiB
+	// with a rest after each.
+	drain = 4 * rest
 )
+
+// MostRestarts is how often a program is started again.
+const MostRestarts = 100
 
 // box is the agent's state. All of it belongs to the goroutine that starts programs.
 type box struct {
@@ -36,7 +41,7 @@ type box struct {
 	seed     string
 	ended    chan end
 	own      own
-	oom      int64    // processes that were ended for lack of memory, as far as they are known as programs
+	oom      int64    // programs that the kernel has ended for lack of memory
 	plan     []action // what is still to be done, in order of time
 }
 
@@ -155,7 +160,8 @@ func (b *box) await(ctx context.Context, p *program) error {
 		if err := b.carryOutDue(); err != nil {
 			return err
 		}
-		if p.pid == 0 && !p.Restart {
+		waits := p.MayExit && (p.Port > 0 || p.Ready != nil) // one that goes into the background
+		if p.pid == 0 && !p.Restart && !waits {
 			if p.ExpectExit != nil && p.outcome.Exit != *p.ExpectExit {
 				return problem.Wrap(problem.Usage,
 					fmt.Errorf("ended with status %d instead of %d%s", p.outcome.Exit, *p.ExpectExit, p.said127()), "")
@@ -246,7 +252,7 @@ func (b *box) take(e end) {
 
 // restart plans a new start of a program that has ended, if it is to have one.
 func (b *box) restart(p *program, ended int64) {
-	if !p.Restart || p.over || p.outcome.Restarts == mostRestarts {
+	if !p.Restart || p.over || p.outcome.Restarts == MostRestarts {
 		return
 	}
 	p.outcome.Restarts++
@@ -296,6 +302,7 @@ func (b *box) carryOut(ctx context.Context, begin <-chan agent.Beginning) (*Repo
 		case first := <-begin:
 			b.schedule(first)
 		case <-ctx.Done():
+			time.Sleep(drain)
 			b.settle()
 			return b.report(), nil
 		}
@@ -360,7 +367,7 @@ func stopSignal(name string) syscall.Signal {
 }
 
 func (b *box) report() *Report {
-	r := &Report{Killed: b.own.killed()}
+	r := &Report{Killed: b.own.killed() - b.oom}
 	for _, p := range b.programs {
 		o := p.outcome
 		o.Name = p.Name

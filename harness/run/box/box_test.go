@@ -98,6 +98,19 @@ func TestOutputIsReadByLines(t *testing.T) {
 	require.True(t, o.has())
 }
 
+// A prompt or a progress bar has no end of line while its program runs; it is told all the same, and once.
+func TestLinesWithoutAnEndAreTold(t *testing.T) {
+	var o output
+	o.take(1, false, []byte("50 %\r60"), false)
+	o.take(2, true, []byte("warning: "), false)
+	list, _ := o.lines()
+	require.Equal(t, []Line{{1, false, "50 %\r60"}, {2, true, "warning: "}}, list)
+	o.take(3, false, []byte(" %\n"), false)
+	o.take(4, true, nil, true)
+	list, _ = o.lines()
+	require.Equal(t, []Line{{3, false, "50 %\r60 %"}, {4, true, "warning: "}}, list)
+}
+
 func TestTheLastLinesSayWhy(t *testing.T) {
 	var o output
 	require.Empty(t, o.last(3))
@@ -252,7 +265,7 @@ func TestEndsAreTaken(t *testing.T) {
 	require.Len(t, b.plan, 1)
 	require.Equal(t, 11+int64(restartAfter), b.plan[0].at)
 
-	b.programs[1].outcome.Restarts = mostRestarts
+	b.programs[1].outcome.Restarts = MostRestarts
 	b.programs[1].pid = 9
 	b.take(end{9, 0, 12})
 	require.Len(t, b.plan, 1, "no more than that")
@@ -262,11 +275,16 @@ func TestEndsAreTaken(t *testing.T) {
 	require.Equal(t, unix.SIGWINCH, stopSignal("WINCH"))
 }
 
-func TestCountOf(t *testing.T) {
-	const events = "low 0\nhigh 0\nmax 31\noom 4\noom_kill 3\noom_group_kill 0\n"
-	require.EqualValues(t, 3, countOf(events, "oom_kill"))
-	require.EqualValues(t, 4, countOf(events, "oom"))
-	require.Zero(t, countOf(events, "no"))
+func TestWhatTheKernelEndedIsCounted(t *testing.T) {
+	events, err := os.Create(filepath.Join(t.TempDir(), "memory.events"))
+	require.NoError(t, err)
+	defer events.Close()
+	o := own{events: events}
+	require.Zero(t, o.killed(), "a file without the number")
+	_, err = events.WriteString("low 0\nhigh 0\nmax 31\noom 4\noom_kill 3\noom_group_kill 0\n")
+	require.NoError(t, err)
+	require.EqualValues(t, 3, o.killed(), "oom_kill, not oom or oom_group_kill")
+	require.Zero(t, new(own).killed())
 }
 
 // fakeMemory has pages that can be read, and notes which were.

@@ -44,7 +44,7 @@ type Host struct {
 // Report says what became of the programs, in their order.
 type Report struct {
 	Programs []Outcome `json:"programs"`
-	// Killed is how many processes the kernel ended for lack of memory; Outcome.OOM tells of those that were programs.
+	// Killed is how many processes the kernel ended for lack of memory, besides programs; Outcome.OOM tells of those.
 	Killed int64 `json:"killed,omitempty"`
 }
 

@@ -29,7 +29,8 @@ type output struct {
 	seek []byte // a text to look for; empty for none
 
 	mu      sync.Mutex
-	found   bool // seek stood in a line
+	open    [2]unfinished // of standard output and of standard error
+	found   bool          // seek stood in a line
 	head    []Line
 	headed  int    // of headLimit
 	tail    []mark // from first on
@@ -38,6 +39,12 @@ type output struct {
 	ring    []byte
 	next    int // where the next text goes in ring
 	dropped int64
+}
+
+// unfinished is a line whose end has not come yet.
+type unfinished struct {
+	at   int64 // when its last part came
+	text []byte
 }
 
 // mark is a line whose text is in the ring.
@@ -51,33 +58,45 @@ type mark struct {
 func (o *output) follow(r *os.File, isError bool) {
 	defer r.Close()
 	buf := make([]byte, 32<<10)
-	line := make([]byte, 0, lineLimit)
 	for {
 		n, err := r.Read(buf)
-		now := agent.Now()
-		for _, c := range buf[:n] {
-			if c != '\n' {
-				line = append(line, c)
-			}
-			if c == '\n' || len(line) == lineLimit {
-				o.add(now, isError, line)
-				line = line[:0]
-			}
-		}
+		o.take(agent.Now(), isError, buf[:n], err != nil)
 		if err != nil {
-			if len(line) > 0 {
-				o.add(now, isError, line)
-			}
 			return
 		}
 		time.Sleep(rest)
 	}
 }
 
-// add keeps a line of at most lineLimit.
-func (o *output) add(at int64, isError bool, text []byte) {
+// take cuts what was read into lines. At the end of a stream, what has no end of line is a line too.
+func (o *output) take(now int64, isError bool, read []byte, end bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	line := &o.open[0]
+	if isError {
+		line = &o.open[1]
+	}
+	if line.text == nil {
+		line.text = make([]byte, 0, lineLimit)
+	}
+	line.at = now
+	for _, c := range read {
+		if c != '\n' {
+			line.text = append(line.text, c)
+		}
+		if c == '\n' || len(line.text) == lineLimit {
+			o.add(now, isError, line.text)
+			line.text = line.text[:0]
+		}
+	}
+	if end && len(line.text) > 0 {
+		o.add(now, isError, line.text)
+		line.text = line.text[:0]
+	}
+}
+
+// add keeps a line of at most lineLimit; the lock is held.
+func (o *output) add(at int64, isError bool, text []byte) {
 	o.found = o.found || len(o.seek) > 0 && bytes.Contains(text, o.seek)
 	cost := len(text) + lineCost
 	if len(o.tail) == 0 && o.headed+cost <= headLimit {
@@ -105,13 +124,18 @@ func (o *output) add(at int64, isError bool, text []byte) {
 	o.next += len(text)
 }
 
-// lines returns what is kept.
+// lines returns what is kept, and the beginnings of lines that have no end yet.
 func (o *output) lines() (list []Line, dropped int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	list = append(list, o.head...)
 	for _, m := range o.tail[o.first:] {
 		list = append(list, Line{m.at, m.isError, string(o.ring[m.from : m.from+m.size])})
+	}
+	for i, u := range o.open {
+		if len(u.text) > 0 {
+			list = append(list, Line{u.at, i == 1, string(u.text)})
+		}
 	}
 	return list, o.dropped
 }

@@ -5,8 +5,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/base/prefault"
 )
 
 // makeResident reads a byte of each page of code of all processes in the box but this one, so that it is present in
@@ -42,18 +43,12 @@ func makeResident() error {
 func touch(memory io.ReaderAt, maps string) error {
 	const page = 4096
 	var b [1]byte
-	for line := range strings.Lines(maps) {
-		f := strings.Fields(line)
-		if len(f) < 2 || len(f[1]) < 3 || f[1][0] != 'r' || f[1][2] != 'x' {
-			continue
-		}
-		from, to, _ := strings.Cut(f[0], "-")
-		begin, err1 := strconv.ParseUint(from, 16, 64)
-		end, err2 := strconv.ParseUint(to, 16, 64)
-		if err1 != nil || err2 != nil {
-			return fmt.Errorf("read the mapping %q", f[0])
-		}
-		for at := begin; at < end; at += page {
+	spans, err := prefault.Executable(strings.NewReader(maps))
+	if err != nil {
+		return err
+	}
+	for _, s := range spans {
+		for at := s.Begin; at < s.End; at += page {
 			if _, err := memory.ReadAt(b[:], int64(at)); err != nil {
 				break
 			}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/run/cgroup"
 )
 
 // What keeps a box alive whatever its programs do. Their limits of memory and tasks are its own too.
@@ -124,16 +126,6 @@ func (o *own) killed() int64 {
 	}
 	buf := make([]byte, 512)
 	n, _ := o.events.ReadAt(buf, 0)
-	return countOf(string(buf[:n]), "oom_kill")
-}
-
-// countOf reads a number of a file of lines "name number"; 0 if there is none of that name.
-func countOf(text, name string) int64 {
-	for line := range strings.Lines(text) {
-		if rest, ok := strings.CutPrefix(line, name+" "); ok {
-			n, _ := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
-			return n
-		}
-	}
-	return 0
+	count, _ := cgroup.Value(string(buf[:n]), "oom_kill") // 0 where a kernel has none
+	return count
 }

@@ -1,6 +1,7 @@
 package box
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +84,8 @@ func find(command string, env []string) (string, error) {
 
 // start starts the program. The calling thread is confined, and its children are so too.
 func (b *box) start(p *program) error {
-	id, err := identify("/etc", firstOf(p.User, b.config.Image.User))
+	dir := cmp.Or(p.Dir, b.config.Image.Dir, "/")
+	id, err := identify("/etc", cmp.Or(p.User, b.config.Image.User))
 	if err != nil {
 		return problem.Wrap(problem.Usage, err, "give a user of the image, or a number")
 	}
@@ -116,7 +118,7 @@ func (b *box) start(p *program) error {
 		return err
 	}
 	pid, err := syscall.ForkExec(file, p.Command, &syscall.ProcAttr{
-		Dir: firstOf(p.Dir, b.config.Image.Dir, "/"), Env: env,
+		Dir: dir, Env: env,
 		Files: []uintptr{input.Fd(), outW.Fd(), errW.Fd()},
 		Sys: &syscall.SysProcAttr{Setsid: true,
 			Credential: &syscall.Credential{Uid: id.uid, Gid: id.gid, Groups: id.groups}},
@@ -125,7 +127,7 @@ func (b *box) start(p *program) error {
 	if err != nil {
 		outR.Close()
 		errR.Close()
-		return explain(file, firstOf(p.Dir, b.config.Image.Dir, "/"), err)
+		return explain(file, dir, err)
 	}
 	p.pid, p.group = pid, pid
 	o := &p.outcome
@@ -184,15 +186,6 @@ func (b *box) input(files []string) (*os.File, error) {
 		return nil, err
 	}
 	return all, nil
-}
-
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // explain says why a program could not be started.

@@ -188,7 +188,7 @@ func isPopulated(events *os.File) (bool, error) {
 	if n == 0 && err != nil {
 		return false, err
 	}
-	v, err := value(string(buf[:n]), "populated")
+	v, err := Value(string(buf[:n]), "populated")
 	return v != 0, err
 }
 

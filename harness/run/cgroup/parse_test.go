@@ -33,9 +33,17 @@ func TestFindOwn(t *testing.T) {
 }
 
 func TestValue(t *testing.T) {
-	n, err := value("usage_usec 12\nuser_usec 7\n", "user_usec")
+	n, err := Value("usage_usec 12\nuser_usec 7\n", "user_usec")
 	require.NoError(t, err)
 	require.EqualValues(t, 7, n)
-	_, err = value("usage_usec 12\n", "usage")
+	_, err = Value("usage_usec 12\n", "usage")
 	require.EqualError(t, err, "no usage")
+	const events = "low 0\nhigh 0\nmax 31\noom 4\noom_kill 3\noom_group_kill 0\n"
+	for name, want := range map[string]int64{"oom_kill": 3, "oom": 4} {
+		n, err := Value(events, name)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	_, err = Value(events, "no")
+	require.Error(t, err)
 }

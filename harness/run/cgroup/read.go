@@ -29,9 +29,9 @@ func (g *Group) CPU() (CPU, error) {
 	if err != nil {
 		return CPU{}, err
 	}
-	usage, err1 := value(text, "usage_usec")
-	user, err2 := value(text, "user_usec")
-	system, err3 := value(text, "system_usec")
+	usage, err1 := Value(text, "usage_usec")
+	user, err2 := Value(text, "user_usec")
+	system, err3 := Value(text, "system_usec")
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return CPU{}, fmt.Errorf("read %s/cpu.stat: %w", g.Path, err)
 	}
@@ -140,8 +140,8 @@ func (g *Group) number(name string) (int64, error) {
 	return n, nil
 }
 
-// value finds a key in a file of lines "key value".
-func value(text, key string) (int64, error) {
+// Value reads a number of a file of lines "name number", such as memory.events.
+func Value(text, key string) (int64, error) {
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, key+" "); ok {
 			return strconv.ParseInt(strings.TrimSpace(rest), 10, 64)

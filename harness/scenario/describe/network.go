@@ -8,6 +8,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
 // Node says what a node does: its role, its services and its sysctls. It is empty for a node that does nothing of
@@ -157,7 +158,7 @@ func Load(t *scenario.Traffic) string {
 	}
 	page := ""
 	if !h.Path.IsZero() {
-		page = " (" + shorten(string(h.Path), 60) + ")"
+		page = " (" + unit.Clip(string(h.Path)) + ")"
 	}
 	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s",
 		t.From, t.To, per(h.Rate), page, family, arrivals,

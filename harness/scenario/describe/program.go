@@ -6,6 +6,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
 // services says what a node serves, one text a service.
@@ -58,7 +59,7 @@ func presets(s *scenario.Service) (parts []string) {
 
 // program says what runs and where it serves: shop (/usr/bin/shop --quiet) on port 8080.
 func program(p *scenario.Program) string {
-	out := fmt.Sprintf("%s (%s)", p.Name, shorten(strings.Join(p.Command, " "), 80))
+	out := fmt.Sprintf("%s (%s)", p.Name, unit.Clip(strings.Join(p.Command, " ")))
 	if p.Port > 0 {
 		out += fmt.Sprintf(" on port %d", p.Port)
 	}
@@ -72,12 +73,4 @@ func program(p *scenario.Program) string {
 		out += ", started again when it ends"
 	}
 	return out
-}
-
-// shorten cuts a text to its first n characters.
-func shorten(text string, n int) string {
-	if runes := []rune(text); len(runes) > n {
-		return string(runes[:n-1]) + "…"
-	}
-	return text
 }
