@@ -20,6 +20,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/discipline"
 	"github.com/ruleout/ruleout/harness/run/probe/offsets"
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/truth"
@@ -158,24 +159,33 @@ func (v *VM) template(ctx context.Context, s *scenario.Scenario, set imageSet,
 }
 
 // modules are the kernel's modules that a scenario needs besides the usual ones, in alphabetical order: that of TUN
-// devices for programs, and those of the congestion controls that its nodes ask for. What the kernel does not have as a
-// module may be built in; if it is not, the node's sysctl will say so.
+// devices for programs, those of the congestion controls that its nodes ask for, and those of its links' disciplines.
+// What the kernel does not have as a module may be built in; if it is not, the node's sysctl or the link will say so.
 func (v *VM) modules(s *scenario.Scenario) (list []string) {
 	if s.HasPrograms() && v.kernel.HasModule("tun") {
 		list = append(list, "tun") // for programs that are a protocol of their own
 	}
+	add := func(module string) {
+		if v.kernel.HasModule(module) {
+			list = append(list, module)
+		}
+	}
 	for _, n := range s.Nodes {
 		for key, value := range n.Sysctls {
-			if name, _ := scenario.SysctlName(key); name != congestionControl {
-				continue
+			if name, _ := scenario.SysctlName(key); name == congestionControl {
+				add("tcp_" + value)
 			}
-			if module := "tcp_" + value; v.kernel.HasModule(module) && !slices.Contains(list, module) {
-				list = append(list, module)
+		}
+	}
+	for i := range s.Links {
+		if b := discipline.New(&s.Links[i]); b != nil {
+			for _, kind := range b.Kinds() {
+				add("sch_" + kind)
 			}
 		}
 	}
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
 }
 
 // congestionControl names the algorithm of a node's connections. A kernel loads what it lacks by itself

@@ -98,8 +98,8 @@ func planLinks(pl *plan.Plan) Section {
 		if l.Rate > 0 {
 			rate = quantity.Exact(quantity.Rate(float64(l.Rate)))
 		}
-		if l.Queue > 0 {
-			queue = quantity.Plural(int64(l.Queue), "packet")
+		if l.Waiting != "" {
+			queue = l.Waiting
 		}
 		sec.Rows = append(sec.Rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue,
 			quantity.Count(int64(l.MTU))})

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -11,15 +13,21 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
+type queueColumn struct{ title, metric string }
+
 // queueColumns are the columns of the table of queues.
-var queueColumns = []struct{ title, metric string }{
+var queueColumns = []queueColumn{
 	{"lost", ".drops"}, {"packets, mean", ".mean"}, {"max", ".max"}, {"size, mean", ".bytes.mean"}, {"max", ".bytes.max"},
 }
 
 // queues is the table of what waited in front of rates, and of what found no room there.
 func queues(r *result.Record, s *scenario.Scenario) Section {
 	sec := Section{ID: "queues", Title: "Queues", Left: 1, Header: []string{"queue"}}
-	for _, c := range queueColumns {
+	columns := queueColumns
+	if slices.ContainsFunc(Queues(r), func(prefix string) bool { _, ok := r.Metrics[prefix+".marks"]; return ok }) {
+		columns = slices.Insert(slices.Clone(columns), 1, queueColumn{"marked", ".marks"})
+	}
+	for _, c := range columns {
 		sec.Header = append(sec.Header, c.title)
 	}
 	idle := int64(0)
@@ -29,7 +37,7 @@ func queues(r *result.Record, s *scenario.Scenario) Section {
 			continue
 		}
 		row := []string{QueueName(prefix, s)}
-		for _, c := range queueColumns {
+		for _, c := range columns {
 			row = append(row, value(r, prefix+c.metric))
 		}
 		sec.Rows = append(sec.Rows, row)
@@ -41,11 +49,28 @@ func queues(r *result.Record, s *scenario.Scenario) Section {
 			sec.Note = join(sec.Note, fmt.Sprintf("%s: lost %s before or after the measured window", QueueName(prefix, s),
 				quantity.Plural(more, "more packet")))
 		}
+		if l.Discipline != "" && l.In > 0 {
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s%s", QueueName(prefix, s), l.Discipline, counts(l.Counters)))
+		}
 	}
 	if idle > 0 && len(sec.Rows) > 0 {
 		sec.Note = join(sec.Note, fmt.Sprintf("%s never held more than one packet", quantity.Plural(idle, "other queue")))
 	}
 	return sec
+}
+
+// counts lists what a discipline counted over the whole run, but for zeros, by the kernel's names.
+func counts(counters map[string]int64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		if n := counters[name]; n != 0 {
+			parts = append(parts, name+" "+quantity.Count(n))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 // Queues finds the queues of a record by their metrics, sorted: link.client-web.from.web.queue, fault.squeeze.queue.

@@ -48,6 +48,20 @@ Queues
 	require.Regexp(t, `outage .* 0 +0\n`, b.String())
 }
 
+func TestWhatADisciplineDidIsTold(t *testing.T) {
+	r := queued(t)
+	r.Metrics["link.client-web.from.web.queue.marks"] = result.Metric{Value: 3, Unit: "1"}
+	r.Links[1].Discipline, r.Links[1].Counters = "fq_codel", map[string]int64{"ecn_mark": 5, "drop_overlimit": 0, "ce_mark": 1}
+	var b bytes.Buffer
+	require.NoError(t, report.Text(&b, r, report.Options{}))
+	require.Contains(t, b.String(), `
+  queue                   lost  marked  packets, mean  max  size, mean      max
+  of narrow                  0       –           1.25    7     1.89 kB  10.6 kB
+  client – web, from web    18       3           2.50    4     3.79 kB  6.06 kB
+`)
+	require.Contains(t, b.String(), "client – web, from web: fq_codel (ce_mark 1, ecn_mark 5)\n")
+}
+
 func TestWithoutQueuesNothingIsSaidOfThem(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.Text(&b, made(t), report.Options{}))

@@ -175,9 +175,11 @@ func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
 		names[i] = n.Name
 	}
 	o.Arrived = r.wires.Arrived(names)
-	for _, q := range r.wires.Queues() {
+	queues := r.wires.Queues()
+	for _, q := range queues {
 		o.Queues = append(o.Queues, probe.Queue(q))
 	}
+	o.Marked = func(counts []int64) error { return r.wires.Marked(queues, counts) }
 	p, err := probe.New(o)
 	if err != nil {
 		return fmt.Errorf("open recorder: %w", err)

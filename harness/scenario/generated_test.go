@@ -15,12 +15,15 @@ import (
 
 func TestGenerated(t *testing.T) {
 	keys.Generate(t, introduction, func(s *invopop.Schema) {
-		action := s.Definitions["Action"]
-		s.Definitions["Action"] = reference.AnyOf(action)
-		for _, word := range shorthands {
-			s.Definitions["Action"].AnyOf = append(s.Definitions["Action"].AnyOf,
-				&invopop.Schema{Const: word, Description: "short for {" + word + ": true}"})
+		short := func(name, value string, words []string) {
+			s.Definitions[name] = reference.AnyOf(s.Definitions[name])
+			for _, word := range words {
+				s.Definitions[name].AnyOf = append(s.Definitions[name].AnyOf,
+					&invopop.Schema{Const: word, Description: "short for {" + word + ": " + value + "}"})
+			}
 		}
+		short("Action", "true", shorthands)
+		short("Discipline", "{}", Discipline{}.Shorthands())
 		nodes, _ := s.Properties.Get("nodes")
 		nodes.PropertyNames = &invopop.Schema{Pattern: nodeName.String(),
 			Not: &invopop.Schema{Enum: []any{"machine", "http", "fault"}}}
@@ -32,13 +35,25 @@ var keys = reference.Format{
 	Noun: "scenario",
 	Sections: []reference.Section{
 		reference.SectionOf[Scenario]("the whole file"), reference.SectionOf[Machine]("machine"),
-		reference.SectionOf[Node]("nodes.NAME"),
+		reference.SectionOf[Image]("images.NAME"), reference.SectionOf[Node]("nodes.NAME"),
 		reference.SectionOf[Service]("nodes.NAME.service"), reference.SectionOf[PHP]("nodes.NAME.service.php"),
 		reference.SectionOf[PHPTimeouts]("nodes.NAME.service.php.timeouts"),
 		reference.SectionOf[PHPRequest]("nodes.NAME.service.php.request"),
 		reference.SectionOf[SQL]("nodes.NAME.service.sql"),
 		reference.SectionOf[SQLTimeouts]("nodes.NAME.service.sql.timeouts"),
-		reference.SectionOf[Link]("links[]"), reference.SectionOf[Traffic]("load[]"),
+		reference.SectionOf[Program]("nodes.NAME.service.exec[] and load[].exec"),
+		reference.SectionOf[Ready]("nodes.NAME.service.exec[].ready"),
+		reference.SectionOf[Warm]("nodes.NAME.service.exec[].warm and nodes.NAME.service.nginx.warm"),
+		reference.SectionOf[Nginx]("nodes.NAME.service.nginx"), reference.SectionOf[PHPFPM]("nodes.NAME.service.php-fpm"),
+		reference.SectionOf[MariaDB]("nodes.NAME.service.mariadb"), reference.SectionOf[Redis]("nodes.NAME.service.redis"),
+		reference.SectionOf[HAProxy]("nodes.NAME.service.haproxy"),
+		reference.SectionOf[Dnsmasq]("nodes.NAME.service.dnsmasq"),
+		reference.SectionOf[Link]("links[]"), reference.SectionOf[Discipline]("links[].discipline"),
+		reference.SectionOf[CoDel]("links[].discipline.codel"), reference.SectionOf[FQCoDel]("links[].discipline.fq_codel"),
+		reference.SectionOf[FQ]("links[].discipline.fq"), reference.SectionOf[PIE]("links[].discipline.pie"),
+		reference.SectionOf[FQPIE]("links[].discipline.fq_pie"), reference.SectionOf[RED]("links[].discipline.red"),
+		reference.SectionOf[CAKE]("links[].discipline.cake"), reference.SectionOf[TBF]("links[].discipline.tbf"),
+		reference.SectionOf[Traffic]("load[]"),
 		reference.SectionOf[HTTPLoad]("load[].http"),
 		reference.SectionOf[Phase]("phases.NAME"), reference.SectionOf[Flow]("flows.NAME"),
 		reference.SectionOf[Fault]("faults[]"), reference.SectionOf[Select]("faults[].select"),

@@ -51,9 +51,10 @@ type PHPFPM struct {
 type MariaDB struct {
 	// Port to listen on.
 	Port int `yaml:"port,omitempty" json:"port" default:"3306" min:"1" max:"65535"`
-	// Database that is made, and its user, who needs no password.
+	// Database that is made.
 	Database string `yaml:"database,omitempty" json:"database" default:"app"`
-	User     string `yaml:"user,omitempty" json:"user" default:"app"`
+	// User of the database, who needs no password.
+	User string `yaml:"user,omitempty" json:"user" default:"app"`
 	// Load are files of the image with SQL for this database, which are carried out before the run.
 	Load []string `yaml:"load,omitempty" json:"load,omitempty" most:"100"`
 	// Connections is the most at once. The default is MariaDB's.
@@ -86,11 +87,13 @@ type HAProxy struct {
 	Reuse string `yaml:"reuse,omitempty" json:"reuse" default:"safe" enum:"never,safe,aggressive,always"`
 	// Retries is how often a connection to a server is tried again. The default is haproxy's.
 	Retries int `yaml:"retries,omitempty" json:"retries" default:"3" min:"0" max:"100"`
-	// Connect, Client, Server and Keepalive are its timeouts: of a connection to a server, of silence of a visitor and of
-	// a server, and for the next request of a visitor. The defaults are Debian's.
-	Connect   Duration `yaml:"connect,omitempty" json:"connect" default:"5s" min:"1ms" max:"24h"`
-	Client    Duration `yaml:"client,omitempty" json:"client" default:"50s" min:"1ms" max:"24h"`
-	Server    Duration `yaml:"server,omitempty" json:"server" default:"50s" min:"1ms" max:"24h"`
+	// Connect is how long it waits for a connection to a server. The defaults of its timeouts are Debian's.
+	Connect Duration `yaml:"connect,omitempty" json:"connect" default:"5s" min:"1ms" max:"24h"`
+	// Client is how long it bears with the silence of a visitor.
+	Client Duration `yaml:"client,omitempty" json:"client" default:"50s" min:"1ms" max:"24h"`
+	// Server is how long it bears with the silence of a server.
+	Server Duration `yaml:"server,omitempty" json:"server" default:"50s" min:"1ms" max:"24h"`
+	// Keepalive is how long it waits for the next request of a visitor.
 	Keepalive Duration `yaml:"keepalive,omitempty" json:"keepalive" default:"50s" min:"1ms" max:"24h"`
 	// Connections is the most at once.
 	Connections int `yaml:"connections,omitempty" json:"connections" default:"2000" min:"1" max:"65535"`

@@ -81,6 +81,11 @@ type Link struct {
 	// least; a run in which it overflows all the same is invalid. It is also that of faults on the link that do rate or
 	// slot, and has no effect where there are neither these nor a rate or a delay.
 	Queue int `yaml:"queue,omitempty" json:"queue" min:"1" max:"1000000"`
+	// QueueBytes is the same in bytes of Ethernet frames. It goes with a rate.
+	QueueBytes Size `yaml:"queue-bytes,omitempty" json:"queue-bytes,omitzero" min:"64B" max:"1GB"`
+	// Discipline is that of the queue in front of the rate, in each direction. Without it, packets leave in the order in
+	// which they came, and those are dropped for which there is no room.
+	Discipline *Discipline `yaml:"discipline,omitempty" json:"discipline,omitempty"`
 	// MTU of both ends in bytes. Below 1280 the link has no IPv6.
 	MTU int `yaml:"mtu,omitempty" json:"mtu" default:"1500" min:"576" max:"9000"`
 }

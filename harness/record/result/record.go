@@ -131,8 +131,14 @@ type LinkReceipt struct {
 	Out int64 `json:"out"`
 	// Queue is how many packets the link's queue holds at the most, or 0 if the scenario does not say: then it is so
 	// long that a run in which it overflows is invalid.
-	Queue       int64 `json:"queue,omitempty"`
-	LostInQueue int64 `json:"lost_in_queue"` // packets that the link's queue had no room for
+	Queue int64 `json:"queue,omitempty"`
+	// QueueBytes is how many bytes it holds at the most, or 0 if the scenario does not say.
+	QueueBytes  int64 `json:"queue_bytes,omitempty"`
+	LostInQueue int64 `json:"lost_in_queue"` // packets that the link's queue had no room for, or its discipline dropped
+	// Discipline is that of the queue, by its name in tc, and Counters what it counted that only its kind has, by the
+	// kernel's names: ecn_mark, drop_overlimit.
+	Discipline string           `json:"discipline,omitempty"`
+	Counters   map[string]int64 `json:"counters,omitempty"`
 }
 
 // Forged is a TCP segment that no TCP has sent.

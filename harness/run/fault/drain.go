@@ -41,6 +41,9 @@ func (w *Wires) snapshot() (snapshot, error) {
 		}
 		for _, q := range list {
 			if r, ok := w.devices[device{link, q.Index, q.Handle}]; ok {
+				if w.bottleneck(r.role) != nil {
+					q.Overlimits = 0 // red counts what it drops early or marks there as well
+				}
 				s.qdiscs[r] = q
 			}
 		}
@@ -125,6 +128,9 @@ func (p *plan) longest() time.Duration {
 			var most time.Duration
 			for _, q := range d.stages[j].netems {
 				most = max(most, holds(&q))
+			}
+			if b := d.stages[j].bottleneck; b != nil {
+				most = b.Sending(largest)
 			}
 			sum += most
 		}

@@ -1,7 +1,11 @@
 package fault
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/discipline"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
@@ -10,7 +14,7 @@ import (
 func (w *Wires) linkLoss(because *result.Reasons, i int, s snapshot) {
 	p := &w.plan.paths[i]
 	say := about(because, "link "+p.String())
-	stated := w.links[p.link].Spec.Queue > 0
+	stated := w.links[p.link].Spec.Stated()
 	check := func(part string, before, behind slot, r role, limit uint32) {
 		q := s.of(r)
 		drops := int64(q.Drops) + int64(q.Overlimits)
@@ -32,7 +36,11 @@ func (w *Wires) linkLoss(because *result.Reasons, i int, s snapshot) {
 	}
 	for j := range p.stages {
 		if st := &p.stages[j]; st.fault < 0 {
-			check("in its queue", p.boundary(j), p.boundary(j+1), role{i, j}, st.netems[0].Limit)
+			var limit uint32
+			if st.bottleneck == nil {
+				limit = st.netems[0].Limit
+			}
+			check("in its queue", p.boundary(j), p.boundary(j+1), role{i, j}, limit)
 		}
 	}
 	var limit uint32
@@ -117,12 +125,16 @@ func (w *Wires) Links() []result.LinkReceipt {
 		if !ok {
 			continue
 		}
-		q, between := w.final.of(r), w.links[p.link].Spec.Between
-		list = append(list, result.LinkReceipt{
-			Between: between, From: p.names[0],
+		q, l := w.final.of(r), &w.links[p.link].Spec
+		receipt := result.LinkReceipt{
+			Between: l.Between, From: p.names[0],
 			In: w.final.counters.at(p.boundary(0)), Out: w.final.counters.at(p.arrival()),
-			Queue: int64(w.links[p.link].Spec.Queue), LostInQueue: int64(q.Drops) + int64(q.Overlimits),
-		})
+			Queue: int64(l.Queue), QueueBytes: int64(l.QueueBytes), LostInQueue: int64(q.Drops) + int64(q.Overlimits),
+		}
+		if q := w.final.qdiscs[place{role: r}]; l.Discipline != nil {
+			receipt.Discipline, receipt.Counters = l.Discipline.Kind(), discipline.Counters(&q)
+		}
+		list = append(list, receipt)
 	}
 	return list
 }
@@ -134,6 +146,8 @@ type Queue struct {
 	// Inode is the number of the network namespace, Index that of the device.
 	Inode uint64
 	Index int
+	// Marks says that packets may be marked there.
+	Marks bool
 }
 
 // Queues are those of links with a rate or a queue of their own, and those of faults with one, in the order of the
@@ -158,10 +172,42 @@ func (w *Wires) Queues() (list []Queue) {
 func (w *Wires) queue(r role, name string) Queue {
 	for d, at := range w.devices {
 		if at.role == r {
-			return Queue{Name: name, Inode: w.links[d.link].Wire.Inode(), Index: d.index}
+			b := w.bottleneck(r)
+			return Queue{Name: name, Inode: w.links[d.link].Wire.Inode(), Index: d.index, Marks: b != nil && b.Marks}
 		}
 	}
 	panic("fault: a queue without a device: " + name)
+}
+
+// bottleneck is the one of a role, or nil.
+func (w *Wires) bottleneck(r role) *discipline.Bottleneck {
+	if r.stage < 0 {
+		return nil
+	}
+	return w.plan.paths[r.path].stages[r.stage].bottleneck
+}
+
+// Marked says how many packets each of these queues has marked so far; 0 for one that marks none.
+func (w *Wires) Marked(queues []Queue, counts []int64) error {
+	for link, wire := range w.wires {
+		inode := w.links[link].Wire.Inode()
+		if !slices.ContainsFunc(queues, func(q Queue) bool { return q.Marks && q.Inode == inode }) {
+			continue
+		}
+		list, err := wire.conn.List()
+		if err != nil {
+			return fmt.Errorf("count marks on wire %s: %w", wire.name, err)
+		}
+		for i, q := range queues {
+			for j := range list {
+				s := &list[j]
+				if _, ok := w.devices[device{link, s.Index, s.Handle}]; ok && q.Marks && q.Inode == inode && s.Index == q.Index {
+					counts[i] = discipline.Marked(s)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // entranceLoss tells what was lost before it got to a path: a veth hands packets to the machine's backlog, and if that

@@ -16,5 +16,6 @@ func TestMain(m *testing.M) {
 	if os.Getenv("RULEOUT_TEST_PURE") != "" {
 		os.Exit(m.Run())
 	}
-	vmtest.Main(m)
+	vmtest.MainWith(m, []string{"sch_tbf", "sch_codel", "sch_fq_codel", "sch_fq", "sch_pie", "sch_fq_pie", "sch_red",
+		"sch_cake"})
 }

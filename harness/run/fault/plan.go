@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/run/discipline"
 	"github.com/ruleout/ruleout/harness/run/netem"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -52,6 +53,8 @@ type stage struct {
 	fault int
 	// netems act on the chosen packets, see [deed].
 	netems []netem.Qdisc
+	// bottleneck is the link's own queue where a netem cannot be it, or nil.
+	bottleneck *discipline.Bottleneck
 	// choose is meaningless for the link's own queue, which takes all packets.
 	choose selector
 	// flows is the selector's table once it is built, or nil.
@@ -78,7 +81,7 @@ func (s *stage) paired() bool {
 
 // holds reports whether packets on which the stage acts wait there.
 func (s *stage) holds() bool {
-	return slices.ContainsFunc(s.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 })
+	return s.bottleneck != nil || slices.ContainsFunc(s.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 })
 }
 
 func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
@@ -208,10 +211,18 @@ func newStage(s *scenario.Scenario, j, side int, l *scenario.Link) (stage, error
 
 // addLink appends what the link itself does. A queue of a stated length in front of a
 // rate has a stage of its own: in one netem with the delay, packets on their way would
-// take up room in the queue.
+// take up room in the queue. So has a discipline, behind which the netem is that sends the packets.
 func (p *path) addLink(l scenario.Link) {
 	delay := time.Duration(l.Delay)
 	switch {
+	case l.Bottleneck():
+		p.stages = append(p.stages, stage{fault: -1, through: true, bottleneck: discipline.New(&l)})
+		if q := (netem.Qdisc{Latency: delay, Limit: room(delay, l.Rate)}); discipline.Serialize(&l) {
+			q.Rate = bottleneck(l.Rate)
+			p.last = &q
+		} else if delay > 0 {
+			p.last = &q
+		}
 	case l.Rate > 0 && l.Queue > 0:
 		p.stages = append(p.stages,
 			stage{fault: -1, through: true, netems: []netem.Qdisc{{Rate: bottleneck(l.Rate), Limit: uint32(l.Queue)}}})

@@ -147,7 +147,7 @@ func TestAnInstallThatIsCutShortLeavesNothing(t *testing.T) {
 	ctx = context.Background()
 	var undo undo.Stack
 	taken := &wire{name: "taken", handle: l.links[0].Wire.Netlink(), undo: &undo}
-	_, err = taken.addPair("b0") // the name of a stage that comes late
+	_, err = taken.addPair("b0", stageMTU) // the name of a stage that comes late
 	require.NoError(t, err)
 	s.Faults = append(s.Faults, scenario.Fault{Name: "two", Link: s.Faults[0].Link, From: "b",
 		Do: scenario.Action{Drop: true}})

@@ -96,7 +96,7 @@ func preflight() (err error) {
 		return err
 	}
 	trial := &wire{name: "trial", handle: handle, conn: conn, undo: &undo}
-	pair, err := trial.addPair("a0")
+	pair, err := trial.addPair("a0", stageMTU)
 	if err != nil {
 		return err
 	}

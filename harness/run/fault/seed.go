@@ -21,6 +21,8 @@ import (
 // kernel's random generator, which a clone reseeds as it wakes. Up to 5.18 it is prandom_u32, which is
 // told nothing by that; but it gets each address that an interface gets, see stirPrandom.
 //
+// A discipline of a link that draws random numbers draws from the kernel's stream, on all kernels.
+//
 // A change must not come between packets of the fault: loss models begin again by it. It comes
 // before the first.
 func (w *Wires) seedNetems(seed uint64) error {
@@ -37,10 +39,13 @@ func (w *Wires) seedNetems(seed uint64) error {
 				continue
 			}
 			st := &w.plan.paths[at.path].stages[at.stage]
-			q := st.netems[at.band]
-			if st.fault < 0 || !q.Random() {
+			if st.bottleneck != nil && st.bottleneck.Random {
+				shared = true
+			}
+			if st.fault < 0 || !st.netems[at.band].Random() {
 				continue
 			}
+			q := st.netems[at.band]
 			q.Table = nil // the table stays as it is
 			if s.Netem.Seed == nil {
 				shared = true

@@ -185,8 +185,7 @@ func (s selector) act(a *assembler, st *state) {
 		s.flip(a, st)
 	case s.clones > 0:
 		for range s.clones {
-			a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(s.device)), asm.Mov.Imm(asm.R3, 0),
-				asm.FnCloneRedirect.Call())
+			a.copy(s.device)
 		}
 	case s.bands > 1:
 		a.Add(asm.LoadMem(asm.R1, asm.RFP, stackStep, asm.DWord), asm.Add.Imm(asm.R1, actingBand),

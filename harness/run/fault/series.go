@@ -38,6 +38,9 @@ type onward struct {
 	device int
 	// detach is for a device on which a netem holds all packets; nil for all others.
 	detach *detacher
+	// clone sends a clone and ends the packet: one that no socket knows, for a device on which another qdisc holds all
+	// packets. A netem takes packets from their sockets, other qdiscs do not.
+	clone bool
 }
 
 // put makes p the program that is called there.
@@ -50,6 +53,11 @@ func (o onward) put(p *ebpf.Program) error {
 
 // onward ends a program.
 func (a *assembler) onward(o onward) {
+	if o.clone {
+		a.clone(o.device)
+		a.verdict(verdictShot)
+		return
+	}
 	if o.device != 0 {
 		a.detach(o.detach, "on")
 		a.redirect(o.device)
@@ -58,6 +66,19 @@ func (a *assembler) onward(o onward) {
 	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.LoadMapPtr(asm.R2, o.series.FD()), asm.Mov.Imm(asm.R3, int32(o.index)),
 		asm.FnTailCall.Call())
 	a.verdict(verdictShot) // nothing is there: the receipt finds the loss
+}
+
+// clone sends a clone of the packet out through the device with this index. It has no socket, and a hash by its
+// addresses and ports as in a router, not by its sender's socket, which changes the hash with each timeout
+// (sk_rethink_txhash).
+func (a *assembler) clone(device int) {
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.FnSetHashInvalid.Call())
+	a.copy(device)
+}
+
+// copy sends a copy of the packet out through the device with this index.
+func (a *assembler) copy(device int) {
+	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, int32(device)), asm.Mov.Imm(asm.R3, 0), asm.FnCloneRedirect.Call())
 }
 
 // redirect ends a program: the packet goes out through the device with this index.

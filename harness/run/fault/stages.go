@@ -79,7 +79,11 @@ func (w *Wires) addStage(at role, c series, behind *ebpf.Program) error {
 	var way *pair
 	if s.paired() {
 		var err error
-		if way, err = wire.addPair(fmt.Sprintf("%c%d", 'a'+p.from, at.stage)); err != nil {
+		mtu := stageMTU
+		if s.bottleneck != nil {
+			mtu = w.links[p.link].Spec.MTU
+		}
+		if way, err = wire.addPair(fmt.Sprintf("%c%d", 'a'+p.from, at.stage), mtu); err != nil {
 			return err
 		}
 		if err := w.prepareMTU(at, w.links[p.link].Ends[p.to], way); err != nil {
@@ -110,7 +114,8 @@ func (w *Wires) addStage(at role, c series, behind *ebpf.Program) error {
 	}
 	on := c.boundary(at.stage + 1)
 	if s.through {
-		on = onward{device: way.in.Index, detach: w.detacher(p.link, s.fault < 0 && s.holds())}
+		on = onward{device: way.in.Index, detach: w.detacher(p.link, s.fault < 0 && len(s.netems) > 0 && s.holds())}
+		on.clone = s.bottleneck != nil
 	}
 	program, err := w.stand(at, way, on)
 	if err != nil {
@@ -156,8 +161,11 @@ func pass(on onward) (*ebpf.Program, error) {
 	return a.load("pass")
 }
 
-// fill gives a stage's way its qdiscs, and returns the netems' handles.
+// fill gives a stage's way its qdiscs, and returns the handles of those that hold packets.
 func (w *wire) fill(s *stage, p *pair) (handles []uint32, err error) {
+	if s.bottleneck != nil {
+		return []uint32{s.bottleneck.Leaf()}, w.addBottleneck(p.in, s.bottleneck)
+	}
 	if len(s.netems) == 1 && (s.fault < 0 || !s.through) {
 		return []uint32{rootHandle}, w.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, s.netems[0])
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/undo"
+	"github.com/ruleout/ruleout/harness/run/discipline"
 	"github.com/ruleout/ruleout/harness/run/netem"
 )
 
@@ -35,7 +36,8 @@ const (
 	// queueLength of a stage's devices bounds the queue of packets on which nothing acts.
 	// They wait only while another CPU empties the same qdisc.
 	queueLength = 10_000
-	// stageMTU lets every frame through; links have MTUs of their own.
+	// stageMTU lets every frame through; links have MTUs of their own. Disciplines go by that of their device
+	// (psched_mtu): codel drops nothing while no more bytes wait, so theirs is the link's.
 	stageMTU = 65535
 )
 
@@ -44,10 +46,10 @@ type pair struct{ in, out *netlink.Veth }
 
 // addPair creates a stage's devices, down. Their traffic has no checksum or
 // segmentation left to do, since the nodes' devices did both.
-func (w *wire) addPair(name string) (*pair, error) {
-	v := netlink.NewVeth(netlink.LinkAttrs{Name: name + "i", MTU: stageMTU, TxQLen: queueLength, NumTxQueues: 1,
+func (w *wire) addPair(name string, mtu int) (*pair, error) {
+	v := netlink.NewVeth(netlink.LinkAttrs{Name: name + "i", MTU: mtu, TxQLen: queueLength, NumTxQueues: 1,
 		NumRxQueues: 1, NetNsID: -1})
-	v.PeerName, v.PeerMTU = name+"o", stageMTU
+	v.PeerName, v.PeerMTU = name+"o", uint32(mtu)
 	if err := w.handle.LinkAdd(v); err != nil {
 		return nil, missing(fmt.Errorf("add veth %s/%s: %w", w.name, v.Name, err), "veth", "veth")
 	}
@@ -93,6 +95,21 @@ func (w *wire) addBands(index, bands int) error {
 		return missing(fmt.Errorf("add prio to %s: %w", w.name, err), "the qdisc prio", "sch_prio")
 	}
 	return nil
+}
+
+// addBottleneck puts a link's own queue on a device.
+func (w *wire) addBottleneck(on *netlink.Veth, b *discipline.Bottleneck) error {
+	if err := w.addBands(on.Index, 2); err != nil {
+		return err
+	}
+	lacks, err := b.Add(w.conn, on.Index)
+	if err != nil {
+		err = fmt.Errorf("%s/%s: %w", w.name, on.Name, err)
+	}
+	if err == nil || lacks == "" {
+		return err
+	}
+	return missing(err, "the qdisc "+lacks, "sch_"+lacks)
 }
 
 // addNetem adds one and undoes it if the device outlives the stages.

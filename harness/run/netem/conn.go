@@ -62,6 +62,16 @@ func (c *Conn) Add(index int, handle, parent uint32, q Qdisc) error {
 	return c.verify(index, handle, &q)
 }
 
+// AddOther adds a qdisc of another kind; options is the value of its TCA_OPTIONS, whose flag some kinds insist on
+// (fq_pie). The caller reads it back.
+func (c *Conn) AddOther(index int, handle, parent uint32, kind string, options []byte) error {
+	if _, err := c.execute(carry(unix.NLM_F_EXCL|unix.NLM_F_CREATE, index, handle, parent, kind,
+		nl.NewRtAttr(nl.TCA_OPTIONS|unix.NLA_F_NESTED, options)), 0); err != nil {
+		return fmt.Errorf("add %s: %w", kind, err)
+	}
+	return nil
+}
+
 // Change tells a netem that is there something else. What q leaves out stays as it is in the kernel,
 // the Table too; loss models and slots begin again. Packets that the qdisc holds keep the times that they
 // have got. The caller reads it back, see [Stats.Verify].
@@ -96,8 +106,12 @@ type Stats struct {
 	Index          int
 	Handle, Parent uint32
 	Kind           string
-	// Netem is what a netem was told, as the kernel has it; nil for other kinds.
-	Netem *Qdisc
+	// Netem is what a netem was told, as the kernel has it; nil for other kinds, whose Options are as they came
+	// (the value of TCA_OPTIONS).
+	Netem   *Qdisc
+	Options []byte
+	// Own are the counters that only this kind has (TCA_STATS_APP), as they came.
+	Own []byte
 	// Packets and Bytes left the qdisc.
 	Packets, Bytes uint64
 	// Drops counts packets that the qdisc dropped, for loss that was asked for as well as for want of room.

@@ -17,21 +17,21 @@ func decode(b []byte) (*Qdisc, error) {
 		Latency: time.Duration(word(0)) * tick, Limit: word(1), Loss: Share(word(2)),
 		Gap: word(3), Duplicate: Share(word(4)), Jitter: time.Duration(word(5)) * tick,
 	}
-	attrs, err := attributes(b[headSize:])
+	attrs, err := Attributes(b[headSize:])
 	if err != nil {
 		return nil, fmt.Errorf("decode netem: %w", err)
 	}
 	var rate64 uint64
 	for _, a := range attrs {
-		f, ok := decoders[a.kind]
+		f, ok := decoders[a.Kind]
 		if !ok {
 			continue
 		}
-		if len(a.value) < f.size {
-			return nil, fmt.Errorf("decode netem: attribute %d has %d bytes, want %d", a.kind, len(a.value), f.size)
+		if len(a.Value) < f.size {
+			return nil, fmt.Errorf("decode netem: attribute %d has %d bytes, want %d", a.Kind, len(a.Value), f.size)
 		}
-		if a.kind == attrRate64 {
-			rate64 = order.Uint64(a.value)
+		if a.Kind == attrRate64 {
+			rate64 = order.Uint64(a.Value)
 			continue
 		}
 		if err := f.put(q, a); err != nil {
@@ -52,7 +52,7 @@ func decode(b []byte) (*Qdisc, error) {
 
 type decoder struct {
 	size int // least length of the value
-	put  func(*Qdisc, attribute) error
+	put  func(*Qdisc, Attribute) error
 }
 
 var decoders = map[uint16]decoder{
@@ -85,28 +85,28 @@ var decoders = map[uint16]decoder{
 		}
 	})},
 	attrSeed: {8, plain(func(q *Qdisc, b []byte) { s := order.Uint64(b); q.Seed = &s })},
-	attrLoss: {4, func(q *Qdisc, a attribute) error {
-		nested, err := attributes(a.value)
+	attrLoss: {4, func(q *Qdisc, a Attribute) error {
+		nested, err := Attributes(a.Value)
 		if err != nil {
 			return fmt.Errorf("decode netem loss model: %w", err)
 		}
 		for _, n := range nested {
-			b := n.value
+			b := n.Value
 			switch {
-			case n.kind == lossGilbertElliott && len(b) >= 16:
+			case n.Kind == lossGilbertElliott && len(b) >= 16:
 				q.Model = GilbertElliott{share(b, 0), share(b, 1), All - share(b, 2), share(b, 3)}
-			case n.kind == lossFourState && len(b) >= 20:
+			case n.Kind == lossFourState && len(b) >= 20:
 				q.Model = FourState{share(b, 0), share(b, 1), share(b, 2), share(b, 3), share(b, 4)}
 			default:
-				return fmt.Errorf("decode netem: loss model %d of %d bytes", n.kind, len(b))
+				return fmt.Errorf("decode netem: loss model %d of %d bytes", n.Kind, len(b))
 			}
 		}
 		return nil
 	}},
 }
 
-func plain(f func(*Qdisc, []byte)) func(*Qdisc, attribute) error {
-	return func(q *Qdisc, a attribute) error { f(q, a.value); return nil }
+func plain(f func(*Qdisc, []byte)) func(*Qdisc, Attribute) error {
+	return func(q *Qdisc, a Attribute) error { f(q, a.Value); return nil }
 }
 
 func share(b []byte, i int) Share { return Share(order.Uint32(b[4*i:])) }

@@ -132,10 +132,14 @@ func request(index int, handle, parent uint32, q *Qdisc) *nl.NetlinkRequest {
 }
 
 func message(flags, index int, handle, parent uint32, q *Qdisc) *nl.NetlinkRequest {
+	return carry(flags, index, handle, parent, "netem", q.options())
+}
+
+func carry(flags, index int, handle, parent uint32, kind string, options *nl.RtAttr) *nl.NetlinkRequest {
 	r := nl.NewNetlinkRequest(unix.RTM_NEWQDISC, unix.NLM_F_ACK|flags)
 	r.AddData(&nl.TcMsg{Family: unix.AF_UNSPEC, Ifindex: int32(index), Handle: handle, Parent: parent})
-	r.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("netem")))
-	r.AddData(q.options())
+	r.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(kind)))
+	r.AddData(options)
 	return r
 }
 

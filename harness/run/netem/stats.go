@@ -11,6 +11,7 @@ import (
 const (
 	statsBasic    = 1 // struct gnet_stats_basic: u64 bytes, u32 packets
 	statsQueue    = 3 // struct gnet_stats_queue: u32 qlen, backlog, drops, requeues, overlimits
+	statsOwn      = 4 // what the kind has of its own
 	statsPackets8 = 8 // u64 packets, once they are beyond 32 bits (Linux 5.5)
 )
 
@@ -21,22 +22,24 @@ func parse(m []byte) (Stats, error) {
 	}
 	head := nl.DeserializeTcMsg(m)
 	s := Stats{Index: int(head.Ifindex), Handle: head.Handle, Parent: head.Parent}
-	attrs, err := attributes(m[nl.SizeofTcMsg:])
+	attrs, err := Attributes(m[nl.SizeofTcMsg:])
 	if err != nil {
 		return Stats{}, fmt.Errorf("decode qdisc: %w", err)
 	}
 	for _, a := range attrs {
-		switch a.kind {
+		switch a.Kind {
 		case nl.TCA_KIND:
-			s.Kind = unix.ByteSliceToString(a.value)
+			s.Kind = unix.ByteSliceToString(a.Value)
 		case nl.TCA_OPTIONS:
 			if s.Kind == "netem" { // TCA_KIND comes first, tc_fill_qdisc
-				if s.Netem, err = decode(a.value); err != nil {
+				if s.Netem, err = decode(a.Value); err != nil {
 					return Stats{}, err
 				}
+			} else {
+				s.Options = a.Value
 			}
 		case nl.TCA_STATS2:
-			if err := s.count(a.value); err != nil {
+			if err := s.count(a.Value); err != nil {
 				return Stats{}, err
 			}
 		}
@@ -45,20 +48,22 @@ func parse(m []byte) (Stats, error) {
 }
 
 func (s *Stats) count(b []byte) error {
-	attrs, err := attributes(b)
+	attrs, err := Attributes(b)
 	if err != nil {
 		return fmt.Errorf("decode qdisc counters: %w", err)
 	}
 	var packets uint64
 	for _, a := range attrs {
-		v := a.value
+		v := a.Value
 		switch {
-		case a.kind == statsBasic && len(v) >= 12:
+		case a.Kind == statsBasic && len(v) >= 12:
 			s.Bytes, s.Packets = order.Uint64(v), uint64(order.Uint32(v[8:]))
-		case a.kind == statsQueue && len(v) >= 20:
+		case a.Kind == statsQueue && len(v) >= 20:
 			s.Waiting, s.Backlog, s.Drops = order.Uint32(v), order.Uint32(v[4:]), order.Uint32(v[8:])
 			s.Requeues, s.Overlimits = order.Uint32(v[12:]), order.Uint32(v[16:])
-		case a.kind == statsPackets8 && len(v) >= 8:
+		case a.Kind == statsOwn:
+			s.Own = v
+		case a.Kind == statsPackets8 && len(v) >= 8:
 			packets = order.Uint64(v)
 		}
 	}

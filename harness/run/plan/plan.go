@@ -46,6 +46,9 @@ type Link struct {
 	Rate    uint64    `json:"rate,omitempty"` // bit/s; 0 is as fast as the machine can
 	MTU     int       `json:"mtu"`
 	Queue   int       `json:"queue,omitempty"` // packets; 0 is large enough
+	// Waiting says how packets wait for the rate: the queue's length and its discipline, in words; "" is in a queue that
+	// is large enough, in their order.
+	Waiting string `json:"waiting,omitempty"`
 }
 
 // Load is what one generator would send.
@@ -111,7 +114,7 @@ func New(s *scenario.Scenario, seed uint64) *Plan {
 	}
 	for i := range s.Links {
 		l := &s.Links[i]
-		p.Links = append(p.Links, Link{l.Between, seconds(l.Delay), uint64(l.Rate), l.MTU, l.Queue})
+		p.Links = append(p.Links, Link{l.Between, seconds(l.Delay), uint64(l.Rate), l.MTU, l.Queue, describe.Queue(l)})
 	}
 	p.loads(s, seed)
 	for _, name := range describe.PhaseNames(s) {

@@ -45,6 +45,9 @@ type Options struct {
 	// Arrived says how many packets have arrived at each node so far, in the order of Nodes; nil
 	// records none. It is called at each sample, and has to be quick.
 	Arrived func(counts []int64) error
+	// Marked says how many packets each of the queues has marked so far, in the order of Queues; it is called at both
+	// ends of the window if one of them marks.
+	Marked func(counts []int64) error
 	// Counts are kept by others and read at each sample.
 	Counts []Count
 	// Offsets of the kernel; nil: [offsets.Load].

@@ -13,6 +13,8 @@ type Queue struct {
 	// Inode is the number of the device's network namespace, and Index that of the device.
 	Inode uint64
 	Index int
+	// Marks says that its qdisc may mark packets; then how many it marked is a metric, see [Options.Marked].
+	Marks bool
 }
 
 // key is what the programs know a queue by.
@@ -97,6 +99,9 @@ func (r *recorder) queueMetrics(first, last *sample, put func(string, float64)) 
 			most.bytes = max(most.bytes, r.queueMosts[i].bytes)
 		}
 		put(g.name+".queue.drops", float64(b.lost-a.lost))
+		if i := g.members[0]; r.options.Queues[i].Marks {
+			put(g.name+".queue.marks", float64(r.marked[1][i]-r.marked[0][i]))
+		}
 		put(g.name+".queue.mean", (b.area-a.area)/window)
 		put(g.name+".queue.max", float64(most.packets))
 		put(g.name+".queue.bytes.mean", (b.bytes-a.bytes)/window)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ type recorder struct {
 	pressures  [2][][len(resources)]int64
 	queueMax   int64       // of the machine
 	queueMosts []queueMost // of the options' queues
+	marked     [2][]int64  // packets that these had marked, at the ends
 	arrived    []int64     // of the sample being taken, by node
 	own        int64       // CPU time of the recorder, ns
 	late       int64
@@ -74,6 +76,7 @@ func newRecorder(p *Probe, start int64, duration time.Duration, samples int) *re
 	queues := len(p.options.Queues)
 	held := make([]queueReading, len(r.samples)*queues)
 	r.queueMosts = make([]queueMost, queues)
+	r.marked = [2][]int64{make([]int64, queues), make([]int64, queues)}
 	for i := range r.samples {
 		r.samples[i].counts = counts[i*len(p.options.Counts) : (i+1)*len(p.options.Counts)]
 		r.samples[i].nodes = all[i*len(p.nodes) : (i+1)*len(p.nodes)]
@@ -207,7 +210,18 @@ func (r *recorder) begin() error {
 	if err := r.take(); err != nil {
 		return err
 	}
+	if err := r.readMarks(0); err != nil {
+		return err
+	}
 	return r.readTicks(0)
+}
+
+// readMarks reads what the queues have marked, if any may.
+func (r *recorder) readMarks(which int) error {
+	if !slices.ContainsFunc(r.options.Queues, func(q Queue) bool { return q.Marks }) {
+		return nil
+	}
+	return r.options.Marked(r.marked[which])
 }
 
 func (r *recorder) readTicks(which int) error {
@@ -229,6 +243,9 @@ func (r *recorder) finish() error {
 		return err
 	}
 	r.keepMost()
+	if err := r.readMarks(1); err != nil {
+		return err
+	}
 	if err := r.looks(s); err != nil {
 		return err
 	}

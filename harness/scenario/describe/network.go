@@ -99,13 +99,40 @@ func LinkParts(l *scenario.Link) (parts []string) {
 	if l.Rate > 0 {
 		parts = append(parts, Rate(l.Rate))
 	}
-	if l.Queue > 0 {
-		parts = append(parts, "a queue of "+quantity.Plural(int64(l.Queue), "packet"))
+	if room := room(l); room != "" {
+		parts = append(parts, "a queue of "+room)
+	}
+	if l.Discipline != nil {
+		parts = append(parts, Discipline(l.Discipline))
 	}
 	if l.MTU != 1500 {
 		parts = append(parts, fmt.Sprintf("MTU %d", l.MTU))
 	}
 	return parts
+}
+
+// Queue says how packets wait for a link's rate: 100 packets, fq_codel. It is "" if the scenario does not say.
+func Queue(l *scenario.Link) string {
+	room := room(l)
+	switch {
+	case l.Discipline == nil:
+		return room
+	case room == "":
+		return Discipline(l.Discipline)
+	}
+	return room + ", " + Discipline(l.Discipline)
+}
+
+// room is how much a link's queue holds at the most, or "" if the scenario does not say.
+func room(l *scenario.Link) string {
+	var parts []string
+	if l.Queue > 0 {
+		parts = append(parts, quantity.Plural(int64(l.Queue), "packet"))
+	}
+	if l.QueueBytes > 0 {
+		parts = append(parts, Size(l.QueueBytes))
+	}
+	return quantity.List(parts)
 }
 
 // Load says what a client does, but for when:

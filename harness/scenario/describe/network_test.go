@@ -102,6 +102,12 @@ var links = []struct {
 }{
 	{"no delay, no limit", scenario.Link{MTU: 1500}},
 	{"20 ms one way, 100 Mbit/s, a queue of 1 packet, MTU 1400", scenario.Link{Delay: 20 * ms, Rate: 100_000_000, Queue: 1, MTU: 1400}},
+	{"1 Mbit/s, a queue of 64 kB", scenario.Link{Rate: 1_000_000, QueueBytes: 64_000, MTU: 1500}},
+	{"1 Mbit/s, a queue of 9 packets and 64 kB, fq_codel (target 1ms, no-ecn)", scenario.Link{Rate: 1_000_000, Queue: 9,
+		QueueBytes: 64_000, MTU: 1500, Discipline: &scenario.Discipline{FQCoDel: &scenario.FQCoDel{Target: ms,
+			Interval: 100 * ms, NoECN: true, Flows: 1024, Quantum: 1514}}}},
+	{"1 Mbit/s, codel", scenario.Link{Rate: 1_000_000, MTU: 1500, Discipline: &scenario.Discipline{
+		CoDel: &scenario.CoDel{Target: 5 * ms, Interval: 100 * ms}}}},
 }
 
 func TestLinksInWords(t *testing.T) {

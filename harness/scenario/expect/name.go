@@ -18,6 +18,7 @@ type names struct {
 	services      map[string]*scenario.Service // by node; nil if the scenario is not known
 	programs      map[string][]string          // names of programs, by node; nil if the scenario is not known
 	links         []string                     // directions that have a queue, as metrics of theirs begin
+	marking       []string                     // those whose discipline marks packets
 	fields        []Field
 }
 
@@ -50,7 +51,11 @@ func newNames(s *scenario.Scenario) *names {
 	for _, l := range s.Links {
 		if l.Rate > 0 || l.Queue > 0 && l.Delay > 0 {
 			for _, from := range l.Between {
-				n.links = append(n.links, metric.LinkPrefix(l.Between[0], l.Between[1], from))
+				prefix := metric.LinkPrefix(l.Between[0], l.Between[1], from)
+				n.links = append(n.links, prefix)
+				if l.Discipline != nil && l.Discipline.Marks() {
+					n.marking = append(n.marking, prefix)
+				}
 			}
 		}
 	}
@@ -66,6 +71,10 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	case first == "link" && !slices.Contains(n.nodes, first):
 		if !slices.ContainsFunc(n.links, func(l string) bool { return strings.HasPrefix(name, l+".") }) {
 			return m, fmt.Sprintf("no queue of a link in %q", name), n.nearLink(name)
+		}
+		if prefix, ok := strings.CutSuffix(name, "."+metric.Marks); ok && !slices.Contains(n.marking, prefix) {
+			return m, fmt.Sprintf("no packet is marked in the queue of %s", prefix),
+				"marks need a discipline of the link that has ECN on: discipline: fq_codel"
 		}
 	case first == "fault":
 		if fault, _, _ := strings.Cut(rest, "."); !slices.Contains(n.faults, fault) {

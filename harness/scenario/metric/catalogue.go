@@ -123,12 +123,16 @@ var program = []Metric{
 }
 
 // link is by direction: link.client-web.from.web.queue.drops.
-var link = queue("the link's queue")
+var link = append(queue("the link's queue"),
+	Metric{Marks, One, Neither, "packets that the link's discipline marked with ECN's CE", false})
+
+// Marks is the metric that only a link has whose discipline marks packets.
+const Marks = "queue.marks"
 
 // queue is the metrics of one, such as queue.drops.
 func queue(which string) []Metric {
 	return []Metric{
-		{"queue.drops", One, Lower, "packets for which " + which + " had no room", false},
+		{"queue.drops", One, Lower, "packets for which " + which + " had no room, or that its discipline dropped", false},
 		{"queue.mean", One, Lower, "mean number of packets in " + which + ", that which is being sent included", false},
 		{"queue.max", One, Lower, "most packets in " + which + " at once", false},
 		{"queue.bytes.mean", Bytes, Lower, "mean size of what is in " + which + ", in bytes of Ethernet frames", false},
@@ -141,7 +145,7 @@ var fault = append([]Metric{
 	{"chosen", One, Neither, "packets on which the fault acted", false},
 	{"delivered", One, Neither, "its effect: extra copies, packets gone, or packets held back", false},
 	{"unexplained_loss", One, Lower, "packets that were lost although no fault asked for it", false},
-	{"lost_in_queue", One, Lower, "packets after the fault for which the queue of its link had no room", false},
+	{"lost_in_queue", One, Lower, "packets after the fault that the queue of its link dropped", false},
 	{"time1", Seconds, Neither, "time of the first chosen packet, from the start of the measured window", false},
 	{"gap1", Seconds, Neither, "time from the first chosen packet to the second", false},
 	{"gap2", Seconds, Neither, "time from the second chosen packet to the third", false},

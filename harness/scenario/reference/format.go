@@ -63,6 +63,28 @@ func comment(r *jsonschema.Reflector, typ reflect.Type, name string) string {
 	return r.CommentMap[key]
 }
 
+// Left lists the types of mappings that a file may have and no section is about, by the place of the first key that is
+// one: they would be in no table, and have no bounds in the schema.
+func (f *Format) Left() (list []string) {
+	known := map[reflect.Type]bool{}
+	for _, s := range f.Sections {
+		known[s.Type] = true
+	}
+	for _, s := range f.Sections {
+		for _, field := range yamldoc.FieldsOf(s.Type) {
+			t := field.Type
+			for t.Kind() == reflect.Slice || t.Kind() == reflect.Map || t.Kind() == reflect.Pointer {
+				t = t.Elem()
+			}
+			if t.Kind() == reflect.Struct && t.PkgPath() == f.Sections[0].Type.PkgPath() && !known[t] && f.Words[t] == "" {
+				known[t] = true
+				list = append(list, s.Place+"."+field.Name)
+			}
+		}
+	}
+	return list
+}
+
 // Undescribed lists the types and keys that have no comment.
 func (f *Format) Undescribed() ([]string, error) {
 	r, err := f.reflector()

@@ -76,6 +76,13 @@ Room of an inn.
 `, made)
 }
 
+func TestLeft(t *testing.T) {
+	f := inn()
+	require.Empty(t, f.Left())
+	f.Sections = f.Sections[:1]
+	require.Equal(t, []string{"the whole file.rooms"}, f.Left(), "no section is about a room")
+}
+
 func TestUndescribed(t *testing.T) {
 	list, err := inn().Undescribed()
 	require.NoError(t, err)

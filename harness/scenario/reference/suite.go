@@ -29,6 +29,7 @@ func (f *Format) Generate(t *testing.T, introduction string, adjust func(s *json
 // in tags and would panic at run time only, can be read and fit each other.
 func (f *Format) Check(t *testing.T) {
 	t.Helper()
+	require.Empty(t, f.Left(), "mappings that no section is about")
 	list, err := f.Undescribed()
 	require.NoError(t, err)
 	require.Empty(t, list)

@@ -79,11 +79,10 @@ func (d *Document) scalar(n *yaml.Node, v reflect.Value, path string, read func(
 // structure decodes a mapping with fixed keys.
 func (d *Document) structure(n *yaml.Node, v reflect.Value, path string) {
 	t := v.Type()
-	words := shorthands(t)
-	if n.Kind == yaml.ScalarNode && slices.Contains(words, n.Value) {
-		n = shorthand(n)
-	}
 	fields := FieldsOf(t)
+	if n.Kind == yaml.ScalarNode && slices.Contains(shorthands(t), n.Value) {
+		n = shorthand(n, fields)
+	}
 	if isNull(n) {
 		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	}
@@ -218,7 +217,8 @@ func (d *Document) list(n *yaml.Node, v reflect.Value, path string, f *Field) {
 	}
 }
 
-// A Shortener is a mapping with keys that may stand alone for the whole of it, set to true: "do: drop".
+// A Shortener is a mapping with keys that may stand alone for the whole of it: "do: drop" is "do: {drop: true}", and for
+// a key with a mapping, "discipline: fq" is "discipline: {fq: {}}".
 type Shortener interface{ Shorthands() []string }
 
 // An Exampler is a mapping that can show how it is written.
@@ -232,9 +232,12 @@ func shorthands(t reflect.Type) []string {
 }
 
 // shorthand is {drop: true} for the scalar drop, and so on.
-func shorthand(n *yaml.Node) *yaml.Node {
+func shorthand(n *yaml.Node, fields []Field) *yaml.Node {
 	key := &yaml.Node{Kind: yaml.ScalarNode, Value: n.Value, Line: n.Line, Column: n.Column}
 	val := &yaml.Node{Kind: yaml.ScalarNode, Value: "true", Tag: "!!bool", Line: n.Line, Column: n.Column}
+	if i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == n.Value }); i >= 0 && fields[i].Type.Kind() == reflect.Struct {
+		val = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
+	}
 	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{key, val}}
 }
 

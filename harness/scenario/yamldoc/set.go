@@ -155,7 +155,7 @@ func (e *edit) walk(n *yaml.Node, t reflect.Type, steps []step, v *yaml.Node) *E
 		}
 		if n.Kind == yaml.ScalarNode && slices.Contains(shorthands(t), n.Value) {
 			from := e.tree.text(n)
-			*n = *shorthand(n)
+			*n = *shorthand(n, fields)
 			for _, c := range n.Content {
 				e.tree.from[c] = from
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,17 +16,18 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
+	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 )
 
 // host is the host's side: it runs this very binary in clones.
-func host(programs []string) (int, error) {
+func host(modules, programs []string) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	o, err := readOrders(ctx)
 	if err != nil {
 		return 1, err
 	}
-	template, err := openTemplate(ctx, programs)
+	template, err := openTemplate(ctx, modules, programs)
 	if err != nil {
 		return 1, err
 	}
@@ -43,7 +45,7 @@ func tell(err error) {
 	}
 }
 
-func openTemplate(ctx context.Context, programs []string) (*vm.Template, error) {
+func openTemplate(ctx context.Context, modules, programs []string) (*vm.Template, error) {
 	qemu, err := vm.ChooseQEMU(ctx, "")
 	if err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func openTemplate(ctx context.Context, programs []string) (*vm.Template, error) 
 		progress = nil
 	}
 	return vm.OpenTemplate(ctx, vm.Config{QEMU: qemu, Kernel: k, Init: self, Memory: 512 << 20, Shift: 1, Files: files,
-		Once: true}, progress)
+		Once: true, Modules: slices.Concat(frame.DefaultModules, modules)}, progress)
 }
 
 // Kernel returns the kernel that tests run on: $RULEOUT_KERNEL, or the default one.

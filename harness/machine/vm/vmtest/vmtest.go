@@ -27,7 +27,10 @@ func InGuest() bool { return inGuest }
 // Main runs the package's tests inside clones and ends the process with their status. Call it in TestMain, after
 // agent.Main if the package starts agents. The programs are some of the host's that tests run in the guest: they
 // are in PATH there, with the libraries that they need.
-func Main(m *testing.M, programs ...string) {
+func Main(m *testing.M, programs ...string) { MainWith(m, nil, programs...) }
+
+// MainWith is [Main] with further modules of the kernel, which are loaded before the freeze.
+func MainWith(m *testing.M, modules []string, programs ...string) {
 	if guest.IsInit() {
 		guest.Main(func(_ context.Context, payload []byte, out guest.Host) int {
 			inGuest = true
@@ -38,7 +41,7 @@ func Main(m *testing.M, programs ...string) {
 	if lists() {
 		os.Exit(m.Run())
 	}
-	status, err := host(programs)
+	status, err := host(modules, programs)
 	if err != nil {
 		tell(err)
 		status = max(status, 1)
