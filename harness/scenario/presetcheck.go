@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,7 +46,7 @@ func (v *validation) presetsOf(at, node string, s *Service) {
 			v.fail(at+".haproxy.servers", "no servers", "a list, each NODE:PORT")
 		}
 		for i, server := range h.Servers {
-			v.server(fmt.Sprintf("%s.haproxy.servers[%d]", at, i), node, server)
+			v.server(fmt.Sprintf("%s.haproxy.servers[%d]", at, i), node, server, h.Mode == "tcp")
 		}
 	}
 }
@@ -70,19 +71,28 @@ func (v *validation) nginx(at, node string, n *Nginx) {
 		v.fail(at+".reuse", "reuse without proxy", "it is about connections to the servers of proxy")
 	}
 	for i, server := range n.Proxy {
-		v.server(fmt.Sprintf("%s.proxy[%d]", at, i), node, server)
+		v.server(fmt.Sprintf("%s.proxy[%d]", at, i), node, server, false)
 	}
 }
 
-// server checks a text NODE:PORT.
-func (v *validation) server(at, from, text string) {
+// server checks a text NODE:PORT: something has to listen there, and to answer requests for pages unless any will do.
+func (v *validation) server(at, from, text string, anything bool) {
 	name, port, ok := strings.Cut(text, ":")
-	if n, err := strconv.Atoi(port); !ok || err != nil || n < 1 || n > 65535 {
+	n, err := strconv.Atoi(port)
+	if !ok || err != nil || n < 1 || n > 65535 {
 		v.fail(at, fmt.Sprintf("%s is not a server", quote(text)), "NODE:PORT, such as app:8080")
 		return
 	}
 	if v.Nodes[name] == nil {
 		v.fail(at, fmt.Sprintf("no node %s", quote(name)), nearHint(name, v.nodeNames()))
+		return
+	}
+	if ports, _ := v.listeners(name, anything); !slices.Contains(ports, n) && v.sound(join("nodes", name)+".service") {
+		what := "serves HTTP"
+		if anything {
+			what = "listens"
+		}
+		v.fail(at, fmt.Sprintf("nothing %s on port %d of %s", what, n, name), v.portHint())
 		return
 	}
 	if name != from {

@@ -171,9 +171,11 @@ func (v *validation) program(at string, p *Program) {
 		}
 		v.page(at+".warm.path", Page(w.Path))
 	}
-	if p.At != nil && *p.At >= v.Duration && v.sound("duration") {
-		v.fail(at+".at", fmt.Sprintf("the program would start at %v, and the run ends at %v", *p.At, v.Duration), "")
+	begin := Duration(0) // from which for counts, also for a program that starts before the run
+	if p.At != nil {
+		begin = *p.At
 	}
+	v.span(at, "program", begin, p.For)
 }
 
 // listeners are the ports on which the services of a node listen, with the place of each; of all, or of those that
