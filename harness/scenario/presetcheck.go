@@ -25,6 +25,12 @@ func (v *validation) presetsOf(at, node string, s *Service) {
 	if p := s.PHPFPM; p != nil {
 		v.backlog(at+".php-fpm.backlog", v.Nodes[node], p.Backlog)
 		v.settings(at+".php-fpm.settings", p.Settings)
+		for key, value := range p.Settings {
+			if strings.Contains(value, "'") && strings.Contains(value, "${") {
+				v.fail(at+".php-fpm.settings."+key, "a value with both ' and ${ cannot be written for PHP",
+					"between double quotes PHP would replace ${…}")
+			}
+		}
 		if p.RequestTimeout != nil && *p.RequestTimeout%Duration(1e9) != 0 {
 			v.fail(at+".php-fpm.request-timeout", fmt.Sprintf("PHP-FPM takes whole seconds, not %v", *p.RequestTimeout), "")
 		}
