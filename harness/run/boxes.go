@@ -116,25 +116,28 @@ func (r *Prepared) boxConfig(node string, image protocol.Image, list []*scenario
 			c.Clients++
 		}
 	}
-	var addresses []string
 	for _, other := range r.nodeNames() {
 		addr, _, ok := r.network.Layout().Toward(node, other)
 		if !ok {
 			continue
 		}
 		c.Hosts = append(c.Hosts, box.Host{Name: other, Address: addr.String()})
-		addresses = append(addresses, "{"+other+"}", addr.String())
 	}
-	fill := strings.NewReplacer(addresses...)
+	fill := func(text string) string {
+		return scenario.FillAddresses(text, func(other string) string {
+			addr, _, _ := r.network.Layout().Toward(node, other)
+			return addr.String()
+		})
+	}
 	for _, p := range list {
 		own := *p
 		own.Command = make([]string, len(p.Command))
 		for i, word := range p.Command {
-			own.Command[i] = fill.Replace(word)
+			own.Command[i] = fill(word)
 		}
 		own.Env = make(map[string]string, len(p.Env))
 		for key, value := range p.Env {
-			own.Env[key] = fill.Replace(value)
+			own.Env[key] = fill(value)
 		}
 		c.Programs = append(c.Programs, own)
 	}

@@ -10,10 +10,10 @@ type Program struct {
 	// Name of the program, one on its node: a lower-case letter, then up to 14 lower-case letters, digits and dashes.
 	Name string `yaml:"name" json:"name"`
 	// Command is the program and its arguments. A name without a slash is looked for in PATH; with a star, such as
-	// php-fpm*, it is the first that fits. {NODE} stands for the IPv4 address of a node, as this node reaches it; names of
-	// nodes are in /etc/hosts too.
+	// php-fpm*, it is the first that fits. {NODE} stands for the IPv4 address of a node, as this node reaches it, and
+	// {{NODE} for the text {NODE}; names of nodes are in /etc/hosts too.
 	Command []string `yaml:"command" json:"command" most:"1000" empty:"yes"`
-	// Env is added to the environment, which has PATH, HOME, LANG, TZ and what the image sets.
+	// Env is added to the environment, which has PATH, HOME, LANG, TZ and what the image sets. Its values may have {NODE}.
 	Env map[string]string `yaml:"env,omitempty" json:"env,omitempty" most:"1000" empty:"yes"`
 	// User is the name or number of the user, and with a colon of the group. Without it, the image's, or root.
 	User string `yaml:"user,omitempty" json:"user,omitempty"`
