@@ -25,5 +25,5 @@ func TestFillAddresses(t *testing.T) {
 
 func TestAMisspeltNodeInACommandIsTold(t *testing.T) {
 	_, err := Parse("x.yaml", []byte(strings.Replace(imaged, "command: [a, b]", `command: [a, "{clent}"]`, 1)), nil)
-	require.ErrorContains(t, err, `did you mean "client"? there are: bare, client, web; {{clent} is the text {clent}`)
+	require.ErrorContains(t, err, `did you mean "client"? there is: bare, client, web; {{clent} is the text {clent}`)
 }
