@@ -73,13 +73,13 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 	virtual := p.Warmup + p.Duration + overhead
 	busy := cpu + packets*perPacket*slower + virtual*perSecond*slower
 	busy = math.Min(busy, virtual)
-	least, most, prepare := busyLeast, busyMost, preparing(s)
+	start, least, most, prepare := startMost, busyLeast, busyMost, preparing(s)
 	if prepare > 0 {
-		least, most = programLeast, programMost
+		start, least, most = preparedMost, programLeast, programMost
 	}
 	return Cost{
 		Virtual: round(virtual), Busy: round(busy), Prepare: prepare,
-		WallLeast: coarse(startLeast + busy*least/slower), WallMost: coarse(startMost + busy*most/slower),
+		WallLeast: coarse(startLeast + busy*least/slower), WallMost: coarse(start + busy*most/slower),
 	}
 }
 

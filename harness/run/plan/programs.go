@@ -25,6 +25,8 @@ const (
 const (
 	// prepareLeast and prepareEach are seconds to prepare a scenario with programs, and what each of them adds.
 	prepareLeast, prepareEach = 6.0, 2.0
+	// preparedMost is the wall time of a run that does nothing, when that is done.
+	preparedMost = 2.5
 	// programLeast and programMost are wall times of a busy second in which real programs run: the emulator translates
 	// more code than in one of the built-in services.
 	programLeast, programMost = 3.0, 5.0
