@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Boxes come in the order of the names of their nodes, and other may need web: its warm-up waits until web serves, and so
-// does a program that ends without it.
+// Boxes come in the order of the names of their nodes, and other may need web: its warm-up waits until web serves, and
+// so does a program that ends without it.
 func TestANodeMayNeedALaterOne(t *testing.T) {
 	r := make1(t, onWeb(t, "500ms", []string{"name: slow, command: [act, late, 450ms, '80'], port: 80"}, "",
 		`nodes.other.service={exec: [`+

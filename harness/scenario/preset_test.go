@@ -95,15 +95,17 @@ func TestSettingsOfPHPAreQuoted(t *testing.T) {
 	s, err := Parse("x", []byte(presetText), []string{
 		`nodes.web.service.php-fpm.settings={"opcache.memory_consumption": "16", "user_agent": "a; b"}`})
 	require.NoError(t, err)
-	require.Equal(t, "opcache.memory_consumption = 16\nuser_agent = 'a; b'\n", s.NodeFiles("web")["/etc/ruleout/php/settings.ini"])
+	require.Equal(t, "opcache.memory_consumption = 16\nuser_agent = 'a; b'\n",
+		s.NodeFiles("web")["/etc/ruleout/php/settings.ini"])
 }
 
 func TestPresetsThatWouldNotBeAsWritten(t *testing.T) {
 	for set, want := range map[string]string{
-		"nodes.web.service.nginx.backlog=5000":                            "the kernel would cut a backlog of 5000 down to 4096",
-		"nodes.web.service.php-fpm.backlog=5000":                          "the kernel would cut a backlog of 5000 down to 4096",
-		"nodes.web.service.nginx.root=/srv/$host":                         "not an absolute path that needs no quotes",
-		`nodes.db.service.mariadb.settings={"!include":""}`:               "not the name of a setting",
+		"nodes.web.service.nginx.backlog=5000":              "the kernel would cut a backlog of 5000 down to 4096",
+		"nodes.web.service.php-fpm.backlog=5000":            "the kernel would cut a backlog of 5000 down to 4096",
+		"nodes.web.service.nginx.root=/srv/$host":           "not an absolute path that needs no quotes",
+		`nodes.db.service.mariadb.settings={"!include":""}`: "not the name of a setting",
+
 		`nodes.web.service.php-fpm.settings={user_agent: "it's ${HOME}"}`: "cannot be written for PHP",
 		`nodes.web.service.php-fpm.settings={user_agent: "a\nb"}`:         "a setting's value is one line",
 	} {

@@ -174,7 +174,8 @@ func TestLocksOfTwoScenarios(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, read, "it is as it was")
 	_, err = s.Ensure(t.Context(), "test", Spec{Packages: []string{"libshop"}}, read, nil)
-	require.ErrorContains(t, err, "the lock is of other packages (it is for the image site of the scenario shop): it lacks libshop")
+	require.ErrorContains(t, err, "the lock is of other packages (it is for the image site of the scenario shop): "+
+		"it lacks libshop")
 
 	require.NoError(t, WriteLock(file, lock("blog", "shop")), "what has the same packages may share one")
 	require.NoError(t, WriteLock(file, lock("blog", "libshop")), "a scenario may change its own")

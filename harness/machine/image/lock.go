@@ -27,7 +27,7 @@ const comment = `# The packages of an image: name, version, architecture, SHA-25
 # machine.
 `
 
-// owner begins the line that says what a lock is for. It is a comment, since the packages are the same whosever they are.
+// owner begins the line that says what a lock is for. It is a comment: the packages are the same whosever they are.
 const owner = "# It is for the image "
 
 // purpose is that line.
@@ -58,8 +58,8 @@ func (l *Lock) String() string {
 	return b.String()
 }
 
-// WriteLock writes a lock. It takes the place of one with other packages only if that is of the same scenario: scenarios
-// beside each other have one directory for their locks.
+// WriteLock writes a lock. It takes the place of one with other packages only if that is of the same scenario, since
+// scenarios beside each other have one directory for their locks.
 func WriteLock(path string, l *Lock) error {
 	old, err := ReadLock(path)
 	if err == nil && old.Scenario != "" && old.Scenario != l.Scenario && !slices.Equal(old.Asked, l.Asked) {

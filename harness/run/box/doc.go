@@ -33,7 +33,7 @@
 //   - In the new process-id namespace /proc is still the old one until the box has its own: it has other numbers.
 //   - A signal that the box ignores stays ignored in its programs; one that it catches does not.
 //   - Descriptors that an agent is born with are not closed by exec unless somebody says so.
-//   - As the first process it reaps whatever its children leave behind, so nothing else may wait for them. It does so on
-//     the goroutine that sends signals: a number that was waited for is free for another process.
+//   - As the first process it reaps whatever its children leave behind, so nothing else may wait for them. It does so
+//     on the goroutine that sends signals: a number that was waited for is free for another process.
 //   - An agent collects no garbage: what is done again and again while the box waits must not make any.
 package box

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whether a program is ready is asked 200 times a second, perhaps for an hour, in a process that collects no garbage. So
-// none of this makes any.
+// Whether a program is ready is asked 200 times a second, perhaps for an hour, in a process that collects no garbage.
+// So none of this makes any.
 
 // listens tells whether a TCP socket of this node listens on a port. It looks into the kernel's table, which disturbs
 // no program: a connection would be a visitor.

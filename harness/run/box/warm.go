@@ -78,7 +78,8 @@ func (v *visitor) ask(path string, i int) error {
 	}
 	v.request = append(v.request[:0], "GET "...)
 	v.request = scenario.Page(path).Append(v.request, i)
-	v.request = append(v.request, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ruleout-warm\r\nConnection: close\r\n\r\n"...)
+	v.request = append(v.request, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ruleout-warm\r\n"...)
+	v.request = append(v.request, "Connection: close\r\n\r\n"...)
 	if _, err := conn.Write(v.request); err != nil { // it waits for the connection, and has room for a request then
 		var p *os.PathError
 		if errors.As(err, &p) {

@@ -54,7 +54,8 @@ func TestWarmUp(t *testing.T) {
 
 	port, last := serve(t, "HTTP/1.1 302 Found\r\nConnection: close\r\n\r\n")
 	require.NoError(t, warm(&scenario.Warm{Requests: 3, Parallel: 1, Path: "/a?n={n}"}, port))
-	require.Equal(t, "GET /a?n=2 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ruleout-warm\r\nConnection: close\r\n\r\n", last())
+	require.Equal(t, "GET /a?n=2 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ruleout-warm\r\n"+
+		"Connection: close\r\n\r\n", last())
 
 	port, _ = serve(t, "HTTP/1.1 404 Not Found\r\n\r\n")
 	require.ErrorContains(t, warm(&scenario.Warm{Requests: 3, Parallel: 1, Path: "/"}, port),

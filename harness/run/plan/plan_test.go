@@ -195,7 +195,7 @@ func TestEstimateOfScenarios(t *testing.T) {
 	}
 }
 
-// TestEstimateOfPrograms holds the estimate against the CPU of nodes in docs/fidelity.md, for nginx, PHP-FPM and MariaDB.
+// TestEstimateOfPrograms holds the estimate against the CPU of nodes in docs/fidelity.md: nginx, PHP-FPM and MariaDB.
 func TestEstimateOfPrograms(t *testing.T) {
 	const real = "../../selftest/fidelity/testdata/real.yaml"
 	s, err := expect.Load(real, nil)
