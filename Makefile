@@ -4,7 +4,7 @@ SCENARIO  ?= scenarios/dup-ack.yaml
 SEED      ?= 1
 KERNEL    ?=
 SCENARIOS ?= $(wildcard scenarios/*.yaml)
-REAL      ?= $(wildcard scenarios/real/*.yaml)
+REAL      ?= $(shell grep -L '^hypotheses:' scenarios/real/*.yaml)
 CASES     ?= scenarios/validate
 ONLY      ?=
 RUNS      ?= 20
@@ -34,7 +34,7 @@ GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real suspects test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
 build: go ## build bin/ruleout and bin/ruleout-guest
 	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest
@@ -71,6 +71,9 @@ scenarios/real/service/bin/service: $(wildcard scenarios/real/service/*.go) | go
 
 real: setup scenarios/real/service/bin/service ## run the scenarios with real programs, once each: KERNEL=…
 	@for s in $(REAL); do bin/ruleout run $$s --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL)) || exit; done
+
+suspects: setup ## sweep the campaign about real programs: JOBS=… BUDGET=…
+	@bin/ruleout sweep scenarios/real/suspects.yaml -j $(JOBS) $(if $(BUDGET),--budget $(BUDGET))
 
 test-scenario: setup $(if $(findstring real/service,$(SCENARIO)),scenarios/real/service/bin/service) ## set up, and run one scenario: SCENARIO=… SEED=… KERNEL=…
 	@bin/ruleout run $(SCENARIO) --seed $(SEED) $(if $(KERNEL),--kernel $(KERNEL))

@@ -105,7 +105,8 @@ func (c *diffCmd) stored() (sides [2]compare.Side, settings []compare.Setting, e
 		if err != nil {
 			return sides, nil, err
 		}
-		made[i] = map[string]string{"campaign": r.Identity.Campaign, "build": r.Identity.Tool}
+		made[i] = compare.Images(r.Identity.Software)
+		made[i]["campaign"], made[i]["build"] = r.Identity.Campaign, r.Identity.Tool
 		if sides[i], err = compare.Stored(dir, r); err != nil {
 			return sides, nil, errors.Join(err, r.Close())
 		}

@@ -103,6 +103,7 @@ func (c *ofScenario) lock(ctx context.Context, u *ui, store *image.Store) error 
 			err = &problem.Error{Kind: problem.KindOf(err), Err: err, Hint: problem.HintOf(err), Place: "images." + name}
 			return scenario.Locate(err, c.Scenario, nil)
 		}
+		lock.Scenario, lock.Image = s.Name, name
 		file := machine.LockFile(s, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return problem.Wrap(problem.Usage, fmt.Errorf("write lock: %w", err), "")

@@ -125,7 +125,7 @@ func (set imageSet) hashes() map[string]string {
 func (m *imageFinder) one(ctx context.Context, store *image.Store, s *scenario.Scenario, name string,
 	progress func(string)) (*image.Image, error) {
 	if hash := s.PinnedImage(name); hash != "" {
-		i, err := store.Get(hash)
+		i, err := store.Use(hash)
 		if err == nil || s.Root() == "" {
 			return i, err
 		}

@@ -73,10 +73,15 @@ func Plan(w io.Writer, pl *plan.Plan, o PlanOptions) error {
 // PlanCost says what a run is estimated to cost.
 func PlanCost(pl *plan.Plan) string {
 	c := pl.Cost
+	prepare := ""
+	if c.Prepare > 0 {
+		prepare = fmt.Sprintf(" To start its programs takes about %s before, once for all seeds.",
+			quantity.Exact(quantity.Seconds(c.Prepare)))
+	}
 	return fmt.Sprintf("estimate: %s of virtual time, for about %s of which the guest's CPU is busy: "+
 		"%s to %s of wall time on an idle core. What faults add (retransmissions, a loop of ACKs) is not in it.",
 		quantity.Seconds(c.Virtual), quantity.Seconds(c.Busy), quantity.Exact(quantity.Seconds(c.WallLeast)),
-		quantity.Exact(quantity.Seconds(c.WallMost)))
+		quantity.Exact(quantity.Seconds(c.WallMost))) + prepare
 }
 
 func planNodes(pl *plan.Plan) Section {

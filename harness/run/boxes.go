@@ -27,7 +27,8 @@ type boxed struct {
 	program
 	node     string
 	programs []*scenario.Program
-	clients  int // of them, at the end
+	places   []string // of them in the scenario
+	clients  int      // of them, at the end
 }
 
 const (
@@ -39,7 +40,8 @@ const (
 	boxTasks = 1024
 )
 
-// startBoxes starts the programs of images.
+// startBoxes starts the programs of images. All nodes begin at once, since a program may wait for one of another node.
+// Warm-up waits until all are ready, and code is made resident after that.
 func (r *Prepared) startBoxes(ctx context.Context, groups map[string]*cgroup.Group) error {
 	if err := r.outlive(); err != nil {
 		return err
@@ -62,10 +64,39 @@ func (r *Prepared) startBoxes(ctx context.Context, groups map[string]*cgroup.Gro
 		config.Events = filepath.Join(groups[node].Path, "memory.events")
 		p, err := r.launchIn(ctx, boxNamespaces, r.network.Node(node), groups[node], box.Role, node+"/box", config)
 		if err != nil {
-			return &problem.Error{Kind: problem.KindOf(err), Err: fmt.Errorf("node %s: %w", node, err),
-				Hint: problem.HintOf(err), Place: placeOf(err, list, places)}
+			return fmt.Errorf("node %s: %w", node, err)
 		}
-		r.programs.boxes = append(r.programs.boxes, boxed{program: p, node: node, programs: list, clients: config.Clients})
+		r.programs.boxes = append(r.programs.boxes, boxed{program: p, node: node, programs: list, places: places,
+			clients: config.Clients})
+	}
+	for _, step := range []func(*agent.Process) error{
+		(*agent.Process).Ready, (*agent.Process).Proceed, (*agent.Process).Proceed,
+	} {
+		if err := eachBox(r.programs.boxes, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachBox has all boxes take a step at the same time. If one cannot, it does not wait for the others.
+func eachBox(boxes []boxed, step func(*agent.Process) error) error {
+	ends := make(chan error, len(boxes))
+	for i := range boxes {
+		b := &boxes[i]
+		go func() {
+			err := step(b.process)
+			if err != nil {
+				err = &problem.Error{Kind: problem.KindOf(err), Err: fmt.Errorf("node %s: %w", b.node, err),
+					Hint: problem.HintOf(err), Place: placeOf(err, b.programs, b.places)}
+			}
+			ends <- err
+		}()
+	}
+	for range boxes {
+		if err := <-ends; err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -116,25 +147,28 @@ func (r *Prepared) boxConfig(node string, image protocol.Image, list []*scenario
 			c.Clients++
 		}
 	}
-	var addresses []string
 	for _, other := range r.nodeNames() {
 		addr, _, ok := r.network.Layout().Toward(node, other)
 		if !ok {
 			continue
 		}
 		c.Hosts = append(c.Hosts, box.Host{Name: other, Address: addr.String()})
-		addresses = append(addresses, "{"+other+"}", addr.String())
 	}
-	fill := strings.NewReplacer(addresses...)
+	fill := func(text string) string {
+		return scenario.FillAddresses(text, func(other string) string {
+			addr, _, _ := r.network.Layout().Toward(node, other)
+			return addr.String()
+		})
+	}
 	for _, p := range list {
 		own := *p
 		own.Command = make([]string, len(p.Command))
 		for i, word := range p.Command {
-			own.Command[i] = fill.Replace(word)
+			own.Command[i] = fill(word)
 		}
 		own.Env = make(map[string]string, len(p.Env))
 		for key, value := range p.Env {
-			own.Env[key] = fill.Replace(value)
+			own.Env[key] = fill(value)
 		}
 		c.Programs = append(c.Programs, own)
 	}

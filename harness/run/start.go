@@ -54,18 +54,22 @@ func (r *Prepared) makeGroups() (map[string]*cgroup.Group, error) {
 	return groups, nil
 }
 
-// launch starts one agent on a node, whose counters have these names.
+// launch starts one agent on a node, whose counters have these names, and waits until it is ready.
 func (r *Prepared) launch(ctx context.Context, node *topology.Node, group *cgroup.Group, role, name string, config any,
 	counters ...string) (program, error) {
-	return r.launchIn(ctx, 0, node, group, role, name, config, counters...)
+	p, err := r.launchIn(ctx, 0, node, group, role, name, config, counters...)
+	if err != nil {
+		return p, err
+	}
+	return p, p.process.Ready()
 }
 
-// launchIn is launch in namespaces of the agent's own, as flags of clone(2).
+// launchIn is launch in namespaces of the agent's own, as flags of clone(2), and without the wait.
 func (r *Prepared) launchIn(ctx context.Context, namespaces uintptr, node *topology.Node, group *cgroup.Group,
 	role, name string,
 	config any, counters ...string,
 ) (program, error) {
-	p, err := agent.Start(ctx, agent.Spec{
+	p, err := agent.Launch(ctx, agent.Spec{
 		Role: role, Name: name, Config: config, Tally: len(counters), Namespaces: namespaces,
 		Start: node.Start, CgroupFD: group.FD(),
 	})

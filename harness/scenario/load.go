@@ -1,5 +1,10 @@
 package scenario
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Traffic is load that one node puts on a service of another.
 type Traffic struct {
 	// From is the node that asks.
@@ -46,6 +51,25 @@ type Page string
 
 // IsZero reports whether it is the default, which the canonical form leaves out.
 func (p Page) IsZero() bool { return p == "" || p == "/index.php" }
+
+// number stands for that of the request in a path.
+const number = "{n}"
+
+// Numbered tells whether each request asks for another page.
+func (p Page) Numbered() bool { return strings.Contains(string(p), number) }
+
+// Append appends the path for which the request of a number asks. Where text has room, it makes no garbage.
+func (p Page) Append(text []byte, i int) []byte {
+	for rest, found := string(p), true; found; {
+		var before string
+		before, rest, found = strings.Cut(rest, number)
+		text = append(text, before...)
+		if found {
+			text = strconv.AppendInt(text, int64(i), 10)
+		}
+	}
+	return text
+}
 
 // HTTPLoad is an open-loop HTTP/1.1 client: requests leave when planned, whether or
 // not earlier ones were answered, and latency counts from the planned time.

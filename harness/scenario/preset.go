@@ -43,7 +43,8 @@ type PHPFPM struct {
 	MaxRequests int `yaml:"max-requests,omitempty" json:"max-requests" default:"0" min:"0" max:"1000000"`
 	// RequestTimeout ends a request that takes longer, with its worker; off (0s) never does. PHP-FPM takes whole seconds.
 	RequestTimeout *Duration `yaml:"request-timeout,omitempty" json:"request-timeout" default:"0s" min:"0s" max:"24h" off:"off"`
-	// Settings of PHP, as in php.ini.
+	// Settings of PHP, as in php.ini, without quotes. They are in a file of their own that PHP reads after the image's,
+	// when it starts: extensions and the memory of opcache can be set too.
 	Settings map[string]string `yaml:"settings,omitempty" json:"settings,omitempty" most:"200" empty:"yes"`
 }
 

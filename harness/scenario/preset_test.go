@@ -46,8 +46,10 @@ func TestPresets(t *testing.T) {
 	require.Contains(t, web["/etc/ruleout/nginx.conf"], "keepalive_timeout 0ms;")
 	require.NotContains(t, web["/etc/ruleout/nginx.conf"], "proxy_pass")
 	require.Contains(t, web["/etc/ruleout/php-fpm.conf"], "pm.max_children = 3\n")
-	require.Contains(t, web["/etc/ruleout/php-fpm.conf"], "php_admin_value[memory_limit] = 64M\n")
+	require.NotContains(t, web["/etc/ruleout/php-fpm.conf"], "memory_limit")
+	require.Equal(t, "memory_limit = 64M\n", web["/etc/ruleout/php/settings.ini"])
 	programs, places := s.Programs("web")
+	require.Equal(t, map[string]string{"PHP_INI_SCAN_DIR": ":/etc/ruleout/php"}, programs[0].Env)
 	require.Equal(t, []string{"nodes.web.service.php-fpm", "nodes.web.service.nginx"}, places, "the pool is there first")
 	require.Equal(t, 6, programs[1].Warm.Requests, "two for each worker")
 
@@ -76,12 +78,36 @@ func TestSettingsOfMariaDBHaveOneSpelling(t *testing.T) {
 	require.NotContains(t, my, "innodb-flush")
 }
 
+// What is written is what PHP reads: parse_ini_file of PHP 8.2 gives each value back.
+func TestSettingsOfPHPAreQuoted(t *testing.T) {
+	for value, want := range map[string]string{
+		"64M": "64M", "/srv/a.php": "/srv/a.php", "-1": "-1", "E_ALL": "E_ALL",
+		"E_ALL & ~E_NOTICE":     "E_ALL & ~E_NOTICE",
+		"":                      "''",
+		"a;b":                   "'a;b'",
+		"a = b [c]":             "'a = b [c]'",
+		`C:\"x"`:                `'C:\"x"'`,
+		"${HOME}!":              "'${HOME}!'",
+		"it's; C:\\ \"quoted\"": `"it's; C:\\ \"quoted\""`,
+	} {
+		require.Equal(t, want, iniValue(value), value)
+	}
+	s, err := Parse("x", []byte(presetText), []string{
+		`nodes.web.service.php-fpm.settings={"opcache.memory_consumption": "16", "user_agent": "a; b"}`})
+	require.NoError(t, err)
+	require.Equal(t, "opcache.memory_consumption = 16\nuser_agent = 'a; b'\n",
+		s.NodeFiles("web")["/etc/ruleout/php/settings.ini"])
+}
+
 func TestPresetsThatWouldNotBeAsWritten(t *testing.T) {
 	for set, want := range map[string]string{
 		"nodes.web.service.nginx.backlog=5000":              "the kernel would cut a backlog of 5000 down to 4096",
 		"nodes.web.service.php-fpm.backlog=5000":            "the kernel would cut a backlog of 5000 down to 4096",
 		"nodes.web.service.nginx.root=/srv/$host":           "not an absolute path that needs no quotes",
 		`nodes.db.service.mariadb.settings={"!include":""}`: "not the name of a setting",
+
+		`nodes.web.service.php-fpm.settings={user_agent: "it's ${HOME}"}`: "cannot be written for PHP",
+		`nodes.web.service.php-fpm.settings={user_agent: "a\nb"}`:         "a setting's value is one line",
 	} {
 		_, err := Parse("x", []byte(presetText), []string{set})
 		require.ErrorContains(t, err, want, set)

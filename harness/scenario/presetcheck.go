@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,6 +25,12 @@ func (v *validation) presetsOf(at, node string, s *Service) {
 	if p := s.PHPFPM; p != nil {
 		v.backlog(at+".php-fpm.backlog", v.Nodes[node], p.Backlog)
 		v.settings(at+".php-fpm.settings", p.Settings)
+		for key, value := range p.Settings {
+			if strings.Contains(value, "'") && strings.Contains(value, "${") {
+				v.fail(at+".php-fpm.settings."+key, "a value with both ' and ${ cannot be written for PHP",
+					"between double quotes PHP would replace ${…}")
+			}
+		}
 		if p.RequestTimeout != nil && *p.RequestTimeout%Duration(1e9) != 0 {
 			v.fail(at+".php-fpm.request-timeout", fmt.Sprintf("PHP-FPM takes whole seconds, not %v", *p.RequestTimeout), "")
 		}
@@ -45,7 +52,7 @@ func (v *validation) presetsOf(at, node string, s *Service) {
 			v.fail(at+".haproxy.servers", "no servers", "a list, each NODE:PORT")
 		}
 		for i, server := range h.Servers {
-			v.server(fmt.Sprintf("%s.haproxy.servers[%d]", at, i), node, server)
+			v.server(fmt.Sprintf("%s.haproxy.servers[%d]", at, i), node, server, h.Mode == "tcp")
 		}
 	}
 }
@@ -70,19 +77,28 @@ func (v *validation) nginx(at, node string, n *Nginx) {
 		v.fail(at+".reuse", "reuse without proxy", "it is about connections to the servers of proxy")
 	}
 	for i, server := range n.Proxy {
-		v.server(fmt.Sprintf("%s.proxy[%d]", at, i), node, server)
+		v.server(fmt.Sprintf("%s.proxy[%d]", at, i), node, server, false)
 	}
 }
 
-// server checks a text NODE:PORT.
-func (v *validation) server(at, from, text string) {
+// server checks a text NODE:PORT: something has to listen there, and to answer requests for pages unless any will do.
+func (v *validation) server(at, from, text string, anything bool) {
 	name, port, ok := strings.Cut(text, ":")
-	if n, err := strconv.Atoi(port); !ok || err != nil || n < 1 || n > 65535 {
+	n, err := strconv.Atoi(port)
+	if !ok || err != nil || n < 1 || n > 65535 {
 		v.fail(at, fmt.Sprintf("%s is not a server", quote(text)), "NODE:PORT, such as app:8080")
 		return
 	}
 	if v.Nodes[name] == nil {
 		v.fail(at, fmt.Sprintf("no node %s", quote(name)), nearHint(name, v.nodeNames()))
+		return
+	}
+	if ports, _ := v.listeners(name, anything); !slices.Contains(ports, n) && v.sound(join("nodes", name)+".service") {
+		what := "serves HTTP"
+		if anything {
+			what = "listens"
+		}
+		v.fail(at, fmt.Sprintf("nothing %s on port %d of %s", what, n, name), v.portHint())
 		return
 	}
 	if name != from {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -164,16 +165,45 @@ catch_workers_output = yes
 decorate_workers_output = no
 clear_env = no
 `, p.Port, p.Backlog, p.Workers, p.MaxRequests, int64(time.Duration(*p.RequestTimeout).Seconds()))
-	for _, key := range slices.Sorted(maps.Keys(p.Settings)) {
-		fmt.Fprintf(&b, "php_admin_value[%s] = %s\n", key, p.Settings[key])
-	}
-	return expansion{
+	e := expansion{
 		key: "php-fpm", files: map[string]string{presetDir + "php-fpm.conf": b.String()},
 		programs: []Program{{
 			Name: "php-fpm", Command: []string{"php-fpm*", "--nodaemonize", "--fpm-config", presetDir + "php-fpm.conf"},
 			Port: p.Port, Stop: "QUIT",
 		}},
 	}
+	if len(p.Settings) > 0 {
+		e.files[presetDir+"php/settings.ini"] = p.ini()
+		// After the empty entry, which is the directory that PHP was built with: the last value of a setting holds.
+		e.programs[0].Env = map[string]string{"PHP_INI_SCAN_DIR": ":" + presetDir + "php"}
+	}
+	return e
+}
+
+// ini is a file with the settings of PHP. A line of the pool, php_admin_value, would come too late for a setting that
+// PHP reads when it starts: an extension, the memory of opcache.
+func (p *PHPFPM) ini() string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(p.Settings)) {
+		fmt.Fprintf(&b, "%s = %s\n", key, iniValue(p.Settings[key]))
+	}
+	return b.String()
+}
+
+// iniPlain is a value that needs no quotes: a word, a number, a path, or constants such as E_ALL & ~E_NOTICE, which
+// quotes would make a text.
+var iniPlain = regexp.MustCompile(`^([A-Za-z0-9_.,:/+*@%-]+|~?[A-Z0-9_]+( *[&|^] *~?[A-Z0-9_]+)*)$`)
+
+// iniValue writes a value as parse_ini_file reads it (Zend/zend_ini_scanner.l): nothing has a meaning between single
+// quotes, and a backslash goes before a quote between double ones.
+func iniValue(text string) string {
+	switch {
+	case iniPlain.MatchString(text):
+		return text
+	case !strings.Contains(text, "'"):
+		return "'" + text + "'"
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
 func (m *MariaDB) expand() expansion {

@@ -10,10 +10,10 @@ type Program struct {
 	// Name of the program, one on its node: a lower-case letter, then up to 14 lower-case letters, digits and dashes.
 	Name string `yaml:"name" json:"name"`
 	// Command is the program and its arguments. A name without a slash is looked for in PATH; with a star, such as
-	// php-fpm*, it is the first that fits. {NODE} stands for the IPv4 address of a node, as this node reaches it; names of
-	// nodes are in /etc/hosts too.
+	// php-fpm*, it is the first that fits. {NODE} stands for the IPv4 address of a node, as this node reaches it, and
+	// {{NODE} for the text {NODE}; names of nodes are in /etc/hosts too.
 	Command []string `yaml:"command" json:"command" most:"1000" empty:"yes"`
-	// Env is added to the environment, which has PATH, HOME, LANG, TZ and what the image sets.
+	// Env is added to the environment, which has PATH, HOME, LANG, TZ and what the image sets. Its values may have {NODE}.
 	Env map[string]string `yaml:"env,omitempty" json:"env,omitempty" most:"1000" empty:"yes"`
 	// User is the name or number of the user, and with a colon of the group. Without it, the image's, or root.
 	User string `yaml:"user,omitempty" json:"user,omitempty"`
@@ -34,7 +34,8 @@ type Program struct {
 	// MayExit says that the program may end by itself, with any status. Without it and expect-exit, a run is invalid in
 	// which a service did, or a client with another status than 0.
 	MayExit bool `yaml:"may-exit,omitempty" json:"may-exit,omitempty"`
-	// Restart has it started again when it has ended, as a supervisor would: after 100 ms, at most 100 times.
+	// Restart has it started again when it has ended, as a supervisor would: after 100 ms, at most 100 times. Before it is
+	// ready it may so wait for a program of another node; the metric counts from then on.
 	Restart bool `yaml:"restart,omitempty" json:"restart,omitempty"`
 	// ExpectExit is the status with which it has to end before the run does; an expectation of its own. A program that a
 	// signal ended has 128 and the signal's number, as in a shell.
@@ -44,8 +45,8 @@ type Program struct {
 	At *Duration `yaml:"at,omitempty" json:"at,omitempty" min:"0s"`
 	// For is how long it runs before it gets the stop signal, and 2 s later KILL. Without it, to the end of the run.
 	For Duration `yaml:"for,omitempty" json:"for,omitempty" min:"1ms"`
-	// Warm has requests made to it before the run, so that caches are as warm in each run as they are in a program that
-	// has served for a while.
+	// Warm has requests made to it before the run, when the programs of all nodes are ready, so that caches are as warm in
+	// each run as they are in a program that has served for a while.
 	Warm *Warm `yaml:"warm,omitempty" json:"warm,omitempty"`
 }
 
@@ -67,10 +68,20 @@ type Warm struct {
 	Requests int `yaml:"requests" json:"requests" min:"1" max:"10000"`
 	// Parallel is how many are on the way at once.
 	Parallel int `yaml:"parallel,omitempty" json:"parallel" default:"1" min:"1" max:"256"`
-	// Path of the page.
+	// Path of the page. {n} stands for the number of the request, from 0 on.
 	Path string `yaml:"path,omitempty" json:"path" default:"/"`
 	// Port to ask. Without it, the program's.
 	Port int `yaml:"port,omitempty" json:"port,omitempty" min:"1" max:"65535"`
+	// Within bounds the time that all of them take, on the node's own clock. Without it, 1 min.
+	Within Duration `yaml:"within,omitempty" json:"within,omitempty" min:"1ms" max:"1h"`
+}
+
+// Patience is the most time that a warm-up may take on the node's own clock.
+func (w *Warm) Patience() time.Duration {
+	if w.Within > 0 {
+		return time.Duration(w.Within)
+	}
+	return time.Minute
 }
 
 // Signal is the name of a signal without SIG.

@@ -111,12 +111,12 @@ func (v *validation) programs() {
 				v.fail(at, fmt.Sprintf("node %s has no image, and so no programs", node),
 					"add the key image to the node, with the name of one of the scenario's images")
 			}
-			v.program(at, p)
+			v.program(at, node, p)
 		}
 	}
 }
 
-func (v *validation) program(at string, p *Program) {
+func (v *validation) program(at, node string, p *Program) {
 	if len(p.Command) == 0 {
 		v.fail(at+".command", "no program", "a list: the program, then its arguments")
 	}
@@ -124,11 +124,13 @@ func (v *validation) program(at string, p *Program) {
 		if strings.Contains(word, "\x00") {
 			v.fail(fmt.Sprintf("%s.command[%d]", at, i), "a word of a command with a zero byte", "")
 		}
+		v.addresses(fmt.Sprintf("%s.command[%d]", at, i), node, word)
 	}
 	for key, value := range p.Env {
 		if strings.Contains(value, "\x00") {
 			v.fail(at+".env."+key, "a variable with a zero byte", "")
 		}
+		v.addresses(at+".env."+key, node, value)
 		if !envName.MatchString(key) {
 			v.failKey(at+".env."+key, fmt.Sprintf("%s is not the name of a variable", quote(key)),
 				"letters, digits and underscores")
@@ -171,9 +173,11 @@ func (v *validation) program(at string, p *Program) {
 		}
 		v.page(at+".warm.path", Page(w.Path))
 	}
-	if p.At != nil && *p.At >= v.Duration && v.sound("duration") {
-		v.fail(at+".at", fmt.Sprintf("the program would start at %v, and the run ends at %v", *p.At, v.Duration), "")
+	begin := Duration(0) // from which for counts, also for a program that starts before the run
+	if p.At != nil {
+		begin = *p.At
 	}
+	v.span(at, "program", begin, p.For)
 }
 
 // listeners are the ports on which the services of a node listen, with the place of each; of all, or of those that

@@ -150,6 +150,40 @@ func TestLock(t *testing.T) {
 	require.Contains(t, problem.HintOf(err), "ruleout image lock")
 }
 
+// Scenarios beside each other have their locks in one directory, by the names of images.
+func TestLocksOfTwoScenarios(t *testing.T) {
+	repository(t, shop()...).Update(t)
+	s, file := newStore(t), filepath.Join(t.TempDir(), "site.lock")
+	lock := func(scenario string, packages ...string) *Lock {
+		l, err := s.Lock(t.Context(), Spec{Packages: packages})
+		require.NoError(t, err)
+		l.Scenario, l.Image = scenario, "site"
+		return l
+	}
+	first := lock("shop", "shop")
+	require.NoError(t, WriteLock(file, first))
+	read, err := ReadLock(file)
+	require.NoError(t, err)
+	require.Equal(t, first, read)
+	require.NotContains(t, first.String(), "scenario", "an image is the same for all")
+
+	err = WriteLock(file, lock("blog", "libshop"))
+	require.ErrorContains(t, err, "site.lock is of the scenario shop, whose image site has other packages (shop)")
+	require.Contains(t, problem.HintOf(err), "give the image another name in one of the scenarios")
+	read, err = ReadLock(file)
+	require.NoError(t, err)
+	require.Equal(t, first, read, "it is as it was")
+	_, err = s.Ensure(t.Context(), "test", Spec{Packages: []string{"libshop"}}, read, nil)
+	require.ErrorContains(t, err, "the lock is of other packages (it is for the image site of the scenario shop): "+
+		"it lacks libshop")
+
+	require.NoError(t, WriteLock(file, lock("blog", "shop")), "what has the same packages may share one")
+	require.NoError(t, WriteLock(file, lock("blog", "libshop")), "a scenario may change its own")
+	own := lock("", "libshop")
+	own.Image = ""
+	require.NoError(t, WriteLock(filepath.Join(t.TempDir(), "own.lock"), own))
+}
+
 func TestLockWithAnotherHash(t *testing.T) {
 	repository(t, shop()...).Update(t)
 	s := newStore(t)

@@ -14,6 +14,9 @@ import (
 
 // Lock pins the packages of an image.
 type Lock struct {
+	// Scenario and Image are the names of what it is for; empty for a lock that is of no scenario.
+	Scenario, Image string
+
 	Asked    []string  // names that were asked for, sorted
 	Packages []Package // these, and all that they need, by name
 }
@@ -24,7 +27,18 @@ const comment = `# The packages of an image: name, version, architecture, SHA-25
 # machine.
 `
 
-// String returns the lock as its file has it.
+// owner begins the line that says what a lock is for. It is a comment: the packages are the same whosever they are.
+const owner = "# It is for the image "
+
+// purpose is that line.
+func (l *Lock) purpose() string {
+	if l.Scenario == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s%s of the scenario %s.\n", owner, l.Image, l.Scenario)
+}
+
+// String returns the lock as its file has it, but for the line that says what it is for.
 func (l *Lock) String() string {
 	var b strings.Builder
 	b.WriteString(comment)
@@ -44,9 +58,17 @@ func (l *Lock) String() string {
 	return b.String()
 }
 
-// WriteLock writes a lock.
+// WriteLock writes a lock. It takes the place of one with other packages only if that is of the same scenario, since
+// scenarios beside each other have one directory for their locks.
 func WriteLock(path string, l *Lock) error {
-	if err := atomicfile.File(path, []byte(l.String())); err != nil {
+	old, err := ReadLock(path)
+	if err == nil && old.Scenario != "" && old.Scenario != l.Scenario && !slices.Equal(old.Asked, l.Asked) {
+		return problem.Wrap(problem.Usage,
+			fmt.Errorf("write lock: %s is of the scenario %s, whose image %s has other packages (%s)", path, old.Scenario,
+				old.Image, strings.Join(old.Asked, ", ")),
+			"give the image another name in one of the scenarios; if that one is gone, remove its lock")
+	}
+	if err := atomicfile.File(path, []byte(l.purpose()+l.String())); err != nil {
 		return problem.Wrap(problem.Usage, fmt.Errorf("write lock: %w", err), "choose a directory that you can write to")
 	}
 	return nil
@@ -78,6 +100,9 @@ func parseLock(text string) (*Lock, error) {
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), owner); ok {
+			l.Image, l.Scenario, _ = strings.Cut(strings.TrimSuffix(rest, "."), " of the scenario ")
+		}
 		line, _, _ = strings.Cut(line, "#")
 		w := strings.Fields(line)
 		wrong := func(what string, args ...any) error {
@@ -135,8 +160,12 @@ func (l *Lock) matches(asked []string) error {
 		}
 		return strings.Join(names, ", ")
 	}
+	of, hint := "", "write it anew: ruleout image lock"
+	if l.Scenario != "" {
+		of = fmt.Sprintf(" (it is for the image %s of the scenario %s)", l.Image, l.Scenario)
+		hint += "; if it is another scenario's, give the image another name"
+	}
 	return problem.Wrap(problem.Usage,
-		fmt.Errorf("the lock is of other packages: it lacks %s, and has in addition %s", say(without(asked, l.Asked)),
-			say(without(l.Asked, asked))),
-		"write it anew: ruleout image lock")
+		fmt.Errorf("the lock is of other packages%s: it lacks %s, and has in addition %s", of, say(without(asked, l.Asked)),
+			say(without(l.Asked, asked))), hint)
 }

@@ -133,6 +133,15 @@ func (s *Store) Get(hash string) (*Image, error) {
 	return found, nil
 }
 
+// Use returns the image that [Store.Get] finds, for a run: the time after which GC takes it begins anew.
+func (s *Store) Use(hash string) (*Image, error) {
+	i, err := s.Get(hash)
+	if err == nil {
+		i.touch()
+	}
+	return i, err
+}
+
 // Remove deletes the image that [Store.Get] finds, under all names.
 func (s *Store) Remove(hash string) error {
 	found, err := s.Get(hash)

@@ -211,6 +211,27 @@ func TestGC(t *testing.T) {
 	require.Equal(t, kept.Hash, list[0].Hash)
 }
 
+// A run that is made again asks for its image by the hash: that is a use as any other.
+func TestGCLeavesWhatARunAskedForByItsHash(t *testing.T) {
+	s := newStore(t)
+	i, err := s.Ensure(t.Context(), "a", files(t, "a"), nil, nil)
+	require.NoError(t, err)
+	old := time.Now().Add(-3 * time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join(i.dir, metaFile), old, old))
+	_, err = s.Get(i.Hash)
+	require.NoError(t, err)
+	would, err := s.Garbage(2 * time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []string{i.dir}, would, "to look at it is no use")
+	_, err = s.Use(i.Hash)
+	require.NoError(t, err)
+	removed, err := s.GC(2 * time.Hour)
+	require.NoError(t, err)
+	require.Empty(t, removed)
+	_, err = s.Use("sha256:00")
+	require.Error(t, err)
+}
+
 func find(packages []Package, name string) Package {
 	for _, p := range packages {
 		if p.Name == name {

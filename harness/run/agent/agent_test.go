@@ -51,6 +51,20 @@ func init() {
 		<-ctx.Done()
 		return len(c.Tally()), nil
 	})
+	Register("test-steps", func(ctx context.Context, _ json.RawMessage, c Control) (any, error) {
+		steps := 0
+		for {
+			c.Ready()
+			select {
+			case <-c.Proceed():
+				if steps++; steps == 3 {
+					return nil, errors.New("three steps are too many")
+				}
+			case <-ctx.Done():
+				return steps, nil
+			}
+		}
+	})
 	Register("test-mute", func(context.Context, json.RawMessage, Control) (any, error) {
 		select {}
 	})
@@ -104,6 +118,23 @@ func start(t *testing.T, spec Spec) *Process {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	return p
+}
+
+func TestAnAgentProceedsStepByStep(t *testing.T) {
+	p, err := Launch(t.Context(), Spec{Role: "test-steps"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	require.NoError(t, p.Ready())
+	require.NoError(t, p.Proceed())
+	require.NoError(t, p.Proceed())
+	require.EqualError(t, p.Proceed(), "start agent test-steps: three steps are too many")
+	require.EqualError(t, p.Proceed(), "start agent test-steps: three steps are too many", "it is gone")
+
+	p = start(t, Spec{Role: "test-steps"})
+	require.NoError(t, p.Proceed())
+	result, err := p.Stop(t.Context())
+	require.NoError(t, err)
+	require.JSONEq(t, "1", string(result))
 }
 
 func TestAgentReturnsWhatItsRoleReturns(t *testing.T) {

@@ -47,7 +47,7 @@ func play(role string) int {
 	unix.CloseOnExec(reportFD)
 	commands := os.NewFile(commandFD, "commands")
 	reports := os.NewFile(reportFD, "reports")
-	s := &session{reports: reports, begin: make(chan Beginning, 1)}
+	s := &session{reports: reports, begin: make(chan Beginning, 1), proceed: make(chan struct{}, 1)}
 	first, err := receive(commands)
 	if err != nil || first.Kind != configMessage {
 		fmt.Fprintf(os.Stderr, "%s is started by ruleout, not by hand\n", name)
@@ -91,18 +91,18 @@ func play(role string) int {
 type session struct {
 	mu      sync.Mutex // one frame at a time
 	reports *os.File
-	ready   sync.Once
 	tally   Tally
 	begin   chan Beginning
+	proceed chan struct{}
 }
 
 func (s *session) Ready() {
-	s.ready.Do(func() {
-		if err := s.send(message{Kind: readyMessage}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	})
+	if err := s.send(message{Kind: readyMessage}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 }
+
+func (s *session) Proceed() <-chan struct{} { return s.proceed }
 
 func (s *session) Tally() Tally { return s.tally }
 
@@ -121,6 +121,8 @@ func (s *session) listen(commands *os.File, stop func()) {
 			case s.begin <- m.Begin:
 			default: // told twice; the first holds
 			}
+		case proceedMessage:
+			s.proceed <- struct{}{} // there is room: the next comes after the answer
 		case stopMessage:
 			stop()
 		}

@@ -20,6 +20,8 @@ const (
 	readyMessage  kind = "ready"  // agent → parent
 	resultMessage kind = "result" // agent → parent: Body is the role's result
 	errorMessage  kind = "error"  // agent → parent: Error, Problem, Hint
+
+	proceedMessage kind = "proceed" // parent → agent, which answers that it is ready
 )
 
 type message struct {

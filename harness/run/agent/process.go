@@ -49,6 +49,7 @@ type Process struct {
 	killed   atomic.Pointer[error] // why the context was done, if it was
 
 	ready, done chan struct{}
+	again       chan struct{} // ready, after Proceed
 	// Written before done is closed, read after.
 	result json.RawMessage
 	err    error
@@ -66,23 +67,49 @@ var environment = []string{
 // Start starts an agent and returns when it is ready. The agent is killed when ctx is
 // done, be that before or after it was ready. Close must be called in the end.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
+	p, err := Launch(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Ready(); err != nil {
+		_ = p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Launch is Start without the wait: [Process.Ready] is that.
+func Launch(ctx context.Context, spec Spec) (*Process, error) {
 	if spec.Name == "" {
 		spec.Name = spec.Role
 	}
-	p := &Process{name: spec.Name, stderr: &tail{}, ready: make(chan struct{}), done: make(chan struct{})}
+	p := &Process{name: spec.Name, stderr: &tail{}, ready: make(chan struct{}), done: make(chan struct{}),
+		again: make(chan struct{}, 1)}
 	if err := p.start(ctx, spec); err != nil {
 		return nil, fmt.Errorf("start agent %s: %w", p.name, err)
 	}
+	return p, nil
+}
+
+// Ready waits until a launched agent is ready.
+func (p *Process) Ready() error { return p.await(p.ready) }
+
+// Proceed has an agent that is ready do what had to wait for others, and waits until it is ready again.
+func (p *Process) Proceed() error {
+	_ = p.command(message{Kind: proceedMessage}) // if it is gone, await knows how
+	return p.await(p.again)
+}
+
+func (p *Process) await(ready <-chan struct{}) error {
 	select {
-	case <-p.ready:
-		return p, nil
+	case <-ready:
+		return nil
 	case <-p.done:
 		err := p.err
 		if err == nil {
 			err = errors.New("ended before it was ready")
 		}
-		_ = p.Close()
-		return nil, fmt.Errorf("start agent %s: %w", p.name, err)
+		return fmt.Errorf("start agent %s: %w", p.name, err)
 	}
 }
 
@@ -181,10 +208,15 @@ func (p *Process) follow(reports *os.File) {
 		}
 		switch m.Kind {
 		case readyMessage:
-			if !ready {
-				ready = true
-				close(p.ready)
+			if ready {
+				select {
+				case p.again <- struct{}{}:
+				default: // it was not asked
+				}
+				continue
 			}
+			ready = true
+			close(p.ready)
 		case resultMessage:
 			p.result = m.Body
 		case errorMessage:

@@ -10,14 +10,17 @@ import (
 )
 
 // Role is what an agent does, from its configuration to its result, which must marshal to
-// JSON. It calls c.Ready once, when it can be relied on, and returns soon after ctx
+// JSON. It calls c.Ready when it can be relied on, and returns soon after ctx
 // is done, with the result so far. The parent's death does not wait for it.
 type Role func(ctx context.Context, config json.RawMessage, c Control) (any, error)
 
 // Control is a role's line to its parent.
 type Control interface {
-	// Ready says that the role has begun to do its work; Start returns then.
+	// Ready says that the role has begun to do its work; Start returns then. After each yield of Proceed it says that what
+	// that asked for is done.
 	Ready()
+	// Proceed yields when the parent wants what had to wait for other agents, in roles that have something to do then.
+	Proceed() <-chan struct{}
 	// Tally is the counters that the parent reads; none if it asked for none.
 	Tally() Tally
 	// Begin yields once, when the parent has decided it.

@@ -10,13 +10,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/run/agent"
 )
 
@@ -29,6 +27,8 @@ const (
 	// drain is how long the readers have, at the end, for what waits in the pipes: 64 KiB (pipe(7)), in reads of 32 KiB
 	// with a rest after each.
 	drain = 4 * rest
+	// manyEnds is how many processes that have ended are taken before something else has its turn.
+	manyEnds = 256
 )
 
 // MostRestarts is how often a program is started again.
@@ -39,7 +39,7 @@ type box struct {
 	config   Config
 	programs []*program
 	seed     string
-	ended    chan end
+	children chan os.Signal // a child has ended
 	own      own
 	oom      int64    // programs that the kernel has ended for lack of memory
 	plan     []action // what is still to be done, in order of time
@@ -59,7 +59,7 @@ type action struct {
 }
 
 func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
-	b := &box{ended: make(chan end, 64)}
+	b := &box{children: make(chan os.Signal, 1)}
 	if err := json.Unmarshal(raw, &b.config); err != nil {
 		return nil, fmt.Errorf("decode configuration of box: %w", err)
 	}
@@ -90,143 +90,45 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 		p := &program{Program: b.config.Programs[i], client: i >= len(b.config.Programs)-b.config.Clients}
 		if p.Ready != nil {
 			p.out.seek = []byte(p.Ready.Line)
+			p.path = append([]byte(p.Ready.Path), 0)
 		}
 		b.programs = append(b.programs, p)
 	}
-	go b.reap()
-	if err := b.prepare(ctx); err != nil {
+	signal.Notify(b.children, syscall.SIGCHLD)
+	if err := b.startAll(ctx); err != nil {
 		return nil, err
+	}
+	for _, step := range []func() error{b.warmAll, b.reside} {
+		c.Ready()
+		if _, going, err := live(ctx, b, c.Proceed()); !going {
+			return b.report(), err
+		}
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	c.Ready()
 	return b.carryOut(ctx, c.Begin())
 }
 
-// reap waits for all children, and for whatever they leave to the first process of the namespace.
-func (b *box) reap() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGCHLD)
-	for range signals {
-		for {
-			var status syscall.WaitStatus
-			pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
-			if errors.Is(err, syscall.EINTR) {
-				continue
-			}
-			if err != nil || pid <= 0 {
-				break
-			}
-			b.ended <- end{pid, status, agent.Now()}
-		}
-	}
-}
-
-// prepare starts what has no time of its own, and waits until all of it is ready.
-func (b *box) prepare(ctx context.Context) error {
-	for _, p := range b.programs {
-		if p.At != nil || p.client {
-			continue
-		}
-		err := b.start(p)
-		if err == nil {
-			err = b.await(ctx, p)
-		}
-		if err != nil {
-			return about(p, err)
-		}
-	}
-	for _, p := range b.programs {
-		if p.Warm == nil {
-			continue
-		}
-		if err := warm(p.Warm, p.Port); err != nil {
-			time.Sleep(10 * look) // it may just have begun, and have something to say
-			return about(p, problem.Wrap(problem.Usage, fmt.Errorf("%w%s", err, p.out.last(5)), ""))
-		}
-	}
-	b.settle()
-	return makeResident()
-}
-
-// about names the program that an error is about.
-func about(p *program, err error) error {
-	return problem.Wrap(problem.KindOf(err), fmt.Errorf("program %s: %w", p.Name, err), problem.HintOf(err))
-}
-
-// await waits until a program is ready. One that is to end is ready when it has.
-func (b *box) await(ctx context.Context, p *program) error {
-	limit := time.Now().Add(p.Patience())
-	for {
-		b.settle()
-		if err := b.carryOutDue(); err != nil {
-			return err
-		}
-		waits := p.MayExit && (p.Port > 0 || p.Ready != nil) // one that goes into the background
-		if p.pid == 0 && !p.Restart && !waits {
-			if p.ExpectExit != nil && p.outcome.Exit != *p.ExpectExit {
-				return problem.Wrap(problem.Usage,
-					fmt.Errorf("ended with status %d instead of %d%s", p.outcome.Exit, *p.ExpectExit, p.said127()), "")
-			}
-			if p.ExpectExit == nil && !p.MayExit {
-				said := p.said127()
-				hint := "a program that goes into the background has to stay in the foreground; one that may end has may-exit: true"
-				if Explain(p.outcome.Signal, p.outcome.Exit, said) != "" {
-					hint = "docs/reference/limits.md has what the emulated CPU can do"
-				}
-				return problem.Wrap(problem.Usage, fmt.Errorf("ended before it was ready: %s%s", p.how(), said), hint)
-			}
-			p.outcome.Ready = agent.Now()
-			return nil
-		}
-		if b.isReady(p) {
-			p.outcome.Ready = agent.Now()
-			return nil
-		}
-		if time.Now().After(limit) {
-			return problem.Wrap(problem.Usage,
-				fmt.Errorf("not ready after %v: %s%s", p.Patience(), b.waitsFor(p), p.out.last(8)),
-				"ready.within gives it more time")
-		}
-		select {
-		case <-time.After(look):
-		case e := <-b.ended:
-			b.take(e)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// how a program ended, in words.
-func (p *program) how() string {
-	switch {
-	case p.outcome.OOM:
-		return "the kernel ended it for lack of memory"
-	case p.outcome.Signal != "":
-		return p.outcome.Signal
-	}
-	return fmt.Sprintf("exit status %d", p.outcome.Exit)
-}
-
-// said127 is the end of its output, with what it means where the dynamic linker speaks.
-func (p *program) said127() string {
-	time.Sleep(look) // what it wrote last may still be on its way
-	text := p.out.last(8)
-	about := Explain(p.outcome.Signal, p.outcome.Exit, text)
-	if about == "" && p.outcome.Exit == 127 && strings.Contains(text, "error while loading shared libraries") {
-		about = "; a library is missing in the image"
-	}
-	return about + text
-}
-
-// settle takes the processes that have ended.
+// settle takes the processes that have ended: children, and whatever they left to the first process of the namespace.
+// The number of a process is free for another one as soon as it was waited for. So nothing else waits, and what sends
+// signals does it on the same goroutine: no number that the box has is stale.
 func (b *box) settle() {
-	for {
-		select {
-		case e := <-b.ended:
-			b.take(e)
-		default:
+	for range manyEnds {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil || pid <= 0 {
 			return
 		}
+		b.take(end{pid, status, agent.Now()})
+	}
+	select {
+	case b.children <- syscall.SIGCHLD: // there may be more, and no further signal
+	default:
 	}
 }
 
@@ -284,11 +186,27 @@ func (b *box) at(when int64, do func() error) {
 
 // carryOut waits for the run's beginning, starts and stops programs at their times, and returns what became of all.
 func (b *box) carryOut(ctx context.Context, begin <-chan agent.Beginning) (*Report, error) {
+	first, going, err := live(ctx, b, begin)
+	if going {
+		b.schedule(first)
+		_, _, err = live[agent.Beginning](ctx, b, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(drain)
+	b.settle()
+	return b.report(), nil
+}
+
+// live takes what ends and does what is planned until the parent says something; going is false if that is to stop.
+func live[T any](ctx context.Context, b *box, word <-chan T) (said T, going bool, err error) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		b.settle()
 		if err := b.carryOutDue(); err != nil {
-			return nil, err
+			return said, false, err
 		}
 		wait := time.Hour
 		if len(b.plan) > 0 {
@@ -297,14 +215,11 @@ func (b *box) carryOut(ctx context.Context, begin <-chan agent.Beginning) (*Repo
 		timer.Reset(wait)
 		select {
 		case <-timer.C:
-		case e := <-b.ended:
-			b.take(e)
-		case first := <-begin:
-			b.schedule(first)
+		case <-b.children: // the loop settles
+		case said = <-word:
+			return said, true, nil
 		case <-ctx.Done():
-			time.Sleep(drain)
-			b.settle()
-			return b.report(), nil
+			return said, false, nil
 		}
 	}
 }

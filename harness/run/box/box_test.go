@@ -155,19 +155,6 @@ func TestIdentify(t *testing.T) {
 	require.ErrorContains(t, err, "no user www-data")
 }
 
-func TestTableListens(t *testing.T) {
-	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-	table := head +
-		"   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n" +
-		"   1: 0100007F:1F90 0100007F:A000 01 00000000:00000000 00:00000000 00000000     0        0 2 1\n" +
-		"   2: 00000000000000000000000000000000:01BB 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 3 1\n"
-	require.True(t, tableListens(table, 80))
-	require.True(t, tableListens(table, 443))
-	require.False(t, tableListens(table, 8080), "connected, not listening")
-	require.False(t, tableListens(head, 80))
-	require.False(t, tableListens("1: a 2 0A\n1: a:zz 2 0A\n", 80))
-}
-
 func TestEnvironment(t *testing.T) {
 	p := &program{Program: scenario.Program{Env: map[string]string{"LANG": "C", "DB": "10.0.0.1"}}}
 	d := &protocol.Defaults{Env: []string{"PATH=/opt/bin", "LANG=de", "odd", "EMPTY="}}
@@ -308,9 +295,4 @@ func TestTouch(t *testing.T) {
 	require.Equal(t, []int64{0x1000, 0x2000, 0x8000}, m.read)
 	require.Error(t, touch(m, "1000 r-xp 0\n"))
 	require.NoError(t, touch(m, "\n"))
-}
-
-func TestWarm(t *testing.T) {
-	require.ErrorContains(t, warm(&scenario.Warm{Requests: 3, Parallel: 2, Path: "/{n}", Port: 1}, 80),
-		"warm-up: GET /{n}: connect to port 1: connection refused")
 }

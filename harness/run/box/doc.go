@@ -10,7 +10,8 @@
 // # Life cycle
 //
 // Before the freeze the box starts the programs that have no time of their own, in their order, each when those before
-// are ready, makes the warm-up's requests and reads each page of code once (see package prefault). When the run begins
+// are ready. When the boxes of all nodes have done so it makes the warm-up's requests, and when all have done that it
+// reads each page of code once (see package prefault). When the run begins
 // it starts and stops the others at their times. When it is stopped it returns a [Report]: when programs started, were
 // ready and ended, how, and what they wrote.
 //
@@ -32,5 +33,7 @@
 //   - In the new process-id namespace /proc is still the old one until the box has its own: it has other numbers.
 //   - A signal that the box ignores stays ignored in its programs; one that it catches does not.
 //   - Descriptors that an agent is born with are not closed by exec unless somebody says so.
-//   - As the first process it reaps whatever its children leave behind, so nothing else may wait for them.
+//   - As the first process it reaps whatever its children leave behind, so nothing else may wait for them. It does so
+//     on the goroutine that sends signals: a number that was waited for is free for another process.
+//   - An agent collects no garbage: what is done again and again while the box waits must not make any.
 package box

@@ -61,6 +61,7 @@ const (
 type own struct {
 	score  *os.File   // oom_score_adj
 	tables []*os.File // of the node's TCP sockets
+	buffer []byte     // for reading them
 	events *os.File   // see Config.Events
 }
 

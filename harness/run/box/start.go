@@ -25,9 +25,10 @@ import (
 type program struct {
 	scenario.Program
 	client  bool
-	pid     int  // 0 while it does not run
-	group   int  // of the processes that it was the first of, also after its end; 0 if it never was started
-	over    bool // it is not to be started again
+	pid     int    // 0 while it does not run
+	group   int    // of the processes that it was the first of, also after its end; 0 for none
+	over    bool   // it is not to be started again
+	path    []byte // of Ready, with a zero byte
 	out     output
 	outcome Outcome
 }
@@ -129,12 +130,23 @@ func (b *box) start(p *program) error {
 		errR.Close()
 		return explain(file, dir, err)
 	}
-	p.pid, p.group = pid, pid
+	b.number(p, pid)
 	o := &p.outcome
 	o.Started, o.Ended, o.Exit, o.Signal, o.OOM = agent.Now(), 0, 0, "", false
 	go p.out.follow(outR, false)
 	go p.out.follow(errR, true)
 	return nil
+}
+
+// number notes the process of a program that has started. If another program had that number before, all of its group
+// are gone, and it must not be ended as that.
+func (b *box) number(p *program, pid int) {
+	for _, other := range b.programs {
+		if other.group == pid {
+			other.group = 0
+		}
+	}
+	p.pid, p.group = pid, pid
 }
 
 // makeDirs makes the directories of a program, owned by its user; those above them are root's.

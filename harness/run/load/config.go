@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -81,29 +79,34 @@ func (c *Config) check() error {
 	return nil
 }
 
-// numbered tells whether each request is another one.
-func (c *Config) numbered() bool { return strings.Contains(c.Path, number) }
+// letter is what is sent for a request. It is written anew for each that is another one, in the same place: the
+// generator collects no garbage.
+type letter struct {
+	text   []byte
+	pieces [][]byte
+}
 
-// number stands for that of the request in a path.
-const number = "{n}"
-
-// pieces returns what is sent for a request, cut as it is written.
-func (c *Config) pieces(i int) [][]byte {
-	text, n := c.request(i), max(c.Writes, 1)
-	list := make([][]byte, n)
-	for i := range list {
-		list[i] = text[i*len(text)/n : (i+1)*len(text)/n]
+// write returns the request of a number, cut as it is written.
+func (l *letter) write(c *Config, i int) [][]byte {
+	l.text, l.pieces = c.append(l.text[:0], i), l.pieces[:0]
+	size, n := len(l.text), max(c.Writes, 1)
+	for k := range n {
+		l.pieces = append(l.pieces, l.text[k*size/n:(k+1)*size/n])
 	}
-	return list
+	return l.pieces
 }
 
 // request returns what is sent for the request of a number.
-func (c *Config) request(i int) []byte {
-	path := strings.ReplaceAll(cmp.Or(c.Path, "/index.php"), number, strconv.Itoa(i))
-	connection := "close"
+func (c *Config) request(i int) []byte { return c.append(nil, i) }
+
+func (c *Config) append(text []byte, i int) []byte {
+	text = append(text, "GET "...)
+	text = scenario.Page(cmp.Or(c.Path, "/index.php")).Append(text, i)
+	text = append(text, " HTTP/1.1\r\nHost: "...)
+	text = c.To.AppendTo(text)
+	text = append(text, "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: "...)
 	if c.Keepalive {
-		connection = "keep-alive"
+		return append(text, "keep-alive\r\n\r\n"...)
 	}
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + c.To.String() +
-		"\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: " + connection + "\r\n\r\n")
+	return append(text, "close\r\n\r\n"...)
 }

@@ -47,13 +47,24 @@ func TestARequestIsWrittenInPieces(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 16} {
 		c := config(address())
 		c.Writes = n
-		pieces := c.pieces(0)
+		pieces := new(letter).write(&c, 0)
 		require.Len(t, pieces, max(n, 1))
 		require.Equal(t, c.request(0), bytes.Join(pieces, nil))
 		for _, p := range pieces {
 			require.NotEmpty(t, p, "a write of nothing writes nothing")
 		}
 	}
+}
+
+// A generator makes no garbage of the requests that it numbers, as it collects none.
+func TestNumberedRequestsMakeNoGarbage(t *testing.T) {
+	c := config(address())
+	c.Path, c.Writes, c.Keepalive = "/item?n={n}&again={n}", 3, true
+	var l letter
+	require.Contains(t, string(bytes.Join(l.write(&c, 7), nil)), "GET /item?n=7&again=7 HTTP/1.1\r\nHost: ")
+	l.write(&c, 1e6)
+	i := 0
+	require.Zero(t, testing.AllocsPerRun(100, func() { l.write(&c, i); i += 9999 }))
 }
 
 // What the sockets of a generator are, asked of one that it has open.

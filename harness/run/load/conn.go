@@ -132,9 +132,9 @@ func (g *generator) set(fd socket.FD) (errno socket.Errno) {
 func (g *generator) ask(slot int32, now int64) {
 	c := &g.conns[slot]
 	c.state = active
-	text := g.text
-	if g.config.numbered() {
-		text = g.config.pieces(int(c.request))
+	text := g.letter.pieces
+	if scenario.Page(g.config.Path).Numbered() {
+		text = g.letter.write(&g.config, int(c.request))
 	}
 	for _, piece := range text {
 		n, errno := c.fd.Write(piece)

@@ -75,8 +75,8 @@ const (
 type generator struct {
 	config  Config
 	address socket.Address
-	text    [][]byte // of a request that is like all others, cut as it is written
-	start   int64    // of the measured window, ns of CLOCK_MONOTONIC
+	letter  letter // the last that was written
+	start   int64  // of the measured window, ns of CLOCK_MONOTONIC
 	record  *recorder
 
 	// The plan, and what became of it, by index. All requests have the same timeout, so
@@ -109,7 +109,8 @@ const none = -1
 const bellSlot = -2
 
 func newGenerator(c Config) (*generator, error) {
-	g := &generator{config: c, address: socket.NewAddress(c.To), text: c.pieces(0), record: newRecorder(&c)}
+	g := &generator{config: c, address: socket.NewAddress(c.To), record: newRecorder(&c)}
+	g.letter.write(&c, 0)
 	g.armed = never
 	g.buffer = make([]byte, 64<<10)
 	g.onEvent = g.handle

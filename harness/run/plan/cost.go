@@ -12,6 +12,8 @@ type Cost struct {
 	Busy      float64 `json:"busy"`       // s of it in which the emulated CPU is not idle
 	WallLeast float64 `json:"wall_least"` // s on a machine with a core to spare
 	WallMost  float64 `json:"wall_most"`  // s
+	// Prepare is how long it takes to start the programs of images before the first run, s. It is the same for all seeds.
+	Prepare float64 `json:"prepare,omitempty"`
 }
 
 // What a run costs, measured: see docs/architecture/plan.md for the figures and the commands.
@@ -36,11 +38,17 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 	packets, cpu := 0., 0.
 	for i := range s.Load {
 		node := s.Nodes[s.Load[i].To]
-		if node == nil || node.Service == nil || node.Service.PHP == nil || s.Load[i].HTTP == nil {
+		if node == nil || node.Service == nil || s.Load[i].HTTP == nil {
 			continue
 		}
 		n := float64(p.Load[i].Requests)
 		php := node.Service.PHP
+		if php == nil || php.Port != s.Load[i].HTTP.Port {
+			w := served(s, s.Load[i].From, s.Load[i].To, s.Load[i].HTTP.Port, len(s.Nodes))
+			packets += n * w.packets
+			cpu += n * w.cpu * slower
+			continue
+		}
 		links := hops(s, s.Load[i].From, s.Load[i].To)
 		connect := 7. // SYN, SYN-ACK, ACK and two times FIN and ACK
 		if s.Load[i].HTTP.Keepalive {
@@ -65,9 +73,13 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 	virtual := p.Warmup + p.Duration + overhead
 	busy := cpu + packets*perPacket*slower + virtual*perSecond*slower
 	busy = math.Min(busy, virtual)
+	start, least, most, prepare := startMost, busyLeast, busyMost, preparing(s)
+	if prepare > 0 {
+		start, least, most = preparedMost, programLeast, programMost
+	}
 	return Cost{
-		Virtual: round(virtual), Busy: round(busy),
-		WallLeast: coarse(startLeast + busy*busyLeast/slower), WallMost: coarse(startMost + busy*busyMost/slower),
+		Virtual: round(virtual), Busy: round(busy), Prepare: prepare,
+		WallLeast: coarse(startLeast + busy*least/slower), WallMost: coarse(start + busy*most/slower),
 	}
 }
 

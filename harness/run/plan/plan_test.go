@@ -195,6 +195,34 @@ func TestEstimateOfScenarios(t *testing.T) {
 	}
 }
 
+// TestEstimateOfPrograms holds the estimate against the CPU of nodes in docs/fidelity.md: nginx, PHP-FPM and MariaDB.
+func TestEstimateOfPrograms(t *testing.T) {
+	const real = "../../selftest/fidelity/testdata/real.yaml"
+	s, err := expect.Load(real, nil)
+	require.NoError(t, err)
+	cost := plan.New(s, 1).Cost
+	require.Greater(t, cost.Busy, 327*(5.34e-3+1.03e-3), "packets of the link in the middle are not in those")
+	require.Less(t, cost.Busy, 1.6*327*(5.34e-3+1.03e-3))
+	require.InDelta(t, 14, cost.Prepare, 0, "four programs, the database's tables among them")
+	require.Less(t, cost.WallLeast, cost.WallMost)
+
+	// A proxy asks its servers by turns, and the shop's page a database and a cache.
+	shop, err := expect.Load("../../../scenarios/real/shop.yaml", []string{"load[0].http.arrivals=constant"})
+	require.NoError(t, err)
+	requests := 240.
+	packets := requests * (2*27 + 27 + 21 + 10)
+	require.InEpsilon(t, requests*(.6e-3+.6e-3+4.8e-3+1.2e-3)+packets*25e-6+6.7*.005, plan.New(shop, 1).Cost.Busy, .02)
+
+	// A service of the user's, on which nothing is known.
+	own, err := expect.Load("../../../scenarios/real/service.yaml", []string{"load[0].http.arrivals=constant"})
+	require.NoError(t, err)
+	require.InEpsilon(t, 300*1e-3+300*27*25e-6+6.7*.005, plan.New(own, 1).Cost.Busy, .02)
+	require.InDelta(t, 8, plan.New(own, 1).Cost.Prepare, 0)
+	calm, err := expect.Load("../../../scenarios/calm.yaml", nil)
+	require.NoError(t, err)
+	require.Zero(t, plan.New(calm, 1).Cost.Prepare)
+}
+
 // TestEstimateGoesThroughRoutersOnly has a host with two links in the way: packets go around it, over three links.
 func TestEstimateGoesThroughRoutersOnly(t *testing.T) {
 	const text = `

@@ -119,7 +119,7 @@ var program = []Metric{
 	{"exit", One, Neither, "its last exit status, or 128 and the number of the signal that ended it; absent while it runs",
 		false},
 	{"seconds", Seconds, Neither, "time from its last start to its end; absent while it runs", false},
-	{"restarts", One, Lower, "how often it was started again", false},
+	{"restarts", One, Lower, "how often it was started again, once it was ready", false},
 }
 
 // link is by direction: link.client-web.from.web.queue.drops.

@@ -3,11 +3,13 @@ package compare
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/record/archive"
 )
 
 func TestIsProfile(t *testing.T) {
@@ -50,4 +52,15 @@ func TestLoadProfile(t *testing.T) {
 		require.Equal(t, problem.Usage, problem.KindOf(err))
 		require.Contains(t, err.Error(), "^", text)
 	}
+}
+
+// A sweep may have several images of one name: of other packages in other arms.
+func TestImagesAreSettings(t *testing.T) {
+	hash := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }
+	a := Images(archive.Software{Images: map[string]string{"site 12ab": hash("1"), "site 34cd": hash("2"),
+		"data 00": hash("3"), "data 01": hash("3")}})
+	b := Images(archive.Software{Images: map[string]string{"site 12ab": hash("4"), "data 00": hash("3")}})
+	require.Equal(t, []Setting{{"image site", "111111111111, 222222222222", "444444444444"}}, Settings(a, b))
+	require.Equal(t, []Setting{{"image data", "333333333333", ""}, {"image site", "444444444444", ""}},
+		Settings(b, Images(archive.Software{})))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/machine/kernel"
+	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/truth"
 )
@@ -19,6 +20,25 @@ func Settings(a, b map[string]string) []Setting {
 		}
 	}
 	return list
+}
+
+// Images names the images that runs were made with, as settings: image NAME, and the hash of what is in it. Where a
+// sweep has several of one name, all of them are there. The keys are those of [archive.Software]: a name, a blank, and
+// what the image is made of.
+func Images(of archive.Software) map[string]string {
+	m := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(of.Images)) {
+		name, _, _ := strings.Cut(key, " ")
+		name = "image " + name
+		hash := result.Short(of.Images[key])
+		switch list := m[name]; {
+		case list == "":
+			m[name] = hash
+		case !strings.Contains(list, hash):
+			m[name] = list + ", " + hash
+		}
+	}
+	return m
 }
 
 func merge(a, b map[string]string) map[string]string {

@@ -169,9 +169,14 @@ func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 		f.Time.Measured, f.Time.From = true, o.Times.From
 		f.Time.Opening = math.Round(o.Times.Opening.Seconds()*10) / 10
 		each = o.Times.each(o.Plan, models)
-		f.prepare(o, o.Analysis.Visits(ahead), visits)
+		f.prepare(o.Times.preparing(o.Plan), o.Analysis.Visits(ahead), visits)
 	} else {
 		f.Time.From = "the load of the scenario and the usual cost of runs"
+		prepare := make([]float64, len(models))
+		for i := range models {
+			prepare[i] = models[i].Prepare
+		}
+		f.prepare(prepare, o.Analysis.Visits(ahead), visits)
 	}
 	for i, n := range ahead {
 		least, most := each[i], each[i]
@@ -195,8 +200,8 @@ func (f *Forecast) times(o Options, ahead, whole, visits []int) []float64 {
 
 // prepare adds what it takes to prepare arms before their runs: each once if they are few, and otherwise as often
 // as they are taken up, since only some stay prepared.
-func (f *Forecast) prepare(o Options, ahead, whole []int) {
-	for i, seconds := range o.Times.preparing(o.Plan) {
+func (f *Forecast) prepare(each []float64, ahead, whole []int) {
+	for i, seconds := range each {
 		to, all := ahead[i], whole[i]
 		if len(ahead) <= vm.MaxPrepared {
 			to, all = min(to, 1), min(all, 1)

@@ -34,6 +34,9 @@ var acts = map[string]func(args []string){
 	"leave":   leave,
 	"look":    look,
 	"listen":  listen,
+	"late":    func(args []string) { pause(args[0]); listen(args[1:]) },
+	"need":    need,
+	"front":   front,
 	"unix":    serveUnix,
 	"dial":    dial,
 	"write":   func(args []string) { try("write "+args[0], os.WriteFile(args[0], []byte(args[1]), 0o644)); wait() },
@@ -225,6 +228,39 @@ func listen(args []string) {
 				fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes")
 			}
 		}()
+	}
+}
+
+// need ADDRESS PORT: ends if nothing listens there, and listens itself otherwise.
+func need(args []string) {
+	c, err := net.DialTimeout("tcp", args[0], time.Second)
+	try("need", err)
+	if err != nil {
+		os.Exit(1)
+	}
+	c.Close()
+	listen(args[1:])
+}
+
+// front PORT ADDRESS: a web server that has a page only if something listens there, and says which it gave.
+func front(args []string) {
+	l, err := net.Listen("tcp", ":"+args[0])
+	try("listen", err)
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			os.Exit(1)
+		}
+		_, _ = c.Read(make([]byte, 4096))
+		status := "200 OK"
+		if behind, err := net.DialTimeout("tcp", args[1], time.Second); err != nil {
+			status = "500 Internal Server Error"
+		} else {
+			behind.Close()
+		}
+		fmt.Println("page", status)
+		fmt.Fprintf(c, "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status)
+		c.Close()
 	}
 }
 
