@@ -43,6 +43,7 @@ type box struct {
 	own      own
 	oom      int64    // programs that the kernel has ended for lack of memory
 	plan     []action // what is still to be done, in order of time
+	status   []*watched
 }
 
 // end is a process that has ended.
@@ -126,7 +127,10 @@ func (b *box) prepare(ctx context.Context) error {
 		if p.At != nil || p.client {
 			continue
 		}
-		err := b.start(p)
+		err := b.suit(p)
+		if err == nil {
+			err = b.start(p)
+		}
 		if err == nil {
 			err = b.await(ctx, p)
 		}
@@ -142,6 +146,9 @@ func (b *box) prepare(ctx context.Context) error {
 			time.Sleep(10 * look) // it may just have begun, and have something to say
 			return about(p, problem.Wrap(problem.Usage, fmt.Errorf("%w%s", err, p.out.last(5)), ""))
 		}
+	}
+	if err := b.openStatus(); err != nil {
+		return err
 	}
 	b.settle()
 	return makeResident()
@@ -324,6 +331,7 @@ func (b *box) carryOutDue() error {
 // schedule plans the starts and stops of a run.
 func (b *box) schedule(first agent.Beginning) {
 	b.seed = strconv.FormatUint(first.Seed, 10)
+	b.followStatus(first.Start)
 	for _, p := range b.programs {
 		start := first.Start
 		if p.At != nil {
@@ -367,7 +375,7 @@ func stopSignal(name string) syscall.Signal {
 }
 
 func (b *box) report() *Report {
-	r := &Report{Killed: b.own.killed() - b.oom}
+	r := &Report{Killed: b.own.killed() - b.oom, Status: b.statusLogs()}
 	for _, p := range b.programs {
 		o := p.outcome
 		o.Name = p.Name
