@@ -123,7 +123,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"fpm", fpmAnswer(strings.ReplaceAll(fpmText, " 41\n", " "+huge+"\n")), "accepted conn is no number"},
 		{"fpm", fpmAnswer(strings.ReplaceAll(fpmText, " 41\n", " -41\n")), "accepted conn is no number"},
 		{"fpm", fpmAnswer(fpmText+strings.Repeat("x", 60_000)) + fpmAnswer(""), ""},
-		{"nginx", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "no head of HTTP"},
+		{"nginx", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "SSH-2.0-OpenSSH_9.2"},
 		{"nginx", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 404 Not Found"},
 		{"nginx", "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "too long"},
 		{"nginx", "HTTP/1.1 200 OK\r\n\r\n", "its length is not said"},
