@@ -23,6 +23,9 @@ func programs(r *result.Record, s *scenario.Scenario) Section {
 		sec.Rows = append(sec.Rows, []string{
 			p.Node, p.Name, ProgramEnd(p, s), programTime(p.Started), programTime(p.Ready), programTime(p.Ended),
 		})
+		if text := StatusGaps(p); text != "" {
+			sec.Note = join(sec.Note, text)
+		}
 		if !Unplanned(p, s) {
 			continue
 		}

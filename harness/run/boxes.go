@@ -18,6 +18,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/box"
 	"github.com/ruleout/ruleout/harness/run/cgroup"
 	"github.com/ruleout/ruleout/harness/run/protocol"
+	"github.com/ruleout/ruleout/harness/run/status"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
@@ -160,6 +161,17 @@ func (r *Prepared) boxConfig(node string, image protocol.Image, list []*scenario
 			return addr.String()
 		})
 	}
+	for _, file := range r.scenario.Fillable(node) {
+		c.Files[file] = fill(c.Files[file])
+	}
+	for _, s := range r.scenario.Statuses(node) {
+		if s.Every > 0 {
+			c.Status = append(c.Status, box.Status{
+				Source: status.Source{Program: s.Program, Kind: s.Kind, Socket: s.Socket},
+				Needs:  s.Needs, Config: s.Config, Every: s.Every, Missing: s.Missing,
+			})
+		}
+	}
 	for _, p := range list {
 		own := *p
 		own.Command = make([]string, len(p.Command))
@@ -191,6 +203,7 @@ func (r *Prepared) finishBoxes(ctx context.Context) error {
 			r.outcomes = append(r.outcomes, r.outcome(b.node, &o))
 			r.judgeEnd(b, i, &r.outcomes[len(r.outcomes)-1])
 		}
+		r.takeStatus(b.node, report.Status)
 		if killed := report.Killed; killed > 0 {
 			r.invalid.Add(result.OutOfMemory, "node "+b.node, "the kernel ended %s for lack of memory",
 				quantity.Plural(killed, "process"))

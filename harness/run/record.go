@@ -45,6 +45,12 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 	if err := addMetrics(rec, programMetrics(r.outcomes)); err != nil {
 		return nil, err
 	}
+	if err := addMetrics(rec, r.said.metrics); err != nil {
+		return nil, err
+	}
+	for name, values := range r.said.series {
+		rec.Timeline.Series[name] = values
+	}
 	behind(&r.invalid, s, r.traffic)
 	outOfStep(&r.invalid, r.seen, window)
 	heldBack(&r.invalid, r.seen.Counters)

@@ -62,6 +62,7 @@ type Prepared struct {
 	receipts []result.Receipt
 	links    []result.LinkReceipt
 	outcomes []result.Program
+	said     said
 	invalid  result.Reasons
 }
 

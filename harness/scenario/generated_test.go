@@ -48,6 +48,7 @@ var keys = reference.Format{
 		reference.SectionOf[MariaDB]("nodes.NAME.service.mariadb"), reference.SectionOf[Redis]("nodes.NAME.service.redis"),
 		reference.SectionOf[HAProxy]("nodes.NAME.service.haproxy"),
 		reference.SectionOf[Dnsmasq]("nodes.NAME.service.dnsmasq"),
+		reference.SectionOf[Unbound]("nodes.NAME.service.unbound"),
 		reference.SectionOf[Link]("links[]"), reference.SectionOf[Discipline]("links[].discipline"),
 		reference.SectionOf[CoDel]("links[].discipline.codel"), reference.SectionOf[FQCoDel]("links[].discipline.fq_codel"),
 		reference.SectionOf[FQ]("links[].discipline.fq"), reference.SectionOf[PIE]("links[].discipline.pie"),

@@ -31,6 +31,11 @@ func (s *Scenario) fill() {
 	if len(s.Flows) == 0 {
 		s.Flows = nil
 	}
+	for _, n := range s.Nodes {
+		if n != nil && n.Service != nil {
+			n.Service.plainStatus()
+		}
+	}
 	for i := range s.Faults {
 		f := &s.Faults[i]
 		if p := s.Phases[f.Phase]; p != nil {
@@ -106,7 +111,7 @@ func (v *validation) services() {
 		path := join("nodes", name) + ".service"
 		php, sql := node.Service.PHP, node.Service.SQL
 		if programs, _ := v.Programs(name); php == nil && sql == nil && len(programs) == 0 {
-			v.fail(path, "a service without a kind", "kinds: php, sql, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, exec")
+			v.fail(path, "a service without a kind", "kinds: php, sql, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
 		}
 		v.presetsOf(path, name, node.Service)
 		ports, places := v.listeners(name, true)

@@ -46,6 +46,8 @@ type Service struct {
 	HAProxy *HAProxy `yaml:"haproxy,omitempty" json:"haproxy,omitempty"`
 	// Dnsmasq is a name server.
 	Dnsmasq *Dnsmasq `yaml:"dnsmasq,omitempty" json:"dnsmasq,omitempty"`
+	// Unbound is a caching name server.
+	Unbound *Unbound `yaml:"unbound,omitempty" json:"unbound,omitempty"`
 	// Exec are programs of the node's image. They start in this order, each when those before it are ready.
 	Exec []Program `yaml:"exec,omitempty" json:"exec,omitempty" most:"100"`
 }

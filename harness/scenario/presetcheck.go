@@ -47,6 +47,9 @@ func (v *validation) presetsOf(at, node string, s *Service) {
 			v.absolute(fmt.Sprintf("%s.mariadb.load[%d]", at, i), file, false)
 		}
 	}
+	if u := s.Unbound; u != nil {
+		v.unbound(at+".unbound", node, u)
+	}
 	if h := s.HAProxy; h != nil {
 		if len(h.Servers) == 0 {
 			v.fail(at+".haproxy.servers", "no servers", "a list, each NODE:PORT")

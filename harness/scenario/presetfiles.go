@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ func (s *Scenario) presets(node string) (list []expansion) {
 	}
 	if v.Dnsmasq != nil {
 		list = append(list, v.Dnsmasq.expand())
+	}
+	if v.Unbound != nil {
+		list = append(list, v.Unbound.expand(s, node))
 	}
 	if v.PHPFPM != nil {
 		list = append(list, v.PHPFPM.expand())
@@ -131,7 +135,13 @@ http {
     }
 `, fastcgi, timeout)
 	}
-	b.WriteString("  }\n}\n")
+	b.WriteString("  }\n")
+	if !isOff(n.Status) {
+		// One connection for all readings of a run; they are taken off its figures.
+		fmt.Fprintf(&b, "  server {\n    listen unix:%s;\n    keepalive_timeout 1d;\n    keepalive_requests 1000000;\n"+
+			"    location / { stub_status; }\n  }\n", nginxSocket)
+	}
+	b.WriteString("}\n")
 	warm := n.Warm
 	if warm == nil && pool != nil && len(n.Proxy) == 0 {
 		// Opcache compiles once; from the second request on, a worker has what it needs.
@@ -165,6 +175,9 @@ catch_workers_output = yes
 decorate_workers_output = no
 clear_env = no
 `, p.Port, p.Backlog, p.Workers, p.MaxRequests, int64(time.Duration(*p.RequestTimeout).Seconds()))
+	if !isOff(p.Status) {
+		fmt.Fprintf(&b, "%s = %s\n", fpmListen, fpmSocket)
+	}
 	e := expansion{
 		key: "php-fpm", files: map[string]string{presetDir + "php-fpm.conf": b.String()},
 		programs: []Program{{
@@ -207,8 +220,12 @@ func iniValue(text string) string {
 }
 
 func (m *MariaDB) expand() expansion {
+	reading := 1 // the connection of the status, which is none of the scenario's
+	if isOff(m.Status) {
+		reading = 0
+	}
 	settings := map[string]string{
-		"datadir": "/var/lib/mysql", "bind-address": "*", "socket": "/run/mysqld/mysqld.sock",
+		"datadir": "/var/lib/mysql", "bind-address": "*", "socket": mariadbSocket,
 		"pid-file": "/run/mysqld/mysqld.pid", "skip-name-resolve": "ON", "skip-log-bin": "", "skip-external-locking": "",
 		"performance_schema": "OFF", "innodb_log_file_size": "4M", "innodb_log_buffer_size": "2M",
 		"innodb_flush_method": "fsync", "innodb_use_native_aio": "0", "innodb_flush_log_at_trx_commit": "2",
@@ -216,7 +233,7 @@ func (m *MariaDB) expand() expansion {
 		"innodb_buffer_pool_dump_at_shutdown": "0", "innodb_buffer_pool_load_at_startup": "0",
 		"innodb_temp_data_file_path": "ibtmp1:12M:autoextend", "key_buffer_size": "1M", "aria_pagecache_buffer_size": "1M",
 		"query_cache_size": "0", "query_cache_type": "0", "thread_cache_size": "64",
-		"port": fmt.Sprint(m.Port), "max_connections": fmt.Sprint(m.Connections),
+		"port": fmt.Sprint(m.Port), "max_connections": fmt.Sprint(m.Connections + reading),
 		"innodb_buffer_pool_size": fmt.Sprint(int64(m.Buffer)),
 	}
 	for key, value := range m.Settings {
@@ -232,7 +249,11 @@ func (m *MariaDB) expand() expansion {
 		fmt.Fprintf(&b, "%s = %s\n", key, settings[key])
 	}
 	end := fmt.Sprintf("flush privileges;\ncreate database if not exists `%[1]s`;\n"+
-		"create user '%[2]s'@'%%';\ngrant all on *.* to '%[2]s'@'%%';\nuse `%[1]s`;\n", m.Database, m.User)
+		"create user '%[2]s'@'%%';\ngrant all on *.* to '%[2]s'@'%%';\n", m.Database, m.User)
+	if !isOff(m.Status) {
+		end += "create user if not exists '" + StatusUser + "'@'localhost';\n"
+	}
+	end += fmt.Sprintf("use `%s`;\n", m.Database)
 	const tables = "/usr/share/m*/m*_system_tables"
 	return expansion{
 		key: "mariadb",
@@ -268,24 +289,34 @@ func mariadbName(key string, preset map[string]string) string {
 }
 
 func (r *Redis) expand() expansion {
+	dirs := []string{"/var/lib/redis"}
+	var status []string
+	if !isOff(r.Status) {
+		dirs = append(dirs, path.Dir(redisSocket))
+		status = []string{"--unixsocket", redisSocket}
+	}
 	return expansion{key: "redis", programs: []Program{{
-		Name: "redis", User: "redis", Port: r.Port, Dirs: []string{"/var/lib/redis"},
-		Command: []string{
+		Name: "redis", User: "redis", Port: r.Port, Dirs: dirs,
+		Command: append([]string{
 			"redis-server", "--port", fmt.Sprint(r.Port), "--bind", "*", "-::*", "--protected-mode", "no", "--save", "",
 			"--appendonly", "no", "--dir", "/var/lib/redis", "--tcp-backlog", fmt.Sprint(r.Backlog),
 			"--maxmemory", fmt.Sprint(int64(r.Memory)), "--maxmemory-policy", "allkeys-lru",
-		},
+		}, status...),
 	}}}
 }
 
 func (h *HAProxy) expand() expansion {
 	ms := func(d Duration) int64 { return time.Duration(d).Milliseconds() }
 	var b strings.Builder
+	status := ""
+	if !isOff(h.Status) {
+		status = "  stats socket " + haproxySocket + " mode 600 level user\n  stats timeout 1d\n"
+	}
 	fmt.Fprintf(&b, `global
   log stderr format raw local0 notice
   maxconn %d
   nbthread 1
-defaults
+%sdefaults
   mode %s
   log global
   timeout connect %dms
@@ -299,7 +330,7 @@ frontend visitors
   default_backend servers
 backend servers
   balance roundrobin
-`, h.Connections, h.Mode, ms(h.Connect), ms(h.Client), ms(h.Server), ms(h.Keepalive), h.Retries, cmp.Or(h.Reuse, "safe"), h.Port)
+`, h.Connections, status, h.Mode, ms(h.Connect), ms(h.Client), ms(h.Server), ms(h.Keepalive), h.Retries, cmp.Or(h.Reuse, "safe"), h.Port)
 	for i, server := range h.Servers {
 		fmt.Fprintf(&b, "  server s%d %s\n", i+1, server)
 	}

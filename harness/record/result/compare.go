@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
-	"strconv"
 )
 
 // Difference is one place in which two records of the same run disagree.
@@ -91,13 +90,6 @@ func presence(ok bool) string {
 		return "recorded"
 	}
 	return "missing"
-}
-
-func sample(s []float64, i int) string {
-	if i >= len(s) {
-		return "missing"
-	}
-	return strconv.FormatFloat(s[i], 'g', -1, 64)
 }
 
 // flatten turns the deterministic part of a record, minus the timeline's series, into

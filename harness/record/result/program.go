@@ -20,9 +20,19 @@ type Program struct {
 	Stopped  bool   `json:"stopped,omitempty"` // it was asked to end
 	OOM      bool   `json:"oom,omitempty"`     // the kernel ended it for lack of memory
 	Failed   string `json:"failed,omitempty"`  // why it could not be started
+	// Status says how the readings of its status went; absent if it has none, or is off.
+	Status *ProgramStatus `json:"status,omitempty"`
 	// Output is the beginning and the end of what it wrote, at most 32 kB each.
 	Output  []Line `json:"output,omitempty"`
 	Dropped int64  `json:"dropped,omitempty"` // bytes in the middle that are not in Output
+}
+
+// ProgramStatus is how the readings of a program's status went.
+type ProgramStatus struct {
+	Readings int `json:"readings"`         // that there are
+	Missed   int `json:"missed,omitempty"` // that there are not
+	// Because says why the first of these is missing or, if there are no readings at all, why that is so.
+	Because string `json:"because,omitempty"`
 }
 
 // Line is a line of a program's output.

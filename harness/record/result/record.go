@@ -179,12 +179,6 @@ type Expectation struct {
 	Error string  `json:"error,omitempty"` // why it could not be evaluated
 }
 
-// Timeline holds equally spaced samples from the start of the measured window.
-type Timeline struct {
-	Interval float64              `json:"interval"` // s; 0 when no timeline was recorded
-	Series   map[string][]float64 `json:"series"`
-}
-
 // Time of the run in seconds.
 type Time struct {
 	Measured float64 `json:"measured"` // length of the measured window

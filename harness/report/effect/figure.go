@@ -23,7 +23,7 @@ type figure struct {
 	answered bool
 }
 
-var figures = []figure{
+var figures = append([]figure{
 	{"http.completed", "answers a second", "requests that were answered well", metric.PerSecond, false, 1,
 		perSecond, false},
 	{"http.errors", "errors a second", "requests that timed out, were refused or reset, " +
@@ -58,6 +58,24 @@ var figures = []figure{
 		metric.One, false, 3, highest, false},
 	{"NODE.sockets.established", "NODE: open connections", "TCP sockets in ESTABLISHED, in the mean", metric.One,
 		false, 2, mean, false},
+}, statusFigures()...)
+
+// statusFigures are those of programs' status.
+func statusFigures() (list []figure) {
+	for _, kind := range metric.StatusKinds() {
+		for _, f := range metric.Status(kind) {
+			g := figure{series: "NODE." + f.Name, label: "NODE: " + f.About, about: f.From + ", as " + kind + " says",
+				unit: metric.PerSecond, floor: 1, take: perSecond}
+			if f.Level {
+				g.unit, g.floor, g.take = f.Unit, 1, mean
+			}
+			if f.Unit == metric.Bytes {
+				g.floor = 256e3
+			}
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 // noise is what both sides of a comparison have to rise above: the figure's floor, and more for windows that are short.
@@ -74,7 +92,7 @@ func sampled(r *result.Record, f figure, values []float64, samples []int) []floa
 	answered := r.Timeline.Series["http.completed"]
 	var out []float64
 	for _, i := range samples {
-		if i >= len(values) || f.answered && (i >= len(answered) || answered[i] == 0) {
+		if i >= len(values) || math.IsNaN(values[i]) || f.answered && (i >= len(answered) || answered[i] == 0) {
 			continue
 		}
 		out = append(out, values[i])

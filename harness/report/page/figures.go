@@ -104,10 +104,14 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 	} {
 		d.nodes(s, c.series, c.title, c.about, c.perSecond, c.format, c.least)
 	}
+	d.status(s)
 	d.queues(s)
 	v.Charts = d.out
 	if len(d.quiet) > 0 {
 		v.Quiet = "Not drawn, because hardly anything moved: " + strings.Join(d.quiet, "; ") + "."
+	}
+	if gaps := missed(r); len(gaps) > 0 {
+		v.Quiet = strings.TrimSpace(v.Quiet + " " + "Not read: " + strings.Join(gaps, "; ") + ".")
 	}
 }
 
@@ -164,7 +168,8 @@ type named struct {
 // moved leaves out series that are the same all the time, zero mostly.
 func (d *drawing) moved(list []named) (out []named) {
 	for _, n := range list {
-		if len(n.s.Values) > 0 && slices.Max(n.s.Values) > slices.Min(n.s.Values) {
+		known := slices.DeleteFunc(slices.Clone(n.s.Values), math.IsNaN)
+		if len(known) > 0 && slices.Max(known) > slices.Min(known) {
 			out = append(out, n)
 		}
 	}

@@ -43,6 +43,7 @@ type box struct {
 	own      own
 	oom      int64    // programs that the kernel has ended for lack of memory
 	plan     []action // what is still to be done, in order of time
+	status   []*watched
 }
 
 // end is a process that has ended.
@@ -239,6 +240,7 @@ func (b *box) carryOutDue() error {
 // schedule plans the starts and stops of a run.
 func (b *box) schedule(first agent.Beginning) {
 	b.seed = strconv.FormatUint(first.Seed, 10)
+	b.followStatus(first.Start)
 	for _, p := range b.programs {
 		start := first.Start
 		if p.At != nil {
@@ -282,7 +284,7 @@ func stopSignal(name string) syscall.Signal {
 }
 
 func (b *box) report() *Report {
-	r := &Report{Killed: b.own.killed() - b.oom}
+	r := &Report{Killed: b.own.killed() - b.oom, Status: b.statusLogs()}
 	for _, p := range b.programs {
 		o := p.outcome
 		o.Name = p.Name

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/run/protocol"
+	"github.com/ruleout/ruleout/harness/run/status"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	Programs []scenario.Program `json:"programs"`
 	// Clients is how many of the last programs are clients, which may end by themselves.
 	Clients int `json:"clients"`
+	// Status are the programs whose status is read.
+	Status []Status `json:"status,omitempty"`
 	// Duration of the measured window.
 	Duration time.Duration `json:"duration"`
 	// Events is the file in which the kernel counts what it ended in the node for lack of memory: memory.events of its
@@ -46,6 +49,8 @@ type Report struct {
 	Programs []Outcome `json:"programs"`
 	// Killed is how many processes the kernel ended for lack of memory, besides programs; Outcome.OOM tells of those.
 	Killed int64 `json:"killed,omitempty"`
+	// Status is what was read of the programs' status, in the order of Config.Status.
+	Status []status.Log `json:"status,omitempty"`
 }
 
 // Outcome is what became of one program. Times are ns of CLOCK_MONOTONIC.

@@ -16,7 +16,10 @@ func (b *box) startAll(ctx context.Context) error {
 		if p.At != nil || p.client {
 			continue
 		}
-		err := b.start(p)
+		err := b.suit(p)
+		if err == nil {
+			err = b.start(p)
+		}
 		if err == nil {
 			err = b.await(ctx, p)
 		}
@@ -41,8 +44,12 @@ func (b *box) warmAll() error {
 	return nil
 }
 
-// reside makes the code of all programs resident, when no warm-up of any node brings in more.
+// reside asks the programs for their status once, and makes the code of all resident, when no warm-up of any node brings
+// in more.
 func (b *box) reside() error {
+	if err := b.openStatus(); err != nil {
+		return err
+	}
 	b.settle()
 	return makeResident()
 }

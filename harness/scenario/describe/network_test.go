@@ -74,12 +74,14 @@ var nodes = []struct {
 			Latency: span(800 * ms / 1000), Row: size(2000),
 			Timeouts: scenario.SQLTimeouts{Idle: 8 * 3600 * second, Read: 30 * second, Write: 60 * second}}}}},
 	{"MariaDB on port 3306: database app, 151 connections at most; redis on port 6379, 64 MiB at most; " +
-		"dnsmasq on port 53; PHP-FPM on port 9000: 5 workers, backlog 511; nginx on port 80 for a:81 and b:82: 1 worker; " +
+		"dnsmasq on port 53; unbound on port 54, which asks a:53; PHP-FPM on port 9000: 5 workers, backlog 511; " +
+		"nginx on port 80 for a:81 and b:82: 1 worker; " +
 		"HAProxy on port 8080 for web:80; shop (/usr/bin/shop --quiet) on port 8081 from 1 s on for 2 s, " +
 		"started again when it ends; image site; 1 file of its own",
 		scenario.Node{Image: "site", Files: map[string]string{"/etc/motd": "hello"}, Service: &scenario.Service{
 			MariaDB: &scenario.MariaDB{Port: 3306, Database: "app", Connections: 151},
 			Redis:   &scenario.Redis{Port: 6379, Memory: 64 << 20}, Dnsmasq: &scenario.Dnsmasq{Port: 53},
+			Unbound: &scenario.Unbound{Port: 54, Forward: []string{"a:53"}},
 			PHPFPM:  &scenario.PHPFPM{Port: 9000, Workers: 5, Backlog: 511},
 			Nginx:   &scenario.Nginx{Port: 80, Proxy: []string{"a:81", "b:82"}, Workers: 1},
 			HAProxy: &scenario.HAProxy{Port: 8080, Servers: []string{"web:80"}},

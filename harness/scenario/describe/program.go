@@ -40,6 +40,13 @@ func presets(s *scenario.Service) (parts []string) {
 	if d := s.Dnsmasq; d != nil {
 		add("dnsmasq on port %d", d.Port)
 	}
+	if u := s.Unbound; u != nil {
+		to := ""
+		if len(u.Forward) > 0 {
+			to = ", which asks " + quantity.List(u.Forward)
+		}
+		add("unbound on port %d%s", u.Port, to)
+	}
 	if p := s.PHPFPM; p != nil {
 		add("PHP-FPM on port %d: %s, backlog %s", p.Port, quantity.Plural(int64(p.Workers), "worker"),
 			quantity.Count(int64(p.Backlog)))

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
 // Expr is a compiled expectation.
@@ -152,6 +154,13 @@ func constant(v float64) func(*lookups) (float64, error) {
 	return func(*lookups) (float64, error) { return v, nil }
 }
 
+// isStatus tells a figure of a program's status.
+func isStatus(name string) bool {
+	_, rest, _ := strings.Cut(name, ".")
+	kind, _, _ := strings.Cut(rest, ".")
+	return slices.Contains(metric.StatusKinds(), kind)
+}
+
 func variable(name string) func(*lookups) (float64, error) {
 	return func(l *lookups) (float64, error) {
 		v, ok := l.number(name)
@@ -160,6 +169,8 @@ func variable(name string) func(*lookups) (float64, error) {
 			return 0, fmt.Errorf("%s %w: the fault chose fewer packets", name, errMissing)
 		case !ok && strings.Contains(name, ".exec."):
 			return 0, fmt.Errorf("%s %w: the program has not ended", name, errMissing)
+		case !ok && isStatus(name):
+			return 0, fmt.Errorf("%s %w: programs of the record says which readings of the status are missing", name, errMissing)
 		case !ok:
 			return 0, fmt.Errorf("%s %w", name, errMissing)
 		case math.IsNaN(v):

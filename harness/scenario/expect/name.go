@@ -17,6 +17,7 @@ type names struct {
 	nodes, faults []string
 	services      map[string]*scenario.Service // by node; nil if the scenario is not known
 	programs      map[string][]string          // names of programs, by node; nil if the scenario is not known
+	statuses      map[string][]scenario.Status // of programs, by node; nil if the scenario is not known
 	links         []string                     // directions that have a queue, as metrics of theirs begin
 	marking       []string                     // those whose discipline marks packets
 	fields        []Field
@@ -32,13 +33,15 @@ func (n *names) field(name string) *Field {
 }
 
 func newNames(s *scenario.Scenario) *names {
-	n := &names{services: make(map[string]*scenario.Service), programs: make(map[string][]string)}
+	n := &names{services: make(map[string]*scenario.Service), programs: make(map[string][]string),
+		statuses: make(map[string][]scenario.Status)}
 	for name, node := range s.Nodes {
 		n.nodes = append(n.nodes, name)
 		n.services[name] = new(scenario.Service)
 		if node != nil && node.Service != nil {
 			n.services[name] = node.Service
 		}
+		n.statuses[name] = s.Statuses(name)
 		list, _ := s.Programs(name)
 		for _, p := range list {
 			n.programs[name] = append(n.programs[name], p.Name)
@@ -175,7 +178,28 @@ func (n *names) lacks(node, of string) (msg, hint string) {
 			return fmt.Sprintf("%s has no %s, and so no %s", node, kind.what, of), kind.hint
 		}
 	}
-	return "", ""
+	return n.lacksStatus(node, of)
+}
+
+// lacksStatus says why a node does not have a figure of a program's status.
+func (n *names) lacksStatus(node, of string) (msg, hint string) {
+	kind, _, _ := strings.Cut(of, ".")
+	if !slices.Contains(metric.StatusKinds(), kind) {
+		return "", ""
+	}
+	for _, s := range n.statuses[node] {
+		switch {
+		case s.Kind != kind:
+		case s.Every == 0:
+			return fmt.Sprintf("the status of %s on %s is off, and so there is no %s", s.Key, node, of),
+				fmt.Sprintf("leave nodes.%s.service.%s.status out", node, s.Key)
+		case s.Missing != "":
+			return fmt.Sprintf("%s on %s has no status, and so there is no %s", s.Key, node, of), s.Missing
+		default:
+			return "", ""
+		}
+	}
+	return fmt.Sprintf("%s has no preset with a status of %s, and so no %s", node, kind, of), ""
 }
 
 // nearLink says which metrics of links there are.

@@ -22,6 +22,25 @@ recorded", and a program that should end has expect-exit. These are not bound to
 
 `
 
+const statusText = `## Status of programs
+
+What nginx, php-fpm, mariadb, redis and haproxy, as presets, say of themselves. It is read over a Unix socket, ten times a
+second (mariadb: once a second) unless the preset's status says otherwise or the timeline is coarser, and at both ends of
+the measured window.
+A name without .mean and .max is a counter: what it grew by between the readings at both ends. Of a level, the run has the
+mean and the most of all readings, the one at the window's beginning apart. What the readings themselves add is taken off:
+their connection, and their requests, statements or commands.
+
+Each is a series of the timeline too, under the name without .mean and .max: of a level its value at the end of the
+interval, of a counter what it grew by in the interval. If a program is read less often than the timeline has intervals, a
+level has gaps (null) between its readings, and what a counter grew by is shared out evenly.
+
+A program that does not answer until the next reading has a gap in its series, and the record says how many there are
+(programs[].status). A counter of which a reading at an end of the window is missing, or that began anew in it, is no
+metric; an expectation about it then fails with "was not recorded".
+
+`
+
 const linkText = `Below, link.A-B is a link as the scenario has it, and from.A the direction of packets that A sends. There are these
 metrics for directions with a rate or a queue of their own. A link that has both has a queue of its own in front of the rate; in any
 other, packets that are on their way are among those in the queue, for as long as the delay. The same metrics of a fault are those of its directions
@@ -61,6 +80,18 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	table("", "NODE.", metric.Database())
 	b.WriteString(programText)
 	table("", "NODE.exec.NAME.", metric.Program())
+	b.WriteString(statusText)
+	b.WriteString("| name | unit | better | meaning | in the program |\n|---|---|---|---|---|\n")
+	for _, kind := range metric.StatusKinds() {
+		for _, f := range metric.Status(kind) {
+			names := "`NODE." + f.Name + "`"
+			if f.Level {
+				names = "`NODE." + f.Name + ".mean`, `.max`"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", names, f.Unit, f.Better, f.About, f.From)
+		}
+	}
+	b.WriteString("\n")
 	table("The machine", "", metric.Machine())
 	b.WriteString(linkText)
 	table("A direction of a link", "link.A-B.from.A.", metric.Link())

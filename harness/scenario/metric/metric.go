@@ -132,7 +132,7 @@ func Lookup(name string) (Metric, bool) {
 	if group, counter, ok := SplitCounter(rest); ok {
 		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true
 	}
-	return find(slices.Concat(node, pool, queries, database), rest, name)
+	return find(slices.Concat(node, pool, queries, database, programStatus), rest, name)
 }
 
 // Names returns every name that a run with these nodes, faults and links can yield, the
@@ -154,7 +154,7 @@ func Names(nodes, faults, links []string) []string {
 	}
 	for _, n := range nodes {
 		add(n+".", node)
-		add(n+".", slices.Concat(pool, queries, database))
+		add(n+".", slices.Concat(pool, queries, database, programStatus))
 		for _, c := range Counters() {
 			names = append(names, n+"."+c)
 		}
