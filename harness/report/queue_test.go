@@ -51,7 +51,8 @@ Queues
 func TestWhatADisciplineDidIsTold(t *testing.T) {
 	r := queued(t)
 	r.Metrics["link.client-web.from.web.queue.marks"] = result.Metric{Value: 3, Unit: "1"}
-	r.Links[1].Discipline, r.Links[1].Counters = "fq_codel", map[string]int64{"ecn_mark": 5, "drop_overlimit": 0, "ce_mark": 1}
+	r.Links[1].Discipline = "fq_codel"
+	r.Links[1].Counters = map[string]int64{"ecn_mark": 5, "drop_overlimit": 0, "ce_mark": 1}
 	var b bytes.Buffer
 	require.NoError(t, report.Text(&b, r, report.Options{}))
 	require.Contains(t, b.String(), `

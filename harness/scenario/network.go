@@ -111,7 +111,8 @@ func (v *validation) services() {
 		path := join("nodes", name) + ".service"
 		php, sql := node.Service.PHP, node.Service.SQL
 		if programs, _ := v.Programs(name); php == nil && sql == nil && len(programs) == 0 {
-			v.fail(path, "a service without a kind", "kinds: php, sql, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
+			v.fail(path, "a service without a kind",
+				"kinds: php, sql, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
 		}
 		v.presetsOf(path, name, node.Service)
 		ports, places := v.listeners(name, true)

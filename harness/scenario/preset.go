@@ -29,7 +29,7 @@ type Nginx struct {
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout" default:"60s" min:"1s" max:"24h"`
 	// Warm has requests made before the run. Without it, there are two for each worker of PHP; none for static files.
 	Warm *Warm `yaml:"warm,omitempty" json:"warm,omitempty"`
-	// Status is how often its status is read, for the metrics NODE.nginx.…; off never does. Without it, ten times a second.
+	// Status is how often its status is read, for the metrics NODE.nginx.…; off never does. Without it, each 300 ms.
 	// A timeline that is coarser has it read as often as that has intervals.
 	Status *Duration `yaml:"status,omitempty" json:"status,omitempty" min:"10ms" max:"1h" off:"off"`
 }
@@ -49,7 +49,7 @@ type PHPFPM struct {
 	// Settings of PHP, as in php.ini, without quotes. They are in a file of their own that PHP reads after the image's,
 	// when it starts: extensions and the memory of opcache can be set too.
 	Settings map[string]string `yaml:"settings,omitempty" json:"settings,omitempty" most:"200" empty:"yes"`
-	// Status is how often its status is read, for the metrics NODE.fpm.…; off never does. Without it, ten times a second.
+	// Status is how often its status is read, for the metrics NODE.fpm.…; off never does. Without it, each 300 ms.
 	// A timeline that is coarser has it read as often as that has intervals.
 	Status *Duration `yaml:"status,omitempty" json:"status,omitempty" min:"10ms" max:"1h" off:"off"`
 }
@@ -70,7 +70,7 @@ type MariaDB struct {
 	Buffer Size `yaml:"buffer,omitempty" json:"buffer" default:"16MiB" min:"5MiB" max:"1GiB"`
 	// Settings of the server, as in my.cnf, in the place of those that the preset has.
 	Settings map[string]string `yaml:"settings,omitempty" json:"settings,omitempty" most:"200" empty:"yes"`
-	// Status is how often its status is read, for the metrics NODE.mariadb.…; off never does. Without it, once a second,
+	// Status is how often its status is read, for the metrics NODE.mariadb.…; off never does. Without it, each 3 s,
 	// since an answer costs MariaDB as much as twenty small queries. A timeline that is coarser has it read as often as
 	// that has intervals.
 	Status *Duration `yaml:"status,omitempty" json:"status,omitempty" min:"10ms" max:"1h" off:"off"`
@@ -84,7 +84,7 @@ type Redis struct {
 	Memory Size `yaml:"memory,omitempty" json:"memory" default:"64MiB" min:"1MiB" max:"1GiB"`
 	// Backlog given to listen(2). The default is redis's.
 	Backlog int `yaml:"backlog,omitempty" json:"backlog" default:"511" min:"1" max:"65535"`
-	// Status is how often its status is read, for the metrics NODE.redis.…; off never does. Without it, ten times a second.
+	// Status is how often its status is read, for the metrics NODE.redis.…; off never does. Without it, each 300 ms.
 	// A timeline that is coarser has it read as often as that has intervals.
 	Status *Duration `yaml:"status,omitempty" json:"status,omitempty" min:"10ms" max:"1h" off:"off"`
 }
@@ -111,7 +111,7 @@ type HAProxy struct {
 	Keepalive Duration `yaml:"keepalive,omitempty" json:"keepalive" default:"50s" min:"1ms" max:"24h"`
 	// Connections is the most at once.
 	Connections int `yaml:"connections,omitempty" json:"connections" default:"2000" min:"1" max:"65535"`
-	// Status is how often its status is read, for the metrics NODE.haproxy.…; off never does. Without it, ten times a second.
+	// Status is how often its status is read, for the metrics NODE.haproxy.…; off never does. Without it, each 300 ms.
 	// A timeline that is coarser has it read as often as that has intervals.
 	Status *Duration `yaml:"status,omitempty" json:"status,omitempty" min:"10ms" max:"1h" off:"off"`
 }

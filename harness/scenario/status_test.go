@@ -16,14 +16,14 @@ func TestStatusesAreReadUnlessTheyAreOff(t *testing.T) {
 		}
 		return list
 	}
-	const usual = 100 * time.Millisecond
+	const usual = 300 * time.Millisecond
 	require.Equal(t, []time.Duration{usual, usual}, every("web"))
 	require.Equal(t, []time.Duration{usual, 0}, every("web", "nodes.web.service.nginx.status=off"))
 	require.Equal(t, []time.Duration{usual, usual}, every("web", "timeline=off"))
-	require.Equal(t, []time.Duration{250 * time.Millisecond}, every("front", "timeline=250ms"), "whole intervals")
-	require.Equal(t, []time.Duration{120 * time.Millisecond}, every("front", "timeline=30ms"))
-	require.Equal(t, []time.Duration{time.Second}, every("db"))
-	require.Equal(t, []time.Duration{usual}, every("db", "nodes.db.service.mariadb.status=100ms"))
+	require.Equal(t, []time.Duration{500 * time.Millisecond}, every("front", "timeline=250ms"), "whole intervals")
+	require.Equal(t, []time.Duration{320 * time.Millisecond}, every("front", "timeline=40ms"))
+	require.Equal(t, []time.Duration{3 * time.Second}, every("db"))
+	require.Equal(t, []time.Duration{usual}, every("db", "nodes.db.service.mariadb.status=300ms"))
 	require.Empty(t, every("client"))
 	require.Empty(t, every("nowhere"))
 }
@@ -35,10 +35,10 @@ func TestTheUsualStatusIsNotInTheCanonicalForm(t *testing.T) {
 		require.NoError(t, err)
 		return s.Hash()
 	}
-	require.Equal(t, hash(), hash("nodes.web.service.nginx.status=100ms"))
+	require.Equal(t, hash(), hash("nodes.web.service.nginx.status=300ms"))
 	require.NotEqual(t, hash(), hash("nodes.web.service.nginx.status=off"))
 	require.NotEqual(t, hash(), hash("nodes.web.service.nginx.status=1s"))
-	require.Equal(t, hash(), hash("nodes.db.service.mariadb.status=1s"))
+	require.Equal(t, hash(), hash("nodes.db.service.mariadb.status=3s"))
 	require.NotEqual(t, hash(), hash("nodes.db.service.mariadb.status=100ms"))
 }
 

@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Timeline holds equally spaced samples from the start of the measured window. NaN is a gap: a sample that there is not,
-// null in JSON.
+// Timeline holds equally spaced samples from the start of the measured window. NaN is a gap: a sample that there is
+// not, null in JSON.
 type Timeline struct {
 	Interval float64              // s; 0 when no timeline was recorded
 	Series   map[string][]float64 // by name

@@ -44,8 +44,8 @@ func (b *box) warmAll() error {
 	return nil
 }
 
-// reside asks the programs for their status once, and makes the code of all resident, when no warm-up of any node brings
-// in more.
+// reside asks the programs for their status once, and makes the code of all resident, when no warm-up of any node
+// brings in more.
 func (b *box) reside() error {
 	if err := b.openStatus(); err != nil {
 		return err

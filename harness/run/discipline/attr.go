@@ -41,7 +41,11 @@ func flag(kind uint16, on bool) attr {
 // rounded is a number that the kernel may make smaller or larger by so much.
 func rounded(kind uint16, v, less, more uint32) attr {
 	return attr{kind, u32(v), func(got []byte) bool {
-		return len(got) >= 4 && int64(order.Uint32(got)) >= int64(v)-int64(less) && int64(order.Uint32(got)) <= int64(v)+int64(more)
+		if len(got) < 4 {
+			return false
+		}
+		n := int64(order.Uint32(got))
+		return n >= int64(v)-int64(less) && n <= int64(v)+int64(more)
 	}}
 }
 

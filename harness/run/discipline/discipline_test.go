@@ -29,7 +29,9 @@ func TestTheWeightIsFloydsAndTcs(t *testing.T) {
 }
 
 func TestTheSlopeReachesTheProbability(t *testing.T) {
-	for _, c := range []struct{ least, most, probability float64 }{{5000, 15_000, 0.02}, {30_000, 90_000, 0.1}, {0, 64, 1}} {
+	for _, c := range []struct{ least, most, probability float64 }{
+		{5000, 15_000, 0.02}, {30_000, 90_000, 0.1}, {0, 64, 1},
+	} {
 		at := math.Ldexp(c.most-c.least, -slope(c.least, c.most, c.probability))
 		require.LessOrEqual(t, at, c.probability)
 		require.Greater(t, at, c.probability/2)
@@ -51,7 +53,8 @@ func TestTheMeanFallsInIdleTimes(t *testing.T) {
 
 // The kernel keeps codel's times in units of 1024 ns, and pie's update in ticks.
 func TestWhatIsReadBackMayBeRoundedAsTheKernelDoes(t *testing.T) {
-	l := level{kind: "codel", attrs: []attr{micros(1, scenario.Duration(5e6)), word(2, 1000), ticked(3, scenario.Duration(15e6))}}
+	const target, update = scenario.Duration(5e6), scenario.Duration(15e6)
+	l := level{kind: "codel", attrs: []attr{micros(1, target), word(2, 1000), ticked(3, update)}}
 	answer := func(target, limit, update uint32) []byte {
 		return (&level{attrs: []attr{word(1, target), word(2, limit), word(3, update)}}).options()
 	}
@@ -111,7 +114,9 @@ func TestCountersOfEachKind(t *testing.T) {
 		return (&level{attrs: []attr{{kind: kind, value: b}}}).options()
 	}
 	count := func(kind uint16, n uint32) []byte { return (&level{attrs: []attr{word(kind, n)}}).options() }
-	tins := nest(cakeTins, nest(1, count(tinDropped, 1), count(tinMarked, 2)), nest(2, count(tinMarked, 30), count(tinACKs, 4)))
-	require.Equal(t, map[string]int64{"dropped": 1, "ack_drop": 4, "ecn_mark": 32}, Counters(&netem.Stats{Kind: "cake", Own: tins}))
+	tins := nest(cakeTins, nest(1, count(tinDropped, 1), count(tinMarked, 2)),
+		nest(2, count(tinMarked, 30), count(tinACKs, 4)))
+	require.Equal(t, map[string]int64{"dropped": 1, "ack_drop": 4, "ecn_mark": 32},
+		Counters(&netem.Stats{Kind: "cake", Own: tins}))
 	require.Nil(t, Counters(&netem.Stats{Kind: "cake", Own: []byte{9, 0, 0, 0}}))
 }

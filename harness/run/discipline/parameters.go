@@ -96,7 +96,8 @@ func ticked(kind uint16, d scenario.Duration) attr {
 
 // Numbers of cake's words, in the order of enum cake_flow_mode, cake_diffserv_mode and cake_ack_filter.
 var (
-	cakeFlows    = []string{"flowblind", "srchost", "dsthost", "hosts", "flows", "dual-srchost", "dual-dsthost", "triple-isolate"}
+	cakeFlows = []string{"flowblind", "srchost", "dsthost", "hosts", "flows", "dual-srchost", "dual-dsthost",
+		"triple-isolate"}
 	cakePriority = []string{"diffserv3", "diffserv4", "diffserv8", "besteffort", "precedence"}
 	cakeFilter   = []string{"no", "yes", "aggressive"}
 )

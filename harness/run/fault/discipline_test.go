@@ -51,7 +51,8 @@ func TestEachDisciplineIsBuilt(t *testing.T) {
 			"ecn-prob: 33%, flows: 64, quantum: 300, bytemode: true}}",
 		"queue-bytes: 90kB, discipline: {red: {min: 10kB, max: 30kB, packet: 500B, burst: 40, probability: 10%, ecn: true, " +
 			"harddrop: true, adaptive: true}}",
-		"queue-bytes: 90kB, discipline: {cake: {rtt: 10ms, isolation: flows, priority: besteffort, ack-filter: yes, wash: true}}",
+		"queue-bytes: 90kB, discipline: {cake: {rtt: 10ms, isolation: flows, priority: besteffort, ack-filter: yes, " +
+			"wash: true}}",
 	} {
 		t.Run(link, func(t *testing.T) {
 			l := newLab(t, ", rate: 1mbit, delay: 3ms, "+link, "name: seen, do: watch")
@@ -69,7 +70,8 @@ func TestEachDisciplineIsBuilt(t *testing.T) {
 }
 
 // What does not react to drops stays above the target, so CoDel drops by its control law (RFC 8289, 5.4): the first
-// packet an interval after the delay reached the target, and then one after interval/sqrt(1), interval/sqrt(2), …. Here all packets come at once, and the rate lets one of 46 bytes go each 0.368 ms.
+// packet an interval after the delay reached the target, and then one after interval/sqrt(1), interval/sqrt(2), and so
+// on. Here all packets come at once, and the rate lets one of 46 bytes go each 0.368 ms.
 func TestCoDelDropsByItsControlLaw(t *testing.T) {
 	const (
 		n        = 1500

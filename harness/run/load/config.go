@@ -73,8 +73,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("load: timeout and duration must be positive")
 	case c.Connections < 0 || c.Interval < 0 || c.Idle < 0:
 		return fmt.Errorf("load: connections, interval and idle must not be negative")
-	case c.Writes < 0 || c.Writes > len(c.request(0)):
-		return fmt.Errorf("load: a request of %d bytes cannot be written in %d pieces", len(c.request(0)), c.Writes)
+	case c.Writes < 0 || c.Writes > len(c.request()):
+		return fmt.Errorf("load: a request of %d bytes cannot be written in %d pieces", len(c.request()), c.Writes)
 	}
 	return nil
 }
@@ -96,8 +96,8 @@ func (l *letter) write(c *Config, i int) [][]byte {
 	return l.pieces
 }
 
-// request returns what is sent for the request of a number.
-func (c *Config) request(i int) []byte { return c.append(nil, i) }
+// request returns what is sent for the first request.
+func (c *Config) request() []byte { return c.append(nil, 0) }
 
 func (c *Config) append(text []byte, i int) []byte {
 	text = append(text, "GET "...)

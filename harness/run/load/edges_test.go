@@ -20,12 +20,12 @@ func TestConfigurationsAtTheEdge(t *testing.T) {
 	c := config(address())
 	c.Interval, c.Timeout, c.Duration = 0, 1, 1
 	require.NoError(t, c.check())
-	c.Writes = len(c.request(0))
+	c.Writes = len(c.request())
 	require.NoError(t, c.check())
-	require.Len(t, new(letter).write(&c, 0), len(c.request(0)))
+	require.Len(t, new(letter).write(&c, 0), len(c.request()))
 	c.Writes++
 	require.EqualError(t, c.check(), fmt.Sprintf("load: a request of %d bytes cannot be written in %d pieces",
-		len(c.request(0)), c.Writes))
+		len(c.request()), c.Writes))
 	for _, bad := range []struct {
 		change func(c *Config)
 		want   string

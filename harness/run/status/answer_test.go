@@ -68,8 +68,8 @@ func mariadbRows() string {
 		"Threads_running", "10")
 }
 
-const haproxyText = "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status," +
-	"req_tot,\n" +
+const haproxyText = "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis," +
+	"status,req_tot,\n" +
 	"visitors,FRONTEND,,,3,5,2000,40,1,2,0,0,1,,,,,OPEN,41,\n" +
 	"servers,s1,0,0,1,2,,20,1,2,,0,,7,7,7,7,UP,,\n" +
 	"servers,BACKEND,2,9,1,2,200,20,1,2,0,0,,3,4,5,6,UP,,\n\n> "

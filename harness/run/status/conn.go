@@ -13,8 +13,8 @@ import (
 // bufferSize is the longest answer, bytes.
 const bufferSize = 64 << 10
 
-// conn is a connection to a program. The runtime's poller waits for it, and costs a thread nothing meanwhile. Package net
-// would bring a resolver into the program.
+// conn is a connection to a program. The runtime's poller waits for it, and costs a thread nothing meanwhile. Package
+// net would bring a resolver into the program.
 type conn struct {
 	file *os.File
 	fd   int // of file, whose method Fd would make it block

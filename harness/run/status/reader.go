@@ -82,8 +82,8 @@ func (r *Reader) Open() {
 	}
 }
 
-// Follow asks at the moments, in ns of CLOCK_MONOTONIC, and returns after the last answer. patience is how long that may
-// take.
+// Follow asks at the moments, in ns of CLOCK_MONOTONIC, and returns after the last answer. patience is how long that
+// may take.
 func (r *Reader) Follow(moments []int64, patience time.Duration) {
 	if r.log.Missing != "" {
 		return
@@ -129,8 +129,8 @@ func (r *Reader) sleep(until int64) error {
 	return nil
 }
 
-// read asks and waits for the answer. A late answer to an earlier question is waited for and thrown away: it says nothing
-// of now, and nor would one that had to wait behind it.
+// read asks and waits for the answer. A late answer to an earlier question is waited for and thrown away: it says
+// nothing of now, and nor would one that had to wait behind it.
 func (r *Reader) read(limit time.Time) (err error) {
 	if r.owed {
 		if err := r.conn.within(limit); err != nil {

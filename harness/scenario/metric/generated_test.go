@@ -24,9 +24,9 @@ recorded", and a program that should end has expect-exit. These are not bound to
 
 const statusText = `## Status of programs
 
-What nginx, php-fpm, mariadb, redis and haproxy, as presets, say of themselves. It is read over a Unix socket, ten times a
-second (mariadb: once a second) unless the preset's status says otherwise or the timeline is coarser, and at both ends of
-the measured window.
+What nginx, php-fpm, mariadb, redis and haproxy, as presets, say of themselves. It is read over a Unix socket, each 300 ms
+(mariadb: each 3 s) unless the preset's status says otherwise or the timeline is coarser, and at both ends of the measured
+window.
 A name without .mean and .max is a counter: what it grew by between the readings at both ends. Of a level, the run has the
 mean and the most of all readings, the one at the window's beginning apart. What the readings themselves add is taken off:
 their connection, and their requests, statements or commands.

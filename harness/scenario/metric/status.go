@@ -87,7 +87,8 @@ var status = map[string][]Figure{
 		{"haproxy.response_errors", false, One, Lower, "answers of servers that were broken off or malformed",
 			"eresp of the backend"},
 		{"haproxy.retries", false, One, Lower, "times that a connection to a server was tried again", "wretr of the backend"},
-		{"haproxy.redispatches", false, One, Lower, "requests that went to another server after that", "wredis of the backend"},
+		{"haproxy.redispatches", false, One, Lower, "requests that went to another server after that",
+			"wredis of the backend"},
 	},
 }
 

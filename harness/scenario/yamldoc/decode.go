@@ -217,8 +217,8 @@ func (d *Document) list(n *yaml.Node, v reflect.Value, path string, f *Field) {
 	}
 }
 
-// A Shortener is a mapping with keys that may stand alone for the whole of it: "do: drop" is "do: {drop: true}", and for
-// a key with a mapping, "discipline: fq" is "discipline: {fq: {}}".
+// A Shortener is a mapping with keys that may stand alone for the whole of it: "do: drop" is "do: {drop: true}", and
+// "discipline: fq", a key with a mapping, is "discipline: {fq: {}}".
 type Shortener interface{ Shorthands() []string }
 
 // An Exampler is a mapping that can show how it is written.
@@ -235,7 +235,8 @@ func shorthands(t reflect.Type) []string {
 func shorthand(n *yaml.Node, fields []Field) *yaml.Node {
 	key := &yaml.Node{Kind: yaml.ScalarNode, Value: n.Value, Line: n.Line, Column: n.Column}
 	val := &yaml.Node{Kind: yaml.ScalarNode, Value: "true", Tag: "!!bool", Line: n.Line, Column: n.Column}
-	if i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == n.Value }); i >= 0 && fields[i].Type.Kind() == reflect.Struct {
+	i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == n.Value })
+	if i >= 0 && fields[i].Type.Kind() == reflect.Struct {
 		val = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	}
 	return &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: []*yaml.Node{key, val}}
