@@ -20,7 +20,6 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/machine/vm/frame"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run/discipline"
 	"github.com/ruleout/ruleout/harness/run/probe/offsets"
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/truth"
@@ -178,10 +177,8 @@ func (v *VM) modules(s *scenario.Scenario) (list []string) {
 		}
 	}
 	for i := range s.Links {
-		if b := discipline.New(&s.Links[i]); b != nil {
-			for _, kind := range b.Kinds() {
-				add("sch_" + kind)
-			}
+		for _, kind := range s.Links[i].Qdiscs() {
+			add("sch_" + kind)
 		}
 	}
 	slices.Sort(list)

@@ -206,6 +206,23 @@ func (d *Discipline) Random() bool {
 	return d.PIE != nil || d.FQPIE != nil || d.RED != nil || d.CAKE != nil
 }
 
+// Qdiscs are the kinds of qdiscs that hold the packets of the link's queue if no netem does, from the outermost, by
+// their names in tc.
+func (l *Link) Qdiscs() []string {
+	switch d := l.Discipline; {
+	case !l.Bottleneck():
+		return nil
+	case d != nil && d.CAKE != nil:
+		return []string{"cake"}
+	case d != nil && d.TBF != nil && l.Queue > 0:
+		return []string{"tbf", "pfifo"}
+	case d == nil || d.TBF != nil:
+		return []string{"tbf", "bfifo"}
+	default:
+		return []string{"tbf", d.Kind()}
+	}
+}
+
 // Bottleneck reports whether packets of the link wait in a queue that is no netem's: one of a discipline, or one whose
 // length is stated in bytes.
 func (l *Link) Bottleneck() bool { return l.Discipline != nil || l.QueueBytes > 0 }

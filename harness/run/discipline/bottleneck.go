@@ -71,14 +71,6 @@ func (b *Bottleneck) Sending(bytes int) time.Duration {
 // Leaf is the handle of the qdisc that holds the packets, and whose counters are those of the queue.
 func (b *Bottleneck) Leaf() uint32 { return leaf }
 
-// Kinds of the qdiscs, by their names in tc.
-func (b *Bottleneck) Kinds() (list []string) {
-	for i := range b.levels {
-		list = append(list, b.levels[i].kind)
-	}
-	return list
-}
-
 // Add builds the queue on the device with this index, whose outermost qdisc is a prio with the handle 1:, reads it back
 // and compares. Lacks is the kind that the kernel does not have, where that is what an error is about.
 func (b *Bottleneck) Add(conn *netem.Conn, index int) (lacks string, err error) {

@@ -72,6 +72,24 @@ func TestWhatIsReadBackMayBeRoundedAsTheKernelDoes(t *testing.T) {
 	require.Error(t, f.compare(nil))
 }
 
+// What is built is what the scenario says that it needs: by that, modules are loaded.
+func TestTheQdiscsAreThoseOfTheLink(t *testing.T) {
+	const head = "version: 1\nname: x\nduration: 1s\nnodes: {a: {}, b: {}}\nlinks: [{between: [a, b], rate: 1mbit, "
+	for _, link := range []string{"queue: 3", "queue-bytes: 2kB", "discipline: codel", "discipline: fq_codel",
+		"discipline: fq", "discipline: pie", "discipline: fq_pie", "queue-bytes: 60kB, discipline: red", "discipline: cake",
+		"queue: 3, discipline: {tbf: {burst: 2kB}}", "queue-bytes: 9kB, discipline: {tbf: {burst: 2kB}}"} {
+		s, err := scenario.Parse("x", []byte(head+link+"}]\n"), nil)
+		require.NoError(t, err)
+		var kinds []string
+		if b := New(&s.Links[0]); b != nil {
+			for _, l := range b.levels {
+				kinds = append(kinds, l.kind)
+			}
+		}
+		require.Equal(t, s.Links[0].Qdiscs(), kinds, link)
+	}
+}
+
 func TestTheBucketIsReadBack(t *testing.T) {
 	b := tbf(&scenario.Link{Rate: 10_000_000, MTU: 1500}, nil)
 	parms := make([]byte, 36)
