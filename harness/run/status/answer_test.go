@@ -12,7 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
-// What the programs of Debian 12 have said, shortened.
+// Answers in the forms of the programs of Debian 12, shortened; HAProxy's is made up after its manual.
 const (
 	fpmText = "X-Powered-By: PHP/8.2.29\r\nExpires: Thu, 01 Jan 1970 00:00:00 GMT\r\n" +
 		"Content-type: text/plain;charset=UTF-8\r\n\r\n" +
