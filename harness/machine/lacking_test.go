@@ -119,10 +119,10 @@ func TestProgramsAreCheckedBeforeTheMachine(t *testing.T) {
 			hint:    "QEMU 8.0 or later"},
 		{name: "level", service: `{exec: [{name: a, command: [three]}]}`, qemu: recent, place: exec0,
 			says: "/usr/bin/three says that it needs x86-64-v3, and the emulated CPU has x86-64-v2", hint: "GOAMD64"},
-		{name: "haproxy", service: `{haproxy: {servers: ["client:80"]}}`, qemu: old, place: "nodes.web.service.haproxy",
+		{name: "haproxy", service: `{haproxy: {servers: ["web:80"]}}`, qemu: old, place: "nodes.web.service.haproxy",
 			says: "/usr/sbin/haproxy uses CMPXCHG16B, and QEMU 7.2.22 gets CMPXCHG16B wrong",
 			hint: "nginx as the balancer"},
-		{name: "haproxy, new", service: `{haproxy: {servers: ["client:80"]}}`, qemu: recent},
+		{name: "haproxy, new", service: `{haproxy: {servers: ["web:80"]}}`, qemu: recent},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := written(t, c.service, files)

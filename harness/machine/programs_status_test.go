@@ -58,7 +58,7 @@ func TestStatusIsWhatTheLoadAsked(t *testing.T) {
 		}
 		require.Equal(t, result.ProgramStatus{Readings: want}, *p.Status, p.Name)
 	}
-	sum := 0.
+	sum := 0.0
 	for _, v := range r.Timeline.Series["web.fpm.accepted"] {
 		sum += v
 	}

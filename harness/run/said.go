@@ -61,24 +61,27 @@ func (s *said) add(node string, l *status.Log, every, window, interval time.Dura
 	}
 }
 
-// series are the samples of a figure. A level stands in the interval at whose end it was read; what a counter grew by
-// between two readings is shared out over the intervals between them.
+// series are the samples of a figure. A level stands in all intervals from the reading before to that at which it was
+// read; what a counter grew by between two readings is shared out over these intervals.
 func series(rows [][]int64, i int, level bool, every, window, interval time.Duration) []float64 {
 	values := make([]float64, window/interval)
 	for j := range values {
 		values[j] = math.NaN()
 	}
 	width := int(every / interval) // of a reading, in intervals
-	for k := 1; k < len(rows) && k*width <= len(values); k++ {
+	for k := 1; k < len(rows); k++ {
 		a, b := rows[k-1], rows[k]
-		switch {
-		case k == len(rows)-1 && window%every != 0: // it is not at the end of an interval
-		case b == nil:
-		case level:
-			values[k*width-1] = float64(b[i])
-		case a != nil && b[i] >= a[i]:
-			for j := (k - 1) * width; j < k*width; j++ {
-				values[j] = round5(float64(b[i]-a[i]) / float64(width))
+		between := values[min((k-1)*width, len(values)):min(k*width, len(values))]
+		if k == len(rows)-1 && window%interval != 0 {
+			break // it is not at the end of an interval
+		}
+		for j := range between {
+			switch {
+			case b == nil:
+			case level:
+				between[j] = float64(b[i])
+			case a != nil && b[i] >= a[i]:
+				between[j] = round5(float64(b[i]-a[i]) / float64(len(between)))
 			}
 		}
 	}
