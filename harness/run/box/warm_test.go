@@ -49,7 +49,7 @@ func serve(t *testing.T, answer string) (port int, last func() string) {
 }
 
 func TestWarmUp(t *testing.T) {
-	require.ErrorContains(t, warm(&scenario.Warm{Requests: 3, Parallel: 2, Path: "/{n}", Port: 1}, 80),
+	require.ErrorContains(t, warm(&scenario.Warm{Requests: 3, Parallel: 1, Path: "/{n}", Port: 1}, 80),
 		"warm-up: GET /0: connect to port 1: connection refused")
 
 	port, last := serve(t, "HTTP/1.1 302 Found\r\nConnection: close\r\n\r\n")

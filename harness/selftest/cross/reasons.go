@@ -44,7 +44,16 @@ var Reasons = []Reason{
 		"is not in a FIN or a RST.", `
 		http.idle.expired NODE.php.timeouts NODE.php.broken NODE.php.idle.closed NODE.php.accept_errors
 		NODE.sql.reconnects NODE.sql.errors NODE.sql.broken NODE.sql.idle.closed`},
+	{"What a program counts within itself. TestStatusIsWhatTheLoadAsked of package machine compares what it can with the " +
+		"load's requests and with the kernel's counters.", `
+		NODE.fpm.accepted NODE.fpm.exhausted NODE.fpm.slow NODE.nginx.accepted NODE.nginx.handled NODE.nginx.requests
+		NODE.mariadb.connections NODE.mariadb.questions NODE.mariadb.queries NODE.mariadb.slow NODE.mariadb.aborted_clients
+		NODE.mariadb.aborted_connects NODE.mariadb.connection_errors NODE.mariadb.lock_waits
+		NODE.redis.commands NODE.redis.rejected NODE.redis.evicted NODE.redis.hits NODE.redis.misses
+		NODE.haproxy.connections NODE.haproxy.requests NODE.haproxy.request_errors NODE.haproxy.connect_errors
+		NODE.haproxy.response_errors NODE.haproxy.retries NODE.haproxy.redispatches`},
 	{"A packet leaves a queue in the middle of the wire, where nothing is captured.", `
+		link.A-B.from.A.queue.marks
 		link.A-B.from.A.queue.mean link.A-B.from.A.queue.max link.A-B.from.A.queue.bytes.mean link.A-B.from.A.queue.bytes.max
 		fault.NAME.queue.mean fault.NAME.queue.max fault.NAME.queue.bytes.mean fault.NAME.queue.bytes.max`},
 	{"A setting of the kernel.", `
