@@ -2,9 +2,11 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // datagram is the length of a frame with 4 bytes of payload, and longest that of the longest one on a link, in bytes.
@@ -119,4 +121,55 @@ func gaps(list []int, n int) (missing []int) {
 		}
 	}
 	return missing
+}
+
+// What a discipline says that it has marked is what arrives with CE. Packets that allow it come twice as fast as the
+// rate lets them go: pie decides as they come, and by the delay of the last 15 ms.
+func TestMarksAreThoseThatArrive(t *testing.T) {
+	const (
+		batches, batch = 300, 10
+		gap            = batch * datagram * 8 * 1000 / 2 // ns at 1 Mbit/s
+		ect0, ce       = 2, 3
+	)
+	for _, discipline := range []string{
+		"queue: 5000, discipline: {codel: {ecn: true}}", "queue: 5000, discipline: fq_codel",
+		"queue: 5000, discipline: {pie: {ecn: true}}", "queue: 5000, discipline: {fq_pie: {ecn: true}}",
+		"queue-bytes: 200kB, discipline: {red: {ecn: true, probability: 10%}}", "discipline: cake",
+	} {
+		t.Run(discipline, func(t *testing.T) {
+			l := newLab(t, ", rate: 1mbit, "+discipline)
+			d := l.datagrams(t, false)
+			require.NoError(t, unix.SetsockoptInt(d.from, unix.IPPROTO_IP, unix.IP_TOS, ect0))
+			require.NoError(t, unix.SetsockoptInt(d.to, unix.IPPROTO_IP, unix.IP_RECVTOS, 1))
+			for i, start := int64(0), clock(t); i < batches; i++ {
+				await(t, start+i*gap)
+				d.send(t, batch)
+			}
+			_, because := l.receipts(t)
+			require.Empty(t, because)
+			arrived, marked := 0, int64(0)
+			for payload, control := make([]byte, 16), make([]byte, 128); ; arrived++ {
+				_, size, _, _, err := unix.Recvmsg(d.to, payload, control, 0)
+				if err == unix.EAGAIN {
+					break
+				}
+				require.NoError(t, err)
+				list, err := unix.ParseSocketControlMessage(control[:size])
+				require.NoError(t, err)
+				i := slices.IndexFunc(list, func(m unix.SocketControlMessage) bool { return m.Header.Level == unix.IPPROTO_IP })
+				require.GreaterOrEqual(t, i, 0, "the TOS comes besides a time stamp")
+				if list[i].Data[0]&3 == ce {
+					marked++
+				}
+			}
+			require.Positive(t, marked)
+			queues := l.Queues()
+			counts := make([]int64, len(queues))
+			require.NoError(t, l.Marked(queues, counts))
+			require.Equal(t, []int64{marked, 0}, counts)
+			link := l.Links()[0]
+			require.Equal(t, marked, link.Counters["ecn_mark"]+link.Counters["marked"])
+			require.EqualValues(t, batches*batch-arrived, link.LostInQueue)
+		})
+	}
 }

@@ -100,6 +100,7 @@ func TestAHangIsAGap(t *testing.T) {
 }
 
 func TestAProgramThatClosesIsAskedAgain(t *testing.T) {
+	closed := make(chan struct{})
 	path := server(t, "redis", func(c *os.File, connection, question int) {
 		switch {
 		case connection == 0 && question == 2:
@@ -108,13 +109,16 @@ func TestAProgramThatClosesIsAskedAgain(t *testing.T) {
 		case connection == 1 && question == 1: // between two readings
 			_, _ = c.WriteString(redisReplies())
 			_ = unix.Shutdown(int(c.Fd()), unix.SHUT_RDWR)
+			close(closed)
 		default:
 			_, _ = c.WriteString(redisReplies())
 		}
 	})
 	r := reader(t, "redis", path)
 	r.Open()
-	log := follow(r, 5)
+	follow(r, 4)
+	<-closed
+	log := follow(r, 1)
 	require.Equal(t, 1, log.Gaps)
 	require.Nil(t, log.Rows[1])
 	require.Equal(t, "the program closed the connection", log.Because)
