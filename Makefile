@@ -34,7 +34,8 @@ GOBUILD := go build -buildvcs=false -ldflags='-s -w'
 LINT    := .github/tools
 
 .DEFAULT_GOAL := build
-.PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real suspects test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
+.PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real suspects \
+	test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
 
 build: go ## build bin/ruleout and bin/ruleout-guest
 	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest

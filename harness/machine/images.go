@@ -97,7 +97,7 @@ func (set imageSet) placed() (list []vm.Image) {
 	return list
 }
 
-// inGuest is what the guest program is told of the images, by their names; nil without any.
+// inGuest returns the images as the guest program knows them, by name. It returns nil for an empty set.
 func (set imageSet) inGuest() map[string]protocol.Image {
 	if len(set) == 0 {
 		return nil
@@ -110,7 +110,7 @@ func (set imageSet) inGuest() map[string]protocol.Image {
 	return m
 }
 
-// hashes are those of the images by their names; nil without any.
+// hashes returns the hash of each image, by name. It returns nil for an empty set.
 func (set imageSet) hashes() map[string]string {
 	if len(set) == 0 {
 		return nil

@@ -133,7 +133,8 @@ func (s *Store) Get(hash string) (*Image, error) {
 	return found, nil
 }
 
-// Use returns the image that [Store.Get] finds, for a run: the time after which GC takes it begins anew.
+// Use returns the image that [Store.Get] finds, and notes that a run uses it: GC removes images that no run has used
+// for a while.
 func (s *Store) Use(hash string) (*Image, error) {
 	i, err := s.Get(hash)
 	if err == nil {

@@ -24,20 +24,20 @@ recorded", and a program that should end has expect-exit. These are not bound to
 
 const statusText = `## Status of programs
 
-What nginx, php-fpm, mariadb, redis and haproxy, as presets, say of themselves. It is read over a Unix socket, each 300 ms
-(mariadb: each 3 s) unless the preset's status says otherwise or the timeline is coarser, and at both ends of the measured
-window.
-A name without .mean and .max is a counter: what it grew by between the readings at both ends. Of a level, the run has the
-mean and the most of all readings, the one at the window's beginning apart. What the readings themselves add is taken off:
-their connection, and their requests, statements or commands.
+What nginx, php-fpm, mariadb, redis and haproxy, as presets, say of themselves. It is read over a Unix socket, each
+300 ms (mariadb: each 3 s) unless the preset's status says otherwise or the timeline is coarser, and at both ends of
+the measured window.
+A name without .mean and .max is a counter: what it grew by between the readings at both ends. Of a level, the run
+has the mean and the most of all readings, the one at the window's beginning apart. What the readings themselves add
+is taken off: their connection, and their requests, statements or commands.
 
 Each is a series of the timeline too, under the name without .mean and .max: of a level its value at the end of the
-interval, of a counter what it grew by in the interval. If a program is read less often than the timeline has intervals, a
-level has gaps (null) between its readings, and what a counter grew by is shared out evenly.
+interval, of a counter what it grew by in the interval. If a program is read less often than the timeline has
+intervals, a level stands in all intervals up to its reading, and what a counter grew by is shared out evenly.
 
-A program that does not answer until the next reading has a gap in its series, and the record says how many there are
-(programs[].status). A counter of which a reading at an end of the window is missing, or that began anew in it, is no
-metric; an expectation about it then fails with "was not recorded".
+A program that does not answer until the next reading has a gap (null) in its series, and the record says how many
+there are (programs[].status). A counter is no metric if a reading at an end of the window is missing, or if the
+program was started again; an expectation about it then fails with "was not recorded".
 
 `
 

@@ -44,8 +44,8 @@ var Reasons = []Reason{
 		"is not in a FIN or a RST.", `
 		http.idle.expired NODE.php.timeouts NODE.php.broken NODE.php.idle.closed NODE.php.accept_errors
 		NODE.sql.reconnects NODE.sql.errors NODE.sql.broken NODE.sql.idle.closed`},
-	{"What a program counts within itself. TestStatusIsWhatTheLoadAsked of package machine compares what it can with the " +
-		"load's requests and with the kernel's counters.", `
+	{"What a program counts within itself. TestStatusIsWhatTheLoadAsked of package machine compares what it can " +
+		"with the load's requests and with the kernel's counters.", `
 		NODE.fpm.accepted NODE.fpm.exhausted NODE.fpm.slow NODE.nginx.accepted NODE.nginx.handled NODE.nginx.requests
 		NODE.mariadb.connections NODE.mariadb.questions NODE.mariadb.queries NODE.mariadb.slow NODE.mariadb.aborted_clients
 		NODE.mariadb.aborted_connects NODE.mariadb.connection_errors NODE.mariadb.lock_waits
