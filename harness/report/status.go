@@ -13,15 +13,13 @@ func status(r *result.Record) Section {
 	sec := Section{ID: "status", Title: "Status of programs", Left: 2,
 		Header: []string{"node", "figure", "in the window", "mean", "most"}}
 	for _, node := range Nodes(r) {
-		for _, kind := range metric.StatusKinds() {
-			for _, f := range metric.Status(kind) {
-				name, moved := node+"."+f.Name, false
-				for _, m := range f.Metrics() {
-					moved = moved || r.Metrics[node+"."+m.Name].Value != 0
-				}
-				if moved {
-					sec.Rows = append(sec.Rows, []string{node, f.Name, value(r, name), value(r, name+".mean"), value(r, name+".max")})
-				}
+		for _, f := range metric.Figures() {
+			name, moved := node+"."+f.Name, false
+			for _, m := range f.Metrics() {
+				moved = moved || r.Metrics[node+"."+m.Name].Value != 0
+			}
+			if moved {
+				sec.Rows = append(sec.Rows, []string{node, f.Name, value(r, name), value(r, name+".mean"), value(r, name+".max")})
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/probe"
 	"github.com/ruleout/ruleout/harness/run/status"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
@@ -81,7 +82,7 @@ func series(rows [][]int64, i int, level bool, every, window, interval time.Dura
 			case level:
 				between[j] = float64(b[i])
 			case a != nil && b[i] >= a[i]:
-				between[j] = round5(float64(b[i]-a[i]) / float64(len(between)))
+				between[j] = probe.Sampled(float64(b[i]-a[i]) / float64(len(between)))
 			}
 		}
 	}
@@ -97,13 +98,13 @@ func (s *said) level(name string, rows [][]int64, i int) {
 		}
 	}
 	if n > 0 {
-		s.metrics[name+".mean"] = round5(float64(sum) / float64(n))
+		s.metrics[name+".mean"] = probe.Sampled(float64(sum) / float64(n))
 		s.metrics[name+".max"] = float64(most)
 	}
 }
 
-// grown is what a counter grew by from the first reading to the last. ok is false if one of these is missing, or if it
-// began anew between them, as it does when a program is started again.
+// grown is what a counter grew by from the first reading to the last. ok is false if one of these is missing, or if the
+// counter was reset between them, as it is when a program is started again.
 func grown(rows [][]int64, i int) (total int64, ok bool) {
 	first, last := rows[0], rows[len(rows)-1]
 	if first == nil || last == nil {
@@ -121,6 +122,3 @@ func grown(rows [][]int64, i int) (total int64, ok bool) {
 	}
 	return last[i] - first[i], true
 }
-
-// round5 rounds to the digits of the timeline.
-func round5(v float64) float64 { return math.Round(v*1e5) / 1e5 }

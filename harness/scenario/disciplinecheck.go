@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// frame is the length of the longest Ethernet frame of a link, which is what its rate is charged for.
-func (l *Link) frame() Size { return Size(l.MTU) + 14 }
+// Frame is the length of the longest Ethernet frame of a link, which is what its rate is charged for.
+func (l *Link) Frame() Size { return Size(l.MTU) + 14 }
 
 // bottleneck checks the queue in front of a link's rate.
 func (v *validation) bottleneck(path string, l *Link) {
@@ -23,8 +23,8 @@ func (v *validation) bottleneck(path string, l *Link) {
 		v.fail(at, "a queue without a rate: no packet would wait in it", "add the key rate to the link")
 		return
 	}
-	if l.QueueBytes > 0 && l.QueueBytes < l.frame() {
-		v.fail(path+".queue-bytes", fmt.Sprintf("a queue of %v has no room for a packet of %v", l.QueueBytes, l.frame()),
+	if l.QueueBytes > 0 && l.QueueBytes < l.Frame() {
+		v.fail(path+".queue-bytes", fmt.Sprintf("a queue of %v has no room for a packet of %v", l.QueueBytes, l.Frame()),
 			"the longest packet is the MTU and 14 bytes of Ethernet")
 		return
 	}
@@ -126,8 +126,8 @@ func (v *validation) red(at string, l *Link) {
 func (v *validation) tbf(at string, l *Link) {
 	t := l.Discipline.TBF
 	switch {
-	case t.Burst < l.frame():
-		v.fail(at+".burst", fmt.Sprintf("a bucket of %v has no room for a packet of %v", t.Burst, l.frame()),
+	case t.Burst < l.Frame():
+		v.fail(at+".burst", fmt.Sprintf("a bucket of %v has no room for a packet of %v", t.Burst, l.Frame()),
 			"the longest packet is the MTU and 14 bytes of Ethernet; the kernel would drop it")
 	case t.Peak > 0 && t.Peak <= l.Rate:
 		v.fail(at+".peak", fmt.Sprintf("a peak of %v is not above the rate of %v", t.Peak, l.Rate), "")

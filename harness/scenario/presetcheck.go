@@ -84,11 +84,17 @@ func (v *validation) nginx(at, node string, n *Nginx) {
 	}
 }
 
+// Server reads a text NODE:PORT.
+func Server(text string) (node string, port int, ok bool) {
+	node, number, ok := strings.Cut(text, ":")
+	port, err := strconv.Atoi(number)
+	return node, port, ok && err == nil && port >= 1 && port <= 65535
+}
+
 // server checks a text NODE:PORT: something has to listen there, and to answer requests for pages unless any will do.
 func (v *validation) server(at, from, text string, anything bool) {
-	name, port, ok := strings.Cut(text, ":")
-	n, err := strconv.Atoi(port)
-	if !ok || err != nil || n < 1 || n > 65535 {
+	name, n, ok := Server(text)
+	if !ok {
 		v.fail(at, fmt.Sprintf("%s is not a server", quote(text)), "NODE:PORT, such as app:8080")
 		return
 	}

@@ -45,8 +45,8 @@ func (u *Unbound) expand(s *Scenario, node string) expansion {
 	if len(u.Forward) > 0 {
 		b.WriteString("forward-zone:\n  name: \".\"\n")
 		for _, server := range u.Forward {
-			name, port, _ := strings.Cut(server, ":")
-			fmt.Fprintf(&b, "  forward-addr: {%s}@%s\n", name, port)
+			name, port, _ := Server(server)
+			fmt.Fprintf(&b, "  forward-addr: {%s}@%d\n", name, port)
 		}
 	} else {
 		// What is not known here is refused at once, in the place of a search for the servers of the root.

@@ -9,8 +9,8 @@ import (
 
 // Status is where the status of a preset's program is read.
 type Status struct {
-	// Program is its name on the node, Key that of the preset.
-	Program, Key string
+	// Program is its name on the node, which is that of the preset.
+	Program string
 	// Kind is that of the program, as the names of its metrics begin.
 	Kind string
 	// Socket is the Unix socket on which it answers.
@@ -81,7 +81,7 @@ func (s *Scenario) Statuses(node string) (list []Status) {
 		if of.Kind == "mariadb" {
 			usual = mariadbStatus
 		}
-		of.Program, of.Every = of.Key, s.every(status, usual)
+		of.Every = s.every(status, usual)
 		if of.Every > 0 && of.Config != "" {
 			if text, own := n.Files[of.Config]; own && !strings.Contains(text, of.Socket) {
 				of.Missing = fmt.Sprintf("%s is the scenario's own and does not have it listen on %s", of.Config, of.Socket)
@@ -91,20 +91,20 @@ func (s *Scenario) Statuses(node string) (list []Status) {
 	}
 	if m := v.MariaDB; m != nil {
 		socket := cmp.Or(m.Settings[mariadbName("socket", m.Settings)], mariadbSocket)
-		add(Status{Key: "mariadb", Kind: "mariadb", Socket: socket}, m.Status)
+		add(Status{Program: "mariadb", Kind: "mariadb", Socket: socket}, m.Status)
 	}
 	if r := v.Redis; r != nil {
-		add(Status{Key: "redis", Kind: "redis", Socket: redisSocket}, r.Status)
+		add(Status{Program: "redis", Kind: "redis", Socket: redisSocket}, r.Status)
 	}
 	if p := v.PHPFPM; p != nil {
-		add(Status{Key: "php-fpm", Kind: "fpm", Socket: fpmSocket, Needs: fpmListen,
+		add(Status{Program: "php-fpm", Kind: "fpm", Socket: fpmSocket, Needs: fpmListen,
 			Config: presetDir + "php-fpm.conf"}, p.Status)
 	}
 	if n := v.Nginx; n != nil {
-		add(Status{Key: "nginx", Kind: "nginx", Socket: nginxSocket, Config: presetDir + "nginx.conf"}, n.Status)
+		add(Status{Program: "nginx", Kind: "nginx", Socket: nginxSocket, Config: presetDir + "nginx.conf"}, n.Status)
 	}
 	if h := v.HAProxy; h != nil {
-		add(Status{Key: "haproxy", Kind: "haproxy", Socket: haproxySocket, Config: presetDir + "haproxy.cfg"}, h.Status)
+		add(Status{Program: "haproxy", Kind: "haproxy", Socket: haproxySocket, Config: presetDir + "haproxy.cfg"}, h.Status)
 	}
 	return list
 }

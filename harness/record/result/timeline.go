@@ -11,8 +11,8 @@ import (
 // Timeline holds equally spaced samples from the start of the measured window. NaN is a gap: a sample that there is
 // not, null in JSON.
 type Timeline struct {
-	Interval float64              // s; 0 when no timeline was recorded
-	Series   map[string][]float64 // by name
+	Interval float64              `json:"interval"` // s; 0 when no timeline was recorded
+	Series   map[string][]float64 `json:"series"`   // by name
 }
 
 // stored is a timeline as it is in a file.

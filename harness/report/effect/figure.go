@@ -62,18 +62,16 @@ var figures = append([]figure{
 
 // statusFigures are those of programs' status.
 func statusFigures() (list []figure) {
-	for _, kind := range metric.StatusKinds() {
-		for _, f := range metric.Status(kind) {
-			g := figure{series: "NODE." + f.Name, label: "NODE: " + f.About, about: f.From + ", as " + kind + " says",
-				unit: metric.PerSecond, floor: 1, take: perSecond}
-			if f.Level {
-				g.unit, g.floor, g.take = f.Unit, 1, mean
-			}
-			if f.Unit == metric.Bytes {
-				g.floor = 256e3
-			}
-			list = append(list, g)
+	for _, f := range metric.Figures() {
+		g := figure{series: "NODE." + f.Name, label: "NODE: " + f.About, about: f.From + ", as " + f.Kind() + " says",
+			unit: metric.PerSecond, floor: 1, take: perSecond}
+		if f.Level {
+			g.unit, g.take = f.Unit, mean
 		}
+		if f.Unit == metric.Bytes {
+			g.floor = 256e3
+		}
+		list = append(list, g)
 	}
 	return list
 }

@@ -20,21 +20,19 @@ var drawn = map[string]string{
 
 // status draws what programs said of themselves. Gaps are where they did not answer.
 func (d *drawing) status(s *scenario.Scenario) {
-	for _, kind := range metric.StatusKinds() {
-		for _, f := range metric.Status(kind) {
-			title, ok := drawn[f.Name]
-			if !ok {
-				continue
-			}
-			about, format := f.About, counts
-			if !f.Level {
-				about += ", a second"
-			}
-			if f.Unit == metric.Bytes {
-				format = quantity.Bytes
-			}
-			d.nodes(s, f.Name, title, about, !f.Level, format, 0)
+	for _, f := range metric.Figures() {
+		title, ok := drawn[f.Name]
+		if !ok {
+			continue
 		}
+		about, format := f.About, counts
+		if !f.Level {
+			about += ", a second"
+		}
+		if f.Unit == metric.Bytes {
+			format = quantity.Bytes
+		}
+		d.nodes(s, f.Name, title, about, !f.Level, format, 0)
 	}
 }
 

@@ -28,7 +28,7 @@ type attr struct {
 func sent(kind uint16, value []byte) attr { return attr{kind: kind, value: value} }
 
 // word is a number that comes back as it went.
-func word(kind uint16, v uint32) attr { return rounded(kind, v, 0, 0) }
+func word[T ~int | ~uint32 | ~uint64](kind uint16, v T) attr { return rounded(kind, uint32(v), 0, 0) }
 
 // flag is a number that is 1 or 0.
 func flag(kind uint16, on bool) attr {

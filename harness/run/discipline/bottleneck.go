@@ -3,7 +3,6 @@ package discipline
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/ruleout/ruleout/harness/run/netem"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -15,8 +14,9 @@ type Bottleneck struct {
 	Marks bool
 	// Random says that it draws random numbers.
 	Random bool
+	// Rate of the link, bytes a second.
+	Rate uint64
 
-	rate   uint64 // bytes a second
 	levels []level
 }
 
@@ -34,42 +34,40 @@ var (
 	band     = netem.Handle(1, 1)
 	bucket   = netem.Handle(2, 0)
 	bucketOf = netem.Handle(2, 1)
-	leaf     = netem.Handle(3, 0)
+	// Leaf is the handle of the qdisc that holds the packets, and whose counters are those of the queue.
+	Leaf = netem.Handle(3, 0)
 )
 
-// New returns the queue of a link, or nil for one that a netem can do.
+// New returns the queue of a link, or nil for one that a netem can be.
 func New(l *scenario.Link) *Bottleneck {
 	if !l.Bottleneck() {
 		return nil
 	}
-	d := l.Discipline
-	if d == nil {
-		return &Bottleneck{rate: bytesASecond(l.Rate), levels: []level{tbf(l, nil), fifo("bfifo", int(l.QueueBytes))}}
+	b := &Bottleneck{Rate: l.Rate.Bytes()}
+	if d := l.Discipline; d != nil {
+		b.Marks, b.Random = d.Marks(), d.Random()
 	}
-	b := &Bottleneck{Marks: d.Marks(), Random: d.Random(), rate: bytesASecond(l.Rate)}
-	switch {
-	case d.CAKE != nil:
-		b.levels = []level{{handle: leaf, parent: band, kind: "cake", attrs: cake(l)}}
-	case d.TBF != nil && l.Queue > 0:
-		b.levels = []level{tbf(l, d.TBF), fifo("pfifo", l.Queue)}
-	case d.TBF != nil:
-		b.levels = []level{tbf(l, d.TBF), fifo("bfifo", int(l.QueueBytes))}
-	default:
-		b.levels = []level{tbf(l, nil), {handle: leaf, parent: bucketOf, kind: d.Kind(), attrs: parameters(l)}}
+	for _, kind := range l.Qdiscs() {
+		v := level{handle: Leaf, parent: bucketOf, kind: kind}
+		switch kind {
+		case "tbf":
+			v.handle, v.parent, v.attrs = bucket, band, tbf(l)
+		case "cake":
+			v.parent, v.attrs = band, cake(l)
+		case "pfifo":
+			v.head = u32(uint32(l.Queue)) // struct tc_fifo_qopt: the limit
+		case "bfifo":
+			v.head = u32(uint32(l.QueueBytes))
+		default:
+			v.attrs = parameters(l)
+		}
+		b.levels = append(b.levels, v)
 	}
 	return b
 }
 
 // Serialize reports whether a netem with the link's rate has to follow.
 func Serialize(l *scenario.Link) bool { return l.Discipline == nil || l.Discipline.TBF == nil }
-
-// Sending is how long a frame of so many bytes takes at the rate.
-func (b *Bottleneck) Sending(bytes int) time.Duration {
-	return time.Duration(float64(bytes) / float64(b.rate) * float64(time.Second))
-}
-
-// Leaf is the handle of the qdisc that holds the packets, and whose counters are those of the queue.
-func (b *Bottleneck) Leaf() uint32 { return leaf }
 
 // Add builds the queue on the device with this index, whose outermost qdisc is a prio with the handle 1:, reads it back
 // and compares. Lacks is the kind that the kernel does not have, where that is what an error is about.
@@ -107,12 +105,6 @@ func (l *level) verify(list []netem.Stats, index int) error {
 	return fmt.Errorf("no qdisc %x:%x on the device", l.handle>>16, l.handle&0xffff)
 }
 
-// bytesASecond of a rate, as netem has it too.
-func bytesASecond(r scenario.Rate) uint64 { return max(uint64(r)/8, 1) }
-
-// frame is the greatest length of one that the link carries, in bytes.
-func frame(l *scenario.Link) uint64 { return uint64(l.MTU) + 14 }
-
 // Struct tc_tbf_qopt: rate, peak rate, limit, buffer, mtu; struct tc_ratespec: u8 cell_log, linklayer, u16 overhead,
 // s16 cell_align, u16 mpu, u32 rate (include/uapi/linux/pkt_sched.h).
 const (
@@ -126,27 +118,26 @@ func ratespec(bytes uint64) []byte {
 	return order.AppendUint32(b, uint32(min(bytes, math.MaxUint32)))
 }
 
-// tbf is the token bucket of a link: with room for one frame, or as t has it. Its own queue gets no room (limit 0),
-// since one of another kind takes its place.
-func tbf(l *scenario.Link, t *scenario.TBF) level {
-	rate, burst := bytesASecond(l.Rate), frame(l)
-	var peak uint64
-	if t != nil {
-		burst = uint64(t.Burst)
-		if t.Peak > 0 {
-			peak = bytesASecond(t.Peak)
+// tbf is the token bucket of a link: with room for one frame, or as the discipline of this name has it. Its own queue
+// gets no room (limit 0), since one of another kind takes its place.
+func tbf(l *scenario.Link) []attr {
+	rate, burst, peak := l.Rate.Bytes(), uint64(l.Frame()), uint64(0)
+	if d := l.Discipline; d != nil && d.TBF != nil {
+		burst = uint64(d.TBF.Burst)
+		if d.TBF.Peak > 0 {
+			peak = d.TBF.Peak.Bytes()
 		}
 	}
 	parms := append(ratespec(rate), ratespec(peak)...)
 	parms = append(parms, make([]byte, 12)...)
-	v := level{handle: bucket, parent: band, kind: "tbf", attrs: []attr{
+	list := []attr{
 		{kind: tbfParms, value: parms, same: func(got []byte) bool { return sameBucket(got, rate, peak, burst) }},
 		sent(tbfRate64, u64(rate)), sent(tbfBurst, u32(uint32(burst))),
-	}}
-	if peak > 0 {
-		v.attrs = append(v.attrs, sent(tbfPeak64, u64(peak)), sent(tbfPeakBurst, u32(uint32(frame(l)))))
 	}
-	return v
+	if peak > 0 {
+		list = append(list, sent(tbfPeak64, u64(peak)), sent(tbfPeakBurst, u32(uint32(l.Frame()))))
+	}
+	return list
 }
 
 // sameBucket compares what the kernel has with what it was told. It keeps the bucket as the time in which it is filled.
@@ -159,9 +150,4 @@ func sameBucket(got []byte, rate, peak, burst uint64) bool {
 	want := float64(burst) * 1e9 / float64(rate) / tick
 	return at(8) == min(rate, math.MaxUint32) && at(20) == min(peak, math.MaxUint32) && at(limit) == 0 &&
 		math.Abs(float64(at(buffer))-want) <= 1+want*1e-6
-}
-
-// fifo is struct tc_fifo_qopt: its limit, in packets or bytes.
-func fifo(kind string, limit int) level {
-	return level{handle: leaf, parent: bucketOf, kind: kind, head: u32(uint32(limit))}
 }

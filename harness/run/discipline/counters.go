@@ -76,6 +76,9 @@ const (
 	tinMarked  = 8
 )
 
+// tinCounters are those that are told of a tin.
+var tinCounters = map[uint16]string{tinDropped: "dropped", tinACKs: "ack_drop", tinMarked: "ecn_mark"}
+
 // cakeCounters adds up those of all tins.
 func cakeCounters(b []byte) map[string]int64 {
 	all, err := netem.Attributes(b)
@@ -91,8 +94,7 @@ func cakeCounters(b []byte) map[string]int64 {
 		for _, tin := range tins {
 			counts, _ := netem.Attributes(tin.Value)
 			for _, c := range counts {
-				name, ok := map[uint16]string{tinDropped: "dropped", tinACKs: "ack_drop", tinMarked: "ecn_mark"}[c.Kind]
-				if ok && len(c.Value) >= 4 {
+				if name, ok := tinCounters[c.Kind]; ok && len(c.Value) >= 4 {
 					sum[name] += int64(order.Uint32(c.Value))
 				}
 			}

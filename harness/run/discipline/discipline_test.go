@@ -66,7 +66,7 @@ func TestWhatIsReadBackMayBeRoundedAsTheKernelDoes(t *testing.T) {
 	require.ErrorContains(t, l.compare(answer(5000, 1000, 14_000)), "attribute 3")
 	require.ErrorContains(t, l.compare(answer(5000, 1000, 15_000)[:16]), "does not know attribute 3")
 	require.Error(t, l.compare([]byte{1, 0, 0, 0}))
-	f := fifo("bfifo", 3000)
+	f := level{kind: "bfifo", head: u32(3000)}
 	require.NoError(t, f.compare(u32(3000)))
 	require.Error(t, f.compare(u32(2999)))
 	require.Error(t, f.compare(nil))
@@ -91,12 +91,12 @@ func TestTheQdiscsAreThoseOfTheLink(t *testing.T) {
 }
 
 func TestTheBucketIsReadBack(t *testing.T) {
-	b := tbf(&scenario.Link{Rate: 10_000_000, MTU: 1500}, nil)
+	b := tbf(&scenario.Link{Rate: 10_000_000, MTU: 1500})
 	parms := make([]byte, 36)
 	put := func(at int, v uint32) { binary.NativeEndian.PutUint32(parms[at:], v) }
 	put(8, 1_250_000)
 	put(28, 1514*800/64) // the time of a frame at 10 Mbit/s, in ticks of 64 ns
-	same := b.attrs[0].same
+	same := b[0].same
 	require.True(t, same(parms))
 	put(28, 1514*800/64+3)
 	require.False(t, same(parms))

@@ -1,7 +1,9 @@
 package discipline
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -30,49 +32,42 @@ const (
 	memory      = 32 << 20
 )
 
-func or[T int | scenario.Size](stated T, usual uint32) uint32 {
-	if stated > 0 {
-		return uint32(stated)
-	}
-	return usual
-}
-
 // parameters are the options of a link's discipline below a token bucket.
 func parameters(l *scenario.Link) []attr {
 	switch d := l.Discipline; {
 	case d.CoDel != nil:
 		c := d.CoDel
 		return threshold([]attr{
-			micros(codelTarget, c.Target), micros(codelInterval, c.Interval), word(codelLimit, or(l.Queue, fewPackets)),
+			micros(codelTarget, c.Target), micros(codelInterval, c.Interval), word(codelLimit, cmp.Or(l.Queue, fewPackets)),
 			flag(codelECN, c.ECN),
 		}, codelThreshold, c.CEThreshold)
 	case d.FQCoDel != nil:
 		c := d.FQCoDel
 		return threshold([]attr{
-			micros(codelTarget, c.Target), micros(codelInterval, c.Interval), word(codelLimit, or(l.Queue, manyPackets)),
-			flag(codelECN, !c.NoECN), word(fqCodelFlows, uint32(c.Flows)), word(fqCodelQuantum, uint32(c.Quantum)),
-			word(fqCodelMemory, or(l.QueueBytes, memory)),
+			micros(codelTarget, c.Target), micros(codelInterval, c.Interval), word(codelLimit, cmp.Or(l.Queue, manyPackets)),
+			flag(codelECN, !c.NoECN), word(fqCodelFlows, c.Flows), word(fqCodelQuantum, c.Quantum),
+			word(fqCodelMemory, cmp.Or(l.QueueBytes, memory)),
 		}, fqCodelThreshold, c.CEThreshold)
 	case d.FQ != nil:
 		f := d.FQ
 		return threshold([]attr{
-			word(fqLimit, or(l.Queue, fqPackets)), word(fqFlowLimit, uint32(f.FlowLimit)), word(fqQuantum, uint32(f.Quantum)),
-			word(fqInitial, uint32(f.InitialQuantum)),
+			word(fqLimit, cmp.Or(l.Queue, fqPackets)), word(fqFlowLimit, f.FlowLimit), word(fqQuantum, f.Quantum),
+			word(fqInitial, f.InitialQuantum),
 		}, fqThreshold, f.CEThreshold)
 	case d.PIE != nil:
 		p := d.PIE
 		return []attr{
-			micros(pieTarget, p.Target), word(pieLimit, or(l.Queue, fewPackets)), ticked(pieUpdate, p.Update),
-			word(pieAlpha, uint32(p.Alpha)), word(pieBeta, uint32(p.Beta)), flag(pieECN, p.ECN), flag(pieBytes, p.ByteMode),
+			micros(pieTarget, p.Target), word(pieLimit, cmp.Or(l.Queue, fewPackets)), ticked(pieUpdate, p.Update),
+			word(pieAlpha, p.Alpha), word(pieBeta, p.Beta), flag(pieECN, p.ECN), flag(pieBytes, p.ByteMode),
 		}
 	case d.FQPIE != nil:
 		p := d.FQPIE
 		return []attr{
-			micros(fqPIETarget, p.Target), word(fqPIELimit, or(l.Queue, manyPackets)), ticked(fqPIEUpdate, p.Update),
-			word(fqPIEAlpha, uint32(p.Alpha)), word(fqPIEBeta, uint32(p.Beta)), flag(fqPIEECN, p.ECN),
+			micros(fqPIETarget, p.Target), word(fqPIELimit, cmp.Or(l.Queue, manyPackets)), ticked(fqPIEUpdate, p.Update),
+			word(fqPIEAlpha, p.Alpha), word(fqPIEBeta, p.Beta), flag(fqPIEECN, p.ECN),
 			flag(fqPIEBytes, p.ByteMode), word(fqPIEProb, uint32(math.Round(float64(p.ECNProb)*100))),
-			word(fqPIEFlows, uint32(p.Flows)), word(fqPIEQuantum, uint32(p.Quantum)),
-			word(fqPIEMemory, or(l.QueueBytes, memory)),
+			word(fqPIEFlows, p.Flows), word(fqPIEQuantum, p.Quantum),
+			word(fqPIEMemory, cmp.Or(l.QueueBytes, memory)),
 		}
 	case d.RED != nil:
 		return red(l)
@@ -103,25 +98,15 @@ var (
 )
 
 func cake(l *scenario.Link) []attr {
-	c, rate := l.Discipline.CAKE, bytesASecond(l.Rate)
+	c, rate := l.Discipline.CAKE, l.Rate.Bytes()
 	list := []attr{
 		{cakeRate, u64(rate), func(got []byte) bool { return len(got) >= 8 && order.Uint64(got) == rate }},
-		micros(cakeRTT, c.RTT), word(cakeFlow, index(cakeFlows, c.Isolation)),
-		word(cakeDiffserv, index(cakePriority, c.Priority)), word(cakeACK, index(cakeFilter, c.AckFilter)),
+		micros(cakeRTT, c.RTT), word(cakeFlow, slices.Index(cakeFlows, c.Isolation)),
+		word(cakeDiffserv, slices.Index(cakePriority, c.Priority)), word(cakeACK, slices.Index(cakeFilter, c.AckFilter)),
 		flag(cakeWash, c.Wash),
 	}
 	if l.QueueBytes > 0 {
-		list = append(list, word(cakeMemory, uint32(l.QueueBytes)))
+		list = append(list, word(cakeMemory, l.QueueBytes))
 	}
 	return list
-}
-
-// index of a word in a list that has it.
-func index(list []string, word string) uint32 {
-	for i, w := range list {
-		if w == word {
-			return uint32(i)
-		}
-	}
-	panic("discipline: cake does not know " + word)
 }

@@ -18,7 +18,7 @@ func red(l *scenario.Link) []attr {
 	least, most, burst := l.Thresholds()
 	wlog := weight(float64(least), float64(burst), float64(r.Packet))
 	plog := slope(float64(least), float64(most), float64(r.Probability))
-	clog, table := damping(wlog, float64(r.Packet)/float64(bytesASecond(l.Rate))*1e6)
+	clog, table := damping(wlog, float64(r.Packet)/float64(l.Rate.Bytes())*1e6)
 	var flags byte
 	for bit, on := range map[byte]bool{redECN: r.ECN, redHardDrop: r.HardDrop, redAdaptive: r.Adaptive} {
 		if on {
@@ -26,12 +26,10 @@ func red(l *scenario.Link) []attr {
 		}
 	}
 	parms := append(u32(uint32(l.QueueBytes)), u32(uint32(least))...)
-	parms = append(append(parms, u32(uint32(most))...), byte(wlog), byte(plog), 0, flags)
+	parms = append(append(parms, u32(uint32(most))...), byte(wlog), byte(plog), byte(clog), flags)
 	probability := uint32(min(math.Round(float64(r.Probability)*(1<<32)), math.MaxUint32))
-	told := append([]byte(nil), parms...)
-	told[14] = byte(clog)
 	return []attr{
-		{redParms, told, func(got []byte) bool { // limit, min, max, Wlog, Plog; the kernel does not tell Scell_log
+		{redParms, parms, func(got []byte) bool { // limit, min, max, Wlog, Plog; the kernel does not tell Scell_log
 			return len(got) >= 16 && string(got[:14]) == string(parms[:14]) && got[15] == flags
 		}},
 		sent(redStab, table),

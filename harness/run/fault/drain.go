@@ -130,7 +130,7 @@ func (p *plan) longest() time.Duration {
 				most = max(most, holds(&q))
 			}
 			if b := d.stages[j].bottleneck; b != nil {
-				most = b.Sending(largest)
+				most = sending(b.Rate)
 			}
 			sum += most
 		}
@@ -150,9 +150,14 @@ func holds(q *netem.Qdisc) time.Duration {
 		d += q.Slot.MaxDelay
 	}
 	if q.Rate != nil {
-		d += time.Duration(float64(largest) / float64(q.Rate.BytesPerSecond) * float64(time.Second))
+		d += sending(q.Rate.BytesPerSecond)
 	}
 	return d
+}
+
+// sending is how long a packet of the greatest length takes at a rate in bytes a second.
+func sending(rate uint64) time.Duration {
+	return time.Duration(float64(largest) / float64(rate) * float64(time.Second))
 }
 
 // largest frame that a link may carry, in bytes: an MTU of 9000.

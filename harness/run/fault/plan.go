@@ -79,9 +79,9 @@ func (s *stage) paired() bool {
 	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track || s.choose.mtu != nil && !s.choose.mtu.silent
 }
 
-// holds reports whether packets on which the stage acts wait there.
+// holds reports whether packets on which the stage acts wait in a netem there.
 func (s *stage) holds() bool {
-	return s.bottleneck != nil || slices.ContainsFunc(s.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 })
+	return slices.ContainsFunc(s.netems, func(q netem.Qdisc) bool { return holds(&q) > 0 })
 }
 
 func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
@@ -115,10 +115,8 @@ func room(delay time.Duration, rate scenario.Rate) uint32 {
 	return uint32(min(slack+math.Ceil(packets*delay.Seconds()), math.MaxInt32))
 }
 
-// bottleneck turns bits into whole bytes a second, at least 1.
-func bottleneck(r scenario.Rate) *netem.Rate {
-	return &netem.Rate{BytesPerSecond: max(uint64(r)/8, 1)}
-}
+// bottleneck is a rate as netem has it.
+func bottleneck(r scenario.Rate) *netem.Rate { return &netem.Rate{BytesPerSecond: r.Bytes()} }
 
 // newPlan lays out paths, stages and counters.
 func newPlan(s *scenario.Scenario) (*plan, error) {

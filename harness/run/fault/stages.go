@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
+	"github.com/ruleout/ruleout/harness/run/discipline"
 	"github.com/ruleout/ruleout/harness/run/netem"
 )
 
@@ -114,8 +115,7 @@ func (w *Wires) addStage(at role, c series, behind *ebpf.Program) error {
 	}
 	on := c.boundary(at.stage + 1)
 	if s.through {
-		on = onward{device: way.in.Index, detach: w.detacher(p.link, s.fault < 0 && len(s.netems) > 0 && s.holds())}
-		on.clone = s.bottleneck != nil
+		on = onward{device: way.in.Index, detach: w.detacher(p.link, s.fault < 0 && s.holds()), clone: s.bottleneck != nil}
 	}
 	program, err := w.stand(at, way, on)
 	if err != nil {
@@ -164,7 +164,7 @@ func pass(on onward) (*ebpf.Program, error) {
 // fill gives a stage's way its qdiscs, and returns the handles of those that hold packets.
 func (w *wire) fill(s *stage, p *pair) (handles []uint32, err error) {
 	if s.bottleneck != nil {
-		return []uint32{s.bottleneck.Leaf()}, w.addBottleneck(p.in, s.bottleneck)
+		return []uint32{discipline.Leaf}, w.addBottleneck(p.in, s.bottleneck)
 	}
 	if len(s.netems) == 1 && (s.fault < 0 || !s.through) {
 		return []uint32{rootHandle}, w.addNetem(p.in.Name, p.in.Index, rootHandle, netem.Root, s.netems[0])

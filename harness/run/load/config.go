@@ -79,7 +79,7 @@ func (c *Config) check() error {
 	return nil
 }
 
-// letter is what is sent for a request. It is written anew for each that is another one, in the same place: the
+// letter holds the bytes of a request. Each request that differs from the last overwrites them in the same memory: the
 // generator collects no garbage.
 type letter struct {
 	text   []byte

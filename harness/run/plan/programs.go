@@ -1,11 +1,6 @@
 package plan
 
-import (
-	"net"
-	"strconv"
-
-	"github.com/ruleout/ruleout/harness/scenario"
-)
+import "github.com/ruleout/ruleout/harness/scenario"
 
 // What real programs take of the emulated CPU for a request, at 500 mips. Those of pages and databases are from
 // docs/fidelity.md: 5.4 ms at the web server, nginx included, and 1 ms at the database for a connection with three
@@ -71,9 +66,7 @@ func served(s *scenario.Scenario, from, to string, port, depth int) work {
 // behind is what the servers of a proxy take, by turns.
 func behind(s *scenario.Scenario, from string, servers []string, depth int) (w work) {
 	for _, server := range servers {
-		name, text, err := net.SplitHostPort(server)
-		port, e := strconv.Atoi(text)
-		if err == nil && e == nil {
+		if name, port, ok := scenario.Server(server); ok {
 			w.add(served(s, from, name, port, depth-1), 1/float64(len(servers)))
 		}
 	}

@@ -99,14 +99,23 @@ func (r *recorder) queueMetrics(first, last *sample, put func(string, float64)) 
 			most.bytes = max(most.bytes, r.queueMosts[i].bytes)
 		}
 		put(g.name+".queue.drops", float64(b.lost-a.lost))
-		if i := g.members[0]; r.options.Queues[i].Marks {
-			put(g.name+".queue.marks", float64(r.marked[1][i]-r.marked[0][i]))
+		if marks, ok := r.marks(g); ok {
+			put(g.name+".queue.marks", float64(marks))
 		}
 		put(g.name+".queue.mean", (b.area-a.area)/window)
 		put(g.name+".queue.max", float64(most.packets))
 		put(g.name+".queue.bytes.mean", (b.bytes-a.bytes)/window)
 		put(g.name+".queue.bytes.max", float64(most.bytes))
 	}
+}
+
+// marks is how many packets a group marked in the window; ok is false for one that marks none.
+func (r *recorder) marks(g queueGroup) (sum int64, ok bool) {
+	for _, i := range g.members {
+		ok = ok || r.options.Queues[i].Marks
+		sum += r.marked[1][i] - r.marked[0][i]
+	}
+	return sum, ok
 }
 
 // QueueSeries returns the series of a queue, see [Queue].

@@ -140,7 +140,7 @@ func (r *recorder) timeline() map[string][]float64 {
 	add := func(name string, value func(a, b *sample) float64) {
 		v := make([]float64, len(samples)-1)
 		for i := range v {
-			v[i] = round(value(&samples[i], &samples[i+1]), 1e5)
+			v[i] = Sampled(value(&samples[i], &samples[i+1]))
 		}
 		out[name] = v
 	}
@@ -171,3 +171,6 @@ func (r *recorder) timeline() map[string][]float64 {
 
 // round rounds to 1/unit.
 func round(v, unit float64) float64 { return math.Round(v*unit) / unit }
+
+// Sampled rounds to the digits of the timeline.
+func Sampled(v float64) float64 { return round(v, 1e5) }

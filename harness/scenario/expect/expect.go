@@ -154,14 +154,16 @@ func constant(v float64) func(*lookups) (float64, error) {
 	return func(*lookups) (float64, error) { return v, nil }
 }
 
-// isStatus tells a figure of a program's status.
-func isStatus(name string) bool {
-	_, rest, _ := strings.Cut(name, ".")
-	kind, _, _ := strings.Cut(rest, ".")
-	return slices.Contains(metric.StatusKinds(), kind)
+// statusKind is the kind of program whose status a name of a metric, without the node, is of; "" for another metric.
+func statusKind(of string) string {
+	if kind, _, _ := strings.Cut(of, "."); slices.Contains(metric.StatusKinds(), kind) {
+		return kind
+	}
+	return ""
 }
 
 func variable(name string) func(*lookups) (float64, error) {
+	_, of, _ := strings.Cut(name, ".")
 	return func(l *lookups) (float64, error) {
 		v, ok := l.number(name)
 		switch {
@@ -169,7 +171,7 @@ func variable(name string) func(*lookups) (float64, error) {
 			return 0, fmt.Errorf("%s %w: the fault chose fewer packets", name, errMissing)
 		case !ok && strings.Contains(name, ".exec."):
 			return 0, fmt.Errorf("%s %w: the program has not ended", name, errMissing)
-		case !ok && isStatus(name):
+		case !ok && statusKind(of) != "":
 			return 0, fmt.Errorf("%s %w: programs of the record says which readings of the status are missing", name, errMissing)
 		case !ok:
 			return 0, fmt.Errorf("%s %w", name, errMissing)

@@ -183,18 +183,18 @@ func (n *names) lacks(node, of string) (msg, hint string) {
 
 // lacksStatus says why a node does not have a figure of a program's status.
 func (n *names) lacksStatus(node, of string) (msg, hint string) {
-	kind, _, _ := strings.Cut(of, ".")
-	if !slices.Contains(metric.StatusKinds(), kind) {
+	kind := statusKind(of)
+	if kind == "" {
 		return "", ""
 	}
 	for _, s := range n.statuses[node] {
 		switch {
 		case s.Kind != kind:
 		case s.Every == 0:
-			return fmt.Sprintf("the status of %s on %s is off, and so there is no %s", s.Key, node, of),
-				fmt.Sprintf("leave nodes.%s.service.%s.status out", node, s.Key)
+			return fmt.Sprintf("the status of %s on %s is off, and so there is no %s", s.Program, node, of),
+				fmt.Sprintf("leave nodes.%s.service.%s.status out", node, s.Program)
 		case s.Missing != "":
-			return fmt.Sprintf("%s on %s has no status, and so there is no %s", s.Key, node, of), s.Missing
+			return fmt.Sprintf("%s on %s has no status, and so there is no %s", s.Program, node, of), s.Missing
 		default:
 			return "", ""
 		}

@@ -1,6 +1,9 @@
 package metric
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Figure is a number of a program's status. It is a series of the timeline under its own name, and one metric or two.
 type Figure struct {
@@ -98,6 +101,20 @@ func StatusKinds() []string { return slices.Clone(kinds) }
 // Status returns the figures of a kind of program, in the order in which they are read.
 func Status(kind string) []Figure { return slices.Clone(status[kind]) }
 
+// Figures returns those of all kinds of programs.
+func Figures() (list []Figure) {
+	for _, kind := range kinds {
+		list = append(list, status[kind]...)
+	}
+	return list
+}
+
+// Kind of the program that has it.
+func (f *Figure) Kind() string {
+	kind, _, _ := strings.Cut(f.Name, ".")
+	return kind
+}
+
 // Metrics are those that a run has of a figure, without the node.
 func (f *Figure) Metrics() []Metric {
 	if !f.Level {
@@ -111,10 +128,8 @@ func (f *Figure) Metrics() []Metric {
 
 // programStatus are the metrics of all kinds, without the node.
 var programStatus = func() (list []Metric) {
-	for _, kind := range kinds {
-		for _, f := range status[kind] {
-			list = append(list, f.Metrics()...)
-		}
+	for _, f := range Figures() {
+		list = append(list, f.Metrics()...)
 	}
 	return list
 }()

@@ -11,6 +11,9 @@ type Duration int64
 // Rate is in bits a second. In a file: 100mbit, 1gbit, 64kbit, 10bit.
 type Rate uint64
 
+// Bytes is the rate in whole bytes a second, at least 1.
+func (r Rate) Bytes() uint64 { return max(uint64(r)/8, 1) }
+
 // Size is in bytes. In a file: 24kB (1000), 24KiB (1024), 1MB, 512B.
 type Size uint64
 
