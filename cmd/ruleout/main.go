@@ -32,6 +32,7 @@ type cli struct {
 	Verdict verdictCmd `cmd:"" help:"Evaluate the records of a sweep again, without running anything."`
 	Results resultsCmd `cmd:"" help:"List, query, export and merge the records of sweeps."`
 	Diff    diffCmd    `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
+	Bisect  bisectCmd  `cmd:"" help:"Say which of many settings, faults or kernels makes an effect."`
 	Nightly nightlyCmd `cmd:"" help:"Compare every night with an accepted baseline, at a bounded rate of false alarms."`
 	Explain explainCmd `cmd:"" help:"Say what the faults of a run did, and what left its calm range, in order of time."`
 	Report  reportCmd  `cmd:"" help:"Write a page, or tables, about records."`
@@ -89,7 +90,12 @@ func command(args []string, u *ui) int {
 			"ruleout validate DIR compares kernels with published results")
 	}
 	selected.BindTo(ctx, (*context.Context)(nil))
-	return u.fail(ctx, other(selected, selected.Run(u, parser)))
+	err = other(selected, selected.Run(u, parser))
+	exit := u.fail(ctx, err)
+	if c.Run.GitBisect {
+		exit = forGitBisect(err, exit)
+	}
+	return exit
 }
 
 func newParser(c *cli, u *ui) (*kong.Kong, error) {

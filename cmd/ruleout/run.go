@@ -28,6 +28,7 @@ type runCmd struct {
 	pcapFlags `embed:""`
 
 	AllCounters bool `help:"Show every kernel counter that changed."`
+	GitBisect   bool `help:"End as git bisect run wants it: 0 as expected, 1 an expectation failed, 125 invalid or not possible, 128 a mistake."`
 }
 
 func (*runCmd) Help() string {
@@ -42,7 +43,8 @@ Examples:
   ruleout run scenarios/dup-ack.yaml --seed 2 --kernel 6.1
   ruleout run scenarios/dup-ack.yaml --set 'faults[0].do.duplicate=1' --set timeline=0s
   ruleout run scenarios/dup-ack.yaml --pcap captures && tshark -r captures/client--edge.pcapng
-  ruleout run scenarios/calm.yaml --format json | jq .metrics`
+  ruleout run scenarios/calm.yaml --format json | jq .metrics
+  git bisect run ./build-and-test.sh  # which ends with: ruleout run dup-ack.yaml --kernel NAME --git-bisect`
 }
 
 // Run carries the command out.
@@ -67,7 +69,11 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 		Scenario: s, Set: set, Seed: c.Seed, Backend: c.Backend, Kernel: c.Kernel, Capture: spool, Events: u.event,
 	})
 	if err != nil {
-		return scenario.Locate(err, c.Scenario, c.Set)
+		located := scenario.Locate(err, c.Scenario, c.Set)
+		if c.GitBisect && problem.PlaceOf(err) != "" {
+			return problem.Wrap(problem.Invalid, located, "") // this commit's kernel refuses a value: skip it
+		}
+		return located
 	}
 	path, err := result.Save(c.Out, record)
 	if err != nil {
@@ -97,6 +103,20 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 		return uncaptured
 	}
 	return ending(record)
+}
+
+// forGitBisect is an exit status as git bisect run reads it: 125 skips a commit, and what is above 127 ends the search.
+func forGitBisect(err error, exit int) int {
+	var reported status
+	switch {
+	case exit == 0 || exit == exitInterrupted:
+		return exit
+	case exit == 1 && errors.As(err, &reported):
+		return 1 // an expectation; an error of another kind ends with 1 too, and is no verdict about a commit
+	case exit == int(problem.Machine) || exit == int(problem.Invalid):
+		return 125
+	}
+	return 128
 }
 
 // ending is the exit status for a record. The report has the reasons.

@@ -40,15 +40,8 @@ func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]s
 	}
 	var jobs []sweep.Job
 	for i, p := range plain {
-		var hosts []string
-		for name, n := range p.Nodes {
-			if n.Role != scenario.Router {
-				hosts = append(hosts, name)
-			}
-		}
-		slices.Sort(hosts)
 		for _, profile := range profiles {
-			set := profile.Settings(hosts)
+			set := profile.Settings(Hosts(p))
 			s, err := expect.Load(files[i], set)
 			if err != nil {
 				return nil, err
@@ -64,6 +57,17 @@ func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]s
 		}
 	}
 	return jobs, nil
+}
+
+// Hosts are the nodes of a scenario on which the sysctls of a profile are set, in order: all but routers.
+func Hosts(s *scenario.Scenario) (names []string) {
+	for name, n := range s.Nodes {
+		if n.Role != scenario.Router {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Differences lists the settings in which two profiles differ, and the facts in which their kernels do.

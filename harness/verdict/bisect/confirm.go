@@ -1,0 +1,127 @@
+package bisect
+
+import (
+	"context"
+
+	"github.com/ruleout/ruleout/harness/verdict/design"
+)
+
+// confirm asks on fresh seeds whether a set shows the effect, and whether it does without each of its items. An item
+// without which it does is not needed, and is dropped.
+func (s *search) confirm(ctx context.Context, c *Culprit) error {
+	for {
+		dropped, err := s.once(ctx, c)
+		if err != nil || dropped == nil {
+			return err
+		}
+		c.Items = c.Items.without(dropped)
+	}
+}
+
+// once fills in what fresh seeds say of a set, until an item turns out not to be needed, which it returns.
+func (s *search) once(ctx context.Context, c *Culprit) (dropped Set, err error) {
+	if c.Alone, err = s.fresh(ctx, c.Items); err != nil || len(c.Items) < 2 {
+		return nil, err
+	}
+	c.Without = nil
+	for _, item := range c.Items {
+		t, err := s.fresh(ctx, c.Items.without(Set{item}))
+		if err != nil {
+			return nil, err
+		}
+		if t.Outcome() == Shows {
+			return Set{item}, nil
+		}
+		c.Without = append(c.Without, t)
+	}
+	return nil, nil
+}
+
+// unresolved finds the items of a configuration that are unresolved by themselves, by halves.
+func (s *search) unresolved(ctx context.Context, of Set) (Set, error) {
+	t, err := s.ask(ctx, of)
+	if err != nil || t.Outcome() != Unresolved {
+		return nil, err
+	}
+	if len(of) == 1 {
+		return of, nil
+	}
+	left, err := s.unresolved(ctx, of[:len(of)/2])
+	if err != nil {
+		return nil, err
+	}
+	right, err := s.unresolved(ctx, of[len(of)/2:])
+	return left.with(right), err
+}
+
+// visible returns items that together show the effect: all, or those of a row of a covering array. Without any it
+// returns nil.
+func (s *search) visible(ctx context.Context, all Set, r *Result) (Set, error) {
+	t, err := s.ask(ctx, all)
+	if err != nil || t.Outcome() == Shows {
+		return all, err
+	}
+	if len(all) < 2 {
+		return nil, nil
+	}
+	space := &design.Space{Factors: make([]design.Factor, len(all))}
+	for i := range space.Factors {
+		space.Factors[i].Levels = 2
+	}
+	rows, err := space.Covering(2, 1)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		var part Set
+		for i, level := range row {
+			if level == 1 {
+				part = append(part, all[i])
+			}
+		}
+		t, err := s.ask(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		if t.Outcome() == Shows {
+			r.Hidden = true
+			return part, nil
+		}
+	}
+	return nil, nil
+}
+
+// hides finds the items that hide the effect of the first set.
+func (s *search) hides(ctx context.Context, universe Set, r *Result) error {
+	if len(r.Sets) == 0 || s.Prevent {
+		return nil
+	}
+	makes := r.Sets[0].Items
+	var others Set
+	for i := range s.asked { // the largest configuration is that of all items
+		others = others.with(s.asked[i].Set)
+	}
+	others = others.without(makes).without(r.Untested)
+	hidden := &search{World: covered{s.World, makes}, Options: Options{Tell: s.Tell}}
+	t, err := hidden.ask(ctx, others)
+	if err != nil || t.Outcome() != Shows {
+		return err
+	}
+	c, err := hidden.minimal(ctx, others)
+	r.Hides = c.Items
+	s.asked = append(s.asked, hidden.asked...)
+	return err
+}
+
+// covered is a world in which an effect is there, and the question is what hides it.
+type covered struct {
+	World
+	makes Set
+}
+
+// Ask asks whether some items hide what others make.
+func (w covered) Ask(ctx context.Context, of Set, fresh bool) (Tally, error) {
+	t, err := w.World.Ask(ctx, w.makes.with(of), fresh)
+	t.Shows, t.Not = t.Not, t.Shows
+	return t, err
+}
