@@ -33,6 +33,7 @@ type cli struct {
 	Results resultsCmd `cmd:"" help:"List, query, export and merge the records of sweeps."`
 	Diff    diffCmd    `cmd:"" help:"Compare two sets of results, two kernels, or two profiles of settings."`
 	Bisect  bisectCmd  `cmd:"" help:"Say which of many settings, faults or kernels makes an effect."`
+	Shrink  shrinkCmd  `cmd:"" help:"Make the smallest scenario that still shows something, for a bug report."`
 	Nightly nightlyCmd `cmd:"" help:"Compare every night with an accepted baseline, at a bounded rate of false alarms."`
 	Explain explainCmd `cmd:"" help:"Say what the faults of a run did, and what left its calm range, in order of time."`
 	Report  reportCmd  `cmd:"" help:"Write a page, or tables, about records."`

@@ -184,6 +184,8 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 			fmt.Sprintf("no packet of this link is longer than its MTU of %d: the selector would never match", link.MTU), "")
 	case s.Last && s.Packets != AnyPacket && s.Packets != TCPPacket && s.Packets != DataSegment:
 		v.fail(path+".last", fmt.Sprintf("packets of the class %s carry no data", s.Packets), "last belongs to data")
+	case len(s.Ordinals) > 0:
+		v.ordinals(path, s)
 	case s.First > 0 && s.Nth > s.First:
 		v.fail(path+".nth", fmt.Sprintf("packet %d is not among the first %d: none would be chosen", s.Nth, s.First), "")
 	case s.Every > 0 && s.Nth > 0 && s.Nth%s.Every != 0:
@@ -196,6 +198,29 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 		v.fail(path+".burst", "burst, but every packet is chosen anyway", "it belongs to chance, nth, every or first")
 	case s.Burst > 0 && s.Every > 0 && s.Burst >= s.Every:
 		v.fail(path+".burst", fmt.Sprintf("bursts of %d, one every %d packets, are all packets", s.Burst, s.Every), "")
+	}
+}
+
+// ordinals checks a list of them.
+func (v *validation) ordinals(path string, s *Select) {
+	for _, other := range []struct {
+		key string
+		n   int
+	}{{"nth", s.Nth}, {"every", s.Every}, {"first", s.First}} {
+		if other.n > 0 {
+			v.fail(path+"."+other.key, "ordinals and "+other.key, "ordinals is the list of all that are chosen")
+		}
+	}
+	before := 0
+	for i, n := range s.Ordinals {
+		at := fmt.Sprintf("%s.ordinals[%d]", path, i)
+		switch {
+		case n < 1 || n > 1_000_000_000:
+			v.fail(at, fmt.Sprintf("%d is not from 1 to 1000000000", n), "")
+		case n <= before:
+			v.fail(at, fmt.Sprintf("%d comes after %d", n, before), "each once, in rising order")
+		}
+		before = n
 	}
 }
 

@@ -65,8 +65,8 @@ const (
 
 // Select chooses packets, in two steps. A packet matches when it comes while the fault acts and packets, port,
 // from-port, to-port, family, flow, longer and last all hold of it. Matching packets are counted 1, 2, 3 …, through all
-// repetitions of the fault; one is chosen when chance, nth, every and first all hold of its ordinal, or when they hold
-// of one of the burst-1 ordinals before it.
+// repetitions of the fault; one is chosen when chance, nth, ordinals, every and first all hold of its ordinal, or when
+// they hold of one of the burst-1 ordinals before it.
 type Select struct {
 	// Packets is the class. pure-ack is TCP segments that carry an ACK and nothing else, dup-ack those among them that
 	// repeat the one before on their flow, data those with a payload.
@@ -92,6 +92,9 @@ type Select struct {
 	Chance *Share `yaml:"chance,omitempty" json:"chance" default:"100%" above:"0%" max:"100%"`
 	// Nth chooses only the one with this ordinal.
 	Nth int `yaml:"nth,omitempty" json:"nth,omitempty" min:"1" max:"1000000000"`
+	// Ordinals chooses only those with one of these ordinals, in rising order. It stands for nth, every and first. With
+	// per: link it names single packets of the link.
+	Ordinals []int `yaml:"ordinals,omitempty" json:"ordinals,omitempty" most:"64"`
 	// Every chooses one in so many: those whose ordinal is a multiple of it.
 	Every int `yaml:"every,omitempty" json:"every,omitempty" min:"2" max:"1000000000"`
 	// First chooses only the first so many.

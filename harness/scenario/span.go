@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"math"
+	"reflect"
 )
 
 // Span is one time at which a fault acts: from From to To, relative to the start of the
@@ -80,7 +81,7 @@ func sameLink(a, b *Fault) bool {
 func (f *Fault) total() bool {
 	s := f.Select
 	s.Packets, s.Per, s.Chance = "", "", nil
-	return f.Do.Drop && s == (Select{}) && (f.Select.Packets == "" || f.Select.Packets == AnyPacket) &&
+	return f.Do.Drop && reflect.ValueOf(s).IsZero() && (f.Select.Packets == "" || f.Select.Packets == AnyPacket) &&
 		(f.Select.Chance == nil || *f.Select.Chance == 1)
 }
 

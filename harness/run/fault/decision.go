@@ -3,6 +3,7 @@ package fault
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -32,6 +33,8 @@ type draws struct {
 	limits []uint64
 	// nth, every and first say which ordinals, from 1, may hit. 0 is no bound.
 	nth, every, first uint64
+	// ordinals, in rising order, are those that may hit; without any there is no such bound.
+	ordinals []uint64
 	// burst is how many packets in a row are chosen when one hits; 0 and 1 are the same.
 	burst int
 	// link tells of ordinals that count over one direction of the link: that from its first end is 1, from its
@@ -46,7 +49,13 @@ func newDraws(f *scenario.Fault, side int) draws {
 	if s.Chance != nil {
 		chance = *s.Chance
 	}
-	d := draws{newSchedule(f).limits(chance), uint64(s.Nth), uint64(s.Every), uint64(s.First), s.Burst, 0}
+	d := draws{
+		limits: newSchedule(f).limits(chance), nth: uint64(s.Nth), every: uint64(s.Every), first: uint64(s.First),
+		burst: s.Burst,
+	}
+	for _, n := range s.Ordinals {
+		d.ordinals = append(d.ordinals, uint64(n))
+	}
 	if s.Per == scenario.PerLink {
 		d.link = byte(side + 1)
 	}
@@ -54,7 +63,9 @@ func newDraws(f *scenario.Fault, side int) draws {
 }
 
 // all reports whether every packet is chosen, so that nothing needs to be counted.
-func (d draws) all() bool { return d.limits == nil && d.nth == 0 && d.every == 0 && d.first == 0 }
+func (d draws) all() bool {
+	return d.limits == nil && d.nth == 0 && len(d.ordinals) == 0 && d.every == 0 && d.first == 0
+}
 
 // faultKey is what the seed is to one fault.
 func faultKey(seed uint64, fault string) uint64 {
@@ -102,10 +113,23 @@ func startOf(key uint64, f flow) uint64 {
 // is about the first step.
 func (d decision) chosen(f flow, n uint64) bool { return d.chosenAt(d.start(f), n+1, 0) }
 
+// Chosen lists the ordinals, up to a number, that a fault chooses of the packets of one direction of its link, if it
+// counts over the link. side is 0 for packets of the link's first end.
+func Chosen(f *scenario.Fault, seed uint64, side, most int) (list []int) {
+	d := decision{faultKey(seed, f.Name), newDraws(f, side)}
+	start := d.start(linkFlow(byte(side + 1)))
+	for n := 1; n <= most; n++ {
+		if d.chosenAt(start, uint64(n), 0) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 // eligible says whether the packet with this ordinal, counted from 1, may hit.
 func (d draws) eligible(ordinal uint64) bool {
 	return (d.nth == 0 || ordinal == d.nth) && (d.every == 0 || ordinal%d.every == 0) &&
-		(d.first == 0 || ordinal <= d.first)
+		(d.first == 0 || ordinal <= d.first) && (len(d.ordinals) == 0 || slices.Contains(d.ordinals, ordinal))
 }
 
 // drawn says whether one that may hit does.

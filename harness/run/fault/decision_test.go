@@ -51,6 +51,15 @@ func TestPlainDrawsAreThoseOfSplitMix64(t *testing.T) {
 	require.Equal(t, flow{38: 2}, linkFlow(2))
 }
 
+// named reports whether an ordinal is in a list, or there is none.
+func named(list []uint64, ordinal int) bool {
+	found := len(list) == 0
+	for _, n := range list {
+		found = found || n == uint64(ordinal)
+	}
+	return found
+}
+
 // listed works out which of the first n packets are chosen, from what the language says: those whose ordinal hits, and
 // burst-1 after each.
 func listed(d draws, start uint64, n int, step int) (chosen []int, trials, hits int64) {
@@ -58,7 +67,7 @@ func listed(d draws, start uint64, n int, step int) (chosen []int, trials, hits 
 	for ordinal := 1; ordinal <= n; ordinal++ {
 		switch {
 		case d.nth > 0 && uint64(ordinal) != d.nth, d.every > 0 && uint64(ordinal)%d.every != 0,
-			d.first > 0 && uint64(ordinal) > d.first:
+			d.first > 0 && uint64(ordinal) > d.first, !named(d.ordinals, ordinal):
 			continue
 		}
 		trials++
@@ -86,7 +95,8 @@ func TestPlainChoice(t *testing.T) {
 		"a burst": {nth: 5, burst: 3}, "bursts of chance": {limits: some, burst: 4},
 		"bursts that overlap": {every: 2, burst: 3}, "a burst of one": {every: 3, burst: 1},
 		"chance of every": {limits: some, every: 3}, "chance of the first": {limits: some, first: 40}, "ramp": {limits: ramp},
-		"a burst at the end": {nth: 99, burst: 5},
+		"a burst at the end": {nth: 99, burst: 5}, "ordinals": {ordinals: []uint64{1, 7, 8, 99}},
+		"ordinals and a burst": {ordinals: []uint64{3, 50}, burst: 4}, "chance of ordinals": {ordinals: []uint64{3, 50, 51, 52}, limits: some},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 100
@@ -135,6 +145,7 @@ func TestPlainNewDraws(t *testing.T) {
 		{scenario.Select{Per: scenario.PerLink, Nth: 9}, 0, draws{nth: 9, link: 1}},
 		{scenario.Select{Per: scenario.PerLink, Nth: 9}, 1, draws{nth: 9, link: 2}},
 		{scenario.Select{Per: scenario.PerFlow, Nth: 9}, 1, draws{nth: 9}},
+		{scenario.Select{Ordinals: []int{2, 5}}, 1, draws{ordinals: []uint64{2, 5}}},
 	} {
 		require.Equal(t, c.want, newDraws(&scenario.Fault{Select: c.s}, c.side))
 	}

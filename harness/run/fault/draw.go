@@ -78,6 +78,13 @@ func (s selector) hit(a *assembler, miss string) {
 	if d.nth > 0 {
 		a.Add(asm.JNE.Imm(ordinal, int32(d.nth), miss))
 	}
+	if len(d.ordinals) > 0 {
+		for _, n := range d.ordinals {
+			a.Add(asm.JEq.Imm(ordinal, int32(n), miss+"-listed"))
+		}
+		a.Add(asm.Ja.Label(miss))
+		a.Label(miss + "-listed")
+	}
 	if d.every > 0 {
 		a.Add(asm.Mov.Reg(asm.R0, ordinal), asm.Mod.Imm(asm.R0, int32(d.every)), asm.JNE.Imm(asm.R0, 0, miss))
 	}

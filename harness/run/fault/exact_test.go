@@ -151,6 +151,12 @@ func (g generator) choice() (s scenario.Select) {
 	if g.one(4) {
 		s.Nth = 1 + g.IntN(6)
 	}
+	if g.one(6) {
+		for n := range 1 + g.IntN(8) {
+			s.Ordinals = append(s.Ordinals, 1+3*n+g.IntN(3))
+		}
+		s.Nth, s.Every, s.First = 0, 0, 0
+	}
 	if g.one(3) {
 		s.Burst = 2 + g.IntN(15)
 	}

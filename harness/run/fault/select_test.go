@@ -25,6 +25,8 @@ func TestOrdinalsChooseExactly(t *testing.T) {
 		"nth: 39, burst: 4":           {38, 39},
 		"nth: 5, per: link, burst: 2": {4, 5},
 		"port: 2000, nth: 2":          {1},
+		"ordinals: [3, 4, 17]":        {2, 3, 16},
+		"ordinals: [1, 40, 41], per: link, burst: 2": {0, 1, 39},
 	} {
 		t.Run(choose, func(t *testing.T) {
 			text := "version: 1\nname: lab\nduration: 10s\nnodes: {a: {}, b: {service: {sql: {port: 2000}}}}\n" +

@@ -34,6 +34,14 @@ func testScenario(f scenario.Fault) *scenario.Scenario {
 	}
 }
 
+// ordinals are the most that a scenario may name, far apart.
+func ordinals(n int) (list []int) {
+	for i := range n {
+		list = append(list, 1+i*15_000_000)
+	}
+	return list
+}
+
 // Whatever a scenario may ask for, the verifier of this kernel takes the program. (Run it
 // on each kernel: RULEOUT_KERNEL.)
 func TestTheVerifierTakesEverySelector(t *testing.T) {
@@ -54,6 +62,7 @@ func TestTheVerifierTakesEverySelector(t *testing.T) {
 		"flow, any":    {Flow: "all", Chance: &half},
 		"flow, IPv6":   {Flow: "all", Family: scenario.IPv6, Longer: 64000},
 		"longer":       {Longer: 100},
+		"ordinals":     {Ordinals: ordinals(64), Burst: 16, Chance: &half},
 		"last":         {Last: true, Burst: 2, Chance: &half},
 	}
 	whens := map[string]scenario.Fault{

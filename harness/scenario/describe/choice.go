@@ -30,7 +30,7 @@ var classes = map[scenario.Packets][2]string{
 func chosen(f *scenario.Fault) (what, tail string) {
 	s := &f.Select
 	per := ""
-	if s.Nth > 0 || s.Every > 0 || s.First > 0 {
+	if byOrdinal(s) {
 		per = " of each flow"
 		if s.Per == scenario.PerLink {
 			per = ""
@@ -44,14 +44,19 @@ func chosen(f *scenario.Fault) (what, tail string) {
 		tail = fmt.Sprintf(", %d at a time", s.Burst)
 	}
 	// Without an ordinal, per says what the chance is drawn over, and what a burst runs along.
-	if s.Per == scenario.PerLink && f.From == "" && (s.Nth > 0 || s.Every > 0 || s.First > 0) {
+	if s.Per == scenario.PerLink && f.From == "" && byOrdinal(s) {
 		tail += ", each direction counted for itself"
 	}
-	if s.Per == scenario.PerLink && s.Nth == 0 && s.Every == 0 && s.First == 0 &&
+	if s.Per == scenario.PerLink && !byOrdinal(s) &&
 		(s.Burst > 1 || s.Chance != nil && *s.Chance < 1) {
 		tail += ", all flows counted together"
 	}
 	return what, tail
+}
+
+// byOrdinal reports whether packets are chosen by their number.
+func byOrdinal(s *scenario.Select) bool {
+	return s.Nth > 0 || len(s.Ordinals) > 0 || s.Every > 0 || s.First > 0
 }
 
 // counted names the class with the ordinals that are chosen of it. What all of them hold of is said, since all must.
@@ -64,6 +69,10 @@ func counted(s *scenario.Select) string {
 	switch {
 	case s.Nth > 0: // every and first hold of it too, or the scenario is refused
 		return "the " + quantity.Ordinal(int64(s.Nth)) + " " + name[0]
+	case len(s.Ordinals) == 1:
+		return "the " + quantity.Ordinal(int64(s.Ordinals[0])) + " " + name[0]
+	case len(s.Ordinals) > 0:
+		return numbers(s.Ordinals) + " of the " + name[1]
 	case s.Every > 0 && s.First > 0:
 		return fmt.Sprintf("every %s of the first %s", quantity.Ordinal(int64(s.Every)),
 			quantity.Count(int64(s.First))+" "+name[1])
@@ -75,6 +84,21 @@ func counted(s *scenario.Select) string {
 		return "the first " + quantity.Count(int64(s.First)) + " " + name[1]
 	}
 	return name[1]
+}
+
+// fewOrdinals are listed; of more, their number is told.
+const fewOrdinals = 5
+
+// numbers lists ordinals: numbers 3, 17 and 240.
+func numbers(list []int) string {
+	if len(list) > fewOrdinals {
+		return quantity.Count(int64(len(list))) + " by number"
+	}
+	words := make([]string, len(list))
+	for i, n := range list {
+		words[i] = quantity.Count(int64(n))
+	}
+	return "numbers " + quantity.List(words)
 }
 
 // of says what else must hold of a packet.

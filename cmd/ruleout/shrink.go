@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/ruleout/ruleout/harness/base/atomicfile"
+	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/verdict/shrink"
+	"github.com/ruleout/ruleout/harness/verdict/sweep"
+)
+
+type shrinkCmd struct {
+	Scenario string   `arg:"" help:"Scenario file." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
+	Keep     []string `help:"Expectation that the smaller scenario has to meet; may be given again (default: those of the scenario)." sep:"none" placeholder:"EXPECTATION"`
+	Set      []string `help:"Change a value of the scenario first; may be given again." sep:"none" placeholder:"PATH=VALUE"`
+	Kernel   string   `help:"Kernel from the store, by name, release or series such as 6.1 (default: the one marked in kernel list)." placeholder:"NAME" complete:"kernel"`
+	Seed     uint64   `help:"First seed (default ${default})." default:"1" placeholder:"N"`
+	Seeds    int      `help:"Number of seeds on which the expectations have to hold (default ${default})." default:"3" placeholder:"N"`
+	Fresh    int      `help:"Number of other seeds that are tried in the end (default ${default})." default:"5" placeholder:"N"`
+	To       string   `short:"o" help:"File for the smaller scenario (default: standard output)." placeholder:"FILE" type:"path"`
+	Report   bool     `help:"Write Markdown for a bug tracker, with the scenario in it, to standard output."`
+	Out      string   `help:"Directory of the records (default results/runs/shrink-NAME). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
+	Jobs     int      `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
+}
+
+func (*shrinkCmd) Help() string {
+	return `Makes the smallest scenario that still shows something, for a bug report: fewer faults, loads, nodes, links
+and settings, shorter times, rounder numbers. What it has to show is a list of expectations. Name the counter of the mechanism among
+them, so that the search does not slip to another cause of the same symptom.
+
+A change is kept if all expectations hold on all seeds of the block, in valid runs. In the end, nothing can be left out
+of the scenario without losing that. The smaller scenario is then run with other seeds, and it says on how many its
+expectations hold. After an interruption or a crash, the same command goes on, and makes no run twice.
+
+Exit status: 0 a smaller scenario was written; 1 the scenario does not show it to begin with; 2 a mistake in the command
+line or the file; 3 this machine cannot do it; 130 interrupted.
+
+Examples:
+
+  ruleout shrink scenarios/dup-ack.yaml --keep 'web.TcpExt.TCPRenoRecovery > 0' -o small.yaml
+  ruleout shrink scenarios/ack-loop.yaml --keep 'fault.near-loop.matched > 10000' --report`
+}
+
+// Run carries the command out.
+func (c *shrinkCmd) Run(ctx context.Context, u *ui) (err error) {
+	if c.Seeds < 1 || c.Fresh < 0 {
+		err := fmt.Errorf("--seeds %d, --fresh %d: at least one seed is needed", c.Seeds, c.Fresh)
+		return problem.Wrap(problem.Usage, err, "")
+	}
+	doc, s, err := shrink.Open(c.Scenario, c.Set)
+	if err != nil {
+		return err
+	}
+	if err := shrink.Check(c.Keep, s); err != nil {
+		return problem.Wrap(problem.Usage, err, problem.HintOf(err))
+	}
+	if len(c.Keep) == 0 {
+		for _, e := range s.Expect {
+			c.Keep = append(c.Keep, string(e))
+		}
+	}
+	if len(c.Keep) == 0 {
+		return problem.Wrap(problem.Usage, errors.New("the scenario expects nothing"), "say what it has to show with --keep")
+	}
+	runs, err := c.runs(ctx, u, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, runs.Loop.Archive.Close()) }()
+	r, err := shrink.Shrink(ctx, doc, runs, shrink.Options{
+		Keep: c.Keep, Draw: runs.Draw, Tell: func(text string) { u.note("%s", text) },
+	})
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return problem.Wrap(problem.Other, fmt.Errorf("%s: %w", c.Scenario, shrink.ErrNotShown),
+			"ruleout run shows what it has; --seed and --seeds choose others, --keep what has to hold")
+	}
+	return c.write(ctx, u, r, runs)
+}
+
+// runs opens the machine and the archive.
+func (c *shrinkCmd) runs(ctx context.Context, u *ui, s *scenario.Scenario) (*shrink.Runs, error) {
+	fleet, err := sweep.OpenFleet(ctx, []string{c.Kernel})
+	if err != nil {
+		return nil, err
+	}
+	if c.Out == "" {
+		c.Out = filepath.Join("results", "runs", "shrink-"+fileName(s.Name))
+	}
+	id, err := fleet.Identity(ctx, "shrink", archive.Source{}, []*scenario.Scenario{s}, u.building)
+	if err != nil {
+		return nil, err
+	}
+	a, err := archive.Open(c.Out, id)
+	if err != nil {
+		return nil, err
+	}
+	return &shrink.Runs{
+		Loop: sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet},
+		Path: c.Scenario, Kernel: c.Kernel, Release: fleet.Releases()[c.Kernel], First: c.Seed, Seeds: c.Seeds,
+	}, nil
+}
+
+// write confirms the smaller scenario on other seeds, and writes it.
+func (c *shrinkCmd) write(ctx context.Context, u *ui, r *shrink.Result, runs *shrink.Runs) error {
+	before, err := os.ReadFile(c.Scenario)
+	if err != nil {
+		return err
+	}
+	report := &shrink.Report{
+		From: filepath.Base(c.Scenario), Before: shrink.Lines(before), After: shrink.Lines(r.Text),
+		First: c.Seed, Seeds: c.Seeds, FreshOf: c.Fresh, Kernel: runs.Release, Keep: c.Keep,
+	}
+	if report.Fresh, err = runs.Fresh(ctx, r.Text, c.Fresh); err != nil {
+		return err
+	}
+	if report.Digest, err = runs.Digest(r.Text); err != nil {
+		return err
+	}
+	u.note("%d lines in place of %d; %d documents tried, %d changes kept; %d of %d other seeds show it", report.After,
+		report.Before, r.Tried, r.Kept, report.Fresh, report.FreshOf)
+	text := append([]byte(report.Header()), r.Text...)
+	if c.To != "" {
+		if err := atomicfile.File(c.To, text); err != nil {
+			return err
+		}
+		u.note("written to %s", shorten(c.To))
+	}
+	switch {
+	case c.Report:
+		u.printf("%s", report.Markdown(r.Text))
+	case c.To == "":
+		u.printf("%s", text)
+	}
+	return nil
+}
