@@ -212,9 +212,9 @@ func (v *validation) family(path string, s *Select, link *Link) {
 		return // neighbour discovery is IPv6 too
 	}
 	for _, l := range v.Load {
-		if l.HTTP != nil && l.HTTP.IPv6 {
+		if pace, ok := l.Pace(); ok && pace.IPv6 {
 			return
 		}
 	}
-	v.fail(path, "nothing sends TCP over IPv6: the selector would never match", "set ipv6: true in the http of a load")
+	v.fail(path, "nothing sends TCP over IPv6: the selector would never match", "set ipv6: true in a load")
 }

@@ -9,10 +9,16 @@ import (
 type Traffic struct {
 	// From is the node that asks.
 	From string `yaml:"from" json:"from"`
-	// To is the node that answers: it has a php service, or a program with a port. Load of kind exec does not need it.
+	// To is the node that answers: it has a php service, or a program with a port; for udp, a udp service. Load of kind
+	// exec does not need it.
 	To string `yaml:"to,omitempty" json:"to,omitempty"`
+	// Name tells the load from others: its metrics are recorded a second time, for it alone, under load.NAME., such as
+	// load.voice.udp.loss. Without it, they are only in those of all loads of the kind together.
+	Name string `yaml:"name,omitempty" json:"name,omitempty"`
 	// HTTP is load by requests for a page.
 	HTTP *HTTPLoad `yaml:"http,omitempty" json:"http,omitempty"`
+	// UDP is load by datagrams.
+	UDP *UDPLoad `yaml:"udp,omitempty" json:"udp,omitempty"`
 	// Exec is load by a program of the node's image, such as curl or iperf3.
 	Exec *Program `yaml:"exec,omitempty" json:"exec,omitempty"`
 }

@@ -34,6 +34,8 @@ type Service struct {
 	PHP *PHP `yaml:"php,omitempty" json:"php,omitempty"`
 	// SQL is a database for the PHP workers of this or another node.
 	SQL *SQL `yaml:"sql,omitempty" json:"sql,omitempty"`
+	// UDP takes datagrams, and may answer them.
+	UDP *UDP `yaml:"udp,omitempty" json:"udp,omitempty"`
 	// Nginx is the web server nginx.
 	Nginx *Nginx `yaml:"nginx,omitempty" json:"nginx,omitempty"`
 	// PHPFPM is PHP's own pool, behind nginx.

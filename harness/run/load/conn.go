@@ -94,15 +94,8 @@ func (g *generator) connect(i int32, now int64) {
 	}
 }
 
-// Source ports: the kernel's own range (net.ipv4.ip_local_port_range), in which services have none.
-const (
-	firstPort = 32768
-	ports     = 28232
-	// apart is between the first ports of two generators, and another is how far to go for the next try; both are
-	// primes, so that those that follow one another do not meet.
-	apart, another = 4001, 911
-	portTries      = 8
-)
+// portTries is how many source ports are tried before the kernel draws one.
+const portTries = 8
 
 // bind gives the connection of a request a source port that follows from the request. The kernel would draw one, from a
 // stream that everything in the machine draws from: then a run and its twin with one setting changed would have other
@@ -110,8 +103,7 @@ const (
 // are in use the kernel draws after all.
 func (g *generator) bind(fd socket.FD, i int32) {
 	for try := range portTries {
-		port := firstPort + (int(i)+g.config.Index*apart+try*another)%ports
-		if fd.Bind(g.address.Family(), uint16(port)) == 0 {
+		if fd.Bind(g.address.Family(), socket.SourcePort(g.config.Index, int(i), try)) == 0 {
 			return
 		}
 	}
@@ -175,7 +167,7 @@ func (g *generator) handle(e socket.Event) {
 			return
 		}
 		if g.flags[c.request]&measured != 0 {
-			g.record.result.Connect.record(now - c.began)
+			g.record.result.Connect.Record(now - c.began)
 		}
 		g.ask(e.Key.Slot, now)
 		c = &g.conns[e.Key.Slot]

@@ -7,8 +7,6 @@ import (
 	"math"
 	"runtime"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
@@ -44,7 +42,7 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 		g.abandon()
 		return g.record.finish(0, 0), nil
 	}
-	stop := context.AfterFunc(ctx, g.wake)
+	stop := context.AfterFunc(ctx, g.bell.Ring)
 	defer stop()
 	done := make(chan error, 1)
 	go func() {
@@ -98,15 +96,12 @@ type generator struct {
 
 	poll    *socket.Poll
 	armed   int64 // alarm that is set and has not rung, relative to start; or never
-	bell    [2]int
+	bell    *socket.Bell
 	onEvent func(socket.Event)
 	buffer  []byte
 }
 
 const none = -1
-
-// bellSlot is the slot of the pipe that stops the loop; the alarm has -1.
-const bellSlot = -2
 
 func newGenerator(c Config) (*generator, error) {
 	g := &generator{config: c, address: socket.NewAddress(c.To), record: newRecorder(&c)}
@@ -118,13 +113,9 @@ func newGenerator(c Config) (*generator, error) {
 	if g.poll, err = socket.NewPoll(); err != nil {
 		return nil, err
 	}
-	if err := unix.Pipe2(g.bell[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+	if g.bell, err = g.poll.Bell(); err != nil {
 		g.poll.Close()
-		return nil, fmt.Errorf("create pipe: %w", err)
-	}
-	if errno := g.poll.Add(socket.FD(g.bell[0]), socket.Key{Slot: bellSlot}, unix.EPOLLIN); errno != 0 {
-		g.close()
-		return nil, fmt.Errorf("watch pipe: %w", errno)
+		return nil, err
 	}
 	return g, nil
 }
@@ -143,9 +134,6 @@ func (g *generator) draw(seed uint64) {
 	}
 }
 
-// wake makes the loop look at its context; any thread may call it.
-func (g *generator) wake() { _, _ = unix.Write(g.bell[1], []byte{0}) }
-
 func (g *generator) close() {
 	for i := range g.conns {
 		if g.conns[i].state != closed {
@@ -153,8 +141,7 @@ func (g *generator) close() {
 		}
 	}
 	g.poll.Close()
-	_ = unix.Close(g.bell[0])
-	_ = unix.Close(g.bell[1])
+	g.bell.Close()
 }
 
 // now returns the time since the start of the measured window.
@@ -231,7 +218,7 @@ func (g *generator) dispatchDue(now int64) int64 {
 		g.next++
 		g.record.advance(now, g.inFlight)
 		if g.flags[i]&measured != 0 {
-			g.record.result.Late.record(now - g.plan[i])
+			g.record.result.Late.Record(now - g.plan[i])
 		}
 		g.inFlight++
 		expired := g.plan[i]+int64(g.config.Timeout) <= now

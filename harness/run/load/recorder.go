@@ -66,7 +66,7 @@ func (r *recorder) sampled(now int64) bool { return r.interval > 0 && r.inside(n
 func (r *recorder) completed(now, latency int64, measured bool) {
 	if measured {
 		r.result.Completed++
-		r.result.Latency.record(latency)
+		r.result.Latency.Record(latency)
 	}
 	if r.inside(now) {
 		r.result.Answered++

@@ -117,15 +117,16 @@ func (s *Series) merge(from *Series) {
 	}
 	sum := func(a, b int64) int64 { return a + b }
 	higher := func(a, b int64) int64 { return max(a, b) }
-	s.Completed = zip(s.Completed, from.Completed, sum)
-	s.Errors = zip(s.Errors, from.Errors, sum)
-	s.Retried = zip(s.Retried, from.Retried, sum)
-	s.InFlight = zip(s.InFlight, from.InFlight, sum)
-	s.LatencyP99 = zip(s.LatencyP99, from.LatencyP99, higher)
-	s.LatencyMax = zip(s.LatencyMax, from.LatencyMax, higher)
+	s.Completed = Zip(s.Completed, from.Completed, sum)
+	s.Errors = Zip(s.Errors, from.Errors, sum)
+	s.Retried = Zip(s.Retried, from.Retried, sum)
+	s.InFlight = Zip(s.InFlight, from.InFlight, sum)
+	s.LatencyP99 = Zip(s.LatencyP99, from.LatencyP99, higher)
+	s.LatencyMax = Zip(s.LatencyMax, from.LatencyMax, higher)
 }
 
-func zip(a, b []int64, f func(a, b int64) int64) []int64 {
+// Zip joins two series, of which the shorter goes on with zeros.
+func Zip(a, b []int64, f func(a, b int64) int64) []int64 {
 	both := make([]int64, max(len(a), len(b)))
 	for i := range both {
 		var x, y int64

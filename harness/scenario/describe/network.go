@@ -141,17 +141,12 @@ func room(l *scenario.Link) string {
 func Load(t *scenario.Traffic) string {
 	h := t.HTTP
 	switch {
+	case t.UDP != nil:
+		return udpLoad(t)
 	case h == nil && t.Exec == nil:
 		return ""
 	case h == nil:
 		return t.From + " runs " + program(t.Exec)
-	}
-	arrivals := "at random times (Poisson)"
-	if h.Arrivals == scenario.Constant {
-		arrivals = "evenly spaced"
-	}
-	if h.First != nil {
-		arrivals += ", the first after " + Duration(*h.First)
 	}
 	connections := "one connection each"
 	if h.Keepalive {
@@ -188,16 +183,15 @@ func Load(t *scenario.Traffic) string {
 		page = " (" + unit.Clip(string(h.Path)) + ")"
 	}
 	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s",
-		t.From, t.To, per(h.Rate), page, family, arrivals,
+		t.From, t.To, per(h.Rate, "page"), page, family, arrivals(h.Arrivals, h.First),
 		connections, how, Duration(h.Timeout))
 }
 
-// per writes a frequency of pages: 15 pages a second.
-func per(f scenario.Frequency) string {
+// per writes a frequency of something: 15 pages a second.
+func per(f scenario.Frequency, noun string) string {
 	number, unit, _ := strings.Cut(f.String(), "/")
-	noun := "pages"
-	if number == "1" {
-		noun = "page"
+	if number != "1" {
+		noun += "s"
 	}
 	return fmt.Sprintf("%s %s a %s", number, noun, map[string]string{"s": "second", "m": "minute", "h": "hour"}[unit])
 }

@@ -135,6 +135,7 @@ func TestEveryKeyOfTheNetworkIsSaid(t *testing.T) {
 		"HTTPLoad.Port", // that of the service
 		"HTTPLoad.Late", // a bound on the generator
 		"Link.Between",  // its ends
+		"Service.UDP",   // TestDatagramsInWords
 	}
 	var missing []string
 	for _, typ := range []reflect.Type{
