@@ -28,10 +28,7 @@ func datagrams(r *result.Record, s *scenario.Scenario) Section {
 	type row struct{ name, prefix, sent string }
 	var rows []row
 	for _, prefix := range append(NamedLoads(r, "udp.sent"), "") {
-		name := "all"
-		if prefix != "" {
-			name = strings.TrimSuffix(strings.TrimPrefix(prefix, "load."), ".")
-		}
+		name := loadName(prefix)
 		rows = append(rows, row{name, prefix + "udp.", prefix + "udp.sent"})
 		if _, ok := r.Metrics[prefix+"udp.answered"]; ok {
 			rows = append(rows, row{name + ", answers", prefix + "udp.back.", prefix + "udp.answered"})
@@ -79,6 +76,14 @@ func datagrams(r *result.Record, s *scenario.Scenario) Section {
 		}
 	}
 	return sec
+}
+
+// loadName is the name of the load whose metrics have a prefix.
+func loadName(prefix string) string {
+	if prefix == "" {
+		return "all"
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(prefix, "load."), ".")
 }
 
 // NamedLoads finds the loads of a record that have a name and a metric, sorted, as what their metrics begin with:

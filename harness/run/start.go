@@ -26,7 +26,7 @@ func (r *Prepared) start(ctx context.Context) error {
 		return err
 	}
 	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools,
-		r.startSinks, r.startBoxes, r.startLoads, r.startSenders} {
+		r.startSinks, r.startNameServers, r.startBoxes, r.startLoads, r.startSenders} {
 		if err := start(ctx, groups); err != nil {
 			return err
 		}
@@ -152,6 +152,9 @@ func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Gro
 			return err
 		}
 		config := load.NewConfig(r.scenario, i, to)
+		if config.Resolver, err = r.resolver(&l); err != nil {
+			return err
+		}
 		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i),
 			config)
 		if err != nil {

@@ -110,24 +110,36 @@ func (s *Scenario) Fragments(t *Traffic) int {
 	return (size + each - 1) / each
 }
 
-// datagramPorts checks that the services of a node that take datagrams are on different ports.
-func (v *validation) datagramPorts(path, node string, s *Service) {
-	type taker struct {
-		key  string
-		port int
+// taker is a service that takes datagrams.
+type taker struct {
+	key  string
+	port int
+}
+
+// takers are the services that take datagrams.
+func (s *Service) takers() (list []taker) {
+	if s == nil {
+		return nil
 	}
-	var takers []taker
 	if s.UDP != nil {
-		takers = append(takers, taker{"udp", s.UDP.Port})
+		list = append(list, taker{"udp", s.UDP.Port})
+	}
+	if s.DNS != nil {
+		list = append(list, taker{"dns", s.DNS.Port})
 	}
 	if s.Dnsmasq != nil {
-		takers = append(takers, taker{"dnsmasq", s.Dnsmasq.Port})
+		list = append(list, taker{"dnsmasq", s.Dnsmasq.Port})
 	}
 	if s.Unbound != nil {
-		takers = append(takers, taker{"unbound", s.Unbound.Port})
+		list = append(list, taker{"unbound", s.Unbound.Port})
 	}
+	return list
+}
+
+// datagramPorts checks that the services of a node that take datagrams are on different ports.
+func (v *validation) datagramPorts(path, node string, s *Service) {
 	taken := map[int]bool{}
-	for _, t := range takers {
+	for _, t := range s.takers() {
 		if taken[t.port] {
 			v.fail(path+"."+t.key+".port", fmt.Sprintf("two UDP services on port %d of %s", t.port, node), "")
 		}

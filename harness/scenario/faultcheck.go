@@ -34,6 +34,13 @@ func (v *validation) flows() {
 func (v *validation) ports(nodes ...string) (list []int) {
 	for _, name := range nodes {
 		ports, _ := v.listeners(name, true)
+		if node := v.Nodes[name]; node != nil {
+			for _, t := range node.Service.takers() {
+				if !slices.Contains(ports, t.port) {
+					ports = append(ports, t.port)
+				}
+			}
+		}
 		list = append(list, ports...)
 	}
 	return list

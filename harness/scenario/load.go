@@ -82,6 +82,9 @@ func (p Page) Append(text []byte, i int) []byte {
 type HTTPLoad struct {
 	// Port to ask. Without it, that of the node's php service, or of its first program with a port.
 	Port int `yaml:"port,omitempty" json:"port" min:"1" max:"65535"`
+	// Host is the name that the visitor looks up, by the resolver of its node, for each new connection, before it connects.
+	// Its time is in the latency, and the metrics dns. are about it. Without it, the visitor knows the node's address.
+	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// Path of the page. {n} stands for the number of the request, from 0 on.
 	Path Page `yaml:"path,omitempty" json:"path,omitzero" default:"/index.php"`
 	// Arrivals is constant (evenly spaced, the first within one gap of the load's beginning, where the seed says) or

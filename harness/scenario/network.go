@@ -133,9 +133,10 @@ func (v *validation) services() {
 		}
 		path := join("nodes", name) + ".service"
 		php, sql := node.Service.PHP, node.Service.SQL
-		if programs, _ := v.Programs(name); php == nil && sql == nil && node.Service.UDP == nil && len(programs) == 0 {
+		if programs, _ := v.Programs(name); php == nil && sql == nil && node.Service.UDP == nil && node.Service.DNS == nil &&
+			len(programs) == 0 {
 			v.fail(path, "a service without a kind",
-				"kinds: php, sql, udp, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
+				"kinds: php, sql, udp, dns, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
 		}
 		v.presetsOf(path, name, node.Service)
 		ports, places := v.listeners(name, true)
@@ -145,6 +146,9 @@ func (v *validation) services() {
 			}
 		}
 		v.datagramPorts(path, name, node.Service)
+		if d := node.Service.DNS; d != nil {
+			v.dns(path+".dns", name, d)
+		}
 		if php != nil {
 			v.backlog(path+".php.backlog", node, php.Backlog)
 			v.php(path+".php", name, php)
@@ -192,7 +196,7 @@ func (v *validation) servers(kind string) string {
 	for _, name := range v.nodeNames() {
 		ports, _ := v.listeners(name, false)
 		if s := v.Nodes[name].Service; s != nil && (kind == "http" && len(ports) > 0 || kind == "sql" && s.SQL != nil ||
-			kind == "udp" && s.UDP != nil) {
+			kind == "udp" && s.UDP != nil || kind == "dns" && s.DNS != nil) {
 			list = append(list, name)
 		}
 	}

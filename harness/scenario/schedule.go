@@ -41,6 +41,7 @@ func (v *validation) loads() {
 			continue
 		}
 		v.page(path+".http.path", l.HTTP.Path)
+		v.host(path+".http.host", l)
 		if l.HTTP.Probes && !l.HTTP.Keepalive {
 			v.fail(path+".http.probes", "probes without keepalive",
 				"connections that are closed after each request are never idle: set keepalive: true")

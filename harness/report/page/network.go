@@ -100,6 +100,9 @@ func newNode(s *scenario.Scenario, n layout.Node) diagram.Node {
 		if service.SQL != nil {
 			about = append(about, "SQL")
 		}
+		if service.DNS != nil {
+			about = append(about, "DNS")
+		}
 		if service.UDP != nil {
 			about = append(about, "UDP")
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -37,7 +38,9 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	select {
 	case b := <-c.Begin():
 		g.start = b.Start
-		g.draw(b.Seed)
+		if err := g.draw(b.Seed); err != nil {
+			return nil, err
+		}
 	case <-ctx.Done():
 		g.abandon()
 		return g.record.finish(0, 0), nil
@@ -89,6 +92,9 @@ type generator struct {
 	waiting  []int32 // dispatched, for want of a connection; in order, from front on
 	front    int
 
+	resolver  *dns.Resolver // nil if the server's address is known
+	resolving []int32       // slots of connections whose name is looked up
+
 	conns []conn
 	free  []int32 // slots without a connection
 	idle  []int32 // slots of kept-alive connections; the last was used last
@@ -121,7 +127,13 @@ func newGenerator(c Config) (*generator, error) {
 }
 
 // draw makes the plan.
-func (g *generator) draw(seed uint64) {
+func (g *generator) draw(seed uint64) (err error) {
+	if g.config.Resolver != nil {
+		if g.resolver, err = dns.NewResolver(*g.config.Resolver, seed, g.config.Index); err != nil {
+			return err
+		}
+		g.record.lookups()
+	}
 	g.plan = arrival.Plan(g.config.Schedule, seed, g.config.Index)
 	g.flags = make([]uint8, len(g.plan))
 	g.carrier = make([]int32, len(g.plan))
@@ -132,11 +144,15 @@ func (g *generator) draw(seed uint64) {
 			g.record.result.Planned++
 		}
 	}
+	return nil
 }
 
 func (g *generator) close() {
 	for i := range g.conns {
-		if g.conns[i].state != closed {
+		if g.conns[i].lookup != nil {
+			g.conns[i].lookup.Close()
+		}
+		if g.conns[i].state != closed && g.conns[i].fd != socket.None {
 			g.conns[i].fd.Close()
 		}
 	}
@@ -152,6 +168,7 @@ func (g *generator) loop(ctx context.Context) error {
 	for {
 		now := g.dispatchDue(g.now())
 		g.expireDue(now)
+		g.stepDue(now)
 		g.expireIdle(now)
 		g.serveWaiting(now)
 		if g.next == len(g.plan) && g.inFlight == 0 && !g.lingers(now) {
@@ -200,6 +217,9 @@ func (g *generator) arm() error {
 			g.oldest++
 		}
 		at = min(at, g.plan[g.oldest]+int64(g.config.Timeout))
+	}
+	for _, slot := range g.resolving {
+		at = min(at, g.conns[slot].lookup.Deadline())
 	}
 	if g.armed <= at {
 		return nil

@@ -118,7 +118,9 @@ func (r *recorder) finish(now int64, inFlight int) *Result {
 	r.advance(r.duration, inFlight) // nothing more happened
 	r.result.ByClass = map[Class]int64{}
 	for class, n := range r.byClass {
-		r.result.ByClass[class] = *n
+		if class != Unresolved || r.result.DNS != nil {
+			r.result.ByClass[class] = *n
+		}
 	}
 	r.result.Series = r.bin
 	return &r.result

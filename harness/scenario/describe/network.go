@@ -19,6 +19,9 @@ func Node(n *scenario.Node) string {
 		parts = append(parts, "router")
 	}
 	parts = append(parts, services(n.Service)...)
+	if n.Resolver != nil {
+		parts = append(parts, resolver(n.Resolver))
+	}
 	if n.Image != "" {
 		parts = append(parts, "image "+n.Image)
 	}
@@ -179,8 +182,11 @@ func Load(t *scenario.Traffic) string {
 		how += "; sent once more if the connection fails"
 	}
 	page := ""
+	if h.Host != "" {
+		page = ", which it looks up as " + h.Host
+	}
 	if !h.Path.IsZero() {
-		page = " (" + unit.Clip(string(h.Path)) + ")"
+		page = " (" + unit.Clip(string(h.Path)) + ")" + page
 	}
 	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s",
 		t.From, t.To, per(h.Rate, "page"), page, family, arrivals(h.Arrivals, h.First),

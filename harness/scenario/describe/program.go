@@ -20,6 +20,9 @@ func services(s *scenario.Service) (parts []string) {
 	if s.SQL != nil {
 		parts = append(parts, sql(s.SQL))
 	}
+	if s.DNS != nil {
+		parts = append(parts, dns(s.DNS))
+	}
 	if s.UDP != nil {
 		parts = append(parts, udp(s.UDP))
 	}

@@ -41,7 +41,21 @@ load:
 		_, err := expect.Compile(bad, s)
 		require.ErrorContains(t, err, msg, bad)
 	}
-	s.Load = s.Load[1:]
+	_, err = expect.Compile("dns.failed == 0", s)
+	require.ErrorContains(t, err, "no load looks a name up, and so there is no dns.failed")
+	s.Load[1].HTTP.Host = "shop.example"
+	for _, good := range []string{"dns.failed == 0", "load.shop.dns.latency.p99 < 5s", "load.shop.http.latency.p99 < 5s"} {
+		_, err := expect.Compile(good, s)
+		require.NoError(t, err, good)
+	}
+	_, err = expect.Compile("load.voice.dns.failed == 0", s)
+	require.ErrorContains(t, err, `load voice has no "dns.failed"`)
+	_, err = expect.Compile("web.dns.queries == 0", s)
+	require.ErrorContains(t, err, "web has no dns service, and so no dns.queries")
+	s.Load = s.Load[:1]
+	_, err = expect.Compile("http.errors == 0", s)
+	require.NoError(t, err)
+	s.Load = nil
 	_, err = expect.Compile("udp.loss < 1%", s)
 	require.ErrorContains(t, err, "no load is udp, and so there is no udp.loss")
 }

@@ -70,7 +70,8 @@ func newNames(s *scenario.Scenario) *names {
 func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	first, rest, _ := strings.Cut(name, ".")
 	group := []string{"http", "machine"}
-	if n.loads != nil && (first == "load" || first == "udp") && !slices.Contains(n.nodes, first) {
+	if n.loads != nil && slices.Contains([]string{"load", "udp", "dns"}, first) &&
+		(!slices.Contains(n.nodes, first) || n.ofLoads(name)) {
 		return n.findLoad(name, first, rest)
 	}
 	switch {
@@ -175,6 +176,7 @@ func (n *names) lacks(node, of string) (msg, hint string) {
 		{"php service", s.PHP != nil, metric.Pool(), ""},
 		{"php service with a database", s.PHP != nil && s.PHP.Database != "", metric.Queries(),
 			"what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
+		{"dns service", s.DNS != nil, metric.NameServer(), ""},
 		{"udp service", s.UDP != nil, metric.Datagrams(), ""},
 		{"sql service", s.SQL != nil, metric.Database(),
 			"what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},

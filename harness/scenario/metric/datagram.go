@@ -54,7 +54,7 @@ func UDP() []Metric { return slices.Clone(udp) }
 func Datagrams() []Metric { return slices.Clone(datagrams) }
 
 // ofLoads are the metrics of loads, by what they begin with.
-var ofLoads = map[string][]Metric{"http": http, "udp": udp}
+var ofLoads = map[string][]Metric{"http": http, "udp": udp, "dns": dns}
 
 // ofLoad finds the metric of a load by its name alone, which has no load.NAME. in front.
 func ofLoad(of, name string) (Metric, bool) {

@@ -78,6 +78,7 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	}
 	b.WriteString(loadText)
 	table("HTTP", "", metric.HTTP())
+	table("Lookups of names", "", metric.DNS())
 	table("Datagrams", "", metric.UDP())
 	table("A node", "NODE.", metric.Node())
 	b.WriteString("## Services of a node\n\nCounted within the measured window, whenever the requests were planned. " +
@@ -89,6 +90,8 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	table("", "NODE.", metric.Database())
 	b.WriteString("And a udp service:\n\n")
 	table("", "NODE.", metric.Datagrams())
+	b.WriteString("And a dns service:\n\n")
+	table("", "NODE.", metric.NameServer())
 	b.WriteString(programText)
 	table("", "NODE.exec.NAME.", metric.Program())
 	b.WriteString(statusText)

@@ -124,7 +124,7 @@ func Lookup(name string) (Metric, bool) {
 				return m, true
 			}
 		}
-	case "udp": // a node may have that name
+	case "udp", "dns": // a node may have that name
 		if m, ok := ofLoad(name, name); ok {
 			return m, true
 		}
@@ -145,7 +145,7 @@ func Lookup(name string) (Metric, bool) {
 	if group, counter, ok := SplitCounter(rest); ok {
 		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true
 	}
-	return find(slices.Concat(node, pool, queries, database, datagrams, programStatus), rest, name)
+	return find(slices.Concat(node, pool, queries, database, datagrams, nameServer, programStatus), rest, name)
 }
 
 // Names returns every name that a run with these nodes, faults and links can yield, the
@@ -157,7 +157,7 @@ func Names(nodes, faults, links []string) []string {
 			names = append(names, prefix+m.Name)
 		}
 	}
-	for _, kind := range []string{"http", "udp"} {
+	for _, kind := range []string{"http", "udp", "dns"} {
 		add("", ofLoads[kind])
 	}
 	add("", machine)
@@ -169,7 +169,7 @@ func Names(nodes, faults, links []string) []string {
 	}
 	for _, n := range nodes {
 		add(n+".", node)
-		add(n+".", slices.Concat(pool, queries, database, datagrams, programStatus))
+		add(n+".", slices.Concat(pool, queries, database, datagrams, nameServer, programStatus))
 		for _, c := range Counters() {
 			names = append(names, n+"."+c)
 		}
