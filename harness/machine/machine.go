@@ -34,8 +34,8 @@ const (
 func limits(s *scenario.Scenario) (virtual, wall time.Duration) {
 	run := time.Duration(s.Warmup) + time.Duration(s.Duration)
 	for _, l := range s.Load {
-		if l.HTTP != nil {
-			run += time.Duration(l.HTTP.Timeout)
+		if p, ok := l.Pace(); ok {
+			run += time.Duration(p.Timeout)
 		}
 	}
 	virtual, wall = run+virtualSlack, wallSlack

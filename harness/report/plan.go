@@ -119,6 +119,7 @@ func planLoad(pl *plan.Plan) Section {
 		if l.To == "" { // a program
 			requests, measured = none, none
 		}
+		sec.Note = join(sec.Note, l.Note)
 		sec.Rows = append(sec.Rows, []string{l.Does, moment(l.Begin), moment(l.End), requests, measured})
 	}
 	return sec

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/agent"
@@ -23,11 +24,13 @@ type programs struct {
 	services []program
 	boxes    []boxed
 	loads    []program
+	senders  []program // of udp loads
+	sinks    []program // udp services
 }
 
 // serving is how many services there are, programs of images among them.
 func (p *programs) serving() int {
-	n := len(p.services)
+	n := len(p.services) + len(p.sinks)
 	for _, b := range p.boxes {
 		n += len(b.programs) - b.clients
 	}
@@ -37,7 +40,7 @@ func (p *programs) serving() int {
 // begin tells the generators when the measured window starts. Services serve as soon as they are
 // ready; to wake them all would only cost time.
 func (p *programs) begin(b agent.Beginning) error {
-	for _, a := range p.loads {
+	for _, a := range slices.Concat(p.sinks, p.loads, p.senders) {
 		if err := a.process.Begin(b); err != nil {
 			return fmt.Errorf("begin %s: %w", a.name, err)
 		}
@@ -52,13 +55,20 @@ func (p *programs) begin(b agent.Beginning) error {
 
 // finishLoads waits until every generator has had its last answer.
 func (p *programs) finishLoads(ctx context.Context) ([]load.Result, error) {
-	var results []load.Result
-	for _, a := range p.loads {
-		raw, err := a.process.Wait(ctx)
+	return finish[load.Result](ctx, p.loads, (*agent.Process).Wait)
+}
+
+// finish takes the results of agents, which end as a function has them end.
+func finish[T any](ctx context.Context, of []program,
+	end func(*agent.Process, context.Context) (json.RawMessage, error),
+) ([]T, error) {
+	var results []T
+	for _, a := range of {
+		raw, err := end(a.process, ctx)
 		if err != nil {
 			return nil, err
 		}
-		var r load.Result
+		var r T
 		if err := json.Unmarshal(raw, &r); err != nil {
 			return nil, fmt.Errorf("read result of %s: %w", a.name, err)
 		}
@@ -69,7 +79,7 @@ func (p *programs) finishLoads(ctx context.Context) ([]load.Result, error) {
 
 // counts are what all services count.
 func (p *programs) counts() (list []probe.Count) {
-	for _, a := range p.services {
+	for _, a := range slices.Concat(p.services, p.sinks) {
 		list = append(list, a.counts...)
 	}
 	return list
@@ -79,9 +89,9 @@ func (p *programs) counts() (list []probe.Count) {
 // scenario. The others are not stopped in order, which would take a guest some
 // milliseconds of CPU; they have nothing to say.
 func (p *programs) broken(to *result.Reasons) {
-	for i := len(p.services) - 1; i >= 0; i-- {
-		if err := p.services[i].process.Ended(); err != nil {
-			to.Add(result.ServiceEnded, "service "+p.services[i].name, "%v", err)
+	for _, a := range slices.Backward(slices.Concat(p.sinks, p.services)) {
+		if err := a.process.Ended(); err != nil {
+			to.Add(result.ServiceEnded, "service "+a.name, "%v", err)
 		}
 	}
 }

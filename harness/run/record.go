@@ -33,11 +33,19 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 		Programs: r.outcomes,
 		Time:     result.Time{Measured: window.Seconds(), Virtual: (monotonic() - r.born).Seconds()},
 	}
-	if len(pages(s)) > 0 {
+	if of := loadsOf(s, "http"); len(of) > 0 {
+		for n, i := range of {
+			if err := addNamed(rec, s, i, r.traffic[n].Metrics(window)); err != nil {
+				return nil, err
+			}
+		}
 		if err := addMetrics(rec, traffic.Metrics(window)); err != nil {
 			return nil, err
 		}
 		addSeries(&rec.Timeline, &traffic.Series)
+	}
+	if err := r.addDatagrams(rec); err != nil {
+		return nil, err
 	}
 	if err := addMetrics(rec, faultMetrics(r.receipts)); err != nil {
 		return nil, err
@@ -82,10 +90,10 @@ func summary(l *load.Result) result.Load {
 	}
 }
 
-// pages are the indices of the loads that ask for pages, in the order of their generators.
-func pages(s *scenario.Scenario) (list []int) {
+// loadsOf are the indices of the loads of a kind, in the order of their generators.
+func loadsOf(s *scenario.Scenario, kind string) (list []int) {
 	for i := range s.Load {
-		if s.Load[i].HTTP != nil {
+		if pace, ok := s.Load[i].Pace(); ok && pace.Kind == kind {
 			list = append(list, i)
 		}
 	}
@@ -95,17 +103,31 @@ func pages(s *scenario.Scenario) (list []int) {
 // behind says which generators fell behind their own plans: what they measured
 // is then the generator and not the network.
 func behind(to *result.Reasons, s *scenario.Scenario, results []load.Result) {
-	for n, i := range pages(s) {
-		l, r := s.Load[i], &results[n]
-		place := fmt.Sprintf("load[%d] from %s", i, l.From)
-		if late := time.Duration(r.Late.Quantile(0.99)); late > time.Duration(l.HTTP.Late) {
-			to.Add(result.GeneratorLate, place, "fell behind its own plan: 1 request in 100 was over %s late, the bound is %s",
-				late.Round(time.Microsecond), l.HTTP.Late)
-		}
-		if r.Abandoned > 0 {
-			to.Add(result.RequestsAbandoned, place, "gave up %s whose fate was open", quantity.Plural(r.Abandoned, "request"))
+	for n, i := range loadsOf(s, "http") {
+		late(to, s, i, results[n].Late.Quantile(0.99))
+		if r := &results[n]; r.Abandoned > 0 {
+			to.Add(result.RequestsAbandoned, place(s, i), "gave up %s whose fate was open",
+				quantity.Plural(r.Abandoned, "request"))
 		}
 	}
+}
+
+// late says whether a load was further behind its plan than it may be, by the 99th percentile in ns.
+func late(to *result.Reasons, s *scenario.Scenario, i int, p99 int64) {
+	pace, _ := s.Load[i].Pace()
+	what := "request"
+	if pace.Kind == "udp" {
+		what = "datagram"
+	}
+	if late := time.Duration(p99); late > time.Duration(pace.Late) {
+		to.Add(result.GeneratorLate, place(s, i), "fell behind its own plan: 1 %s in 100 was over %s late, the bound is %s",
+			what, late.Round(time.Microsecond), pace.Late)
+	}
+}
+
+// place names a load in reasons.
+func place(s *scenario.Scenario, i int) string {
+	return fmt.Sprintf("load[%d] from %s", i, s.Load[i].From)
 }
 
 // outOfStep says whether the recorder's window is too far from the one in which the load and the

@@ -14,6 +14,7 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/capture"
+	"github.com/ruleout/ruleout/harness/run/datagram"
 	"github.com/ruleout/ruleout/harness/run/fault"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/probe"
@@ -57,13 +58,15 @@ type Prepared struct {
 	programs programs
 	probe    *probe.Probe
 
-	seen     *probe.Result
-	traffic  []load.Result
-	receipts []result.Receipt
-	links    []result.LinkReceipt
-	outcomes []result.Program
-	said     said
-	invalid  result.Reasons
+	seen    *probe.Result
+	traffic []load.Result
+	// datagrams are what became of those of the udp loads.
+	datagrams []datagram.Result
+	receipts  []result.Receipt
+	links     []result.LinkReceipt
+	outcomes  []result.Program
+	said      said
+	invalid   result.Reasons
 }
 
 // Prepare builds and starts what a scenario consists of. If there is no error, the caller closes the result.
@@ -180,16 +183,23 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 	if r.traffic, err = r.programs.finishLoads(ctx); err != nil {
 		return err
 	}
+	sent, err := finish[datagram.Sent](ctx, r.programs.senders, (*agent.Process).Wait)
+	if err != nil {
+		return err
+	}
 	if r.seen, err = r.probe.Wait(ctx); err != nil {
 		return fmt.Errorf("record nodes: %w", err)
 	}
-	return nil
+	r.programs.broken(&r.invalid)
+	if len(r.invalid) == 0 {
+		r.datagrams, err = r.finishDatagrams(ctx, sent)
+	}
+	return err
 }
 
 // drain looks after the services and reads the receipts once nothing moves any more.
 func (r *Prepared) drain(ctx context.Context) error {
 	r.teller.tell(protocol.Drain, "waiting for the last packets")
-	r.programs.broken(&r.invalid)
 	if err := r.finishBoxes(ctx); err != nil {
 		return err
 	}

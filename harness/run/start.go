@@ -26,13 +26,13 @@ func (r *Prepared) start(ctx context.Context) error {
 		return err
 	}
 	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools,
-		r.startBoxes, r.startLoads} {
+		r.startSinks, r.startNameServers, r.startBoxes, r.startLoads, r.startSenders} {
 		if err := start(ctx, groups); err != nil {
 			return err
 		}
 	}
 	r.teller.tell(protocol.Start, fmt.Sprintf("%s and %s are ready",
-		quantity.Plural(int64(r.programs.serving()), "service"), quantity.Plural(int64(len(r.programs.loads)), "generator")))
+		quantity.Plural(int64(r.programs.serving()), "service"), quantity.Plural(int64(len(r.programs.loads)+len(r.programs.senders)), "generator")))
 	return r.openProbe(groups)
 }
 
@@ -145,20 +145,16 @@ func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Gro
 }
 
 func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, i := range pages(r.scenario) {
+	for _, i := range loadsOf(r.scenario, "http") {
 		l := r.scenario.Load[i]
-		addr4, addr6, ok := r.network.Layout().Toward(l.From, l.To)
-		if !ok {
-			return fmt.Errorf("node %s has no path to %s", l.From, l.To)
+		to, err := r.address(i)
+		if err != nil {
+			return err
 		}
-		addr := addr4
-		if l.HTTP.IPv6 {
-			addr = addr6
+		config := load.NewConfig(r.scenario, i, to)
+		if config.Resolver, err = r.resolver(&l); err != nil {
+			return err
 		}
-		if !addr.IsValid() { // links with an MTU below 1280 carry no IPv6
-			return fmt.Errorf("load[%d]: node %s has no IPv6 path to %s", i, l.From, l.To)
-		}
-		config := load.NewConfig(r.scenario, i, netip.AddrPortFrom(addr, uint16(l.HTTP.Port)))
 		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i),
 			config)
 		if err != nil {

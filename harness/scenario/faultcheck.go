@@ -34,6 +34,13 @@ func (v *validation) flows() {
 func (v *validation) ports(nodes ...string) (list []int) {
 	for _, name := range nodes {
 		ports, _ := v.listeners(name, true)
+		if node := v.Nodes[name]; node != nil {
+			for _, t := range node.Service.takers() {
+				if !slices.Contains(ports, t.port) {
+					ports = append(ports, t.port)
+				}
+			}
+		}
 		list = append(list, ports...)
 	}
 	return list
@@ -237,9 +244,9 @@ func (v *validation) family(path string, s *Select, link *Link) {
 		return // neighbour discovery is IPv6 too
 	}
 	for _, l := range v.Load {
-		if l.HTTP != nil && l.HTTP.IPv6 {
+		if pace, ok := l.Pace(); ok && pace.IPv6 {
 			return
 		}
 	}
-	v.fail(path, "nothing sends TCP over IPv6: the selector would never match", "set ipv6: true in the http of a load")
+	v.fail(path, "nothing sends TCP over IPv6: the selector would never match", "set ipv6: true in a load")
 }

@@ -44,20 +44,7 @@ func (s *Scenario) fill() {
 		f.Link = s.endsOf(f.Link)
 	}
 	for i := range s.Load {
-		h := s.Load[i].HTTP
-		if h == nil {
-			continue
-		}
-		if p := s.Phases[h.Phase]; p != nil {
-			at := p.At
-			h.At, h.For = &at, p.For
-		}
-		if ports, _ := s.listeners(s.Load[i].To, false); h.Port == 0 && len(ports) > 0 {
-			h.Port = ports[0]
-		}
-		if left := s.Duration - s.begin(h); h.For == 0 && left > 0 {
-			h.For = left
-		}
+		s.fillLoad(&s.Load[i])
 	}
 	for _, node := range s.Nodes {
 		if len(node.Files) == 0 {
@@ -70,6 +57,42 @@ func (s *Scenario) fill() {
 			node.Sysctls[key] = strings.Join(strings.Fields(value), " ") // the kernel prints lists with tabs
 		}
 	}
+}
+
+// fillLoad sets when a load runs, and the port that it goes to.
+func (s *Scenario) fillLoad(t *Traffic) {
+	p, ok := t.Pace()
+	if !ok {
+		return
+	}
+	if phase := s.Phases[p.Phase]; phase != nil {
+		at := phase.At
+		p.At, p.For = &at, phase.For
+	}
+	if ports, _ := s.portsFor(t); p.Port == 0 && len(ports) > 0 {
+		p.Port = ports[0]
+	}
+	if left := s.Duration - s.begin(p.At); p.For == 0 && left > 0 {
+		p.For = left
+	}
+	switch {
+	case t.HTTP != nil:
+		t.HTTP.At, t.HTTP.For, t.HTTP.Port = p.At, p.For, p.Port
+	case t.UDP != nil:
+		t.UDP.At, t.UDP.For, t.UDP.Port = p.At, p.For, p.Port
+	}
+}
+
+// portsFor are those of the node of a load that answer its kind, and what serves there, in words.
+func (s *Scenario) portsFor(t *Traffic) (ports []int, what string) {
+	if t.UDP != nil {
+		if n := s.Nodes[t.To]; n != nil && n.Service != nil && n.Service.UDP != nil {
+			ports = []int{n.Service.UDP.Port}
+		}
+		return ports, "no udp service"
+	}
+	ports, _ = s.listeners(t.To, false)
+	return ports, "neither a php service nor a program with a port"
 }
 
 // endsOf returns the ends of a link in the order in which the link has them: [b, a] is the link between a and b, and
@@ -85,11 +108,11 @@ func (s *Scenario) endsOf(ends [2]string) [2]string {
 }
 
 // begin of a load relative to the start of the measured window: negative in the warm-up.
-func (s *Scenario) begin(h *HTTPLoad) Duration {
-	if h.At == nil {
+func (s *Scenario) begin(at *Duration) Duration {
+	if at == nil {
 		return -s.Warmup
 	}
-	return *h.At
+	return *at
 }
 
 // machine checks what an emulated computer can have: memory is in pages that QEMU maps as a whole.
@@ -110,9 +133,10 @@ func (v *validation) services() {
 		}
 		path := join("nodes", name) + ".service"
 		php, sql := node.Service.PHP, node.Service.SQL
-		if programs, _ := v.Programs(name); php == nil && sql == nil && len(programs) == 0 {
+		if programs, _ := v.Programs(name); php == nil && sql == nil && node.Service.UDP == nil && node.Service.DNS == nil &&
+			len(programs) == 0 {
 			v.fail(path, "a service without a kind",
-				"kinds: php, sql, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
+				"kinds: php, sql, udp, dns, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
 		}
 		v.presetsOf(path, name, node.Service)
 		ports, places := v.listeners(name, true)
@@ -120,6 +144,10 @@ func (v *validation) services() {
 			if slices.Contains(ports[:i], port) {
 				v.fail(places[i], fmt.Sprintf("two services on port %d of %s", port, name), "")
 			}
+		}
+		v.datagramPorts(path, name, node.Service)
+		if d := node.Service.DNS; d != nil {
+			v.dns(path+".dns", name, d)
 		}
 		if php != nil {
 			v.backlog(path+".php.backlog", node, php.Backlog)
@@ -167,7 +195,8 @@ func (v *validation) servers(kind string) string {
 	var list []string
 	for _, name := range v.nodeNames() {
 		ports, _ := v.listeners(name, false)
-		if s := v.Nodes[name].Service; s != nil && (kind == "http" && len(ports) > 0 || kind == "sql" && s.SQL != nil) {
+		if s := v.Nodes[name].Service; s != nil && (kind == "http" && len(ports) > 0 || kind == "sql" && s.SQL != nil ||
+			kind == "udp" && s.UDP != nil || kind == "dns" && s.DNS != nil) {
 			list = append(list, name)
 		}
 	}

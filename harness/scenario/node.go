@@ -24,6 +24,8 @@ type Node struct {
 	Image string `yaml:"image,omitempty" json:"image,omitempty"`
 	// Files are written on top of the image: absolute paths, each with the text.
 	Files map[string]string `yaml:"files,omitempty" json:"files,omitempty" most:"1000" empty:"yes"`
+	// Resolver is how loads of the node look names up (http.host).
+	Resolver *Resolver `yaml:"resolver,omitempty" json:"resolver,omitempty"`
 	// Service that runs on the node.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
 }
@@ -34,6 +36,10 @@ type Service struct {
 	PHP *PHP `yaml:"php,omitempty" json:"php,omitempty"`
 	// SQL is a database for the PHP workers of this or another node.
 	SQL *SQL `yaml:"sql,omitempty" json:"sql,omitempty"`
+	// UDP takes datagrams, and may answer them.
+	UDP *UDP `yaml:"udp,omitempty" json:"udp,omitempty"`
+	// DNS is a name server for names of the scenario.
+	DNS *DNS `yaml:"dns,omitempty" json:"dns,omitempty"`
 	// Nginx is the web server nginx.
 	Nginx *Nginx `yaml:"nginx,omitempty" json:"nginx,omitempty"`
 	// PHPFPM is PHP's own pool, behind nginx.

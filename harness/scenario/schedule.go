@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // mostRequests that one load may plan: each is remembered until it is answered.
@@ -12,28 +13,35 @@ const mostRequests = 10_000_000
 func (v *validation) loads() {
 	for i := range v.Load {
 		l, path := &v.Load[i], fmt.Sprintf("load[%d]", i)
-		okFrom, okTo := v.known(path+".from", l.From), (l.To != "" || l.HTTP != nil) && v.known(path+".to", l.To)
-		if l.HTTP != nil && l.To == "" && v.sound(path) {
+		pace, paced := l.Pace()
+		okFrom, okTo := v.known(path+".from", l.From), (l.To != "" || paced) && v.known(path+".to", l.To)
+		if paced && l.To == "" && v.sound(path) {
 			v.fail(path, "no node to ask", "add the key to, with the name of a node")
 		}
 		if okFrom && okTo && v.target(path, l) {
 			way := v.path(l.From, l.To, false)
-			if l.HTTP != nil && l.HTTP.IPv6 {
-				v.ipv6(path, way)
+			if pace.IPv6 {
+				v.ipv6(path+"."+pace.Kind, way)
 			}
 		}
-		switch {
-		case l.HTTP == nil && l.Exec == nil:
-			v.fail(path, "load without a kind", "kinds: http, exec")
+		v.loadName(path+".name", i)
+		switch kinds := v.kinds(l); {
+		case len(kinds) == 0:
+			v.fail(path, "load without a kind", "kinds: http, udp, exec")
 			continue
-		case l.HTTP != nil && l.Exec != nil:
-			v.fail(path+".exec", "load of two kinds", "make it two loads")
+		case len(kinds) > 1:
+			v.fail(path+"."+kinds[1], "load of two kinds", "make it two loads")
 			continue
 		case l.Exec != nil:
 			v.client(path+".exec", l.Exec)
 			continue
 		}
+		v.arrivals(path+"."+pace.Kind, pace)
+		if l.HTTP == nil {
+			continue
+		}
 		v.page(path+".http.path", l.HTTP.Path)
+		v.host(path+".http.host", l)
 		if l.HTTP.Probes && !l.HTTP.Keepalive {
 			v.fail(path+".http.probes", "probes without keepalive",
 				"connections that are closed after each request are never idle: set keepalive: true")
@@ -42,25 +50,55 @@ func (v *validation) loads() {
 			v.fail(path+".http.idle", "idle without keepalive",
 				"connections that are closed after each request are never idle: set keepalive: true")
 		}
-		v.arrivals(path+".http", l.HTTP)
+	}
+}
+
+// kinds are the keys of a load that say what it is.
+func (v *validation) kinds(l *Traffic) (kinds []string) {
+	if l.HTTP != nil {
+		kinds = append(kinds, "http")
+	}
+	if l.UDP != nil {
+		kinds = append(kinds, "udp")
+	}
+	if l.Exec != nil {
+		kinds = append(kinds, "exec")
+	}
+	return kinds
+}
+
+// loadName checks the name of a load, which begins the names of its metrics.
+func (v *validation) loadName(path string, index int) {
+	l := &v.Load[index]
+	switch {
+	case l.Name == "":
+	case !faultName.MatchString(l.Name):
+		v.fail(path, fmt.Sprintf("%s is not a load's name", quote(l.Name)),
+			"a letter, then up to 31 letters, digits and dashes")
+	case l.Exec != nil:
+		v.fail(path, "a program has no name as load", "its metrics are named after it: NODE.exec.NAME.")
+	case slices.ContainsFunc(v.Load[:index], func(other Traffic) bool { return other.Name == l.Name }):
+		v.fail(path, fmt.Sprintf("a second load %s", quote(l.Name)), "")
 	}
 }
 
 // target checks that there is something at the other end of a load.
 func (v *validation) target(path string, l *Traffic) bool {
-	ports, _ := v.listeners(l.To, false)
+	ports, lacks := v.portsFor(l)
+	pace, paced := l.Pace()
 	switch {
 	case l.From == l.To:
 		v.fail(path+".to", fmt.Sprintf("load from %s to itself", l.To), "that would not touch any link")
 		return false
-	case l.HTTP == nil:
+	case !paced:
 	case len(ports) == 0:
 		if v.sound(join("nodes", l.To)) {
-			v.fail(path+".to", fmt.Sprintf("%s has neither a php service nor a program with a port", l.To), v.servers("http"))
+			v.fail(path+".to", fmt.Sprintf("%s has %s", l.To, lacks), v.servers(pace.Kind))
 		}
 		return false
-	case !slices.Contains(ports, l.HTTP.Port) && v.sound(join("nodes", l.To)):
-		v.fail(path+".http.port", fmt.Sprintf("nothing serves HTTP on port %d of %s", l.HTTP.Port, l.To),
+	case !slices.Contains(ports, pace.Port) && v.sound(join("nodes", l.To)):
+		v.fail(join(path, pace.Kind)+".port",
+			fmt.Sprintf("nothing serves %s on port %d of %s", strings.ToUpper(pace.Kind), pace.Port, l.To),
 			fmt.Sprintf("without the key, port %d is used", ports[0]))
 	}
 	return v.reachable(path+".to", l.From, l.To)
@@ -70,7 +108,7 @@ func (v *validation) target(path string, l *Traffic) bool {
 func (v *validation) ipv6(path string, way []string) {
 	for i := range len(way) - 1 {
 		if l := v.link(way[i], way[i+1]); l != nil && l.MTU < 1280 {
-			v.fail(path+".http.ipv6", fmt.Sprintf("the link between %s and %s has no IPv6: its MTU is %d", way[i], way[i+1],
+			v.fail(path+".ipv6", fmt.Sprintf("the link between %s and %s has no IPv6: its MTU is %d", way[i], way[i+1],
 				l.MTU), "IPv6 needs an MTU of 1280 at least")
 			return
 		}
@@ -78,7 +116,7 @@ func (v *validation) ipv6(path string, way []string) {
 }
 
 // arrivals checks when a load runs, and how much it is.
-func (v *validation) arrivals(path string, h *HTTPLoad) {
+func (v *validation) arrivals(path string, h Pace) {
 	if !v.sound("duration") || !v.sound("warmup") || !v.sound(path) {
 		return
 	}
@@ -86,7 +124,7 @@ func (v *validation) arrivals(path string, h *HTTPLoad) {
 	if !v.sound(path+".phase") || h.Phase != "" && !v.sound(join("phases", h.Phase)) {
 		return
 	}
-	begin := v.begin(h)
+	begin := v.begin(h.At)
 	if begin >= v.Duration {
 		v.fail(path+".at", fmt.Sprintf("the load would begin at %v, and the run ends at %v", begin, v.Duration), "")
 		return
@@ -101,13 +139,21 @@ func (v *validation) arrivals(path string, h *HTTPLoad) {
 	case h.First != nil && h.Arrivals != Constant:
 		v.fail(path+".first", "the first of random arrivals is random too", "set arrivals: constant, or leave the key out")
 	case h.First != nil && *h.First >= h.For:
-		v.fail(path+".first", fmt.Sprintf("the first request would be %v after the load begins, and the load lasts %v",
-			*h.First, h.For), "")
+		v.fail(path+".first", fmt.Sprintf("the first %s would be %v after the load begins, and the load lasts %v",
+			h.unit(), *h.First, h.For), "")
 	}
 	if n := float64(h.Rate) * float64(h.For) / 1e9; n > mostRequests {
-		v.fail(path+".rate", fmt.Sprintf("%v for %v makes %.0f requests, and %d is the most", h.Rate, h.For, n, mostRequests),
-			"")
+		v.fail(path+".rate", fmt.Sprintf("%v for %v makes %.0f %ss, and %d is the most", h.Rate, h.For, n, h.unit(),
+			mostRequests), "")
 	}
+}
+
+// unit is what of a load arrives one by one.
+func (p Pace) unit() string {
+	if p.Kind == "udp" {
+		return "datagram"
+	}
+	return "request"
 }
 
 // at says when something begins; d is negative in the warm-up.

@@ -27,6 +27,7 @@ func (s *Scenario) validate(d *yamldoc.Document, checks []Check) {
 	v.machine()
 	v.images()
 	v.services()
+	v.resolvers()
 	v.programs()
 	v.links()
 	v.phases()

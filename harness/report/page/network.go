@@ -54,7 +54,10 @@ func newNetwork(s *scenario.Scenario) *network {
 			quantity.Plural(int64(len(links)-mostLinks), "link"), quantity.Count(int64(len(links))))
 		links = links[:mostLinks]
 	}
-	ipv6 := slices.ContainsFunc(s.Load, func(l scenario.Traffic) bool { return l.HTTP != nil && l.HTTP.IPv6 })
+	ipv6 := slices.ContainsFunc(s.Load, func(l scenario.Traffic) bool {
+		pace, ok := l.Pace()
+		return ok && pace.IPv6
+	})
 	var n diagram.Network
 	index := map[int]int{}
 	add := func(node int) int {
@@ -96,6 +99,12 @@ func newNode(s *scenario.Scenario, n layout.Node) diagram.Node {
 		}
 		if service.SQL != nil {
 			about = append(about, "SQL")
+		}
+		if service.DNS != nil {
+			about = append(about, "DNS")
+		}
+		if service.UDP != nil {
+			about = append(about, "UDP")
 		}
 	}
 	text := strings.Join(append(about, programNames(s, n.Name)...), ", ")

@@ -133,7 +133,7 @@ func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
 		}
 	}
 	for i, l := range p.Load {
-		if s.Load[i].HTTP == nil {
+		if s.Load[i].Exec != nil {
 			d.Load = append(d.Load, l.Does)
 			continue
 		}
@@ -141,8 +141,15 @@ func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
 		if l.Begin == p.Begin() && l.End == p.Duration {
 			when = "all the time"
 		}
-		d.Load = append(d.Load,
-			fmt.Sprintf("%s, %s: %s in the measured window", l.Does, when, quantity.Plural(l.Measured, "request")))
+		noun := "request"
+		if s.Load[i].UDP != nil {
+			noun = "datagram"
+		}
+		text := fmt.Sprintf("%s, %s: %s in the measured window", l.Does, when, quantity.Plural(l.Measured, noun))
+		if l.Note != "" {
+			text += "; " + l.Note
+		}
+		d.Load = append(d.Load, text)
 	}
 	v.Scenario = d
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -37,6 +38,8 @@ type Config struct {
 	Writes int `json:"writes,omitempty"`
 	// NoDelay turns Nagle's algorithm off.
 	NoDelay bool `json:"no_delay,omitempty"`
+	// Resolver looks the server's name up for each new connection; nil means that To is known.
+	Resolver *dns.Options `json:"resolver,omitempty"`
 	// Interval of the series; 0 means no series.
 	Interval time.Duration `json:"interval"`
 }
@@ -103,7 +106,11 @@ func (c *Config) append(text []byte, i int) []byte {
 	text = append(text, "GET "...)
 	text = scenario.Page(cmp.Or(c.Path, "/index.php")).Append(text, i)
 	text = append(text, " HTTP/1.1\r\nHost: "...)
-	text = c.To.AppendTo(text)
+	if c.Resolver != nil {
+		text = append(text, c.Resolver.Name...)
+	} else {
+		text = c.To.AppendTo(text)
+	}
 	text = append(text, "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: "...)
 	if c.Keepalive {
 		return append(text, "keep-alive\r\n\r\n"...)

@@ -3,6 +3,7 @@ package load
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -12,6 +13,7 @@ type state uint8
 
 const (
 	closed state = iota
+	resolving
 	connecting
 	active // a request is on it
 	idle
@@ -29,6 +31,7 @@ type conn struct {
 	since      int64 // when it became idle
 	low        int   // bytes that make it readable
 	response   response
+	lookup     *dns.Lookup // of the server's name, while it is resolving
 }
 
 // carry finds a connection for a request; it tells whether there was one. The request may fail on it at once.
@@ -59,16 +62,19 @@ func (g *generator) assign(slot, i int32) {
 	g.markSent(i)
 }
 
-// connect opens a connection for a request.
+// connect opens a connection for a request; if the server has a name, it looks that up first.
 func (g *generator) connect(i int32, now int64) {
-	g.markSent(i)
-	g.record.connecting(now)
-	fd, errno := socket.Stream(g.address.Family(), false)
-	if errno != 0 {
-		g.fail(i, classify(errno), now)
+	slot := g.takeSlot()
+	g.assign(slot, i)
+	if g.resolver != nil {
+		g.lookUp(slot, now)
 		return
 	}
-	var slot int32
+	g.dial(slot, &g.address, now)
+}
+
+// takeSlot finds a slot for a connection.
+func (g *generator) takeSlot() (slot int32) {
 	if n := len(g.free); n > 0 {
 		slot = g.free[n-1]
 		g.free = g.free[:n-1]
@@ -77,14 +83,23 @@ func (g *generator) connect(i int32, now int64) {
 		g.conns = append(g.conns, conn{})
 	}
 	g.open++
+	g.conns[slot].fd = socket.None
+	return slot
+}
+
+// dial calls connect(2).
+func (g *generator) dial(slot int32, to *socket.Address, now int64) {
+	g.record.connecting(now)
 	c := &g.conns[slot]
+	fd, errno := socket.Stream(to.Family(), false)
 	c.fd, c.state, c.reused, c.spoken, c.began, c.low = fd, connecting, false, false, now, 1
 	c.generation++
 	c.response.reset()
-	g.assign(slot, i)
-	g.bind(fd, i)
-	if errno = g.set(fd); errno == 0 {
-		errno = fd.Connect(&g.address)
+	if errno == 0 {
+		g.bind(fd, c.request)
+		if errno = g.set(fd); errno == 0 {
+			errno = fd.Connect(to)
+		}
 	}
 	if errno == 0 || errno == unix.EINPROGRESS {
 		errno = g.poll.Add(fd, socket.Key{Slot: slot, Generation: c.generation}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
@@ -94,15 +109,8 @@ func (g *generator) connect(i int32, now int64) {
 	}
 }
 
-// Source ports: the kernel's own range (net.ipv4.ip_local_port_range), in which services have none.
-const (
-	firstPort = 32768
-	ports     = 28232
-	// apart is between the first ports of two generators, and another is how far to go for the next try; both are
-	// primes, so that those that follow one another do not meet.
-	apart, another = 4001, 911
-	portTries      = 8
-)
+// portTries is how many source ports are tried before the kernel draws one.
+const portTries = 8
 
 // bind gives the connection of a request a source port that follows from the request. The kernel would draw one, from a
 // stream that everything in the machine draws from: then a run and its twin with one setting changed would have other
@@ -110,8 +118,7 @@ const (
 // are in use the kernel draws after all.
 func (g *generator) bind(fd socket.FD, i int32) {
 	for try := range portTries {
-		port := firstPort + (int(i)+g.config.Index*apart+try*another)%ports
-		if fd.Bind(g.address.Family(), uint16(port)) == 0 {
+		if fd.Bind(g.address.Family(), socket.SourcePort(g.config.Index, int(i), try)) == 0 {
 			return
 		}
 	}
@@ -161,6 +168,10 @@ func (g *generator) handle(e socket.Event) {
 	if c.state == closed || c.generation != e.Key.Generation {
 		return // it was closed by an earlier event of the same batch
 	}
+	if c.state == resolving {
+		g.step(e.Key.Slot, now)
+		return
+	}
 	const over = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	if c.state == connecting {
 		if e.Flags&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
@@ -175,7 +186,7 @@ func (g *generator) handle(e socket.Event) {
 			return
 		}
 		if g.flags[c.request]&measured != 0 {
-			g.record.result.Connect.record(now - c.began)
+			g.record.result.Connect.Record(now - c.began)
 		}
 		g.ask(e.Key.Slot, now)
 		c = &g.conns[e.Key.Slot]
@@ -354,7 +365,12 @@ func (g *generator) lose(slot int32, class Class, now int64) {
 // drop closes a connection and frees its slot.
 func (g *generator) drop(slot int32) {
 	c := &g.conns[slot]
-	c.fd.Close()
+	if c.lookup != nil {
+		g.endLookup(slot)
+	}
+	if c.fd != socket.None {
+		c.fd.Close()
+	}
 	c.state, c.request = closed, none
 	g.free = append(g.free, slot)
 	g.open--

@@ -56,8 +56,8 @@ func TestHistogramBuckets(t *testing.T) {
 		5_000_000: 5_001_215,
 	} {
 		var h Histogram
-		h.record(v)
-		h.record(300e9)
+		h.Record(v)
+		h.Record(300e9)
 		require.Equal(t, most, h.Quantile(0.5), "%d", v)
 		require.InEpsilon(t, 120e9, h.Quantile(1), 0.0006)
 		require.Equal(t, int64(300e9), h.Max())
@@ -69,7 +69,7 @@ func TestHistogramBuckets(t *testing.T) {
 		require.LessOrEqual(t, strings.Count(string(b), "["), 3, "only what is not empty: %s", b)
 	}
 	var h Histogram
-	h.record(-5)
+	h.Record(-5)
 	require.Equal(t, []int64{1, 0, 0}, []int64{h.Count(), h.Max(), h.Quantile(1)})
 	require.Zero(t, h.Mean(), "no time is below nothing")
 
@@ -142,8 +142,8 @@ func TestAnAnswerBegins(t *testing.T) {
 func TestQuantilesInSeconds(t *testing.T) {
 	var r Result
 	for i := range int64(2000) {
-		r.Latency.record((i + 1) * 1e6)
-		r.Connect.record((i + 1) * 1e5)
+		r.Latency.Record((i + 1) * 1e6)
+		r.Connect.Record((i + 1) * 1e5)
 	}
 	m := r.Metrics(time.Second)
 	for name, want := range map[string]float64{

@@ -7,10 +7,9 @@ import (
 	"math"
 	"runtime"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -39,12 +38,14 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	select {
 	case b := <-c.Begin():
 		g.start = b.Start
-		g.draw(b.Seed)
+		if err := g.draw(b.Seed); err != nil {
+			return nil, err
+		}
 	case <-ctx.Done():
 		g.abandon()
 		return g.record.finish(0, 0), nil
 	}
-	stop := context.AfterFunc(ctx, g.wake)
+	stop := context.AfterFunc(ctx, g.bell.Ring)
 	defer stop()
 	done := make(chan error, 1)
 	go func() {
@@ -91,6 +92,9 @@ type generator struct {
 	waiting  []int32 // dispatched, for want of a connection; in order, from front on
 	front    int
 
+	resolver  *dns.Resolver // nil if the server's address is known
+	resolving []int32       // slots of connections whose name is looked up
+
 	conns []conn
 	free  []int32 // slots without a connection
 	idle  []int32 // slots of kept-alive connections; the last was used last
@@ -98,15 +102,12 @@ type generator struct {
 
 	poll    *socket.Poll
 	armed   int64 // alarm that is set and has not rung, relative to start; or never
-	bell    [2]int
+	bell    *socket.Bell
 	onEvent func(socket.Event)
 	buffer  []byte
 }
 
 const none = -1
-
-// bellSlot is the slot of the pipe that stops the loop; the alarm has -1.
-const bellSlot = -2
 
 func newGenerator(c Config) (*generator, error) {
 	g := &generator{config: c, address: socket.NewAddress(c.To), record: newRecorder(&c)}
@@ -118,19 +119,21 @@ func newGenerator(c Config) (*generator, error) {
 	if g.poll, err = socket.NewPoll(); err != nil {
 		return nil, err
 	}
-	if err := unix.Pipe2(g.bell[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+	if g.bell, err = g.poll.Bell(); err != nil {
 		g.poll.Close()
-		return nil, fmt.Errorf("create pipe: %w", err)
-	}
-	if errno := g.poll.Add(socket.FD(g.bell[0]), socket.Key{Slot: bellSlot}, unix.EPOLLIN); errno != 0 {
-		g.close()
-		return nil, fmt.Errorf("watch pipe: %w", errno)
+		return nil, err
 	}
 	return g, nil
 }
 
 // draw makes the plan.
-func (g *generator) draw(seed uint64) {
+func (g *generator) draw(seed uint64) (err error) {
+	if g.config.Resolver != nil {
+		if g.resolver, err = dns.NewResolver(*g.config.Resolver, seed, g.config.Index); err != nil {
+			return err
+		}
+		g.record.lookups()
+	}
 	g.plan = arrival.Plan(g.config.Schedule, seed, g.config.Index)
 	g.flags = make([]uint8, len(g.plan))
 	g.carrier = make([]int32, len(g.plan))
@@ -141,20 +144,20 @@ func (g *generator) draw(seed uint64) {
 			g.record.result.Planned++
 		}
 	}
+	return nil
 }
-
-// wake makes the loop look at its context; any thread may call it.
-func (g *generator) wake() { _, _ = unix.Write(g.bell[1], []byte{0}) }
 
 func (g *generator) close() {
 	for i := range g.conns {
-		if g.conns[i].state != closed {
+		if g.conns[i].lookup != nil {
+			g.conns[i].lookup.Close()
+		}
+		if g.conns[i].state != closed && g.conns[i].fd != socket.None {
 			g.conns[i].fd.Close()
 		}
 	}
 	g.poll.Close()
-	_ = unix.Close(g.bell[0])
-	_ = unix.Close(g.bell[1])
+	g.bell.Close()
 }
 
 // now returns the time since the start of the measured window.
@@ -165,6 +168,7 @@ func (g *generator) loop(ctx context.Context) error {
 	for {
 		now := g.dispatchDue(g.now())
 		g.expireDue(now)
+		g.stepDue(now)
 		g.expireIdle(now)
 		g.serveWaiting(now)
 		if g.next == len(g.plan) && g.inFlight == 0 && !g.lingers(now) {
@@ -214,6 +218,9 @@ func (g *generator) arm() error {
 		}
 		at = min(at, g.plan[g.oldest]+int64(g.config.Timeout))
 	}
+	for _, slot := range g.resolving {
+		at = min(at, g.conns[slot].lookup.Deadline())
+	}
 	if g.armed <= at {
 		return nil
 	}
@@ -231,7 +238,7 @@ func (g *generator) dispatchDue(now int64) int64 {
 		g.next++
 		g.record.advance(now, g.inFlight)
 		if g.flags[i]&measured != 0 {
-			g.record.result.Late.record(now - g.plan[i])
+			g.record.result.Late.Record(now - g.plan[i])
 		}
 		g.inFlight++
 		expired := g.plan[i]+int64(g.config.Timeout) <= now

@@ -23,7 +23,8 @@ type Histogram struct {
 	sum, max int64
 }
 
-func (h *Histogram) record(v int64) {
+// Record adds a span of time in ns; what is negative counts as 0.
+func (h *Histogram) Record(v int64) {
 	if h.hdr == nil {
 		h.hdr = hdrhistogram.New(lowest, highest, significant)
 	}

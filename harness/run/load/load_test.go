@@ -19,6 +19,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/service"
+	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -128,7 +129,7 @@ func TestSourcePortsFollowFromTheRequests(t *testing.T) {
 	require.Len(t, first, 100)
 	near := 0 // other programs of this machine have some of the ports
 	for _, p := range first {
-		if p >= firstPort+5*apart && p < firstPort+5*apart+100 {
+		if p >= int(socket.SourcePort(5, 0, 0)) && p < int(socket.SourcePort(5, 0, 0))+100 {
 			near++
 		}
 	}

@@ -66,7 +66,7 @@ func (r *recorder) sampled(now int64) bool { return r.interval > 0 && r.inside(n
 func (r *recorder) completed(now, latency int64, measured bool) {
 	if measured {
 		r.result.Completed++
-		r.result.Latency.record(latency)
+		r.result.Latency.Record(latency)
 	}
 	if r.inside(now) {
 		r.result.Answered++
@@ -118,7 +118,9 @@ func (r *recorder) finish(now int64, inFlight int) *Result {
 	r.advance(r.duration, inFlight) // nothing more happened
 	r.result.ByClass = map[Class]int64{}
 	for class, n := range r.byClass {
-		r.result.ByClass[class] = *n
+		if class != Unresolved || r.result.DNS != nil {
+			r.result.ByClass[class] = *n
+		}
 	}
 	r.result.Series = r.bin
 	return &r.result

@@ -3,6 +3,8 @@ package load
 import (
 	"maps"
 	"time"
+
+	"github.com/ruleout/ruleout/harness/run/dns"
 )
 
 // Class is a kind of error.
@@ -21,12 +23,14 @@ const (
 	Status Class = "status"
 	// Malformed: what came is not HTTP as this generator knows it, or ends short of its Content-Length.
 	Malformed Class = "malformed"
+	// Unresolved: the server's name has no address that was found in time.
+	Unresolved Class = "resolve"
 	// Other: anything else, such as no route or no free port.
 	Other Class = "other"
 )
 
 // Classes lists all classes of errors.
-func Classes() []Class { return []Class{Timeout, Refused, Reset, Status, Malformed, Other} }
+func Classes() []Class { return []Class{Timeout, Refused, Reset, Status, Malformed, Unresolved, Other} }
 
 // Result is what a generator measured. Requests are those planned inside the measured window, whenever they met their
 // fate, unless it is said otherwise.
@@ -62,6 +66,10 @@ type Result struct {
 	Connect Histogram `json:"connect"`
 	// Late is how far the generator was behind its plan, see the package comment.
 	Late Histogram `json:"late"`
+	// DNS is what became of lookups; nil if there were none to make. Lookup is the time that they took, of those that found
+	// an address.
+	DNS    *dns.Result `json:"dns,omitempty"`
+	Lookup Histogram   `json:"lookup"`
 	// Series over the measured window.
 	Series Series `json:"series"`
 }
@@ -108,6 +116,13 @@ func (r *Result) Merge(from *Result) {
 	r.Latency.Merge(&from.Latency)
 	r.Connect.Merge(&from.Connect)
 	r.Late.Merge(&from.Late)
+	r.Lookup.Merge(&from.Lookup)
+	if from.DNS != nil {
+		if r.DNS == nil {
+			r.DNS = new(dns.Result)
+		}
+		r.DNS.Merge(from.DNS)
+	}
 	r.Series.merge(&from.Series)
 }
 
@@ -117,15 +132,16 @@ func (s *Series) merge(from *Series) {
 	}
 	sum := func(a, b int64) int64 { return a + b }
 	higher := func(a, b int64) int64 { return max(a, b) }
-	s.Completed = zip(s.Completed, from.Completed, sum)
-	s.Errors = zip(s.Errors, from.Errors, sum)
-	s.Retried = zip(s.Retried, from.Retried, sum)
-	s.InFlight = zip(s.InFlight, from.InFlight, sum)
-	s.LatencyP99 = zip(s.LatencyP99, from.LatencyP99, higher)
-	s.LatencyMax = zip(s.LatencyMax, from.LatencyMax, higher)
+	s.Completed = Zip(s.Completed, from.Completed, sum)
+	s.Errors = Zip(s.Errors, from.Errors, sum)
+	s.Retried = Zip(s.Retried, from.Retried, sum)
+	s.InFlight = Zip(s.InFlight, from.InFlight, sum)
+	s.LatencyP99 = Zip(s.LatencyP99, from.LatencyP99, higher)
+	s.LatencyMax = Zip(s.LatencyMax, from.LatencyMax, higher)
 }
 
-func zip(a, b []int64, f func(a, b int64) int64) []int64 {
+// Zip joins two series, of which the shorter goes on with zeros.
+func Zip(a, b []int64, f func(a, b int64) int64) []int64 {
 	both := make([]int64, max(len(a), len(b)))
 	for i := range both {
 		var x, y int64
@@ -157,7 +173,19 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 		"http.idle.expired": float64(r.IdleExpired),
 	}
 	for _, class := range Classes() {
-		m["http.errors."+string(class)] = float64(r.ByClass[class])
+		if class != Unresolved || r.DNS != nil {
+			m["http.errors."+string(class)] = float64(r.ByClass[class])
+		}
+	}
+	if r.DNS != nil {
+		maps.Copy(m, r.DNS.Metrics())
+		if r.Lookup.Count() > 0 {
+			m["dns.latency.mean"] = r.Lookup.Mean() / 1e9
+			m["dns.latency.max"] = float64(r.Lookup.Max()) / 1e9
+			for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99} {
+				m["dns.latency."+name] = float64(r.Lookup.Quantile(q)) / 1e9
+			}
+		}
 	}
 	if r.Latency.Count() > 0 {
 		m["http.latency.mean"] = r.Latency.Mean() / 1e9

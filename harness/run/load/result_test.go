@@ -28,9 +28,9 @@ func TestHistogramQuantilesHaveThreeDigits(t *testing.T) {
 		for i, v := range values {
 			sum += float64(v)
 			if i%2 == 0 {
-				a.record(v)
+				a.Record(v)
 			} else {
-				b.record(v)
+				b.Record(v)
 			}
 		}
 		both.Merge(&a)
@@ -59,13 +59,13 @@ func TestHistogramQuantilesHaveThreeDigits(t *testing.T) {
 func TestQuantileIsThatOfTheNearestRank(t *testing.T) {
 	var h Histogram
 	for i := range int64(151) {
-		h.record((i + 1) * 1e6)
+		h.Record((i + 1) * 1e6)
 	}
 	for q, rank := range map[float64]int64{0.001: 1, 0.5: 76, 0.99: 150, 0.999: 151, 1: 151} {
 		require.InDelta(t, rank*1e6, h.Quantile(q), 1e6/2, "quantile %g", q)
 	}
 	for range 49 {
-		h.record(1e9)
+		h.Record(1e9)
 	}
 	require.InDelta(t, 151e6, h.Quantile(151.0/200), 1e6/2)
 }
@@ -139,11 +139,11 @@ func TestMerge(t *testing.T) {
 		Connects: 4, Bytes: 5, Abandoned: 6, Answered: 7, IdleClosed: 8, IdleExpired: 9,
 		Series: Series{Interval: 1, Completed: []int64{1, 0}, Errors: []int64{1, 0}, LatencyP99: []int64{4, 0},
 			LatencyMax: []int64{9, 0}, InFlight: []int64{2, 2}, Retried: []int64{0, 3}}}
-	a.Latency.record(1000)
-	b.Latency.record(3000)
-	b.Late.record(5000)
+	a.Latency.Record(1000)
+	b.Latency.Record(3000)
+	b.Late.Record(5000)
 	for range 2 {
-		b.Connect.record(7000)
+		b.Connect.Record(7000)
 	}
 	before := a.ByClass
 	a.Merge(&b)
@@ -166,7 +166,7 @@ func TestMerge(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	r := Result{Planned: 4, Sent: 4, Completed: 3, Errors: 1, ByClass: map[Class]int64{Status: 1}}
 	for _, ms := range []int64{1, 2, 3} {
-		r.Latency.record(ms * 1e6)
+		r.Latency.Record(ms * 1e6)
 	}
 	r.Answered, r.Unsent, r.Retried, r.Connects, r.Bytes, r.IdleClosed, r.IdleExpired = 5, 6, 7, 8, 9, 10, 11
 	m := r.Metrics(2 * time.Second)

@@ -38,6 +38,10 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 	packets, cpu := 0., 0.
 	for i := range s.Load {
 		node := s.Nodes[s.Load[i].To]
+		if s.Load[i].UDP != nil {
+			packets += float64(p.Load[i].Requests) * hops(s, s.Load[i].From, s.Load[i].To) * datagrams(s, &s.Load[i])
+			continue
+		}
 		if node == nil || node.Service == nil || s.Load[i].HTTP == nil {
 			continue
 		}
@@ -108,4 +112,14 @@ func coarse(v float64) float64 {
 		return math.Round(v*10) / 10
 	}
 	return math.Round(v)
+}
+
+// datagrams is how many packets each datagram of a load is, with its answer.
+func datagrams(s *scenario.Scenario, t *scenario.Traffic) float64 {
+	n := float64(s.Fragments(t))
+	if node := s.Nodes[t.To]; node != nil && node.Service != nil && node.Service.UDP != nil &&
+		node.Service.UDP.Answer > 0 {
+		n++
+	}
+	return n
 }

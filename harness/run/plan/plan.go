@@ -60,6 +60,8 @@ type Load struct {
 	End      float64 `json:"end"`      // s
 	Requests int64   `json:"requests"` // in all
 	Measured int64   `json:"measured"` // of them, those in the measured window
+	// Note is what to know besides.
+	Note string `json:"note,omitempty"`
 }
 
 // Phase is a named span.
@@ -146,7 +148,7 @@ func (p *Plan) loads(s *scenario.Scenario, seed uint64) {
 		}
 		p.Load = append(p.Load, Load{
 			From: s.Load[i].From, To: s.Load[i].To, Does: describe.Load(&s.Load[i]),
-			Begin: begin, End: end,
+			Begin: begin, End: end, Note: describe.Fragments(s, &s.Load[i]),
 			Requests: int64(len(arrivals)), Measured: int64(len(arrivals) - first),
 		})
 	}

@@ -10,9 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -171,7 +169,7 @@ func (d *database) work(in []byte) error {
 				return errno
 			}
 			if errno != unix.EINTR && errno != unix.ECONNABORTED {
-				sleepUntil(agent.Now() + int64(10*time.Millisecond))
+				socket.SleepUntil(agent.Now() + int64(10*time.Millisecond))
 			}
 			continue
 		}
@@ -225,7 +223,7 @@ func (d *database) serve(conn socket.FD, in []byte) {
 				break
 			}
 			if d.config.Latency > 0 {
-				sleepUntil(agent.Now() + int64(d.config.Latency))
+				socket.SleepUntil(agent.Now() + int64(d.config.Latency))
 			}
 			d.count[sqlAnswered].Add(1) // first, so that an answer that the client has seen is counted
 			if !writeAll(conn, d.answer) {
@@ -247,16 +245,4 @@ func writeAll(conn socket.FD, b []byte) bool {
 		b = b[n:]
 	}
 	return true
-}
-
-// sleepUntil puts the thread to sleep until a time in ns of CLOCK_MONOTONIC.
-func sleepUntil(at int64) {
-	ts := unix.NsecToTimespec(at)
-	for {
-		_, _, errno := syscall.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME,
-			uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-		if errno != unix.EINTR {
-			return
-		}
-	}
 }

@@ -55,7 +55,7 @@ func (w *worker) work() error {
 				w.count[phpAcceptErrors].Add(1)
 			}
 			if errno == unix.EMFILE || errno == unix.ENFILE || errno == unix.ENOBUFS || errno == unix.ENOMEM {
-				sleepUntil(agent.Now() + int64(10*time.Millisecond)) // the queue stays; do not spin on it
+				socket.SleepUntil(agent.Now() + int64(10*time.Millisecond)) // the queue stays; do not spin on it
 			}
 			continue
 		}

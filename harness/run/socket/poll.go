@@ -29,6 +29,9 @@ type Key struct {
 	Slot, Generation int32
 }
 
+// Readable is the flag of Add for a socket from which something can be read.
+const Readable = unix.EPOLLIN
+
 // alarm is the slot of the timer; owners' slots are not negative.
 const alarm = -1
 

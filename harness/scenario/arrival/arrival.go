@@ -25,8 +25,8 @@ type Schedule struct {
 
 // Of returns the schedule of the load of a scenario that has an index; that of a program has no arrivals.
 func Of(s *scenario.Scenario, index int) Schedule {
-	h := s.Load[index].HTTP
-	if h == nil { // a program makes its own
+	h, ok := s.Load[index].Pace()
+	if !ok { // a program makes its own
 		return Schedule{To: time.Duration(s.Duration)}
 	}
 	from := -time.Duration(s.Warmup)

@@ -19,6 +19,9 @@ func Node(n *scenario.Node) string {
 		parts = append(parts, "router")
 	}
 	parts = append(parts, services(n.Service)...)
+	if n.Resolver != nil {
+		parts = append(parts, resolver(n.Resolver))
+	}
 	if n.Image != "" {
 		parts = append(parts, "image "+n.Image)
 	}
@@ -141,17 +144,12 @@ func room(l *scenario.Link) string {
 func Load(t *scenario.Traffic) string {
 	h := t.HTTP
 	switch {
+	case t.UDP != nil:
+		return udpLoad(t)
 	case h == nil && t.Exec == nil:
 		return ""
 	case h == nil:
 		return t.From + " runs " + program(t.Exec)
-	}
-	arrivals := "at random times (Poisson)"
-	if h.Arrivals == scenario.Constant {
-		arrivals = "evenly spaced"
-	}
-	if h.First != nil {
-		arrivals += ", the first after " + Duration(*h.First)
 	}
 	connections := "one connection each"
 	if h.Keepalive {
@@ -184,20 +182,22 @@ func Load(t *scenario.Traffic) string {
 		how += "; sent once more if the connection fails"
 	}
 	page := ""
+	if h.Host != "" {
+		page = ", which it looks up as " + h.Host
+	}
 	if !h.Path.IsZero() {
-		page = " (" + unit.Clip(string(h.Path)) + ")"
+		page = " (" + unit.Clip(string(h.Path)) + ")" + page
 	}
 	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s",
-		t.From, t.To, per(h.Rate), page, family, arrivals,
+		t.From, t.To, per(h.Rate, "page"), page, family, arrivals(h.Arrivals, h.First),
 		connections, how, Duration(h.Timeout))
 }
 
-// per writes a frequency of pages: 15 pages a second.
-func per(f scenario.Frequency) string {
+// per writes a frequency of something: 15 pages a second.
+func per(f scenario.Frequency, noun string) string {
 	number, unit, _ := strings.Cut(f.String(), "/")
-	noun := "pages"
-	if number == "1" {
-		noun = "page"
+	if number != "1" {
+		noun += "s"
 	}
 	return fmt.Sprintf("%s %s a %s", number, noun, map[string]string{"s": "second", "m": "minute", "h": "hour"}[unit])
 }

@@ -20,6 +20,12 @@ func services(s *scenario.Service) (parts []string) {
 	if s.SQL != nil {
 		parts = append(parts, sql(s.SQL))
 	}
+	if s.DNS != nil {
+		parts = append(parts, dns(s.DNS))
+	}
+	if s.UDP != nil {
+		parts = append(parts, udp(s.UDP))
+	}
 	parts = append(parts, presets(s)...)
 	for i := range s.Exec {
 		parts = append(parts, program(&s.Exec[i]))

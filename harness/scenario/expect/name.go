@@ -20,6 +20,7 @@ type names struct {
 	statuses      map[string][]scenario.Status // of programs, by node; nil if the scenario is not known
 	links         []string                     // directions that have a queue, as metrics of theirs begin
 	marking       []string                     // those whose discipline marks packets
+	loads         map[string]string            // names of loads, with their kinds; those of all loads together are under their kind
 	fields        []Field
 }
 
@@ -33,7 +34,7 @@ func (n *names) field(name string) *Field {
 }
 
 func newNames(s *scenario.Scenario) *names {
-	n := &names{services: make(map[string]*scenario.Service), programs: make(map[string][]string),
+	n := &names{loads: loadsOf(s), services: make(map[string]*scenario.Service), programs: make(map[string][]string),
 		statuses: make(map[string][]scenario.Status)}
 	for name, node := range s.Nodes {
 		n.nodes = append(n.nodes, name)
@@ -69,6 +70,10 @@ func newNames(s *scenario.Scenario) *names {
 func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	first, rest, _ := strings.Cut(name, ".")
 	group := []string{"http", "machine"}
+	if n.loads != nil && slices.Contains([]string{"load", "udp", "dns"}, first) &&
+		(!slices.Contains(n.nodes, first) || n.ofLoads(name)) {
+		return n.findLoad(name, first, rest)
+	}
 	switch {
 	case slices.Contains(group, first):
 	case first == "link" && !slices.Contains(n.nodes, first):
@@ -171,6 +176,8 @@ func (n *names) lacks(node, of string) (msg, hint string) {
 		{"php service", s.PHP != nil, metric.Pool(), ""},
 		{"php service with a database", s.PHP != nil && s.PHP.Database != "", metric.Queries(),
 			"what an sql service counts is sql.accepted, sql.answered, sql.broken and sql.idle.closed"},
+		{"dns service", s.DNS != nil, metric.NameServer(), ""},
+		{"udp service", s.UDP != nil, metric.Datagrams(), ""},
 		{"sql service", s.SQL != nil, metric.Database(),
 			"what a php service counts of its database is sql.connects, sql.reconnects, sql.queries and sql.errors"},
 	} {

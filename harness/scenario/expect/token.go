@@ -121,4 +121,5 @@ var metricUnits = map[string]dimension{
 	metric.Seconds:   {s: 1},
 	metric.Bytes:     {byte: 1},
 	metric.PerSecond: {s: -1},
+	metric.BitRate:   {bit: 1, s: -1},
 }

@@ -23,6 +23,7 @@ var http = []Metric{
 		"of these: connection closed before the first byte of the answer, or reset at any time", false},
 	{"http.errors.status", One, Lower, "of these: answered with a status other than 2xx", false},
 	{"http.errors.malformed", One, Lower, "of these: the answer is not HTTP/1.1, or ends before it is whole", false},
+	{"http.errors.resolve", One, Lower, "of these: no address of the server's name was found (host)", false},
 	{"http.errors.other", One, Lower, "of these: every other error", false},
 	{"http.throughput", PerSecond, Higher,
 		"requests completed within the measured window, whenever they were planned, a second of it", false},

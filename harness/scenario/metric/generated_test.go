@@ -14,6 +14,13 @@ func TestGeneratedReference(t *testing.T) {
 	golden.Equal(t, "../../../docs/reference/metrics.md", reference())
 }
 
+const loadText = `## The load
+
+Of all loads of a kind together. A load with a name has them a second time, for it alone: load.voice.udp.loss is that
+of the load with the name voice.
+
+`
+
 const programText = `## Programs of a node
 
 Of the programs of an image that a node runs, as services (service.exec) or as load (load.exec); NAME is the program's.
@@ -69,7 +76,10 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 		}
 		b.WriteString("\n")
 	}
-	table("The load", "", metric.HTTP())
+	b.WriteString(loadText)
+	table("HTTP", "", metric.HTTP())
+	table("Lookups of names", "", metric.DNS())
+	table("Datagrams", "", metric.UDP())
 	table("A node", "NODE.", metric.Node())
 	b.WriteString("## Services of a node\n\nCounted within the measured window, whenever the requests were planned. " +
 		"A node has those of the services that it has.\n\n")
@@ -78,6 +88,10 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	table("", "NODE.", metric.Queries())
 	b.WriteString("And an sql service:\n\n")
 	table("", "NODE.", metric.Database())
+	b.WriteString("And a udp service:\n\n")
+	table("", "NODE.", metric.Datagrams())
+	b.WriteString("And a dns service:\n\n")
+	table("", "NODE.", metric.NameServer())
 	b.WriteString(programText)
 	table("", "NODE.exec.NAME.", metric.Program())
 	b.WriteString(statusText)

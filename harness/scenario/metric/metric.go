@@ -24,6 +24,7 @@ const (
 	One       = "1" // a count, or a share between 0 and 1
 	Bytes     = "B"
 	PerSecond = "1/s"
+	BitRate   = "bit/s"
 )
 
 // Metric describes one number of a run.
@@ -54,6 +55,8 @@ func (m Metric) Format(v float64) string {
 		return quantity.Seconds(v)
 	case m.Unit == Bytes:
 		return quantity.Bytes(v)
+	case m.Unit == BitRate:
+		return quantity.Rate(v)
 	}
 	text := quantity.Digits(v)
 	if v == math.Trunc(v) && math.Abs(v) < 1<<53 && (m.Unit != PerSecond || v == 0) {
@@ -115,6 +118,16 @@ func Lookup(name string) (Metric, bool) {
 	switch first {
 	case "http":
 		return find(http, name, name)
+	case "load":
+		if _, of, ok := strings.Cut(rest, "."); ok {
+			if m, ok := ofLoad(of, name); ok {
+				return m, true
+			}
+		}
+	case "udp", "dns": // a node may have that name
+		if m, ok := ofLoad(name, name); ok {
+			return m, true
+		}
 	case "machine":
 		return find(machine, name, name)
 	case "link":
@@ -132,7 +145,7 @@ func Lookup(name string) (Metric, bool) {
 	if group, counter, ok := SplitCounter(rest); ok {
 		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true
 	}
-	return find(slices.Concat(node, pool, queries, database, programStatus), rest, name)
+	return find(slices.Concat(node, pool, queries, database, datagrams, nameServer, programStatus), rest, name)
 }
 
 // Names returns every name that a run with these nodes, faults and links can yield, the
@@ -144,7 +157,9 @@ func Names(nodes, faults, links []string) []string {
 			names = append(names, prefix+m.Name)
 		}
 	}
-	add("", http)
+	for _, kind := range []string{"http", "udp", "dns"} {
+		add("", ofLoads[kind])
+	}
 	add("", machine)
 	for _, l := range links {
 		add(l+".", link)
@@ -154,7 +169,7 @@ func Names(nodes, faults, links []string) []string {
 	}
 	for _, n := range nodes {
 		add(n+".", node)
-		add(n+".", slices.Concat(pool, queries, database, programStatus))
+		add(n+".", slices.Concat(pool, queries, database, datagrams, nameServer, programStatus))
 		for _, c := range Counters() {
 			names = append(names, n+"."+c)
 		}

@@ -1,0 +1,205 @@
+package datagram
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// ServiceRole is the agent role of the service. Its configuration is a [ServiceConfig], its result a [Served].
+const ServiceRole = "udp"
+
+func init() { agent.Register(ServiceRole, runService) }
+
+// ServiceConfig configures a service.
+type ServiceConfig struct {
+	Port uint16 `json:"port"`
+	// Answer is the size of answers; 0 means none.
+	Answer int `json:"answer,omitempty"`
+	// Latency is the time for a datagram.
+	Latency time.Duration `json:"latency,omitempty"`
+	// Buffer is given to SO_RCVBUF; 0 leaves the default.
+	Buffer int `json:"buffer,omitempty"`
+	// Timeouts of the loads, by their index in the scenario.
+	Timeouts map[int]time.Duration `json:"timeouts"`
+	Timing
+}
+
+// NewServiceConfig returns the configuration of the udp service of a node.
+func NewServiceConfig(s *scenario.Scenario, node string) ServiceConfig {
+	u := s.Nodes[node].Service.UDP
+	c := ServiceConfig{Port: uint16(u.Port), Answer: int(u.Answer), Latency: time.Duration(u.Latency),
+		Buffer: int(u.Buffer), Timeouts: map[int]time.Duration{}, Timing: timing(s)}
+	for i := range s.Load {
+		if l := s.Load[i].UDP; l != nil && s.Load[i].To == node {
+			c.Timeouts[i] = time.Duration(l.Timeout)
+		}
+	}
+	return c
+}
+
+// Served is what a service counted, by the index of the load.
+type Served struct {
+	Loads map[int]*At `json:"loads"`
+}
+
+// At is what came of one load.
+type At struct {
+	Way
+	// Answered is how many datagrams that were planned in the measured window the service answered, once each.
+	Answered int64 `json:"answered"`
+}
+
+// Counters of a service, by their place in its tally.
+const (
+	countReceived = iota
+	countAnswered
+	countForeign
+	counters
+)
+
+// Counters names the counters of a service in the order of its tally: the metrics of [metric.Datagrams].
+func Counters() []string { return []string{"udp.received", "udp.answered", "udp.foreign"} }
+
+type service struct {
+	config   ServiceConfig
+	fd       socket.FD
+	poll     *socket.Poll
+	bell     *socket.Bell
+	start    atomic.Int64 // of the measured window; 0 while it is not known
+	loads    map[int]*receiver
+	answered map[int]int64
+	in, out  []byte
+	count    agent.Tally
+}
+
+func runService(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
+	s := &service{loads: map[int]*receiver{}, answered: map[int]int64{}, in: make([]byte, 64<<10), count: c.Tally()}
+	if err := json.Unmarshal(raw, &s.config); err != nil {
+		return nil, fmt.Errorf("decode configuration of udp: %w", err)
+	}
+	if len(s.count) != counters {
+		s.count = make(agent.Tally, counters)
+	}
+	if s.config.Answer > 0 {
+		s.out = make([]byte, max(s.config.Answer, headerSize))
+	}
+	for i, timeout := range s.config.Timeouts {
+		s.loads[i] = newReceiver(s.config.Timing, timeout)
+	}
+	runtime.GOMAXPROCS(3)
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	defer s.close()
+	go func() {
+		select {
+		case b := <-c.Begin():
+			s.start.Store(b.Start)
+		case <-ctx.Done():
+		}
+	}()
+	stop := context.AfterFunc(ctx, s.bell.Ring)
+	defer stop()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		agent.NameThread("udp")
+		agent.StrictTimers()
+		c.Ready()
+		done <- s.loop(ctx)
+	}()
+	if err := <-done; err != nil {
+		return nil, err
+	}
+	result := Served{Loads: map[int]*At{}}
+	for i, r := range s.loads {
+		result.Loads[i] = &At{Way: r.way, Answered: s.answered[i]}
+	}
+	return result, nil
+}
+
+func (s *service) open() (err error) {
+	if s.poll, err = socket.NewPoll(); err != nil {
+		return err
+	}
+	if s.bell, err = s.poll.Bell(); err != nil {
+		s.poll.Close()
+		return err
+	}
+	if s.fd, err = socket.ListenDatagrams(s.config.Port, s.config.Buffer); err != nil {
+		s.bell.Close()
+		s.poll.Close()
+		return err
+	}
+	if errno := s.poll.Add(s.fd, socket.Key{}, unix.EPOLLIN); errno != 0 {
+		s.close()
+		return fmt.Errorf("watch UDP port %d: %w", s.config.Port, errno)
+	}
+	return nil
+}
+
+func (s *service) close() {
+	s.fd.Close()
+	s.bell.Close()
+	s.poll.Close()
+}
+
+// loop serves until ctx is done.
+func (s *service) loop(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if _, errno := s.poll.Wait(func(socket.Event) {}); errno != 0 {
+			return fmt.Errorf("wait for datagrams: %w", errno)
+		}
+		for ctx.Err() == nil && s.serve() {
+		}
+	}
+	return nil
+}
+
+// serve takes one datagram; false if there is none.
+func (s *service) serve() bool {
+	var from socket.Address
+	n, errno := s.fd.ReceiveFrom(s.in, &from)
+	if errno != 0 {
+		return errno == unix.EINTR || errno == unix.ECONNREFUSED // an answer that nobody wanted
+	}
+	now := agent.Now()
+	var h header
+	r := s.loads[-1]
+	if h.read(s.in[:n]) && h.flags&answer == 0 {
+		r = s.loads[int(h.load)]
+	}
+	if r == nil {
+		s.count[countForeign].Add(1)
+		return true
+	}
+	s.count[countReceived].Add(1)
+	start := s.start.Load()
+	fresh := r.arrived(&h, h.sent-start, now-start, n)
+	if s.config.Latency > 0 {
+		socket.SleepUntil(agent.Now() + int64(s.config.Latency))
+	}
+	if s.out == nil {
+		return true
+	}
+	h.flags |= answer
+	h.origin, h.sent = h.sent, agent.Now()
+	h.write(s.out)
+	if _, errno := s.fd.SendTo(s.out, &from); errno == 0 {
+		s.count[countAnswered].Add(1)
+		if fresh && h.flags&counted != 0 {
+			s.answered[int(h.load)]++
+		}
+	}
+	return true
+}

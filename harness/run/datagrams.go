@@ -1,0 +1,121 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/run/datagram"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// startSinks starts the udp services.
+func (r *Prepared) startSinks(ctx context.Context, groups map[string]*cgroup.Group) error {
+	for _, name := range r.nodeNames() {
+		n := r.scenario.Nodes[name]
+		if n.Service == nil || n.Service.UDP == nil {
+			continue
+		}
+		p, err := r.launch(ctx, r.network.Node(name), groups[name], datagram.ServiceRole, name+"/udp",
+			datagram.NewServiceConfig(r.scenario, name), datagram.Counters()...)
+		if err != nil {
+			return err
+		}
+		r.programs.sinks = append(r.programs.sinks, p)
+	}
+	return nil
+}
+
+// startSenders starts the udp loads.
+func (r *Prepared) startSenders(ctx context.Context, groups map[string]*cgroup.Group) error {
+	for _, i := range loadsOf(r.scenario, "udp") {
+		l := r.scenario.Load[i]
+		to, err := r.address(i)
+		if err != nil {
+			return err
+		}
+		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], datagram.LoadRole,
+			fmt.Sprintf("%s/load[%d]", l.From, i), datagram.NewLoadConfig(r.scenario, i, to))
+		if err != nil {
+			return err
+		}
+		r.programs.senders = append(r.programs.senders, p)
+	}
+	return nil
+}
+
+// address is where a load goes.
+func (r *Prepared) address(i int) (netip.AddrPort, error) {
+	l := r.scenario.Load[i]
+	pace, _ := l.Pace()
+	addr, addr6, ok := r.network.Layout().Toward(l.From, l.To)
+	if !ok {
+		return netip.AddrPort{}, fmt.Errorf("node %s has no path to %s", l.From, l.To)
+	}
+	if pace.IPv6 {
+		addr = addr6
+	}
+	if !addr.IsValid() { // links with an MTU below 1280 carry no IPv6
+		return netip.AddrPort{}, fmt.Errorf("load[%d]: node %s has no IPv6 path to %s", i, l.From, l.To)
+	}
+	return netip.AddrPortFrom(addr, uint16(pace.Port)), nil
+}
+
+// finishDatagrams puts together what both ends of the udp loads counted, in the order of the loads. Their services end
+// by it, so nothing of a load may be on its way.
+func (r *Prepared) finishDatagrams(ctx context.Context, sent []datagram.Sent) ([]datagram.Result, error) {
+	served, err := finish[datagram.Served](ctx, r.programs.sinks, (*agent.Process).Stop)
+	if err != nil {
+		return nil, err
+	}
+	r.programs.sinks = nil
+	at := map[int]*datagram.At{}
+	for _, s := range served {
+		for i, a := range s.Loads {
+			at[i] = a
+		}
+	}
+	var results []datagram.Result
+	for n, i := range loadsOf(r.scenario, "udp") {
+		results = append(results, datagram.Join(&sent[n], at[i], r.scenario.Nodes[r.scenario.Load[i].To].Service.UDP.Answer > 0))
+	}
+	return results, nil
+}
+
+// addDatagrams puts what became of datagrams into the record.
+func (r *Prepared) addDatagrams(rec *result.Record) error {
+	if len(r.datagrams) == 0 {
+		return nil
+	}
+	window := time.Duration(r.scenario.Duration)
+	var sum datagram.Result
+	for n, i := range loadsOf(r.scenario, "udp") {
+		d := &r.datagrams[n]
+		sum.Merge(d)
+		if err := addNamed(rec, r.scenario, i, d.Metrics(window)); err != nil {
+			return err
+		}
+		late(&r.invalid, r.scenario, i, d.Late.Quantile(0.99))
+	}
+	for name, values := range sum.Series() {
+		rec.Timeline.Series[name] = values
+	}
+	return addMetrics(rec, sum.Metrics(window))
+}
+
+// addNamed adds the metrics of a load once more under its name, if it has one.
+func addNamed(rec *result.Record, s *scenario.Scenario, i int, metrics map[string]float64) error {
+	name := s.Load[i].Name
+	if name == "" {
+		return nil
+	}
+	named := make(map[string]float64, len(metrics))
+	for of, v := range metrics {
+		named["load."+name+"."+of] = v
+	}
+	return addMetrics(rec, named)
+}

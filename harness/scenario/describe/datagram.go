@@ -1,0 +1,54 @@
+package describe
+
+import (
+	"fmt"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+)
+
+func udp(u *scenario.UDP) string {
+	out := fmt.Sprintf("UDP on port %d: takes datagrams", u.Port)
+	if u.Answer > 0 {
+		out += " and answers with " + Size(u.Answer)
+	}
+	if u.Latency > 0 {
+		out += fmt.Sprintf(", %s for each", Duration(u.Latency))
+	}
+	if u.Buffer > 0 {
+		out += ", a receive buffer of " + Size(u.Buffer)
+	}
+	return out
+}
+
+func udpLoad(t *scenario.Traffic) string {
+	u := t.UDP
+	family := ""
+	if u.IPv6 {
+		family = " over IPv6"
+	}
+	return fmt.Sprintf("%s sends %s %s of %s%s, %s; what takes over %s is lost", t.From, t.To,
+		per(u.Rate, "datagram"), Size(u.Size), family, arrivals(u.Arrivals, u.First), Duration(u.Timeout))
+}
+
+// arrivals says by which process something arrives.
+func arrivals(a scenario.Arrivals, first *scenario.Duration) string {
+	out := "at random times (Poisson)"
+	if a == scenario.Constant {
+		out = "evenly spaced"
+	}
+	if first != nil {
+		out += ", the first after " + Duration(*first)
+	}
+	return out
+}
+
+// Fragments says that a load's datagrams do not fit into one packet; "" if they do.
+func Fragments(s *scenario.Scenario, t *scenario.Traffic) string {
+	n := s.Fragments(t)
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf("each datagram leaves in %s: a lost one loses the datagram, and selectors by port do not match them",
+		quantity.Plural(int64(n), "fragment"))
+}

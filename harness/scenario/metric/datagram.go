@@ -1,0 +1,63 @@
+package metric
+
+import (
+	"slices"
+	"strings"
+)
+
+// udp is of datagrams, of all udp loads together.
+var udp = slices.Concat([]Metric{
+	{"udp.planned", One, Neither, "datagrams that the plan has in the measured window; all below are of these", false},
+	{"udp.sent", One, Neither, "datagrams that the sender's kernel took", false},
+	{"udp.unsent", One, Lower, "datagrams that it did not take, for want of room", false},
+	{"udp.refused", One, Lower, "ICMP messages to the sender that nobody listens there", false},
+	{"udp.goodput", BitRate, Higher, "what the received datagrams carried, headers apart, over the measured window", false},
+}, way("udp.", "datagrams", "sent"), []Metric{
+	{"udp.answered", One, Neither, "datagrams that the service answered; one that came twice counts once", false},
+}, way("udp.back.", "answers", "answered"), spans("udp.rtt.", "time from sending a datagram to taking its answer"))
+
+// way is what becomes of datagrams that go one way.
+func way(prefix, what, sent string) []Metric {
+	return slices.Concat([]Metric{
+		{prefix + "received", One, Higher, what + " that came within the load's timeout; one that came twice counts once",
+			false},
+		{prefix + "lost", One, Lower, what + " that did not come within the timeout: " + sent + " less received", false},
+		{prefix + "loss", One, Lower, "share of these of the " + what + " that were " + sent, true},
+		{prefix + "late", One, Lower, "of the lost " + what + ": those that came after the timeout", false},
+		{prefix + "duplicates", One, Lower, "further copies of " + what + " that came (RFC 5560)", false},
+		{prefix + "reordered", One, Lower, what + " that came after one with a higher number (RFC 4737, 3.3)", false},
+	}, spans(prefix+"delay.", "time from sending one of the "+what+" to taking it, one way, by the machine's one clock"))
+}
+
+// spans are the metrics of a distribution of times.
+func spans(prefix, of string) []Metric {
+	return []Metric{
+		{prefix + "mean", Seconds, Lower, of + ": mean", false},
+		{prefix + "p50", Seconds, Lower, "the same: median", false},
+		{prefix + "p90", Seconds, Lower, "the same: 90th percentile", false},
+		{prefix + "p99", Seconds, Lower, "the same: 99th percentile", false},
+		{prefix + "max", Seconds, Lower, "the same: longest", false},
+	}
+}
+
+// datagrams is of a node's udp service.
+var datagrams = []Metric{
+	{"udp.received", One, Neither, "datagrams of udp loads that the service on this node took, copies included", false},
+	{"udp.answered", One, Neither, "answers that it sent, those to copies included", false},
+	{"udp.foreign", One, Lower, "datagrams to its port that are of no udp load", false},
+}
+
+// UDP returns the metrics of datagrams, such as udp.loss.
+func UDP() []Metric { return slices.Clone(udp) }
+
+// Datagrams returns the metrics of a node's udp service without the node's name, such as udp.received.
+func Datagrams() []Metric { return slices.Clone(datagrams) }
+
+// ofLoads are the metrics of loads, by what they begin with.
+var ofLoads = map[string][]Metric{"http": http, "udp": udp, "dns": dns}
+
+// ofLoad finds the metric of a load by its name alone, which has no load.NAME. in front.
+func ofLoad(of, name string) (Metric, bool) {
+	kind, _, _ := strings.Cut(of, ".")
+	return find(ofLoads[kind], of, name)
+}
