@@ -85,8 +85,24 @@ type HTTPLoad struct {
 	// evenly within one gap (1/rate): seeds then differ, and no load is in step with a fault or the kernel's tick in
 	// all of them.
 	First *Duration `yaml:"first,omitempty" json:"first,omitempty" min:"0s"`
-	// Rate of arrivals, such as 40/s.
-	Rate Frequency `yaml:"rate" json:"rate" above:"0/s" max:"100000/s"`
+	// Rate of arrivals, such as 40/s. One of rate, curve, times and replay is needed.
+	Rate Frequency `yaml:"rate,omitempty" json:"rate,omitempty" above:"0/s" max:"100000/s"`
+	// Curve is a rate that changes: a ramp, the curve of a day. Between two points the rate changes evenly; before the
+	// first and after the last it stays. Arrivals says how requests follow the curve.
+	Curve []CurvePoint `yaml:"curve,omitempty" json:"curve,omitempty" most:"1000"`
+	// Bursts let requests arrive for a while and not for another, by turns, at the rate or on the curve.
+	Bursts *Bursts `yaml:"bursts,omitempty" json:"bursts,omitempty"`
+	// Times are when requests arrive, each from the start of the measured window; they are in order and within the load's
+	// own beginning and end.
+	Times []Duration `yaml:"times,omitempty" json:"times,omitempty" most:"10000"`
+	// Replay takes the times from a recording of real requests.
+	Replay *Replay `yaml:"replay,omitempty" json:"replay,omitempty"`
+	// Batch is how many requests arrive together, in the same nanosecond, each time that one would. The rate is that of
+	// the batches.
+	Batch int `yaml:"batch,omitempty" json:"batch,omitempty" min:"2" max:"10000"`
+	// Sync is a name: loads with the same draw from the seed alike, so that those with the same arrivals send in the same
+	// nanosecond. Without it, each load draws for itself.
+	Sync string `yaml:"sync,omitempty" json:"sync,omitempty"`
 	// Timeout of a request from its planned time.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout" default:"5s" min:"1ms" max:"1h"`
 	// Keepalive reuses connections, instead of one connection a request.

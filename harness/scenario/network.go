@@ -58,6 +58,7 @@ func (s *Scenario) fill() {
 		if left := s.Duration - s.begin(h); h.For == 0 && left > 0 {
 			h.For = left
 		}
+		h.plainArrivals()
 	}
 	for _, node := range s.Nodes {
 		if len(node.Files) == 0 {

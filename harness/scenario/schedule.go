@@ -6,9 +6,6 @@ import (
 	"slices"
 )
 
-// mostRequests that one load may plan: each is remembered until it is answered.
-const mostRequests = 10_000_000
-
 func (v *validation) loads() {
 	for i := range v.Load {
 		l, path := &v.Load[i], fmt.Sprintf("load[%d]", i)
@@ -97,17 +94,7 @@ func (v *validation) arrivals(path string, h *HTTPLoad) {
 				h.For-(v.Duration-begin), at(begin), h.For, v.Duration), "leave the key out to load to the end")
 		return
 	}
-	switch {
-	case h.First != nil && h.Arrivals != Constant:
-		v.fail(path+".first", "the first of random arrivals is random too", "set arrivals: constant, or leave the key out")
-	case h.First != nil && *h.First >= h.For:
-		v.fail(path+".first", fmt.Sprintf("the first request would be %v after the load begins, and the load lasts %v",
-			*h.First, h.For), "")
-	}
-	if n := float64(h.Rate) * float64(h.For) / 1e9; n > mostRequests {
-		v.fail(path+".rate", fmt.Sprintf("%v for %v makes %.0f requests, and %d is the most", h.Rate, h.For, n, mostRequests),
-			"")
-	}
+	v.process(path, h)
 }
 
 // at says when something begins; d is negative in the warm-up.

@@ -146,13 +146,6 @@ func Load(t *scenario.Traffic) string {
 	case h == nil:
 		return t.From + " runs " + program(t.Exec)
 	}
-	arrivals := "at random times (Poisson)"
-	if h.Arrivals == scenario.Constant {
-		arrivals = "evenly spaced"
-	}
-	if h.First != nil {
-		arrivals += ", the first after " + Duration(*h.First)
-	}
 	connections := "one connection each"
 	if h.Keepalive {
 		connections = "connections kept alive"
@@ -187,17 +180,8 @@ func Load(t *scenario.Traffic) string {
 	if !h.Path.IsZero() {
 		page = " (" + unit.Clip(string(h.Path)) + ")"
 	}
+	much, arrivals := Arrivals(h)
 	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s",
-		t.From, t.To, per(h.Rate), page, family, arrivals,
+		t.From, t.To, much, page, family, arrivals,
 		connections, how, Duration(h.Timeout))
-}
-
-// per writes a frequency of pages: 15 pages a second.
-func per(f scenario.Frequency) string {
-	number, unit, _ := strings.Cut(f.String(), "/")
-	noun := "pages"
-	if number == "1" {
-		noun = "page"
-	}
-	return fmt.Sprintf("%s %s a %s", number, noun, map[string]string{"s": "second", "m": "minute", "h": "hour"}[unit])
 }

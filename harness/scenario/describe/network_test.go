@@ -33,6 +33,19 @@ var loads = []struct {
 	{"client asks web for 15 pages a second (/item?n={n}), at random times (Poisson); one connection each; " +
 		"gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second, Path: "/item?n={n}"}},
+	{"client asks web for 15 pages a second, evenly spaced, in bursts of 1 s with 500 ms between them, " +
+		"3 at once each time, together with other loads (herd); one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 15, Timeout: 5 * second, Batch: 3, Sync: "herd",
+			Bursts: &scenario.Bursts{On: second, Off: 500 * ms}}},
+	{"client asks web for up to 15 pages a second, at random times (Poisson), on a curve; one connection each; " +
+		"gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Poisson, Timeout: 5 * second,
+			Curve: []scenario.CurvePoint{{At: 0, Rate: 15}, {At: second, Rate: 5}}}},
+	{"client asks web for 2 pages, at stated times; one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Poisson, Timeout: 5 * second, Times: []scenario.Duration{0, second}}},
+	{"client asks web for 0 pages, as in a capture (a.pcap: 0 of 0 requests), 10 times as fast; one connection each; " +
+		"gives up after 5 s",
+		scenario.HTTPLoad{Timeout: 5 * second, Replay: &scenario.Replay{Capture: "a.pcap", Faster: 10}}},
 }
 
 func TestLoadsInWords(t *testing.T) {
