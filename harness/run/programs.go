@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/agent"
@@ -23,6 +24,7 @@ type programs struct {
 	services []program
 	boxes    []boxed
 	loads    []program
+	drawing  []program // services that draw from the seed
 }
 
 // serving is how many services there are, programs of images among them.
@@ -34,10 +36,10 @@ func (p *programs) serving() int {
 	return n
 }
 
-// begin tells the generators when the measured window starts. Services serve as soon as they are
-// ready; to wake them all would only cost time.
+// begin tells the generators when the measured window starts, and services that draw from the seed. The others serve
+// as soon as they are ready; to wake them all would only cost time.
 func (p *programs) begin(b agent.Beginning) error {
-	for _, a := range p.loads {
+	for _, a := range slices.Concat(p.drawing, p.loads) {
 		if err := a.process.Begin(b); err != nil {
 			return fmt.Errorf("begin %s: %w", a.name, err)
 		}

@@ -36,7 +36,7 @@ func (v *validation) process(path string, h *HTTPLoad) {
 		v.curve(path, h)
 	}
 	if h.Sync != "" && !faultName.MatchString(h.Sync) {
-		v.fail(path+".sync", fmt.Sprintf("%s is not a name", quote(h.Sync)), 
+		v.fail(path+".sync", fmt.Sprintf("%s is not a name", quote(h.Sync)),
 			"up to 32 letters, digits and dashes, a letter first")
 	}
 	switch {

@@ -113,6 +113,9 @@ type HTTPLoad struct {
 	// connections to the end of the measured window. It goes with keepalive. A client that keeps them for longer than
 	// the service (timeouts.idle) meets resets.
 	Idle Duration `yaml:"idle,omitempty" json:"idle,omitempty" min:"1ms" max:"24h"`
+	// KeepaliveRequests is the most requests on one connection, after which the client closes it. Without it there is no
+	// limit. It goes with keepalive. nginx's for its upstreams is 1000 (keepalive_requests).
+	KeepaliveRequests int `yaml:"keepalive-requests,omitempty" json:"keepalive-requests,omitempty" min:"1" max:"1000000"`
 	// Retry says what becomes of a request whose connection ends before a byte of the answer: off counts an error (as
 	// Python's requests does by default), idle sends it once more on a new connection if the old one was kept from
 	// before (as browsers, libcurl, Go's net/http and nginx do; RFC 9112, 9.3.1), always does so for new and refused

@@ -39,6 +39,10 @@ func (v *validation) loads() {
 			v.fail(path+".http.idle", "idle without keepalive",
 				"connections that are closed after each request are never idle: set keepalive: true")
 		}
+		if l.HTTP.KeepaliveRequests > 0 && !l.HTTP.Keepalive {
+			v.fail(path+".http.keepalive-requests", "keepalive-requests without keepalive",
+				"connections have one request each: set keepalive: true")
+		}
 		v.arrivals(path+".http", l.HTTP)
 	}
 }

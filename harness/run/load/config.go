@@ -29,6 +29,8 @@ type Config struct {
 	Connections int `json:"connections"`
 	// Idle is how long a kept connection may carry nothing before it is closed; 0 means to the end of the window.
 	Idle time.Duration `json:"idle,omitempty"`
+	// KeepaliveRequests is the most requests on a connection; 0 means no limit.
+	KeepaliveRequests int `json:"keepalive_requests,omitempty"`
 	// Retry says which requests are sent again when their connection ends before the answer; empty means idle.
 	Retry scenario.Retry `json:"retry,omitempty"`
 	// Probes has the kernel send keepalive probes.
@@ -58,6 +60,8 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 		Probes:      h.Probes,
 		Writes:      h.Writes,
 		NoDelay:     h.NoDelay,
+
+		KeepaliveRequests: h.KeepaliveRequests,
 	}
 	if s.Timeline != nil {
 		c.Interval = time.Duration(*s.Timeline)

@@ -24,6 +24,7 @@ type conn struct {
 	request    int32 // index in the plan, or none
 	state      state
 	reused     bool  // has carried a request before
+	carried    int   // requests, the present one included
 	spoken     bool  // the server sent something without a request
 	began      int64 // when connect(2) was called
 	since      int64 // when it became idle
@@ -55,6 +56,7 @@ func (g *generator) carry(i int32, now int64) bool {
 
 func (g *generator) assign(slot, i int32) {
 	g.conns[slot].request = i
+	g.conns[slot].carried++
 	g.carrier[i] = slot
 	g.markSent(i)
 }
@@ -80,6 +82,7 @@ func (g *generator) connect(i int32, now int64) {
 	c := &g.conns[slot]
 	c.fd, c.state, c.reused, c.spoken, c.began, c.low = fd, connecting, false, false, now, 1
 	c.generation++
+	c.carried = 0
 	c.response.reset()
 	g.assign(slot, i)
 	g.bind(fd, i)
@@ -272,7 +275,8 @@ func (g *generator) answered(slot int32, now int64) {
 	c := &g.conns[slot]
 	i, status := c.request, c.response.status
 	c.request = none
-	if g.config.Keepalive && !c.response.close {
+	full := g.config.KeepaliveRequests > 0 && c.carried >= g.config.KeepaliveRequests
+	if g.config.Keepalive && !c.response.close && !full {
 		c.state, c.since = idle, now
 		c.response.reset()
 		c.unbatch()
