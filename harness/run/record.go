@@ -102,6 +102,9 @@ func behind(to *result.Reasons, s *scenario.Scenario, results []load.Result) {
 			to.Add(result.GeneratorLate, place, "fell behind its own plan: 1 request in 100 was over %s late, the bound is %s",
 				late.Round(time.Microsecond), l.HTTP.Late)
 		}
+		if l.HTTP.Abort != nil && r.Aborted == 0 {
+			to.Add(result.NothingAborted, place, "aborted no request of the measured window, as its abort says: all were through")
+		}
 		if r.Abandoned > 0 {
 			to.Add(result.RequestsAbandoned, place, "gave up %s whose fate was open", quantity.Plural(r.Abandoned, "request"))
 		}

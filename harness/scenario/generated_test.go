@@ -57,6 +57,8 @@ var keys = reference.Format{
 		reference.SectionOf[Traffic]("load[]"),
 		reference.SectionOf[HTTPLoad]("load[].http"), reference.SectionOf[CurvePoint]("load[].http.curve[]"),
 		reference.SectionOf[Bursts]("load[].http.bursts"), reference.SectionOf[Replay]("load[].http.replay"),
+		reference.SectionOf[Abort]("load[].http.abort"),
+		reference.SectionOf[Pace]("load[].http.reads and load[].http.sends"),
 		reference.SectionOf[Phase]("phases.NAME"), reference.SectionOf[Flow]("flows.NAME"),
 		reference.SectionOf[Fault]("faults[]"), reference.SectionOf[Select]("faults[].select"),
 		reference.SectionOf[Action]("faults[].do"),

@@ -105,6 +105,24 @@ type HTTPLoad struct {
 	Sync string `yaml:"sync,omitempty" json:"sync,omitempty"`
 	// Timeout of a request from its planned time.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout" default:"5s" min:"1ms" max:"1h"`
+	// ConnectTimeout is how long a connection may take to open. Then this attempt at the request is over. Without it,
+	// only timeout ends it; curl's default is 300 s, HAProxy's and nginx's for what is behind them 5 s and 60 s in
+	// Debian's configuration (timeout connect, proxy_connect_timeout).
+	ConnectTimeout Duration `yaml:"connect-timeout,omitempty" json:"connect-timeout,omitempty" min:"1ms" max:"1h"`
+	// FirstByteTimeout is how long the first byte of the answer may take, from when the request is written on its
+	// connection. Then this attempt is over, and its connection closed. nginx's for what is behind it is 60 s
+	// (proxy_read_timeout), HAProxy's in Debian's configuration 50 s (timeout server).
+	FirstByteTimeout Duration `yaml:"first-byte-timeout,omitempty" json:"first-byte-timeout,omitempty" min:"1ms" max:"1h"`
+	// Abort is when the client gives up a request on purpose, as a visitor who presses stop. Such requests are no errors:
+	// the metric http.aborted counts them. A load whose abort never comes to pass makes the run invalid.
+	Abort *Abort `yaml:"abort,omitempty" json:"abort,omitempty"`
+	// Body is the size of a body: requests are POST instead of GET.
+	Body Size `yaml:"body,omitempty" json:"body,omitempty" min:"1B" max:"1MiB"`
+	// Reads has the client read answers slowly. What it has not read fills its receive buffer, as large as the sysctl
+	// net.ipv4.tcp_rmem lets it be, and then closes the window.
+	Reads *Pace `yaml:"reads,omitempty" json:"reads,omitempty"`
+	// Sends has the client send requests slowly, body included.
+	Sends *Pace `yaml:"sends,omitempty" json:"sends,omitempty"`
 	// Keepalive reuses connections, instead of one connection a request.
 	Keepalive bool `yaml:"keepalive,omitempty" json:"keepalive,omitempty"`
 	// Connections is the most that may be open at once. Without it there is no limit.
@@ -121,6 +139,11 @@ type HTTPLoad struct {
 	// before (as browsers, libcurl, Go's net/http and nginx do; RFC 9112, 9.3.1), always does so for new and refused
 	// connections too. The metric http.retried counts them.
 	Retry Retry `yaml:"retry,omitempty" json:"retry,omitzero" default:"idle" enum:"off,idle,always"`
+	// Retries is how often a request may be sent again in all. More than once goes with retry: always, which is then also
+	// about attempts that connect-timeout or first-byte-timeout has ended. Without it, once, and not after a timeout.
+	Retries int `yaml:"retries,omitempty" json:"retries,omitempty" min:"1" max:"100"`
+	// RetryWait is the time from the end of an attempt to the next. Without it, the next follows at once.
+	RetryWait Duration `yaml:"retry-wait,omitempty" json:"retry-wait,omitempty" min:"1ms" max:"1h"`
 	// Probes has the kernel send keepalive probes on idle connections (SO_KEEPALIVE), at the times of the sysctls
 	// net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl and tcp_keepalive_probes of the node. It goes with keepalive.
 	Probes bool `yaml:"probes,omitempty" json:"probes,omitempty"`

@@ -80,9 +80,10 @@ type PHP struct {
 	// Writes is how many pieces of about equal length an answer is handed to the kernel in, one right after the other, by
 	// a system call each. Without it, one.
 	Writes int `yaml:"writes,omitempty" json:"writes,omitempty" min:"2" max:"16"`
-	// NoDelay turns Nagle's algorithm off (TCP_NODELAY), which holds a short segment back while an earlier one is
-	// not acknowledged. nginx (tcp_nodelay) and Apache turn it off, a program that opens a socket has it on.
-	NoDelay bool `yaml:"nodelay,omitempty" json:"nodelay,omitempty"`
+	// Nagle leaves Nagle's algorithm on, which holds a short segment back while an earlier one is not acknowledged, as
+	// every program has it that sets nothing. Without the key it is off (TCP_NODELAY), as nginx (tcp_nodelay) and Apache
+	// have it.
+	Nagle bool `yaml:"nagle,omitempty" json:"nagle,omitempty"`
 	// Timeouts are how long a worker waits for others. All but idle may end up to an eighth later, as the kernel's own
 	// timers of sockets do.
 	Timeouts PHPTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`

@@ -31,18 +31,7 @@ func (v *validation) loads() {
 			continue
 		}
 		v.page(path+".http.path", l.HTTP.Path)
-		if l.HTTP.Probes && !l.HTTP.Keepalive {
-			v.fail(path+".http.probes", "probes without keepalive",
-				"connections that are closed after each request are never idle: set keepalive: true")
-		}
-		if l.HTTP.Idle > 0 && !l.HTTP.Keepalive {
-			v.fail(path+".http.idle", "idle without keepalive",
-				"connections that are closed after each request are never idle: set keepalive: true")
-		}
-		if l.HTTP.KeepaliveRequests > 0 && !l.HTTP.Keepalive {
-			v.fail(path+".http.keepalive-requests", "keepalive-requests without keepalive",
-				"connections have one request each: set keepalive: true")
-		}
+		v.manners(path+".http", l.HTTP)
 		v.arrivals(path+".http", l.HTTP)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -39,6 +41,23 @@ type Config struct {
 	Writes int `json:"writes,omitempty"`
 	// NoDelay turns Nagle's algorithm off.
 	NoDelay bool `json:"no_delay,omitempty"`
+	// ConnectTimeout and FirstByteTimeout end an attempt; 0 means never. AbortAfter and AbortBytes end a request on
+	// purpose; 0 means never.
+	ConnectTimeout   time.Duration `json:"connect_timeout,omitempty"`
+	FirstByteTimeout time.Duration `json:"first_byte_timeout,omitempty"`
+	AbortAfter       time.Duration `json:"abort_after,omitempty"`
+	AbortBytes       int64         `json:"abort_bytes,omitempty"`
+	// Retries is how often a request may be sent again; 0 means once, and not after a timeout. RetryWait is the time
+	// before that.
+	Retries   int           `json:"retries,omitempty"`
+	RetryWait time.Duration `json:"retry_wait,omitempty"`
+	// Body of a request in bytes; 0 means GET.
+	Body int `json:"body,omitempty"`
+	// Reads and Sends are slow ways to read and write.
+	Reads *scenario.Pace `json:"reads,omitempty"`
+	Sends *scenario.Pace `json:"sends,omitempty"`
+	// KernelPorts lets the kernel draw source ports, instead of having them follow from the request.
+	KernelPorts bool `json:"kernel_ports,omitempty"`
 	// Interval of the series; 0 means no series.
 	Interval time.Duration `json:"interval"`
 }
@@ -62,11 +81,32 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 		NoDelay:     h.NoDelay,
 
 		KeepaliveRequests: h.KeepaliveRequests,
+		ConnectTimeout:    time.Duration(h.ConnectTimeout),
+		FirstByteTimeout:  time.Duration(h.FirstByteTimeout),
+		Retries:           h.Retries,
+		RetryWait:         time.Duration(h.RetryWait),
+		Body:              int(h.Body),
+		Reads:             h.Reads,
+		Sends:             h.Sends,
+	}
+	if h.Abort != nil {
+		c.AbortAfter, c.AbortBytes = time.Duration(h.Abort.After), int64(h.Abort.Bytes)
+	}
+	if from := s.Nodes[s.Load[index].From]; from != nil {
+		c.KernelPorts = ownPorts(from.Sysctls)
 	}
 	if s.Timeline != nil {
 		c.Interval = time.Duration(*s.Timeline)
 	}
 	return c
+}
+
+// portSysctls are the sysctls of a node that say which source ports the kernel may draw.
+var portSysctls = []string{"net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse"}
+
+// ownPorts tells whether a node's sysctls are about source ports.
+func ownPorts(sysctls map[string]string) bool {
+	return slices.ContainsFunc(portSysctls, func(key string) bool { return sysctls[key] != "" || sysctls[key+"?"] != "" })
 }
 
 func (c *Config) check() error {
@@ -104,13 +144,31 @@ func (l *letter) write(c *Config, i int) [][]byte {
 func (c *Config) request() []byte { return c.append(nil, 0) }
 
 func (c *Config) append(text []byte, i int) []byte {
-	text = append(text, "GET "...)
+	if c.Body > 0 {
+		text = append(text, "POST "...)
+	} else {
+		text = append(text, "GET "...)
+	}
 	text = scenario.Page(cmp.Or(c.Path, "/index.php")).Append(text, i)
 	text = append(text, " HTTP/1.1\r\nHost: "...)
 	text = c.To.AppendTo(text)
 	text = append(text, "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: "...)
 	if c.Keepalive {
-		return append(text, "keep-alive\r\n\r\n"...)
+		text = append(text, "keep-alive\r\n"...)
+	} else {
+		text = append(text, "close\r\n"...)
 	}
-	return append(text, "close\r\n\r\n"...)
+	if c.Body == 0 {
+		return append(text, "\r\n"...)
+	}
+	text = append(text, "Content-Type: application/octet-stream\r\nContent-Length: "...)
+	text = strconv.AppendInt(text, int64(c.Body), 10)
+	text = append(text, "\r\n\r\n"...)
+	for n := c.Body; n > 0; n -= len(filler) {
+		text = append(text, filler[:min(n, len(filler))]...)
+	}
+	return text
 }
+
+// filler is what bodies are made of.
+const filler = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n"

@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/run/socket"
-	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // state of a connection.
@@ -29,6 +28,10 @@ type conn struct {
 	began      int64 // when connect(2) was called
 	since      int64 // when it became idle
 	low        int   // bytes that make it readable
+	written    int   // bytes of the request
+	asked      bool  // all of the request was written once
+	paused     bool  // the client does not read, for now
+	answer     int64 // bytes of the answer that were read
 	response   response
 }
 
@@ -57,6 +60,7 @@ func (g *generator) carry(i int32, now int64) bool {
 func (g *generator) assign(slot, i int32) {
 	g.conns[slot].request = i
 	g.conns[slot].carried++
+	g.conns[slot].answer, g.conns[slot].paused = 0, false
 	g.carrier[i] = slot
 	g.markSent(i)
 }
@@ -94,7 +98,9 @@ func (g *generator) connect(i int32, now int64) {
 	}
 	if errno != 0 {
 		g.broken(slot, errno, now)
+		return
 	}
+	g.patience.connect.put(now, g.moment(slot))
 }
 
 // Source ports: the kernel's own range (net.ipv4.ip_local_port_range), in which services have none.
@@ -110,8 +116,12 @@ const (
 // bind gives the connection of a request a source port that follows from the request. The kernel would draw one, from a
 // stream that everything in the machine draws from: then a run and its twin with one setting changed would have other
 // flows from the second connection on, and their packets, of which faults choose by flow, another fate. If all tries
-// are in use the kernel draws after all.
+// are in use the kernel draws after all. It does so from the start for a node whose sysctls are about ports: it shares
+// no port in TIME-WAIT that was bound by its number (__inet_hash_connect, net/ipv4/inet_hashtables.c).
 func (g *generator) bind(fd socket.FD, i int32) {
+	if g.config.KernelPorts {
+		return
+	}
 	for try := range portTries {
 		port := firstPort + (int(i)+g.config.Index*apart+try*another)%ports
 		if fd.Bind(g.address.Family(), uint16(port)) == 0 {
@@ -131,24 +141,11 @@ func (g *generator) set(fd socket.FD) (errno socket.Errno) {
 	return errno
 }
 
-// ask writes the request on an established connection. It is far shorter than any send buffer.
+// ask writes the request on an established connection.
 func (g *generator) ask(slot int32, now int64) {
 	c := &g.conns[slot]
-	c.state = active
-	text := g.letter.pieces
-	if scenario.Page(g.config.Path).Numbered() {
-		text = g.letter.write(&g.config, int(c.request))
-	}
-	for _, piece := range text {
-		n, errno := c.fd.Write(piece)
-		if errno == 0 && n != len(piece) {
-			errno = unix.ENOBUFS
-		}
-		if errno != 0 {
-			g.broken(slot, errno, now)
-			return
-		}
-	}
+	c.state, c.written, c.asked = active, 0, false
+	g.push(slot, now)
 }
 
 // handle takes one event.
@@ -183,7 +180,11 @@ func (g *generator) handle(e socket.Event) {
 		g.ask(e.Key.Slot, now)
 		c = &g.conns[e.Key.Slot]
 	}
-	if e.Flags&over == 0 || c.generation != e.Key.Generation {
+	if c.state == active && e.Flags&unix.EPOLLOUT != 0 && !c.asked && g.config.Sends == nil {
+		g.push(e.Key.Slot, now)
+		c = &g.conns[e.Key.Slot]
+	}
+	if e.Flags&over == 0 || c.generation != e.Key.Generation || c.paused {
 		return
 	}
 	switch c.state {
@@ -209,8 +210,12 @@ func (g *generator) endIdle(slot int32, now int64) {
 // tells as well as EAGAIN does, except for an end of stream after it.
 func (g *generator) read(slot int32, ending bool, now int64) {
 	c := &g.conns[slot]
+	buffer := g.buffer
+	if g.config.Reads != nil {
+		buffer = buffer[:min(len(buffer), int(g.config.Reads.Bytes))]
+	}
 	for {
-		n, errno := c.fd.Read(g.buffer)
+		n, errno := c.fd.Read(buffer)
 		switch {
 		case errno == unix.EAGAIN:
 			return
@@ -224,7 +229,7 @@ func (g *generator) read(slot int32, ending bool, now int64) {
 			return
 		}
 		g.record.received(now, n)
-		finished, err := c.response.feed(g.buffer[:n])
+		finished, err := c.response.feed(buffer[:n])
 		if err != nil {
 			g.lose(slot, Malformed, now)
 			return
@@ -236,8 +241,17 @@ func (g *generator) read(slot int32, ending bool, now int64) {
 			}
 			return
 		}
+		if c.answer += int64(n); g.config.AbortBytes > 0 && c.answer >= g.config.AbortBytes {
+			g.abort(c.request, now)
+			return
+		}
+		if g.config.Reads != nil {
+			c.paused = true
+			g.patience.reads.put(now, g.moment(slot))
+			return
+		}
 		c.batch()
-		if n < len(g.buffer) && !ending {
+		if n < len(buffer) && !ending {
 			return
 		}
 	}
@@ -276,7 +290,7 @@ func (g *generator) answered(slot int32, now int64) {
 	i, status := c.request, c.response.status
 	c.request = none
 	full := g.config.KeepaliveRequests > 0 && c.carried >= g.config.KeepaliveRequests
-	if g.config.Keepalive && !c.response.close && !full {
+	if g.config.Keepalive && !c.response.close && !full && c.asked {
 		c.state, c.since = idle, now
 		c.response.reset()
 		c.unbatch()
@@ -311,28 +325,17 @@ func (g *generator) broken(slot int32, errno socket.Errno, now int64) {
 	class := classify(errno)
 	if g.again(c, class) {
 		g.drop(slot)
-		g.flags[i] |= retried
+		g.countTry(i)
 		g.carrier[i] = none
+		if g.config.RetryWait > 0 {
+			g.patience.again.put(now, moment{request: i})
+			return
+		}
 		g.record.again(now, g.inFlight, g.flags[i]&measured != 0)
 		g.connect(i, now) // in the place of the one that was dropped
 		return
 	}
 	g.lose(slot, class, now)
-}
-
-// again tells whether the request on a connection that failed goes out once more, on a new connection. It does so only
-// once, and only while no byte of an answer has come.
-func (g *generator) again(c *conn, class Class) bool {
-	if c.response.began || g.flags[c.request]&retried != 0 {
-		return false
-	}
-	switch g.config.Retry {
-	case scenario.RetryOff:
-		return false
-	case scenario.RetryAlways:
-		return class == Reset || class == Refused
-	}
-	return class == Reset && c.reused
 }
 
 // expireIdle closes the connections that have been idle for too long. The first became idle first.

@@ -71,7 +71,7 @@ func TestFirstByteIsDrawn(t *testing.T) {
 // In however many pieces, an answer is the same, and the last of a connection says so.
 func TestAnswerInPieces(t *testing.T) {
 	for _, writes := range []int{0, 2, 16} {
-		to, _ := startPHP(t, PHPConfig{Response: 1000, Writes: writes, NoDelay: writes > 2, KeepaliveRequests: 2})
+		to, _ := startPHP(t, PHPConfig{Response: 1000, Writes: writes, Nagle: writes == 2, KeepaliveRequests: 2})
 		c := dial(t, to)
 		in := bufio.NewReader(c)
 		for n := range 2 {

@@ -50,8 +50,8 @@ type PHPConfig struct {
 	Response int64 `json:"response"`
 	// Writes is in how many pieces an answer is handed to the kernel; 0 means one.
 	Writes int `json:"writes,omitempty"`
-	// NoDelay turns Nagle's algorithm off.
-	NoDelay bool `json:"no_delay,omitempty"`
+	// Nagle leaves Nagle's algorithm on.
+	Nagle bool `json:"nagle,omitempty"`
 	// KeepaliveRequests is the most requests on a connection; 0 means no limit.
 	KeepaliveRequests int `json:"keepalive_requests,omitempty"`
 
@@ -80,7 +80,7 @@ func NewPHPConfig(p scenario.PHP, database netip.AddrPort) PHPConfig {
 		FirstByte:  time.Duration(p.Request.FirstByte),
 		Spread:     p.Request.Spread,
 		Writes:     p.Writes,
-		NoDelay:    p.NoDelay,
+		Nagle:      p.Nagle,
 
 		KeepaliveRequests: p.KeepaliveRequests,
 
@@ -197,9 +197,9 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 		return nil, fmt.Errorf("set SO_SNDTIMEO on %s: %w", config.Listen, errno)
 	}
 
-	if config.NoDelay { // inherited, too
-		if errno := p.listener.SetNoDelay(); errno != 0 {
-			return nil, fmt.Errorf("set TCP_NODELAY on %s: %w", config.Listen, errno)
+	if config.Nagle { // inherited, too
+		if errno := p.listener.SetNagle(); errno != 0 {
+			return nil, fmt.Errorf("clear TCP_NODELAY on %s: %w", config.Listen, errno)
 		}
 	}
 

@@ -80,8 +80,8 @@ func socketWords(p *scenario.PHP) (out string) {
 	if p.Writes > 1 {
 		out += fmt.Sprintf("; each answer in %d writes", p.Writes)
 	}
-	if p.NoDelay {
-		out += "; without Nagle's algorithm"
+	if p.Nagle {
+		out += "; with Nagle's algorithm"
 	}
 	return out
 }
@@ -198,8 +198,9 @@ func Load(t *scenario.Traffic) string {
 	case scenario.RetryOff:
 		how += "; none is sent again"
 	case scenario.RetryAlways:
-		how += "; sent once more if the connection fails"
+		how += "; sent " + times(max(h.Retries, 1)) + " if the connection fails"
 	}
+	how += manners(h)
 	page := ""
 	if !h.Path.IsZero() {
 		page = " (" + unit.Clip(string(h.Path)) + ")"
