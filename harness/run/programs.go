@@ -26,6 +26,7 @@ type programs struct {
 	loads    []program
 	senders  []program // of udp loads
 	sinks    []program // udp services
+	drawing  []program // services that draw from the seed
 }
 
 // serving is how many services there are, programs of images among them.
@@ -37,10 +38,10 @@ func (p *programs) serving() int {
 	return n
 }
 
-// begin tells the generators when the measured window starts. Services serve as soon as they are
-// ready; to wake them all would only cost time.
+// begin tells the generators when the measured window starts, and services that draw from the seed. The others serve
+// as soon as they are ready; to wake them all would only cost time.
 func (p *programs) begin(b agent.Beginning) error {
-	for _, a := range slices.Concat(p.sinks, p.loads, p.senders) {
+	for _, a := range slices.Concat(p.sinks, p.drawing, p.loads, p.senders) {
 		if err := a.process.Begin(b); err != nil {
 			return fmt.Errorf("begin %s: %w", a.name, err)
 		}

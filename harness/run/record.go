@@ -104,8 +104,13 @@ func loadsOf(s *scenario.Scenario, kind string) (list []int) {
 // is then the generator and not the network.
 func behind(to *result.Reasons, s *scenario.Scenario, results []load.Result) {
 	for n, i := range loadsOf(s, "http") {
-		late(to, s, i, results[n].Late.Quantile(0.99))
-		if r := &results[n]; r.Abandoned > 0 {
+		r := &results[n]
+		late(to, s, i, r.Late.Quantile(0.99))
+		if s.Load[i].HTTP.Abort != nil && r.Aborted == 0 {
+			to.Add(result.NothingAborted, place(s, i),
+				"aborted no request of the measured window, as its abort says: all were through")
+		}
+		if r.Abandoned > 0 {
 			to.Add(result.RequestsAbandoned, place(s, i), "gave up %s whose fate was open",
 				quantity.Plural(r.Abandoned, "request"))
 		}

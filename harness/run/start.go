@@ -136,6 +136,9 @@ func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Gro
 		if err != nil {
 			return err
 		}
+		if !php.Request.Spread.IsZero() {
+			r.programs.drawing = append(r.programs.drawing, p)
+		}
 		if php.Database == "" {
 			p.counts = p.counts[:len(metric.Pool())] // the rest are about its database
 		}

@@ -94,10 +94,44 @@ type HTTPLoad struct {
 	// evenly within one gap (1/rate): seeds then differ, and no load is in step with a fault or the kernel's tick in
 	// all of them.
 	First *Duration `yaml:"first,omitempty" json:"first,omitempty" min:"0s"`
-	// Rate of arrivals, such as 40/s.
-	Rate Frequency `yaml:"rate" json:"rate" above:"0/s" max:"100000/s"`
+	// Rate of arrivals, such as 40/s. One of rate, curve, times and replay is needed.
+	Rate Frequency `yaml:"rate,omitempty" json:"rate,omitempty" above:"0/s" max:"100000/s"`
+	// Curve is a rate that changes: a ramp, the curve of a day. Between two points the rate changes evenly; before the
+	// first and after the last it stays. Arrivals says how requests follow the curve.
+	Curve []CurvePoint `yaml:"curve,omitempty" json:"curve,omitempty" most:"1000"`
+	// Bursts let requests arrive for a while and not for another, by turns, at the rate or on the curve.
+	Bursts *Bursts `yaml:"bursts,omitempty" json:"bursts,omitempty"`
+	// Times are when requests arrive, each from the start of the measured window; they are in order and within the load's
+	// own beginning and end.
+	Times []Duration `yaml:"times,omitempty" json:"times,omitempty" most:"10000"`
+	// Replay takes the times from a recording of real requests.
+	Replay *Replay `yaml:"replay,omitempty" json:"replay,omitempty"`
+	// Batch is how many requests arrive together, in the same nanosecond, each time that one would. The rate is that of
+	// the batches.
+	Batch int `yaml:"batch,omitempty" json:"batch,omitempty" min:"2" max:"10000"`
+	// Sync is a name: loads with the same draw from the seed alike, so that those with the same arrivals send in the same
+	// nanosecond. Without it, each load draws for itself.
+	Sync string `yaml:"sync,omitempty" json:"sync,omitempty"`
 	// Timeout of a request from its planned time.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout" default:"5s" min:"1ms" max:"1h"`
+	// ConnectTimeout is how long a connection may take to open. Then this attempt at the request is over. Without it,
+	// only timeout ends it; curl's default is 300 s, HAProxy's and nginx's for what is behind them 5 s and 60 s in
+	// Debian's configuration (timeout connect, proxy_connect_timeout).
+	ConnectTimeout Duration `yaml:"connect-timeout,omitempty" json:"connect-timeout,omitempty" min:"1ms" max:"1h"`
+	// FirstByteTimeout is how long the first byte of the answer may take, from when the request is written on its
+	// connection. Then this attempt is over, and its connection closed. nginx's for what is behind it is 60 s
+	// (proxy_read_timeout), HAProxy's in Debian's configuration 50 s (timeout server).
+	FirstByteTimeout Duration `yaml:"first-byte-timeout,omitempty" json:"first-byte-timeout,omitempty" min:"1ms" max:"1h"`
+	// Abort is when the client gives up a request on purpose, as a visitor who presses stop. Such requests are no errors:
+	// the metric http.aborted counts them. A load whose abort never comes to pass makes the run invalid.
+	Abort *Abort `yaml:"abort,omitempty" json:"abort,omitempty"`
+	// Body is the size of a body: requests are POST instead of GET.
+	Body Size `yaml:"body,omitempty" json:"body,omitempty" min:"1B" max:"1MiB"`
+	// Reads has the client read answers slowly. What it has not read fills its receive buffer, as large as the sysctl
+	// net.ipv4.tcp_rmem lets it be, and then closes the window.
+	Reads *Slow `yaml:"reads,omitempty" json:"reads,omitempty"`
+	// Sends has the client send requests slowly, body included.
+	Sends *Slow `yaml:"sends,omitempty" json:"sends,omitempty"`
 	// Keepalive reuses connections, instead of one connection a request.
 	Keepalive bool `yaml:"keepalive,omitempty" json:"keepalive,omitempty"`
 	// Connections is the most that may be open at once. Without it there is no limit.
@@ -106,11 +140,19 @@ type HTTPLoad struct {
 	// connections to the end of the measured window. It goes with keepalive. A client that keeps them for longer than
 	// the service (timeouts.idle) meets resets.
 	Idle Duration `yaml:"idle,omitempty" json:"idle,omitempty" min:"1ms" max:"24h"`
+	// KeepaliveRequests is the most requests on one connection, after which the client closes it. Without it there is no
+	// limit. It goes with keepalive. nginx's for its upstreams is 1000 (keepalive_requests).
+	KeepaliveRequests int `yaml:"keepalive-requests,omitempty" json:"keepalive-requests,omitempty" min:"1" max:"1000000"`
 	// Retry says what becomes of a request whose connection ends before a byte of the answer: off counts an error (as
 	// Python's requests does by default), idle sends it once more on a new connection if the old one was kept from
 	// before (as browsers, libcurl, Go's net/http and nginx do; RFC 9112, 9.3.1), always does so for new and refused
 	// connections too. The metric http.retried counts them.
 	Retry Retry `yaml:"retry,omitempty" json:"retry,omitzero" default:"idle" enum:"off,idle,always"`
+	// Retries is how often a request may be sent again in all. More than once goes with retry: always, which is then also
+	// about attempts that connect-timeout or first-byte-timeout has ended. Without it, once, and not after a timeout.
+	Retries int `yaml:"retries,omitempty" json:"retries,omitempty" min:"1" max:"100"`
+	// RetryWait is the time from the end of an attempt to the next. Without it, the next follows at once.
+	RetryWait Duration `yaml:"retry-wait,omitempty" json:"retry-wait,omitempty" min:"1ms" max:"1h"`
 	// Probes has the kernel send keepalive probes on idle connections (SO_KEEPALIVE), at the times of the sysctls
 	// net.ipv4.tcp_keepalive_time, tcp_keepalive_intvl and tcp_keepalive_probes of the node. It goes with keepalive.
 	Probes bool `yaml:"probes,omitempty" json:"probes,omitempty"`

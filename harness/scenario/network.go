@@ -78,6 +78,7 @@ func (s *Scenario) fillLoad(t *Traffic) {
 	switch {
 	case t.HTTP != nil:
 		t.HTTP.At, t.HTTP.For, t.HTTP.Port = p.At, p.For, p.Port
+		t.HTTP.plainArrivals()
 	case t.UDP != nil:
 		t.UDP.At, t.UDP.For, t.UDP.Port = p.At, p.For, p.Port
 	}

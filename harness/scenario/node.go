@@ -80,6 +80,16 @@ type PHP struct {
 	// with COM_PING or COM_CHANGE_USER first; that round trip is not made here). always connects again for every
 	// query, once. The metric NODE.sql.reconnects counts them.
 	Reconnect Retry `yaml:"reconnect,omitempty" json:"reconnect,omitzero" default:"idle" enum:"off,idle,always"`
+	// KeepaliveRequests is the most requests on one connection; with the answer to the last, the pool closes it. Without
+	// it there is no limit. Apache's MaxKeepAliveRequests is 100, nginx's keepalive_requests 1000 (since 1.19.10).
+	KeepaliveRequests int `yaml:"keepalive-requests,omitempty" json:"keepalive-requests,omitempty" min:"1" max:"1000000"`
+	// Writes is how many pieces of about equal length an answer is handed to the kernel in, one right after the other, by
+	// a system call each. Without it, one.
+	Writes int `yaml:"writes,omitempty" json:"writes,omitempty" min:"2" max:"16"`
+	// Nagle leaves Nagle's algorithm on, which holds a short segment back while an earlier one is not acknowledged, as
+	// every program has it that sets nothing. Without the key it is off (TCP_NODELAY), as nginx (tcp_nodelay) and Apache
+	// have it.
+	Nagle bool `yaml:"nagle,omitempty" json:"nagle,omitempty"`
 	// Timeouts are how long a worker waits for others. All but idle may end up to an eighth later, as the kernel's own
 	// timers of sockets do.
 	Timeouts PHPTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitzero"`
@@ -113,9 +123,30 @@ type PHPRequest struct {
 	CPU *Duration `yaml:"cpu,omitempty" json:"cpu" default:"1ms" min:"0s" max:"1m"`
 	// Queries made one after the other.
 	Queries int `yaml:"queries,omitempty" json:"queries" default:"0" min:"0" max:"1000"`
+	// FirstByte is time that passes without CPU before the first byte of the answer, after CPU and queries: a service
+	// that is asked and is no node here.
+	FirstByte Duration `yaml:"first-byte,omitempty" json:"first-byte,omitempty" min:"1us" max:"1h"`
+	// Spread is how requests differ in what they cost: constant, not at all; exponential, cpu and first-byte of each are
+	// multiplied by a number from the exponential distribution with mean 1, of which the seed draws one for each request
+	// in the order in which workers take them.
+	Spread Spread `yaml:"spread,omitempty" json:"spread,omitzero" default:"constant" enum:"constant,exponential"`
 	// Response is the size of the body.
 	Response *Size `yaml:"response,omitempty" json:"response" default:"16kB" min:"0B" max:"64MB"`
 }
+
+// Spread is a distribution of cost.
+type Spread string
+
+// Distributions of cost.
+const (
+	// SpreadConstant has all alike. The default.
+	SpreadConstant Spread = "constant"
+	// SpreadExponential has a standard deviation as large as the mean.
+	SpreadExponential Spread = "exponential"
+)
+
+// IsZero reports whether it is the default, which the canonical form leaves out.
+func (s Spread) IsZero() bool { return s == "" || s == SpreadConstant }
 
 // SQL is a small request-response backend with a service time.
 type SQL struct {

@@ -39,6 +39,7 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 			s.Machine.Memory = programMemory
 		}
 		s.fill()
+		s.readReplays(d)
 		s.validate(d, checks)
 	}
 	if err := d.Err(); err != nil {

@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// mostRequests that one load may plan: each is remembered until it is answered.
-const mostRequests = 10_000_000
-
 func (v *validation) loads() {
 	for i := range v.Load {
 		l, path := &v.Load[i], fmt.Sprintf("load[%d]", i)
@@ -36,20 +33,13 @@ func (v *validation) loads() {
 			v.client(path+".exec", l.Exec)
 			continue
 		}
-		v.arrivals(path+"."+pace.Kind, pace)
+		v.arrivals(path+"."+pace.Kind, pace, l.HTTP)
 		if l.HTTP == nil {
 			continue
 		}
 		v.page(path+".http.path", l.HTTP.Path)
 		v.host(path+".http.host", l)
-		if l.HTTP.Probes && !l.HTTP.Keepalive {
-			v.fail(path+".http.probes", "probes without keepalive",
-				"connections that are closed after each request are never idle: set keepalive: true")
-		}
-		if l.HTTP.Idle > 0 && !l.HTTP.Keepalive {
-			v.fail(path+".http.idle", "idle without keepalive",
-				"connections that are closed after each request are never idle: set keepalive: true")
-		}
+		v.manners(path+".http", l.HTTP)
 	}
 }
 
@@ -116,7 +106,7 @@ func (v *validation) ipv6(path string, way []string) {
 }
 
 // arrivals checks when a load runs, and how much it is.
-func (v *validation) arrivals(path string, h Pace) {
+func (v *validation) arrivals(path string, h Pace, http *HTTPLoad) {
 	if !v.sound("duration") || !v.sound("warmup") || !v.sound(path) {
 		return
 	}
@@ -133,6 +123,10 @@ func (v *validation) arrivals(path string, h Pace) {
 		v.fail(path+".for",
 			fmt.Sprintf("the load would end %v after the run: it begins %s and lasts %v, and the run ends at %v",
 				h.For-(v.Duration-begin), at(begin), h.For, v.Duration), "leave the key out to load to the end")
+		return
+	}
+	if http != nil {
+		v.process(path, http)
 		return
 	}
 	switch {

@@ -26,6 +26,7 @@ const (
 	HeldSocket        Kind = "held-socket"      // a packet on a link may have kept its sender from sending it again
 	GeneratorLate     Kind = "generator-late"
 	RequestsAbandoned Kind = "requests-abandoned"
+	NothingAborted    Kind = "nothing-aborted" // though the load says so
 	RecorderLate      Kind = "recorder-late"
 	ServiceEnded      Kind = "service-ended"
 	ProgramEnded      Kind = "program-ended"  // of a node's image, that may not

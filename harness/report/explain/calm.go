@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
 )
 
 // Calm returns the scenario without what acts in it, and what that is, in words. Faults act, and where there are none,
@@ -33,7 +34,11 @@ func Calm(s *scenario.Scenario) (calm *scenario.Scenario, without []string) {
 
 // loadName tells a load from others.
 func loadName(t *scenario.Traffic) string {
-	return fmt.Sprintf("the load %s → %s, %s", t.From, t.To, t.HTTP.Rate)
+	if t.HTTP.Rate > 0 {
+		return fmt.Sprintf("the load %s → %s, %s", t.From, t.To, t.HTTP.Rate)
+	}
+	much, _ := describe.Arrivals(t.HTTP)
+	return fmt.Sprintf("the load %s → %s, %s", t.From, t.To, much)
 }
 
 // timed tells a load with times of its own, usual one that goes on all the time.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/run/dns"
@@ -30,6 +32,8 @@ type Config struct {
 	Connections int `json:"connections"`
 	// Idle is how long a kept connection may carry nothing before it is closed; 0 means to the end of the window.
 	Idle time.Duration `json:"idle,omitempty"`
+	// KeepaliveRequests is the most requests on a connection; 0 means no limit.
+	KeepaliveRequests int `json:"keepalive_requests,omitempty"`
 	// Retry says which requests are sent again when their connection ends before the answer; empty means idle.
 	Retry scenario.Retry `json:"retry,omitempty"`
 	// Probes has the kernel send keepalive probes.
@@ -40,6 +44,23 @@ type Config struct {
 	NoDelay bool `json:"no_delay,omitempty"`
 	// Resolver looks the server's name up for each new connection; nil means that To is known.
 	Resolver *dns.Options `json:"resolver,omitempty"`
+	// ConnectTimeout and FirstByteTimeout end an attempt; 0 means never. AbortAfter and AbortBytes end a request on
+	// purpose; 0 means never.
+	ConnectTimeout   time.Duration `json:"connect_timeout,omitempty"`
+	FirstByteTimeout time.Duration `json:"first_byte_timeout,omitempty"`
+	AbortAfter       time.Duration `json:"abort_after,omitempty"`
+	AbortBytes       int64         `json:"abort_bytes,omitempty"`
+	// Retries is how often a request may be sent again; 0 means once, and not after a timeout. RetryWait is the time
+	// before that.
+	Retries   int           `json:"retries,omitempty"`
+	RetryWait time.Duration `json:"retry_wait,omitempty"`
+	// Body of a request in bytes; 0 means GET.
+	Body int `json:"body,omitempty"`
+	// Reads and Sends are slow ways to read and write.
+	Reads *scenario.Slow `json:"reads,omitempty"`
+	Sends *scenario.Slow `json:"sends,omitempty"`
+	// KernelPorts lets the kernel draw source ports, instead of having them follow from the request.
+	KernelPorts bool `json:"kernel_ports,omitempty"`
 	// Interval of the series; 0 means no series.
 	Interval time.Duration `json:"interval"`
 }
@@ -61,11 +82,34 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 		Probes:      h.Probes,
 		Writes:      h.Writes,
 		NoDelay:     h.NoDelay,
+
+		KeepaliveRequests: h.KeepaliveRequests,
+		ConnectTimeout:    time.Duration(h.ConnectTimeout),
+		FirstByteTimeout:  time.Duration(h.FirstByteTimeout),
+		Retries:           h.Retries,
+		RetryWait:         time.Duration(h.RetryWait),
+		Body:              int(h.Body),
+		Reads:             h.Reads,
+		Sends:             h.Sends,
+	}
+	if h.Abort != nil {
+		c.AbortAfter, c.AbortBytes = time.Duration(h.Abort.After), int64(h.Abort.Bytes)
+	}
+	if from := s.Nodes[s.Load[index].From]; from != nil {
+		c.KernelPorts = ownPorts(from.Sysctls)
 	}
 	if s.Timeline != nil {
 		c.Interval = time.Duration(*s.Timeline)
 	}
 	return c
+}
+
+// portSysctls are the sysctls of a node that say which source ports the kernel may draw.
+var portSysctls = []string{"net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse"}
+
+// ownPorts tells whether a node's sysctls are about source ports.
+func ownPorts(sysctls map[string]string) bool {
+	return slices.ContainsFunc(portSysctls, func(key string) bool { return sysctls[key] != "" || sysctls[key+"?"] != "" })
 }
 
 func (c *Config) check() error {
@@ -103,7 +147,11 @@ func (l *letter) write(c *Config, i int) [][]byte {
 func (c *Config) request() []byte { return c.append(nil, 0) }
 
 func (c *Config) append(text []byte, i int) []byte {
-	text = append(text, "GET "...)
+	if c.Body > 0 {
+		text = append(text, "POST "...)
+	} else {
+		text = append(text, "GET "...)
+	}
 	text = scenario.Page(cmp.Or(c.Path, "/index.php")).Append(text, i)
 	text = append(text, " HTTP/1.1\r\nHost: "...)
 	if c.Resolver != nil {
@@ -113,7 +161,21 @@ func (c *Config) append(text []byte, i int) []byte {
 	}
 	text = append(text, "\r\nUser-Agent: ruleout\r\nAccept: */*\r\nConnection: "...)
 	if c.Keepalive {
-		return append(text, "keep-alive\r\n\r\n"...)
+		text = append(text, "keep-alive\r\n"...)
+	} else {
+		text = append(text, "close\r\n"...)
 	}
-	return append(text, "close\r\n\r\n"...)
+	if c.Body == 0 {
+		return append(text, "\r\n"...)
+	}
+	text = append(text, "Content-Type: application/octet-stream\r\nContent-Length: "...)
+	text = strconv.AppendInt(text, int64(c.Body), 10)
+	text = append(text, "\r\n\r\n"...)
+	for n := c.Body; n > 0; n -= len(filler) {
+		text = append(text, filler[:min(n, len(filler))]...)
+	}
+	return text
 }
+
+// filler is what bodies are made of.
+const filler = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n"

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/run/socket"
-	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // state of a connection.
@@ -26,10 +25,15 @@ type conn struct {
 	request    int32 // index in the plan, or none
 	state      state
 	reused     bool  // has carried a request before
+	carried    int   // requests, the present one included
 	spoken     bool  // the server sent something without a request
 	began      int64 // when connect(2) was called
 	since      int64 // when it became idle
 	low        int   // bytes that make it readable
+	written    int   // bytes of the request
+	asked      bool  // all of the request was written once
+	paused     bool  // the client does not read, for now
+	answer     int64 // bytes of the answer that were read
 	response   response
 	lookup     *dns.Lookup // of the server's name, while it is resolving
 }
@@ -58,6 +62,8 @@ func (g *generator) carry(i int32, now int64) bool {
 
 func (g *generator) assign(slot, i int32) {
 	g.conns[slot].request = i
+	g.conns[slot].carried++
+	g.conns[slot].answer, g.conns[slot].paused = 0, false
 	g.carrier[i] = slot
 	g.markSent(i)
 }
@@ -94,6 +100,7 @@ func (g *generator) dial(slot int32, to *socket.Address, now int64) {
 	fd, errno := socket.Stream(to.Family(), false)
 	c.fd, c.state, c.reused, c.spoken, c.began, c.low = fd, connecting, false, false, now, 1
 	c.generation++
+	c.carried = 0
 	c.response.reset()
 	if errno == 0 {
 		g.bind(fd, c.request)
@@ -106,7 +113,9 @@ func (g *generator) dial(slot int32, to *socket.Address, now int64) {
 	}
 	if errno != 0 {
 		g.broken(slot, errno, now)
+		return
 	}
+	g.patience.connect.put(now, g.moment(slot))
 }
 
 // portTries is how many source ports are tried before the kernel draws one.
@@ -115,8 +124,12 @@ const portTries = 8
 // bind gives the connection of a request a source port that follows from the request. The kernel would draw one, from a
 // stream that everything in the machine draws from: then a run and its twin with one setting changed would have other
 // flows from the second connection on, and their packets, of which faults choose by flow, another fate. If all tries
-// are in use the kernel draws after all.
+// are in use the kernel draws after all. It does so from the start for a node whose sysctls are about ports: it shares
+// no port in TIME-WAIT that was bound by its number (__inet_hash_connect, net/ipv4/inet_hashtables.c).
 func (g *generator) bind(fd socket.FD, i int32) {
+	if g.config.KernelPorts {
+		return
+	}
 	for try := range portTries {
 		if fd.Bind(g.address.Family(), socket.SourcePort(g.config.Index, int(i), try)) == 0 {
 			return
@@ -135,24 +148,11 @@ func (g *generator) set(fd socket.FD) (errno socket.Errno) {
 	return errno
 }
 
-// ask writes the request on an established connection. It is far shorter than any send buffer.
+// ask writes the request on an established connection.
 func (g *generator) ask(slot int32, now int64) {
 	c := &g.conns[slot]
-	c.state = active
-	text := g.letter.pieces
-	if scenario.Page(g.config.Path).Numbered() {
-		text = g.letter.write(&g.config, int(c.request))
-	}
-	for _, piece := range text {
-		n, errno := c.fd.Write(piece)
-		if errno == 0 && n != len(piece) {
-			errno = unix.ENOBUFS
-		}
-		if errno != 0 {
-			g.broken(slot, errno, now)
-			return
-		}
-	}
+	c.state, c.written, c.asked = active, 0, false
+	g.push(slot, now)
 }
 
 // handle takes one event.
@@ -191,7 +191,11 @@ func (g *generator) handle(e socket.Event) {
 		g.ask(e.Key.Slot, now)
 		c = &g.conns[e.Key.Slot]
 	}
-	if e.Flags&over == 0 || c.generation != e.Key.Generation {
+	if c.state == active && e.Flags&unix.EPOLLOUT != 0 && !c.asked && g.config.Sends == nil {
+		g.push(e.Key.Slot, now)
+		c = &g.conns[e.Key.Slot]
+	}
+	if e.Flags&over == 0 || c.generation != e.Key.Generation || c.paused {
 		return
 	}
 	switch c.state {
@@ -217,8 +221,12 @@ func (g *generator) endIdle(slot int32, now int64) {
 // tells as well as EAGAIN does, except for an end of stream after it.
 func (g *generator) read(slot int32, ending bool, now int64) {
 	c := &g.conns[slot]
+	buffer := g.buffer
+	if g.config.Reads != nil {
+		buffer = buffer[:min(len(buffer), int(g.config.Reads.Bytes))]
+	}
 	for {
-		n, errno := c.fd.Read(g.buffer)
+		n, errno := c.fd.Read(buffer)
 		switch {
 		case errno == unix.EAGAIN:
 			return
@@ -232,7 +240,7 @@ func (g *generator) read(slot int32, ending bool, now int64) {
 			return
 		}
 		g.record.received(now, n)
-		finished, err := c.response.feed(g.buffer[:n])
+		finished, err := c.response.feed(buffer[:n])
 		if err != nil {
 			g.lose(slot, Malformed, now)
 			return
@@ -244,8 +252,17 @@ func (g *generator) read(slot int32, ending bool, now int64) {
 			}
 			return
 		}
+		if c.answer += int64(n); g.config.AbortBytes > 0 && c.answer >= g.config.AbortBytes {
+			g.abort(c.request, now)
+			return
+		}
+		if g.config.Reads != nil {
+			c.paused = true
+			g.patience.reads.put(now, g.moment(slot))
+			return
+		}
 		c.batch()
-		if n < len(g.buffer) && !ending {
+		if n < len(buffer) && !ending {
 			return
 		}
 	}
@@ -283,7 +300,8 @@ func (g *generator) answered(slot int32, now int64) {
 	c := &g.conns[slot]
 	i, status := c.request, c.response.status
 	c.request = none
-	if g.config.Keepalive && !c.response.close {
+	full := g.config.KeepaliveRequests > 0 && c.carried >= g.config.KeepaliveRequests
+	if g.config.Keepalive && !c.response.close && !full && c.asked {
 		c.state, c.since = idle, now
 		c.response.reset()
 		c.unbatch()
@@ -318,28 +336,17 @@ func (g *generator) broken(slot int32, errno socket.Errno, now int64) {
 	class := classify(errno)
 	if g.again(c, class) {
 		g.drop(slot)
-		g.flags[i] |= retried
+		g.countTry(i)
 		g.carrier[i] = none
+		if g.config.RetryWait > 0 {
+			g.patience.again.put(now, moment{request: i})
+			return
+		}
 		g.record.again(now, g.inFlight, g.flags[i]&measured != 0)
 		g.connect(i, now) // in the place of the one that was dropped
 		return
 	}
 	g.lose(slot, class, now)
-}
-
-// again tells whether the request on a connection that failed goes out once more, on a new connection. It does so only
-// once, and only while no byte of an answer has come.
-func (g *generator) again(c *conn, class Class) bool {
-	if c.response.began || g.flags[c.request]&retried != 0 {
-		return false
-	}
-	switch g.config.Retry {
-	case scenario.RetryOff:
-		return false
-	case scenario.RetryAlways:
-		return class == Reset || class == Refused
-	}
-	return class == Reset && c.reused
 }
 
 // expireIdle closes the connections that have been idle for too long. The first became idle first.

@@ -9,10 +9,11 @@
 // calls and no hand-over between threads, and the times it takes are those of the kernel's wake-ups.
 //
 // Every planned request has one fate: it completed (a whole 2xx answer came in before its timeout), or it is an
-// error of one [Class]. Requests that were never sent, because the cap on connections left
-// none free before their timeout, are timeouts that also count as Unsent:
+// error of one [Class], or the client aborted it on purpose. Requests that were never sent, because the cap on
+// connections left none free before their timeout, are timeouts that also count as Unsent:
 //
-//	Planned = Completed + Errors + Abandoned    Planned = Sent + Unsent + (abandoned before they were sent)
+//	Planned = Completed + Errors + Aborted + Abandoned
+//	Planned = Sent + Unsent + (abandoned before they were sent)
 //
 // Abandoned is not 0 only if the generator was stopped before its end.
 //

@@ -85,6 +85,7 @@ type generator struct {
 	plan    []int64
 	flags   []uint8
 	carrier []int32 // slot of the connection that a request is on, or none
+	resent  []uint8 // how often it was sent again, if that may be more than once
 	next    int     // the first that has not been dispatched
 	oldest  int     // none before it is without a fate
 
@@ -100,6 +101,8 @@ type generator struct {
 	idle  []int32 // slots of kept-alive connections; the last was used last
 	open  int
 
+	patience patience
+
 	poll    *socket.Poll
 	armed   int64 // alarm that is set and has not rung, relative to start; or never
 	bell    *socket.Bell
@@ -110,7 +113,7 @@ type generator struct {
 const none = -1
 
 func newGenerator(c Config) (*generator, error) {
-	g := &generator{config: c, address: socket.NewAddress(c.To), record: newRecorder(&c)}
+	g := &generator{config: c, address: socket.NewAddress(c.To), record: newRecorder(&c), patience: newPatience(&c)}
 	g.letter.write(&c, 0)
 	g.armed = never
 	g.buffer = make([]byte, 64<<10)
@@ -137,6 +140,9 @@ func (g *generator) draw(seed uint64) (err error) {
 	g.plan = arrival.Plan(g.config.Schedule, seed, g.config.Index)
 	g.flags = make([]uint8, len(g.plan))
 	g.carrier = make([]int32, len(g.plan))
+	if g.config.Retries > 1 {
+		g.resent = make([]uint8, len(g.plan))
+	}
 	for i, at := range g.plan {
 		g.carrier[i] = none
 		if at >= 0 && at < int64(g.config.Duration) {
@@ -170,6 +176,7 @@ func (g *generator) loop(ctx context.Context) error {
 		g.expireDue(now)
 		g.stepDue(now)
 		g.expireIdle(now)
+		g.beDue(now)
 		g.serveWaiting(now)
 		if g.next == len(g.plan) && g.inFlight == 0 && !g.lingers(now) {
 			return nil
@@ -209,6 +216,7 @@ func (g *generator) arm() error {
 	if g.next < len(g.plan) {
 		at = g.plan[g.next]
 	}
+	at = min(at, g.patience.next())
 	if g.config.Idle > 0 && len(g.idle) > 0 {
 		at = min(at, g.conns[g.idle[0]].since+int64(g.config.Idle))
 	}
@@ -241,6 +249,7 @@ func (g *generator) dispatchDue(now int64) int64 {
 			g.record.result.Late.Record(now - g.plan[i])
 		}
 		g.inFlight++
+		g.patience.abort.put(now, moment{request: i})
 		expired := g.plan[i]+int64(g.config.Timeout) <= now
 		if expired || g.front < len(g.waiting) || !g.carry(i, now) {
 			g.waiting = append(g.waiting, i) // where it expires, or gets its turn
@@ -296,6 +305,11 @@ func (g *generator) complete(i int32, now int64) {
 func (g *generator) fail(i int32, class Class, now int64) {
 	g.settle(i, now)
 	g.record.failed(now, class, g.flags[i]&measured != 0)
+	g.countUnsent(i)
+}
+
+// countUnsent takes a request that has met its fate, and may not have been sent before.
+func (g *generator) countUnsent(i int32) {
 	if g.flags[i]&(sent|measured) == measured {
 		g.record.result.Unsent++
 	}

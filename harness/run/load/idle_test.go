@@ -170,3 +170,27 @@ func TestKeptAliveConnectionsStayOpenToTheEndOfTheWindow(t *testing.T) {
 	require.Eventually(t, func() bool { return closed.Load() != 0 }, time.Minute, time.Millisecond)
 	require.GreaterOrEqual(t, closed.Load(), start+int64(c.Duration))
 }
+
+// A connection has as many requests as it may, and no more, and the client is the one that closes it.
+func TestRequestsOnAConnection(t *testing.T) {
+	var connections, ended atomic.Int64
+	to := server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		connections.Add(1)
+		for range 3 {
+			if !head(r) {
+				return
+			}
+			_, _ = io.WriteString(c, ok)
+		}
+		if !head(r) {
+			ended.Add(1)
+		}
+	})
+	c := config(to)
+	c.Keepalive, c.Connections, c.KeepaliveRequests, c.Duration = true, 1, 3, time.Second
+	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, To: 9 * time.Millisecond}
+	r := generate(t, c)
+	require.Equal(t, []int64{9, 9, 3, 0, 0}, []int64{r.Planned, r.Completed, r.Connects, r.IdleClosed, r.Retried})
+	require.Equal(t, int64(3), connections.Load())
+	require.Eventually(t, func() bool { return ended.Load() == 3 }, time.Minute, time.Millisecond)
+}

@@ -15,6 +15,7 @@ type recorder struct {
 
 func newRecorder(c *Config) *recorder {
 	r := &recorder{duration: int64(c.Duration), interval: int64(c.Interval), byClass: map[Class]*int64{}}
+	r.result.Aborts = c.AbortAfter > 0 || c.AbortBytes > 0
 	for _, class := range Classes() {
 		r.byClass[class] = new(int64)
 	}

@@ -50,7 +50,10 @@ type Result struct {
 	ByClass map[Class]int64 `json:"by_class"`
 	// Abandoned requests had no fate when the generator was stopped.
 	Abandoned int64 `json:"abandoned"`
-	// Retried requests met a connection that ended before the answer began, and went out again on a new one
+	// Aborted requests were given up by the client on purpose; Aborts is whether it does that.
+	Aborted int64 `json:"aborted,omitempty"`
+	Aborts  bool  `json:"aborts,omitempty"`
+	// Retried is how often requests were sent again. They met a connection that ended before the answer began, and went out again on a new one
 	// (RFC 9112, 9.3.1).
 	Retried int64 `json:"retried"`
 	// Connects is the number of connection attempts inside the window, and Bytes what was received in it, of all requests.
@@ -101,6 +104,8 @@ func (r *Result) Merge(from *Result) {
 	r.Errors += from.Errors
 	r.Abandoned += from.Abandoned
 	r.Retried += from.Retried
+	r.Aborted += from.Aborted
+	r.Aborts = r.Aborts || from.Aborts
 	r.Connects += from.Connects
 	r.Bytes += from.Bytes
 	r.IdleClosed += from.IdleClosed
@@ -171,6 +176,9 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 		"http.received":     float64(r.Bytes),
 		"http.idle.closed":  float64(r.IdleClosed),
 		"http.idle.expired": float64(r.IdleExpired),
+	}
+	if r.Aborts {
+		m["http.aborted"] = float64(r.Aborted)
 	}
 	for _, class := range Classes() {
 		if class != Unresolved || r.DNS != nil {

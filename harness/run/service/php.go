@@ -41,8 +41,19 @@ type PHPConfig struct {
 	CPU time.Duration `json:"cpu"`
 	// Queries made one after the other.
 	Queries int `json:"queries"`
+	// FirstByte is how long a worker sleeps before it answers.
+	FirstByte time.Duration `json:"first_byte,omitempty"`
+	// Spread says whether CPU and FirstByte of requests differ. What is drawn needs a seed: the pool then waits for its
+	// beginning, as loads do.
+	Spread scenario.Spread `json:"spread,omitempty"`
 	// Response is the length of the body in bytes.
 	Response int64 `json:"response"`
+	// Writes is in how many pieces an answer is handed to the kernel; 0 means one.
+	Writes int `json:"writes,omitempty"`
+	// Nagle leaves Nagle's algorithm on.
+	Nagle bool `json:"nagle,omitempty"`
+	// KeepaliveRequests is the most requests on a connection; 0 means no limit.
+	KeepaliveRequests int `json:"keepalive_requests,omitempty"`
 
 	// IdleTimeout ends a keep-alive connection on which nothing comes. Default 5s, as Apache's KeepAliveTimeout.
 	IdleTimeout time.Duration `json:"idle_timeout,omitempty"`
@@ -66,6 +77,12 @@ func NewPHPConfig(p scenario.PHP, database netip.AddrPort) PHPConfig {
 		Persistent: p.Persistent,
 		Reconnect:  p.Reconnect,
 		Queries:    p.Request.Queries,
+		FirstByte:  time.Duration(p.Request.FirstByte),
+		Spread:     p.Request.Spread,
+		Writes:     p.Writes,
+		Nagle:      p.Nagle,
+
+		KeepaliveRequests: p.KeepaliveRequests,
 
 		IdleTimeout:  time.Duration(p.Timeouts.Idle),
 		ReadTimeout:  time.Duration(p.Timeouts.Read),
@@ -118,7 +135,7 @@ func (c *PHPConfig) complete() error {
 		return fmt.Errorf("php pool: %d workers", c.Workers)
 	case c.Queries > 0 && !c.Database.IsValid():
 		return fmt.Errorf("php pool: %d queries and no database", c.Queries)
-	case c.Response < 0 || c.CPU < 0 || c.Queries < 0:
+	case c.Response < 0 || c.CPU < 0 || c.Queries < 0 || c.FirstByte < 0:
 		return fmt.Errorf("php pool: a cost of a request is negative")
 	}
 	if c.Reconnect == "" {
@@ -144,6 +161,7 @@ type pool struct {
 	database socket.Address
 	turns    int64 // of the burning loop in one part of a request
 	rest     int64 // further turns in the last part
+	costs    costs
 	body     []byte
 	failure  []byte // body of a 500
 }
@@ -167,6 +185,7 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 		failure: []byte("query failed\n")}
 	parts := int64(config.Queries + 1)
 	p.turns, p.rest = turns/parts, turns%parts
+	p.costs.drawn = !config.Spread.IsZero()
 	if config.Database.IsValid() {
 		p.database = socket.NewAddress(config.Database)
 	}
@@ -176,6 +195,12 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	// Inherited by connections; accept(2) itself does not look at it.
 	if errno := p.listener.SetSendTimeout(config.WriteTimeout); errno != 0 {
 		return nil, fmt.Errorf("set SO_SNDTIMEO on %s: %w", config.Listen, errno)
+	}
+
+	if config.Nagle { // inherited, too
+		if errno := p.listener.SetNagle(); errno != 0 {
+			return nil, fmt.Errorf("clear TCP_NODELAY on %s: %w", config.Listen, errno)
+		}
 	}
 
 	var started sync.WaitGroup
@@ -193,10 +218,15 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	}
 	started.Wait()
 	c.Ready()
-	select {
-	case err := <-broken:
-		return nil, fmt.Errorf("accept on %s: %w", config.Listen, err)
-	case <-ctx.Done():
+	for ended := false; !ended; {
+		select {
+		case err := <-broken:
+			return nil, fmt.Errorf("accept on %s: %w", config.Listen, err)
+		case b := <-c.Begin():
+			p.costs.seed.Store(b.Seed)
+		case <-ctx.Done():
+			ended = true
+		}
 	}
 	result := p.result()
 	result.Turns = turns

@@ -72,8 +72,8 @@ func (w *worker) work() error {
 
 // serve answers requests on one connection until it ends.
 func (w *worker) serve() {
-	for first := true; ; first = false {
-		r, status := w.receive(first)
+	for n := 1; ; n++ {
+		r, status := w.receive(n == 1)
 		switch status {
 		case statusOK:
 		case statusEnd:
@@ -90,12 +90,13 @@ func (w *worker) serve() {
 		if r.head {
 			body = nil
 		}
+		r.close = r.close || n == w.pool.config.KeepaliveRequests
 		which := keep
 		if r.close {
 			which = closing
 		}
 		outcome.Add(1) // first, so that an answer that the client has seen is counted
-		if !w.write(head[which], body) {
+		if !w.answer(head[which], body) {
 			outcome.Add(-1)
 			return
 		}
@@ -212,13 +213,34 @@ func (w *worker) read(b []byte, patience time.Duration) (int, int) {
 
 // compute does what one request costs, and tells whether all queries were answered.
 func (w *worker) compute() bool {
-	for i := range w.pool.config.Queries {
-		burn(w.pool.turns)
+	c, factor := &w.pool.config, w.pool.costs.next()
+	turns, rest := w.pool.turns, w.pool.rest
+	if factor != 1 {
+		turns, rest = int64(float64(turns)*factor), 0
+	}
+	for i := range c.Queries {
+		burn(turns)
 		if !w.query(i == 0) {
 			return false
 		}
 	}
-	burn(w.pool.turns + w.pool.rest)
+	burn(turns + rest)
+	if c.FirstByte > 0 {
+		socket.SleepUntil(agent.Now() + int64(float64(c.FirstByte)*factor))
+	}
+	return true
+}
+
+// answer writes an answer in as many pieces as the configuration says, or gives up on the connection.
+func (w *worker) answer(head, body []byte) bool {
+	size, n := len(head)+len(body), max(w.pool.config.Writes, 1)
+	for k := range n {
+		from, to := k*size/n, (k+1)*size/n
+		first, rest := head[min(from, len(head)):min(to, len(head))], body[max(from-len(head), 0):max(to-len(head), 0)]
+		if !w.write(first, rest) {
+			return false
+		}
+	}
 	return true
 }
 

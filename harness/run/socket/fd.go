@@ -140,6 +140,10 @@ func (fd FD) setTimeout(option uintptr, d time.Duration) Errno {
 // SetNoDelay turns Nagle's algorithm off: every write leaves at once.
 func (fd FD) SetNoDelay() Errno { return fd.setInt(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
 
+// SetNagle turns Nagle's algorithm on, which [Listen] turns off: a short segment waits for the acknowledgement of an
+// earlier one.
+func (fd FD) SetNagle() Errno { return fd.setInt(unix.IPPROTO_TCP, unix.TCP_NODELAY, 0) }
+
 // SetKeepAlive has the kernel send keepalive probes while the connection is idle.
 func (fd FD) SetKeepAlive() Errno { return fd.setInt(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1) }
 

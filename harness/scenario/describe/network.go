@@ -48,12 +48,19 @@ func php(p *scenario.PHP) string {
 		}
 		each = append(each, fmt.Sprintf("%s to %s%s", quantity.Plural(int64(n), "query"), p.Database, way))
 	}
+	if d := p.Request.FirstByte; d > 0 {
+		each = append(each, Duration(d)+" before the first byte")
+	}
 	if r := p.Request.Response; r != nil {
 		each = append(each, Size(*r)+" of answer")
 	}
 	if len(each) > 0 {
 		out += "; a request is " + quantity.List(each)
 	}
+	if !p.Request.Spread.IsZero() {
+		out += ", in the mean (" + string(p.Request.Spread) + ")"
+	}
+	out += socketWords(p)
 	switch p.Reconnect {
 	case scenario.RetryOff:
 		out += "; a query that finds its connection ended has failed"
@@ -64,6 +71,20 @@ func php(p *scenario.PHP) string {
 		out += "; waits " + quantity.List([]string{
 			Duration(t.Idle) + " for another request", Duration(t.Read) + " for all of one",
 			Duration(t.Write) + " to write", Duration(t.Query) + " for its database"})
+	}
+	return out
+}
+
+// socketWords says what a pool does with its connections.
+func socketWords(p *scenario.PHP) (out string) {
+	if n := p.KeepaliveRequests; n > 0 {
+		out += "; " + quantity.Plural(int64(n), "request") + " a connection at most"
+	}
+	if p.Writes > 1 {
+		out += fmt.Sprintf("; each answer in %d writes", p.Writes)
+	}
+	if p.Nagle {
+		out += "; with Nagle's algorithm"
 	}
 	return out
 }
@@ -161,6 +182,9 @@ func Load(t *scenario.Traffic) string {
 	if h.Idle > 0 {
 		connections += fmt.Sprintf(", for %s of silence", Duration(h.Idle))
 	}
+	if h.KeepaliveRequests > 0 {
+		connections += fmt.Sprintf(", for %s each", quantity.Plural(int64(h.KeepaliveRequests), "request"))
+	}
 	if h.Connections > 0 {
 		connections += fmt.Sprintf(", %s at most", quantity.Count(int64(h.Connections)))
 	}
@@ -179,8 +203,9 @@ func Load(t *scenario.Traffic) string {
 	case scenario.RetryOff:
 		how += "; none is sent again"
 	case scenario.RetryAlways:
-		how += "; sent once more if the connection fails"
+		how += "; sent " + times(max(h.Retries, 1)) + " if the connection fails"
 	}
+	how += manners(h)
 	page := ""
 	if h.Host != "" {
 		page = ", which it looks up as " + h.Host
@@ -188,16 +213,8 @@ func Load(t *scenario.Traffic) string {
 	if !h.Path.IsZero() {
 		page = " (" + unit.Clip(string(h.Path)) + ")" + page
 	}
+	much, arrivals := Arrivals(h)
 	return fmt.Sprintf("%s asks %s for %s%s%s, %s; %s%s; gives up after %s",
-		t.From, t.To, per(h.Rate, "page"), page, family, arrivals(h.Arrivals, h.First),
+		t.From, t.To, much, page, family, arrivals,
 		connections, how, Duration(h.Timeout))
-}
-
-// per writes a frequency of something: 15 pages a second.
-func per(f scenario.Frequency, noun string) string {
-	number, unit, _ := strings.Cut(f.String(), "/")
-	if number != "1" {
-		noun += "s"
-	}
-	return fmt.Sprintf("%s %s a %s", number, noun, map[string]string{"s": "second", "m": "minute", "h": "hour"}[unit])
 }

@@ -22,17 +22,37 @@ var loads = []struct {
 	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second}},
 	{"client asks web for 1 page a minute over IPv6, evenly spaced, the first after 0 s; " +
-		"connections kept alive and probed, for 1 s of silence, 10 at most; each request in 2 writes; " +
+		"connections kept alive and probed, for 1 s of silence, for 100 requests each, 10 at most; each request in 2 writes; " +
 		"without Nagle's algorithm; none is sent again; gives up after 500 ms",
 		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 1. / 60, Timeout: 500 * ms, Keepalive: true, Connections: 10,
 			IPv6: true, Probes: true, Writes: 2, NoDelay: true,
-			First: span(0), Idle: second, Retry: scenario.RetryOff}},
+			First: span(0), Idle: second, KeepaliveRequests: 100, Retry: scenario.RetryOff}},
 	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; " +
 		"sent once more if the connection fails; gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second, Retry: scenario.RetryAlways}},
 	{"client asks web for 15 pages a second (/item?n={n}), at random times (Poisson); one connection each; " +
 		"gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second, Path: "/item?n={n}"}},
+	{"client asks web for 15 pages a second, evenly spaced, in bursts of 1 s with 500 ms between them, " +
+		"3 at once each time, together with other loads (herd); one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 15, Timeout: 5 * second, Batch: 3, Sync: "herd",
+			Bursts: &scenario.Bursts{On: second, Off: 500 * ms}}},
+	{"client asks web for up to 15 pages a second, at random times (Poisson), on a curve; one connection each; " +
+		"gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Poisson, Timeout: 5 * second,
+			Curve: []scenario.CurvePoint{{At: 0, Rate: 15}, {At: second, Rate: 5}}}},
+	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; " +
+		"sent up to 3 times more if the connection fails, after 1 s; posts 2 kB; reads 1 kB every 500 ms; " +
+		"sends 10 B every 1 s; waits 1 s for a connection; waits 2 s for the first byte; aborts after 3 s; gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second, Retry: scenario.RetryAlways, Retries: 3,
+			RetryWait: second, Body: 2000, Reads: &scenario.Slow{Bytes: 1000, Every: 500 * ms},
+			Sends: &scenario.Slow{Bytes: 10, Every: second}, ConnectTimeout: second, FirstByteTimeout: 2 * second,
+			Abort: &scenario.Abort{After: 3 * second}}},
+	{"client asks web for 2 pages, at stated times; one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Poisson, Timeout: 5 * second, Times: []scenario.Duration{0, second}}},
+	{"client asks web for 0 pages, as in a capture (a.pcap: 0 of 0 requests), 10 times as fast; one connection each; " +
+		"gives up after 5 s",
+		scenario.HTTPLoad{Timeout: 5 * second, Replay: &scenario.Replay{Capture: "a.pcap", Faster: 10}}},
 }
 
 func TestLoadsInWords(t *testing.T) {
@@ -65,6 +85,11 @@ var nodes = []struct {
 		scenario.Node{Service: &scenario.Service{PHP: &scenario.PHP{Port: 80, Workers: 1, Backlog: 511, Database: "db",
 			Reconnect: scenario.RetryAlways,
 			Timeouts:  phpDefaults, Request: scenario.PHPRequest{Queries: 1}}}}},
+	{"PHP on port 80: 1 worker, backlog 511; a request is 20 ms before the first byte, in the mean (exponential); " +
+		"100 requests a connection at most; each answer in 2 writes; with Nagle's algorithm",
+		scenario.Node{Service: &scenario.Service{PHP: &scenario.PHP{Port: 80, Workers: 1, Backlog: 511,
+			KeepaliveRequests: 100, Writes: 2, Nagle: true, Timeouts: phpDefaults,
+			Request: scenario.PHPRequest{FirstByte: 20 * ms, Spread: scenario.SpreadExponential}}}}},
 	{"SQL on port 3306, backlog 151; 1 connection at most; waits 1 s for a query, " +
 		"30 s for the rest of one and 1 min to write",
 		scenario.Node{Service: &scenario.Service{SQL: &scenario.SQL{Port: 3306, Backlog: 151, Connections: 1,

@@ -11,13 +11,15 @@ var http = []Metric{
 	{"http.unsent", One, Lower,
 		"planned requests that found no free connection within their timeout: they are timeouts, too", false},
 	{"http.retried", One, Lower,
-		"planned requests that were sent a second time, because their connection ended before a " +
-			"byte of the answer (load's retry); no errors, if the second time went well", false},
+		"times that planned requests were sent again, because their connection ended or a timeout of the attempt came " +
+			"before a byte of the answer (load's retry and retries); no errors, if the last time went well", false},
+	{"http.aborted", One, Neither, "planned requests that the client gave up on purpose (load's abort), where a load does; " +
+		"neither completed nor errors", false},
 	{"http.completed", One, Higher,
 		"planned requests that were answered in full with a status 2xx within their timeout, be it after the window", false},
 	{"http.errors", One, Lower, "planned requests that were not completed, of every kind, be it after the window", false},
-	{"http.errors.timeout", One, Lower, "of these: no full answer within the timeout, counted from the planned time",
-		false},
+	{"http.errors.timeout", One, Lower, "of these: no full answer within the timeout, counted from the planned time, " +
+		"or an attempt that ran into a timeout of its own and was not made again", false},
 	{"http.errors.refused", One, Lower, "of these: connection refused", false},
 	{"http.errors.reset", One, Lower,
 		"of these: connection closed before the first byte of the answer, or reset at any time", false},

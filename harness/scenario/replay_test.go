@@ -1,0 +1,88 @@
+package scenario_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ruleout/ruleout/harness/scenario"
+	"github.com/ruleout/ruleout/harness/scenario/arrival"
+	"github.com/ruleout/ruleout/harness/scenario/describe"
+)
+
+const replaying = `version: 1
+name: replaying
+duration: 10s
+nodes:
+  client:
+  web: {service: {php: {}}}
+links:
+  - between: [client, web]
+load:
+  - {from: client, to: web, http: {replay: {log: access.log, faster: 10}}}
+`
+
+// load writes a scenario and its log into a directory of their own, and reads the scenario.
+func load(t *testing.T, log string, set ...string) *scenario.Scenario {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "x.yaml"), []byte(replaying), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "access.log"), []byte(log), 0o600))
+	s, err := scenario.Load(filepath.Join(dir, "x.yaml"), set)
+	require.NoError(t, err)
+	return s
+}
+
+// What the log says is in the scenario itself: a record of a run can be run again where the log is not.
+func TestReplayIsPartOfTheScenario(t *testing.T) {
+	data, err := os.ReadFile("testdata/replay/access.log")
+	require.NoError(t, err)
+	log := string(data)
+	s := load(t, log)
+	plan := arrival.Plan(arrival.Of(s, 0), 1, 0)
+	require.Len(t, plan, 4)
+	for i, tenth := range []int64{0, 0, 3, 60} { // seconds of the log after its first, by hand
+		require.Equal(t, tenth, plan[i]/1e8)
+	}
+	require.Equal(t, "client asks web for 4 pages, as in an access log (access.log: 4 of 4 requests, "+
+		"1 broken line left out), 10 times as fast; one connection each; gives up after 5 s", describe.Load(&s.Load[0]))
+
+	canonical, err := s.Canonical()
+	require.NoError(t, err)
+	again, err := scenario.FromCanonical(canonical)
+	require.NoError(t, err)
+	require.Equal(t, s.Hash(), again.Hash())
+	require.Equal(t, plan, arrival.Plan(arrival.Of(again, 0), 1, 0))
+
+	// Its directory is not part of it; a request more is.
+	require.Equal(t, s.Hash(), load(t, log).Hash())
+	require.NotEqual(t, s.Hash(), load(t, log+log[:strings.Index(log, "\n")+1]).Hash())
+	require.NotEqual(t, s.Hash(), load(t, log, "load[0].http.replay.faster=11").Hash())
+
+	short := load(t, log, "duration=5s")
+	require.Len(t, arrival.Plan(arrival.Of(short, 0), 1, 0), 3, "the fourth is after the run")
+	later := load(t, log, "load[0].http.at=2s", "load[0].http.for=5s")
+	plan = arrival.Plan(arrival.Of(later, 0), 1, 0)
+	require.Len(t, plan, 3)
+	require.Equal(t, int64(20), plan[0]/1e8)
+	skipped := load(t, log, "load[0].http.replay.skip=3s")
+	plan = arrival.Plan(arrival.Of(skipped, 0), 1, 0)
+	require.Len(t, plan, 2)
+	require.Equal(t, []int64{0, 57}, []int64{plan[0] / 1e8, plan[1] / 1e8})
+}
+
+// A record that was edited is found out.
+func TestReplayOfAnEditedRecord(t *testing.T) {
+	data, err := os.ReadFile("testdata/replay/access.log")
+	require.NoError(t, err)
+	canonical, err := load(t, string(data)).Canonical()
+	require.NoError(t, err)
+	for _, edit := range [][2]string{{`"requests":4`, `"requests":5`}, {`"times":"`, `"times":"!`}} {
+		require.Contains(t, string(canonical), edit[0])
+		_, err = scenario.FromCanonical([]byte(strings.Replace(string(canonical), edit[0], edit[1], 1)))
+		require.Error(t, err)
+	}
+}
