@@ -19,6 +19,7 @@ func Node(n *scenario.Node) string {
 		parts = append(parts, "router")
 	}
 	parts = append(parts, services(n.Service)...)
+	parts = append(parts, middlebox(n)...)
 	if n.Image != "" {
 		parts = append(parts, "image "+n.Image)
 	}
