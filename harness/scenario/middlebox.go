@@ -96,8 +96,7 @@ type NAT struct {
 	Port int `yaml:"port,omitempty" json:"port,omitempty" min:"1" max:"65535"`
 	// ToPort goes with dnat: the port that they get in its place. Without it, the port stays.
 	ToPort int `yaml:"to-port,omitempty" json:"to-port,omitempty" min:"1" max:"65535"`
-	// Ports goes with masquerade and snat: the source ports that connections get, such as 40000-40009. Without it, a
-	// connection keeps its port if no other from that address to the same destination has it, and else gets another of
+	// Ports goes with snat: the source ports that connections get, such as 40000-40009. Without it, a connection keeps its port if no other from that address to the same destination has it, and else gets another of
 	// the same range (below 512, below 1024, from 1024 on). Where no port is left, packets of new connections are dropped,
 	// which NODE.conntrack.insert_failed or NODE.conntrack.drops counts.
 	Ports Ports `yaml:"ports,omitempty" json:"ports,omitempty"`
@@ -303,8 +302,8 @@ func (n *Node) IsMiddlebox() bool { return n.Tracks() || len(n.Firewall) > 0 }
 func (s *Scenario) Modules() []string {
 	for _, n := range s.Nodes {
 		if n != nil && n.IsMiddlebox() {
-			return []string{"nf_tables", "nft_counter", "nf_conntrack", "nf_conntrack_netlink", "nft_ct", "nft_chain_nat", "nft_nat",
-				"nft_masq", "nft_limit", "nft_reject_inet"}
+			return []string{"nf_tables", "nft_counter", "nf_conntrack", "nf_conntrack_netlink", "nft_ct", "nft_chain_nat",
+				"nft_nat", "nft_masq", "nft_limit", "nft_reject_inet"}
 		}
 	}
 	return nil

@@ -208,7 +208,8 @@ func (v *validation) selects(at, name string, r *FirewallRule, hook Hook) {
 	case ports && r.Packets == ICMPPacket:
 		v.fail(at+".packets", "ICMP has no ports", "")
 	case r.Do == SendRST && !r.Packets.TCP():
-		v.fail(at+".do", "an RST answers TCP, and the rule matches other packets too", "add packets: tcp, or set do: unreachable")
+		v.fail(at+".do", "an RST answers TCP, and the rule matches other packets too",
+			"add packets: tcp, or set do: unreachable")
 	case r.UpTo > 0 && r.Over > 0:
 		v.fail(at+".over", "both up-to and over", "make it two rules")
 	case limited && !whole:

@@ -68,7 +68,9 @@ func (v *validation) snat(at, kind, name string, r *NAT) {
 	}
 	switch {
 	case r.ToPort > 0:
-		v.fail(at+".to-port", "to-port belongs to dnat", "ports has the source ports of "+kind)
+		v.fail(at+".to-port", "to-port belongs to dnat", "ports has the source ports of snat")
+	case r.Masquerade != "" && r.Ports != "" && v.sound(at+".ports"):
+		v.fail(at+".ports", "masquerade has no pool of ports", "write snat: "+r.Masquerade)
 	case r.From == r.Out():
 		v.fail(at+".from", fmt.Sprintf("connections from %s do not leave by the link to it", r.From), "")
 	case r.From != "" && r.From != name:
@@ -91,14 +93,14 @@ func (v *validation) dnat(at, name string, r *NAT) {
 		return
 	case r.Ports != "" || r.Random:
 		v.fail(at+map[bool]string{true: ".ports", false: ".random"}[r.Ports != ""], "a dnat chooses no source port",
-			"that belongs to masquerade and snat; to-port has the port of the node that serves")
+			"that belongs to snat; to-port has the port of the node that serves")
 		return
 	case !v.reachable(at+".dnat", name, r.DNAT):
 		return
 	}
 	if own, _ := v.servedPorts(name, true); slices.Contains(own, r.Port) {
-		v.fail(at+".port", fmt.Sprintf("%s has a service of its own on port %d, which no connection would get to", name, r.Port),
-			"")
+		v.fail(at+".port",
+			fmt.Sprintf("%s has a service of its own on port %d, which no connection would get to", name, r.Port), "")
 		return
 	}
 	served, _ := v.servedPorts(r.DNAT, true)
@@ -133,8 +135,9 @@ func (v *validation) comesBack(at, name string, r *NAT) {
 		}) {
 			continue
 		}
-		v.fail(at+".dnat", fmt.Sprintf("no way back: answers of %s to %s go by %s, past %s", r.DNAT, l.From,
-			strings.Join(back, ", "), name), fmt.Sprintf("add a rule with masquerade: %s, or leave out the other link", there[1]))
+		v.fail(at+".dnat",
+			fmt.Sprintf("no way back: answers of %s to %s go by %s, past %s", r.DNAT, l.From, strings.Join(back, ", "), name),
+			fmt.Sprintf("add a rule with masquerade: %s, or leave out the other link", there[1]))
 		return
 	}
 }

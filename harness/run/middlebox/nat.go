@@ -27,7 +27,9 @@ func (s *ruleset) addNAT(b *box, r *scenario.NAT) {
 	}
 	leaves := device(expr.MetaKeyOIF, b.device(r.Out()))
 	if r.Masquerade != "" {
-		own := s.own(result.NATRule, r.Name, r.MayBeIdle, append([]expr.Any{&expr.Counter{}}, masquerade(r)...)...)
+		// Not with a pool of ports: the kernel wants NF_NAT_RANGE_PROTO_SPECIFIED besides (nft_masq_init in
+		// net/netfilter/nft_masq.c), which the library does not say, and would keep the ports without a word.
+		own := s.own(result.NATRule, r.Name, r.MayBeIdle, &expr.Counter{}, &expr.Masq{FullyRandom: r.Random})
 		s.translate(b, r, at, own, leaves, pairs(b.addressesOf(r.From), []netip.Addr{{}}))
 		return
 	}
@@ -73,15 +75,6 @@ func pool(r *scenario.NAT) (list []expr.Any, ok bool) {
 	}
 	return []expr.Any{&expr.Immediate{Register: firstRegister, Data: port(first)},
 		&expr.Immediate{Register: lastRegister, Data: port(last)}}, true
-}
-
-func masquerade(r *scenario.NAT) []expr.Any {
-	m := &expr.Masq{FullyRandom: r.Random}
-	list, ok := pool(r)
-	if ok {
-		m.ToPorts, m.RegProtoMin, m.RegProtoMax = true, firstRegister, lastRegister
-	}
-	return append(list, m)
 }
 
 // nfFamily is that of an address.

@@ -111,12 +111,14 @@ func (r *recorder) conntrackMetrics(i int, put func(string, float64)) error {
 	if c == nil {
 		return nil
 	}
-	sum := int64(0)
-	for s := range r.samples[:r.taken] {
-		sum += r.samples[s].nodes[i].entries
+	if r.interval > 0 { // else there would be two samples, which say nothing of what was between them
+		sum := int64(0)
+		for s := range r.samples[:r.taken] {
+			sum += r.samples[s].nodes[i].entries
+		}
+		put("conntrack.entries.mean", float64(sum)/float64(r.taken))
+		put("conntrack.entries.max", float64(c.most))
 	}
-	put("conntrack.entries.mean", float64(sum)/float64(r.taken))
-	put("conntrack.entries.max", float64(c.most))
 	for _, count := range conntrackCounts {
 		var at [2]int64
 		for end, text := range [2][]byte{c.before, c.after} {

@@ -59,6 +59,8 @@ func (n *names) lacksTable(node, of string) (msg, hint string) {
 	case !box.Tracks() && (has(metric.Conntrack()) || has(metric.Forgotten())):
 		return fmt.Sprintf("%s tracks no connections, and so has no %s", node, of),
 			fmt.Sprintf("add the key conntrack: {} to nodes.%s", node)
+	case n.untimed && strings.HasPrefix(of, "conntrack.entries."):
+		return "entries are counted at the intervals of the timeline, which is off", "leave the key timeline out"
 	case has(metric.Forgotten()) && (box.Conntrack == nil || len(box.Conntrack.Forget) == 0):
 		return fmt.Sprintf("%s forgets nothing, and so has no %s", node, of), fmt.Sprintf("that is nodes.%s.conntrack.forget",
 			node)

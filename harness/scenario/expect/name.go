@@ -18,6 +18,7 @@ type names struct {
 	services      map[string]*scenario.Service // by node; nil if the scenario is not known
 	programs      map[string][]string          // names of programs, by node; nil if the scenario is not known
 	statuses      map[string][]scenario.Status // of programs, by node; nil if the scenario is not known
+	untimed       bool                         // the scenario records no timeline
 	boxes         map[string]*scenario.Node    // by node; nil if the scenario is not known
 	links         []string                     // directions that have a queue, as metrics of theirs begin
 	marking       []string                     // those whose discipline marks packets
@@ -36,6 +37,7 @@ func (n *names) field(name string) *Field {
 func newNames(s *scenario.Scenario) *names {
 	n := &names{services: make(map[string]*scenario.Service), programs: make(map[string][]string),
 		statuses: make(map[string][]scenario.Status), boxes: make(map[string]*scenario.Node)}
+	n.untimed = s.Timeline != nil && *s.Timeline == 0
 	for name, node := range s.Nodes {
 		n.nodes = append(n.nodes, name)
 		n.services[name] = new(scenario.Service)

@@ -117,10 +117,10 @@ var database = []Metric{
 // conntrack is of a node with a table of connections.
 var conntrack = []Metric{
 	{"conntrack.entries.mean", One, Neither, "mean number of entries in the node's table of connections, of the " +
-		"timeline's samples and both ends of the window; entries whose time is over count until the kernel meets them", false},
-	{"conntrack.entries.max", One, Neither, "most entries in the table, of the same samples", false},
-	{"conntrack.drops", One, Lower, "packets for which no entry could be made, and that were dropped: the table was full, " +
-		"or another entry had the addresses and ports", false},
+		"timeline's samples; those whose time is over count until the kernel meets them. None without a timeline", false},
+	{"conntrack.entries.max", One, Neither, "most entries in the table, of the same samples; between two of them there may have been more", false},
+	{"conntrack.drops", One, Lower, "packets for which no entry could be made, and that were dropped: the table was " +
+		"full, or another entry had the addresses and ports", false},
 	{"conntrack.early_drops", One, Lower,
 		"entries without an answer that gave way to new ones because the table was full", false},
 	{"conntrack.invalid", One, Lower, "packets that belong to no connection and can begin none, such as segments out of " +
