@@ -158,7 +158,8 @@ func (v *VM) template(ctx context.Context, s *scenario.Scenario, set imageSet,
 }
 
 // modules are the kernel's modules that a scenario needs besides the usual ones, in alphabetical order: that of TUN
-// devices for programs, those of the congestion controls that its nodes ask for, and those of its links' disciplines.
+// devices for programs, those of the congestion controls that its nodes ask for, those of its links' disciplines and of
+// its middleboxes.
 // What the kernel does not have as a module may be built in; if it is not, the node's sysctl or the link will say so.
 func (v *VM) modules(s *scenario.Scenario) (list []string) {
 	if s.HasPrograms() && v.kernel.HasModule("tun") {
@@ -180,6 +181,9 @@ func (v *VM) modules(s *scenario.Scenario) (list []string) {
 		for _, kind := range s.Links[i].Qdiscs() {
 			add("sch_" + kind)
 		}
+	}
+	for _, module := range s.Modules() {
+		add(module)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

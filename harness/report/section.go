@@ -20,8 +20,8 @@ const none = metric.None
 
 // Section is one table of a report.
 type Section struct {
-	// ID names the table to programs: faults, programs, queues, load, latency, services, status, nodes, counters, changes
-	// or expect.
+	// ID names the table to programs: faults, programs, queues, connections, rules, load, latency, services, status, nodes,
+	// counters, changes or expect.
 	ID     string
 	Title  string
 	Header []string
@@ -48,7 +48,7 @@ func Sections(r *result.Record, o Options) []Section {
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
 	for _, sec := range append(list, load(r), latency(r), lookups(r), datagrams(r, s), services(r), programs(r, s),
-		status(r), queues(r, s), nodes(r), counters(r, o), expectations(r)) {
+		status(r), queues(r, s), connections(r), rules(r, s), nodes(r), counters(r, o), expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}

@@ -23,5 +23,5 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(commandScenario); text != "" {
 		asCommand(text)
 	}
-	vmtest.Main(m)
+	vmtest.MainWith(m, forBoxes())
 }

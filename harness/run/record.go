@@ -30,8 +30,8 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 		Metrics:  r.seen.Metrics,
 		Counters: r.seen.Counters,
 		Timeline: result.Timeline{Interval: time.Duration(*s.Timeline).Seconds(), Series: r.seen.Timeline},
-		Programs: r.outcomes,
-		Time:     result.Time{Measured: window.Seconds(), Virtual: (monotonic() - r.born).Seconds()},
+		Programs: r.outcomes, Middleboxes: r.acted,
+		Time: result.Time{Measured: window.Seconds(), Virtual: (monotonic() - r.born).Seconds()},
 	}
 	if of := loadsOf(s, "http"); len(of) > 0 {
 		for n, i := range of {
@@ -51,6 +51,9 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 		return nil, err
 	}
 	if err := addMetrics(rec, programMetrics(r.outcomes)); err != nil {
+		return nil, err
+	}
+	if err := addMetrics(rec, middleboxMetrics(r.acted)); err != nil {
 		return nil, err
 	}
 	if err := addMetrics(rec, r.said.metrics); err != nil {
@@ -179,6 +182,25 @@ func faultMetrics(receipts []result.Receipt) map[string]float64 {
 				// Of whole nanoseconds: a difference of floats would have digits that mean nothing.
 				m[prefix+fmt.Sprint("gap", i)] = math.Round((t-f.Times[i-1])*1e9) / 1e9
 			}
+		}
+	}
+	return m
+}
+
+// middleboxMetrics are those of rules, and what was forgotten.
+func middleboxMetrics(list []result.Middlebox) map[string]float64 {
+	m := make(map[string]float64)
+	for _, b := range list {
+		for _, r := range b.Rules {
+			prefix := b.Node + "." + r.Kind + "." + r.Name + "."
+			if r.Kind == result.NATRule {
+				m[prefix+"connections"] = float64(r.Packets)
+				continue
+			}
+			m[prefix+"packets"], m[prefix+"bytes"] = float64(r.Packets), float64(r.Bytes)
+		}
+		for _, f := range b.Forgot {
+			m[b.Node+".conntrack.forgotten"] += float64(f.Entries)
 		}
 	}
 	return m

@@ -17,6 +17,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/datagram"
 	"github.com/ruleout/ruleout/harness/run/fault"
 	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/middlebox"
 	"github.com/ruleout/ruleout/harness/run/probe"
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/topology"
@@ -55,6 +56,7 @@ type Prepared struct {
 
 	network  *topology.Network
 	wires    *fault.Wires
+	boxes    *middlebox.Boxes
 	programs programs
 	probe    *probe.Probe
 
@@ -65,6 +67,7 @@ type Prepared struct {
 	receipts  []result.Receipt
 	links     []result.LinkReceipt
 	outcomes  []result.Program
+	acted     []result.Middlebox
 	said      said
 	invalid   result.Reasons
 }
@@ -159,6 +162,10 @@ func (r *Prepared) build(ctx context.Context) error {
 	}
 	r.wires = wires
 	r.undo.Push(wires.Close)
+	if r.boxes, err = middlebox.Install(network, s); err != nil {
+		return fmt.Errorf("build middleboxes: %w", err)
+	}
+	r.undo.Push(r.boxes.Close)
 	return nil
 }
 
@@ -170,6 +177,9 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 	start := r.begin.Nanoseconds()
 	if err := r.wires.Arm(start, seed); err != nil {
 		return fmt.Errorf("arm faults: %w", err)
+	}
+	if err := r.boxes.Arm(start); err != nil {
+		return fmt.Errorf("arm middleboxes: %w", err)
 	}
 	if err := r.probe.Start(start, time.Duration(s.Duration)); err != nil {
 		return fmt.Errorf("start recording: %w", err)
@@ -208,6 +218,12 @@ func (r *Prepared) drain(ctx context.Context) error {
 		return fmt.Errorf("read receipts: %w", err)
 	}
 	r.receipts = receipts
+	acted, idle, err := r.boxes.Finish()
+	if err != nil {
+		return fmt.Errorf("read middleboxes: %w", err)
+	}
+	r.acted = acted
+	reasons = append(reasons, idle...)
 	r.links = r.wires.Links()
 	r.invalid = append(r.invalid, reasons...)
 	return nil

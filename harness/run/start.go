@@ -171,7 +171,8 @@ func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Gro
 func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
 	o := probe.Options{Interval: time.Duration(*r.scenario.Timeline), Counts: r.programs.counts()}
 	for _, n := range r.network.Nodes() {
-		o.Nodes = append(o.Nodes, probe.Target{Name: n.Name, Do: n.Do, Inode: n.Inode(), Group: groups[n.Name]})
+		o.Nodes = append(o.Nodes, probe.Target{Name: n.Name, Do: n.Do, Inode: n.Inode(), Group: groups[n.Name],
+			Tracks: r.scenario.Nodes[n.Name].Tracks()})
 	}
 	names := make([]string, len(o.Nodes))
 	for i, n := range o.Nodes {
@@ -183,6 +184,7 @@ func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {
 		o.Queues = append(o.Queues, probe.Queue(q))
 	}
 	o.Marked = func(counts []int64) error { return r.wires.Marked(queues, counts) }
+	o.Ends = r.boxes.Read
 	p, err := probe.New(o)
 	if err != nil {
 		return fmt.Errorf("open recorder: %w", err)

@@ -147,8 +147,13 @@ func (v *validation) crosses(path, name string, f *Fault) {
 		return
 	}
 	way := v.path(flow.From, flow.To, false)
+	nat, plain := v.translated(way, flow)
 	for i := range len(way) - 1 {
 		if way[i] == f.Link[0] && way[i+1] == f.Link[1] || way[i] == f.Link[1] && way[i+1] == f.Link[0] {
+			if i >= plain {
+				v.fail(path, fmt.Sprintf("behind the NAT of %s, packets of the flow %s have its address, and not that of %s", nat,
+					name, flow.From), fmt.Sprintf("name a flow from %s to %s", nat, flow.To))
+			}
 			return
 		}
 	}

@@ -47,6 +47,12 @@ func (s *Scenario) fill() {
 		s.fillLoad(&s.Load[i])
 	}
 	for _, node := range s.Nodes {
+		if len(node.NAT) == 0 {
+			node.NAT = nil
+		}
+		if len(node.Firewall) == 0 {
+			node.Firewall = nil
+		}
 		if len(node.Files) == 0 {
 			node.Files = nil
 		}

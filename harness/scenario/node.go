@@ -28,6 +28,14 @@ type Node struct {
 	Resolver *Resolver `yaml:"resolver,omitempty" json:"resolver,omitempty"`
 	// Service that runs on the node.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
+	// Conntrack is the node's table of connections. A node has one if it has this key, nat, or a rule of its firewall with
+	// a state; other nodes track nothing.
+	Conntrack *Conntrack `yaml:"conntrack,omitempty" json:"conntrack,omitempty"`
+	// NAT are the rules by which a router changes addresses and ports. Faults, flows and captures go by the addresses that
+	// packets have on their link: behind a NAT, the flow from the NAT's node to the server is the one to name.
+	NAT []NAT `yaml:"nat,omitempty" json:"nat,omitempty" most:"100"`
+	// Firewall are the rules that packets meet on the node.
+	Firewall []FirewallRule `yaml:"firewall,omitempty" json:"firewall,omitempty" most:"500"`
 }
 
 // Service is what a node serves; more than one kind may run on a node, on different ports.

@@ -180,9 +180,16 @@ func (v *validation) program(at, node string, p *Program) {
 	v.span(at, "program", begin, p.For)
 }
 
-// listeners are the ports on which the services of a node listen, with the place of each; of all, or of those that
-// may speak HTTP.
+// listeners are the ports on which a node is served, by its services or by those that its dnat rules lead to, with the
+// place of each; of all, or of those that may speak HTTP.
 func (s *Scenario) listeners(node string, all bool) (ports []int, places []string) {
+	ports, places = s.servedPorts(node, all)
+	more, at := s.forwardedPorts(node, all)
+	return append(ports, more...), append(places, at...)
+}
+
+// servedPorts are those on which services of the node itself listen.
+func (s *Scenario) servedPorts(node string, all bool) (ports []int, places []string) {
 	n := s.Nodes[node]
 	if n == nil || n.Service == nil {
 		return nil, nil

@@ -30,6 +30,7 @@ func (s *Scenario) validate(d *yamldoc.Document, checks []Check) {
 	v.resolvers()
 	v.programs()
 	v.links()
+	v.middleboxes()
 	v.phases()
 	v.flows()
 	v.loads()
@@ -94,6 +95,10 @@ func (v *validation) names() {
 				v.failKey(join(path, "sysctls")+"."+key, fmt.Sprintf("%s is set twice, with and without a question mark", bare), "")
 				continue
 			}
+			if v.Nodes[name].Tracks() && sysctl.Module(key) == "nf_conntrack" {
+				v.twice(join(path, "sysctls")+"."+key, key, v.Nodes[name].Conntrack) // the module is loaded
+				continue
+			}
 			v.sysctl(join(path, "sysctls")+"."+key, key, value)
 		}
 	}
@@ -139,14 +144,22 @@ func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
 		return true, barred(name, optional), barredHint(name)
 	case !later && !optional && sysctl.Module(name) != "":
 		return true, fmt.Sprintf("no node has the sysctl %s", quote(name)),
-			fmt.Sprintf("it comes with the kernel's module %s, which nothing loads; write %s to have it set where it is there",
-				sysctl.Module(name), quote(name+"?"))
+			fmt.Sprintf("it comes with the kernel's module %s, which nothing loads%s; write %s to have it set where it is there",
+				sysctl.Module(name), tracking(name), quote(name+"?"))
 	case slices.Contains([]string{"true", "false", "on", "off", "yes", "no"}, strings.ToLower(value)):
 		return false, fmt.Sprintf("%s is not a number", quote(value)), "the kernel wants 1 or 0"
 	case len(value) > 1024 || strings.ContainsAny(value, "\n\r"):
 		return false, "a sysctl's value is one line", ""
 	}
 	return false, "", ""
+}
+
+// tracking says what would load the module of a sysctl, if it is that of the table of connections.
+func tracking(name string) string {
+	if sysctl.Module(name) == "nf_conntrack" {
+		return " on a node without the key conntrack"
+	}
+	return ""
 }
 
 // barred says that no node can have a sysctl on any kernel that is known; empty if one can. One with a question mark is

@@ -31,6 +31,7 @@ const (
 	ServiceEnded      Kind = "service-ended"
 	ProgramEnded      Kind = "program-ended"  // of a node's image, that may not
 	ProgramFailed     Kind = "program-failed" // to start
+	MiddleboxIdle     Kind = "middlebox-idle" // a rule matched nothing, or there was nothing to forget
 	OutOfMemory       Kind = "out-of-memory"  // the kernel ended a process of a node that may not end
 )
 

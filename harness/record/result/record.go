@@ -31,6 +31,8 @@ type Record struct {
 	Counters map[string]map[string]int64 `json:"counters"`
 	Expect   []Expectation               `json:"expect"`
 	Timeline Timeline                    `json:"timeline"`
+	// Middleboxes are nodes that translate, track or filter, in the order of their names; absent where there are none.
+	Middleboxes []Middlebox `json:"middleboxes,omitempty"`
 	// Programs of images, in the order of the nodes' names; absent where there are none.
 	Programs []Program `json:"programs,omitempty"`
 	Time     Time      `json:"time"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/actor"
 	"github.com/ruleout/ruleout/harness/run/forge"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -29,7 +30,7 @@ type injector struct {
 	table *ebpf.Map
 	doors [2]*door // by the side of the link from which packets come
 
-	actor *actor // once it is armed
+	actor *actor.Actor // once it is armed
 	// What it did; to be read once the actor is stopped.
 	rounds          int
 	late            time.Duration // the most, of the first segment of a round
@@ -89,14 +90,14 @@ func (d *door) Close() error { return unix.Close(d.fd) }
 
 // arm sets the alarm for all times to come. start is that of the measured window, on CLOCK_MONOTONIC.
 func (in *injector) arm(start int64) (err error) {
-	in.actor, err = newActor(func(a *alarm) error { return in.act(a, start) })
+	in.actor, err = actor.New(func(a *actor.Alarm) error { return in.act(a, start) })
 	return err
 }
 
 // act injects at all times to come, until the alarm is cancelled.
-func (in *injector) act(a *alarm, start int64) error {
+func (in *injector) act(a *actor.Alarm, start int64) error {
 	for _, t := range in.times {
-		if rang, err := a.await(start + int64(t.From)); err != nil || !rang {
+		if rang, err := a.Await(start + int64(t.From)); err != nil || !rang {
 			return err
 		}
 		if err := in.inject(start, time.Duration(t.From)); err != nil {

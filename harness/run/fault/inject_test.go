@@ -120,8 +120,8 @@ func numbers(t *testing.T, c *net.TCPConn) (next, expected uint32) {
 func (l *lab) inject(t *testing.T) {
 	t.Helper()
 	require.NoError(t, l.Arm(clock(t), labSeed))
-	<-l.injectors[0].actor.done
-	require.NoError(t, l.injectors[0].actor.failed)
+	<-l.injectors[0].actor.Done
+	require.NoError(t, l.injectors[0].actor.Failed)
 }
 
 // What is forged is taken by the receiver as the next that it expects, to the byte: it

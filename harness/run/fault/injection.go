@@ -35,7 +35,7 @@ func (w *Wires) stopInjectors() error {
 		if in == nil || in.actor == nil {
 			continue
 		}
-		if err := in.actor.stop(); err != nil {
+		if err := in.actor.Stop(); err != nil {
 			errs = append(errs, fmt.Errorf("fault %s: %w", in.fault.Name, err))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/actor"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -32,7 +33,7 @@ type outage struct {
 	err   error
 	// before are the carrier losses of both ends' devices before the first time.
 	before [2]int64
-	actor  *actor // once it has begun
+	actor  *actor.Actor // once it has begun
 }
 
 // slowest is how late a link may have gone down, or up: a run in which it took longer is not the one that was asked
@@ -48,18 +49,18 @@ func (o *outage) begin(l *topology.Link, f *scenario.Fault, start int64) (err er
 			return err
 		}
 	}
-	o.actor, err = newActor(func(a *alarm) error { return o.act(a, l, f, start) })
+	o.actor, err = actor.New(func(a *actor.Alarm) error { return o.act(a, l, f, start) })
 	return err
 }
 
 // act takes the link down and up again until it is stopped.
-func (o *outage) act(a *alarm, l *topology.Link, f *scenario.Fault, start int64) error {
+func (o *outage) act(a *actor.Alarm, l *topology.Link, f *scenario.Fault, start int64) error {
 	for n := 0; f.Times == 0 || n < f.Times; n++ {
 		if n > 0 && f.Every == 0 {
 			return nil
 		}
 		from := start + int64(f.At) + int64(n)*int64(f.Every)
-		if rang, err := a.await(from); err != nil || !rang {
+		if rang, err := a.Await(from); err != nil || !rang {
 			return err
 		}
 		o.set(l, false, from)
@@ -67,7 +68,7 @@ func (o *outage) act(a *alarm, l *topology.Link, f *scenario.Fault, start int64)
 			return nil
 		}
 		until := from + int64(f.For)
-		if rang, err := a.await(until); err != nil || !rang {
+		if rang, err := a.Await(until); err != nil || !rang {
 			return err
 		}
 		o.set(l, true, until)
@@ -217,7 +218,7 @@ func (w *Wires) stopOutages() (err error) {
 	}
 	for _, o := range w.outages {
 		if o.actor != nil {
-			o.fail(o.actor.stop())
+			o.fail(o.actor.Stop())
 		}
 	}
 	w.stopped, err = monotonic()

@@ -50,6 +50,12 @@ func (r *recorder) look(n *node, now *reading) error {
 		now.memory = digits(text)
 		n.memoryMax = max(n.memoryMax, now.memory)
 	}
+	if n.conntrack != nil {
+		var err error
+		if now.entries, err = n.conntrack.entries(); err != nil {
+			return err
+		}
+	}
 	text, err := n.sockstat.read()
 	if err != nil {
 		return err

@@ -22,8 +22,9 @@ type node struct {
 	sockstat  *file
 	cpu       *file // nil without a control group
 	pressures [3]*file
-	memory    *file // nil without the memory controller
-	peak      *file // nil before 5.19
+	memory    *file      // nil without the memory controller
+	peak      *file      // nil before 5.19
+	conntrack *conntrack // nil for a node that tracks no connections
 
 	before, after [len(counterFiles)][]byte // the counters' files at the window's ends
 	sockets       [4]socketRange            // see socketStates
@@ -45,6 +46,11 @@ func newNode(t Target, number uint32) (_ *node, err error) {
 	}()
 	if err := t.Do(n.enter); err != nil {
 		return nil, err
+	}
+	if t.Tracks {
+		if err := t.Do(n.openConntrack); err != nil {
+			return nil, err
+		}
 	}
 	if t.Group == nil {
 		return n, nil
@@ -131,7 +137,13 @@ func (n *node) readCounters(into *[len(counterFiles)][]byte) error {
 		}
 		into[i] = append(into[i][:0], text...)
 	}
-	return nil
+	if n.conntrack == nil {
+		return nil
+	}
+	if into == &n.before {
+		return n.conntrack.keep(&n.conntrack.before)
+	}
+	return n.conntrack.keep(&n.conntrack.after)
 }
 
 // differences returns the counters' differences over the window.

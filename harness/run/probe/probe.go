@@ -30,6 +30,8 @@ type Target struct {
 	Do func(func() error) error
 	// Inode is the number of the network namespace, as in "net:[4026532345]".
 	Inode uint64
+	// Tracks says that the node has a table of connections, of which metrics are made.
+	Tracks bool
 	// Group holds the node's processes; nil for a node that has none. Processes have to be
 	// started in it (see [cgroup.Group.FD]): one that is moved in later is not seen to move.
 	Group *cgroup.Group
@@ -48,6 +50,8 @@ type Options struct {
 	// Marked says how many packets each of the queues has marked so far, in the order of Queues; it is called at both
 	// ends of the window if one of them marks.
 	Marked func(counts []int64) error
+	// Ends, if it is not nil, is called right before the window (0) and at its end (1), to read counters of others.
+	Ends func(end int) error
 	// Counts are kept by others and read at each sample.
 	Counts []Count
 	// Offsets of the kernel; nil: [offsets.Load].

@@ -29,6 +29,7 @@ type reading struct {
 	accept              int64
 	retrans             int64
 	arrived             int64 // packets
+	entries             int64 // of the table of connections
 }
 
 // sample is what is read at one moment.
@@ -186,6 +187,9 @@ func (r *recorder) prepare() error {
 			return err
 		}
 	}
+	if r.options.Ends != nil {
+		return r.options.Ends(0)
+	}
 	return nil
 }
 
@@ -258,6 +262,11 @@ func (r *recorder) finish() error {
 	}
 	if r.load1, err = parseLoad(text); err != nil {
 		return err
+	}
+	if r.options.Ends != nil {
+		if err := r.options.Ends(1); err != nil {
+			return err
+		}
 	}
 	for i, n := range r.nodes {
 		if err := n.readPressures(&r.pressures[1][i]); err != nil {

@@ -27,6 +27,9 @@ func (r *recorder) result() (*Result, error) {
 	r.queueMetrics(first, last, put)
 	for i, n := range r.nodes {
 		r.nodeMetrics(i, n, first, last, func(name string, v float64) { put(n.name+"."+name, v) })
+		if err := r.conntrackMetrics(i, func(name string, v float64) { put(n.name+"."+name, v) }); err != nil {
+			return nil, err
+		}
 		d, err := n.differences()
 		if err != nil {
 			return nil, err

@@ -77,6 +77,11 @@ var nodeSeries = []struct {
 		func(_ *recorder, a, b *reading, _ float64) float64 { return float64(b.arrived - a.arrived) },
 	},
 	{
+		Series{"conntrack.entries", "1", "entries in the table of connections at the end of the interval", false},
+		func(n *node) bool { return n.conntrack != nil },
+		func(_ *recorder, _, b *reading, _ float64) float64 { return float64(b.entries) },
+	},
+	{
 		Series{"tcp.retrans", "1", "segments retransmitted in the interval, SYN-ACKs apart", false}, nil,
 		func(_ *recorder, a, b *reading, _ float64) float64 { return float64(b.retrans - a.retrans) },
 	},

@@ -22,6 +22,7 @@ func Node(n *scenario.Node) string {
 	if n.Resolver != nil {
 		parts = append(parts, resolver(n.Resolver))
 	}
+	parts = append(parts, middlebox(n)...)
 	if n.Image != "" {
 		parts = append(parts, "image "+n.Image)
 	}

@@ -113,6 +113,19 @@ var nodes = []struct {
 			Exec: []scenario.Program{{Name: "shop", Command: []string{"/usr/bin/shop", "--quiet"}, Port: 8081,
 				At: span(second), For: 2 * second, Restart: true}},
 		}}},
+	{"router; tracks connections (1,000 at most, 512 buckets, established for 30 s, liberal, not loose), and forgets them " +
+		"at 5 s; masquerade towards core of connections from client, tcp, to port 80, source ports 40000-40009, " +
+		"source ports at random; DNAT to web port 8080 of connections to port 80; rule new: drop syn in state new from a " +
+		"from port 1-5 to b to port 80 that came by c that leave by d over 10/s (burst 5); " +
+		"rule own: answer with an RST tcp at input",
+		scenario.Node{Role: scenario.Router, Conntrack: &scenario.Conntrack{Max: 1000, Buckets: 512, BeLiberal: true,
+			Loose: new(bool), Timeouts: &scenario.ConntrackTimeouts{Established: 30 * second},
+			Forget: []scenario.Forget{{At: 5 * second}}},
+			NAT: []scenario.NAT{{Masquerade: "core", From: "client", Packets: scenario.TCPPacket, Port: 80,
+				Ports: "40000-40009", Random: true}, {DNAT: "web", Packets: scenario.AnyPacket, Port: 80, ToPort: 8080}},
+			Firewall: []scenario.FirewallRule{{Name: "new", Packets: scenario.SYN, State: scenario.StateNew, From: "a",
+				FromPorts: "1-5", To: "b", ToPorts: "80", In: "c", Out: "d", Over: 10, Do: scenario.Drop},
+				{Name: "own", Hook: scenario.HookInput, Packets: scenario.TCPPacket, Do: scenario.SendRST}}}},
 }
 
 var phpDefaults = scenario.PHPTimeouts{Idle: 5 * second, Read: 20 * second, Write: 60 * second, Query: 30 * second}

@@ -18,6 +18,8 @@ type names struct {
 	services      map[string]*scenario.Service // by node; nil if the scenario is not known
 	programs      map[string][]string          // names of programs, by node; nil if the scenario is not known
 	statuses      map[string][]scenario.Status // of programs, by node; nil if the scenario is not known
+	untimed       bool                         // the scenario records no timeline
+	boxes         map[string]*scenario.Node    // by node; nil if the scenario is not known
 	links         []string                     // directions that have a queue, as metrics of theirs begin
 	marking       []string                     // those whose discipline marks packets
 	loads         map[string]string            // names of loads, with their kinds; those of all loads together are under their kind
@@ -35,10 +37,14 @@ func (n *names) field(name string) *Field {
 
 func newNames(s *scenario.Scenario) *names {
 	n := &names{loads: loadsOf(s), services: make(map[string]*scenario.Service), programs: make(map[string][]string),
-		statuses: make(map[string][]scenario.Status)}
+		statuses: make(map[string][]scenario.Status), boxes: make(map[string]*scenario.Node)}
+	n.untimed = s.Timeline != nil && *s.Timeline == 0
 	for name, node := range s.Nodes {
 		n.nodes = append(n.nodes, name)
 		n.services[name] = new(scenario.Service)
+		if n.boxes[name] = node; node == nil {
+			n.boxes[name] = new(scenario.Node)
+		}
 		if node != nil && node.Service != nil {
 			n.services[name] = node.Service
 		}
@@ -106,9 +112,15 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	case strings.HasPrefix(rest, "exec.") || rest == "exec":
 		return n.findProgram(name, first, strings.TrimPrefix(rest[len("exec"):], "."))
 	}
+	if kind, of, _ := strings.Cut(rest, "."); slices.Contains(metric.RuleKinds(), kind) {
+		return n.findRule(name, first, kind, of)
+	}
 	m, ok := metric.Lookup(name)
 	if !ok {
 		return m, fmt.Sprintf("unknown metric %q", name), n.nearMetric(name, first)
+	}
+	if msg, hint := n.lacksTable(first, strings.TrimPrefix(name, first+".")); msg != "" {
+		return m, msg, hint
 	}
 	if msg, hint := n.lacks(first, strings.TrimPrefix(name, first+".")); msg != "" {
 		return m, msg, hint

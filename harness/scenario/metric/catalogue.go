@@ -117,6 +117,38 @@ var database = []Metric{
 		"connections that the database on this node closed because no query came in time (timeouts.idle)", false},
 }
 
+// conntrack is of a node with a table of connections.
+var conntrack = []Metric{
+	{"conntrack.entries.mean", One, Neither, "mean number of entries in the node's table of connections, of the " +
+		"timeline's samples; those whose time is over count until the kernel meets them. None without a timeline", false},
+	{"conntrack.entries.max", One, Neither, "most entries in the table, of the same samples; between two of them there may have been more", false},
+	{"conntrack.drops", One, Lower, "packets for which no entry could be made, and that were dropped: the table was " +
+		"full, or another entry had the addresses and ports", false},
+	{"conntrack.early_drops", One, Lower,
+		"entries without an answer that gave way to new ones because the table was full", false},
+	{"conntrack.invalid", One, Lower, "packets that belong to no connection and can begin none, such as segments out of " +
+		"the window: those in state invalid", false},
+	{"conntrack.insert_failed", One, Lower, "entries that were dropped with their packet because another one had their " +
+		"addresses and ports, such as where a nat rule had no port left", false},
+	{"conntrack.clashes", One, Lower, "entries that were merged with another one of the same packets", false},
+}
+
+// forgotten is of a node whose table is emptied.
+var forgotten = []Metric{
+	{"conntrack.forgotten", One, Neither, "entries that were removed because the scenario has the node forget them", false},
+}
+
+// translation is of a rule of nat, without NODE.nat.NAME. in front.
+var translation = []Metric{
+	{"connections", One, Neither, "connections that the rule matched", false},
+}
+
+// filtering is of a rule of a firewall, without NODE.firewall.NAME. in front.
+var filtering = []Metric{
+	{"packets", One, Neither, "packets that the rule matched", false},
+	{"bytes", Bytes, Neither, "bytes of these, with the IP header", false},
+}
+
 // program is of a program of a node's image, without NODE.exec.NAME. in front.
 var program = []Metric{
 	{"exit", One, Neither, "its last exit status, or 128 and the number of the signal that ended it; absent while it runs",

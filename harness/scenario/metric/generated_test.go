@@ -3,6 +3,7 @@ package metric_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,14 @@ intervals, a level stands in all intervals up to its reading, and what a counter
 A program that does not answer until the next reading has a gap (null) in its series, and the record says how many
 there are (programs[].status). A counter is no metric if a reading at an end of the window is missing, or if the
 program was started again; an expectation about it then fails with "was not recorded".
+
+`
+
+const middleboxText = `## Middleboxes
+
+Of nodes that track connections (conntrack, nat, or a rule of their firewall with a state), by the kernel's counters of
+the node: the columns of /proc/net/stat/nf_conntrack. The number of entries is a series of the timeline too,
+NODE.conntrack.entries.
 
 `
 
@@ -106,6 +115,11 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 		}
 	}
 	b.WriteString("\n")
+	b.WriteString(middleboxText)
+	table("", "NODE.", slices.Concat(metric.Conntrack(), metric.Forgotten()))
+	b.WriteString("NAME is that of a rule:\n\n")
+	table("", "NODE.nat.NAME.", metric.Rule("nat"))
+	table("", "NODE.firewall.NAME.", metric.Rule("firewall"))
 	table("The machine", "", metric.Machine())
 	b.WriteString(linkText)
 	table("A direction of a link", "link.A-B.from.A.", metric.Link())

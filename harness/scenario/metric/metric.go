@@ -97,6 +97,26 @@ func Database() []Metric { return slices.Clone(database) }
 // Program returns the metrics of a program without NODE.exec.NAME. in front, such as exit.
 func Program() []Metric { return slices.Clone(program) }
 
+// Conntrack returns the metrics of a node's table of connections without the node's name, such as conntrack.drops.
+func Conntrack() []Metric { return slices.Clone(conntrack) }
+
+// Forgotten returns that of a table that is emptied.
+func Forgotten() []Metric { return slices.Clone(forgotten) }
+
+// Rule returns the metrics of a rule of kind nat or firewall without NODE.KIND.NAME. in front, such as packets.
+func Rule(kind string) []Metric {
+	switch kind {
+	case "nat":
+		return slices.Clone(translation)
+	case "firewall":
+		return slices.Clone(filtering)
+	}
+	return nil
+}
+
+// RuleKinds are the kinds of rules of a middlebox, as the names of their metrics have them.
+func RuleKinds() []string { return []string{"nat", "firewall"} }
+
 // Fault returns the metrics of a fault without "fault." and its name, such as chosen.
 func Fault() []Metric { return slices.Clone(fault) }
 
@@ -142,10 +162,17 @@ func Lookup(name string) (Metric, bool) {
 		_, suffix, _ := strings.Cut(of, ".")
 		return find(program, suffix, name)
 	}
+	for _, kind := range RuleKinds() {
+		if of, ok := strings.CutPrefix(rest, kind+"."); ok {
+			_, suffix, _ := strings.Cut(of, ".")
+			return find(Rule(kind), suffix, name)
+		}
+	}
 	if group, counter, ok := SplitCounter(rest); ok {
 		return Metric{Name: name, Unit: One, Better: Neither, About: "the kernel's counter " + group + "." + counter}, true
 	}
-	return find(slices.Concat(node, pool, queries, database, datagrams, nameServer, programStatus), rest, name)
+	return find(slices.Concat(node, pool, queries, database, datagrams, nameServer, programStatus, conntrack,
+		forgotten), rest, name)
 }
 
 // Names returns every name that a run with these nodes, faults and links can yield, the
@@ -169,7 +196,8 @@ func Names(nodes, faults, links []string) []string {
 	}
 	for _, n := range nodes {
 		add(n+".", node)
-		add(n+".", slices.Concat(pool, queries, database, datagrams, nameServer, programStatus))
+		add(n+".", slices.Concat(pool, queries, database, datagrams, nameServer, programStatus, conntrack,
+			forgotten))
 		for _, c := range Counters() {
 			names = append(names, n+"."+c)
 		}

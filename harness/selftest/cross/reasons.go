@@ -52,6 +52,11 @@ var Reasons = []Reason{
 		NODE.redis.commands NODE.redis.rejected NODE.redis.evicted NODE.redis.hits NODE.redis.misses
 		NODE.haproxy.connections NODE.haproxy.requests NODE.haproxy.request_errors NODE.haproxy.connect_errors
 		NODE.haproxy.response_errors NODE.haproxy.retries NODE.haproxy.redispatches`},
+	{"What a middlebox keeps within itself, and what it drops of a node's own. TestMiddleboxesCountWhatTheWireCarried of " +
+		"package run compares what it can with the packets before and behind it.", `
+		NODE.conntrack.entries.mean NODE.conntrack.entries.max NODE.conntrack.drops NODE.conntrack.early_drops
+		NODE.conntrack.invalid NODE.conntrack.insert_failed NODE.conntrack.clashes NODE.conntrack.forgotten
+		NODE.nat.NAME.connections NODE.firewall.NAME.packets NODE.firewall.NAME.bytes`},
 	{"A packet leaves a queue in the middle of the wire, where nothing is captured.", `
 		link.A-B.from.A.queue.marks
 		link.A-B.from.A.queue.mean link.A-B.from.A.queue.max link.A-B.from.A.queue.bytes.mean link.A-B.from.A.queue.bytes.max

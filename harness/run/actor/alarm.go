@@ -1,4 +1,4 @@
-package fault
+package actor
 
 import (
 	"errors"
@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// alarm waits for absolute times of CLOCK_MONOTONIC, until it is cancelled. It is for one thread that is
+// Alarm waits for absolute times of CLOCK_MONOTONIC, until it is cancelled. It is for one thread that is
 // locked to its goroutine: Go's own timers know no absolute times, and in a guest they ring up to 1 ms late.
 //
 // It does not use package socket's Poll, whose system calls do not tell the Go scheduler that they wait. That is right
 // for a program that is one thread, but here it would keep the rest of the process from running.
-type alarm struct{ timer, quit int }
+type Alarm struct{ timer, quit int }
 
-func newAlarm() (*alarm, error) {
+func newAlarm() (*Alarm, error) {
 	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create timerfd: %w", err)
@@ -23,11 +23,11 @@ func newAlarm() (*alarm, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create eventfd: %w", err), unix.Close(timer))
 	}
-	return &alarm{timer, quit}, nil
+	return &Alarm{timer, quit}, nil
 }
 
-// await returns at a time in ns, or at once if it has passed. It returns false once the alarm is cancelled.
-func (a *alarm) await(at int64) (rang bool, err error) {
+// Await returns at a time in ns, or at once if it has passed. It returns false once the alarm is cancelled.
+func (a *Alarm) Await(at int64) (rang bool, err error) {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // 0 would disarm
 	if err := unix.TimerfdSettime(a.timer, unix.TFD_TIMER_ABSTIME, &spec, nil); err != nil {
 		return false, fmt.Errorf("set alarm: %w", err)
@@ -47,8 +47,8 @@ func (a *alarm) await(at int64) (rang bool, err error) {
 	}
 }
 
-// cancel ends this await and all later ones.
-func (a *alarm) cancel() error {
+// cancel ends this wait and all later ones.
+func (a *Alarm) cancel() error {
 	if _, err := unix.Write(a.quit, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
 		return fmt.Errorf("cancel alarm: %w", err)
 	}
@@ -56,4 +56,4 @@ func (a *alarm) cancel() error {
 }
 
 // Close frees it, once no goroutine waits.
-func (a *alarm) Close() error { return errors.Join(unix.Close(a.timer), unix.Close(a.quit)) }
+func (a *Alarm) Close() error { return errors.Join(unix.Close(a.timer), unix.Close(a.quit)) }
