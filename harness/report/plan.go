@@ -116,7 +116,7 @@ func planLoad(pl *plan.Plan) Section {
 	sec := Section{Title: "Load", Left: 1, Header: []string{"what", "from", "to", "requests", "of them measured"}}
 	for _, l := range pl.Load {
 		requests, measured := quantity.Count(l.Requests), quantity.Count(l.Measured)
-		if l.To == "" { // a program
+		if l.To == "" || l.Requests == 0 { // a program, or bulk data
 			requests, measured = none, none
 		}
 		sec.Note = join(sec.Note, l.Note)

@@ -47,8 +47,8 @@ func Sections(r *result.Record, o Options) []Section {
 	}
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
-	for _, sec := range append(list, load(r), latency(r), lookups(r), datagrams(r, s), services(r), programs(r, s),
-		status(r), queues(r, s), connections(r), rules(r, s), nodes(r), counters(r, o), expectations(r)) {
+	for _, sec := range append(list, load(r), latency(r), lookups(r), datagrams(r, s), bulk(r), services(r),
+		programs(r, s), status(r), queues(r, s), connections(r), rules(r, s), nodes(r), counters(r, o), expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
 		}

@@ -27,11 +27,13 @@ type programs struct {
 	senders  []program // of udp loads
 	sinks    []program // udp services
 	drawing  []program // services that draw from the seed
+	pumps    []program // of bulk loads
+	drains   []program // bulk services
 }
 
 // serving is how many services there are, programs of images among them.
 func (p *programs) serving() int {
-	n := len(p.services) + len(p.sinks)
+	n := len(p.services) + len(p.sinks) + len(p.drains)
 	for _, b := range p.boxes {
 		n += len(b.programs) - b.clients
 	}
@@ -41,7 +43,7 @@ func (p *programs) serving() int {
 // begin tells the generators when the measured window starts, and services that draw from the seed. The others serve
 // as soon as they are ready; to wake them all would only cost time.
 func (p *programs) begin(b agent.Beginning) error {
-	for _, a := range slices.Concat(p.sinks, p.drawing, p.loads, p.senders) {
+	for _, a := range slices.Concat(p.sinks, p.drains, p.drawing, p.loads, p.senders, p.pumps) {
 		if err := a.process.Begin(b); err != nil {
 			return fmt.Errorf("begin %s: %w", a.name, err)
 		}
@@ -90,7 +92,7 @@ func (p *programs) counts() (list []probe.Count) {
 // scenario. The others are not stopped in order, which would take a guest some
 // milliseconds of CPU; they have nothing to say.
 func (p *programs) broken(to *result.Reasons) {
-	for _, a := range slices.Backward(slices.Concat(p.sinks, p.services)) {
+	for _, a := range slices.Backward(slices.Concat(p.sinks, p.drains, p.services)) {
 		if err := a.process.Ended(); err != nil {
 			to.Add(result.ServiceEnded, "service "+a.name, "%v", err)
 		}

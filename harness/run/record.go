@@ -47,6 +47,9 @@ func (r *Prepared) record(seed uint64) (*result.Record, error) {
 	if err := r.addDatagrams(rec); err != nil {
 		return nil, err
 	}
+	if err := r.addBulk(rec); err != nil {
+		return nil, err
+	}
 	if err := addMetrics(rec, faultMetrics(r.receipts)); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/base/undo"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/bulk"
 	"github.com/ruleout/ruleout/harness/run/capture"
 	"github.com/ruleout/ruleout/harness/run/datagram"
 	"github.com/ruleout/ruleout/harness/run/fault"
@@ -64,6 +65,8 @@ type Prepared struct {
 	traffic []load.Result
 	// datagrams are what became of those of the udp loads.
 	datagrams []datagram.Result
+	pumps     []bulk.LoadConfig
+	bulk      []bulk.Result
 	receipts  []result.Receipt
 	links     []result.LinkReceipt
 	outcomes  []result.Program
@@ -197,14 +200,21 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 	if err != nil {
 		return err
 	}
+	pumped, err := finish[bulk.Sent](ctx, r.programs.pumps, (*agent.Process).Wait)
+	if err != nil {
+		return err
+	}
 	if r.seen, err = r.probe.Wait(ctx); err != nil {
 		return fmt.Errorf("record nodes: %w", err)
 	}
 	r.programs.broken(&r.invalid)
-	if len(r.invalid) == 0 {
-		r.datagrams, err = r.finishDatagrams(ctx, sent)
+	if len(r.invalid) > 0 {
+		return nil
 	}
-	return err
+	if r.datagrams, err = r.finishDatagrams(ctx, sent); err != nil {
+		return err
+	}
+	return r.finishBulk(ctx, pumped)
 }
 
 // drain looks after the services and reads the receipts once nothing moves any more.

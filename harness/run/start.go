@@ -26,13 +26,14 @@ func (r *Prepared) start(ctx context.Context) error {
 		return err
 	}
 	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools,
-		r.startSinks, r.startNameServers, r.startBoxes, r.startLoads, r.startSenders} {
+		r.startSinks, r.startNameServers, r.startBulkSinks, r.startBoxes, r.startLoads, r.startSenders, r.startBulk} {
 		if err := start(ctx, groups); err != nil {
 			return err
 		}
 	}
+	generators := len(r.programs.loads) + len(r.programs.senders) + len(r.programs.pumps)
 	r.teller.tell(protocol.Start, fmt.Sprintf("%s and %s are ready",
-		quantity.Plural(int64(r.programs.serving()), "service"), quantity.Plural(int64(len(r.programs.loads)+len(r.programs.senders)), "generator")))
+		quantity.Plural(int64(r.programs.serving()), "service"), quantity.Plural(int64(generators), "generator")))
 	return r.openProbe(groups)
 }
 

@@ -51,7 +51,7 @@ type UDP struct {
 
 // Pace is when the requests or the datagrams of a load leave, and how much later its own sender may be.
 type Pace struct {
-	// Kind is the key of the load: http or udp.
+	// Kind is the key of the load: http, udp or bulk, which has no arrivals.
 	Kind     string
 	Arrivals Arrivals
 	First    *Duration
@@ -76,6 +76,9 @@ func (t *Traffic) Pace() (Pace, bool) {
 		u := t.UDP
 		return Pace{"udp", u.Arrivals, u.First, u.Rate, u.Phase, u.At, u.For, u.Late, u.Timeout, u.IPv6, u.Port}, true
 	}
+	if b := t.Bulk; b != nil {
+		return Pace{Kind: "bulk", Phase: b.Phase, At: b.At, For: b.For, IPv6: b.IPv6, Port: b.Port}, true
+	}
 	return Pace{}, false
 }
 
@@ -86,8 +89,8 @@ const (
 	udpHeader  = 8
 )
 
-// Fragments is in how many IP packets a datagram of a udp load leaves, by the MTU of the first link on its way. Each but
-// the last carries a multiple of 8 bytes (RFC 791, 3.2), and with IPv6 a header of 8 bytes more (RFC 8200, 4.5).
+// Fragments is in how many IP packets a datagram of a udp load leaves, by the MTU of the first link on its way. Each
+// but the last carries a multiple of 8 bytes (RFC 791, 3.2), and with IPv6 a header of 8 bytes more (RFC 8200, 4.5).
 func (s *Scenario) Fragments(t *Traffic) int {
 	way := s.Path(t.From, t.To)
 	if t.UDP == nil || len(way) < 2 {

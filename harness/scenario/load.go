@@ -9,8 +9,8 @@ import (
 type Traffic struct {
 	// From is the node that asks.
 	From string `yaml:"from" json:"from"`
-	// To is the node that answers: it has a php service, or a program with a port; for udp, a udp service. Load of kind
-	// exec does not need it.
+	// To is the node that answers: it has a php service, or a program with a port; for udp, a udp service; for bulk, a
+	// bulk service. Load of kind exec does not need it.
 	To string `yaml:"to,omitempty" json:"to,omitempty"`
 	// Name tells the load from others: its metrics are recorded a second time, for it alone, under load.NAME., such as
 	// load.voice.udp.loss. Without it, they are only in those of all loads of the kind together.
@@ -19,6 +19,8 @@ type Traffic struct {
 	HTTP *HTTPLoad `yaml:"http,omitempty" json:"http,omitempty"`
 	// UDP is load by datagrams.
 	UDP *UDPLoad `yaml:"udp,omitempty" json:"udp,omitempty"`
+	// Bulk is load by as much data as TCP carries.
+	Bulk *BulkLoad `yaml:"bulk,omitempty" json:"bulk,omitempty"`
 	// Exec is load by a program of the node's image, such as curl or iperf3.
 	Exec *Program `yaml:"exec,omitempty" json:"exec,omitempty"`
 }
@@ -82,8 +84,9 @@ func (p Page) Append(text []byte, i int) []byte {
 type HTTPLoad struct {
 	// Port to ask. Without it, that of the node's php service, or of its first program with a port.
 	Port int `yaml:"port,omitempty" json:"port" min:"1" max:"65535"`
-	// Host is the name that the visitor looks up, by the resolver of its node, for each new connection, before it connects.
-	// Its time is in the latency, and the metrics dns. are about it. Without it, the visitor knows the node's address.
+	// Host is the name that the visitor looks up, by the resolver of its node, for each new connection, before it
+	// connects. Its time is in the latency, and the metrics dns. are about it. Without it, the visitor knows the node's
+	// address.
 	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// Path of the page. {n} stands for the number of the request, from 0 on.
 	Path Page `yaml:"path,omitempty" json:"path,omitzero" default:"/index.php"`

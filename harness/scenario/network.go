@@ -87,6 +87,8 @@ func (s *Scenario) fillLoad(t *Traffic) {
 		t.HTTP.plainArrivals()
 	case t.UDP != nil:
 		t.UDP.At, t.UDP.For, t.UDP.Port = p.At, p.For, p.Port
+	case t.Bulk != nil:
+		t.Bulk.At, t.Bulk.For, t.Bulk.Port = p.At, p.For, p.Port
 	}
 }
 
@@ -97,6 +99,12 @@ func (s *Scenario) portsFor(t *Traffic) (ports []int, what string) {
 			ports = []int{n.Service.UDP.Port}
 		}
 		return ports, "no udp service"
+	}
+	if t.Bulk != nil {
+		if n := s.Nodes[t.To]; n != nil && n.Service != nil && n.Service.Bulk != nil {
+			ports = []int{n.Service.Bulk.Port}
+		}
+		return ports, "no bulk service"
 	}
 	ports, _ = s.listeners(t.To, false)
 	return ports, "neither a php service nor a program with a port"
@@ -141,9 +149,9 @@ func (v *validation) services() {
 		path := join("nodes", name) + ".service"
 		php, sql := node.Service.PHP, node.Service.SQL
 		if programs, _ := v.Programs(name); php == nil && sql == nil && node.Service.UDP == nil && node.Service.DNS == nil &&
-			len(programs) == 0 {
+			node.Service.Bulk == nil && len(programs) == 0 {
 			v.fail(path, "a service without a kind",
-				"kinds: php, sql, udp, dns, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
+				"kinds: php, sql, udp, dns, bulk, nginx, php-fpm, mariadb, redis, haproxy, dnsmasq, unbound, exec")
 		}
 		v.presetsOf(path, name, node.Service)
 		ports, places := v.listeners(name, true)
@@ -203,7 +211,8 @@ func (v *validation) servers(kind string) string {
 	for _, name := range v.nodeNames() {
 		ports, _ := v.listeners(name, false)
 		if s := v.Nodes[name].Service; s != nil && (kind == "http" && len(ports) > 0 || kind == "sql" && s.SQL != nil ||
-			kind == "udp" && s.UDP != nil || kind == "dns" && s.DNS != nil) {
+			kind == "udp" && s.UDP != nil || kind == "dns" && s.DNS != nil ||
+			kind == "bulk" && s.Bulk != nil) {
 			list = append(list, name)
 		}
 	}

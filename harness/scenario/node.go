@@ -48,6 +48,8 @@ type Service struct {
 	UDP *UDP `yaml:"udp,omitempty" json:"udp,omitempty"`
 	// DNS is a name server for names of the scenario.
 	DNS *DNS `yaml:"dns,omitempty" json:"dns,omitempty"`
+	// Bulk takes bulk data.
+	Bulk *Bulk `yaml:"bulk,omitempty" json:"bulk,omitempty"`
 	// Nginx is the web server nginx.
 	Nginx *Nginx `yaml:"nginx,omitempty" json:"nginx,omitempty"`
 	// PHPFPM is PHP's own pool, behind nginx.

@@ -206,6 +206,9 @@ func (s *Scenario) servedPorts(node string, all bool) (ports []int, places []str
 	if n.Service.SQL != nil && all {
 		add(n.Service.SQL.Port, ".sql")
 	}
+	if n.Service.Bulk != nil && all {
+		add(n.Service.Bulk.Port, ".bulk")
+	}
 	for _, e := range s.presets(node) {
 		for i := range e.programs {
 			if all || e.http {

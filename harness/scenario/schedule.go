@@ -24,7 +24,7 @@ func (v *validation) loads() {
 		v.loadName(path+".name", i)
 		switch kinds := v.kinds(l); {
 		case len(kinds) == 0:
-			v.fail(path, "load without a kind", "kinds: http, udp, exec")
+			v.fail(path, "load without a kind", "kinds: http, udp, bulk, exec")
 			continue
 		case len(kinds) > 1:
 			v.fail(path+"."+kinds[1], "load of two kinds", "make it two loads")
@@ -50,6 +50,9 @@ func (v *validation) kinds(l *Traffic) (kinds []string) {
 	}
 	if l.UDP != nil {
 		kinds = append(kinds, "udp")
+	}
+	if l.Bulk != nil {
+		kinds = append(kinds, "bulk")
 	}
 	if l.Exec != nil {
 		kinds = append(kinds, "exec")
@@ -88,7 +91,7 @@ func (v *validation) target(path string, l *Traffic) bool {
 		return false
 	case !slices.Contains(ports, pace.Port) && v.sound(join("nodes", l.To)):
 		v.fail(join(path, pace.Kind)+".port",
-			fmt.Sprintf("nothing serves %s on port %d of %s", strings.ToUpper(pace.Kind), pace.Port, l.To),
+			fmt.Sprintf("nothing serves %s on port %d of %s", pace.protocol(), pace.Port, l.To),
 			fmt.Sprintf("without the key, port %d is used", ports[0]))
 	}
 	return v.reachable(path+".to", l.From, l.To)
@@ -148,6 +151,14 @@ func (p Pace) unit() string {
 		return "datagram"
 	}
 	return "request"
+}
+
+// protocol is what the service of a load speaks, in words.
+func (p Pace) protocol() string {
+	if p.Kind == "bulk" {
+		return "bulk data"
+	}
+	return strings.ToUpper(p.Kind)
 }
 
 // at says when something begins; d is negative in the warm-up.

@@ -1,6 +1,11 @@
 package page
 
-import "github.com/ruleout/ruleout/harness/scenario/quantity"
+import (
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/report"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+)
 
 // datagrams draws what became of the datagrams of udp loads.
 func (d *drawing) datagrams() {
@@ -14,4 +19,17 @@ func (d *drawing) datagrams() {
 		times = append(times, named{"of answers", "udp.back.delay.max", d.series("udp.back.delay.max")})
 	}
 	d.lines("Delay of datagrams", "one way, until the receiver took them", quantity.Seconds, times)
+}
+
+// bulk draws what came through bulk loads.
+func (d *drawing) bulk() {
+	if len(d.r.Timeline.Series["bulk.goodput"]) == 0 {
+		return
+	}
+	list := []named{{"all", "bulk.goodput", d.series("bulk.goodput")}}
+	for _, prefix := range report.NamedLoads(d.r, "bulk.flows") {
+		name := strings.TrimSuffix(strings.TrimPrefix(prefix, "load."), ".")
+		list = append(list, named{name, prefix + "bulk.goodput", d.series(prefix + "bulk.goodput")})
+	}
+	d.lines("Goodput of bulk data", "read by the sink", quantity.Rate, list)
 }

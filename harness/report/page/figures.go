@@ -87,6 +87,7 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 	d := &drawing{r: r, frame: frame, events: newEvents(list)}
 	d.answers()
 	d.datagrams()
+	d.bulk()
 	d.cpu(s)
 	for _, c := range []struct {
 		series, title, about string

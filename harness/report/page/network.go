@@ -103,6 +103,9 @@ func newNode(s *scenario.Scenario, n layout.Node) diagram.Node {
 		if service.DNS != nil {
 			about = append(about, "DNS")
 		}
+		if service.Bulk != nil {
+			about = append(about, "sink")
+		}
 		if service.UDP != nil {
 			about = append(about, "UDP")
 		}

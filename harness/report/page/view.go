@@ -133,7 +133,7 @@ func (v *view) done(s *scenario.Scenario, p *plan.Plan) {
 		}
 	}
 	for i, l := range p.Load {
-		if s.Load[i].Exec != nil {
+		if s.Load[i].Exec != nil || s.Load[i].Bulk != nil {
 			d.Load = append(d.Load, l.Does)
 			continue
 		}

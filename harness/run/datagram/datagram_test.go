@@ -177,4 +177,7 @@ func TestMerge(t *testing.T) {
 	}
 	require.Equal(t, []int64{4, 2}, sum.Left)
 	require.NotContains(t, a.Metrics(time.Second), "udp.answered")
+	var none Result
+	none.Merge(&Result{})
+	require.Empty(t, none.Series(), "timeline: off")
 }

@@ -88,7 +88,7 @@ func spans(m map[string]float64, prefix string, h *load.Histogram) {
 func (r *Result) Series() map[string][]float64 {
 	out := map[string][]float64{}
 	add := func(name string, values []int64, scale float64) {
-		if values == nil {
+		if len(values) == 0 { // timeline: off
 			return
 		}
 		list := make([]float64, len(values))

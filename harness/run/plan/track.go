@@ -45,8 +45,8 @@ func (p *Plan) Length() float64 { return p.Warmup + p.Duration }
 func (p *Plan) Tracks(columns int) []Track {
 	var tracks []Track
 	for i := range p.Load {
-		if p.Load[i].To == "" {
-			continue // a program, whose requests nobody plans
+		if p.Load[i].To == "" || len(p.arrivals[i]) == 0 {
+			continue // a program or bulk data, whose requests nobody plans
 		}
 		name := p.Load[i].From + " → " + p.Load[i].To
 		tracks = append(tracks, Track{name, LoadTrack, p.density(p.arrivals[i], columns)})

@@ -61,6 +61,16 @@ func (fd FD) Accept() (FD, Errno) {
 	return FD(conn), 0
 }
 
+// AcceptNonblocking is Accept of a connection whose calls return EAGAIN instead of sleeping. It sleeps itself, unless
+// one is there.
+func (fd FD) AcceptNonblocking() (FD, Errno) {
+	conn, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), 0, 0, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0, 0)
+	if errno != 0 {
+		return None, errno
+	}
+	return FD(conn), 0
+}
+
 // Read reads into a buffer that is not empty. 0 bytes and no error are the end of the stream.
 func (fd FD) Read(b []byte) (int, Errno) {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0,

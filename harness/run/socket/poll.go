@@ -57,7 +57,12 @@ func NewPoll() (*Poll, error) {
 
 // Add watches a descriptor until it is closed.
 func (p *Poll) Add(fd FD, key Key, flags uint32) Errno {
-	event := unix.EpollEvent{Events: flags | unix.EPOLLET, Fd: key.Slot, Pad: key.Generation}
+	return p.AddLevel(fd, key, flags|unix.EPOLLET)
+}
+
+// AddLevel is Add for a descriptor whose event is reported again as long as it lasts.
+func (p *Poll) AddLevel(fd FD, key Key, flags uint32) Errno {
+	event := unix.EpollEvent{Events: flags, Fd: key.Slot, Pad: key.Generation}
 	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.epoll), unix.EPOLL_CTL_ADD, uintptr(fd),
 		uintptr(unsafe.Pointer(&event)), 0, 0)
 	return errno

@@ -49,6 +49,23 @@ func Fragments(s *scenario.Scenario, t *scenario.Traffic) string {
 	if n < 2 {
 		return ""
 	}
-	return fmt.Sprintf("each datagram leaves in %s: a lost one loses the datagram, and selectors by port do not match them",
-		quantity.Plural(int64(n), "fragment"))
+	return fmt.Sprintf("each datagram leaves in %s: a lost one loses the datagram, and selectors by port do not match "+
+		"them", quantity.Plural(int64(n), "fragment"))
+}
+
+func bulkLoad(t *scenario.Traffic) string {
+	b := t.Bulk
+	family := ""
+	if b.IPv6 {
+		family = " over IPv6"
+	}
+	flows := quantity.Plural(int64(b.Flows), "connection")
+	if b.Bytes > 0 {
+		each := ""
+		if b.Flows > 1 {
+			each = " each"
+		}
+		return fmt.Sprintf("%s sends %s %s%s over %s%s", t.From, t.To, Size(b.Bytes), each, flows, family)
+	}
+	return fmt.Sprintf("%s sends %s as much as it can over %s%s", t.From, t.To, flows, family)
 }

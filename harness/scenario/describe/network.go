@@ -168,6 +168,8 @@ func Load(t *scenario.Traffic) string {
 	switch {
 	case t.UDP != nil:
 		return udpLoad(t)
+	case t.Bulk != nil:
+		return bulkLoad(t)
 	case h == nil && t.Exec == nil:
 		return ""
 	case h == nil:

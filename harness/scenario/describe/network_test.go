@@ -175,6 +175,7 @@ func TestEveryKeyOfTheNetworkIsSaid(t *testing.T) {
 		"Link.Between",  // its ends
 		"Service.UDP",   // TestDatagramsInWords
 		"Service.DNS",   // TestNamesInWords
+		"Service.Bulk",  // TestBulkInWords
 		"Node.Resolver", "HTTPLoad.Host",
 	}
 	var missing []string

@@ -26,6 +26,9 @@ func services(s *scenario.Service) (parts []string) {
 	if s.UDP != nil {
 		parts = append(parts, udp(s.UDP))
 	}
+	if s.Bulk != nil {
+		parts = append(parts, fmt.Sprintf("a sink for bulk data on port %d", s.Bulk.Port))
+	}
 	parts = append(parts, presets(s)...)
 	for i := range s.Exec {
 		parts = append(parts, program(&s.Exec[i]))

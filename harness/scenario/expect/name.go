@@ -22,7 +22,7 @@ type names struct {
 	boxes         map[string]*scenario.Node    // by node; nil if the scenario is not known
 	links         []string                     // directions that have a queue, as metrics of theirs begin
 	marking       []string                     // those whose discipline marks packets
-	loads         map[string]string            // names of loads, with their kinds; those of all loads together are under their kind
+	loads         map[string]string            // kinds of loads, by their names; and those that there are
 	fields        []Field
 }
 
@@ -76,7 +76,7 @@ func newNames(s *scenario.Scenario) *names {
 func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	first, rest, _ := strings.Cut(name, ".")
 	group := []string{"http", "machine"}
-	if n.loads != nil && slices.Contains([]string{"load", "udp", "dns"}, first) &&
+	if n.loads != nil && slices.Contains([]string{"load", "udp", "dns", "bulk"}, first) &&
 		(!slices.Contains(n.nodes, first) || n.ofLoads(name)) {
 		return n.findLoad(name, first, rest)
 	}

@@ -11,7 +11,8 @@ var udp = slices.Concat([]Metric{
 	{"udp.sent", One, Neither, "datagrams that the sender's kernel took", false},
 	{"udp.unsent", One, Lower, "datagrams that it did not take, for want of room", false},
 	{"udp.refused", One, Lower, "ICMP messages to the sender that nobody listens there", false},
-	{"udp.goodput", BitRate, Higher, "what the received datagrams carried, headers apart, over the measured window", false},
+	{"udp.goodput", BitRate, Higher, "what the received datagrams carried, headers apart, over the measured window",
+		false},
 }, way("udp.", "datagrams", "sent"), []Metric{
 	{"udp.answered", One, Neither, "datagrams that the service answered; one that came twice counts once", false},
 }, way("udp.back.", "answers", "answered"), spans("udp.rtt.", "time from sending a datagram to taking its answer"))
@@ -54,7 +55,7 @@ func UDP() []Metric { return slices.Clone(udp) }
 func Datagrams() []Metric { return slices.Clone(datagrams) }
 
 // ofLoads are the metrics of loads, by what they begin with.
-var ofLoads = map[string][]Metric{"http": http, "udp": udp, "dns": dns}
+var ofLoads = map[string][]Metric{"http": http, "udp": udp, "dns": dns, "bulk": bulk}
 
 // ofLoad finds the metric of a load by its name alone, which has no load.NAME. in front.
 func ofLoad(of, name string) (Metric, bool) {

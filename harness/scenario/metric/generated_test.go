@@ -89,6 +89,7 @@ that were answered in it. The unit 1 is a count or, where it says so, a share: 0
 	table("HTTP", "", metric.HTTP())
 	table("Lookups of names", "", metric.DNS())
 	table("Datagrams", "", metric.UDP())
+	table("Bulk data", "", metric.Bulk())
 	table("A node", "NODE.", metric.Node())
 	b.WriteString("## Services of a node\n\nCounted within the measured window, whenever the requests were planned. " +
 		"A node has those of the services that it has.\n\n")

@@ -144,7 +144,7 @@ func Lookup(name string) (Metric, bool) {
 				return m, true
 			}
 		}
-	case "udp", "dns": // a node may have that name
+	case "udp", "dns", "bulk": // a node may have that name
 		if m, ok := ofLoad(name, name); ok {
 			return m, true
 		}
@@ -184,7 +184,7 @@ func Names(nodes, faults, links []string) []string {
 			names = append(names, prefix+m.Name)
 		}
 	}
-	for _, kind := range []string{"http", "udp", "dns"} {
+	for _, kind := range []string{"http", "udp", "dns", "bulk"} {
 		add("", ofLoads[kind])
 	}
 	add("", machine)

@@ -1,0 +1,131 @@
+package bulk
+
+import (
+	"encoding/json"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/ruleout/ruleout/harness/run/agent"
+)
+
+func TestMain(m *testing.M) {
+	agent.Main()
+	goleak.VerifyTestMain(m)
+}
+
+// Jain, Chiu and Hawe, section 3: if k of n users have as much and the others nothing, the index is k/n.
+func TestFairness(t *testing.T) {
+	for _, c := range []struct {
+		shares []int64
+		want   float64
+	}{
+		{[]int64{5}, 1}, {[]int64{5, 5, 5}, 1}, {[]int64{5, 0}, 0.5}, {[]int64{7, 7, 0, 0, 0}, 0.4},
+		{[]int64{1, 3}, 16. / 20}, {[]int64{1, 2, 3}, 36. / 42},
+	} {
+		got, ok := Fairness(c.shares)
+		require.True(t, ok)
+		require.InDelta(t, c.want, got, 1e-12)
+	}
+	_, ok := Fairness([]int64{0, 0})
+	require.False(t, ok)
+	_, ok = Fairness(nil)
+	require.False(t, ok)
+	rapid.Check(t, func(t *rapid.T) { // scale does not matter, and the bounds hold
+		shares := rapid.SliceOfN(rapid.Int64Range(1, 1e6), 1, 20).Draw(t, "shares")
+		twice := make([]int64, len(shares))
+		for i, x := range shares {
+			twice[i] = 2 * x
+		}
+		a, _ := Fairness(shares)
+		b, _ := Fairness(twice)
+		if d := a - b; d > 1e-9 || d < -1e-9 || a > 1+1e-9 || a < 1/float64(len(shares))-1e-9 {
+			t.Fatalf("%v: %v and %v", shares, a, b)
+		}
+	})
+}
+
+// transfer runs a load against a sink on this machine's loopback.
+func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Result, *Sent) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	c.To = l.Addr().(*net.TCPAddr).AddrPort()
+	require.NoError(t, l.Close())
+	var taken []Taken
+	begin := agent.Beginning{Start: agent.Now() + int64(50*time.Millisecond), Seed: 1}
+	var sink *agent.Process
+	if sinks {
+		sink, err = agent.Start(t.Context(), agent.Spec{Role: SinkRole, Config: SinkConfig{Port: c.To.Port(),
+			Duration: window, Interval: window / 5}})
+		require.NoError(t, err)
+		defer sink.Close()
+		require.NoError(t, sink.Begin(begin))
+		stranger, err := net.Dial("tcp", netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), c.To.Port()).String())
+		require.NoError(t, err)
+		_, err = stranger.Write([]byte("not one of ours"))
+		require.NoError(t, err)
+		defer stranger.Close()
+	}
+	load, err := agent.Start(t.Context(), agent.Spec{Role: LoadRole, Config: c})
+	require.NoError(t, err)
+	defer load.Close()
+	require.NoError(t, load.Begin(begin))
+	body, err := load.Wait(t.Context())
+	require.NoError(t, err)
+	var sent Sent
+	require.NoError(t, json.Unmarshal(body, &sent))
+	if sink != nil {
+		body, err = sink.Stop(t.Context())
+		require.NoError(t, err)
+		taken = make([]Taken, 1)
+		require.NoError(t, json.Unmarshal(body, &taken[0]))
+	}
+	return Join(c, window, &sent, taken), &sent
+}
+
+func TestBytesOfEachFlow(t *testing.T) {
+	r, sent := transfer(t, LoadConfig{Index: 2, Flows: 3, Bytes: 300_000, End: 5 * time.Second}, 5*time.Second, true)
+	require.EqualValues(t, 3, sent.Flows)
+	require.Zero(t, sent.Failed)
+	require.Equal(t, []int64{300_000, 300_000, 300_000}, r.Measured)
+	m := r.Metrics()
+	require.InDelta(t, 3, m["bulk.completed"], 0)
+	require.InDelta(t, 900_000, m["bulk.received"], 0)
+	require.InDelta(t, 1, m["bulk.fairness"], 0)
+	require.InDelta(t, 8*900_000/5., m["bulk.goodput"], 1e-6)
+	require.Positive(t, m["bulk.time.max"])
+	require.LessOrEqual(t, m["bulk.time.mean"], m["bulk.time.max"])
+	sum := int64(0)
+	for _, n := range r.Series {
+		sum += n
+	}
+	require.EqualValues(t, 900_000, sum)
+}
+
+func TestUntilTheEnd(t *testing.T) {
+	const window = 300 * time.Millisecond
+	r, sent := transfer(t, LoadConfig{Index: 0, Flows: 2, From: 100 * time.Millisecond, End: 200 * time.Millisecond},
+		window, true)
+	require.Zero(t, sent.Failed)
+	m := r.Metrics()
+	require.InDelta(t, 0, m["bulk.completed"], 0, "there is no end to come to")
+	require.NotContains(t, m, "bulk.time.max")
+	require.InDelta(t, 8*m["bulk.received"]/0.1, m["bulk.goodput"], 1, "over the time of the load")
+	require.Positive(t, m["bulk.goodput.flow.min"])
+	require.Zero(t, r.Series[0], "not before it begins")
+}
+
+func TestRefused(t *testing.T) {
+	r, sent := transfer(t, LoadConfig{Flows: 2, End: time.Second}, time.Second, false)
+	require.EqualValues(t, 2, sent.Failed)
+	m := r.Metrics()
+	require.InDelta(t, 2, m["bulk.failed"], 0)
+	require.InDelta(t, 0, m["bulk.goodput"], 0)
+	require.NotContains(t, m, "bulk.fairness")
+}

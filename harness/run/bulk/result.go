@@ -1,0 +1,103 @@
+package bulk
+
+import (
+	"time"
+
+	"github.com/ruleout/ruleout/harness/run/load"
+)
+
+// Result is what is known of a load from both of its ends.
+type Result struct {
+	Flows, Failed int64
+	// Completed flows have brought all of their bytes.
+	Completed int64
+	// Measured is the bytes of each flow that came within the measured window, by its number.
+	Measured []int64
+	// Window is how much of the measured window the load lasts.
+	Window time.Duration
+	// Times are how long the completed flows took, from connect(2) to the last byte at the sink, in ns.
+	Times []int64
+	// Series is the bytes that came in each interval of the measured window.
+	Series []int64
+}
+
+// Join puts together what the sender and the sinks say of a load.
+func Join(c LoadConfig, window time.Duration, sent *Sent, taken []Taken) Result {
+	r := Result{Flows: sent.Flows, Failed: sent.Failed, Measured: make([]int64, sent.Flows),
+		Window: min(c.End, window) - max(c.From, 0)}
+	for _, t := range taken {
+		for _, f := range t.Flows {
+			if f.Load != c.Index || f.Number >= len(r.Measured) {
+				continue
+			}
+			r.Measured[f.Number] += f.Measured
+			r.Series = load.Zip(r.Series, f.Series, func(a, b int64) int64 { return a + b })
+			if c.Bytes > 0 && f.Closed && f.Bytes == c.Bytes {
+				r.Completed++
+				r.Times = append(r.Times, f.Ended-sent.Began[f.Number])
+			}
+		}
+	}
+	return r
+}
+
+// Merge adds another load of the same run. The window becomes the longer of the two.
+func (r *Result) Merge(from *Result) {
+	r.Flows += from.Flows
+	r.Failed += from.Failed
+	r.Completed += from.Completed
+	r.Measured = append(r.Measured, from.Measured...)
+	r.Window = max(r.Window, from.Window)
+	r.Times = append(r.Times, from.Times...)
+	r.Series = load.Zip(r.Series, from.Series, func(a, b int64) int64 { return a + b })
+}
+
+// Fairness is Jain's index of shares: 1 if all are equal, 1/n if one has everything. false if nobody has anything.
+//
+// Source: Jain, Chiu, Hawe, A Quantitative Measure of Fairness and Discrimination, DEC-TR-301, 1984.
+func Fairness(shares []int64) (float64, bool) {
+	sum, squares := 0., 0.
+	for _, x := range shares {
+		sum += float64(x)
+		squares += float64(x) * float64(x)
+	}
+	if squares == 0 {
+		return 0, false
+	}
+	return sum * sum / (float64(len(shares)) * squares), true
+}
+
+// Metrics returns the values of the catalogue's bulk metrics in base units.
+func (r *Result) Metrics() map[string]float64 {
+	m := map[string]float64{
+		"bulk.flows":     float64(r.Flows),
+		"bulk.failed":    float64(r.Failed),
+		"bulk.completed": float64(r.Completed),
+	}
+	sum, least, most := int64(0), int64(0), int64(0)
+	for i, n := range r.Measured {
+		if sum += n; i == 0 || n < least {
+			least = n
+		}
+		most = max(most, n)
+	}
+	m["bulk.received"] = float64(sum)
+	if r.Window > 0 && len(r.Measured) > 0 {
+		rate := func(n int64) float64 { return 8 * float64(n) / r.Window.Seconds() }
+		m["bulk.goodput"] = rate(sum)
+		m["bulk.goodput.flow.min"], m["bulk.goodput.flow.max"] = rate(least), rate(most)
+	}
+	if index, ok := Fairness(r.Measured); ok {
+		m["bulk.fairness"] = index
+	}
+	total, longest := int64(0), int64(0)
+	for _, t := range r.Times {
+		total += t
+		longest = max(longest, t)
+	}
+	if n := len(r.Times); n > 0 {
+		m["bulk.time.mean"] = float64(total) / float64(n) / 1e9
+		m["bulk.time.max"] = float64(longest) / 1e9
+	}
+	return m
+}

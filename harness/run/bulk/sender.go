@@ -1,0 +1,251 @@
+package bulk
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ruleout/ruleout/harness/base/realtime"
+	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/scenario"
+)
+
+// LoadRole is the agent role of the sender. Its configuration is a [LoadConfig], its result a [Sent].
+const LoadRole = "bulk-load"
+
+func init() { agent.Register(LoadRole, runLoad) }
+
+// LoadConfig configures a sender.
+type LoadConfig struct {
+	To    netip.AddrPort `json:"to"`
+	Index int            `json:"index"` // of the load in the scenario
+	Flows int            `json:"flows"`
+	// Bytes of each flow; 0 means to the end.
+	Bytes int64 `json:"bytes,omitempty"`
+	// From and End bound the load, relative to the start of the measured window.
+	From time.Duration `json:"from"`
+	End  time.Duration `json:"end"`
+}
+
+// NewLoadConfig returns the configuration of the bulk load of a scenario that has an index, which goes to an address.
+func NewLoadConfig(s *scenario.Scenario, index int, to netip.AddrPort) LoadConfig {
+	b := s.Load[index].Bulk
+	c := LoadConfig{To: to, Index: index, Flows: b.Flows, Bytes: int64(b.Bytes), From: -time.Duration(s.Warmup)}
+	if b.At != nil {
+		c.From = time.Duration(*b.At)
+	}
+	c.End = min(time.Duration(s.Duration), c.From+time.Duration(b.For))
+	return c
+}
+
+// Sent is what a sender did.
+type Sent struct {
+	// Flows that it began, and those that failed: refused, reset, or without an answer.
+	Flows  int64 `json:"flows"`
+	Failed int64 `json:"failed"`
+	// Began is when each flow called connect(2), in ns relative to the start of the measured window.
+	Began []int64 `json:"began"`
+}
+
+// greetingSize is what a flow begins with: magic (4 bytes), load (2), flow (2).
+const (
+	greetingSize = 8
+	magic        = 0x72756c66 // "rulf"
+)
+
+func greeting(load, flow int) []byte {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, greetingSize), magic)
+	b = binary.BigEndian.AppendUint16(b, uint16(load))
+	return binary.BigEndian.AppendUint16(b, uint16(flow))
+}
+
+type flow struct {
+	fd    socket.FD
+	left  int64  // to write; not used up without a bound
+	hello []byte // what is left of the greeting
+	over  bool
+}
+
+type sender struct {
+	config LoadConfig
+	start  int64
+	poll   *socket.Poll
+	bell   *socket.Bell
+	flows  []flow
+	open   int
+	zeros  []byte
+	result Sent
+}
+
+func runLoad(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
+	s := &sender{zeros: make([]byte, 64<<10)}
+	if err := json.Unmarshal(raw, &s.config); err != nil {
+		return nil, fmt.Errorf("decode configuration of bulk load: %w", err)
+	}
+	if !s.config.To.IsValid() || s.config.Flows < 1 || s.config.Bytes < 0 || s.config.End <= s.config.From {
+		return nil, fmt.Errorf("bulk load: address, flows, bytes or time out of range")
+	}
+	socket.Reserve(s.config.Flows + 64)
+	runtime.GOMAXPROCS(3)
+	var err error
+	if s.poll, err = socket.NewPoll(); err != nil {
+		return nil, err
+	}
+	defer s.poll.Close()
+	if s.bell, err = s.poll.Bell(); err != nil {
+		return nil, err
+	}
+	defer s.bell.Close()
+	c.Ready()
+	select {
+	case b := <-c.Begin():
+		s.start = b.Start
+	case <-ctx.Done():
+		return s.result, nil
+	}
+	stop := context.AfterFunc(ctx, s.bell.Ring)
+	defer stop()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		agent.NameThread("bulk-load")
+		realtime.Take(realtime.Load) // it stands for another computer than the sink's
+		done <- s.loop(ctx)
+	}()
+	if err := <-done; err != nil {
+		return nil, err
+	}
+	return s.result, nil
+}
+
+func (s *sender) now() int64 { return agent.Now() - s.start }
+
+// loop begins all flows when it is time, and writes until they are through or the time is over.
+func (s *sender) loop(ctx context.Context) error {
+	defer func() {
+		for i := range s.flows {
+			s.end(i)
+		}
+	}()
+	for ctx.Err() == nil {
+		at := int64(s.config.From)
+		if now := s.now(); now >= at {
+			if s.flows == nil {
+				s.begin(now)
+			}
+			if at = int64(s.config.End); now >= at || s.open == 0 {
+				return nil
+			}
+		}
+		if errno := s.poll.Alarm(s.start + at); errno != 0 {
+			return fmt.Errorf("set timer: %w", errno)
+		}
+		if _, errno := s.poll.Wait(s.handle); errno != 0 {
+			return fmt.Errorf("wait for sockets: %w", errno)
+		}
+	}
+	return nil
+}
+
+// portTries is how many source ports are tried before the kernel draws one.
+const portTries = 8
+
+// begin opens all flows.
+func (s *sender) begin(now int64) {
+	to := socket.NewAddress(s.config.To)
+	s.flows = make([]flow, s.config.Flows)
+	for i := range s.flows {
+		s.flows[i] = flow{fd: socket.None, left: s.config.Bytes, hello: greeting(s.config.Index, i)}
+		s.result.Flows++
+		s.result.Began = append(s.result.Began, now)
+		fd, errno := socket.Stream(to.Family(), false)
+		if errno == 0 {
+			s.flows[i].fd = fd
+			for try := range portTries {
+				if fd.Bind(to.Family(), socket.SourcePort(s.config.Index, i, try)) == 0 {
+					break
+				}
+			}
+			if errno = fd.Connect(&to); errno == 0 || errno == unix.EINPROGRESS {
+				errno = s.poll.Add(fd, socket.Key{Slot: int32(i)}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
+			}
+		}
+		s.open++
+		if errno != 0 {
+			s.fail(i)
+		}
+		now = s.now()
+	}
+}
+
+func (s *sender) handle(e socket.Event) {
+	i := int(e.Key.Slot)
+	if i < 0 || s.flows[i].over {
+		return
+	}
+	f := &s.flows[i]
+	switch {
+	case e.Flags&(unix.EPOLLERR|unix.EPOLLHUP) != 0 && f.fd.Pending() != 0:
+		s.fail(i)
+	case e.Flags&unix.EPOLLRDHUP != 0: // the sink has read all of it, or has gone
+		if s.config.Bytes == 0 || f.left > 0 {
+			s.fail(i)
+		} else {
+			s.end(i)
+		}
+	case e.Flags&unix.EPOLLOUT != 0:
+		s.write(i)
+	}
+}
+
+// write hands over as much as there is room for.
+func (s *sender) write(i int) {
+	f := &s.flows[i]
+	for s.config.Bytes == 0 || f.left > 0 {
+		b := s.zeros
+		if len(f.hello) > 0 {
+			b = f.hello
+		}
+		if s.config.Bytes > 0 {
+			b = b[:min(int64(len(b)), f.left)]
+		}
+		n, errno := f.fd.Write(b)
+		switch {
+		case errno == unix.EAGAIN:
+			return
+		case errno == unix.EINTR:
+			continue
+		case errno != 0:
+			s.fail(i)
+			return
+		}
+		f.left -= int64(n)
+		f.hello = f.hello[min(n, len(f.hello)):]
+	}
+	f.fd.ShutdownWrite()
+}
+
+func (s *sender) fail(i int) {
+	s.result.Failed++
+	s.end(i)
+}
+
+// end closes a flow; the kernel sends what it has taken.
+func (s *sender) end(i int) {
+	f := &s.flows[i]
+	if f.over {
+		return
+	}
+	f.over = true
+	s.open--
+	if f.fd != socket.None {
+		f.fd.Close()
+	}
+}
