@@ -178,6 +178,7 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 		}
 	}
 	v.family(path+".family", s, link)
+	v.traits(path, f, link)
 	switch {
 	case s.Longer > 0 && int(s.Longer) >= link.MTU:
 		v.fail(path+".longer",

@@ -58,6 +58,7 @@ var keys = reference.Format{
 		reference.SectionOf[HTTPLoad]("load[].http"),
 		reference.SectionOf[Phase]("phases.NAME"), reference.SectionOf[Flow]("flows.NAME"),
 		reference.SectionOf[Fault]("faults[]"), reference.SectionOf[Select]("faults[].select"),
+		reference.SectionOf[Payload]("faults[].select.payload"), reference.SectionOf[After]("faults[].select.after"),
 		reference.SectionOf[Action]("faults[].do"),
 		reference.SectionOf[Cell]("faults[].do.cell"), reference.SectionOf[Slot]("faults[].do.slot"),
 		reference.SectionOf[Loss]("faults[].do.loss"),

@@ -146,7 +146,7 @@ func TestSetRefuses(t *testing.T) {
 			`--set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
       faults=[{name: ä, lnk: [client, edge]}]
               ^
-   hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, rate, overhead, cell, queue, slot, loss, mtu, silent, down, inject
+   hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, mark, rate, overhead, cell, queue, slot, loss, mtu, silent, reject, down, inject
 --set faults=[{name: ä, lnk: [client, edge]}]: "ä" is not a fault's name
       faults=[{name: ä, lnk: [client, edge]}]
                      ^

@@ -137,10 +137,12 @@ func delivered(f *scenario.Fault, c result.Receipt) string {
 		return fmt.Sprintf("The far end of the wire missed %s.", quantity.Plural(n, "packet"))
 	case "corrupt":
 		return fmt.Sprintf("%s arrived damaged.", quantity.Plural(n, "packet"))
-	case "mtu":
+	case "mark":
+		return fmt.Sprintf("The far end of the wire saw CE on %s more than were sent with it.", quantity.Plural(n, "packet"))
+	case "mtu", "reject":
 		told := ""
 		if c.Messages > 0 {
-			told = fmt.Sprintf(", and their senders were informed by %s", quantity.Plural(c.Messages, "ICMP message"))
+			told = fmt.Sprintf(", and their senders were informed by %s", quantity.Plural(c.Messages, describe.Message(f)))
 		}
 		return fmt.Sprintf("%s did not get through%s.", quantity.Plural(n, "packet"), told)
 	}

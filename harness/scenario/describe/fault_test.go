@@ -17,6 +17,8 @@ const (
 	second = scenario.Duration(time.Second)
 )
 
+func number(n int) *int { return &n }
+
 func share(v scenario.Share) *scenario.Share { return &v }
 
 // said are faults and what is said of them. Each is also a case of TestEveryKeyIsSaid.
@@ -62,6 +64,20 @@ var said = []struct {
 	{"drop ICMP messages in both directions", scenario.Fault{Select: scenario.Select{Packets: scenario.ICMPPacket}, Do: scenario.Action{Drop: true}}},
 	{"drop TCP segments from port 80 from web", scenario.Fault{From: "web",
 		Select: scenario.Select{Packets: scenario.TCPPacket, FromPort: 80}, Do: scenario.Action{Drop: true}}},
+
+	{"drop data segments with a payload of 1 B to 100 B with ECT(0) with DSCP 46 from web", scenario.Fault{From: "web",
+		Select: scenario.Select{Packets: scenario.DataSegment, Payload: &scenario.Payload{Min: 1, Max: 100},
+			ECN: scenario.ECT0, DSCP: number(46)}, Do: scenario.Action{Drop: true}}},
+	{"drop TCP segments with a payload of at most 100 B after 3 s and 64 kB of their connection of port 80 from web",
+		scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.TCPPacket, Port: 80,
+			Payload: &scenario.Payload{Max: 100}, After: &scenario.After{Age: 3000 * ms, Bytes: 64000}},
+			Do: scenario.Action{Drop: true}}},
+	{"mark 5 % of packets from web with CE, those that are ECT", scenario.Fault{From: "web",
+		Select: scenario.Select{Chance: share(0.05)}, Do: scenario.Action{Mark: scenario.MarkCE}}},
+	{"refuse SYNs from web, and answer their sender by RST", scenario.Fault{From: "web",
+		Select: scenario.Select{Packets: scenario.SYN}, Do: scenario.Action{Reject: scenario.RejectRST}}},
+	{"refuse packets from web, and answer their sender by ICMP host-unreachable", scenario.Fault{From: "web",
+		Do: scenario.Action{Reject: scenario.HostUnreachable}}},
 
 	{"hold packets from web for 5 ms", scenario.Fault{From: "web", Do: scenario.Action{Delay: 5 * ms}}},
 	{"hold SYN-ACKs of flow pages from web for 40 ms ± 5 ms (normal), in order",
