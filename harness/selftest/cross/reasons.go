@@ -53,7 +53,6 @@ var Reasons = []Reason{
 		NODE.haproxy.connections NODE.haproxy.requests NODE.haproxy.request_errors NODE.haproxy.connect_errors
 		NODE.haproxy.response_errors NODE.haproxy.retries NODE.haproxy.redispatches`},
 	{"A packet leaves a queue in the middle of the wire, where nothing is captured.", `
-		link.A-B.from.A.queue.marks
 		link.A-B.from.A.queue.mean link.A-B.from.A.queue.max link.A-B.from.A.queue.bytes.mean link.A-B.from.A.queue.bytes.max
 		fault.NAME.queue.mean fault.NAME.queue.max fault.NAME.queue.bytes.mean fault.NAME.queue.bytes.max`},
 	{"A setting of the kernel.", `
