@@ -98,18 +98,31 @@ func planNodes(pl *plan.Plan) Section {
 
 func planLinks(pl *plan.Plan) Section {
 	sec := Section{Title: "Links", Left: 1, Header: []string{"link", "delay one way", "rate", "queue", "MTU"}}
-	for _, l := range pl.Links {
-		rate, queue := none, none
-		if l.Rate > 0 {
-			rate = quantity.Exact(quantity.Rate(float64(l.Rate)))
+	for i := range pl.Links {
+		l := &pl.Links[i]
+		name := l.String()
+		if l.Profile != "" {
+			name += ", as " + l.Profile
 		}
-		if l.Waiting != "" {
-			queue = l.Waiting
+		if l.Back == nil {
+			sec.Rows = append(sec.Rows, planLink(name, l))
+			continue
 		}
-		sec.Rows = append(sec.Rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue,
-			quantity.Count(int64(l.MTU))})
+		sec.Rows = append(sec.Rows, planLink(name+", from "+l.Between[0], l), planLink("– from "+l.Between[1], l.Back))
 	}
 	return sec
+}
+
+// planLink is the row of a link, or of one of its directions.
+func planLink(name string, l *plan.Link) []string {
+	rate, queue := none, none
+	if l.Rate > 0 {
+		rate = quantity.Exact(quantity.Rate(float64(l.Rate)))
+	}
+	if l.Waiting != "" {
+		queue = l.Waiting
+	}
+	return []string{name, quantity.Exact(quantity.Seconds(l.Delay)), rate, queue, quantity.Count(int64(l.MTU))}
 }
 
 func planLoad(pl *plan.Plan) Section {

@@ -49,7 +49,7 @@ var keys = reference.Format{
 		reference.SectionOf[HAProxy]("nodes.NAME.service.haproxy"),
 		reference.SectionOf[Dnsmasq]("nodes.NAME.service.dnsmasq"),
 		reference.SectionOf[Unbound]("nodes.NAME.service.unbound"),
-		reference.SectionOf[Link]("links[]"), reference.SectionOf[Discipline]("links[].discipline"),
+		reference.SectionOf[Link]("links[]"), reference.SectionOf[Back]("links[].back"), reference.SectionOf[Discipline]("links[].discipline"),
 		reference.SectionOf[CoDel]("links[].discipline.codel"), reference.SectionOf[FQCoDel]("links[].discipline.fq_codel"),
 		reference.SectionOf[FQ]("links[].discipline.fq"), reference.SectionOf[PIE]("links[].discipline.pie"),
 		reference.SectionOf[FQPIE]("links[].discipline.fq_pie"), reference.SectionOf[RED]("links[].discipline.red"),

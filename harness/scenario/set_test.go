@@ -74,7 +74,7 @@ func TestSetRefuses(t *testing.T) {
 		{"links[0].dely=20ms", `--set links[0].dely=20ms: unknown key "dely"
       links[0].dely=20ms
                ^^^^
-   hint: did you mean "delay"? valid keys: between, delay, rate, queue, queue-bytes, discipline, mtu`},
+   hint: did you mean "delay"? valid keys: between, profile, delay, rate, back, queue, queue-bytes, discipline, mtu`},
 		{"links[0].delay=20", `--set links[0].delay=20: "20" needs a unit, such as 20s or 20ms
       links[0].delay=20
                      ^^`},

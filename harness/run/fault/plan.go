@@ -131,13 +131,15 @@ func bottleneck(r scenario.Rate) *netem.Rate { return &netem.Rate{BytesPerSecond
 // newPlan lays out paths, stages and counters.
 func newPlan(s *scenario.Scenario) (*plan, error) {
 	p := &plan{places: make([][]role, len(s.Faults))}
-	for i, l := range s.Links {
+	for i := range s.Links {
+		l := &s.Links[i]
 		for j := range s.Faults {
 			if f := &s.Faults[j]; f.Do.Down && on(f, l.Between) {
 				p.outages = append(p.outages, struct{ fault, link int }{j, i})
 			}
 		}
 		for side := range 2 {
+			l := l.Direction(side)
 			d := path{link: i, from: side, to: 1 - side, names: [2]string{l.Between[side], l.Between[1-side]}}
 			for j := range s.Faults {
 				f := &s.Faults[j]
