@@ -113,6 +113,14 @@ func planLinks(pl *plan.Plan) Section {
 	return sec
 }
 
+// place is where a fault acts.
+func place(f *plan.Fault) string {
+	if f.Node != "" {
+		return f.Node
+	}
+	return f.Link[0] + " – " + f.Link[1]
+}
+
 // planLink is the row of a link, or of one of its directions.
 func planLink(name string, l *plan.Link) []string {
 	rate, queue := none, none
@@ -143,7 +151,7 @@ func moment(at float64) string { return plan.TickText(at) + " s" }
 func planFaults(pl *plan.Plan) Section {
 	sec := Section{Title: "Faults", Left: 4, Header: []string{"fault", "link", "does", "when"}}
 	for _, f := range pl.Faults {
-		sec.Rows = append(sec.Rows, []string{f.Name, f.Link[0] + " – " + f.Link[1], f.Does, f.When})
+		sec.Rows = append(sec.Rows, []string{f.Name, place(&f), f.Does, f.When})
 		for _, s := range f.Forge {
 			sec.Note = join(sec.Note, f.Name+": "+s)
 		}

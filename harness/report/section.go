@@ -92,6 +92,10 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 			sec.Note = join(sec.Note,
 				fmt.Sprintf("%s: senders were informed by %s", f.Name, quantity.Plural(f.Messages, message(f.Name, s))))
 		}
+		if f.Processes > 0 {
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s stood still for %s in all", f.Name,
+				quantity.Plural(f.Processes, "process"), quantity.Seconds(f.Stood)))
+		}
 		for i, segment := range f.Forged {
 			if i == mostForged {
 				sec.Note = join(sec.Note, fmt.Sprintf("%s: and %s more", f.Name, quantity.Count(int64(len(f.Forged)-i))))

@@ -1,7 +1,7 @@
 package scenario
 
 // Action is what happens to a chosen packet. Exactly one of watch, drop, delay, delays, reorder, duplicate, corrupt,
-// mark, rate, slot, loss, mtu, reject, down and inject is set; the other keys go with one of them.
+// mark, rate, slot, loss, mtu, reject, down, pause and inject is set; the other keys go with one of them.
 type Action struct {
 	// Watch does nothing: the fault only counts, and notes when.
 	Watch bool `yaml:"watch,omitempty" json:"watch,omitempty"`
@@ -54,6 +54,9 @@ type Action struct {
 	Reject Reject `yaml:"reject,omitempty" json:"reject,omitempty" enum:"rst,port-unreachable,host-unreachable,net-unreachable,admin-prohibited"`
 	// Down takes the carrier of the link away, which both nodes notice. With every, the link flaps.
 	Down bool `yaml:"down,omitempty" json:"down,omitempty"`
+	// Pause stops all processes of a node's service, by the kernel's freezer, for as long as the fault lasts. Its kernel
+	// goes on: it acknowledges what comes and opens connections, until buffers and queues are full.
+	Pause bool `yaml:"pause,omitempty" json:"pause,omitempty"`
 	// Inject forges segments into a connection, once, when the fault begins.
 	Inject *Inject `yaml:"inject,omitempty" json:"inject,omitempty"`
 }
@@ -188,13 +191,13 @@ type Segment struct {
 
 // kinds are the keys of an action of which exactly one is set.
 var kinds = []string{"watch", "drop", "delay", "delays", "reorder", "duplicate", "corrupt", "mark", "rate", "slot",
-	"loss", "mtu", "reject", "down", "inject"}
+	"loss", "mtu", "reject", "down", "pause", "inject"}
 
 // shorthands are the kinds that may stand for the whole action.
-var shorthands = []string{"drop", "watch", "corrupt", "down"}
+var shorthands = []string{"drop", "watch", "corrupt", "down", "pause"}
 
 // Kind returns which of the kinds the action is, by its key: watch, drop, delay, delays, reorder, duplicate,
-// corrupt, rate, slot, loss, mtu, down or inject. It is empty when there is none, or more than one.
+// corrupt, mark, rate, slot, loss, mtu, reject, down, pause or inject. It is empty when there is none, or more than one.
 func (a *Action) Kind() string {
 	if set := a.set(); len(set) == 1 {
 		return set[0]
@@ -206,7 +209,7 @@ func (a *Action) Kind() string {
 func (a *Action) set() (list []string) {
 	for i, set := range []bool{
 		a.Watch, a.Drop, a.Delay > 0, a.Delays != nil, a.Reorder > 0, a.Duplicate > 0, a.Corrupt,
-		a.Mark != "", a.Rate > 0, a.Slot != nil, a.Loss != nil, a.MTU > 0, a.Reject != "", a.Down, a.Inject != nil,
+		a.Mark != "", a.Rate > 0, a.Slot != nil, a.Loss != nil, a.MTU > 0, a.Reject != "", a.Down, a.Pause, a.Inject != nil,
 	} {
 		if set {
 			list = append(list, kinds[i])

@@ -146,7 +146,7 @@ func TestSetRefuses(t *testing.T) {
 			`--set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
       faults=[{name: ä, lnk: [client, edge]}]
               ^
-   hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, mark, rate, overhead, cell, queue, slot, loss, mtu, silent, reject, down, inject
+   hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, mark, rate, overhead, cell, queue, slot, loss, mtu, silent, reject, down, pause, inject
 --set faults=[{name: ä, lnk: [client, edge]}]: "ä" is not a fault's name
       faults=[{name: ä, lnk: [client, edge]}]
                      ^
@@ -154,7 +154,7 @@ func TestSetRefuses(t *testing.T) {
 --set faults=[{name: ä, lnk: [client, edge]}]: unknown key "lnk"
       faults=[{name: ä, lnk: [client, edge]}]
                         ^^^
-   hint: did you mean "link"? valid keys: name, link, from, select, do, phase, at, for, every, times, ramp`},
+   hint: did you mean "link"? valid keys: name, link, node, from, select, do, phase, at, for, every, times, ramp`},
 	} {
 		t.Run(c.set, func(t *testing.T) {
 			_, err := Parse("x.yaml", []byte(routed), []string{c.set})

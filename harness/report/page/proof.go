@@ -49,6 +49,9 @@ func proof(f *scenario.Fault, c result.Receipt) string {
 			quantity.Plural(c.Delivered, "forged segment"),
 			quantity.Plural(c.Chosen, "connection"), quantity.Count(c.Matched))
 		return out + lost(c)
+	case "pause":
+		return out + fmt.Sprintf("%s stood still %s, for %s in all, and used no CPU time meanwhile.",
+			quantity.Plural(c.Processes, "process"), quantity.Plural(c.Chosen, "time"), quantity.Seconds(c.Stood))
 	case "down":
 		out += fmt.Sprintf("It went down %s; both nodes’ kernels noticed %s.", quantity.Plural(c.Chosen, "time"),
 			quantity.Count(c.Delivered))

@@ -220,8 +220,9 @@ func (w *Wires) stopOutages() (err error) {
 			o.fail(o.actor.stop())
 		}
 	}
+	paused := w.stopPauses()
 	w.stopped, err = monotonic()
-	return err
+	return errors.Join(err, paused)
 }
 
 // mend ends all actors and brings links up again that they left down.

@@ -164,7 +164,7 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 	p.counters++
 	for j, places := range p.places {
 		down := slices.ContainsFunc(p.outages, func(o struct{ fault, link int }) bool { return o.fault == j })
-		if f := &s.Faults[j]; len(places) == 0 && !down {
+		if f := &s.Faults[j]; len(places) == 0 && !down && !f.Do.Pause {
 			return nil, problem.Wrap(problem.Usage, nowhere(f), "")
 		}
 	}

@@ -26,7 +26,11 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, result.Reasons,
 	receipts := make([]result.Receipt, len(w.faults))
 	var because result.Reasons
 	for i := range w.faults {
-		if o := w.outageOf(i); o != nil {
+		if p := w.pauseOf(i); p != nil {
+			if receipts[i], err = w.pauseReceipt(p, &because); err != nil {
+				return nil, nil, err
+			}
+		} else if o := w.outageOf(i); o != nil {
 			if receipts[i], err = w.outageReceipt(o, s, &because); err != nil {
 				return nil, nil, err
 			}

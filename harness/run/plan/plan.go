@@ -83,6 +83,7 @@ type Phase struct {
 type Fault struct {
 	Name  string    `json:"name"`
 	Link  [2]string `json:"link"`
+	Node  string    `json:"node,omitempty"` // on which it acts, if on no link
 	From  string    `json:"from,omitempty"`
 	Does  string    `json:"does"`
 	When  string    `json:"when"`
@@ -182,7 +183,7 @@ func (p *Plan) span(client *scenario.Program) (begin, end float64) {
 
 func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {
 	out := Fault{
-		Name: f.Name, Link: f.Link, From: f.From, Does: describe.Fault(f), When: describe.When(f),
+		Name: f.Name, Link: f.Link, Node: f.Node, From: f.From, Does: describe.Fault(f), When: describe.When(f),
 		Times: f.Repetitions(s.Duration), Watches: f.Do.Watch, fault: f,
 	}
 	spans, _ := f.Spans(s.Duration, mostSpans)

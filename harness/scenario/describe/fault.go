@@ -15,6 +15,9 @@ import (
 //	forge 2 segments into 1 connection of flow idle
 //	take the link down
 func Fault(f *scenario.Fault) string {
+	if f.Do.Pause {
+		return "stop all processes of " + f.Node
+	}
 	what, tail := chosen(f)
 	return action(&f.Do, what) + tail + ramp(f)
 }

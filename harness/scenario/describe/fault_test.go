@@ -113,6 +113,7 @@ var said = []struct {
 	{"refuse packets in both directions that do not fit 1280 B, and tell the sender by ICMP", scenario.Fault{Do: scenario.Action{MTU: 1280}}},
 	{"swallow packets from web that do not fit 1280 B, without telling the sender (a black hole)",
 		scenario.Fault{From: "web", Do: scenario.Action{MTU: 1280, Silent: true}}},
+	{"stop all processes of web", scenario.Fault{Node: "web", Do: scenario.Action{Pause: true}}},
 	{"take the link down", scenario.Fault{Do: scenario.Action{Down: true}}},
 	{"forge 2 segments into 1 connection of flow idle",
 		scenario.Fault{Do: scenario.Action{Inject: &scenario.Inject{Flow: "idle",
