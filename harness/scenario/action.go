@@ -78,8 +78,8 @@ type Mark string
 // MarkCE says that a queue was congested.
 const MarkCE Mark = "ce"
 
-// Reject is how a packet that is lost is answered: a segment with RST, or "destination unreachable" of ICMP (RFC 792, RFC
-// 1812, RFC 4443).
+// Reject is how a packet that is lost is answered: a segment with RST, or "destination unreachable" of ICMP (RFC 792,
+// RFC 1812, RFC 4443).
 type Reject string
 
 // Kinds of answers.
@@ -196,8 +196,8 @@ var kinds = []string{"watch", "drop", "delay", "delays", "reorder", "duplicate",
 // shorthands are the kinds that may stand for the whole action.
 var shorthands = []string{"drop", "watch", "corrupt", "down", "pause"}
 
-// Kind returns which of the kinds the action is, by its key: watch, drop, delay, delays, reorder, duplicate,
-// corrupt, mark, rate, slot, loss, mtu, reject, down, pause or inject. It is empty when there is none, or more than one.
+// Kind returns which of the kinds the action is, by its key: watch, drop, delay, delays, reorder, duplicate, corrupt,
+// mark, rate, slot, loss, mtu, reject, down, pause or inject. It is empty when there is none, or more than one.
 func (a *Action) Kind() string {
 	if set := a.set(); len(set) == 1 {
 		return set[0]

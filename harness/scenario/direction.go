@@ -1,7 +1,7 @@
 package scenario
 
-// Back is a link's properties in the direction from its second end to its first. What it does not say is as in the other
-// direction.
+// Back is a link's properties in the direction from its second end to its first. What it does not say is as in the
+// other direction.
 type Back struct {
 	// Delay is the one-way propagation delay.
 	Delay *Duration `yaml:"delay,omitempty" json:"delay,omitempty" min:"0s" max:"1m"`

@@ -15,8 +15,8 @@ import (
 // freezing is how long processes may take to stand still. One that sits in the kernel does when it comes back.
 const freezing = 5 * time.Second
 
-// Freeze stops all processes in the group and below it (cgroup.freeze, Linux 5.2), and returns when the kernel says that
-// they stand still, with how many there are. They are stopped where they are, and none of them can notice.
+// Freeze stops all processes in the group and below it (cgroup.freeze, Linux 5.2), and returns when the kernel says
+// that they stand still, with how many there are. They are stopped where they are, and none of them can notice.
 func (g *Group) Freeze() (processes int, err error) {
 	if err := g.freeze("1"); err != nil {
 		return 0, err

@@ -47,8 +47,9 @@ func (w *Wires) connectMTUs() error {
 	return nil
 }
 
-// narrowing is the receipt of a fault that refuses what is too long, or everything. After a stage there is what came in, minus what
-// was lost, and the messages about packets of the other direction; the boundary counts these for themselves.
+// narrowing is the receipt of a fault that refuses what is too long, or everything. After a stage there is what came
+// in, minus what was lost, and the messages about packets of the other direction; the boundary counts these for
+// themselves.
 func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.Receipt {
 	f := &w.faults[fault]
 	r := result.Receipt{Name: f.Name}

@@ -78,7 +78,8 @@ type stage struct {
 
 // paired reports whether the stage has a veth pair: for netem, for copies and for what is forged.
 func (s *stage) paired() bool {
-	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track || s.choose.refuse != nil && !s.choose.refuse.silent
+	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track ||
+		s.choose.refuse != nil && !s.choose.refuse.silent
 }
 
 // holds reports whether packets on which the stage acts wait in a netem there.

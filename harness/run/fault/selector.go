@@ -126,8 +126,8 @@ const (
 )
 
 // program returns the selector as a direct-action program, and the tables that go with it, which hold nothing when it
-// needs none. Packets for netem leave by the device, with the priority of its acting band if it has several; all others go
-// on.
+// needs none. Packets for netem leave by the device, with the priority of its acting band if it has several; all
+// others go on.
 func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTable, err error) {
 	if s.keeps() || s.choose.After != nil {
 		if flows, err = newFlowTable(s.keeps(), s.choose.After != nil); err != nil {

@@ -9,8 +9,8 @@ import (
 // wantsClass reports whether the traffic class of the IP header is asked for: DSCP and ECN.
 func (s selector) wantsClass() bool { return s.choose.ECN != "" || s.choose.DSCP != nil }
 
-// The ECN field, the two lowest bits of the traffic class (RFC 3168, section 5): a packet matches if the field under the
-// mask is the value. ECT(0) and ECT(1) differ in both bits, so ECT has no mask.
+// The ECN field, the two lowest bits of the traffic class (RFC 3168, section 5): a packet matches if the field under
+// the mask is the value. ECT(0) and ECT(1) differ in both bits, so ECT has no mask.
 const ecnMask = 3
 
 // noClass is the traffic class of what has no whole IP header, which is never one that is asked for.
