@@ -178,8 +178,11 @@ func (v *VM) modules(s *scenario.Scenario) (list []string) {
 		}
 	}
 	for i := range s.Links {
-		for _, kind := range s.Links[i].Qdiscs() {
-			add("sch_" + kind)
+		for side := range 2 {
+			l := s.Links[i].Direction(side)
+			for _, kind := range l.Qdiscs() {
+				add("sch_" + kind)
+			}
 		}
 	}
 	for _, module := range s.Modules() {

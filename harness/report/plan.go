@@ -98,18 +98,39 @@ func planNodes(pl *plan.Plan) Section {
 
 func planLinks(pl *plan.Plan) Section {
 	sec := Section{Title: "Links", Left: 1, Header: []string{"link", "delay one way", "rate", "queue", "MTU"}}
-	for _, l := range pl.Links {
-		rate, queue := none, none
-		if l.Rate > 0 {
-			rate = quantity.Exact(quantity.Rate(float64(l.Rate)))
+	for i := range pl.Links {
+		l := &pl.Links[i]
+		name := l.String()
+		if l.Profile != "" {
+			name += ", as " + l.Profile
 		}
-		if l.Waiting != "" {
-			queue = l.Waiting
+		if l.Back == nil {
+			sec.Rows = append(sec.Rows, planLink(name, l))
+			continue
 		}
-		sec.Rows = append(sec.Rows, []string{l.String(), quantity.Exact(quantity.Seconds(l.Delay)), rate, queue,
-			quantity.Count(int64(l.MTU))})
+		sec.Rows = append(sec.Rows, planLink(name+", from "+l.Between[0], l), planLink("– from "+l.Between[1], l.Back))
 	}
 	return sec
+}
+
+// place is where a fault acts.
+func place(f *plan.Fault) string {
+	if f.Node != "" {
+		return f.Node
+	}
+	return f.Link[0] + " – " + f.Link[1]
+}
+
+// planLink is the row of a link, or of one of its directions.
+func planLink(name string, l *plan.Link) []string {
+	rate, queue := none, none
+	if l.Rate > 0 {
+		rate = quantity.Exact(quantity.Rate(float64(l.Rate)))
+	}
+	if l.Waiting != "" {
+		queue = l.Waiting
+	}
+	return []string{name, quantity.Exact(quantity.Seconds(l.Delay)), rate, queue, quantity.Count(int64(l.MTU))}
 }
 
 func planLoad(pl *plan.Plan) Section {
@@ -131,7 +152,7 @@ func moment(at float64) string { return plan.TickText(at) + " s" }
 func planFaults(pl *plan.Plan) Section {
 	sec := Section{Title: "Faults", Left: 4, Header: []string{"fault", "link", "does", "when"}}
 	for _, f := range pl.Faults {
-		sec.Rows = append(sec.Rows, []string{f.Name, f.Link[0] + " – " + f.Link[1], f.Does, f.When})
+		sec.Rows = append(sec.Rows, []string{f.Name, place(&f), f.Does, f.When})
 		for _, s := range f.Forge {
 			sec.Note = join(sec.Note, f.Name+": "+s)
 		}

@@ -90,7 +90,11 @@ func faults(r *result.Record, s *scenario.Scenario) Section {
 		}
 		if f.Messages > 0 {
 			sec.Note = join(sec.Note,
-				fmt.Sprintf("%s: senders were informed by %s", f.Name, quantity.Plural(f.Messages, "ICMP message")))
+				fmt.Sprintf("%s: senders were informed by %s", f.Name, quantity.Plural(f.Messages, message(f.Name, s))))
+		}
+		if f.Processes > 0 {
+			sec.Note = join(sec.Note, fmt.Sprintf("%s: %s stood still for %s in all", f.Name,
+				quantity.Plural(f.Processes, "process"), quantity.Seconds(f.Stood)))
 		}
 		for i, segment := range f.Forged {
 			if i == mostForged {
@@ -138,6 +142,18 @@ func does(name string, s *scenario.Scenario) string {
 		}
 	}
 	return none
+}
+
+// message is what informed the senders of packets that a fault refused.
+func message(name string, s *scenario.Scenario) string {
+	if s != nil {
+		for i := range s.Faults {
+			if s.Faults[i].Name == name {
+				return describe.Message(&s.Faults[i])
+			}
+		}
+	}
+	return "message"
 }
 
 func load(r *result.Record) Section {

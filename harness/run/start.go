@@ -9,6 +9,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/run/fault"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/probe"
 	"github.com/ruleout/ruleout/harness/run/protocol"
@@ -23,6 +24,13 @@ import (
 func (r *Prepared) start(ctx context.Context) error {
 	groups, err := r.makeGroups()
 	if err != nil {
+		return err
+	}
+	freezers := make(map[string]fault.Freezer, len(groups))
+	for name, g := range groups {
+		freezers[name] = g
+	}
+	if err := r.wires.Own(freezers); err != nil {
 		return err
 	}
 	for _, start := range []func(context.Context, map[string]*cgroup.Group) error{r.startDatabases, r.startPools,

@@ -1,7 +1,7 @@
 package scenario
 
 // Action is what happens to a chosen packet. Exactly one of watch, drop, delay, delays, reorder, duplicate, corrupt,
-// rate, slot, loss, mtu, down and inject is set; the other keys go with one of them.
+// mark, rate, slot, loss, mtu, reject, down, pause and inject is set; the other keys go with one of them.
 type Action struct {
 	// Watch does nothing: the fault only counts, and notes when.
 	Watch bool `yaml:"watch,omitempty" json:"watch,omitempty"`
@@ -25,6 +25,9 @@ type Action struct {
 	Duplicate int `yaml:"duplicate,omitempty" json:"duplicate,omitempty" min:"1" max:"16"`
 	// Corrupt flips one bit of the packet, somewhere after its Ethernet header.
 	Corrupt bool `yaml:"corrupt,omitempty" json:"corrupt,omitempty"`
+	// Mark sets the ECN field of the packet to CE, as a congested queue does (RFC 3168). Only ECT packets match: others
+	// must not be marked.
+	Mark Mark `yaml:"mark,omitempty" json:"mark,omitempty" enum:"ce"`
 	// Rate squeezes the chosen packets through a bottleneck.
 	Rate Rate `yaml:"rate,omitempty" json:"rate,omitempty" min:"1kbit" max:"100gbit"`
 	// Overhead goes with rate: bytes added to the length of each packet, which is that of its Ethernet frame;
@@ -45,8 +48,15 @@ type Action struct {
 	MTU int `yaml:"mtu,omitempty" json:"mtu,omitempty" min:"68" max:"9000"`
 	// Silent goes with mtu: no ICMP message is sent. The path is a black hole for large packets (RFC 2923).
 	Silent bool `yaml:"silent,omitempty" json:"silent,omitempty"`
+	// Reject loses the packet and answers its sender: by a RST that seems to come from the packet's receiver, or by an
+	// ICMP message from the far end of the link. There is no answer to errors of ICMP, to RSTs where the answer would be
+	// one, and to later fragments.
+	Reject Reject `yaml:"reject,omitempty" json:"reject,omitempty" enum:"rst,port-unreachable,host-unreachable,net-unreachable,admin-prohibited"`
 	// Down takes the carrier of the link away, which both nodes notice. With every, the link flaps.
 	Down bool `yaml:"down,omitempty" json:"down,omitempty"`
+	// Pause stops all processes of a node's service, by the kernel's freezer, for as long as the fault lasts. Its kernel
+	// goes on: it acknowledges what comes and opens connections, until buffers and queues are full.
+	Pause bool `yaml:"pause,omitempty" json:"pause,omitempty"`
 	// Inject forges segments into a connection, once, when the fault begins.
 	Inject *Inject `yaml:"inject,omitempty" json:"inject,omitempty"`
 }
@@ -61,6 +71,33 @@ const (
 	Pareto       Distribution = "pareto"
 	ParetoNormal Distribution = "paretonormal"
 )
+
+// Mark is what the ECN field becomes.
+type Mark string
+
+// MarkCE says that a queue was congested.
+const MarkCE Mark = "ce"
+
+// Reject is how a packet that is lost is answered: a segment with RST, or "destination unreachable" of ICMP (RFC 792,
+// RFC 1812, RFC 4443).
+type Reject string
+
+// Kinds of answers.
+const (
+	// RejectRST is for TCP: by RFC 9293, section 3.10.7.1, as a host answers a segment for a port that is closed.
+	RejectRST Reject = "rst"
+	// PortUnreachable is code 3, and 4 in ICMPv6.
+	PortUnreachable Reject = "port-unreachable"
+	// HostUnreachable is code 1, and 3 (address unreachable) in ICMPv6.
+	HostUnreachable Reject = "host-unreachable"
+	// NetUnreachable is code 0, and 0 (no route) in ICMPv6.
+	NetUnreachable Reject = "net-unreachable"
+	// AdminProhibited is code 13, and 1 in ICMPv6: a firewall forbids it.
+	AdminProhibited Reject = "admin-prohibited"
+)
+
+// Refuses reports whether the action answers the senders of packets that it loses: then its messages go the other way.
+func (a *Action) Refuses() bool { return a.Reject != "" || a.MTU > 0 && !a.Silent }
 
 // Cell is a unit of transmission into which packets are cut.
 type Cell struct {
@@ -153,14 +190,14 @@ type Segment struct {
 }
 
 // kinds are the keys of an action of which exactly one is set.
-var kinds = []string{"watch", "drop", "delay", "delays", "reorder", "duplicate", "corrupt", "rate", "slot", "loss",
-	"mtu", "down", "inject"}
+var kinds = []string{"watch", "drop", "delay", "delays", "reorder", "duplicate", "corrupt", "mark", "rate", "slot",
+	"loss", "mtu", "reject", "down", "pause", "inject"}
 
 // shorthands are the kinds that may stand for the whole action.
-var shorthands = []string{"drop", "watch", "corrupt", "down"}
+var shorthands = []string{"drop", "watch", "corrupt", "down", "pause"}
 
-// Kind returns which of the kinds the action is, by its key: watch, drop, delay, delays, reorder, duplicate,
-// corrupt, rate, slot, loss, mtu, down or inject. It is empty when there is none, or more than one.
+// Kind returns which of the kinds the action is, by its key: watch, drop, delay, delays, reorder, duplicate, corrupt,
+// mark, rate, slot, loss, mtu, reject, down, pause or inject. It is empty when there is none, or more than one.
 func (a *Action) Kind() string {
 	if set := a.set(); len(set) == 1 {
 		return set[0]
@@ -171,8 +208,8 @@ func (a *Action) Kind() string {
 // set lists the kinds that are set.
 func (a *Action) set() (list []string) {
 	for i, set := range []bool{
-		a.Watch, a.Drop, a.Delay > 0, a.Delays != nil, a.Reorder > 0, a.Duplicate > 0, a.Corrupt, a.Rate > 0,
-		a.Slot != nil, a.Loss != nil, a.MTU > 0, a.Down, a.Inject != nil,
+		a.Watch, a.Drop, a.Delay > 0, a.Delays != nil, a.Reorder > 0, a.Duplicate > 0, a.Corrupt,
+		a.Mark != "", a.Rate > 0, a.Slot != nil, a.Loss != nil, a.MTU > 0, a.Reject != "", a.Down, a.Pause, a.Inject != nil,
 	} {
 		if set {
 			list = append(list, kinds[i])

@@ -5,13 +5,15 @@ type Fault struct {
 	// Name of the fault, unique in the scenario: up to 32 letters, digits and dashes, a letter first.
 	Name string `yaml:"name" json:"name"`
 	// Link names the two ends of the link on which it acts.
-	Link [2]string `yaml:"link" json:"link"`
+	Link [2]string `yaml:"link,omitempty" json:"link"`
+	// Node is the node whose processes it stops. It stands for link, and goes with pause.
+	Node string `yaml:"node,omitempty" json:"node,omitempty"`
 	// From is the end whose packets it acts on. Without it, it acts on both directions.
 	From string `yaml:"from,omitempty" json:"from"`
 	// Select chooses packets. Without it, all of them.
 	Select Select `yaml:"select,omitempty" json:"select"`
 	// Do is what happens to the chosen packets. "do: drop" is short for "do: {drop: true}"; so are watch,
-	// corrupt and down.
+	// corrupt, down and pause.
 	Do Action `yaml:"do" json:"do"`
 	// Phase is the name of the phase in which it acts; it stands for at and for.
 	Phase string `yaml:"phase,omitempty" json:"-"`

@@ -71,6 +71,11 @@ func (v *validation) faults() {
 		} else {
 			seen[f.Name] = i
 		}
+		if f.Do.Pause || f.Node != "" {
+			v.pause(path, f)
+			v.during(path, f)
+			continue
+		}
 		link := v.place(path, f)
 		v.action(path+".do", &f.Do, link)
 		v.during(path, f)
@@ -84,6 +89,12 @@ func (v *validation) faults() {
 
 // place checks the link of a fault and the end from which it acts, and returns the link.
 func (v *validation) place(path string, f *Fault) *Link {
+	if f.Link == [2]string{} {
+		if v.sound(path) {
+			v.fail(path, "a fault without a place", "add the key link, or, with do: pause, the key node")
+		}
+		return nil
+	}
 	a, b := f.Link[0], f.Link[1]
 	okA, okB := v.known(path+".link[0]", a), v.known(path+".link[1]", b)
 	if !okA || !okB {
@@ -190,6 +201,7 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 		}
 	}
 	v.family(path+".family", s, link)
+	v.traits(path, f, link)
 	switch {
 	case s.Longer > 0 && int(s.Longer) >= link.MTU:
 		v.fail(path+".longer",

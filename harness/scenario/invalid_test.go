@@ -77,7 +77,7 @@ load:
 	require.EqualError(t, err, `scenarios/x.yaml:9:31: unknown key "dely"
     9 |   - {between: [client, edge], dely: 20ms}
       |                               ^^^^
-   hint: did you mean "delay"? valid keys: between, delay, rate, queue, queue-bytes, discipline, mtu
+   hint: did you mean "delay"? valid keys: between, profile, delay, rate, back, queue, queue-bytes, discipline, mtu
 scenarios/x.yaml:10:22: no node "wéb"
    10 |   - {between: [edge, wéb], delay: 3}
       |                      ^^^

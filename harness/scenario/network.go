@@ -227,6 +227,7 @@ func (v *validation) links() {
 	for i, l := range v.Links {
 		path := fmt.Sprintf("links[%d]", i)
 		v.bottleneck(path, &l)
+		v.back(path, &l)
 		at := path + ".between"
 		a, b := l.Between[0], l.Between[1]
 		okA, okB := v.known(at+"[0]", a), v.known(at+"[1]", b)

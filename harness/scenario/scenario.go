@@ -72,10 +72,15 @@ type Machine struct {
 type Link struct {
 	// Between names the two ends, two different nodes. Two nodes have at most one link.
 	Between [2]string `yaml:"between" json:"between"`
-	// Delay is the one-way propagation delay, the same in both directions.
+	// Profile is a kind of line, whose delay, rates and queue stand in for those that the link does not state. The first
+	// end of between is the subscriber's.
+	Profile Profile `yaml:"profile,omitempty" json:"profile,omitempty" enum:"dsl,cable,fiber,lte,3g,5g,geo,leo,intercontinental,datacenter,rack"`
+	// Delay is the one-way propagation delay.
 	Delay Duration `yaml:"delay,omitempty" json:"delay" default:"0s" min:"0s" max:"1m"`
 	// Rate in each direction. Without it packets go as fast as the machine can.
 	Rate Rate `yaml:"rate,omitempty" json:"rate" min:"1kbit" max:"100gbit"`
+	// Back is what differs for packets from the second end.
+	Back *Back `yaml:"back,omitempty" json:"back,omitempty"`
 	// Queue is the most packets that may be on the way or wait, in each direction; with a rate, that wait or are being
 	// sent. Without it the queue is large enough that nothing is dropped at the rate and delay asked for, and 10,000 at
 	// least; a run in which it overflows all the same is invalid. It is also that of faults on the link that do rate or

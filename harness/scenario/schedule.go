@@ -263,7 +263,7 @@ func (v *validation) ramp(path string, f *Fault) {
 	switch {
 	case set != 1:
 		v.fail(path, "a ramp changes one value", "one of: chance, delay, rate")
-	case kind == "inject" || kind == "down" || kind == "mtu":
+	case kind == "inject" || kind == "down" || kind == "mtu" || kind == "pause":
 		v.fail(path, kind+" has no value that a ramp could change", "")
 	case r.Delay > 0 && kind != "delay":
 		v.fail(path+".delay", "a ramp of delay, but the fault does not delay",

@@ -63,10 +63,45 @@ const (
 	PerLink Scope = "link"
 )
 
+// ECN is a value of the ECN field of an IP header, or two of them (RFC 3168, section 5).
+type ECN string
+
+// Codepoints of ECN.
+const (
+	// NotECT is sent by a transport that does not understand ECN: 00.
+	NotECT ECN = "not-ect"
+	// ECT1 is 01, and ECT0 10: the transport understands ECN.
+	ECT1 ECN = "ect1"
+	ECT0 ECN = "ect0"
+	// ECT is either of the two.
+	ECT ECN = "ect"
+	// CE is 11: a queue was congested.
+	CE ECN = "ce"
+)
+
+// Payload is a range of lengths of what a TCP segment or a UDP datagram carries. At least one of min and max is set.
+type Payload struct {
+	// Min is the least length.
+	Min Size `yaml:"min,omitempty" json:"min,omitempty" min:"1B" max:"64kB"`
+	// Max is the greatest length. Without min, segments without a payload are among them.
+	Max Size `yaml:"max,omitempty" json:"max,omitempty" min:"1B" max:"64kB"`
+}
+
+// After is a place in the life of a TCP connection. At least one of age and bytes is set; if both are, both hold. It is
+// told for each direction for itself, by what the link has seen of it: a connection whose SYN, or in the other
+// direction whose SYN-ACK, did not pass the link never matches. A port that is used again begins anew.
+type After struct {
+	// Age is the time since the link saw the direction's first SYN or SYN-ACK.
+	Age Duration `yaml:"age,omitempty" json:"age,omitempty" min:"1us"`
+	// Bytes is how many bytes of data stand before the segment in its direction, by its sequence number. A segment that is
+	// sent again stands where it stood.
+	Bytes Size `yaml:"bytes,omitempty" json:"bytes,omitempty" min:"1B" max:"2GB"`
+}
+
 // Select chooses packets, in two steps. A packet matches when it comes while the fault acts and packets, port,
-// from-port, to-port, family, flow, longer and last all hold of it. Matching packets are counted 1, 2, 3 …, through all
-// repetitions of the fault; one is chosen when chance, nth, ordinals, every and first all hold of its ordinal, or when
-// they hold of one of the burst-1 ordinals before it.
+// from-port, to-port, family, flow, longer, payload, ecn, dscp, after and last all hold of it. Matching packets are
+// counted 1, 2, 3 …, through all repetitions of the fault; one is chosen when chance, nth, ordinals, every and first all
+// hold of its ordinal, or when they hold of one of the burst-1 ordinals before it.
 type Select struct {
 	// Packets is the class. pure-ack is TCP segments that carry an ACK and nothing else, dup-ack those among them that
 	// repeat the one before on their flow, data those with a payload.
@@ -84,6 +119,15 @@ type Select struct {
 	Flow string `yaml:"flow,omitempty" json:"flow,omitempty"`
 	// Longer matches packets whose length with the IP header, in bytes, is above this.
 	Longer Size `yaml:"longer,omitempty" json:"longer,omitempty" min:"1B" max:"64kB"`
+	// Payload matches TCP segments and UDP datagrams by the length of what they carry, which their headers say.
+	Payload *Payload `yaml:"payload,omitempty" json:"payload,omitempty"`
+	// ECN matches by the ECN field of the IP header: not-ect, ect0, ect1, ce, or ect, which is ect0 and ect1.
+	ECN ECN `yaml:"ecn,omitempty" json:"ecn,omitempty" enum:"not-ect,ect0,ect1,ect,ce"`
+	// DSCP matches by the differentiated services codepoint of the IP header (RFC 2474), such as 46 for expedited
+	// forwarding.
+	DSCP *int `yaml:"dscp,omitempty" json:"dscp,omitempty" min:"0" max:"63"`
+	// After matches TCP segments by the age of their connection, or by their place in it.
+	After *After `yaml:"after,omitempty" json:"after,omitempty"`
 	// Last matches data with the flag PSH. Linux sets it on the last segment of what an application wrote at once, and
 	// within a long write too: each time that half the largest window was written since the last PSH, and where the
 	// writer waits for room. To choose one segment of a response use nth.

@@ -74,7 +74,7 @@ func TestSetRefuses(t *testing.T) {
 		{"links[0].dely=20ms", `--set links[0].dely=20ms: unknown key "dely"
       links[0].dely=20ms
                ^^^^
-   hint: did you mean "delay"? valid keys: between, delay, rate, queue, queue-bytes, discipline, mtu`},
+   hint: did you mean "delay"? valid keys: between, profile, delay, rate, back, queue, queue-bytes, discipline, mtu`},
 		{"links[0].delay=20", `--set links[0].delay=20: "20" needs a unit, such as 20s or 20ms
       links[0].delay=20
                      ^^`},
@@ -146,7 +146,7 @@ func TestSetRefuses(t *testing.T) {
 			`--set faults=[{name: ä, lnk: [client, edge]}]: missing key "do" in item 1 of faults
       faults=[{name: ä, lnk: [client, edge]}]
               ^
-   hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, rate, overhead, cell, queue, slot, loss, mtu, silent, down, inject
+   hint: keys of do: watch, drop, delay, jitter, distribution, delays, in-order, reorder, duplicate, corrupt, mark, rate, overhead, cell, queue, slot, loss, mtu, silent, reject, down, pause, inject
 --set faults=[{name: ä, lnk: [client, edge]}]: "ä" is not a fault's name
       faults=[{name: ä, lnk: [client, edge]}]
                      ^
@@ -154,7 +154,7 @@ func TestSetRefuses(t *testing.T) {
 --set faults=[{name: ä, lnk: [client, edge]}]: unknown key "lnk"
       faults=[{name: ä, lnk: [client, edge]}]
                         ^^^
-   hint: did you mean "link"? valid keys: name, link, from, select, do, phase, at, for, every, times, ramp`},
+   hint: did you mean "link"? valid keys: name, link, node, from, select, do, phase, at, for, every, times, ramp`},
 	} {
 		t.Run(c.set, func(t *testing.T) {
 			_, err := Parse("x.yaml", []byte(routed), []string{c.set})

@@ -59,6 +59,12 @@ func (v *validation) overlaps() {
 			if !v.sound(fmt.Sprintf("faults[%d]", i)) || !v.sound(fmt.Sprintf("faults[%d]", j)) || !sameLink(a, b) {
 				continue
 			}
+			if a.Do.Pause && b.Do.Pause && a.Node == b.Node {
+				if at, ok := v.meet(a, b); ok {
+					v.fail(fmt.Sprintf("faults[%d]", i), fmt.Sprintf("%s and %s both stop %s at %v", a.Name, b.Name, a.Node, at),
+						"one fault is enough, and the first that ends would let the processes go on")
+				}
+			}
 			if a.Do.Down && b.Do.Down {
 				if at, ok := v.meet(a, b); ok {
 					v.fail(fmt.Sprintf("faults[%d]", i), fmt.Sprintf("%s and %s both take the link down at %v", a.Name, b.Name, at),

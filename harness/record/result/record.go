@@ -89,9 +89,10 @@ type Receipt struct {
 	Name    string `json:"name"`
 	Matched int64  `json:"matched"` // packets of the class, while the fault was on
 	Chosen  int64  `json:"chosen"`  // packets on which the fault acted
-	// Delivered is what the far end of the wire saw: extra copies for duplicate; packets
-	// gone for drop and loss; packets that went through the fault's queue for delay, delays, reorder, rate and
-	// slot; packets with a bit flipped for corrupt; carriers lost for down.
+	// Delivered is what the far end of the wire saw: extra copies for duplicate; packets gone for drop and loss;
+	// packets that went through the fault's queue for delay, delays, reorder, rate and slot; packets with a bit flipped
+	// for corrupt; carriers lost for down; packets with CE more than before for mark; times without any CPU time for
+	// pause.
 	Delivered       int64 `json:"delivered"`
 	UnexplainedLoss int64 `json:"unexplained_loss"` // packets that no fault asked to lose
 	// In and Out are all packets counted before and after the fault over the whole run.
@@ -118,8 +119,13 @@ type Receipt struct {
 	Times []float64 `json:"times,omitempty"`
 	// DeliveredInterval is the 99.9 % interval for Delivered of a loss model of netem's, given Chosen.
 	DeliveredInterval []int64 `json:"delivered_interval,omitempty"`
-	// Messages counts the ICMP messages to the senders of packets that were too long, as they arrived after the fault.
+	// Messages counts the ICMP messages, or RSTs, to the senders of packets that were refused, as they arrived after
+	// the fault.
 	Messages int64 `json:"messages,omitempty"`
+	// Processes is how many processes of a node a pause has stopped, the most at once, and Stood for how long they stood
+	// still, in s over all times.
+	Processes int64   `json:"processes,omitempty"`
+	Stood     float64 `json:"stood,omitempty"`
 	// Forged names the segments that an injection made up: the first 1000 different ones.
 	Forged []Forged `json:"forged,omitempty"`
 }

@@ -49,6 +49,9 @@ func proof(f *scenario.Fault, c result.Receipt) string {
 			quantity.Plural(c.Delivered, "forged segment"),
 			quantity.Plural(c.Chosen, "connection"), quantity.Count(c.Matched))
 		return out + lost(c)
+	case "pause":
+		return out + fmt.Sprintf("%s stood still %s, for %s in all, and used no CPU time meanwhile.",
+			quantity.Plural(c.Processes, "process"), quantity.Plural(c.Chosen, "time"), quantity.Seconds(c.Stood))
 	case "down":
 		out += fmt.Sprintf("It went down %s; both nodes’ kernels noticed %s.", quantity.Plural(c.Chosen, "time"),
 			quantity.Count(c.Delivered))
@@ -137,10 +140,12 @@ func delivered(f *scenario.Fault, c result.Receipt) string {
 		return fmt.Sprintf("The far end of the wire missed %s.", quantity.Plural(n, "packet"))
 	case "corrupt":
 		return fmt.Sprintf("%s arrived damaged.", quantity.Plural(n, "packet"))
-	case "mtu":
+	case "mark":
+		return fmt.Sprintf("The far end of the wire saw CE on %s more than were sent with it.", quantity.Plural(n, "packet"))
+	case "mtu", "reject":
 		told := ""
 		if c.Messages > 0 {
-			told = fmt.Sprintf(", and their senders were informed by %s", quantity.Plural(c.Messages, "ICMP message"))
+			told = fmt.Sprintf(", and their senders were informed by %s", quantity.Plural(c.Messages, describe.Message(f)))
 		}
 		return fmt.Sprintf("%s did not get through%s.", quantity.Plural(n, "packet"), told)
 	}

@@ -54,7 +54,7 @@ func Points(s *scenario.Scenario, link int) []Point {
 // touches reports whether a fault of a link touches packets that come from this end, or makes some up: messages about
 // packets that are too long go the other way.
 func touches(f *scenario.Fault, from string) bool {
-	return !f.Do.Down && (f.From == "" || f.From == from || f.Do.MTU > 0 && !f.Do.Silent)
+	return !f.Do.Down && (f.From == "" || f.From == from || f.Do.Refuses())
 }
 
 // Name is that of the interface in the file.
@@ -92,6 +92,8 @@ func (p *Point) Comment(ordinal uint64, forged bool) string {
 	switch {
 	case forged && f.Do.MTU > 0:
 		return f.Name + ": tells the sender of a packet that was too long"
+	case forged && f.Do.Reject != "":
+		return f.Name + ": tells the sender of a packet that was refused"
 	case forged:
 		return f.Name + ": forged"
 	}
@@ -136,6 +138,10 @@ func fate(a *scenario.Action, ramp bool) string {
 		return fmt.Sprintf("%d copies", a.Duplicate)
 	case "corrupt":
 		return "one bit flipped"
+	case "mark":
+		return "marked with CE"
+	case "reject":
+		return "lost, and answered by " + describe.Answer(a.Reject)
 	case "rate":
 		if ramp {
 			return "through a bottleneck"

@@ -26,7 +26,7 @@ type deed struct {
 func newDeed(f *scenario.Fault) (deed, error) {
 	a := &f.Do
 	switch kind := a.Kind(); kind {
-	case "watch", "inject", "mtu":
+	case "watch", "inject", "mtu", "mark", "reject":
 		return deed{}, nil
 	case "duplicate":
 		return deed{clones: a.Duplicate}, nil

@@ -18,6 +18,8 @@ type boundary struct {
 	forged *slot
 	// forgedTap captures these.
 	forgedTap tap
+	// marked counts, for themselves too, packets with CE; nil where nobody asks.
+	marked *slot
 }
 
 // program returns a direct-action program, for a device and for the series of the path.
@@ -32,6 +34,7 @@ func (b boundary) program(s *state) (*ebpf.Program, error) {
 		a.Add(asm.JNE.Imm(asm.R0, 0, "closed"))
 	}
 	a.count(s, b.count)
+	b.congested(&a, s)
 	if b.forged != nil {
 		a.Add(asm.LoadMem(asm.R0, ctx, skbMark, asm.Word), asm.JNE.Imm(asm.R0, forgedMark, "counted"))
 		a.count(s, *b.forged)

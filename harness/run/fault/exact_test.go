@@ -131,6 +131,19 @@ func (g generator) choice() (s scenario.Select) {
 	}
 	s.Last = g.one(6) && (s.Packets == scenario.AnyPacket || s.Packets == scenario.DataSegment ||
 		s.Packets == scenario.TCPPacket)
+	if g.one(3) {
+		s.ECN = []scenario.ECN{scenario.NotECT, scenario.ECT0, scenario.ECT1, scenario.ECT, scenario.CE}[g.IntN(5)]
+	}
+	if g.one(5) {
+		s.DSCP = new(int)
+		*s.DSCP = int(codepoints[g.IntN(len(codepoints))])
+	}
+	if g.one(3) && (s.Packets.TCP() || s.Packets == scenario.UDPPacket) {
+		s.Payload = &scenario.Payload{Min: scenario.Size(g.IntN(30)), Max: scenario.Size(30 + g.IntN(30))}
+	}
+	if g.one(3) && s.Packets.TCP() {
+		s.After = &scenario.After{Bytes: scenario.Size(1 + g.IntN(1e9))}
+	}
 	switch {
 	case s.Packets == scenario.ICMPPacket:
 	case g.one(6):
@@ -169,7 +182,7 @@ func (g generator) choice() (s scenario.Select) {
 // The kernel's decision is that of its twin in Go, packet by packet, whatever is selected; and the receipt's own
 // arithmetic, which has only the table of flows, comes to the same numbers.
 func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
-	const selections, packets = 250, 400
+	const selections, packets = 200, 600
 	g := generator{t, rand.New(rand.NewPCG(7, 1))}
 	flows := map[string]*connections{}
 	for _, name := range []string{"all", "web"} {
@@ -178,6 +191,7 @@ func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
 		flows[name] = c
 	}
 	var matches, choices int
+	asked := tried{}
 	frames := make([][]byte, 3000)
 	truths := make([]truth, len(frames))
 	for i := range frames {
@@ -194,12 +208,14 @@ func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
 		d := decision{g.Uint64(), s.draws}
 		b.arm(t, newOrders(0, d.key))
 		r := newRunner(b.Program)
-		ordinals := map[flow]uint64{}
+		ordinals, begun := map[flow]uint64{}, births{}
 		var matched, chosen int64
 		for range packets {
 			i := g.IntN(len(frames))
 			truth := &truths[i]
-			want := truth.matches(choose, flows)
+			begun.note(truth)
+			want := truth.matches(choose, flows, begun)
+			asked.note(&choose, truth, want)
 			if want {
 				f := truth.flow
 				if choose.Per == scenario.PerLink {
@@ -235,6 +251,27 @@ func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
 	t.Logf("%d packets, of which %d matched and %d were chosen", selections*packets, matches, choices)
 	require.Greater(t, choices, 1000)
 	require.Greater(t, matches, 5000)
+	for what, n := range asked {
+		t.Logf("%-20s %6d others, %6d matched", what, n[0], n[1])
+		require.Greater(t, min(n[0], n[1]), 30, "packets with and without %s", what)
+	}
+}
+
+// tried counts packets that a selector with a condition did not match, and that it did.
+type tried map[string]*[2]int
+
+func (r tried) note(s *scenario.Select, t *truth, matched bool) {
+	for what, is := range map[string]bool{
+		"ecn " + string(s.ECN): s.ECN != "", "dscp": s.DSCP != nil, "payload": s.Payload != nil, "after": s.After != nil,
+	} {
+		if !is || t.version == 0 {
+			continue
+		}
+		if r[what] == nil {
+			r[what] = new([2]int)
+		}
+		r[what][map[bool]int{true: 1}[matched]]++
+	}
 }
 
 // Many packets of many flows at a chance: as many are chosen as the binomial distribution has it.

@@ -15,6 +15,8 @@ import (
 type flowTable struct {
 	short *ebpf.Map // flows of IPv4, by their shortKey
 	long  *ebpf.Map // all others, by themselves
+	// births has the beginnings of connections, for a selector that asks for them; see age.go.
+	births *ebpf.Map
 }
 
 // shortKey is a flow of IPv4 without the bytes that are zero: source and destination, 4 bytes each, and the last 8.
@@ -43,15 +45,23 @@ const (
 // noPrealloc is BPF_F_NO_PREALLOC: elements are allocated as flows appear.
 const noPrealloc = 1
 
-func newFlowTable() (*flowTable, error) {
+// newFlowTable makes one with the maps of flows, with that of births, or with all.
+func newFlowTable(flows, births bool) (*flowTable, error) {
 	t := new(flowTable)
 	for _, m := range []struct {
-		to   **ebpf.Map
-		name string
-		key  uint32
-	}{{&t.short, "flows-short", shortSize}, {&t.long, "flows", flowSize}} {
+		wanted     bool
+		to         **ebpf.Map
+		name       string
+		key, value uint32
+	}{
+		{flows, &t.short, "flows-short", shortSize, memorySize}, {flows, &t.long, "flows", flowSize, memorySize},
+		{births, &t.births, "births", flowSize, birthSize},
+	} {
+		if !m.wanted {
+			continue
+		}
 		made, err := ebpf.NewMap(&ebpf.MapSpec{
-			Name: m.name, Type: ebpf.Hash, KeySize: m.key, ValueSize: memorySize, MaxEntries: maxFlows, Flags: noPrealloc,
+			Name: m.name, Type: ebpf.Hash, KeySize: m.key, ValueSize: m.value, MaxEntries: maxFlows, Flags: noPrealloc,
 		})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("create table of flows: %w", err), t.Close())
@@ -63,7 +73,7 @@ func newFlowTable() (*flowTable, error) {
 
 // Close frees the table, once the program that uses it is gone too.
 func (t *flowTable) Close() (err error) {
-	for _, m := range []*ebpf.Map{t.short, t.long} {
+	for _, m := range []*ebpf.Map{t.short, t.long, t.births} {
 		if m != nil {
 			err = errors.Join(err, m.Close())
 		}

@@ -156,9 +156,17 @@ func (g generator) options() (list []layers.TCPOption) {
 // node is a byte of an address. Half of all packets are from or to those of testScenario.
 func (g generator) node() byte { return byte(g.IntN(4)) }
 
+// codepoints of DSCP, a few.
+var codepoints = [...]uint8{0, 10, 46, 63}
+
+// trafficClass is a DSCP and any of the values of ECN.
+func (g generator) trafficClass() uint8 {
+	return codepoints[g.IntN(len(codepoints))]<<2 | uint8(g.IntN(4))
+}
+
 func (g generator) ipv4(proto layers.IPProtocol, fragment bool) *layers.IPv4 {
 	n := ipv4(proto)
-	n.TOS, n.Id, n.TTL = uint8(g.Uint32()), uint16(g.Uint32()), uint8(1+g.IntN(255)) // ECN and all
+	n.TOS, n.Id, n.TTL = g.trafficClass(), uint16(g.Uint32()), uint8(1+g.IntN(255)) // ECN and all
 	n.SrcIP, n.DstIP = net.IP{10, 0, g.node() / 2, g.node()}, net.IP{10, 0, g.node() / 2, g.node()}
 	if k := g.IntN(22); k > 0 && k < 11 {
 		n.Options = []layers.IPv4Option{{OptionType: 130, OptionLength: uint8(4 * k), OptionData: make([]byte, 4*k-2)}}
@@ -174,7 +182,7 @@ func (g generator) ipv4(proto layers.IPProtocol, fragment bool) *layers.IPv4 {
 
 func (g generator) ipv6(proto layers.IPProtocol, fragment bool) []gopacket.SerializableLayer {
 	n := ipv6(proto)
-	n.TrafficClass, n.FlowLabel = uint8(g.Uint32()), g.Uint32()&0xfffff
+	n.TrafficClass, n.FlowLabel = g.trafficClass(), g.Uint32()&0xfffff
 	n.SrcIP[7], n.SrcIP[15], n.DstIP[7], n.DstIP[15] = g.node()/2, g.node(), g.node()/2, g.node()
 	var headers []layers.IPProtocol // RFC 8200's order
 	if g.one(8) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/discipline"
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
@@ -14,7 +15,7 @@ import (
 func (w *Wires) linkLoss(because *result.Reasons, i int, s snapshot) {
 	p := &w.plan.paths[i]
 	say := about(because, "link "+p.String())
-	stated := w.links[p.link].Spec.Stated()
+	stated := w.spec(p).Stated()
 	check := func(part string, before, behind slot, r role, limit uint32) {
 		q := s.of(r)
 		drops := int64(q.Drops) + int64(q.Overlimits)
@@ -91,6 +92,12 @@ func (w *Wires) QdiscStats() ([]QdiscStats, error) {
 	return list, nil
 }
 
+// spec is what the scenario says of the link of a path, in the path's direction.
+func (w *Wires) spec(p *path) *scenario.Link {
+	l := w.links[p.link].Spec.Direction(p.from)
+	return &l
+}
+
 // own is the role of the queue that a path has of its own: that in front of the rate, or that of the last device where
 // this has a rate or a length that is stated. A delay alone is none: nothing waits in it for its turn.
 func (w *Wires) own(p *path, i int) (r role, ok bool) {
@@ -99,7 +106,7 @@ func (w *Wires) own(p *path, i int) (r role, ok bool) {
 			return role{i, j}, true
 		}
 	}
-	return role{i, -1}, p.last != nil && (p.last.Rate != nil || w.links[p.link].Spec.Queue > 0)
+	return role{i, -1}, p.last != nil && (p.last.Rate != nil || w.spec(p).Queue > 0)
 }
 
 // droppedBehind is how many packets the queue of the link had no room for that had come by a fault.
@@ -125,7 +132,7 @@ func (w *Wires) Links() []result.LinkReceipt {
 		if !ok {
 			continue
 		}
-		q, l := w.final.of(r), &w.links[p.link].Spec
+		q, l := w.final.of(r), w.spec(p)
 		receipt := result.LinkReceipt{
 			Between: l.Between, From: p.names[0],
 			In: w.final.counters.at(p.boundary(0)), Out: w.final.counters.at(p.arrival()),

@@ -10,7 +10,7 @@ import (
 // prepareMTU tells the selector of a stage, if it refuses what is too long, what it needs to know for its messages.
 func (w *Wires) prepareMTU(at role, far *topology.End, p *pair) (err error) {
 	s := &w.plan.paths[at.path].stages[at.stage]
-	m := s.choose.mtu
+	m := s.choose.refuse
 	if m == nil || m.silent {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (w *Wires) prepareMTU(at role, far *topology.End, p *pair) (err error) {
 func (w *Wires) connectMTUs() error {
 	for j, places := range w.plan.places {
 		for _, at := range places {
-			m := w.plan.paths[at.path].stages[at.stage].choose.mtu
+			m := w.plan.paths[at.path].stages[at.stage].choose.refuse
 			if m == nil || m.back == nil {
 				continue
 			}
@@ -47,8 +47,9 @@ func (w *Wires) connectMTUs() error {
 	return nil
 }
 
-// narrowing is the receipt of a fault that refuses what is too long. After a stage there is what came in, minus what
-// was lost, and the messages about packets of the other direction; the boundary counts these for themselves.
+// narrowing is the receipt of a fault that refuses what is too long, or everything. After a stage there is what came
+// in, minus what was lost, and the messages about packets of the other direction; the boundary counts these for
+// themselves.
 func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.Receipt {
 	f := &w.faults[fault]
 	r := result.Receipt{Name: f.Name}
@@ -63,6 +64,8 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.
 			var err error
 			if part, err = stage.choose.selection(w.state.orders[fault], s.counters, stage.flows); err != nil {
 				say(result.FlowsUntracked, "%v", err)
+			} else if why := part.wrong(); f.Do.Reject != "" && why != "" {
+				say(result.WrongPackets, "%s", why)
 			} else if part.chosen > part.most { // fewer are right: only those that are too long
 				say(result.WrongPackets, "chose %d of %d packets, at most %d were to be", part.chosen, part.matched, part.most)
 			}
@@ -74,8 +77,8 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.
 		r.Out += behind
 		r.Delivered += gone
 		r.Messages += told
-		sent += s.counters.at(stage.choose.mtu.messages)
-		mute += s.counters.at(stage.choose.mtu.mute)
+		sent += s.counters.at(stage.choose.refuse.messages)
+		mute += s.counters.at(stage.choose.refuse.mute)
 		if n := gone - part.chosen; n != 0 {
 			r.UnexplainedLoss += n
 			say(result.UnexplainedLoss, "%s of %d on %s, for no reason that was asked for", lost(n), before, p)
@@ -85,10 +88,16 @@ func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.
 		}
 	}
 	first := &w.plan.paths[places[0].path].stages[places[0].stage].choose
-	sum.fill(&r, draws{}, first.sorts()) // no interval: chance is not all that chooses
+	chance := draws{} // no interval where it is not all that chooses
+	if f.Do.Reject != "" {
+		chance = first.draws
+	}
+	sum.fill(&r, chance, first.sorts())
 	switch {
 	case r.Matched == 0:
 		say(result.FaultDidNotAct, "the fault never acted: 0 of %d packets matched", r.In)
+	case r.Chosen == 0 && f.Do.Reject != "":
+		say(result.FaultDidNotAct, "the fault never acted: none of %d packets that matched was chosen", r.Matched)
 	case r.Chosen == 0:
 		say(result.FaultDidNotAct, "the fault never acted: of %d packets that matched, "+
 			"none was chosen that is longer than %d bytes and may not be fragmented",

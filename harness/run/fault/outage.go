@@ -221,8 +221,9 @@ func (w *Wires) stopOutages() (err error) {
 			o.fail(o.actor.Stop())
 		}
 	}
+	paused := w.stopPauses()
 	w.stopped, err = monotonic()
-	return err
+	return errors.Join(err, paused)
 }
 
 // mend ends all actors and brings links up again that they left down.

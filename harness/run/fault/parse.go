@@ -37,14 +37,15 @@ func (s selector) wantsPorts() bool {
 
 // parses reports whether it is not enough to see the Ethernet type.
 func (s selector) parses() bool {
-	return s.class != scenario.AnyPacket || !s.draws.all() || s.wantsPorts() || s.named != nil || s.choose.Longer > 0
+	return s.class != scenario.AnyPacket || !s.draws.all() || s.wantsPorts() || s.named != nil || s.choose.Longer > 0 ||
+		s.wantsClass()
 }
 
 // sorts reports whether chosen packets are counted by kind: those of the class any, if they are parsed anyway.
 func (s selector) sorts() bool { return s.class == scenario.AnyPacket && s.parses() }
 
 // identifies reports whether the flow is wanted on the stack.
-func (s selector) identifies() bool { return s.track || s.keeps() }
+func (s selector) identifies() bool { return s.track || s.keeps() || s.choose.After != nil }
 
 // malformed is where packets go whose headers are not whole. The class any takes every frame whose Ethernet type
 // is IPv4's or IPv6's, if nothing else is asked for; what cannot be parsed has a flow of zeros there.
@@ -74,7 +75,7 @@ func (s selector) versions() (v4, v6 bool) {
 
 // parse goes on at "parsed" if the packet is of the class and has the ports and addresses asked for; for
 // others it jumps to "pass". It writes the packet's flow, kind and length to the stack, as far as they are needed.
-func (s selector) parse(a *assembler) {
+func (s selector) parse(a *assembler, st *state) {
 	if s.identifies() {
 		a.zero(stackFlow, flowSize)
 	}
@@ -83,6 +84,9 @@ func (s selector) parse(a *assembler) {
 	}
 	if s.choose.Longer > 0 {
 		a.Add(asm.Mov.Imm(asm.R3, 0), asm.StoreMem(asm.RFP, stackLength, asm.R3, asm.DWord))
+	}
+	if s.wantsClass() {
+		a.Add(asm.Mov.Imm(asm.R3, noClass), asm.StoreMem(asm.RFP, stackClass, asm.R3, asm.DWord))
 	}
 	a.Add(asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word))
 	v4, v6 := s.versions()
@@ -104,7 +108,7 @@ func (s selector) parse(a *assembler) {
 			a.Label("ipv6")
 			s.parseIPv6(a)
 		}
-		s.parseTransport(a)
+		s.parseTransport(a, st)
 	}
 	a.Label("parsed")
 }
@@ -186,6 +190,9 @@ func (s selector) parseIPv4(a *assembler, more bool) {
 	if s.choose.Longer > 0 {
 		a.Add(asm.StoreMem(asm.RFP, stackLength, rest, asm.DWord))
 	}
+	if s.wantsClass() {
+		a.Add(at(asm.R2, 1, asm.Byte), asm.StoreMem(asm.RFP, stackClass, asm.R2, asm.DWord))
+	}
 	a.Add(asm.Sub.Reg(rest, asm.R1), at(proto, 9, asm.Byte))
 	s.identify(a, 12, 16, asm.Word, 1, 4)
 	s.named.direct4(a)
@@ -220,6 +227,10 @@ func (s selector) parseIPv6(a *assembler) {
 	a.Add(at(rest, 4, asm.Half), toHost(rest), at(proto, 6, asm.Byte))
 	if s.choose.Longer > 0 {
 		a.Add(asm.Mov.Reg(asm.R1, rest), asm.Add.Imm(asm.R1, 40), asm.StoreMem(asm.RFP, stackLength, asm.R1, asm.DWord))
+	}
+	if s.wantsClass() { // 4 bits of the version, 8 of the class, 20 of the flow label
+		a.Add(at(asm.R1, 0, asm.Half), toHost(asm.R1), asm.RSh.Imm(asm.R1, 4), asm.And.Imm(asm.R1, 0xff),
+			asm.StoreMem(asm.RFP, stackClass, asm.R1, asm.DWord))
 	}
 	s.identify(a, 8, 24, asm.DWord, 2, 6)
 	s.named.direct6(a)

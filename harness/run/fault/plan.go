@@ -42,6 +42,8 @@ type path struct {
 	before int64
 	// refused is what the first device had not taken in before.
 	refused int64
+	// ce are counters of packets with CE, by boundary, where a stage beside it marks.
+	ce map[int]slot
 	// sent and received capture packets at the two ends.
 	sent, received tap
 }
@@ -76,7 +78,8 @@ type stage struct {
 
 // paired reports whether the stage has a veth pair: for netem, for copies and for what is forged.
 func (s *stage) paired() bool {
-	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track || s.choose.mtu != nil && !s.choose.mtu.silent
+	return s.through || len(s.netems) > 0 || s.choose.clones > 0 || s.track ||
+		s.choose.refuse != nil && !s.choose.refuse.silent
 }
 
 // holds reports whether packets on which the stage acts wait in a netem there.
@@ -89,6 +92,14 @@ func (p *path) String() string { return p.names[0] + " to " + p.names[1] }
 // boundary returns the counter of what entered stage i, or left the last stage, or (one
 // more) arrived.
 func (p *path) boundary(i int) slot { return p.first + slot(8*i) }
+
+// marked is the counter of packets with CE at boundary i, or nil where nobody asks.
+func (p *path) marked(i int) *slot {
+	if s, ok := p.ce[i]; ok {
+		return &s
+	}
+	return nil
+}
 
 // boundaries is how many there are.
 func (p *path) boundaries() int { return len(p.stages) + 2 }
@@ -121,13 +132,15 @@ func bottleneck(r scenario.Rate) *netem.Rate { return &netem.Rate{BytesPerSecond
 // newPlan lays out paths, stages and counters.
 func newPlan(s *scenario.Scenario) (*plan, error) {
 	p := &plan{places: make([][]role, len(s.Faults))}
-	for i, l := range s.Links {
+	for i := range s.Links {
+		l := &s.Links[i]
 		for j := range s.Faults {
 			if f := &s.Faults[j]; f.Do.Down && on(f, l.Between) {
 				p.outages = append(p.outages, struct{ fault, link int }{j, i})
 			}
 		}
 		for side := range 2 {
+			l := l.Direction(side)
 			d := path{link: i, from: side, to: 1 - side, names: [2]string{l.Between[side], l.Between[1-side]}}
 			for j := range s.Faults {
 				f := &s.Faults[j]
@@ -152,7 +165,7 @@ func newPlan(s *scenario.Scenario) (*plan, error) {
 	p.counters++
 	for j, places := range p.places {
 		down := slices.ContainsFunc(p.outages, func(o struct{ fault, link int }) bool { return o.fault == j })
-		if f := &s.Faults[j]; len(places) == 0 && !down {
+		if f := &s.Faults[j]; len(places) == 0 && !down && !f.Do.Pause {
 			return nil, problem.Wrap(problem.Usage, nowhere(f), "")
 		}
 	}
@@ -169,7 +182,7 @@ func (p *path) carries(f *scenario.Fault) bool {
 	if f.Do.Down || !on(f, p.names) {
 		return false
 	}
-	return f.From == "" || f.From == p.names[0] || f.Do.MTU > 0 && !f.Do.Silent
+	return f.From == "" || f.From == p.names[0] || f.Do.Refuses()
 }
 
 // nowhere says that a fault has no place.
@@ -191,17 +204,17 @@ func newStage(s *scenario.Scenario, j, side int, l *scenario.Link) (stage, error
 	if err != nil {
 		return stage{}, err
 	}
-	c.clones, c.corrupt, c.bands, c.side = d.clones, d.corrupt, len(d.netems), side
+	c.clones, c.corrupt, c.mark, c.bands, c.side = d.clones, d.corrupt, f.Do.Mark != "", len(d.netems), side
 	st := stage{fault: j, netems: d.netems, through: d.through, choose: c, track: f.Do.Inject != nil}
 	if st.queue, st.stated = queued(&f.Do, l); st.queue > 0 {
 		for i := range st.netems {
 			st.netems[i].Limit = st.queue
 		}
 	}
-	if f.Do.MTU > 0 {
-		st.choose.mtu = &mtu{limit: f.Do.MTU, silent: f.Do.Silent}
+	if f.Do.MTU > 0 || f.Do.Reject != "" {
+		st.choose.refuse = &refusal{limit: f.Do.MTU, silent: f.Do.Silent, reason: f.Do.Reject}
 	}
-	if st.track || f.Do.MTU > 0 {
+	if st.track || st.choose.refuse != nil {
 		st.forged = new(slot)
 	}
 	return st, nil
@@ -239,6 +252,7 @@ func (p *path) addLink(l scenario.Link) {
 // place gives the path its counters.
 func (p *plan) place(d *path) {
 	next := func() slot { p.counters++; return slot(8 * (p.counters - 1)) }
+	d.ce = map[int]slot{}
 	d.first = next()
 	for range d.boundaries() - 1 {
 		next()
@@ -246,10 +260,15 @@ func (p *plan) place(d *path) {
 	for i := range d.stages {
 		if s := &d.stages[i]; s.fault >= 0 {
 			s.choose.tally = newTally(next)
+			for at := i; s.choose.mark && at <= i+1; at++ {
+				if d.marked(at) == nil {
+					d.ce[at] = next()
+				}
+			}
 			if s.forged != nil {
 				*s.forged = next()
 			}
-			if m := s.choose.mtu; m != nil {
+			if m := s.choose.refuse; m != nil {
 				m.messages, m.mute = next(), next()
 			}
 			if s.choose.corrupt {

@@ -26,7 +26,11 @@ func (w *Wires) Receipts(ctx context.Context) ([]result.Receipt, result.Reasons,
 	receipts := make([]result.Receipt, len(w.faults))
 	var because result.Reasons
 	for i := range w.faults {
-		if o := w.outageOf(i); o != nil {
+		if p := w.pauseOf(i); p != nil {
+			if receipts[i], err = w.pauseReceipt(p, &because); err != nil {
+				return nil, nil, err
+			}
+		} else if o := w.outageOf(i); o != nil {
 			if receipts[i], err = w.outageReceipt(o, s, &because); err != nil {
 				return nil, nil, err
 			}
@@ -74,7 +78,7 @@ func (w *Wires) receipt(i int, s snapshot, because *result.Reasons) (r result.Re
 	if in := w.injectors[i]; in != nil {
 		return w.injection(in, w.plan.places[i], s, say)
 	}
-	if f.Do.MTU > 0 {
+	if f.Do.MTU > 0 || f.Do.Reject != "" {
 		return w.narrowing(i, w.plan.places[i], s, say)
 	}
 	var sum selection
@@ -165,6 +169,8 @@ func (w *Wires) part(f *scenario.Fault, at role, s snapshot, say say) (r result.
 		r.Delivered = r.Out - r.In
 	case f.Do.Corrupt:
 		r.Delivered = s.counters.at(stage.choose.flipped)
+	case f.Do.Mark != "":
+		r.Delivered = s.counters.at(*p.marked(at.stage + 1)) - s.counters.at(*p.marked(at.stage))
 	case f.Do.Watch:
 		r.Delivered = r.Chosen // nothing acts that could be asked
 	default:
@@ -209,6 +215,8 @@ func account(a scenario.Action, chosen int64, q netem.Stats) expected {
 		return expected{copies: n, delivered: n, what: "extra copies"}
 	case a.Corrupt:
 		return expected{delivered: chosen, what: "packets with a bit flipped"}
+	case a.Mark != "":
+		return expected{delivered: chosen, what: "packets with CE more than before"}
 	case a.Watch:
 		return expected{delivered: chosen, what: "packets seen"}
 	default:

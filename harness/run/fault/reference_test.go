@@ -3,6 +3,7 @@ package fault
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -19,7 +20,27 @@ type truth struct {
 	tcp      *layers.TCP
 	udp      *layers.UDP
 	icmp     bool
+	class    uint8 // DSCP and ECN
 	flow     flow
+}
+
+// births are the initial sequence numbers of connections that a selector has seen begin, by the direction's flow.
+type births map[flow]uint32
+
+// note remembers a segment that begins a connection.
+func (b births) note(t *truth) {
+	if t.tcp != nil && t.tcp.SYN {
+		b[t.flow] = t.tcp.Seq
+	}
+}
+
+// before is how many bytes came before the segment in its direction, or -1 if that is unknown.
+func (b births) before(t *truth) int {
+	first, known := b[t.flow]
+	if t.tcp == nil || !known {
+		return -1
+	}
+	return int(int32(t.tcp.Seq - first - 1))
 }
 
 func decode(b []byte) (t truth) {
@@ -33,13 +54,13 @@ func decode(b []byte) (t truth) {
 		copy(t.flow[0:], n.SrcIP)
 		copy(t.flow[16:], n.DstIP)
 		t.flow[36], t.flow[37] = byte(n.Protocol), 4
-		t.version, t.length = 4, int(n.Length)
+		t.version, t.length, t.class = 4, int(n.Length), n.TOS
 		t.fragment = n.Flags&layers.IPv4MoreFragments != 0 || n.FragOffset != 0
 	case *layers.IPv6:
 		copy(t.flow[0:], n.SrcIP)
 		copy(t.flow[16:], n.DstIP)
 		t.flow[36], t.flow[37] = byte(n.NextHeader), 6
-		t.version, t.length = 6, int(n.Length)+40
+		t.version, t.length, t.class = 6, int(n.Length)+40, n.TrafficClass
 		if x, ok := p.Layer(layers.LayerTypeIPv6Fragment).(*layers.IPv6Fragment); ok {
 			t.flow[36] = byte(x.NextHeader)
 			if t.fragment = x.MoreFragments || x.FragmentOffset != 0; !t.fragment { // atomic, RFC 6946: gopacket stops there
@@ -127,7 +148,7 @@ func (t *truth) kind() int {
 }
 
 // matches reports whether the packet is what a scenario selects, apart from ordinals.
-func (t *truth) matches(s scenario.Select, flows map[string]*connections) bool {
+func (t *truth) matches(s scenario.Select, flows map[string]*connections, b births) bool {
 	class := s.Packets
 	if class == "" {
 		class = scenario.AnyPacket
@@ -142,10 +163,32 @@ func (t *truth) matches(s scenario.Select, flows map[string]*connections) bool {
 		s.FromPort > 0 && (!ported || from != s.FromPort),
 		s.ToPort > 0 && (!ported || to != s.ToPort),
 		s.Longer > 0 && t.length <= int(s.Longer),
+		s.ECN != "" && (t.version == 0 || !slices.Contains(ecnOf[t.class%4], s.ECN)),
+		s.DSCP != nil && (t.version == 0 || int(t.class/4) != *s.DSCP),
+		s.Payload != nil && !t.carries(*s.Payload),
+		s.After != nil && (t.tcp == nil || b.before(t) < int(s.After.Bytes)),
 		s.Last && (!t.is(scenario.DataSegment) || !t.tcp.PSH):
 		return false
 	}
 	return s.Flow == "" || t.within(flows[s.Flow])
+}
+
+// ecnOf has what the values of the ECN field are called.
+var ecnOf = [4][]scenario.ECN{{scenario.NotECT}, {scenario.ECT1, scenario.ECT}, {scenario.ECT0, scenario.ECT},
+	{scenario.CE}}
+
+// carries reports whether the payload is as long as asked for.
+func (t *truth) carries(p scenario.Payload) bool {
+	var n int
+	switch {
+	case t.tcp != nil:
+		n = len(t.tcp.Payload)
+	case t.udp != nil:
+		n = len(t.udp.Payload)
+	default:
+		return false
+	}
+	return n >= int(p.Min) && (p.Max == 0 || n <= int(p.Max))
 }
 
 // within reports whether the packet belongs to the connections.

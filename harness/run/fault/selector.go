@@ -40,8 +40,12 @@ type selector struct {
 	bands int
 	// detach is for a stage whose netem holds the chosen; nil for all others.
 	detach *detacher
-	// mtu is for those who refuse packets that are too long; nil for the others.
-	mtu *mtu
+	// refuse is for those who refuse packets; nil for the others.
+	refuse *refusal
+	// mark has the program set the ECN field to CE.
+	mark bool
+	// births has the beginnings of connections, for those who ask how old one is; nil for the others.
+	births *ebpf.Map
 	// track is for those who only want the parser: the flow is left on the stack.
 	track bool
 	// tap captures what is chosen.
@@ -59,6 +63,9 @@ func newSelector(s *scenario.Scenario, j, side int) (selector, error) {
 	if c.choose.Last {
 		c.class = scenario.DataSegment // with PSH
 	}
+	if f.Do.Mark != "" && c.choose.ECN == "" {
+		c.choose.ECN = scenario.ECT
+	}
 	if f.Select.Flow != "" {
 		var err error
 		if c.named, err = newConnections(s, f.Select.Flow); err != nil {
@@ -69,6 +76,9 @@ func newSelector(s *scenario.Scenario, j, side int) (selector, error) {
 		if c.wantsPorts() || c.choose.Last || icmp && c.named != nil {
 			return c, fmt.Errorf("packets of the class %s have no ports and carry no data of TCP", f.Select.Packets)
 		}
+	}
+	if !c.class.TCP() && (c.choose.After != nil || c.choose.Payload != nil && c.class != scenario.UDPPacket) {
+		return c, fmt.Errorf("packets of the class %s have no such payload, or no connection", c.class)
 	}
 	return c, nil
 }
@@ -94,8 +104,12 @@ const (
 	stackKind      = stackStep - 8            // of the packet
 	stackLength    = stackKind - 8            // of the packet, with its IP header
 	stackDirection = stackLength - 8          // within the named connections
-	stackOrdinal   = stackDirection - 8       // of the packet, for a tap
+	stackClass     = stackDirection - 8       // traffic class of the packet: DSCP and ECN
+	stackPayload   = stackClass - 8           // length of what it carries
+	stackOrdinal   = stackPayload - 8         // of the packet, for a tap
 	stackKey       = stackOrdinal - shortSize // of the table
+	stackSeq       = stackKey - 8             // sequence number of a segment whose connection's age is asked for
+	stackBirth     = stackSeq - birthSize     // of a connection, for the table
 	flowSource     = stackFlow                // offsets within the flow
 	flowTarget     = stackFlow + 16
 	flowPorts      = stackFlow + 32
@@ -111,14 +125,15 @@ const (
 	proto  = asm.R9 // number of that header
 )
 
-// program returns the selector as a direct-action program, and the flow table that goes with it, or nil when it needs
-// none. Packets for netem leave by the device, with the priority of its acting band if it has several; all others go
-// on.
+// program returns the selector as a direct-action program, and the tables that go with it, which hold nothing when it
+// needs none. Packets for netem leave by the device, with the priority of its acting band if it has several; all
+// others go on.
 func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTable, err error) {
-	if s.keeps() {
-		if flows, err = newFlowTable(); err != nil {
+	if s.keeps() || s.choose.After != nil {
+		if flows, err = newFlowTable(s.keeps(), s.choose.After != nil); err != nil {
 			return nil, nil, err
 		}
+		s.births = flows.births
 		defer func() {
 			if err != nil {
 				_ = flows.Close()
@@ -146,19 +161,27 @@ func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTab
 // match jumps to "pass" for packets that do not match or come when the fault does not act, and
 // counts the others. It leaves the flow on the stack if it is needed.
 func (s selector) match(a *assembler, st *state, flows *flowTable) {
-	a.control(asm.R0, st, s.orders+startWord)
-	a.Add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
-	if s.class == scenario.DupACK {
-		s.parse(a) // the last pure ACK is to be known whenever it came
+	if s.births == nil { // connections begin before the faults are armed, too
+		a.control(asm.R0, st, s.orders+startWord)
+		a.Add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
+	}
+	switch {
+	case s.class == scenario.DupACK:
+		s.parse(a, st) // the last pure ACK is to be known whenever it came
 		flows.find(a, st, s.orders, "lost")
 		s.matchDupACK(a)
-		s.matchLength(a)
 		s.when.program(a, st, s.orders, s.begun)
-	} else {
+	case s.births != nil:
+		s.parse(a, st)
 		s.when.program(a, st, s.orders, s.begun)
-		s.parse(a)
-		s.matchLength(a)
+	default:
+		s.when.program(a, st, s.orders, s.begun)
+		s.parse(a, st)
 	}
+	s.matchLength(a)
+	s.matchClass(a)
+	s.matchPayload(a)
+	s.matchAge(a)
 	a.count(st, s.matched)
 }
 
@@ -169,8 +192,8 @@ func (s selector) match(a *assembler, st *state, flows *flowTable) {
 // and 7.2.13) its copies carry a flag for as long as they live, through veths and routers,
 // by which no netem copies them again. A clone is a packet like any other.
 func (s selector) act(a *assembler, st *state) {
-	if s.mtu != nil {
-		s.mtu.longer(a)
+	if s.refuse != nil && s.refuse.limit > 0 {
+		s.refuse.longer(a)
 	}
 	s.note(a, st, s.sorts(), s.when, s.orders)
 	var number func(asm.Register)
@@ -179,10 +202,12 @@ func (s selector) act(a *assembler, st *state) {
 	}
 	a.tap(s.tap, st, number)
 	switch {
-	case s.mtu != nil:
-		s.mtu.refuse(a, st)
+	case s.refuse != nil:
+		s.refuse.program(a, st)
 	case s.corrupt:
 		s.flip(a, st)
+	case s.mark:
+		s.setCE(a)
 	case s.clones > 0:
 		for range s.clones {
 			a.copy(s.device)
@@ -194,10 +219,10 @@ func (s selector) act(a *assembler, st *state) {
 		a.set(skbPriority, actingBand)
 	}
 	a.detach(s.detach, "chosen")
-	if s.mtu == nil && s.keepsChosen() {
+	if s.refuse == nil && s.keepsChosen() {
 		a.redirect(s.device)
 	}
 }
 
 // keepsChosen reports whether the program ends with a chosen packet, which does not go on with the others then.
-func (s selector) keepsChosen() bool { return s.mtu != nil || s.bands > 0 && !s.through }
+func (s selector) keepsChosen() bool { return s.refuse != nil || s.bands > 0 && !s.through }

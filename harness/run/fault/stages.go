@@ -44,7 +44,7 @@ func (w *Wires) build(i int) error {
 	on := onward{device: to.WireIndex, detach: w.detacher(p.link, holds(p.last) > 0)}
 	for j := len(p.stages) - 1; j >= 0; j-- {
 		behind, err := w.boundary(boundary{count: p.boundary(j + 1), on: &on, forged: p.stages[j].forged,
-			forgedTap: p.stages[j].forgedTap})
+			forgedTap: p.stages[j].forgedTap, marked: p.marked(j + 1)})
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,8 @@ func (w *Wires) build(i int) error {
 		}
 		on = c.stage(j)
 	}
-	entrance, err := w.boundary(boundary{count: p.boundary(0), on: &on, entrance: true, tap: p.sent})
+	entrance, err := w.boundary(boundary{count: p.boundary(0), on: &on, entrance: true, tap: p.sent,
+		marked: p.marked(0)})
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (t tracker) program(st *state, on onward) (*ebpf.Program, error) {
 
 // parse jumps to "pass" for what is no whole TCP segment of the port.
 func (t tracker) parse(a *assembler) {
-	selector{class: scenario.TCPPacket, choose: scenario.Select{Port: t.port}, track: true}.parse(a)
+	selector{class: scenario.TCPPacket, choose: scenario.Select{Port: t.port}, track: true}.parse(a, nil)
 	a.Add(at(proto, tcpOffset, asm.Byte), asm.RSh.Imm(proto, 4), asm.LSh.Imm(proto, 2))
 	// The parser has seen to it; the verifier has forgotten.
 	a.Add(asm.JLT.Imm(proto, shortestTCP, "pass"))

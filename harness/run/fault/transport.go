@@ -18,7 +18,7 @@ const (
 )
 
 // parseTransport looks at the header after an unfragmented packet's IP headers: offset, rest and proto describe it.
-func (s selector) parseTransport(a *assembler) {
+func (s selector) parseTransport(a *assembler, st *state) {
 	switch s.class {
 	case scenario.Fragment, scenario.ICMPPacket: // all is known by now
 	case scenario.AnyPacket:
@@ -28,12 +28,18 @@ func (s selector) parseTransport(a *assembler) {
 		a.Label("transport")
 		a.Add(asm.JNE.Imm(proto, protoUDP, "pass"), asm.JLT.Imm(rest, 8, "pass"))
 		a.header(8, "pass")
+		s.keepPayload(a, asm.Sub.Imm(asm.R3, 8))
 		s.matchPorts(a)
 	default:
 		a.Label("transport")
 		a.Add(asm.JNE.Imm(proto, protoTCP, "pass"))
 		s.segmentHeader(a, "pass")
 		s.segment(a, "pass")
+		s.keepPayload(a, asm.Sub.Reg(asm.R3, asm.R1))
+		if s.births != nil {
+			s.noteBirth(a, st)
+			s.segment(a, "pass")
+		}
 		s.matchFlags(a)
 		s.matchPorts(a)
 	}

@@ -63,7 +63,12 @@ func TestTheVerifierTakesEverySelector(t *testing.T) {
 		"flow, IPv6":   {Flow: "all", Family: scenario.IPv6, Longer: 64000},
 		"longer":       {Longer: 100},
 		"ordinals":     {Ordinals: ordinals(64), Burst: 16, Chance: &half},
-		"last":         {Last: true, Burst: 2, Chance: &half},
+		"class":        {ECN: scenario.ECT, DSCP: new(int)},
+		"class, IPv6":  {ECN: scenario.CE, Family: scenario.IPv6, Chance: &half},
+		"payload":      {Payload: &scenario.Payload{Min: 1, Max: 100}, ECN: scenario.NotECT},
+		"after": {After: &scenario.After{Age: 1e9, Bytes: 1000}, Chance: &half, Flow: "all",
+			Payload: &scenario.Payload{Max: 100}},
+		"last": {Last: true, Burst: 2, Chance: &half},
 	}
 	whens := map[string]scenario.Fault{
 		"ever":    {},
@@ -78,7 +83,8 @@ func TestTheVerifierTakesEverySelector(t *testing.T) {
 			choose := selects[name]
 			portless := class == scenario.Fragment || class == scenario.ICMPPacket
 			hopeless := portless && (choose.Port > 0 || choose.Flow == "web" || choose.Last) ||
-				class == scenario.ICMPPacket && choose.Flow != ""
+				class == scenario.ICMPPacket && choose.Flow != "" ||
+				!class.TCP() && !choose.Last && (choose.After != nil || choose.Payload != nil && class != scenario.UDPPacket)
 			for range 2 {
 				when := slices.Sorted(maps.Keys(whens))[r.IntN(len(whens))]
 				f := whens[when]

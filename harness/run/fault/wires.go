@@ -28,6 +28,7 @@ type Wires struct {
 	// injectors are those of the faults that inject, by the fault's index; nil for the others.
 	injectors []*injector
 	outages   []*outage
+	pauses    []*pause
 	// ways are the devices by which messages about packets that are too long go out.
 	ways map[role]int
 	// final is what was counted when the wires were closed to packets.
@@ -195,6 +196,11 @@ func (w *Wires) Arm(start int64, seed uint64) error {
 	for _, o := range w.outages {
 		if err := o.begin(w.links[o.link], &w.faults[o.fault], start); err != nil {
 			return fmt.Errorf("fault %s: %w", w.faults[o.fault].Name, err)
+		}
+	}
+	for _, p := range w.pauses {
+		if err := p.begin(&w.faults[p.fault], start); err != nil {
+			return fmt.Errorf("fault %s: %w", w.faults[p.fault].Name, err)
 		}
 	}
 	for _, in := range w.injectors {

@@ -49,6 +49,16 @@ type Link struct {
 	// Waiting says how packets wait for the rate: the queue's length and its discipline, in words; "" is in a queue that
 	// is large enough, in their order.
 	Waiting string `json:"waiting,omitempty"`
+	// Profile is the kind of line whose figures stand in for those that the scenario does not state, or "".
+	Profile string `json:"profile,omitempty"`
+	// Back is the link for packets from its second end, where that differs.
+	Back *Link `json:"back,omitempty"`
+}
+
+// newLink is a link, or for one of its directions.
+func newLink(l *scenario.Link) Link {
+	return Link{Between: l.Between, Delay: seconds(l.Delay), Rate: uint64(l.Rate), MTU: l.MTU, Queue: l.Queue,
+		Waiting: describe.Queue(l), Profile: string(l.Profile)}
 }
 
 // Load is what one generator would send.
@@ -75,6 +85,7 @@ type Phase struct {
 type Fault struct {
 	Name  string    `json:"name"`
 	Link  [2]string `json:"link"`
+	Node  string    `json:"node,omitempty"` // on which it acts, if on no link
 	From  string    `json:"from,omitempty"`
 	Does  string    `json:"does"`
 	When  string    `json:"when"`
@@ -116,7 +127,13 @@ func New(s *scenario.Scenario, seed uint64) *Plan {
 	}
 	for i := range s.Links {
 		l := &s.Links[i]
-		p.Links = append(p.Links, Link{l.Between, seconds(l.Delay), uint64(l.Rate), l.MTU, l.Queue, describe.Queue(l)})
+		link := newLink(l)
+		if l.Back != nil {
+			there := l.Direction(1)
+			back := newLink(&there)
+			link.Back = &back
+		}
+		p.Links = append(p.Links, link)
 	}
 	p.loads(s, seed)
 	for _, name := range describe.PhaseNames(s) {
@@ -168,7 +185,7 @@ func (p *Plan) span(client *scenario.Program) (begin, end float64) {
 
 func newFault(s *scenario.Scenario, f *scenario.Fault) Fault {
 	out := Fault{
-		Name: f.Name, Link: f.Link, From: f.From, Does: describe.Fault(f), When: describe.When(f),
+		Name: f.Name, Link: f.Link, Node: f.Node, From: f.From, Does: describe.Fault(f), When: describe.When(f),
 		Times: f.Repetitions(s.Duration), Watches: f.Do.Watch, fault: f,
 	}
 	spans, _ := f.Spans(s.Duration, mostSpans)

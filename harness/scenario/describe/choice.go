@@ -110,6 +110,7 @@ func of(s *scenario.Select) string {
 	if s.Longer > 0 {
 		b.WriteString(" longer than " + Size(s.Longer))
 	}
+	b.WriteString(traits(s))
 	if s.Port > 0 {
 		fmt.Fprintf(&b, " of port %d", s.Port)
 	}
@@ -121,6 +122,42 @@ func of(s *scenario.Select) string {
 	}
 	if s.Flow != "" {
 		b.WriteString(" of flow " + s.Flow)
+	}
+	return b.String()
+}
+
+// codepoints of ECN as RFC 3168 writes them.
+var codepoints = map[scenario.ECN]string{
+	scenario.NotECT: "Not-ECT", scenario.ECT0: "ECT(0)", scenario.ECT1: "ECT(1)", scenario.ECT: "ECT", scenario.CE: "CE",
+}
+
+// traits says what must hold of the payload, of the IP header and of the connection.
+func traits(s *scenario.Select) string {
+	var b strings.Builder
+	switch p := s.Payload; {
+	case p == nil:
+	case p.Max == 0:
+		b.WriteString(" with a payload of at least " + Size(p.Min))
+	case p.Min == 0:
+		b.WriteString(" with a payload of at most " + Size(p.Max))
+	default:
+		fmt.Fprintf(&b, " with a payload of %s to %s", Size(p.Min), Size(p.Max))
+	}
+	if s.ECN != "" {
+		b.WriteString(" with " + codepoints[s.ECN])
+	}
+	if s.DSCP != nil {
+		fmt.Fprintf(&b, " with DSCP %d", *s.DSCP)
+	}
+	if a := s.After; a != nil {
+		var parts []string
+		if a.Age > 0 {
+			parts = append(parts, Duration(a.Age))
+		}
+		if a.Bytes > 0 {
+			parts = append(parts, Size(a.Bytes))
+		}
+		b.WriteString(" after " + strings.Join(parts, " and ") + " of their connection")
 	}
 	return b.String()
 }

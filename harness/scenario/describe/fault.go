@@ -15,6 +15,9 @@ import (
 //	forge 2 segments into 1 connection of flow idle
 //	take the link down
 func Fault(f *scenario.Fault) string {
+	if f.Do.Pause {
+		return "stop all processes of " + f.Node
+	}
 	what, tail := chosen(f)
 	return action(&f.Do, what) + tail + ramp(f)
 }
@@ -32,6 +35,10 @@ func Brief(f *scenario.Fault) string {
 		out += fmt.Sprintf(" %d×", a.Duplicate)
 	case "rate":
 		out += " " + Rate(a.Rate)
+	case "mark":
+		out += " CE"
+	case "reject":
+		out += " by " + Answer(a.Reject)
 	case "mtu":
 		out += fmt.Sprintf(" %d B", a.MTU)
 	case "loss":
@@ -78,12 +85,32 @@ func action(a *scenario.Action, what string) string {
 			return fmt.Sprintf("swallow %s that do not fit %d B, without telling the sender (a black hole)", what, a.MTU)
 		}
 		return fmt.Sprintf("refuse %s that do not fit %d B, and tell the sender by ICMP", what, a.MTU)
+	case "mark":
+		return "mark " + what + " with CE, those that are ECT"
+	case "reject":
+		return "refuse " + what + ", and answer their sender by " + Answer(a.Reject)
 	case "down":
 		return "take the link down"
 	case "inject":
 		return inject(a.Inject)
 	}
 	return "do nothing to " + what
+}
+
+// Answer names the answer to a packet that is rejected.
+func Answer(r scenario.Reject) string {
+	if r == scenario.RejectRST {
+		return "RST"
+	}
+	return "ICMP " + string(r)
+}
+
+// Message is what a fault sends that informs the senders of packets that it refuses.
+func Message(f *scenario.Fault) string {
+	if f.Do.Reject == scenario.RejectRST {
+		return "RST"
+	}
+	return "ICMP message"
 }
 
 func jitter(a *scenario.Action) string {

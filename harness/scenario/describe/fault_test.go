@@ -17,6 +17,8 @@ const (
 	second = scenario.Duration(time.Second)
 )
 
+func number(n int) *int { return &n }
+
 func share(v scenario.Share) *scenario.Share { return &v }
 
 // said are faults and what is said of them. Each is also a case of TestEveryKeyIsSaid.
@@ -69,6 +71,20 @@ var said = []struct {
 	{"drop TCP segments from port 80 from web", scenario.Fault{From: "web",
 		Select: scenario.Select{Packets: scenario.TCPPacket, FromPort: 80}, Do: scenario.Action{Drop: true}}},
 
+	{"drop data segments with a payload of 1 B to 100 B with ECT(0) with DSCP 46 from web", scenario.Fault{From: "web",
+		Select: scenario.Select{Packets: scenario.DataSegment, Payload: &scenario.Payload{Min: 1, Max: 100},
+			ECN: scenario.ECT0, DSCP: number(46)}, Do: scenario.Action{Drop: true}}},
+	{"drop TCP segments with a payload of at most 100 B after 3 s and 64 kB of their connection of port 80 from web",
+		scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.TCPPacket, Port: 80,
+			Payload: &scenario.Payload{Max: 100}, After: &scenario.After{Age: 3000 * ms, Bytes: 64000}},
+			Do: scenario.Action{Drop: true}}},
+	{"mark 5 % of packets from web with CE, those that are ECT", scenario.Fault{From: "web",
+		Select: scenario.Select{Chance: share(0.05)}, Do: scenario.Action{Mark: scenario.MarkCE}}},
+	{"refuse SYNs from web, and answer their sender by RST", scenario.Fault{From: "web",
+		Select: scenario.Select{Packets: scenario.SYN}, Do: scenario.Action{Reject: scenario.RejectRST}}},
+	{"refuse packets from web, and answer their sender by ICMP host-unreachable", scenario.Fault{From: "web",
+		Do: scenario.Action{Reject: scenario.HostUnreachable}}},
+
 	{"hold packets from web for 5 ms", scenario.Fault{From: "web", Do: scenario.Action{Delay: 5 * ms}}},
 	{"hold SYN-ACKs of flow pages from web for 40 ms ± 5 ms (normal), in order",
 		scenario.Fault{From: "web", Select: scenario.Select{Packets: scenario.SYNACK, Flow: "pages"},
@@ -103,6 +119,7 @@ var said = []struct {
 	{"refuse packets in both directions that do not fit 1280 B, and tell the sender by ICMP", scenario.Fault{Do: scenario.Action{MTU: 1280}}},
 	{"swallow packets from web that do not fit 1280 B, without telling the sender (a black hole)",
 		scenario.Fault{From: "web", Do: scenario.Action{MTU: 1280, Silent: true}}},
+	{"stop all processes of web", scenario.Fault{Node: "web", Do: scenario.Action{Pause: true}}},
 	{"take the link down", scenario.Fault{Do: scenario.Action{Down: true}}},
 	{"forge 2 segments into 1 connection of flow idle",
 		scenario.Fault{Do: scenario.Action{Inject: &scenario.Inject{Flow: "idle",

@@ -118,6 +118,24 @@ func Link(l *scenario.Link) string {
 
 // LinkParts are the properties of a link that are set, one by one.
 func LinkParts(l *scenario.Link) (parts []string) {
+	if l.Profile != "" {
+		parts = append(parts, "as "+string(l.Profile))
+	}
+	parts = append(parts, oneWay(l)...)
+	if l.Back != nil {
+		there := l.Direction(1)
+		if way := oneWay(&there); len(way) > 0 {
+			parts = append(parts, "and from "+l.Between[1]+" "+strings.Join(way, ", "))
+		}
+	}
+	if l.MTU != 1500 {
+		parts = append(parts, fmt.Sprintf("MTU %d", l.MTU))
+	}
+	return parts
+}
+
+// oneWay are the properties of a link that may differ by direction.
+func oneWay(l *scenario.Link) (parts []string) {
 	if l.Delay > 0 {
 		parts = append(parts, Duration(l.Delay)+" one way")
 	}
@@ -129,9 +147,6 @@ func LinkParts(l *scenario.Link) (parts []string) {
 	}
 	if l.Discipline != nil {
 		parts = append(parts, Discipline(l.Discipline))
-	}
-	if l.MTU != 1500 {
-		parts = append(parts, fmt.Sprintf("MTU %d", l.MTU))
 	}
 	return parts
 }

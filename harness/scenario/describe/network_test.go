@@ -142,6 +142,9 @@ var links = []struct {
 }{
 	{"no delay, no limit", scenario.Link{MTU: 1500}},
 	{"20 ms one way, 100 Mbit/s, a queue of 1 packet, MTU 1400", scenario.Link{Delay: 20 * ms, Rate: 100_000_000, Queue: 1, MTU: 1400}},
+	{"as dsl, 25 ms one way, 384 kbit/s, and from web 10 ms one way, 1.5 Mbit/s, a queue of 9 packets, MTU 1400",
+		scenario.Link{Between: [2]string{"home", "web"}, Profile: scenario.DSL, Delay: 25 * ms, Rate: 384_000, MTU: 1400,
+			Back: &scenario.Back{Delay: &tenMs, Rate: 1_500_000, Queue: 9}}},
 	{"1 Mbit/s, a queue of 64 kB", scenario.Link{Rate: 1_000_000, QueueBytes: 64_000, MTU: 1500}},
 	{"1 Mbit/s, a queue of 9 packets and 64 kB, fq_codel (target 1ms, no-ecn)", scenario.Link{Rate: 1_000_000, Queue: 9,
 		QueueBytes: 64_000, MTU: 1500, Discipline: &scenario.Discipline{FQCoDel: &scenario.FQCoDel{Target: ms,
@@ -193,3 +196,6 @@ func TestEveryKeyOfTheNetworkIsSaid(t *testing.T) {
 	}
 	require.Empty(t, missing, "keys without words: add them here and to the words")
 }
+
+// tenMs is a delay that a link has one way.
+var tenMs = scenario.Duration(10 * ms)

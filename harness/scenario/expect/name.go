@@ -58,9 +58,10 @@ func newNames(s *scenario.Scenario) *names {
 	for _, f := range s.Faults {
 		n.faults = append(n.faults, f.Name)
 	}
-	for _, l := range s.Links {
-		if l.Rate > 0 || l.Queue > 0 && l.Delay > 0 {
-			for _, from := range l.Between {
+	for i := range s.Links {
+		for side, from := range s.Links[i].Between {
+			l := s.Links[i].Direction(side)
+			if l.Rate > 0 || l.Queue > 0 && l.Delay > 0 {
 				prefix := metric.LinkPrefix(l.Between[0], l.Between[1], from)
 				n.links = append(n.links, prefix)
 				if l.Discipline != nil && l.Discipline.Marks() {

@@ -25,16 +25,19 @@ func (f *Fault) ways() []string {
 	return []string{a + ">" + b, b + ">" + a}
 }
 
-// stages are the directions in which a fault stands on the link: an mtu sends its messages the other way, and an
-// injection looks at both.
+// stages are the directions in which a fault stands on the link: one that refuses packets sends its messages the other way,
+// and an injection looks at both.
 func (f *Fault) stages() []string {
-	if f.Does("mtu") || f.Does("inject") {
+	if f.refuses() || f.Does("inject") {
 		g := *f
 		g.From = ""
 		return g.ways()
 	}
 	return f.ways()
 }
+
+// refuses tells whether the fault loses packets and informs their senders.
+func (f *Fault) refuses() bool { return f.Does("mtu") || f.Does("reject") }
 
 // on tells whether the fault acts at a time.
 func (f *Fault) on(t int64) bool {
@@ -66,39 +69,11 @@ func (r *Run) alone(f *Fault, way string, behind bool) bool {
 	return true
 }
 
-// class tells whether a packet is of the fault's class; known is false for classes that one packet does not tell.
-func (f *Fault) class(p *Packet) (is, known bool) {
-	s := &f.Select
-	switch s.Packets {
-	case "", "any":
-		is = v4(p) || v6(p)
-	case "tcp", "icmp", "udp":
-		is = p.Transport == s.Packets || s.Packets == "icmp" && p.Transport == "icmpv6"
-	case "data":
-		is = p.Data()
-	case "pure-ack":
-		is = p.PureACK()
-	case "syn":
-		is = p.TCP() && p.Flags&(flagSYN|flagACK) == flagSYN
-	case "syn-ack":
-		is = p.Has(flagSYN | flagACK)
-	case "fin":
-		is = p.Has(flagFIN)
-	case "rst":
-		is = p.Has(flagRST)
-	default:
-		return false, false
-	}
-	is = is && (s.Family != "ipv4" || v4(p)) && (s.Family != "ipv6" || v6(p)) && (s.Longer == 0 || p.Length > s.Longer) &&
-		(!s.Last || p.Data() && p.Has(flagPSH))
-	return is, s.Flow == "" && s.Port == 0
-}
-
 // chosen are the packets that the fault chose, and made those that it made up, in the order of time.
 func (r *Run) chosen(f *Fault) (chosen, made []Packet) {
 	for _, way := range f.stages() {
 		for _, p := range r.Wires[way].Faults[f.Name] {
-			if f.Does("mtu") && !slices.Contains(f.ways(), way) {
+			if f.refuses() && !slices.Contains(f.ways(), way) {
 				continue // its messages
 			}
 			if strings.Contains(p.Comment, "forged") {
@@ -182,6 +157,23 @@ func faultChecks() []Check {
 			},
 		},
 		{
+			Metrics: []string{"link.A-B.from.A.queue.marks"},
+			How:     "frames received with CE less those sent with it and those that a fault marked",
+			Why:     "none less; a queue counts packets that have CE already, if it would mark them",
+			Figures: func(r *Run) []Figure {
+				var list []Figure
+				for _, link := range r.Scenario.Canonical.Links {
+					a, b := link.Between[0], link.Between[1]
+					for _, end := range [][2]string{{a, b}, {b, a}} {
+						n, again := r.marks(end[0] + ">" + end[1])
+						list = append(list, Figure{Name: "link." + a + "-" + b + ".from." + end[0] + ".queue.marks",
+							By: float64(n), Low: float64(n), High: float64(n + again)})
+					}
+				}
+				return list
+			},
+		},
+		{
 			Metrics: []string{"fault.NAME.time1"}, How: "time of the first packet at the fault's capture point",
 			Why: "8 µs: see *matched*",
 			Figures: eachFault(func(r *Run, f *Fault, name string) []Figure {
@@ -216,14 +208,18 @@ func faultChecks() []Check {
 		},
 		{
 			Metrics: []string{"receipt.NAME.messages"},
-			How:     "ICMP 3/4 and ICMPv6 2 that reached the sender, of a fault that refuses long packets", Why: "exact",
+			How:     "ICMP 3, ICMPv6 1 and 2, or RSTs, that reached the sender, of a fault that refuses packets", Why: "exact",
 			Figures: eachFault(func(r *Run, f *Fault, _ string) []Figure {
-				if !f.Does("mtu") {
+				if !f.refuses() {
 					return nil
 				}
 				n := 0
 				for _, p := range r.Views[f.From].In {
-					n += one(p.Transport == "icmp" && p.ICMP == 3 || p.Transport == "icmpv6" && p.ICMP == 2)
+					told := p.Transport == "icmp" && p.ICMP == 3 || p.Transport == "icmpv6" && (p.ICMP == 1 || p.ICMP == 2)
+					if string(f.Do["reject"]) == `"rst"` {
+						told = p.Has(flagRST)
+					}
+					n += one(told)
 				}
 				return []Figure{exactly("receipt."+f.Name+".messages", n)}
 			}),
@@ -282,7 +278,7 @@ func chosenFigures(r *Run, f *Fault, name string) []Figure {
 	list := []Figure{exactly(name+"chosen", n)}
 	s := &f.Select
 	if m := matched(r, f, name); len(m) == 1 && s.Nth == 0 && s.First == 0 && s.Burst == 0 && s.Chance == 1 &&
-		!f.Does("mtu") &&
+		!f.Does("mtu") && // not all that match are too long
 		(s.Every == 0 || s.Per == "link" && f.From != "") {
 		every := float64(max(s.Every, 1))
 		list = append(list, Figure{Name: name + "chosen", By: math.Floor(m[0].By / every), Low: math.Floor(m[0].Low / every),
@@ -309,8 +305,13 @@ func delivered(r *Run, f *Fault, name string) []Figure {
 		return nil
 	case f.Does("watch"):
 		return fig(len(chosen))
-	case f.Does("drop"), f.Does("loss"), f.Does("mtu"):
+	case f.Does("drop"), f.Does("loss"), f.refuses():
 		return fig(gone)
+	case f.Does("mark"):
+		if n, known := r.markedBy(f); known {
+			return fig(n)
+		}
+		return nil
 	case f.Does("duplicate"):
 		return fig(extra)
 	case f.Does("corrupt"):
@@ -324,7 +325,7 @@ func delivered(r *Run, f *Fault, name string) []Figure {
 
 // losing tells whether the fault loses what it chooses, or changes it beyond recognition.
 func (f *Fault) losing() bool {
-	return f.Does("drop") || f.Does("loss") || f.Does("mtu") || f.Does("corrupt")
+	return f.Does("drop") || f.Does("loss") || f.refuses() || f.Does("corrupt") || f.Does("mark")
 }
 
 // loses is how long before a link goes down, and after it is up again, a packet is sent that is lost with it, in
@@ -368,7 +369,9 @@ func (r *Run) lost(way string) (lost int) {
 		})
 		lost += one(m[p.Hash].received < m[p.Hash].sent && !explained[p.Hash] && !pulled)
 	}
-	return lost
+	// What a queue has marked did arrive, as another frame.
+	marks, _ := r.marks(way)
+	return lost - marks
 }
 
 // through counts all packets in front of a fault, or after it.

@@ -58,7 +58,6 @@ var Reasons = []Reason{
 		NODE.conntrack.invalid NODE.conntrack.insert_failed NODE.conntrack.clashes NODE.conntrack.forgotten
 		NODE.nat.NAME.connections NODE.firewall.NAME.packets NODE.firewall.NAME.bytes`},
 	{"A packet leaves a queue in the middle of the wire, where nothing is captured.", `
-		link.A-B.from.A.queue.marks
 		link.A-B.from.A.queue.mean link.A-B.from.A.queue.max link.A-B.from.A.queue.bytes.mean link.A-B.from.A.queue.bytes.max
 		fault.NAME.queue.mean fault.NAME.queue.max fault.NAME.queue.bytes.mean fault.NAME.queue.bytes.max`},
 	{"A setting of the kernel.", `

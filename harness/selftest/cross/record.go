@@ -86,18 +86,25 @@ type Fault struct {
 	Link   [2]string `json:"link"`
 	From   string    `json:"from"`
 	Select struct {
-		Packets string  `json:"packets"`
-		Family  string  `json:"family"`
-		Longer  int     `json:"longer"`
-		Last    bool    `json:"last"`
-		Port    int     `json:"port"`
-		Flow    string  `json:"flow"`
-		Chance  float64 `json:"chance"`
-		Nth     int     `json:"nth"`
-		Every   int     `json:"every"`
-		First   int     `json:"first"`
-		Burst   int     `json:"burst"`
-		Per     string  `json:"per"`
+		Packets string `json:"packets"`
+		Family  string `json:"family"`
+		Longer  int    `json:"longer"`
+		ECN     string `json:"ecn"`
+		DSCP    *int   `json:"dscp"`
+		Payload *struct {
+			Min int `json:"min"`
+			Max int `json:"max"`
+		} `json:"payload"`
+		After  *struct{} `json:"after"`
+		Last   bool      `json:"last"`
+		Port   int       `json:"port"`
+		Flow   string    `json:"flow"`
+		Chance float64   `json:"chance"`
+		Nth    int       `json:"nth"`
+		Every  int       `json:"every"`
+		First  int       `json:"first"`
+		Burst  int       `json:"burst"`
+		Per    string    `json:"per"`
 	} `json:"select"`
 	Do    map[string]json.RawMessage `json:"do"`
 	At    int64                      `json:"at"`
@@ -109,7 +116,7 @@ type Fault struct {
 // Does tells whether the fault's action is the one of this name.
 func (f *Fault) Does(action string) bool {
 	v, ok := f.Do[action]
-	return ok && string(v) != "false" && string(v) != "0"
+	return ok && string(v) != "false" && string(v) != "0" && string(v) != `""`
 }
 
 // ReadRecord reads a record from its file.

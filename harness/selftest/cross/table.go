@@ -78,7 +78,7 @@ func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 func (t *Table) Seldom(least int) (list []string) {
 	for _, row := range t.rows {
 		for _, m := range row.check.Metrics {
-			if _, ok := t.units[m]; ok && !strings.HasSuffix(m, ".*") && !strings.HasPrefix(m, "fault.NAME.queue.") &&
+			if _, ok := t.units[m]; ok && !strings.HasSuffix(m, ".*") && !rare(m) &&
 				len(row.metrics[m].scenarios) < least {
 				list = append(list, fmt.Sprintf("%s: in %d", m, len(row.metrics[m].scenarios)))
 			}
@@ -138,4 +138,9 @@ func (t *Table) difference(metric string, v float64) string {
 		return time.Duration(math.Round(v * 1e9)).Round(time.Microsecond / 10).String()
 	}
 	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
+// rare tells whether few scenarios have such a metric: of the queues of faults, and of disciplines that mark.
+func rare(metric string) bool {
+	return strings.HasPrefix(metric, "fault.NAME.queue.") || strings.HasSuffix(metric, ".queue.marks")
 }

@@ -8,24 +8,28 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
-// mtu is what a selector does instead of handing packets to netem: it drops those that are too long, and turns
-// them into the message that tells their sender.
+// refusal is what a selector does instead of handing packets to netem: it drops them, those that are too long or all,
+// and turns them into the message that tells their sender.
 //
 // All of it happens in the one program, so a message leaves at the moment of the loss and none is forgotten: what is
 // left of the packet is cut to the part that is quoted, gets the message's headers in front, and goes out by the stage
 // of the same fault in the other direction.
-type mtu struct {
-	// limit is the longest that passes, in bytes with the IP header.
+type refusal struct {
+	// limit is the longest that passes, in bytes with the IP header; 0 lets nothing pass.
 	limit  int
 	silent bool
+	// reason is what the sender is told where there is no limit.
+	reason scenario.Reject
 	// far4 and far6 are the addresses of the link's far end, from which messages come.
 	far4, far6 netip.Addr
 	// back holds the index of the device by which messages go out.
 	back *ebpf.Map
 	// messages counts those that went out, mute packets for which there must be none (RFC 1122, 3.2.2; RFC 4443, 2.4):
-	// errors of ICMP, and fragments of IPv4 that are not the first.
+	// errors of ICMP, and fragments of IPv4 that are not the first; and for which reset.go makes no RST.
 	messages, mute slot
 }
 
@@ -60,10 +64,12 @@ const (
 	quote4, quote6 = 576 - 20 - icmpLength, 1280 - 40 - icmpLength
 	// Of a packet that is shorter, this much: the longest IPv4 header and 8 bytes, which is the least (RFC 792).
 	shortQuote = 68
+	// Of one that is shorter still, the IP header without options and 8 bytes.
+	least4, least6 = 20 + 8, 40 + 8
 )
 
 // longer jumps to "pass" for packets that fit, and for IPv4 packets that may be fragmented.
-func (m *mtu) longer(a *assembler) {
+func (m *refusal) longer(a *assembler) {
 	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word),
 		asm.JEq.Imm(asm.R0, etherIPv6, "long6"))
 	a.header(20, "pass")
@@ -76,10 +82,14 @@ func (m *mtu) longer(a *assembler) {
 	a.Label("too-long")
 }
 
-// refuse ends the program for a packet that is too long.
-func (m *mtu) refuse(a *assembler, st *state) {
-	if m.silent {
+// program ends the program for a packet that is refused.
+func (m *refusal) program(a *assembler, st *state) {
+	switch {
+	case m.silent:
 		a.verdict(verdictShot)
+		return
+	case m.reason == scenario.RejectRST:
+		m.reset(a, st)
 		return
 	}
 	a.Add(asm.Mov.Imm(offset, etherHeader), asm.LoadMem(asm.R0, ctx, skbProtocol, asm.Word),
@@ -98,7 +108,17 @@ func (m *mtu) refuse(a *assembler, st *state) {
 	a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote4, "short4"))
 	m.message4(a, st, quote4)
 	a.Label("short4")
+	if m.limit == 0 { // which is 68 at least
+		a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+shortQuote, "least4"))
+	}
 	m.message4(a, st, shortQuote)
+	if m.limit == 0 {
+		a.Label("least4")
+		a.Add(asm.Mov.Imm(offset, etherHeader))
+		a.header(20, "broken")
+		a.Add(at(asm.R1, 0, asm.Byte), asm.JNE.Imm(asm.R1, 0x45, "mute"))
+		m.message4(a, st, least4)
+	}
 
 	a.Label("refuse6")
 	if !m.far6.IsValid() { // no IPv6 on this link
@@ -113,7 +133,14 @@ func (m *mtu) refuse(a *assembler, st *state) {
 	a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote6, "short6"))
 	m.message6(a, st, quote6)
 	a.Label("short6")
+	if m.limit == 0 {
+		a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+shortQuote, "least6"))
+	}
 	m.message6(a, st, shortQuote)
+	if m.limit == 0 {
+		a.Label("least6")
+		m.message6(a, st, least6)
+	}
 
 	a.Label("mute")
 	a.count(st, m.mute)
@@ -122,7 +149,7 @@ func (m *mtu) refuse(a *assembler, st *state) {
 }
 
 // ether writes the Ethernet header of an answer.
-func (m *mtu) ether(a *assembler, version int64) {
+func (m *refusal) ether(a *assembler, version int64) {
 	a.Add(asm.Mov.Imm(offset, 0))
 	a.header(etherHeader, "broken")
 	for i := int16(0); i < 6; i += 2 {
@@ -133,8 +160,30 @@ func (m *mtu) ether(a *assembler, version int64) {
 	a.Add(asm.Mov.Imm(offset, etherHeader))
 }
 
-// message4 is ICMP's "fragmentation needed and DF set", with the MTU of RFC 1191.
-func (m *mtu) message4(a *assembler, st *state, quote int32) {
+// Numbers of ICMP: the code of "fragmentation needed and DF set" (RFC 792), and the types "destination unreachable" and
+// "packet too big" of ICMPv6 (RFC 4443, 3.1 and 3.2).
+const (
+	tooLong4     = 4
+	unreachable6 = 1
+	tooLong6     = 2
+)
+
+// unreachable has the codes of "destination unreachable" in ICMP (RFC 792; 13 is of RFC 1812, 5.2.7.1) and in ICMPv6.
+var unreachable = map[scenario.Reject][2]int64{
+	scenario.NetUnreachable: {0, 0}, scenario.HostUnreachable: {1, 3}, scenario.PortUnreachable: {3, 4},
+	scenario.AdminProhibited: {13, 1},
+}
+
+// code is that of the message, of ICMP (0) or ICMPv6 (1); tooLong is that of one about a packet that is too long.
+func (m *refusal) code(tooLong int64, version int) int64 {
+	if m.limit > 0 {
+		return tooLong
+	}
+	return unreachable[m.reason][version]
+}
+
+// message4 is ICMP's "destination unreachable", with the MTU of RFC 1191 if it is about a packet that was too long.
+func (m *refusal) message4(a *assembler, st *state, quote int32) {
 	m.ether(a, etherIPv4)
 	a.header(20, "broken")
 	a.zero(messageIP, 32)
@@ -147,7 +196,8 @@ func (m *mtu) message4(a *assembler, st *state, quote int32) {
 	a.Add(at(asm.R1, 12, asm.Word), asm.StoreMem(asm.RFP, messageIP+16, asm.R1, asm.Word))
 	a.sum(messageIP, 20, 0)
 	a.storeSum(messageIP + 10)
-	a.Add(asm.StoreImm(asm.RFP, messageICMP4, 3, asm.Byte), asm.StoreImm(asm.RFP, messageICMP4+1, 4, asm.Byte))
+	a.Add(asm.StoreImm(asm.RFP, messageICMP4, 3, asm.Byte),
+		asm.StoreImm(asm.RFP, messageICMP4+1, m.code(tooLong4, 0), asm.Byte))
 	a.Add(asm.StoreImm(asm.RFP, messageICMP4+6, int64(bits.ReverseBytes16(uint16(m.limit))), asm.Half))
 	a.sum(messageICMP4, icmpLength, 0)
 	a.sumQuote(quote)
@@ -155,8 +205,8 @@ func (m *mtu) message4(a *assembler, st *state, quote int32) {
 	m.answer(a, st, quote, 20+icmpLength)
 }
 
-// message6 is ICMPv6's "packet too big", RFC 4443, 3.2.
-func (m *mtu) message6(a *assembler, st *state, quote int32) {
+// message6 is ICMPv6's "packet too big" or "destination unreachable".
+func (m *refusal) message6(a *assembler, st *state, quote int32) {
 	m.ether(a, etherIPv6)
 	a.header(40, "broken")
 	a.zero(messageIP, 48)
@@ -168,7 +218,12 @@ func (m *mtu) message6(a *assembler, st *state, quote int32) {
 			asm.StoreMem(asm.RFP, messageIP+8+i, asm.R1, asm.DWord))
 		a.Add(at(asm.R1, 8+i, asm.DWord), asm.StoreMem(asm.RFP, messageIP+24+i, asm.R1, asm.DWord))
 	}
-	a.Add(asm.StoreImm(asm.RFP, messageICMP6, 2, asm.Byte))
+	kind := int64(unreachable6)
+	if m.limit > 0 {
+		kind = tooLong6
+	}
+	a.Add(asm.StoreImm(asm.RFP, messageICMP6, kind, asm.Byte),
+		asm.StoreImm(asm.RFP, messageICMP6+1, m.code(0, 1), asm.Byte))
 	a.Add(asm.StoreImm(asm.RFP, messageICMP6+4, int64(bits.ReverseBytes32(uint32(m.limit))), asm.Word))
 	// The pseudo header of RFC 8200, 8.1: the addresses, and two words that are known.
 	known := uint64(bits.ReverseBytes32(uint32(icmpLength+quote))) + uint64(bits.ReverseBytes32(protoICMPv6))
@@ -213,11 +268,16 @@ func (a *assembler) storeSum(to int16) {
 }
 
 // answer makes the packet the message whose headers are on the stack, sends it back and ends the program.
-func (m *mtu) answer(a *assembler, st *state, quote, headers int32) {
+func (m *refusal) answer(a *assembler, st *state, quote, headers int32) {
 	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, etherHeader+quote), asm.Mov.Imm(asm.R3, 0),
 		asm.FnSkbChangeTail.Call(), asm.JNE.Imm(asm.R0, 0, "broken"))
 	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, headers), asm.Mov.Imm(asm.R3, 0), asm.FnSkbChangeHead.Call(),
 		asm.JNE.Imm(asm.R0, 0, "broken"))
+	m.send(a, st, headers)
+}
+
+// send puts the headers on the stack at the beginning of the packet, sends it back and ends the program.
+func (m *refusal) send(a *assembler, st *state, headers int32) {
 	a.Add(asm.Mov.Reg(asm.R1, ctx), asm.Mov.Imm(asm.R2, 0), asm.Mov.Reg(asm.R3, asm.RFP),
 		asm.Add.Imm(asm.R3, messageEther),
 		asm.Mov.Imm(asm.R4, etherHeader+headers), asm.Mov.Imm(asm.R5, 0), asm.FnSkbStoreBytes.Call(),
