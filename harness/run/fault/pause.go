@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/actor"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -35,7 +36,7 @@ type pause struct {
 	used          time.Duration // until then
 	stopped       bool
 	err           error
-	actor         *actor
+	actor         *actor.Actor
 }
 
 // Own tells the wires what stops the processes of each node, for the faults that do. Call it before Arm.
@@ -53,18 +54,18 @@ func (w *Wires) Own(nodes map[string]Freezer) error {
 
 // begin starts the actor; start is the beginning of the measured window in ns of CLOCK_MONOTONIC.
 func (p *pause) begin(f *scenario.Fault, start int64) (err error) {
-	p.actor, err = newActor(func(a *alarm) error {
+	p.actor, err = actor.New(func(a *actor.Alarm) error {
 		for n := 0; f.Times == 0 || n < f.Times; n++ {
 			if n > 0 && f.Every == 0 {
 				return nil
 			}
 			from := start + int64(f.At) + int64(n)*int64(f.Every)
-			if rang, err := a.await(from); err != nil || !rang {
+			if rang, err := a.Await(from); err != nil || !rang {
 				return err
 			}
 			p.stop(from)
 			until := from + int64(f.For)
-			rang, err := a.await(until)
+			rang, err := a.Await(until)
 			p.goOn(until, rang)
 			if err != nil || !rang {
 				return err
@@ -112,7 +113,7 @@ func (w *Wires) stopPauses() error {
 	var errs []error
 	for _, p := range w.pauses {
 		if p.actor != nil {
-			errs = append(errs, p.actor.stop())
+			errs = append(errs, p.actor.Stop())
 		}
 	}
 	return errors.Join(errs...)
