@@ -150,17 +150,6 @@ func TestMiddleboxesThatDidNothing(t *testing.T) {
 	}
 }
 
-// Two nodes with limits that differ have them, or the kernel is refused that has one for all.
-func TestLimitsOfTables(t *testing.T) {
-	s := parse(t, boxes, "nodes.core.conntrack={max: 400}")
-	rec, err := machine.Run(t.Context(), machine.Request{Scenario: s, Seed: seed, Backend: machine.NameHost})
-	if err != nil {
-		require.ErrorContains(t, err, "asked for a table of")
-		return
-	}
-	require.Equal(t, []int64{400, 500}, []int64{rec.Middleboxes[0].Max, rec.Middleboxes[1].Max})
-}
-
 // forBoxes are the modules of middleboxes. Counters of rules are one up to Linux 5.10 only.
 func forBoxes() []string {
 	s := &scenario.Scenario{Nodes: map[string]*scenario.Node{"a": {Conntrack: &scenario.Conntrack{}}}}

@@ -15,10 +15,11 @@ import (
 type Conntrack struct {
 	// Max is the most entries (nf_conntrack_max). What comes when the table is full takes the place of an entry that has
 	// seen no answer, if there is one within 8 buckets of its own; if not, it is dropped. The kernel's own value depends
-	// on the machine's memory. Kernels before 7.0 have one limit for all nodes: there, all that write one write the same.
+	// on the machine's memory. The kernel has one limit, that it holds each node's table against: all that write this write
+	// the same, and nodes that do not write it have it too. In a virtual machine only.
 	Max int `yaml:"max,omitempty" json:"max,omitempty" max:"1000000"`
 	// Buckets of the hash table (nf_conntrack_buckets), a multiple of 512. The kernel has one table for all nodes, so all
-	// that write this write the same.
+	// that write this write the same. In a virtual machine only.
 	Buckets int `yaml:"buckets,omitempty" json:"buckets,omitempty" min:"512" max:"1048576"`
 	// Timeouts are how long entries live after their last packet.
 	Timeouts *ConntrackTimeouts `yaml:"timeouts,omitempty" json:"timeouts,omitempty"`

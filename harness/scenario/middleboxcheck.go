@@ -9,7 +9,11 @@ import (
 
 // middleboxes checks what nodes do to packets besides forwarding them.
 func (v *validation) middleboxes() {
-	var buckets, where = 0, ""
+	type written struct {
+		node  string
+		value int
+	}
+	first := map[string]written{}
 	for _, name := range v.nodeNames() {
 		n, path := v.Nodes[name], join("nodes", name)
 		if !n.IsMiddlebox() {
@@ -21,12 +25,19 @@ func (v *validation) middleboxes() {
 		}
 		if c := n.Conntrack; c != nil {
 			v.conntrack(path+".conntrack", c)
-			if c.Buckets > 0 && buckets > 0 && c.Buckets != buckets {
-				v.fail(path+".conntrack.buckets", fmt.Sprintf("%d buckets here, and %d on %s", c.Buckets, buckets, where),
-					"the kernel has one hash table for all nodes")
-			}
-			if c.Buckets > 0 {
-				buckets, where = c.Buckets, name
+			for _, one := range []struct {
+				key   string
+				value int
+			}{{"max", c.Max}, {"buckets", c.Buckets}} {
+				if one.value == 0 {
+					continue
+				}
+				if other, ok := first[one.key]; ok && other.value != one.value {
+					v.fail(path+".conntrack."+one.key, fmt.Sprintf("%d here, and %d on %s", one.value, other.value, other.node),
+						"the kernel has one for all nodes, and holds each node's table against it")
+				} else if !ok {
+					first[one.key] = written{name, one.value}
+				}
 			}
 		}
 		v.nats(path+".nat", name, n)

@@ -9,6 +9,6 @@
 // The life of a middlebox: [Install] before anything is sent, [Boxes.Arm] with the start of the measured window,
 // [Boxes.Read] at both of its ends, [Boxes.Finish] when nothing moves any more, [Boxes.Close].
 //
-// The trap: the hash table of connections, and before Linux 7.0 their limit too, belong to the whole machine and not to
-// a namespace. They are set only in a virtual machine, where nobody else uses them.
+// The trap: the hash table of connections and their limit belong to the whole machine and not to a namespace. They are
+// set only in a virtual machine, where nobody else uses them.
 package middlebox

@@ -1,13 +1,10 @@
 package middlebox
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -28,7 +25,7 @@ func (b *box) tune(c *scenario.Conntrack) error {
 		}
 	}
 	if c.Max > 0 {
-		if err := b.limit(c.Max); err != nil {
+		if err := b.ofMachine(maximum, c.Max); err != nil {
 			return err
 		}
 	}
@@ -42,25 +39,8 @@ func (b *box) tune(c *scenario.Conntrack) error {
 	})
 }
 
-// limit bounds the entries of the node: by a limit of its own where the kernel has one, which that of the machine
-// bounds, and else by that of the machine, which holds for the entries of each namespace by itself
-// (__nf_conntrack_alloc in net/netfilter/nf_conntrack_core.c).
-func (b *box) limit(most int) error {
-	own := b.node.Do(func() error { return writeChecked(maximum, strconv.Itoa(most)) })
-	if own == nil {
-		machine, err := readNumber(maximum)
-		if err != nil || machine >= int64(most) {
-			return err
-		}
-		return b.ofMachine(maximum, most)
-	}
-	if !errors.Is(own, unix.EACCES) && !errors.Is(own, unix.EPERM) {
-		return missing(fmt.Errorf("node %s: %w", b.node.Name, own), "a table of connections")
-	}
-	return b.ofMachine(maximum, most)
-}
-
-// ofMachine writes a setting that the whole machine has.
+// ofMachine writes a setting that the whole machine has. The limit of entries is one, up to Linux 7.2 at least, and
+// holds for those of each namespace by itself (__nf_conntrack_alloc in net/netfilter/nf_conntrack_core.c).
 func (b *box) ofMachine(path string, value int) error {
 	if !emulated() {
 		return problem.Wrap(problem.Machine, fmt.Errorf("node %s: %s belongs to the whole machine", b.node.Name,
@@ -76,27 +56,6 @@ func (b *box) ofMachine(path string, value int) error {
 func emulated() bool {
 	line, err := os.ReadFile("/proc/cmdline")
 	return err == nil && strings.Contains(string(line), "RULEOUT_INIT=1")
-}
-
-// checkMachine makes sure that no node has changed what another asked for.
-func checkMachine(list []*box) error {
-	for _, b := range list {
-		c := b.spec.Conntrack
-		if c == nil {
-			continue
-		}
-		limits, err := b.readLimits()
-		if err != nil {
-			return err
-		}
-		if c.Max > 0 && limits[0] != int64(c.Max) {
-			return &problem.Error{Kind: problem.Machine, Err: fmt.Errorf(
-				"node %s: asked for a table of %d entries, and the kernel has %d", b.node.Name, c.Max, limits[0]),
-				Hint:  "this kernel has one limit for all nodes: write the same max on all, or choose a later kernel",
-				Place: "nodes." + b.node.Name + ".conntrack.max"}
-		}
-	}
-	return nil
 }
 
 // readLimits reads how many entries and buckets the node's table has.
