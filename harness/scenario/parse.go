@@ -38,6 +38,7 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 		if !d.Written("machine.memory") && s.HasPrograms() {
 			s.Machine.Memory = programMemory
 		}
+		s.beLike(d)
 		s.fill()
 		s.readReplays(d)
 		s.validate(d, checks)

@@ -157,9 +157,10 @@ func TestEveryKeyOfTheNetworkIsSaid(t *testing.T) {
 	}
 	elsewhere := []string{
 		"HTTPLoad.Phase", "HTTPLoad.At", "HTTPLoad.For", // when is said apart
-		"HTTPLoad.Port", // that of the service
-		"HTTPLoad.Late", // a bound on the generator
-		"Link.Between",  // its ends
+		"HTTPLoad.Port",             // that of the service
+		"HTTPLoad.Late",             // a bound on the generator
+		"HTTPLoad.Like", "PHP.Like", // what they stand for is said
+		"Link.Between", // its ends
 	}
 	var missing []string
 	for _, typ := range []reflect.Type{
