@@ -180,8 +180,8 @@ func load(r *result.Record) Section {
 	}
 	// What went wrong and is no error, since the client made good for it.
 	for _, quiet := range []struct{ metric, one, many string }{
-		{"http.retried", "1 request met the end of its connection and was sent again, as the load's retry says",
-			"%s requests met the end of their connections and were sent again, as the load's retry says"},
+		{"http.retried", "1 request met the end of its connection, or ran into a timeout of its attempt, and was sent again",
+			"sent again %s times: connections that ended, or timeouts of attempts (the load's retry and retries)"},
 		{"http.unsent", "1 request found no free connection in time", "%s requests found no free connection in time"},
 		{"http.idle.closed", "1 kept connection was closed by the server while nothing was on it",
 			"%s kept connections were closed by the server while nothing was on them"},

@@ -90,6 +90,9 @@ type HTTPLoad struct {
 	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// Path of the page. {n} stands for the number of the request, from 0 on.
 	Path Page `yaml:"path,omitempty" json:"path,omitzero" default:"/index.php"`
+	// Like is a program whose defaults stand in for keys that are not written: timeouts, retries, how long connections are
+	// kept. The table of them, each with its source, is in docs/architecture/traffic.md.
+	Like string `yaml:"like,omitempty" json:"-" enum:"aws-alb,chrome,curl,guzzle,haproxy,nginx"`
 	// Arrivals is constant (evenly spaced, the first within one gap of the load's beginning, where the seed says) or
 	// poisson (exponential gaps drawn from the seed).
 	Arrivals Arrivals `yaml:"arrivals,omitempty" json:"arrivals" default:"poisson" enum:"constant,poisson"`

@@ -73,6 +73,9 @@ type Service struct {
 type PHP struct {
 	// Port to listen on.
 	Port int `yaml:"port,omitempty" json:"port" default:"80" min:"1" max:"65535"`
+	// Like is a program whose defaults stand in for keys that are not written: timeouts, requests on a connection. The
+	// table of them, each with its source, is in docs/architecture/traffic.md.
+	Like string `yaml:"like,omitempty" json:"-" enum:"apache,aws-alb,haproxy,nginx,php-fpm"`
 	// Workers is the number of tasks.
 	Workers int `yaml:"workers,omitempty" json:"workers" default:"5" min:"1" max:"1024"`
 	// Backlog given to listen(2): so many connections, and one more, wait for a worker. The default is PHP-FPM's.

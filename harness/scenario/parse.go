@@ -39,6 +39,7 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 			s.Machine.Memory = programMemory
 		}
 		s.applyProfiles(d)
+		s.beLike(d)
 		s.fill()
 		s.readReplays(d)
 		s.validate(d, checks)

@@ -26,7 +26,7 @@ func Log(r io.ReadSeeker, w Window) (*Trace, error) {
 			return fmt.Errorf("rewind: %w", err)
 		}
 		t.Broken = 0
-		in := bufio.NewReaderSize(r, lineLimit)
+		in, last := bufio.NewReaderSize(r, lineLimit), stamp{}
 		for {
 			line, err := in.ReadSlice('\n')
 			long := false
@@ -37,7 +37,7 @@ func Log(r io.ReadSeeker, w Window) (*Trace, error) {
 				return err
 			}
 			if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
-				if at, ok := lineTime(line); ok && !long {
+				if at, ok := last.of(line); ok && !long {
 					if err := add(at); err != nil {
 						return err
 					}
@@ -52,21 +52,39 @@ func Log(r io.ReadSeeker, w Window) (*Trace, error) {
 	})
 }
 
-// lineTime is when a line's request came, in ns since 1970. The line has a host, an identity and a user before it, and
-// a request in quotes after it.
-func lineTime(line []byte) (int64, bool) {
+// stamp is the last time that was read: lines of the same second follow one another.
+type stamp struct {
+	text []byte
+	at   int64
+	ok   bool
+}
+
+// of is when a line's request came, in ns since 1970. The line has a host, an identity and a user before it, and a
+// request in quotes after it.
+func (s *stamp) of(line []byte) (int64, bool) {
 	head, rest, ok := bytes.Cut(line, []byte(" ["))
-	if !ok || len(bytes.Fields(head)) < 3 {
+	if !ok || words(head) < 3 {
 		return 0, false
 	}
-	stamp, rest, ok := bytes.Cut(rest, []byte("] \""))
+	text, rest, ok := bytes.Cut(rest, []byte("] \""))
 	if !ok || bytes.IndexByte(rest, '"') < 0 {
 		return 0, false
 	}
-	at, err := time.Parse("02/Jan/2006:15:04:05 -0700", string(stamp))
-	// UnixNano has no meaning outside of these years.
-	if err != nil || at.Year() < 1970 || at.Year() > 2200 {
-		return 0, false
+	if !bytes.Equal(text, s.text) {
+		at, err := time.Parse("02/Jan/2006:15:04:05 -0700", string(text))
+		s.text = append(s.text[:0], text...)
+		// UnixNano has no meaning outside of these years.
+		s.at, s.ok = at.UnixNano(), err == nil && at.Year() >= 1970 && at.Year() <= 2200
 	}
-	return at.UnixNano(), true
+	return s.at, s.ok
+}
+
+// words counts what is between blanks.
+func words(b []byte) (n int) {
+	for i := range b {
+		if b[i] != ' ' && (i == 0 || b[i-1] == ' ') {
+			n++
+		}
+	}
+	return n
 }

@@ -126,6 +126,9 @@ func (r *Run) load() (l Loads, ok bool) {
 		return l, false
 	}
 	h := s.Load[0].HTTP
+	if h.Rate == 0 || h.Bursts != nil || h.Batch > 1 || h.Retries > 0 || h.Abort != nil {
+		return l, false
+	}
 	l.Gap, l.Timeout, l.Kept = 1e9/h.Rate, h.Timeout, h.KeepAlive
 	l.Planned = int(math.Round(h.Rate * float64(h.For) / 1e9))
 	l.Requests = r.Views[s.Load[0].From].requests(h.Port, h.KeepAlive)

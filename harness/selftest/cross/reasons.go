@@ -42,7 +42,7 @@ var Reasons = []Reason{
 		`http.errors.other`},
 	{"Why an end closed a connection, what it then made of it, and whether a query was sent anew, " +
 		"is not in a FIN or a RST.", `
-		http.idle.expired NODE.php.timeouts NODE.php.broken NODE.php.idle.closed NODE.php.accept_errors
+		http.idle.expired http.aborted NODE.php.timeouts NODE.php.broken NODE.php.idle.closed NODE.php.accept_errors
 		NODE.sql.reconnects NODE.sql.errors NODE.sql.broken NODE.sql.idle.closed`},
 	{"What a program counts within itself. TestStatusIsWhatTheLoadAsked of package machine compares what it can " +
 		"with the load's requests and with the kernel's counters.", `

@@ -75,6 +75,11 @@ type Scenario struct {
 			Timeout   int64   `json:"timeout"`
 			Port      int     `json:"port"`
 			KeepAlive bool    `json:"keepalive"`
+			// Arrivals that are not at one rate, and requests that are not sent as they are planned.
+			Bursts  any `json:"bursts"`
+			Batch   int `json:"batch"`
+			Retries int `json:"retries"`
+			Abort   any `json:"abort"`
 		} `json:"http"`
 	} `json:"load"`
 	Faults []Fault `json:"faults"`
