@@ -128,6 +128,9 @@ func put(base, place, keys string) (string, error) {
 		if !strings.Contains(keys, "rate:") {
 			with = "http: {rate: 20/s, " + keys + "}"
 		}
+	case "load":
+		base = strings.Replace(base, "web: {service: {", "web: {service: {udp: {}, bulk: {}, ", 1)
+		at, with = "load:\n", "load:\n  - {from: client, to: web, "+keys+"}\n"
 	case "node":
 		at, with = "web: {service:", "web: {"+keys+", service:"
 	case "php":

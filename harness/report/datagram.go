@@ -11,8 +11,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
-// datagramColumns are those of the table of datagrams, with the metric of each below udp. or udp.back.; those with nothing
-// but zeros are left out, but for the first three.
+// datagramColumns are those of the table of datagrams, with the metric of each below udp. or udp.back.; those with
+// nothing but zeros are left out, but for the first three.
 var datagramColumns = []struct{ title, metric string }{
 	{"sent", ""}, {"received", "received"}, {"lost", "lost"}, {"loss", "loss"}, {"late", "late"},
 	{"twice", "duplicates"}, {"reordered", "reordered"}, {"delay p50", "delay.p50"}, {"p99", "delay.p99"},

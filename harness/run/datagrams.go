@@ -81,7 +81,8 @@ func (r *Prepared) finishDatagrams(ctx context.Context, sent []datagram.Sent) ([
 	}
 	var results []datagram.Result
 	for n, i := range loadsOf(r.scenario, "udp") {
-		results = append(results, datagram.Join(&sent[n], at[i], r.scenario.Nodes[r.scenario.Load[i].To].Service.UDP.Answer > 0))
+		answered := r.scenario.Nodes[r.scenario.Load[i].To].Service.UDP.Answer > 0
+		results = append(results, datagram.Join(&sent[n], at[i], answered))
 	}
 	return results, nil
 }

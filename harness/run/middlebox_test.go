@@ -128,7 +128,8 @@ func TestMiddleboxesThatDidNothing(t *testing.T) {
 	for set, want := range map[string]string{
 		"nodes.core.firewall.client.may-be-idle=false": "node core: no packet matched the firewall rule client within the " +
 			"measured window (may-be-idle)",
-		"nodes.edge.nat.out.packets=udp":             "node edge: no connection matched the nat rule out in the run (may-be-idle)",
+		"nodes.edge.nat.out.packets=udp": "node edge: no connection matched the nat rule out in the run " +
+			"(may-be-idle)",
 		"nodes.edge.conntrack.forget=[{at: 0s}]":     "node edge: had no connections to forget at 0s (may-be-idle)",
 		"nodes.edge.conntrack.forget=[{at: 2450ms}]": "",
 	} {

@@ -9,7 +9,8 @@ import (
 // links parses a scenario with one link.
 func linkOf(t *testing.T, text string) *Link {
 	t.Helper()
-	s, err := Parse("x.yaml", []byte("version: 1\nname: x\nduration: 1s\nnodes: {home: , web: }\nlinks:\n  - "+text+"\n"), nil)
+	s, err := Parse("x.yaml",
+		[]byte("version: 1\nname: x\nduration: 1s\nnodes: {home: , web: }\nlinks:\n  - "+text+"\n"), nil)
 	require.NoError(t, err)
 	canonical, err := s.Canonical()
 	require.NoError(t, err)

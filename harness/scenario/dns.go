@@ -42,10 +42,11 @@ type DNS struct {
 }
 
 // Resolver is how a node's loads find the address of a name (http.host): as glibc does, by the file resolv.conf(5). It
-// asks for A and AAAA at the same time from one socket, keeps nothing, and waits for both answers. It asks each server in
-// turn, attempts times; the wait for the first is timeout, for the second timeout × 2 / servers, for the third
+// asks for A and AAAA at the same time from one socket, keeps nothing, and waits for both answers. It asks each server
+// in turn, attempts times; the wait for the first is timeout, for the second timeout × 2 / servers, for the third
 // timeout × 4 / servers, in whole seconds, one at least. If only one of the two answers comes, it asks again the same
-// server, first for A and then for AAAA; if that ends likewise, each from a socket of its own; then it takes what it has.
+// server, first for A and then for AAAA; if that ends likewise, each from a socket of its own; then it takes what it
+// has.
 //
 // Source: glibc 2.38, resolv/res_send.c (__res_context_send, send_dg).
 type Resolver struct {
@@ -70,7 +71,7 @@ type Resolver struct {
 var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
 
 // dns checks the names that a dns service of a node knows.
-func (v *validation) dns(path, node string, d *DNS) {
+func (v *validation) dns(path string, d *DNS) {
 	if len(d.Names) == 0 {
 		v.fail(path+".names", "no names", "a mapping of names to nodes, such as {shop.example: web}")
 	}
@@ -152,6 +153,7 @@ func (v *validation) host(path string, l *Traffic) {
 	}
 	slices.Sort(known)
 	if !slices.Contains(known, l.HTTP.Host) {
-		v.fail(path, fmt.Sprintf("nobody serves the name %s", quote(l.HTTP.Host)), nearHint(l.HTTP.Host, slices.Compact(known)))
+		v.fail(path, fmt.Sprintf("nobody serves the name %s", quote(l.HTTP.Host)),
+			nearHint(l.HTTP.Host, slices.Compact(known)))
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
-// Each program can be named, each of its keys exists and has a value in its bounds, and the documentation has the table.
+// Each program can be named, each of its keys exists and has a value in its bounds, and the documentation has the
+// table.
 func TestHabits(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/architecture/traffic.md")
 	require.NoError(t, err)
@@ -61,7 +62,8 @@ func TestLike(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Duration(9e9), s.Load[0].HTTP.Idle)
 
-	php := parse(t, strings.Replace(small, "{php: {}}", "{php: {like: nginx, timeouts: {read: 9s}}}", 1)).Nodes["web"].Service.PHP
+	s = parse(t, strings.Replace(small, "{php: {}}", "{php: {like: nginx, timeouts: {read: 9s}}}", 1))
+	php := s.Nodes["web"].Service.PHP
 	require.Equal(t, PHPTimeouts{Idle: 75e9, Read: 9e9, Write: 60e9, Query: 30e9}, php.Timeouts)
 	require.Equal(t, 1000, php.KeepaliveRequests)
 }

@@ -15,8 +15,8 @@ import (
 type Conntrack struct {
 	// Max is the most entries (nf_conntrack_max). What comes when the table is full takes the place of an entry that has
 	// seen no answer, if there is one within 8 buckets of its own; if not, it is dropped. The kernel's own value depends
-	// on the machine's memory. The kernel has one limit, that it holds each node's table against: all that write this write
-	// the same, and nodes that do not write it have it too. In a virtual machine only.
+	// on the machine's memory. The kernel has one limit, that it holds each node's table against: all that write this
+	// write the same, and nodes that do not write it have it too. In a virtual machine only.
 	Max int `yaml:"max,omitempty" json:"max,omitempty" max:"1000000"`
 	// Buckets of the hash table (nf_conntrack_buckets), a multiple of 512. The kernel has one table for all nodes, so all
 	// that write this write the same. In a virtual machine only.
@@ -97,9 +97,10 @@ type NAT struct {
 	Port int `yaml:"port,omitempty" json:"port,omitempty" min:"1" max:"65535"`
 	// ToPort goes with dnat: the port that they get in its place. Without it, the port stays.
 	ToPort int `yaml:"to-port,omitempty" json:"to-port,omitempty" min:"1" max:"65535"`
-	// Ports goes with snat: the source ports that connections get, such as 40000-40009. Without it, a connection keeps its port if no other from that address to the same destination has it, and else gets another of
-	// the same range (below 512, below 1024, from 1024 on). Where no port is left, packets of new connections are dropped,
-	// which NODE.conntrack.insert_failed or NODE.conntrack.drops counts.
+	// Ports goes with snat: the source ports that connections get, such as 40000-40009. Without it, a connection keeps its
+	// port if no other from that address to the same destination has it, and else gets another of the same range (below
+	// 512, below 1024, from 1024 on). Where no port is left, packets of new connections are dropped, which
+	// NODE.conntrack.insert_failed or NODE.conntrack.drops counts.
 	Ports Ports `yaml:"ports,omitempty" json:"ports,omitempty"`
 	// Random goes with masquerade and snat: source ports are drawn at random and not kept (random-fully).
 	Random bool `yaml:"random,omitempty" json:"random,omitempty"`
@@ -299,7 +300,8 @@ func (n *Node) Tracks() bool {
 func (n *Node) IsMiddlebox() bool { return n.Tracks() || len(n.Firewall) > 0 }
 
 // Modules are the kernel's modules that middleboxes of the scenario need, where these are no part of the kernel: the
-// same for all kinds, so that there are fewer machines to make. None of them does anything in a namespace without rules.
+// same for all kinds, so that there are fewer machines to make. None of them does anything in a namespace without
+// rules.
 func (s *Scenario) Modules() []string {
 	for _, n := range s.Nodes {
 		if n != nil && n.IsMiddlebox() {

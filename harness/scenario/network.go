@@ -162,7 +162,7 @@ func (v *validation) services() {
 		}
 		v.datagramPorts(path, name, node.Service)
 		if d := node.Service.DNS; d != nil {
-			v.dns(path+".dns", name, d)
+			v.dns(path+".dns", d)
 		}
 		if php != nil {
 			v.backlog(path+".php.backlog", node, php.Backlog)

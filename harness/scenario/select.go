@@ -100,8 +100,8 @@ type After struct {
 
 // Select chooses packets, in two steps. A packet matches when it comes while the fault acts and packets, port,
 // from-port, to-port, family, flow, longer, payload, ecn, dscp, after and last all hold of it. Matching packets are
-// counted 1, 2, 3 …, through all repetitions of the fault; one is chosen when chance, nth, ordinals, every and first all
-// hold of its ordinal, or when they hold of one of the burst-1 ordinals before it.
+// counted 1, 2, 3 …, through all repetitions of the fault; one is chosen when chance, nth, ordinals, every and first
+// all hold of its ordinal, or when they hold of one of the burst-1 ordinals before it.
 type Select struct {
 	// Packets is the class. pure-ack is TCP segments that carry an ACK and nothing else, dup-ack those among them that
 	// repeat the one before on their flow, data those with a payload.

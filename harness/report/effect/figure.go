@@ -29,7 +29,8 @@ var figures = append([]figure{
 	{"http.errors", "errors a second", "requests that timed out, were refused or reset, " +
 		"or got something else than an answer", metric.PerSecond, false, 0.1, perSecond, false},
 	{"http.retried", "requests sent again a second",
-		"requests that met the end of their connection, or a timeout of their attempt, and were sent again", metric.PerSecond, false, 0.1,
+		"requests that met the end of their connection, or a timeout of their attempt, and were sent again",
+		metric.PerSecond, false, 0.1,
 		perSecond, false},
 	{"http.latency.p99", "answer time, as a rule",
 		"from the planned time of a request to the last byte of its answer: the median of the intervals' 99th percentiles",

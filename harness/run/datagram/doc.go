@@ -3,10 +3,10 @@
 //
 // # Concept
 //
-// Each datagram carries its load, its number, and the time at which it was handed to the kernel, by CLOCK_MONOTONIC. All
-// nodes are on one machine and have that clock alike, so the receiver knows the delay one way to about a microsecond
-// (see [agent.Now]); no round trip is halved. A [Way] is what a receiver makes of one direction: of the datagrams at the
-// service, and of the answers at the load.
+// Each datagram carries its load, its number, and the time at which it was handed to the kernel, by CLOCK_MONOTONIC.
+// All nodes are on one machine and have that clock alike, so the receiver knows the delay one way to about a
+// microsecond (see [agent.Now]); no round trip is halved. A [Way] is what a receiver makes of one direction: of the
+// datagrams at the service, and of the answers at the load.
 //
 //	sent = received + lost    (late is among the lost)
 //
@@ -21,6 +21,6 @@
 //
 // # Trap
 //
-// The time is taken before send(2) and after recv(2). What a datagram waited in the receive buffer, because its receiver
-// was busy or the one CPU was, is in its delay, as it would be for any program.
+// The time is taken before send(2) and after recv(2). What a datagram waited in the receive buffer, because its
+// receiver was busy or the one CPU was, is in its delay, as it would be for any program.
 package datagram

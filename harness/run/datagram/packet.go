@@ -14,8 +14,8 @@ const (
 	answer
 )
 
-// header is what a datagram says of itself, in network byte order: magic (4 bytes), load (2), flags (2), number (8), sent
-// (8), origin (8).
+// header is what a datagram says of itself, in network byte order: magic (4 bytes), load (2), flags (2), number (8),
+// sent (8), origin (8).
 type header struct {
 	load   uint16 // index in the scenario
 	flags  uint16

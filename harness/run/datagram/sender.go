@@ -88,7 +88,6 @@ type sender struct {
 	out, in []byte
 	back    *receiver
 	result  Sent
-	err     error
 }
 
 func runLoad(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
@@ -159,7 +158,7 @@ func newSender(config LoadConfig) (_ *sender, err error) {
 
 // bind gives the socket a port that follows from the load and not from what the machine has drawn before.
 func (s *sender) bind(family int) socket.Errno {
-	errno := socket.Errno(unix.EADDRINUSE)
+	errno := unix.EADDRINUSE
 	for try := 0; try < 8 && errno == unix.EADDRINUSE; try++ {
 		errno = s.fd.Bind(family, socket.SourcePort(s.config.Index, 0, try))
 	}
@@ -200,10 +199,10 @@ func (s *sender) loop(ctx context.Context) error {
 			now = s.now()
 		}
 		s.receive()
-		at := int64(0)
+		at := s.end()
 		if s.next < len(s.plan) {
 			at = s.plan[s.next]
-		} else if at = s.end(); at <= s.now() {
+		} else if at <= s.now() {
 			return nil
 		}
 		if errno := s.poll.Alarm(s.start + at); errno != 0 {

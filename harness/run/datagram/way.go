@@ -67,7 +67,8 @@ func newReceiver(t Timing, timeout time.Duration) *receiver {
 	return r
 }
 
-// arrived takes one datagram. Times are relative to the start of the measured window. It tells whether the number is new.
+// arrived takes one datagram. Times are relative to the start of the measured window. It tells whether the number is
+// new.
 func (r *receiver) arrived(h *header, sent, now int64, size int) bool {
 	word, bit := h.number/64, uint64(1)<<(h.number%64)
 	for uint64(len(r.seen)) <= word {

@@ -2,16 +2,16 @@
 //
 // # Concept
 //
-// The server is an agent that knows the names of a scenario. A [Resolver] is what a load has of glibc's: its options, what
-// it has learned, and how often it was asked. A [Lookup] is one call of getaddrinfo(3): two questions, A and AAAA, from
-// one socket to one server after the other, with glibc's waits. It never sleeps: its owner, who has an epoll set and an
-// alarm, calls [Lookup.Step] when a socket or [Lookup.Deadline] asks for it.
+// The server is an agent that knows the names of a scenario. A [Resolver] is what a load has of glibc's: its options,
+// what it has learned, and how often it was asked. A [Lookup] is one call of getaddrinfo(3): two questions, A and AAAA,
+// from one socket to one server after the other, with glibc's waits. It never sleeps: its owner, who has an epoll set
+// and an alarm, calls [Lookup.Step] when a socket or [Lookup.Deadline] asks for it.
 //
 // # Life cycle
 //
-// A Lookup opens a socket for each server that it asks, and goes on with it in the next attempt, from the same source port
-// and with the same query, as glibc does. It closes all of them when one failed, before each lone question in the mode
-// single-request-reopen, and at its end. Its owner closes it.
+// A Lookup opens a socket for each server that it asks, and goes on with it in the next attempt, from the same source
+// port and with the same query, as glibc does. It closes all of them when one failed, before each lone question in the
+// mode single-request-reopen, and at its end. Its owner closes it.
 //
 // # Source
 //

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// world is name servers on this machine's loopback, and a clock that jumps from one deadline to the next. Each server has
-// a rule, which says what becomes of its n-th query.
+// world is name servers on this machine's loopback, and a clock that jumps from one deadline to the next. Each server
+// has a rule, which says what becomes of its n-th query.
 type world struct {
 	t       *testing.T
 	servers []*server
@@ -57,8 +57,8 @@ func (w *world) options() Options {
 	return o
 }
 
-// serve takes all queries that are there. It notes the time, the server, the type, and which of the source ports it came
-// from, in the order in which they were first used.
+// serve takes all queries that are there. It notes the time, the server, the type, and which of the source ports it
+// came from, in the order in which they were first used.
 func (w *world) serve() (any bool) {
 	for i, s := range w.servers {
 		for {
@@ -192,8 +192,8 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// A answers never come. The answer to AAAA makes the lookup ask for A alone; that is not answered either, and so nothing
-// useful has come: the second attempt goes on in the mode that was learned.
+// A answers never come. The answer to AAAA makes the lookup ask for A alone; that is not answered either, and so
+// nothing useful has come: the second attempt goes on in the mode that was learned.
 func TestOnlyAAAAComes(t *testing.T) {
 	w := newWorld(t, without(dnsmessage.TypeA, 99))
 	r, err := NewResolver(w.options(), 1, 0)

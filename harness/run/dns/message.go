@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -55,7 +56,7 @@ func readReply(b []byte) (r reply, ok bool) {
 		rh, err := p.AnswerHeader()
 		if err != nil {
 			r.refers = answers == 0 && h.RCode == dnsmessage.RCodeSuccess && !h.Authoritative && !h.RecursionAvailable
-			return r, err == dnsmessage.ErrSectionDone
+			return r, errors.Is(err, dnsmessage.ErrSectionDone)
 		}
 		answers++
 		switch {

@@ -172,7 +172,8 @@ func (s *server) send(p *pending) {
 	}
 }
 
-// answer says what a query is answered with, and as what it counts. There is no text if it is dropped or cannot be read.
+// answer says what a query is answered with, and as what it counts. There is no text if it is dropped or cannot be
+// read.
 func (s *server) answer(query []byte) ([]byte, int) {
 	var p dnsmessage.Parser
 	h, err := p.Start(query)

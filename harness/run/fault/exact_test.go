@@ -182,7 +182,7 @@ func (g generator) choice() (s scenario.Select) {
 // The kernel's decision is that of its twin in Go, packet by packet, whatever is selected; and the receipt's own
 // arithmetic, which has only the table of flows, comes to the same numbers.
 func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
-	const selections, packets = 200, 600
+	const selections, packets = 240, 2200
 	g := generator{t, rand.New(rand.NewPCG(7, 1))}
 	flows := map[string]*connections{}
 	for _, name := range []string{"all", "web"} {

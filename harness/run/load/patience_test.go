@@ -95,7 +95,8 @@ func TestRetryWait(t *testing.T) {
 	require.Greater(t, time.Since(begin), 60*time.Millisecond, "three waits")
 	c.Timeout = 50 * time.Millisecond
 	r = generate(t, c)
-	require.Equal(t, []int64{10, 20}, []int64{r.ByClass[Timeout], r.Retried}, "the third wait is longer than there is time")
+	require.Equal(t, []int64{10, 20}, []int64{r.ByClass[Timeout], r.Retried},
+		"the third wait is longer than there is time")
 }
 
 func TestAbortAfterATime(t *testing.T) {

@@ -53,8 +53,8 @@ type Result struct {
 	// Aborted requests were given up by the client on purpose; Aborts is whether it does that.
 	Aborted int64 `json:"aborted,omitempty"`
 	Aborts  bool  `json:"aborts,omitempty"`
-	// Retried is how often requests were sent again. They met a connection that ended before the answer began, and went out again on a new one
-	// (RFC 9112, 9.3.1).
+	// Retried is how often requests were sent again. They met a connection that ended before the answer began, and went
+	// out again on a new one (RFC 9112, 9.3.1).
 	Retried int64 `json:"retried"`
 	// Connects is the number of connection attempts inside the window, and Bytes what was received in it, of all requests.
 	Connects int64 `json:"connects"`
@@ -69,8 +69,8 @@ type Result struct {
 	Connect Histogram `json:"connect"`
 	// Late is how far the generator was behind its plan, see the package comment.
 	Late Histogram `json:"late"`
-	// DNS is what became of lookups; nil if there were none to make. Lookup is the time that they took, of those that found
-	// an address.
+	// DNS is what became of lookups; nil if there were none to make. Lookup is the time that they took, of those that
+	// found an address.
 	DNS    *dns.Result `json:"dns,omitempty"`
 	Lookup Histogram   `json:"lookup"`
 	// Series over the measured window.

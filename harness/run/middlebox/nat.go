@@ -30,7 +30,7 @@ func (s *ruleset) addNAT(b *box, r *scenario.NAT) {
 		// Not with a pool of ports: the kernel wants NF_NAT_RANGE_PROTO_SPECIFIED besides (nft_masq_init in
 		// net/netfilter/nft_masq.c), which the library does not say, and would keep the ports without a word.
 		own := s.own(result.NATRule, r.Name, r.MayBeIdle, &expr.Counter{}, &expr.Masq{FullyRandom: r.Random})
-		s.translate(b, r, at, own, leaves, pairs(b.addressesOf(r.From), []netip.Addr{{}}))
+		s.translate(r, at, own, leaves, pairs(b.addressesOf(r.From), []netip.Addr{{}}))
 		return
 	}
 	// The chain has a statement for each family, since an address has one.
@@ -40,11 +40,11 @@ func (s *ruleset) addNAT(b *box, r *scenario.NAT) {
 			s.conn.AddRule(&nftables.Rule{Table: s.table, Chain: own, Exprs: source(r, a)})
 		}
 	}
-	s.translate(b, r, at, own, leaves, pairs(b.addressesOf(r.From), []netip.Addr{{}}))
+	s.translate(r, at, own, leaves, pairs(b.addressesOf(r.From), []netip.Addr{{}}))
 }
 
 // translate has connections of these addresses, with the protocol and port of a rule, go to its chain.
-func (s *ruleset) translate(b *box, r *scenario.NAT, at, own *nftables.Chain, first []expr.Any, list []pair) {
+func (s *ruleset) translate(r *scenario.NAT, at, own *nftables.Chain, first []expr.Any, list []pair) {
 	for _, addresses := range list {
 		for _, protocol := range protocols(r.Packets, addresses.family(), r.Port > 0) {
 			var match []expr.Any
@@ -115,5 +115,5 @@ func (s *ruleset) addDNAT(b *box, r *scenario.NAT) {
 		}
 		s.conn.AddRule(&nftables.Rule{Table: s.table, Chain: own, Exprs: append(list, n)})
 	}
-	s.translate(b, r, at, own, nil, pairs(b.addressesOf(r.From), b.addresses(b.node.Name)))
+	s.translate(r, at, own, nil, pairs(b.addressesOf(r.From), b.addresses(b.node.Name)))
 }

@@ -9,8 +9,8 @@ const (
 	apart, another = 4001, 911
 )
 
-// SourcePort is the port for the socket of a request, by the index of its load, its own number in that, and the number of
-// the try: what it should be bound to so that the kernel does not draw one. The kernel would draw from a stream that
+// SourcePort is the port for the socket of a request, by the index of its load, its own number in that, and the number
+// of the try: what it should be bound to so that the kernel does not draw one. The kernel would draw from a stream that
 // everything in the machine draws from.
 func SourcePort(load, request, try int) uint16 {
 	return uint16(firstPort + (request+load*apart+try*another)%ports)

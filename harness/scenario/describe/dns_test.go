@@ -42,5 +42,6 @@ load:
 		"does not answer queries for anything", describe.Node(s.Nodes["ns2"]))
 	require.Equal(t, "DNS on port 53: shop.example is web, for 1 min; does not answer queries for A; "+
 		"answers queries for AAAA with SERVFAIL", describe.Node(s.Nodes["ns3"]))
-	require.Contains(t, describe.Load(&s.Load[0]), "client asks web for 1 page a second (/x), which it looks up as shop.example, at random")
+	require.Contains(t, describe.Load(&s.Load[0]),
+		"client asks web for 1 page a second (/x), which it looks up as shop.example, at random")
 }

@@ -22,7 +22,8 @@ var loads = []struct {
 	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second}},
 	{"client asks web for 1 page a minute over IPv6, evenly spaced, the first after 0 s; " +
-		"connections kept alive and probed, for 1 s of silence, for 100 requests each, 10 at most; each request in 2 writes; " +
+		"connections kept alive and probed, for 1 s of silence, for 100 requests each, 10 at most; " +
+		"each request in 2 writes; " +
 		"without Nagle's algorithm; none is sent again; gives up after 500 ms",
 		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 1. / 60, Timeout: 500 * ms, Keepalive: true, Connections: 10,
 			IPv6: true, Probes: true, Writes: 2, NoDelay: true,
@@ -43,7 +44,8 @@ var loads = []struct {
 			Curve: []scenario.CurvePoint{{At: 0, Rate: 15}, {At: second, Rate: 5}}}},
 	{"client asks web for 15 pages a second, at random times (Poisson); one connection each; " +
 		"sent up to 3 times more if the connection fails, after 1 s; posts 2 kB; reads 1 kB every 500 ms; " +
-		"sends 10 B every 1 s; waits 1 s for a connection; waits 2 s for the first byte; aborts after 3 s; gives up after 5 s",
+		"sends 10 B every 1 s; waits 1 s for a connection; waits 2 s for the first byte; aborts after 3 s; " +
+		"gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second, Retry: scenario.RetryAlways, Retries: 3,
 			RetryWait: second, Body: 2000, Reads: &scenario.Slow{Bytes: 1000, Every: 500 * ms},
 			Sends: &scenario.Slow{Bytes: 10, Every: second}, ConnectTimeout: second, FirstByteTimeout: 2 * second,
@@ -113,7 +115,8 @@ var nodes = []struct {
 			Exec: []scenario.Program{{Name: "shop", Command: []string{"/usr/bin/shop", "--quiet"}, Port: 8081,
 				At: span(second), For: 2 * second, Restart: true}},
 		}}},
-	{"router; tracks connections (1,000 at most, 512 buckets, established for 30 s, liberal, not loose), and forgets them " +
+	{"router; tracks connections (1,000 at most, 512 buckets, established for 30 s, liberal, not loose), and forgets " +
+		"them " +
 		"at 5 s; masquerade towards core of connections from client, tcp, to port 80, source ports 40000-40009, " +
 		"source ports at random; DNAT to web port 8080 of connections to port 80; rule new: drop syn in state new from a " +
 		"from port 1-5 to b to port 80 that came by c that leave by d over 10/s (burst 5); " +
@@ -199,4 +202,4 @@ func TestEveryKeyOfTheNetworkIsSaid(t *testing.T) {
 }
 
 // tenMs is a delay that a link has one way.
-var tenMs = scenario.Duration(10 * ms)
+var tenMs = 10 * ms

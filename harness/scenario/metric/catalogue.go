@@ -13,7 +13,8 @@ var http = []Metric{
 	{"http.retried", One, Lower,
 		"times that planned requests were sent again, because their connection ended or a timeout of the attempt came " +
 			"before a byte of the answer (load's retry and retries); no errors, if the last time went well", false},
-	{"http.aborted", One, Neither, "planned requests that the client gave up on purpose (load's abort), where a load does; " +
+	{"http.aborted", One, Neither, "planned requests that the client gave up on purpose (load's abort), where a load " +
+		"does; " +
 		"neither completed nor errors", false},
 	{"http.completed", One, Higher,
 		"planned requests that were answered in full with a status 2xx within their timeout, be it after the window", false},
@@ -121,7 +122,8 @@ var database = []Metric{
 var conntrack = []Metric{
 	{"conntrack.entries.mean", One, Neither, "mean number of entries in the node's table of connections, of the " +
 		"timeline's samples; those whose time is over count until the kernel meets them. None without a timeline", false},
-	{"conntrack.entries.max", One, Neither, "most entries in the table, of the same samples; between two of them there may have been more", false},
+	{"conntrack.entries.max", One, Neither, "most entries in the table, of the same samples; between two of them " +
+		"there may have been more", false},
 	{"conntrack.drops", One, Lower, "packets for which no entry could be made, and that were dropped: the table was " +
 		"full, or another entry had the addresses and ports", false},
 	{"conntrack.early_drops", One, Lower,
@@ -135,7 +137,7 @@ var conntrack = []Metric{
 
 // forgotten is of a node whose table is emptied.
 var forgotten = []Metric{
-	{"conntrack.forgotten", One, Neither, "entries that were removed because the scenario has the node forget them", false},
+	{"conntrack.forgotten", One, Neither, "entries that were removed, as the scenario has the node forget them", false},
 }
 
 // translation is of a rule of nat, without NODE.nat.NAME. in front.

@@ -85,7 +85,7 @@ const (
 
 // openingOf finds the SYN in a frame; is tells whether it is one, ok whether the frame could be read.
 func openingOf(link uint32, b []byte) (o opening, is, ok bool) {
-	kind := 0
+	var kind int
 	switch {
 	case link == linkEthernet && len(b) >= 14:
 		kind, b = int(binary.BigEndian.Uint16(b[12:])), b[14:]

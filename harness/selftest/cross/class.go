@@ -33,7 +33,9 @@ func (f *Fault) class(p *Packet) (is, known bool) {
 // traits tells whether a packet has the ECN field and the payload that the fault asks for. A mark asks for ECT.
 func (f *Fault) traits(p *Packet) bool {
 	s := &f.Select
-	fields := map[string][]int{"": {0, 1, 2, 3}, "not-ect": {0}, "ect1": {1}, "ect0": {2}, "ect": {1, 2}, "ce": {congested}}
+	fields := map[string][]int{
+		"": {0, 1, 2, 3}, "not-ect": {0}, "ect1": {1}, "ect0": {2}, "ect": {1, 2}, "ce": {congested},
+	}
 	asked := s.ECN
 	if asked == "" && f.Does("mark") {
 		asked = "ect"

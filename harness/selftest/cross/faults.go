@@ -25,8 +25,8 @@ func (f *Fault) ways() []string {
 	return []string{a + ">" + b, b + ">" + a}
 }
 
-// stages are the directions in which a fault stands on the link: one that refuses packets sends its messages the other way,
-// and an injection looks at both.
+// stages are the directions in which a fault stands on the link: one that refuses packets sends its messages the other
+// way, and an injection looks at both.
 func (f *Fault) stages() []string {
 	if f.refuses() || f.Does("inject") {
 		g := *f

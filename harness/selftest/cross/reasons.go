@@ -52,7 +52,8 @@ var Reasons = []Reason{
 		NODE.redis.commands NODE.redis.rejected NODE.redis.evicted NODE.redis.hits NODE.redis.misses
 		NODE.haproxy.connections NODE.haproxy.requests NODE.haproxy.request_errors NODE.haproxy.connect_errors
 		NODE.haproxy.response_errors NODE.haproxy.retries NODE.haproxy.redispatches`},
-	{"What a middlebox keeps within itself, and what it drops of a node's own. TestMiddleboxesCountWhatTheWireCarried of " +
+	{"What a middlebox keeps within itself, and what it drops of a node's own. " +
+		"TestMiddleboxesCountWhatTheWireCarried of " +
 		"package run compares what it can with the packets before and behind it.", `
 		NODE.conntrack.entries.mean NODE.conntrack.entries.max NODE.conntrack.drops NODE.conntrack.early_drops
 		NODE.conntrack.invalid NODE.conntrack.insert_failed NODE.conntrack.clashes NODE.conntrack.forgotten

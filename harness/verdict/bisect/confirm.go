@@ -92,7 +92,7 @@ func (s *search) visible(ctx context.Context, all Set, r *Result) (Set, error) {
 }
 
 // hides finds the items that hide the effect of the first set.
-func (s *search) hides(ctx context.Context, universe Set, r *Result) error {
+func (s *search) hides(ctx context.Context, r *Result) error {
 	if len(r.Sets) == 0 || s.Prevent {
 		return nil
 	}

@@ -134,7 +134,7 @@ func (s *search) sets(ctx context.Context, universe Set, r *Result) error {
 		r.Sets = append(r.Sets, *c)
 	}
 	if r.Hidden {
-		if err := s.hides(ctx, universe, r); err != nil {
+		if err := s.hides(ctx, r); err != nil {
 			return err
 		}
 	}

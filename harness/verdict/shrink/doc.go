@@ -4,6 +4,7 @@
 // It works on the parsed document, never on its text, and in the order in which people read one:
 //
 //   - faults and loads, then nodes with all that names them, then routers that only pass packets on;
+//   - then the packets that a fault chooses by chance, which are named by number, and of which few are left;
 //   - then every key and list element, from the outside in: what can be left out is left out with all below it, and
 //     otherwise what is below it is looked at (hierarchical delta debugging; Misherghi and Su, ICSE 2006). Among
 //     siblings, halves are tried first, then quarters, and so on (Zeller and Hildebrandt, IEEE TSE 28(2), 2002);

@@ -50,7 +50,8 @@ func Shrink(ctx context.Context, doc *yaml.Node, j Judge, o Options) (*Result, e
 	if err != nil || !shows {
 		return nil, err
 	}
-	for _, pass := range []func(context.Context) error{s.structure, s.numbers, s.ordinals, s.structure} {
+	passes := []func(context.Context) error{s.lists, s.nodes, s.routers, s.ordinals, s.structure, s.numbers, s.structure}
+	for _, pass := range passes {
 		if err := pass(ctx); err != nil {
 			return nil, err
 		}
@@ -140,14 +141,22 @@ func (p at) node(root *yaml.Node) *yaml.Node {
 	return root
 }
 
+// stays reports whether a part of a list or mapping is never left out: the expectations, and the numbers of packets
+// that a fault chooses, without which it would choose more of them.
+func stays(n *yaml.Node, c child, top bool) bool {
+	if n.Kind != yaml.MappingNode {
+		return false
+	}
+	key, of := n.Content[c.at].Value, n.Content[c.at+1]
+	return top && key == "expect" || key == "ordinals" || key == "select" && value(of, "ordinals") != nil
+}
+
 // siblings leaves out as many parts of a list or mapping as can be, in halves, quarters and so on, until no single one
-// can be left out. The expectations stay.
+// can be left out.
 func (s *shrinker) siblings(ctx context.Context, where at, name string) error {
 	parts := func() []child {
 		n := where.node(s.root())
-		return slices.DeleteFunc(children(n), func(c child) bool {
-			return len(where) == 0 && n.Content[c.at].Value == "expect"
-		})
+		return slices.DeleteFunc(children(n), func(c child) bool { return stays(n, c, len(where) == 0) })
 	}
 	for size := len(parts()); size > 0; {
 		moved := false
