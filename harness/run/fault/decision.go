@@ -1,20 +1,15 @@
 package fault
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // decision chooses packets: the Go twin of what the selector does in the kernel.
 //
-// A fault has a key, the first 8 bytes of a SHA-256 over the run's seed and the fault's
-// name. A flow's first state is its 40 bytes (see flow), in five words of 8, folded into
-// that key with mix. The nth packet of the flow hits when the nth output of the
-// SplitMix64 generator that starts there is at most the limit, which is chance × 2^64 - 1,
-// and when n is one of the ordinals asked for.
+// Package choice says which packets hit; of those a packet is chosen when its number is one of the ordinals asked for.
 //
 // So a decision is a function of seed, fault, flow and ordinal (and of the time, if the chance is
 // ramped), and of nothing else: it stays what it was when another fault is switched on.
@@ -68,63 +63,32 @@ func (d draws) all() bool {
 }
 
 // faultKey is what the seed is to one fault.
-func faultKey(seed uint64, fault string) uint64 {
-	h := sha256.Sum256(append(binary.LittleEndian.AppendUint64([]byte("ruleout/fault/1\x00"), seed), fault...))
-	return binary.LittleEndian.Uint64(h[:])
-}
+func faultKey(seed uint64, fault string) uint64 { return choice.Key(seed, fault) }
 
-// flow is the one-way identity of a packet's flow, as the selector builds it on its
-// stack: source, destination (16 bytes each, an IPv4 address in the first 4), source
-// and destination port, protocol, IP version, two bytes that are zero. Addresses and ports are in
-// network order. Ports are zero for all but TCP and UDP and for fragments.
-type flow [flowSize]byte
+// flow is the one-way identity of a packet's flow, as the selector builds it on its stack.
+type flow = choice.Flow
 
-const flowSize = 40
+const flowSize = choice.FlowSize
 
-// linkFlow stands for all packets of one direction of a link: zeros, and the direction in the
-// first of the last two bytes, where no other flow has any.
-func linkFlow(link byte) flow { return flow{flowSize - 2: link} }
+// linkFlow stands for all packets of one direction of a link.
+func linkFlow(link byte) flow { return choice.LinkFlow(link) }
 
-// Golden ratio and multipliers of SplitMix64, Steele, Lea and Flood, OOPSLA 2014.
 const (
-	golden = 0x9e3779b97f4a7c15
-	mixA   = 0xbf58476d1ce4e5b9
-	mixB   = 0x94d049bb133111eb
+	golden = choice.Golden
+	mixA   = choice.MixA
+	mixB   = choice.MixB
 )
 
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * mixA
-	x = (x ^ x>>27) * mixB
-	return x ^ x>>31
-}
+func mix(x uint64) uint64 { return choice.Mix(x) }
 
 // start returns the state of a flow before its first packet.
 func (d decision) start(f flow) uint64 { return startOf(d.key, f) }
 
-func startOf(key uint64, f flow) uint64 {
-	s := key
-	for i := 0; i < flowSize; i += 8 {
-		s = mix(s ^ binary.LittleEndian.Uint64(f[i:]))
-	}
-	return s
-}
+func startOf(key uint64, f flow) uint64 { return choice.Start(key, f) }
 
 // chosen says whether packet n of the flow is chosen; the first is 0. With a ramp of the chance it
 // is about the first step.
 func (d decision) chosen(f flow, n uint64) bool { return d.chosenAt(d.start(f), n+1, 0) }
-
-// Chosen lists the ordinals, up to a number, that a fault chooses of the packets of one direction of its link, if it
-// counts over the link. side is 0 for packets of the link's first end.
-func Chosen(f *scenario.Fault, seed uint64, side, most int) (list []int) {
-	d := decision{faultKey(seed, f.Name), newDraws(f, side)}
-	start := d.start(linkFlow(byte(side + 1)))
-	for n := 1; n <= most; n++ {
-		if d.chosenAt(start, uint64(n), 0) {
-			list = append(list, n)
-		}
-	}
-	return list
-}
 
 // eligible says whether the packet with this ordinal, counted from 1, may hit.
 func (d draws) eligible(ordinal uint64) bool {
@@ -134,7 +98,7 @@ func (d draws) eligible(ordinal uint64) bool {
 
 // drawn says whether one that may hit does.
 func (d draws) drawn(start, ordinal uint64, step int) bool {
-	return d.limits == nil || mix(start+ordinal*golden) <= d.limits[min(step, len(d.limits)-1)]
+	return d.limits == nil || choice.Hits(start, ordinal, d.limits[min(step, len(d.limits)-1)])
 }
 
 // chosenAt says whether the packet with this ordinal is chosen: it hits, or one of the few before it does. (With

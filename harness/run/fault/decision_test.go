@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -58,6 +59,23 @@ func named(list []uint64, ordinal int) bool {
 		found = found || n == uint64(ordinal)
 	}
 	return found
+}
+
+// What package choice lists is what the decision chooses, if all packets of the link count together.
+func TestPlainListOfALink(t *testing.T) {
+	chance := scenario.Share(0.1)
+	f := &scenario.Fault{Name: "f", Select: scenario.Select{Chance: &chance, Per: scenario.PerLink}}
+	for side := range 2 {
+		d := decision{faultKey(9, "f"), newDraws(f, side)}
+		var want []int
+		for n := range uint64(1000) {
+			if d.chosen(linkFlow(d.link), n) {
+				want = append(want, int(n)+1)
+			}
+		}
+		require.NotEmpty(t, want)
+		require.Equal(t, want, choice.OfLink(9, "f", byte(side+1), 0.1, 1000))
+	}
 }
 
 // listed works out which of the first n packets are chosen, from what the language says: those whose ordinal hits, and

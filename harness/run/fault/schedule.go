@@ -1,11 +1,11 @@
 package fault
 
 import (
-	"math"
 	"time"
 
 	"github.com/cilium/ebpf/asm"
 
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -110,10 +110,5 @@ func (s schedule) limits(chance scenario.Share) []uint64 {
 	return list
 }
 
-// limit is chance × 2^64, less 1: the outputs up to it are so large a part of all.
-func limit(chance float64) uint64 {
-	if chance >= 1 {
-		return math.MaxUint64
-	}
-	return max(uint64(math.Ldexp(chance, 64)), 1) - 1
-}
+// limit is the greatest output that hits.
+func limit(chance float64) uint64 { return choice.Limit(chance) }

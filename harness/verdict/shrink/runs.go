@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ruleout/ruleout/harness/record/archive"
-	"github.com/ruleout/ruleout/harness/run/fault"
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
@@ -131,7 +131,8 @@ func (r *Runs) Draw(text []byte, name string) []int {
 	for i := range s.Faults {
 		f := &s.Faults[i]
 		if f.Name == name && f.From != "" && f.Select.Chance != nil && *f.Select.Chance < 1 {
-			return fault.Chosen(f, r.First, slices.Index(f.Link[:], f.From), most)
+			direction := byte(slices.Index(f.Link[:], f.From) + 1)
+			return choice.OfLink(r.First, f.Name, direction, float64(*f.Select.Chance), most)
 		}
 	}
 	return nil
