@@ -210,6 +210,8 @@ func (v *validation) selection(path string, f *Fault, link *Link) {
 		v.fail(path+".last", fmt.Sprintf("packets of the class %s carry no data", s.Packets), "last belongs to data")
 	case len(s.Ordinals) > 0:
 		v.ordinals(path, s)
+	case v.d.Written(path + ".ordinals"):
+		v.fail(path+".ordinals", "an empty list", "name the packets, or leave the key out for all of them")
 	case s.First > 0 && s.Nth > s.First:
 		v.fail(path+".nth", fmt.Sprintf("packet %d is not among the first %d: none would be chosen", s.Nth, s.First), "")
 	case s.Every > 0 && s.Nth > 0 && s.Nth%s.Every != 0:
