@@ -32,8 +32,8 @@ type shrinkCmd struct {
 
 func (*shrinkCmd) Help() string {
 	return `Makes the smallest scenario that still shows something, for a bug report: fewer faults, loads, nodes, links
-and settings, shorter times, rounder numbers. What it has to show is a list of expectations. Name the counter of the mechanism among
-them, so that the search does not slip to another cause of the same symptom.
+and settings, shorter times, rounder numbers. What it has to show is a list of expectations. Name the counter of the
+mechanism among them, so that the search does not slip to another cause of the same symptom.
 
 A change is kept if all expectations hold on all seeds of the block, in valid runs. In the end, nothing can be left out
 of the scenario without losing that. The smaller scenario is then run with other seeds, and it says on how many its

@@ -114,7 +114,8 @@ func TestPlainChoice(t *testing.T) {
 		"bursts that overlap": {every: 2, burst: 3}, "a burst of one": {every: 3, burst: 1},
 		"chance of every": {limits: some, every: 3}, "chance of the first": {limits: some, first: 40}, "ramp": {limits: ramp},
 		"a burst at the end": {nth: 99, burst: 5}, "ordinals": {ordinals: []uint64{1, 7, 8, 99}},
-		"ordinals and a burst": {ordinals: []uint64{3, 50}, burst: 4}, "chance of ordinals": {ordinals: []uint64{3, 50, 51, 52}, limits: some},
+		"ordinals and a burst": {ordinals: []uint64{3, 50}, burst: 4},
+		"chance of ordinals":   {ordinals: []uint64{3, 50, 51, 52}, limits: some},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 100

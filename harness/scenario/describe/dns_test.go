@@ -14,7 +14,8 @@ func TestNamesInWords(t *testing.T) {
 name: x
 duration: 10s
 nodes:
-  client: {resolver: {servers: [ns, ns2], rotate: true, single-request: true, single-request-reopen: true, lasting: true}}
+  client:
+    resolver: {servers: [ns, ns2], rotate: true, single-request: true, single-request-reopen: true, lasting: true}
   web: {service: {php: {}}}
   ns: {service: {dns: {names: {shop.example: web}}}}
   ns2:
