@@ -58,7 +58,7 @@ func datagrams(r *result.Record, s *scenario.Scenario) Section {
 	}
 	for _, quiet := range []struct{ metric, text string }{
 		{"udp.unsent", "the sender's kernel had no room for %s"},
-		{"udp.refused", "ICMP said %s that nobody listens there"},
+		{"udp.refused", "the sender received ICMP port unreachable %s"},
 	} {
 		if n := int64(r.Metrics[quiet.metric].Value); n > 0 {
 			noun := "datagram"

@@ -29,7 +29,7 @@ func lookups(r *result.Record) Section {
 			"at a time (glibc's single-request)", quantity.Plural(n, "time")))
 	}
 	if n := int64(r.Metrics["dns.unreachable"].Value); n > 0 {
-		sec.Note = join(sec.Note, fmt.Sprintf("ICMP said %s that nobody listens on the server's port",
+		sec.Note = join(sec.Note, fmt.Sprintf("a name server's node answered %s with ICMP port unreachable",
 			quantity.Plural(n, "time")))
 	}
 	return sec

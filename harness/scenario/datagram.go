@@ -34,7 +34,7 @@ type UDPLoad struct {
 	Late Duration `yaml:"late,omitempty" json:"late" default:"5ms" min:"1us" max:"1m"`
 }
 
-// UDP is a service that takes datagrams of udp loads, and answers them if it is told to.
+// UDP is a service that receives the datagrams of udp loads. It answers each of them if answer is set.
 type UDP struct {
 	// Port to listen on.
 	Port int `yaml:"port,omitempty" json:"port" default:"9000" min:"1" max:"65535"`

@@ -87,14 +87,14 @@ type Payload struct {
 	Max Size `yaml:"max,omitempty" json:"max,omitempty" min:"1B" max:"64kB"`
 }
 
-// After is a place in the life of a TCP connection. At least one of age and bytes is set; if both are, both hold. It is
-// told for each direction for itself, by what the link has seen of it: a connection whose SYN, or in the other
-// direction whose SYN-ACK, did not pass the link never matches. A port that is used again begins anew.
+// After matches segments by the age of their TCP connection, and by how many bytes of data come before them. At least
+// one of age and bytes is set; if both are, both hold. The link counts each direction separately, from the SYN or the
+// SYN-ACK that it saw: a direction without one never matches. A port that is used again begins anew.
 type After struct {
 	// Age is the time since the link saw the direction's first SYN or SYN-ACK.
 	Age Duration `yaml:"age,omitempty" json:"age,omitempty" min:"1us"`
-	// Bytes is how many bytes of data stand before the segment in its direction, by its sequence number. A segment that is
-	// sent again stands where it stood.
+	// Bytes is how many bytes of data come before the segment in its direction, by its sequence number. A retransmission
+	// counts like the segment that it repeats.
 	Bytes Size `yaml:"bytes,omitempty" json:"bytes,omitempty" min:"1B" max:"2GB"`
 }
 

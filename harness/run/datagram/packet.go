@@ -5,7 +5,7 @@ import "encoding/binary"
 // headerSize is what a datagram carries of ours; zeros follow up to its size.
 const headerSize = 32
 
-// magic begins each datagram, so that others are told from ours.
+// magic begins each datagram. It distinguishes them from foreign ones.
 const magic = 0x72756c65 // "rule"
 
 // Flags of a datagram.

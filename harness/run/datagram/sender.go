@@ -62,7 +62,7 @@ type Sent struct {
 	Planned int64 `json:"planned"`
 	Sent    int64 `json:"sent"`
 	Unsent  int64 `json:"unsent"`
-	// Refused is how often an ICMP message said that nobody listens there.
+	// Refused is how many ICMP messages port unreachable the sender received.
 	Refused int64 `json:"refused"`
 	// Foreign is what came and was no answer to this load.
 	Foreign int64 `json:"foreign"`

@@ -38,7 +38,7 @@ type Counts struct {
 	Timeouts int64 `json:"timeouts"`
 	// Errors are answers SERVFAIL, NOTIMP or REFUSED, and referrals.
 	Errors int64 `json:"errors"`
-	// Unreachable is how often an ICMP message said that nobody listens there.
+	// Unreachable is how many ICMP messages port unreachable came from name servers' nodes.
 	Unreachable int64 `json:"unreachable"`
 	// Fallbacks is how often a lookup changed over to asking one at a time, because only one answer had come.
 	Fallbacks int64 `json:"fallbacks"`

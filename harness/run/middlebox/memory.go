@@ -71,7 +71,7 @@ func (m *memory) arm(start int64) (err error) {
 	return err
 }
 
-// forget empties the table. What it removed is told by the kernel's count of entries right before and right after: this
+// forget empties the table. The kernel's count of entries right before, less that right after, is what it removed: this
 // thread goes before all tasks, so that only a packet that comes within these microseconds could add one.
 func (m *memory) forget(start int64) error {
 	before, err := m.entries()

@@ -12,7 +12,7 @@ var dns = slices.Concat([]Metric{
 	{"dns.retries", One, Lower, "of these: queries that had been sent before in the same lookup", false},
 	{"dns.timeouts", One, Lower, "waits for a server that ran out", false},
 	{"dns.errors", One, Lower, "answers SERVFAIL, NOTIMP or REFUSED", false},
-	{"dns.unreachable", One, Lower, "ICMP messages that nobody listens on the server's port", false},
+	{"dns.unreachable", One, Lower, "ICMP messages port unreachable from a name server's node", false},
 	{"dns.fallbacks", One, Lower,
 		"times that a lookup asked again one question at a time, because only one of two answers had come", false},
 }, spans("dns.latency.", "time that a lookup took which found an address"))
