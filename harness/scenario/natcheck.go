@@ -26,7 +26,9 @@ func (v *validation) nats(path, name string, n *Node) {
 		switch len(kinds) {
 		case 1:
 		case 0:
-			v.fail(at, "a rule without a kind", "one of: masquerade, snat, dnat, with the name of a node")
+			if v.sound(at) {
+				v.fail(at, "a rule without a kind", "one of: masquerade, snat, dnat, with the name of a node")
+			}
 			continue
 		default:
 			v.fail(at+"."+kinds[1], "a rule has one kind, not "+strings.Join(kinds, " and "), "make it two rules")

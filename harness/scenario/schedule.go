@@ -23,6 +23,8 @@ func (v *validation) loads() {
 		}
 		v.loadName(path+".name", i)
 		switch kinds := v.kinds(l); {
+		case len(kinds) == 0 && !v.sound(path): // its kind may be misspelt
+			continue
 		case len(kinds) == 0:
 			v.fail(path, "load without a kind", "kinds: http, udp, bulk, exec")
 			continue
