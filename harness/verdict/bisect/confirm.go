@@ -102,7 +102,7 @@ func (s *search) hides(ctx context.Context, r *Result) error {
 		others = others.with(s.asked[i].Set)
 	}
 	others = others.without(makes).without(r.Untested)
-	hidden := &search{World: covered{s.World, makes}, Options: Options{Tell: s.Tell}}
+	hidden := &search{World: inverse{s.World, makes.with}, Options: Options{Tell: s.Tell}}
 	t, err := hidden.ask(ctx, others)
 	if err != nil || t.Outcome() != Shows {
 		return err
@@ -111,17 +111,4 @@ func (s *search) hides(ctx context.Context, r *Result) error {
 	r.Hides = c.Items
 	s.asked = append(s.asked, hidden.asked...)
 	return err
-}
-
-// covered is a world in which an effect is there, and the question is what hides it.
-type covered struct {
-	World
-	makes Set
-}
-
-// Ask asks whether some items hide what others make.
-func (w covered) Ask(ctx context.Context, of Set, fresh bool) (Tally, error) {
-	t, err := w.World.Ask(ctx, w.makes.with(of), fresh)
-	t.Shows, t.Not = t.Not, t.Shows
-	return t, err
 }

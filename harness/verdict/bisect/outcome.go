@@ -118,15 +118,21 @@ func (t Tally) String() string {
 	return text
 }
 
-// inverse turns the question round: which items, taken back, make the effect vanish.
-type inverse struct {
-	World
-	all Set
+// turned is the tally of the opposite question.
+func (t Tally) turned() Tally {
+	t.Shows, t.Not = t.Not, t.Shows
+	return t
 }
 
-// Ask asks about the other items, and turns the answer round.
+// inverse asks the opposite question about another configuration: which items, taken back, make an effect vanish, or
+// which hide it.
+type inverse struct {
+	World
+	of func(Set) Set
+}
+
+// Ask asks about the other configuration, and turns the answer round.
 func (w inverse) Ask(ctx context.Context, of Set, fresh bool) (Tally, error) {
-	t, err := w.World.Ask(ctx, w.all.without(of), fresh)
-	t.Shows, t.Not = t.Not, t.Shows
-	return t, err
+	t, err := w.World.Ask(ctx, w.of(of), fresh)
+	return t.turned(), err
 }

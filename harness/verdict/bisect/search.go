@@ -93,7 +93,7 @@ func Search(ctx context.Context, all Set, w World, o Options) (*Result, error) {
 		return r, err
 	}
 	if o.Prevent && !r.Hidden {
-		s.World, s.asked = inverse{w, universe}, turned(s.asked, universe)
+		s.World, s.asked = inverse{w, universe.without}, turned(s.asked, universe)
 	}
 	return r, s.sets(ctx, universe, r)
 }
@@ -101,9 +101,7 @@ func Search(ctx context.Context, all Set, w World, o Options) (*Result, error) {
 // turned are answers as the inverse world gives them.
 func turned(asked []Answer, all Set) (list []Answer) {
 	for _, a := range asked {
-		t := a.Tally
-		t.Shows, t.Not = t.Not, t.Shows
-		list = append(list, Answer{all.without(a.Set), a.Fresh, t})
+		list = append(list, Answer{all.without(a.Set), a.Fresh, a.Tally.turned()})
 	}
 	return list
 }
