@@ -20,10 +20,10 @@ func (s *search) confirm(ctx context.Context, c *Culprit) error {
 
 // once fills in what fresh seeds say of a set, until an item turns out not to be needed, which it returns.
 func (s *search) once(ctx context.Context, c *Culprit) (dropped Set, err error) {
+	c.Without = nil
 	if c.Alone, err = s.fresh(ctx, c.Items); err != nil || len(c.Items) < 2 {
 		return nil, err
 	}
-	c.Without = nil
 	for _, item := range c.Items {
 		t, err := s.fresh(ctx, c.Items.without(Set{item}))
 		if err != nil {
@@ -38,20 +38,22 @@ func (s *search) once(ctx context.Context, c *Culprit) (dropped Set, err error) 
 }
 
 // unresolved finds the items of a configuration that are unresolved by themselves, by halves.
-func (s *search) unresolved(ctx context.Context, of Set) (Set, error) {
+func (s *search) unresolved(ctx context.Context, of Set, r *Result) error {
 	t, err := s.ask(ctx, of)
-	if err != nil || t.Outcome() != Unresolved {
-		return nil, err
+	switch {
+	case err != nil || t.Outcome() != Unresolved:
+		return err
+	case len(of) == 1 && t.Shows+t.Not == 0:
+		r.Untested = r.Untested.with(of)
+		return nil
+	case len(of) == 1:
+		r.Undecided = r.Undecided.with(of)
+		return nil
 	}
-	if len(of) == 1 {
-		return of, nil
+	if err := s.unresolved(ctx, of[:len(of)/2], r); err != nil {
+		return err
 	}
-	left, err := s.unresolved(ctx, of[:len(of)/2])
-	if err != nil {
-		return nil, err
-	}
-	right, err := s.unresolved(ctx, of[len(of)/2:])
-	return left.with(right), err
+	return s.unresolved(ctx, of[len(of)/2:], r)
 }
 
 // visible returns items that together show the effect: all, or those of a row of a covering array. Without any it
@@ -91,24 +93,20 @@ func (s *search) visible(ctx context.Context, all Set, r *Result) (Set, error) {
 	return nil, nil
 }
 
-// hides finds the items that hide the effect of the first set.
-func (s *search) hides(ctx context.Context, r *Result) error {
-	if len(r.Sets) == 0 || s.Prevent {
+// hides finds the items, of all that can be tested, that hide the effect of the first set.
+func (s *search) hides(ctx context.Context, all Set, r *Result) error {
+	if len(r.Sets) == 0 {
 		return nil
 	}
 	makes := r.Sets[0].Items
-	var others Set
-	for i := range s.asked { // the largest configuration is that of all items
-		others = others.with(s.asked[i].Set)
-	}
-	others = others.without(makes).without(r.Untested)
+	others := all.without(makes)
 	hidden := &search{World: inverse{s.World, makes.with}, Options: Options{Tell: s.Tell}}
+	defer func() { s.count += hidden.count }()
 	t, err := hidden.ask(ctx, others)
 	if err != nil || t.Outcome() != Shows {
 		return err
 	}
 	c, err := hidden.minimal(ctx, others)
 	r.Hides = c.Items
-	s.asked = append(s.asked, hidden.asked...)
 	return err
 }

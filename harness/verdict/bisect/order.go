@@ -50,27 +50,17 @@ func First(ctx context.Context, n int, of Sequence, tell func(Answer)) (*Order, 
 	if o.Last, err = ask(n-1, false); err != nil || o.First.Outcome() != Not || o.Last.Outcome() != Shows {
 		return o, err
 	}
-	known := map[int]bool{}
-	for moved := true; moved && o.Shows-o.Not > 1; {
-		moved = false
-		for _, at := range near(o.Not, o.Shows) {
-			if known[at] {
-				continue // it is unresolved
-			}
-			t, err := ask(at, false)
-			if err != nil {
-				return o, err
-			}
-			known[at] = true
-			if t.Outcome() == Shows {
-				o.Shows, moved = at, true
-				break
-			}
-			if t.Outcome() == Not {
-				o.Not, moved = at, true
-				break
-			}
+	known := map[int]Outcome{} // so that what is unresolved is asked once
+	o.Not, o.Shows, err = narrow(0, n-1, func(at int) (Outcome, error) {
+		if before, ok := known[at]; ok {
+			return before, nil
 		}
+		t, err := ask(at, false)
+		known[at] = t.Outcome()
+		return t.Outcome(), err
+	})
+	if err != nil {
+		return o, err
 	}
 	if o.Before, err = ask(o.Not, true); err != nil {
 		return o, err

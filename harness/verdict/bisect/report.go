@@ -84,8 +84,10 @@ func (r *Report) found(b *strings.Builder) {
 	case r.None.Outcome() != Not:
 		fmt.Fprintf(b, "The side %s is not calm: it shows a change against itself. Nothing was looked for.\n", r.Calm)
 		return
-	case len(r.Sets) == 0 && r.All.Outcome() == Unresolved && len(r.Untested) < len(r.Items):
+	case len(r.Sets) == 0 && r.All.Outcome() == Unresolved && r.All.Shows+r.All.Not > 0:
 		fmt.Fprintf(b, "Seeds do not agree whether the side %s shows it: %v. Nothing was found.\n", r.Other, r.All)
+	case len(r.Sets) == 0 && r.All.Outcome() == Unresolved:
+		fmt.Fprintf(b, "The side %s has no valid run. Nothing was found.\n", r.Other)
 	case len(r.Sets) == 0:
 		fmt.Fprintf(b, "%s and %s agree: %v show it. There is nothing to find.\n", r.Calm, r.Other, r.All)
 	}
@@ -101,9 +103,14 @@ func (r *Report) found(b *strings.Builder) {
 	if len(r.Untested) > 0 {
 		fmt.Fprintf(b, "Has no valid run, so nothing is said of it:\n%s", r.items(r.Untested))
 	}
+	if len(r.Undecided) > 0 {
+		fmt.Fprintf(b, "Seeds do not agree about it, so nothing is said of it:\n%s", r.items(r.Undecided))
+	}
 	switch {
 	case r.Left:
 		fmt.Fprintf(b, "There are more sets; --most-sets looks for them.\n")
+	case len(r.Sets) > 0 && r.Hidden:
+		fmt.Fprintf(b, "The other items of that part together: %v.\n", r.Rest)
 	case len(r.Sets) > 0 && len(r.Items) > len(r.Sets[0].Items):
 		fmt.Fprintf(b, "All other items together: %v.\n", r.Rest)
 	}

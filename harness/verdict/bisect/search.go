@@ -28,8 +28,10 @@ type Result struct {
 	// None and All are the calm side and the other one.
 	None Tally `json:"none"`
 	All  Tally `json:"all"`
-	// Untested are items that no configuration can have: with them, nothing was shown either way.
-	Untested Set `json:"untested,omitempty"`
+	// Untested are items with which no run is valid, and Undecided those on which seeds do not agree. No configuration
+	// of the search has them.
+	Untested  Set `json:"untested,omitempty"`
+	Undecided Set `json:"undecided,omitempty"`
 	// Sets that make the effect, or prevent it; none has an item of another.
 	Sets []Culprit `json:"sets"`
 	// Hidden says that all items together do not show the effect, or cannot be run, and that these sets do without
@@ -37,7 +39,8 @@ type Result struct {
 	Hidden bool `json:"hidden,omitempty"`
 	// Hides is what hides the effect of the sets, if it is hidden and that was found.
 	Hides Set `json:"hides,omitempty"`
-	// Rest is about all items but those of the sets, on fresh seeds; Left says that more sets were not looked for.
+	// Rest is about all items that were searched but those of the sets, on fresh seeds; if the effect is hidden, those
+	// are a part of all. Left says that more sets were not looked for.
 	Rest Tally `json:"rest"`
 	Left bool  `json:"left,omitempty"`
 	// Asked is how many configurations were tried.
@@ -63,7 +66,8 @@ func (c *Culprit) Confirmed() bool { return c.Alone.Outcome() == Shows }
 type search struct {
 	World
 	Options
-	asked []Answer // each configuration once
+	asked []Answer // each configuration once, as far as the present question is about it
+	count int      // of all that were asked
 }
 
 // Search looks for the items, of all, that make the effect. The error is that of the world or the context; what was
@@ -74,7 +78,7 @@ func Search(ctx context.Context, all Set, w World, o Options) (*Result, error) {
 	}
 	s := &search{World: w, Options: o}
 	r := new(Result)
-	defer func() { r.Asked = len(s.asked) }()
+	defer func() { r.Asked = s.count }()
 	var err error
 	if r.None, err = s.ask(ctx, nil); err != nil || r.None.Outcome() != Not {
 		return r, err
@@ -84,18 +88,24 @@ func Search(ctx context.Context, all Set, w World, o Options) (*Result, error) {
 	}
 	universe := all
 	if r.All.Outcome() == Unresolved && len(all) > 0 {
-		if r.Untested, err = s.unresolved(ctx, all); err != nil {
+		if err = s.unresolved(ctx, all, r); err != nil {
 			return r, err
 		}
-		universe = all.without(r.Untested)
+		universe = all.without(r.Untested).without(r.Undecided)
 	}
+	testable := universe
 	if universe, err = s.visible(ctx, universe, r); err != nil || universe == nil {
 		return r, err
 	}
-	if o.Prevent && !r.Hidden {
+	// What is hidden where all items are is not hidden here: what was said of more than these says nothing of them.
+	s.asked = slices.DeleteFunc(s.asked, func(a Answer) bool { return !a.Set.in(universe) })
+	if o.Prevent {
 		s.World, s.asked = inverse{w, universe.without}, turned(s.asked, universe)
 	}
-	return r, s.sets(ctx, universe, r)
+	if err := s.sets(ctx, universe, r); err != nil || !r.Hidden || o.Prevent {
+		return r, err
+	}
+	return r, s.hides(ctx, testable, r)
 }
 
 // turned are answers as the inverse world gives them.
@@ -131,11 +141,6 @@ func (s *search) sets(ctx context.Context, universe Set, r *Result) error {
 		found = found.with(c.Items)
 		r.Sets = append(r.Sets, *c)
 	}
-	if r.Hidden {
-		if err := s.hides(ctx, r); err != nil {
-			return err
-		}
-	}
 	rest, err := s.fresh(ctx, universe.without(found))
 	r.Rest = rest
 	return err
@@ -159,6 +164,7 @@ func (s *search) put(ctx context.Context, of Set, fresh bool) (Tally, error) {
 	}
 	a := Answer{slices.Clone(of), fresh, t}
 	s.asked = append(s.asked, a)
+	s.count++
 	if s.Tell != nil {
 		s.Tell(a)
 	}
@@ -203,20 +209,27 @@ func (s *search) minimal(ctx context.Context, universe Set) (*Culprit, error) {
 // beginning finds where the shortest beginning of the candidates ends that shows the effect together with what is
 // needed: candidates[:hi] does and candidates[:lo] does not. They are one apart, unless all between is unresolved.
 func (s *search) beginning(ctx context.Context, need, candidates Set) (lo, hi int, err error) {
-	lo, hi = 0, len(candidates)
+	return narrow(0, len(candidates), func(at int) (Outcome, error) {
+		return s.outcome(ctx, need.with(candidates[:at]))
+	})
+}
+
+// narrow brings two places together, of which the lower one does not show the effect and the upper one does, until they
+// are neighbours, or all that is asked between them is unresolved.
+func narrow(lo, hi int, ask func(at int) (Outcome, error)) (_, _ int, err error) {
 	for moved := true; moved && hi-lo > 1; {
 		moved = false
 		for _, at := range near(lo, hi) {
-			o, err := s.outcome(ctx, need.with(candidates[:at]))
+			o, err := ask(at)
 			if err != nil {
 				return lo, hi, err
 			}
-			if o == Shows {
-				hi, moved = at, true
-				break
-			}
-			if o == Not {
-				lo, moved = at, true
+			if moved = o != Unresolved; moved {
+				if o == Shows {
+					hi = at
+				} else {
+					lo = at
+				}
 				break
 			}
 		}

@@ -160,3 +160,15 @@ func TestAListWithoutAnEffectIsNotSearched(t *testing.T) {
 	assert.False(t, o.Found())
 	assert.Equal(t, 2, o.Asked)
 }
+
+// What is hidden where all items are is found as fast as anything else: it is not looked for item by item.
+func TestAHiddenCauseIsFoundByBisection(t *testing.T) {
+	for cause := range 39 {
+		w := &fake{items: 40, culprits: []bisect.Set{{cause}}, hidden: map[int]int{cause: 39}, lead: 5}
+		r, err := bisect.Search(t.Context(), bisect.All(40), w, bisect.Options{})
+		require.NoError(t, err)
+		assert.Equal(t, w.culprits, culprits(r), "culprit %d", cause+1)
+		assert.Equal(t, bisect.Set{39}, r.Hides)
+		assert.LessOrEqual(t, r.Asked, 40, "culprit %d", cause+1)
+	}
+}

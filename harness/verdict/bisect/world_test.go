@@ -23,6 +23,7 @@ import (
 //	culprit A B …   these together make the effect; several lines are alternatives
 //	hidden A by B   what A makes is not seen where B is
 //	void A B …      configurations with all of these have no valid run
+//	undecided A     in configurations with it, each second seed shows the effect
 //	tips SHARE      so many answers of seeds are wrong
 //	prevent         the search asks what prevents the effect
 type fake struct {
@@ -30,6 +31,7 @@ type fake struct {
 	culprits []bisect.Set
 	hidden   map[int]int
 	void     []bisect.Set
+	halves   []bisect.Set // undecided
 	tips     float64
 	prevent  bool
 	salt     uint64
@@ -47,8 +49,10 @@ func (w *fake) Ask(_ context.Context, of bisect.Set, fresh bool) (bisect.Tally, 
 		seed++
 		w.runs++
 		switch shows := w.shows(of); {
-		case w.isVoid(of):
+		case hasAny(of, w.void):
 			t.Void++
+		case hasAny(of, w.halves) && seed%2 == 0:
+			t.Not++
 		case shows != w.tipped(of, seed):
 			t.Shows++
 		default:
@@ -62,12 +66,12 @@ func has(of, part bisect.Set) bool {
 	return !slices.ContainsFunc(part, func(i int) bool { return !slices.Contains(of, i) })
 }
 
-func (w *fake) isVoid(of bisect.Set) bool {
-	return slices.ContainsFunc(w.void, func(v bisect.Set) bool { return has(of, v) })
+func hasAny(of bisect.Set, list []bisect.Set) bool {
+	return slices.ContainsFunc(list, func(v bisect.Set) bool { return has(of, v) })
 }
 
 func (w *fake) shows(of bisect.Set) bool {
-	return slices.ContainsFunc(w.culprits, func(c bisect.Set) bool {
+	return hasAny(of, w.halves) || slices.ContainsFunc(w.culprits, func(c bisect.Set) bool {
 		by, hidden := w.hidden[c[0]]
 		return has(of, c) && !(hidden && slices.Contains(of, by))
 	})
@@ -105,6 +109,8 @@ func parse(t *testing.T, text string) *fake {
 			w.hidden[set[0]] = set[1]
 		case "void":
 			w.void = append(w.void, set)
+		case "undecided":
+			w.halves = append(w.halves, set)
 		case "tips":
 			share, err := strconv.ParseFloat(words[1], 64)
 			require.NoError(t, err)
@@ -142,8 +148,8 @@ func TestFakeWorlds(t *testing.T) {
 				fmt.Fprintf(&out, "set %v, confirmed %v, vague %v, without %v\n", c.Items, c.Confirmed(), c.Vague,
 					c.Without)
 			}
-			fmt.Fprintf(&out, "rest %v, left %v, hidden %v by %v, untested %v\n", r.Rest.Outcome(), r.Left, r.Hidden, r.Hides,
-				r.Untested)
+			fmt.Fprintf(&out, "rest %v, left %v, hidden %v by %v, untested %v, undecided %v\n", r.Rest.Outcome(), r.Left,
+				r.Hidden, r.Hides, r.Untested, r.Undecided)
 			golden.Equal(t, strings.TrimSuffix(file, ".world")+".txt", out.String())
 		})
 	}
