@@ -68,13 +68,22 @@ func main() {
 
 // command carries out one command line and returns its exit status.
 func command(args []string, u *ui) int {
+	exit, err := carryOut(args, u)
+	if slices.Contains(args, "--git-bisect") { // also where the rest of the line is wrong
+		return forGitBisect(err, exit)
+	}
+	return exit
+}
+
+// carryOut does that, and returns the error that was reported, too.
+func carryOut(args []string, u *ui) (exit int, err error) {
 	ctx, stop := interruptible()
 	defer stop()
 
 	var c cli
 	parser, err := newParser(&c, u)
 	if err != nil {
-		return u.fail(ctx, err)
+		return u.fail(ctx, err), err
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -83,7 +92,7 @@ func command(args []string, u *ui) int {
 	u.format = askedFormat(args) // a mistake in the rest of the line is reported in it too
 	selected, err := parser.Parse(args)
 	if err != nil {
-		return u.fail(ctx, usage(err))
+		return u.fail(ctx, usage(err)), err
 	}
 	u.format = format(selected)
 	if renamed {
@@ -92,11 +101,7 @@ func command(args []string, u *ui) int {
 	}
 	selected.BindTo(ctx, (*context.Context)(nil))
 	err = other(selected, selected.Run(u, parser))
-	exit := u.fail(ctx, err)
-	if c.Run.GitBisect {
-		exit = forGitBisect(err, exit)
-	}
-	return exit
+	return u.fail(ctx, err), err
 }
 
 func newParser(c *cli, u *ui) (*kong.Kong, error) {

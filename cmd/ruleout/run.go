@@ -69,11 +69,11 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 		Scenario: s, Set: set, Seed: c.Seed, Backend: c.Backend, Kernel: c.Kernel, Capture: spool, Events: u.event,
 	})
 	if err != nil {
-		located := scenario.Locate(err, c.Scenario, c.Set)
-		if c.GitBisect && problem.PlaceOf(err) != "" {
-			return problem.Wrap(problem.Invalid, located, "") // this commit's kernel refuses a value: skip it
+		if place := problem.PlaceOf(err); place != "" {
+			located := scenario.Locate(err, c.Scenario, c.Set)
+			return &problem.Error{Kind: problem.KindOf(located), Err: located, Place: place}
 		}
-		return located
+		return err
 	}
 	path, err := result.Save(c.Out, record)
 	if err != nil {
@@ -113,8 +113,8 @@ func forGitBisect(err error, exit int) int {
 		return exit
 	case exit == 1 && errors.As(err, &reported):
 		return 1 // an expectation; an error of another kind ends with 1 too, and is no verdict about a commit
-	case exit == int(problem.Machine) || exit == int(problem.Invalid):
-		return 125
+	case exit == int(problem.Machine) || exit == int(problem.Invalid) || problem.PlaceOf(err) != "":
+		return 125 // a place is that of a value that this commit's kernel refuses
 	}
 	return 128
 }

@@ -81,7 +81,7 @@ func (c *shrinkCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	if r == nil {
-		return problem.Wrap(problem.Other, fmt.Errorf("%s: %w", c.Scenario, shrink.ErrNotShown),
+		return problem.Wrap(problem.Other, fmt.Errorf("%s: %w", c.Scenario, runs.NotShown()),
 			"ruleout run shows what it has; --seed and --seeds choose others, --keep what has to hold")
 	}
 	return c.write(ctx, u, r, runs)

@@ -41,7 +41,7 @@ func (s *shrinker) numbers(ctx context.Context) error {
 
 // expectAt is the position of the expectations in the root.
 func (s *shrinker) expectAt() int {
-	return 1 + slices.IndexFunc(s.root().Content, func(n *yaml.Node) bool { return n.Value == "expect" })
+	return 1 + keyAt(s.root(), "expect")
 }
 
 // scalars lists the places of all scalar values.
@@ -82,8 +82,11 @@ func (s *shrinker) rounder(ctx context.Context, where at, key string) error {
 	if !ok || n == 0 {
 		return nil
 	}
-	digits := math.Pow(10, math.Floor(math.Log10(n)))
-	_, err := set(write(math.Round(n/digits)*digits, unit))
+	round, err := strconv.ParseFloat(strconv.FormatFloat(n, 'e', 0, 64), 64) // one digit
+	if err != nil {
+		return err
+	}
+	_, err = set(write(round, unit))
 	return err
 }
 

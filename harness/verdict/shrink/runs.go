@@ -30,8 +30,17 @@ type Runs struct {
 	// Seeds of the block: so many, from First on. That of the run that is made smaller comes first.
 	First uint64
 	Seeds int
-	// Made is called after each run. It may be nil.
-	Made func(*sweep.Made, *sweep.Outcome) error
+	// why has the reason of the last run that was of no use, for messages.
+	why string
+}
+
+// NotShown is the error of a document that does not show what is looked for to begin with. It says of a run that was of
+// no use why.
+func (r *Runs) NotShown() error {
+	if r.why != "" {
+		return fmt.Errorf("%w: %s", ErrNotShown, r.why)
+	}
+	return ErrNotShown
 }
 
 // Open reads a scenario file with settings PATH=VALUE as a document to be made smaller.
@@ -93,14 +102,22 @@ func (r *Runs) count(ctx context.Context, text []byte, first uint64, n int) (sho
 		seeds[i] = first + uint64(i)
 	}
 	arm := campaign.Arm{Scenario: s, Hash: s.Hash(), Kernel: r.Kernel}
-	job := sweep.Job{Name: s.Name, Arm: arm, Release: r.Release, Seeds: seeds, Together: true}
-	if _, err := r.Loop.Make(ctx, []sweep.Job{job}, r.Made); err != nil {
+	job := sweep.Job{Name: s.Name, Arm: arm, Release: r.Release, Seeds: seeds}
+	made, err := r.Loop.Make(ctx, []sweep.Job{job}, nil)
+	if err != nil {
 		return 0, err
+	}
+	for _, b := range made.Broken {
+		r.why = fmt.Sprintf("the run with seed %d broke: %v", b.Seed, b.Err)
 	}
 	err = r.Loop.Archive.Entries(func(e *archive.Entry) error {
 		if e.Scenario == job.Arm.Hash && e.Kernel == r.Release && e.Seed >= first && e.Seed-first < uint64(n) &&
-			e.Failure == "" && e.Valid && holds(keep, e) {
-			shows++
+			e.Failure == "" {
+			if !e.Valid {
+				r.why = fmt.Sprintf("the run with seed %d is invalid: %s", e.Seed, e.Because)
+			} else if holds(keep, e) {
+				shows++
+			}
 		}
 		return nil
 	})
@@ -122,7 +139,9 @@ var ErrNotShown = errors.New("the scenario as it is does not show it on all seed
 // most packets of a fault that are looked at.
 const most = 100_000
 
-// Draw returns the packets that a fault of a document chooses with the first seed, if they are counted over its link.
+// Draw returns the packets that the chance of a fault hits with the first seed, if they are counted over its link. A
+// fault that counts over flows hits others; these stand in for them, since a number alone does not name a packet of one
+// flow. It returns nothing for a fault in both directions, and for one whose choice is by more than a chance.
 func (r *Runs) Draw(text []byte, name string) []int {
 	s, err := scenario.Parse(r.Path, text, nil)
 	if err != nil {
@@ -130,7 +149,8 @@ func (r *Runs) Draw(text []byte, name string) []int {
 	}
 	for i := range s.Faults {
 		f := &s.Faults[i]
-		if f.Name == name && f.From != "" && f.Select.Chance != nil && *f.Select.Chance < 1 {
+		more := f.Select.Nth+f.Select.Every+f.Select.First > 0 || f.Ramp != nil
+		if f.Name == name && f.From != "" && f.Select.Chance != nil && *f.Select.Chance < 1 && !more {
 			direction := byte(slices.Index(f.Link[:], f.From) + 1)
 			return choice.OfLink(r.First, f.Name, direction, float64(*f.Select.Chance), most)
 		}

@@ -194,8 +194,8 @@ func (s *shrinker) siblings(ctx context.Context, where at, name string) error {
 // lists leaves out faults, loads and what names flows and phases.
 func (s *shrinker) lists(ctx context.Context) error {
 	for _, key := range []string{"faults", "load", "flows", "phases"} {
-		i := slices.IndexFunc(s.root().Content, func(n *yaml.Node) bool { return n.Value == key })
-		if i < 0 || i%2 != 0 {
+		i := keyAt(s.root(), key)
+		if i < 0 {
 			continue
 		}
 		if err := s.siblings(ctx, at{i + 1}, key); err != nil {

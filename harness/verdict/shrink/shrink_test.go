@@ -204,3 +204,18 @@ func TestAChanceBecomesPacketsByNumber(t *testing.T) {
 	assert.Contains(t, string(r.Text), "ordinals: [90, 240]")
 	assert.NotContains(t, string(r.Text), "chance")
 }
+
+func TestNumbersGetOneDigit(t *testing.T) {
+	j := &needs{of: func(s *scenario.Scenario) bool {
+		for i := range s.Faults {
+			if c := s.Faults[i].Select.Chance; s.Faults[i].Name == "lost" && c != nil && *c > 0.002 && *c < 0.004 {
+				return true
+			}
+		}
+		return false
+	}}
+	text := strings.Replace(large, "chance: 1%", "chance: 0.34%", 1)
+	r, err := shrink.Shrink(t.Context(), document(t, text), j, anything)
+	require.NoError(t, err)
+	assert.Contains(t, string(r.Text), "chance: 0.3%")
+}

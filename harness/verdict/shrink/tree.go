@@ -50,21 +50,26 @@ func value(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
+	if i := keyAt(n, key); i >= 0 {
+		return n.Content[i+1]
 	}
 	return nil
 }
 
-// remove leaves out the key of a mapping, and an empty list or mapping with its key.
-func remove(n *yaml.Node, key string) {
+// keyAt is the position of a key of a mapping, or -1.
+func keyAt(n *yaml.Node, key string) int {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
-			n.Content = slices.Delete(n.Content, i, i+2)
-			return
+			return i
 		}
+	}
+	return -1
+}
+
+// remove leaves out the key of a mapping, and an empty list or mapping with its key.
+func remove(n *yaml.Node, key string) {
+	if i := keyAt(n, key); i >= 0 {
+		n.Content = slices.Delete(n.Content, i, i+2)
 	}
 }
 
