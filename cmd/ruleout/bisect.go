@@ -7,7 +7,6 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
@@ -23,7 +22,7 @@ type bisectCmd struct {
 	Metric   []string `help:"Metric or counter that changes; may be given again, and then all have to change." required:"" sep:"none" placeholder:"METRIC"`
 	Calm     string   `help:"The calm side: a profile, or a kernel in the store (default: the scenario as it is, called plain)." placeholder:"SIDE" takes:"profile"`
 	Other    string   `help:"The side that shows the effect: a profile, or a kernel in the store (default: the scenario as it is, called plain)." placeholder:"SIDE" takes:"profile"`
-	Faults   bool     `help:"Each fault of the scenario is an item too: on the calm side it only watches."`
+	Faults   bool     `help:"Each fault that can only watch instead is an item too: on the calm side it does."`
 	Kernels  []string `help:"Kernels in the store, from the calm one to the one that shows the effect: which is the first that does?" placeholder:"KERNEL,…"`
 	Prevent  bool     `help:"Ask which items prevent the effect when they are taken back, and not which make it."`
 	Set      []string `help:"Change a value of the scenario on both sides; may be given again." sep:"none" placeholder:"PATH=VALUE"`
@@ -80,12 +79,15 @@ func (c *bisectCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range sides.Fixed {
+		u.note("fault %s acts on both sides: it has nothing that could only be watched", name)
+	}
 	if len(sides.Items) == 0 {
 		return problem.Wrap(problem.Usage, errors.New("the two sides do not differ in anything"),
 			"give profiles or kernels with --calm and --other, or --faults")
 	}
 	for i, item := range sides.Items {
-		u.note("%4d  %s: %s → %s", i+1, item.Name, orNotSet(item.Calm), orNotSet(item.Other))
+		u.note("%4d  %v", i+1, item)
 	}
 	all := bisect.All(len(sides.Items))
 	var made []*scenario.Scenario
@@ -239,11 +241,4 @@ func side(arg string) (*compare.Profile, error) {
 		return &compare.Profile{Name: "plain"}, nil
 	}
 	return compare.SideOf(arg)
-}
-
-func orNotSet(value string) string {
-	if strings.TrimSpace(value) == "" {
-		return "not set"
-	}
-	return value
 }

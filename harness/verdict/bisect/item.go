@@ -1,6 +1,7 @@
 package bisect
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,11 @@ type Item struct {
 	Other string `json:"other"`
 }
 
+// String is such as "sysctl net.ipv4.tcp_sack: not set → 0".
+func (i Item) String() string {
+	return fmt.Sprintf("%s: %s → %s", i.Name, cmp.Or(i.Calm, "not set"), cmp.Or(i.Other, "not set"))
+}
+
 // kinds of items, as their names begin.
 const (
 	kernelItem = "kernel"
@@ -33,6 +39,8 @@ const acts, watches = "acts", "only watches"
 // Sides are the scenario of a search and what differs between its two sides.
 type Sides struct {
 	Items []Item
+	// Fixed are the names of faults that cannot only watch, such as a pause: they act on both sides.
+	Fixed []string
 	// Scenario is that of the file with the settings of all configurations.
 	Scenario *scenario.Scenario
 	path     string
@@ -42,7 +50,8 @@ type Sides struct {
 }
 
 // OpenSides reads a scenario file, with settings PATH=VALUE that all configurations have, and lists what differs
-// between two profiles. If faults, each fault of the scenario is an item too: on the calm side it only watches.
+// between two profiles. If faults, each fault of the scenario that can only watch is an item
+// too: on the calm side it does.
 func OpenSides(path string, set []string, calm, other *compare.Profile, faults bool) (*Sides, error) {
 	s, err := expect.Load(path, set)
 	if err != nil {
@@ -55,13 +64,26 @@ func OpenSides(path string, set []string, calm, other *compare.Profile, faults b
 	for _, d := range compare.Profiles(calm, other) {
 		sides.Items = append(sides.Items, Item{d.Name, d.A, d.B})
 	}
-	for i := range s.Faults {
-		if faults {
-			sides.Items = append(sides.Items, Item{faultItem + s.Faults[i].Name, watches, acts})
-		}
+	if faults {
+		sides.faults()
 	}
 	return sides, nil
 }
+
+// faults makes each fault an item that can only watch instead.
+func (s *Sides) faults() {
+	for i := range s.Scenario.Faults {
+		name := s.Scenario.Faults[i].Name
+		if _, err := expect.Load(s.path, append(slices.Clone(s.set), watching(name))); err != nil {
+			s.Fixed = append(s.Fixed, name)
+		} else {
+			s.Items = append(s.Items, Item{faultItem + name, watches, acts})
+		}
+	}
+}
+
+// watching is the setting with which a fault only watches.
+func watching(fault string) string { return "faults." + fault + ".do=watch" }
 
 // Kernels are the names of the kernels of the two sides.
 func (s *Sides) Kernels() []string {
@@ -78,7 +100,7 @@ func (s *Sides) Arm(of Set) (campaign.Arm, error) {
 		in := slices.Contains(of, i)
 		switch {
 		case kind == faultItem && !in:
-			set = append(set, "faults."+name+".do=watch")
+			set = append(set, watching(name))
 		case kind == faultItem || !in:
 		case kind == kernelItem:
 			p.Kernel = other.Kernel

@@ -132,6 +132,21 @@ func TestSettingsFaultsAndKernelsAreItems(t *testing.T) {
 	assert.True(t, arm.Scenario.Faults[1].Do.Drop)
 }
 
+// A fault whose ramp or node leaves nothing to watch acts on both sides, and is named.
+func TestFaultsThatCannotOnlyWatchStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop.yaml")
+	text := shop + "  - {name: held, link: [client, web], do: {delay: 5ms}, ramp: {over: 1s, delay: 50ms}}\n" +
+		"  - {name: frozen, node: web, do: pause, at: 1s, for: 100ms}\n"
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	sides, err := bisect.OpenSides(path, nil, &compare.Profile{}, &compare.Profile{}, true)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"held", "frozen"}, sides.Fixed)
+	assert.Len(t, sides.Items, 2)
+	arm, err := sides.Arm(nil)
+	require.NoError(t, err)
+	assert.True(t, arm.Scenario.Faults[3].Do.Pause)
+}
+
 // The setting makes 100 more, the fault 30 more: a quarter of 130 counts, so that only the one is named; of a fifth
 // both are. Runs that are there already are not made again.
 func TestWhatIsPlantedIsFound(t *testing.T) {

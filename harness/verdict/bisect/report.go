@@ -1,7 +1,6 @@
 package bisect
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -140,8 +139,7 @@ func (r *Report) set(b *strings.Builder, c *Culprit, verb string) {
 func (r *Report) items(of Set) string {
 	var b strings.Builder
 	for _, i := range of {
-		item := r.Items[i]
-		fmt.Fprintf(&b, "  %s: %s → %s\n", item.Name, cmp.Or(item.Calm, "not set"), cmp.Or(item.Other, "not set"))
+		fmt.Fprintf(&b, "  %v\n", r.Items[i])
 	}
 	return b.String()
 }
