@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -74,10 +72,8 @@ type flow struct {
 }
 
 type sender struct {
+	*agent.Loop
 	config LoadConfig
-	start  int64
-	poll   *socket.Poll
-	bell   *socket.Bell
 	flows  []flow
 	open   int
 	zeros  []byte
@@ -92,40 +88,17 @@ func runLoad(ctx context.Context, raw json.RawMessage, c agent.Control) (any, er
 	if !s.config.To.IsValid() || s.config.Flows < 1 || s.config.Bytes < 0 || s.config.End <= s.config.From {
 		return nil, fmt.Errorf("bulk load: address, flows, bytes or time out of range")
 	}
-	socket.Reserve(s.config.Flows + 64)
-	runtime.GOMAXPROCS(3)
 	var err error
-	if s.poll, err = socket.NewPoll(); err != nil {
+	if s.Loop, err = agent.NewLoop(s.config.Flows + 64); err != nil {
 		return nil, err
 	}
-	defer s.poll.Close()
-	if s.bell, err = s.poll.Bell(); err != nil {
-		return nil, err
-	}
-	defer s.bell.Close()
-	c.Ready()
-	select {
-	case b := <-c.Begin():
-		s.start = b.Start
-	case <-ctx.Done():
-		return s.result, nil
-	}
-	stop := context.AfterFunc(ctx, s.bell.Ring)
-	defer stop()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		agent.NameThread("bulk-load")
-		realtime.Take(realtime.Load) // it stands for another computer than the sink's
-		done <- s.loop(ctx)
-	}()
-	if err := <-done; err != nil {
+	defer s.Close()
+	begin := func(agent.Beginning) error { return nil }
+	if _, err := s.Generate(ctx, c, LoadRole, begin, s.loop); err != nil {
 		return nil, err
 	}
 	return s.result, nil
 }
-
-func (s *sender) now() int64 { return agent.Now() - s.start }
 
 // loop begins all flows when it is time, and writes until they are through or the time is over.
 func (s *sender) loop(ctx context.Context) error {
@@ -136,7 +109,7 @@ func (s *sender) loop(ctx context.Context) error {
 	}()
 	for ctx.Err() == nil {
 		at := int64(s.config.From)
-		if now := s.now(); now >= at {
+		if now := s.Now(); now >= at {
 			if s.flows == nil {
 				s.begin(now)
 			}
@@ -144,10 +117,10 @@ func (s *sender) loop(ctx context.Context) error {
 				return nil
 			}
 		}
-		if errno := s.poll.Alarm(s.start + at); errno != 0 {
+		if errno := s.Poll.Alarm(s.Start() + at); errno != 0 {
 			return fmt.Errorf("set timer: %w", errno)
 		}
-		if _, errno := s.poll.Wait(s.handle); errno != 0 {
+		if _, errno := s.Poll.Wait(s.handle); errno != 0 {
 			return fmt.Errorf("wait for sockets: %w", errno)
 		}
 	}
@@ -174,20 +147,20 @@ func (s *sender) begin(now int64) {
 				}
 			}
 			if errno = fd.Connect(&to); errno == 0 || errno == unix.EINPROGRESS {
-				errno = s.poll.Add(fd, socket.Key{Slot: int32(i)}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
+				errno = s.Poll.Add(fd, socket.Key{Slot: int32(i)}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
 			}
 		}
 		s.open++
 		if errno != 0 {
 			s.fail(i)
 		}
-		now = s.now()
+		now = s.Now()
 	}
 }
 
 func (s *sender) handle(e socket.Event) {
 	i := int(e.Key.Slot)
-	if i < 0 || s.flows[i].over {
+	if s.flows[i].over {
 		return
 	}
 	f := &s.flows[i]

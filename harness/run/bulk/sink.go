@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"runtime"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -69,11 +67,9 @@ type conn struct {
 }
 
 type sink struct {
+	*agent.Loop
 	config   SinkConfig
 	listener socket.FD
-	poll     *socket.Poll
-	bell     *socket.Bell
-	start    atomic.Int64
 	conns    []*conn // by slot, which is not used again
 	taken    Taken
 	in       []byte
@@ -87,41 +83,19 @@ func runSink(ctx context.Context, raw json.RawMessage, c agent.Control) (any, er
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, fmt.Errorf("decode configuration of bulk: %w", err)
 	}
-	socket.Reserve(1024)
-	runtime.GOMAXPROCS(3)
 	var err error
-	if s.poll, err = socket.NewPoll(); err != nil {
+	if s.Loop, err = agent.NewLoop(1024); err != nil {
 		return nil, err
 	}
-	defer s.poll.Close()
-	if s.bell, err = s.poll.Bell(); err != nil {
-		return nil, err
-	}
-	defer s.bell.Close()
+	defer s.Close()
 	if s.listener, err = socket.Listen(netip.AddrPortFrom(netip.IPv6Unspecified(), s.config.Port), 1024); err != nil {
 		return nil, err
 	}
 	defer s.listener.Close()
-	if errno := s.poll.AddLevel(s.listener, socket.Key{Slot: listening}, unix.EPOLLIN); errno != 0 {
+	if errno := s.Poll.AddLevel(s.listener, socket.Key{Slot: listening}, unix.EPOLLIN); errno != 0 {
 		return nil, fmt.Errorf("watch port %d: %w", s.config.Port, errno)
 	}
-	go func() {
-		select {
-		case b := <-c.Begin():
-			s.start.Store(b.Start)
-		case <-ctx.Done():
-		}
-	}()
-	stop := context.AfterFunc(ctx, s.bell.Ring)
-	defer stop()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		agent.NameThread("bulk")
-		c.Ready()
-		done <- s.loop(ctx)
-	}()
-	if err := <-done; err != nil {
+	if err := s.Serve(ctx, c, SinkRole, s.loop); err != nil {
 		return nil, err
 	}
 	for _, c := range s.conns[1:] {
@@ -134,7 +108,7 @@ func runSink(ctx context.Context, raw json.RawMessage, c agent.Control) (any, er
 
 func (s *sink) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if _, errno := s.poll.Wait(s.handle); errno != 0 {
+		if _, errno := s.Poll.Wait(s.handle); errno != 0 {
 			return fmt.Errorf("wait for connections: %w", errno)
 		}
 	}
@@ -143,7 +117,6 @@ func (s *sink) loop(ctx context.Context) error {
 
 func (s *sink) handle(e socket.Event) {
 	switch slot := int(e.Key.Slot); {
-	case slot < 0:
 	case slot == listening:
 		s.accept()
 	case s.conns[slot] != nil:
@@ -165,7 +138,7 @@ func (s *sink) accept() {
 		c.flow.Series = make([]int64, (s.config.Duration+s.config.Interval-1)/s.config.Interval)
 	}
 	s.conns = append(s.conns, c)
-	if s.poll.Add(fd, socket.Key{Slot: int32(len(s.conns) - 1)}, unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
+	if s.Poll.Add(fd, socket.Key{Slot: int32(len(s.conns) - 1)}, unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
 		s.close(c)
 		s.conns[len(s.conns)-1] = nil
 	}
@@ -175,7 +148,7 @@ func (s *sink) accept() {
 func (s *sink) read(c *conn) bool {
 	for {
 		n, errno := c.fd.Read(s.in)
-		now := agent.Now() - s.start.Load()
+		now := s.Now()
 		switch {
 		case errno == unix.EAGAIN:
 			return false

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/socket"
@@ -78,13 +76,11 @@ type Sent struct {
 
 // sender is the loop; all of its state belongs to the loop's thread.
 type sender struct {
+	*agent.Loop
 	config  LoadConfig
-	start   int64
 	plan    []int64
 	next    int
 	fd      socket.FD
-	poll    *socket.Poll
-	bell    *socket.Bell
 	out, in []byte
 	back    *receiver
 	result  Sent
@@ -98,30 +94,12 @@ func runLoad(ctx context.Context, raw json.RawMessage, c agent.Control) (any, er
 	if !config.To.IsValid() || config.Size < headerSize || config.Timeout <= 0 || config.Duration <= 0 {
 		return nil, fmt.Errorf("udp load: address, size, timeout or duration out of range")
 	}
-	runtime.GOMAXPROCS(3) // the loop's thread never gives its P back
 	s, err := newSender(config)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	c.Ready()
-	select {
-	case b := <-c.Begin():
-		s.start = b.Start
-		s.draw(b.Seed)
-	case <-ctx.Done():
-		return s.result, nil
-	}
-	stop := context.AfterFunc(ctx, s.bell.Ring)
-	defer stop()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		agent.NameThread("udp-load")
-		realtime.Take(realtime.Load) // it stands for another computer than the service's
-		done <- s.loop(ctx)
-	}()
-	if err := <-done; err != nil {
+	if _, err := s.Generate(ctx, c, LoadRole, s.draw, s.loop); err != nil {
 		return nil, err
 	}
 	s.result.Back = s.back.way
@@ -131,11 +109,7 @@ func runLoad(ctx context.Context, raw json.RawMessage, c agent.Control) (any, er
 func newSender(config LoadConfig) (_ *sender, err error) {
 	s := &sender{config: config, fd: socket.None, out: make([]byte, config.Size), in: make([]byte, 64<<10),
 		back: newReceiver(config.Timing, config.Timeout)}
-	if s.poll, err = socket.NewPoll(); err != nil {
-		return nil, err
-	}
-	if s.bell, err = s.poll.Bell(); err != nil {
-		s.poll.Close()
+	if s.Loop, err = agent.NewLoop(64); err != nil {
 		return nil, err
 	}
 	address := socket.NewAddress(config.To)
@@ -147,7 +121,7 @@ func newSender(config LoadConfig) (_ *sender, err error) {
 		}
 	}
 	if errno == 0 {
-		errno = s.poll.Add(fd, socket.Key{}, unix.EPOLLIN)
+		errno = s.Poll.Add(fd, socket.Key{}, unix.EPOLLIN)
 	}
 	if errno != 0 {
 		s.close()
@@ -169,13 +143,12 @@ func (s *sender) close() {
 	if s.fd != socket.None {
 		s.fd.Close()
 	}
-	s.bell.Close()
-	s.poll.Close()
+	s.Close()
 }
 
 // draw makes the plan.
-func (s *sender) draw(seed uint64) {
-	s.plan = arrival.Plan(s.config.Schedule, seed, s.config.Index)
+func (s *sender) draw(b agent.Beginning) error {
+	s.plan = arrival.Plan(s.config.Schedule, b.Seed, s.config.Index)
 	for _, at := range s.plan {
 		if s.inside(at) {
 			s.result.Planned++
@@ -184,31 +157,30 @@ func (s *sender) draw(seed uint64) {
 	if n := s.config.bins(); n > 0 {
 		s.result.Left = make([]int64, n)
 	}
+	return nil
 }
 
 func (s *sender) inside(at int64) bool { return at >= 0 && at < int64(s.config.Duration) }
 
-func (s *sender) now() int64 { return agent.Now() - s.start }
-
 // loop sends by the plan, and then waits for as long as the last may take, there and back.
 func (s *sender) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
-		now := s.now()
+		now := s.Now()
 		for s.next < len(s.plan) && s.plan[s.next] <= now {
 			s.send(now)
-			now = s.now()
+			now = s.Now()
 		}
 		s.receive()
 		at := s.end()
 		if s.next < len(s.plan) {
 			at = s.plan[s.next]
-		} else if at <= s.now() {
+		} else if at <= s.Now() {
 			return nil
 		}
-		if errno := s.poll.Alarm(s.start + at); errno != 0 {
+		if errno := s.Poll.Alarm(s.Start() + at); errno != 0 {
 			return fmt.Errorf("set timer: %w", errno)
 		}
-		if _, errno := s.poll.Wait(func(socket.Event) {}); errno != 0 {
+		if _, errno := s.Poll.Wait(func(socket.Event) {}); errno != 0 {
 			return fmt.Errorf("wait for socket: %w", errno)
 		}
 	}
@@ -248,7 +220,7 @@ func (s *sender) send(now int64) {
 		if h.flags&counted != 0 {
 			s.result.Sent++
 		}
-		if i := s.config.bin(h.sent - s.start); i >= 0 {
+		if i := s.config.bin(h.sent - s.Start()); i >= 0 {
 			s.result.Left[i]++
 		}
 	case h.flags&counted != 0:
@@ -275,7 +247,7 @@ func (s *sender) receive() {
 			s.result.Foreign++
 			continue
 		}
-		fresh := s.back.arrived(&h, h.sent-s.start, now-s.start, n)
+		fresh := s.back.arrived(&h, h.sent-s.Start(), now-s.Start(), n)
 		if fresh && h.flags&counted != 0 && now-h.sent <= int64(s.config.Timeout) {
 			s.result.RoundTrip.Record(now - h.origin)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -71,11 +69,9 @@ const (
 func Counters() []string { return []string{"udp.received", "udp.answered", "udp.foreign"} }
 
 type service struct {
+	*agent.Loop
 	config   ServiceConfig
 	fd       socket.FD
-	poll     *socket.Poll
-	bell     *socket.Bell
-	start    atomic.Int64 // of the measured window; 0 while it is not known
 	loads    map[int]*receiver
 	answered map[int]int64
 	in, out  []byte
@@ -96,29 +92,11 @@ func runService(ctx context.Context, raw json.RawMessage, c agent.Control) (any,
 	for i, timeout := range s.config.Timeouts {
 		s.loads[i] = newReceiver(s.config.Timing, timeout)
 	}
-	runtime.GOMAXPROCS(3)
 	if err := s.open(); err != nil {
 		return nil, err
 	}
 	defer s.close()
-	go func() {
-		select {
-		case b := <-c.Begin():
-			s.start.Store(b.Start)
-		case <-ctx.Done():
-		}
-	}()
-	stop := context.AfterFunc(ctx, s.bell.Ring)
-	defer stop()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		agent.NameThread("udp")
-		agent.StrictTimers()
-		c.Ready()
-		done <- s.loop(ctx)
-	}()
-	if err := <-done; err != nil {
+	if err := s.Serve(ctx, c, ServiceRole, s.loop); err != nil {
 		return nil, err
 	}
 	result := Served{Loads: map[int]*At{}}
@@ -129,19 +107,14 @@ func runService(ctx context.Context, raw json.RawMessage, c agent.Control) (any,
 }
 
 func (s *service) open() (err error) {
-	if s.poll, err = socket.NewPoll(); err != nil {
-		return err
-	}
-	if s.bell, err = s.poll.Bell(); err != nil {
-		s.poll.Close()
+	if s.Loop, err = agent.NewLoop(64); err != nil {
 		return err
 	}
 	if s.fd, err = socket.ListenDatagrams(s.config.Port, s.config.Buffer); err != nil {
-		s.bell.Close()
-		s.poll.Close()
+		s.Close()
 		return err
 	}
-	if errno := s.poll.Add(s.fd, socket.Key{}, unix.EPOLLIN); errno != 0 {
+	if errno := s.Poll.Add(s.fd, socket.Key{}, unix.EPOLLIN); errno != 0 {
 		s.close()
 		return fmt.Errorf("watch UDP port %d: %w", s.config.Port, errno)
 	}
@@ -150,14 +123,13 @@ func (s *service) open() (err error) {
 
 func (s *service) close() {
 	s.fd.Close()
-	s.bell.Close()
-	s.poll.Close()
+	s.Close()
 }
 
 // loop serves until ctx is done.
 func (s *service) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if _, errno := s.poll.Wait(func(socket.Event) {}); errno != 0 {
+		if _, errno := s.Poll.Wait(func(socket.Event) {}); errno != 0 {
 			return fmt.Errorf("wait for datagrams: %w", errno)
 		}
 		for ctx.Err() == nil && s.serve() {
@@ -184,7 +156,7 @@ func (s *service) serve() bool {
 		return true
 	}
 	s.count[countReceived].Add(1)
-	start := s.start.Load()
+	start := s.Start()
 	fresh := r.arrived(&h, h.sent-start, now-start, n)
 	if s.config.Latency > 0 {
 		socket.SleepUntil(agent.Now() + int64(s.config.Latency))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"runtime"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -72,10 +71,9 @@ type pending struct {
 }
 
 type server struct {
+	*agent.Loop
 	config ServerConfig
 	fd     socket.FD
-	poll   *socket.Poll
-	bell   *socket.Bell
 	queue  []pending // in the order of their times, since all wait for as long
 	in     []byte
 	count  agent.Tally
@@ -89,33 +87,19 @@ func runServer(ctx context.Context, raw json.RawMessage, c agent.Control) (any, 
 	if len(s.count) != serverCounters {
 		s.count = make(agent.Tally, serverCounters)
 	}
-	runtime.GOMAXPROCS(3)
 	var err error
-	if s.poll, err = socket.NewPoll(); err != nil {
+	if s.Loop, err = agent.NewLoop(64); err != nil {
 		return nil, err
 	}
-	defer s.poll.Close()
-	if s.bell, err = s.poll.Bell(); err != nil {
-		return nil, err
-	}
-	defer s.bell.Close()
+	defer s.Close()
 	if s.fd, err = socket.ListenDatagrams(s.config.Port, 0); err != nil {
 		return nil, err
 	}
 	defer s.fd.Close()
-	if errno := s.poll.Add(s.fd, socket.Key{}, unix.EPOLLIN); errno != 0 {
+	if errno := s.Poll.Add(s.fd, socket.Key{}, unix.EPOLLIN); errno != 0 {
 		return nil, fmt.Errorf("watch UDP port %d: %w", s.config.Port, errno)
 	}
-	stop := context.AfterFunc(ctx, s.bell.Ring)
-	defer stop()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		agent.NameThread("dns")
-		c.Ready()
-		done <- s.loop(ctx)
-	}()
-	return struct{}{}, <-done
+	return struct{}{}, s.Serve(ctx, c, ServerRole, s.loop)
 }
 
 func (s *server) loop(ctx context.Context) error {
@@ -128,11 +112,11 @@ func (s *server) loop(ctx context.Context) error {
 			s.queue = s.queue[1:]
 		}
 		if len(s.queue) > 0 {
-			if errno := s.poll.Alarm(s.queue[0].at); errno != 0 {
+			if errno := s.Poll.Alarm(s.queue[0].at); errno != 0 {
 				return fmt.Errorf("set timer: %w", errno)
 			}
 		}
-		if _, errno := s.poll.Wait(func(socket.Event) {}); errno != 0 {
+		if _, errno := s.Poll.Wait(func(socket.Event) {}); errno != 0 {
 			return fmt.Errorf("wait for queries: %w", errno)
 		}
 	}

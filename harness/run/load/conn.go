@@ -33,6 +33,7 @@ type conn struct {
 	written    int   // bytes of the request
 	asked      bool  // all of the request was written once
 	paused     bool  // the client does not read, for now
+	ending     bool  // the server has said that nothing more comes
 	answer     int64 // bytes of the answer that were read
 	response   response
 	lookup     *dns.Lookup // of the server's name, while it is resolving
@@ -89,7 +90,7 @@ func (g *generator) takeSlot() (slot int32) {
 		g.conns = append(g.conns, conn{})
 	}
 	g.open++
-	g.conns[slot].fd, g.conns[slot].carried = socket.None, 0
+	g.conns[slot].fd, g.conns[slot].carried, g.conns[slot].ending = socket.None, 0, false
 	return slot
 }
 
@@ -108,7 +109,7 @@ func (g *generator) dial(slot int32, to *socket.Address, now int64) {
 		}
 	}
 	if errno == 0 || errno == unix.EINPROGRESS {
-		errno = g.poll.Add(fd, socket.Key{Slot: slot, Generation: c.generation}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
+		errno = g.Poll.Add(fd, socket.Key{Slot: slot, Generation: c.generation}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
 	}
 	if errno != 0 {
 		g.broken(slot, errno, now)
@@ -137,10 +138,7 @@ func (g *generator) ask(slot int32, now int64) {
 
 // handle takes one event.
 func (g *generator) handle(e socket.Event) {
-	if e.Key.Slot < 0 {
-		return // the bell: the loop looks at its context
-	}
-	now := g.now()
+	now := g.Now()
 	if g.next < len(g.plan) && g.plan[g.next] <= now {
 		now = g.dispatchDue(now) // does not wait for the rest of the batch
 	}
@@ -175,14 +173,17 @@ func (g *generator) handle(e socket.Event) {
 		g.push(e.Key.Slot, now)
 		c = &g.conns[e.Key.Slot]
 	}
+	if c.generation == e.Key.Generation && e.Flags&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.ending = true
+	}
 	if e.Flags&over == 0 || c.generation != e.Key.Generation || c.paused {
 		return
 	}
 	switch c.state {
 	case active:
-		g.read(e.Key.Slot, e.Flags&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0, now)
+		g.read(e.Key.Slot, c.ending, now)
 	case idle:
-		if e.Flags&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0 {
+		if !c.ending {
 			c.spoken = true // found out when it would be used again, as libcurl does
 			return
 		}

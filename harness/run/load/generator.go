@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"runtime"
 
-	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/run/socket"
@@ -27,38 +25,19 @@ func run(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error)
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	socket.Reserve(descriptors)
-	runtime.GOMAXPROCS(3) // the loop's thread never gives its P back
 	g, err := newGenerator(config)
 	if err != nil {
 		return nil, err
 	}
 	defer g.close()
-	c.Ready()
-	select {
-	case b := <-c.Begin():
-		g.start = b.Start
-		if err := g.draw(b.Seed); err != nil {
-			return nil, err
-		}
-	case <-ctx.Done():
-		g.abandon()
-		return g.record.finish(0, 0), nil
-	}
-	stop := context.AfterFunc(ctx, g.bell.Ring)
-	defer stop()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		agent.NameThread("load")
-		// The generator stands for another computer than the server's, whose busy workers must not keep it from its plan.
-		realtime.Take(realtime.Load)
-		done <- g.loop(ctx)
-	}()
-	if err := <-done; err != nil {
+	began, err := g.Generate(ctx, c, Role, g.draw, g.loop)
+	if err != nil {
 		return nil, err
 	}
-	return g.record.finish(g.now(), g.inFlight), nil
+	if !began {
+		return g.record.finish(0, 0), nil
+	}
+	return g.record.finish(g.Now(), g.inFlight), nil
 }
 
 // descriptors for which there is room from the start; beyond, the table grows in steps.
@@ -74,10 +53,10 @@ const (
 
 // generator is the loop. All of its state belongs to the loop's thread.
 type generator struct {
+	*agent.Loop
 	config  Config
 	address socket.Address
 	letter  letter // the last that was written
-	start   int64  // of the measured window, ns of CLOCK_MONOTONIC
 	record  *recorder
 
 	// The plan, and what became of it, by index. All requests have the same timeout, so
@@ -103,9 +82,7 @@ type generator struct {
 
 	patience patience
 
-	poll    *socket.Poll
 	armed   int64 // alarm that is set and has not rung, relative to start; or never
-	bell    *socket.Bell
 	onEvent func(socket.Event)
 	buffer  []byte
 }
@@ -119,25 +96,21 @@ func newGenerator(c Config) (*generator, error) {
 	g.buffer = make([]byte, 64<<10)
 	g.onEvent = g.handle
 	var err error
-	if g.poll, err = socket.NewPoll(); err != nil {
-		return nil, err
-	}
-	if g.bell, err = g.poll.Bell(); err != nil {
-		g.poll.Close()
+	if g.Loop, err = agent.NewLoop(descriptors); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
 // draw makes the plan.
-func (g *generator) draw(seed uint64) (err error) {
+func (g *generator) draw(b agent.Beginning) (err error) {
 	if g.config.Resolver != nil {
-		if g.resolver, err = dns.NewResolver(*g.config.Resolver, seed, g.config.Index); err != nil {
+		if g.resolver, err = dns.NewResolver(*g.config.Resolver, b.Seed, g.config.Index); err != nil {
 			return err
 		}
 		g.record.lookups()
 	}
-	g.plan = arrival.Plan(g.config.Schedule, seed, g.config.Index)
+	g.plan = arrival.Plan(g.config.Schedule, b.Seed, g.config.Index)
 	g.flags = make([]uint8, len(g.plan))
 	g.carrier = make([]int32, len(g.plan))
 	if g.config.Retries > 1 {
@@ -162,17 +135,13 @@ func (g *generator) close() {
 			g.conns[i].fd.Close()
 		}
 	}
-	g.poll.Close()
-	g.bell.Close()
+	g.Close()
 }
-
-// now returns the time since the start of the measured window.
-func (g *generator) now() int64 { return agent.Now() - g.start }
 
 // loop runs until every request has met its fate, or ctx is done.
 func (g *generator) loop(ctx context.Context) error {
 	for {
-		now := g.dispatchDue(g.now())
+		now := g.dispatchDue(g.Now())
 		g.expireDue(now)
 		g.stepDue(now)
 		g.expireIdle(now)
@@ -188,7 +157,7 @@ func (g *generator) loop(ctx context.Context) error {
 		if err := g.arm(); err != nil {
 			return err
 		}
-		rang, errno := g.poll.Wait(g.onEvent)
+		rang, errno := g.Poll.Wait(g.onEvent)
 		if errno != 0 {
 			return fmt.Errorf("wait for sockets: %w", errno)
 		}
@@ -233,7 +202,7 @@ func (g *generator) arm() error {
 		return nil
 	}
 	g.armed = at
-	if errno := g.poll.Alarm(g.start + at); errno != 0 {
+	if errno := g.Poll.Alarm(g.Start() + at); errno != 0 {
 		return fmt.Errorf("set timer: %w", errno)
 	}
 	return nil
@@ -254,7 +223,7 @@ func (g *generator) dispatchDue(now int64) int64 {
 		if expired || g.front < len(g.waiting) || !g.carry(i, now) {
 			g.waiting = append(g.waiting, i) // where it expires, or gets its turn
 		}
-		now = g.now() // many may be due, and each takes time
+		now = g.Now() // many may be due, and each takes time
 	}
 	return now
 }

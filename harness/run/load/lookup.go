@@ -29,7 +29,7 @@ func (g *generator) lookUp(slot int32, now int64) {
 func (g *generator) step(slot int32, now int64) {
 	c := &g.conns[slot]
 	key := socket.Key{Slot: slot, Generation: c.generation}
-	watch := func(fd socket.FD) socket.Errno { return g.poll.Add(fd, key, socket.Readable) }
+	watch := func(fd socket.FD) socket.Errno { return g.Poll.Add(fd, key, socket.Readable) }
 	if !c.lookup.Step(now, watch) {
 		return
 	}

@@ -113,7 +113,7 @@ func (g *generator) beDue(now int64) {
 	for m, ok := p.reads.take(now); ok; m, ok = p.reads.take(now) {
 		if g.holds(m) {
 			g.conns[m.slot].paused = false
-			g.read(m.slot, true, now)
+			g.read(m.slot, g.conns[m.slot].ending, now)
 		}
 	}
 	for m, ok := p.sends.take(now); ok; m, ok = p.sends.take(now) {
@@ -158,8 +158,11 @@ func (g *generator) push(slot int32, now int64) {
 		case 0:
 		case unix.EINTR:
 			continue
-		case unix.EAGAIN:
-			return // there will be room, and an event
+		case unix.EAGAIN: // there will be room, and an event, which a slow sender does not heed
+			if g.config.Sends != nil {
+				g.patience.sends.put(now, g.moment(slot))
+			}
+			return
 		default:
 			g.broken(slot, errno, now)
 			return

@@ -161,12 +161,27 @@ func TestReadsSlowly(t *testing.T) {
 	require.Less(t, r.Latency.Quantile(0), int64(time.Second))
 }
 
+// A client that reads slowly keeps its connection: the server has not ended it.
+func TestReadsSlowlyOnAKeptConnection(t *testing.T) {
+	c := few(config(server(t, func(c *net.TCPConn, r *bufio.Reader) {
+		for head(r) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"+strings.Repeat("x", 3000))
+		}
+	})))
+	c.Keepalive, c.Connections = true, 1
+	c.Reads = &scenario.Slow{Bytes: 1000, Every: scenario.Duration(time.Millisecond)}
+	r := generate(t, c)
+	require.Equal(t, int64(10), r.Completed, "%v", r.ByClass)
+	require.Equal(t, []int64{1, 0}, []int64{r.Connects, r.IdleClosed})
+}
+
 // What a server reads is the request, however slowly it comes; on a kept connection each page of its own.
 func TestSendsSlowlyAndPosts(t *testing.T) {
 	for _, sends := range []*scenario.Slow{nil, {Bytes: 50, Every: scenario.Duration(time.Millisecond)}} {
 		for _, size := range []int{0, 1, 1000, 1 << 20} {
-			if sends != nil && size > 1000 {
-				continue
+			sends := sends
+			if sends != nil && size > 1000 { // in pieces that fill the send buffer
+				sends = &scenario.Slow{Bytes: 64 << 10, Every: scenario.Duration(time.Millisecond)}
 			}
 			var mu sync.Mutex
 			var lines []string

@@ -8,11 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Poll waits for many sockets and one alarm on one thread. Events are edge-triggered:
+// Poll waits for many sockets, one alarm and one bell on one thread. Events are edge-triggered, but for [Poll.AddLevel]:
 // each is reported once, and its owner reads or writes until EAGAIN.
 type Poll struct {
-	epoll, timer int
-	events       [256]unix.EpollEvent
+	epoll, timer, bell int
+	armed              int64 // the alarm that has not rung; 0 for none
+	events             [256]unix.EpollEvent
 }
 
 // Event tells what happened to a socket.
@@ -32,8 +33,11 @@ type Key struct {
 // Readable is the flag of Add for a socket from which something can be read.
 const Readable = unix.EPOLLIN
 
-// alarm is the slot of the timer; owners' slots are not negative.
-const alarm = -1
+// Slots of the timer and the bell; owners' slots are not negative.
+const (
+	alarm = -1 - iota
+	bell
+)
 
 // NewPoll creates an empty Poll; Close frees it.
 func NewPoll() (*Poll, error) {
@@ -47,10 +51,20 @@ func NewPoll() (*Poll, error) {
 		_ = unix.Close(epoll)
 		return nil, fmt.Errorf("create timerfd: %w", err)
 	}
-	p := &Poll{epoll: epoll, timer: timer}
+	ring, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(epoll)
+		_ = unix.Close(timer)
+		return nil, fmt.Errorf("create eventfd: %w", err)
+	}
+	p := &Poll{epoll: epoll, timer: timer, bell: ring}
 	if errno := p.Add(FD(timer), Key{Slot: alarm}, unix.EPOLLIN); errno != 0 {
 		p.Close()
 		return nil, fmt.Errorf("watch timerfd: %w", errno)
+	}
+	if errno := p.Add(FD(ring), Key{Slot: bell}, unix.EPOLLIN); errno != 0 {
+		p.Close()
+		return nil, fmt.Errorf("watch eventfd: %w", errno)
 	}
 	return p, nil
 }
@@ -71,7 +85,12 @@ func (p *Poll) AddLevel(fd FD, key Key, flags uint32) Errno {
 // Alarm makes the next Wait return at a time, in ns of CLOCK_MONOTONIC, at the latest.
 // It replaces an earlier alarm. A time that has passed rings at once.
 func (p *Poll) Alarm(at int64) Errno {
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(at, 1))} // 0 would disarm
+	at = max(at, 1) // 0 would disarm
+	if at == p.armed {
+		return 0
+	}
+	p.armed = at
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(at)}
 	_, _, errno := syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), unix.TFD_TIMER_ABSTIME,
 		uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 	return errno
@@ -89,8 +108,11 @@ func (p *Poll) Wait(f func(Event)) (rang bool, _ Errno) {
 		return false, errno
 	}
 	for _, e := range p.events[:n] {
-		if e.Fd == alarm {
-			rang = true
+		switch e.Fd {
+		case alarm:
+			rang, p.armed = true, 0
+			continue
+		case bell:
 			continue
 		}
 		f(Event{Key: Key{Slot: e.Fd, Generation: e.Pad}, Flags: e.Events})
@@ -98,8 +120,12 @@ func (p *Poll) Wait(f func(Event)) (rang bool, _ Errno) {
 	return rang, 0
 }
 
+// Ring makes Wait return. Any thread may ring.
+func (p *Poll) Ring() { _, _ = unix.Write(p.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
 // Close frees the Poll, not the sockets in it.
 func (p *Poll) Close() {
+	_ = unix.Close(p.bell)
 	_ = unix.Close(p.timer)
 	_ = unix.Close(p.epoll)
 }
