@@ -182,6 +182,8 @@ func load(r *result.Record) Section {
 	for _, quiet := range []struct{ metric, one, many string }{
 		{"http.retried", "1 request met the end of its connection, or ran into a timeout of its attempt, and was sent again",
 			"sent again %s times: connections that ended, or timeouts of attempts (the load's retry and retries)"},
+		{"http.aborted", "1 request was given up on purpose (the load's abort)",
+			"%s requests were given up on purpose (the load's abort)"},
 		{"http.unsent", "1 request found no free connection in time", "%s requests found no free connection in time"},
 		{"http.idle.closed", "1 kept connection was closed by the server while nothing was on it",
 			"%s kept connections were closed by the server while nothing was on them"},

@@ -34,6 +34,9 @@ func Calm(s *scenario.Scenario) (calm *scenario.Scenario, without []string) {
 
 // loadName tells a load from others.
 func loadName(t *scenario.Traffic) string {
+	if t.HTTP == nil {
+		return describe.Load(t)
+	}
 	if t.HTTP.Rate > 0 {
 		return fmt.Sprintf("the load %s → %s, %s", t.From, t.To, t.HTTP.Rate)
 	}
@@ -42,5 +45,5 @@ func loadName(t *scenario.Traffic) string {
 }
 
 // timed tells a load with times of its own, usual one that goes on all the time.
-func timed(t scenario.Traffic) bool { return t.HTTP != nil && t.HTTP.At != nil }
-func usual(t scenario.Traffic) bool { return t.HTTP != nil && t.HTTP.At == nil }
+func timed(t scenario.Traffic) bool { p, ok := t.Pace(); return ok && p.At != nil }
+func usual(t scenario.Traffic) bool { p, ok := t.Pace(); return ok && p.At == nil }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/socket"
 )
 
 func TestMain(m *testing.M) {
@@ -62,7 +63,7 @@ func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Res
 	var sink *agent.Process
 	if sinks {
 		sink, err = agent.Start(t.Context(), agent.Spec{Role: SinkRole, Config: SinkConfig{Port: c.To.Port(),
-			Duration: window, Interval: window / 5}})
+			Duration: window, Interval: window / 5, Ends: map[int]time.Duration{c.Index: c.End}}})
 		require.NoError(t, err)
 		defer sink.Close()
 		require.NoError(t, sink.Begin(begin))
@@ -116,9 +117,37 @@ func TestUntilTheEnd(t *testing.T) {
 	m := r.Metrics()
 	require.InDelta(t, 0, m["bulk.completed"], 0, "there is no end to come to")
 	require.NotContains(t, m, "bulk.time.max")
-	require.InDelta(t, 8*m["bulk.received"]/0.1, m["bulk.goodput"], 1, "over the time of the load")
+	require.LessOrEqual(t, m["bulk.goodput"], 8*m["bulk.received"]/0.1+1, "over the time of the load")
+	require.InDelta(t, 8*float64(r.Timely[0]+r.Timely[1])/0.1, m["bulk.goodput"], 1, "what came before the load's end")
 	require.Positive(t, m["bulk.goodput.flow.min"])
 	require.Zero(t, r.Series[0], "not before it begins")
+}
+
+// What drains after a load's end, and a second load after the first, make no goodput that was not there.
+func TestGoodputIsOfTheTimeInWhichLoadsRun(t *testing.T) {
+	second := time.Second
+	part := func(from, end time.Duration, timely, measured int64) Result {
+		taken := []Taken{{Flows: []Flow{{Load: 0, Measured: measured, Timely: timely}}}}
+		return Join(LoadConfig{Flows: 1, From: from, End: end}, 10*second, &Sent{Flows: 1, Began: []int64{0}}, taken)
+	}
+	a := part(-second, 2*second, 2_000_000, 2_500_000)
+	require.InDelta(t, 8e6, a.Metrics()["bulk.goodput"], 1)
+	require.InDelta(t, 2_500_000, a.Metrics()["bulk.received"], 0)
+	b := part(4*second, 6*second, 2_000_000, 2_000_000)
+	a.Merge(&b)
+	require.InDelta(t, 8e6, a.Metrics()["bulk.goodput"], 1, "4 MB in 2 s and 2 s")
+	c := part(5*second, 7*second, 2_000_000, 2_000_000)
+	a.Merge(&c)
+	require.InDelta(t, 8*6e6/5, a.Metrics()["bulk.goodput"], 1, "6 MB in 2 s and 3 s, of which one is of both")
+}
+
+// A flow that never gets an answer has failed.
+func TestWithoutAnAnswer(t *testing.T) {
+	s := &sender{config: LoadConfig{Flows: 2}, flows: []flow{
+		{fd: socket.None, hello: greeting(0, 0)}, {fd: socket.None},
+	}, open: 2}
+	s.finish()
+	require.EqualValues(t, 1, s.result.Failed, "the first has sent nothing")
 }
 
 func TestRefused(t *testing.T) {

@@ -26,13 +26,21 @@ type SinkConfig struct {
 	// Duration of the measured window, and Interval of the series in it; 0 means no series.
 	Duration time.Duration `json:"duration"`
 	Interval time.Duration `json:"interval"`
+	// Ends of the loads that come to the sink, by their index, relative to the start of the measured window.
+	Ends map[int]time.Duration `json:"ends,omitempty"`
 }
 
 // NewSinkConfig returns the configuration of the bulk service of a node.
 func NewSinkConfig(s *scenario.Scenario, node string) SinkConfig {
-	c := SinkConfig{Port: uint16(s.Nodes[node].Service.Bulk.Port), Duration: time.Duration(s.Duration)}
+	c := SinkConfig{Port: uint16(s.Nodes[node].Service.Bulk.Port), Duration: time.Duration(s.Duration),
+		Ends: map[int]time.Duration{}}
 	if s.Timeline != nil {
 		c.Interval = time.Duration(*s.Timeline)
+	}
+	for i := range s.Load {
+		if s.Load[i].Bulk != nil && s.Load[i].To == node {
+			c.Ends[i] = NewLoadConfig(s, i, netip.AddrPort{}).End
+		}
 	}
 	return c
 }
@@ -47,9 +55,11 @@ type Flow struct {
 	// Load and Number say whose it is.
 	Load   int `json:"load"`
 	Number int `json:"number"`
-	// Bytes came in all, and Measured within the measured window.
+	// Bytes came in all, Measured within the measured window, and Timely before the end of the load besides: what drains
+	// afterwards was carried after it.
 	Bytes    int64 `json:"bytes"`
 	Measured int64 `json:"measured"`
+	Timely   int64 `json:"timely"`
 	// Ended is when the last byte had come and the sender had said so, in ns relative to the start of the measured window;
 	// only if it Closed.
 	Ended  int64 `json:"ended"`
@@ -138,15 +148,16 @@ func (s *sink) accept() {
 		c.flow.Series = make([]int64, (s.config.Duration+s.config.Interval-1)/s.config.Interval)
 	}
 	s.conns = append(s.conns, c)
-	if s.Poll.Add(fd, socket.Key{Slot: int32(len(s.conns) - 1)}, unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
+	if s.Poll.AddLevel(fd, socket.Key{Slot: int32(len(s.conns) - 1)}, unix.EPOLLIN) != 0 {
 		s.close(c)
 		s.conns[len(s.conns)-1] = nil
 	}
 }
 
-// read takes what there is, and tells whether the connection is over.
+// read takes what there is, in one turn, and tells whether the connection is over. If there is more, the poll says so
+// again.
 func (s *sink) read(c *conn) bool {
-	for {
+	for range turn {
 		n, errno := c.fd.Read(s.in)
 		now := s.Now()
 		switch {
@@ -162,6 +173,7 @@ func (s *sink) read(c *conn) bool {
 		}
 		s.count(c, s.in[:n], now)
 	}
+	return false
 }
 
 func (s *sink) count(c *conn, b []byte, now int64) {
@@ -179,6 +191,9 @@ func (s *sink) count(c *conn, b []byte, now int64) {
 		return
 	}
 	c.flow.Measured += n
+	if end, ok := s.config.Ends[c.flow.Load]; !ok || now < int64(end) {
+		c.flow.Timely += n
+	}
 	if s.config.Interval > 0 {
 		c.flow.Series[now/int64(s.config.Interval)] += n
 	}

@@ -60,7 +60,7 @@ type Sent struct {
 	Planned int64 `json:"planned"`
 	Sent    int64 `json:"sent"`
 	Unsent  int64 `json:"unsent"`
-	// Refused is how many ICMP messages port unreachable the sender received.
+	// Refused is how many ICMP messages port unreachable the sender received within the measured window.
 	Refused int64 `json:"refused"`
 	// Foreign is what came and was no answer to this load.
 	Foreign int64 `json:"foreign"`
@@ -162,6 +162,13 @@ func (s *sender) draw(b agent.Beginning) error {
 
 func (s *sender) inside(at int64) bool { return at >= 0 && at < int64(s.config.Duration) }
 
+// refused counts an ICMP message, within the measured window.
+func (s *sender) refused() {
+	if s.inside(s.Now()) {
+		s.result.Refused++
+	}
+}
+
 // loop sends by the plan, and then waits for as long as the last may take, there and back.
 func (s *sender) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
@@ -212,7 +219,7 @@ func (s *sender) send(now int64) {
 	h.write(s.out)
 	_, errno := s.fd.Write(s.out)
 	if errno == unix.ECONNREFUSED { // of an earlier one: the kernel says so once, and has sent nothing
-		s.result.Refused++
+		s.refused()
 		_, errno = s.fd.Write(s.out)
 	}
 	switch {
@@ -234,7 +241,7 @@ func (s *sender) receive() {
 		n, errno := s.fd.Read(s.in)
 		switch {
 		case errno == unix.ECONNREFUSED:
-			s.result.Refused++
+			s.refused()
 			continue
 		case errno == unix.EINTR:
 			continue
