@@ -123,12 +123,13 @@ func gaps(list []int, n int) (missing []int) {
 	return missing
 }
 
-// What a discipline says that it has marked is what arrives with CE. Packets that allow it come twice as fast as the
-// rate lets them go: pie decides as they come, and by the delay of the last 15 ms.
+// What a discipline says that it has marked is what arrives with CE. Packets that allow it come a quarter faster than the
+// rate lets them go: pie decides as they come, by the delay of the last 15 ms, and marks by chance while that chance is
+// below a tenth. It gets there slowly this way, and marks 15 to 21 packets.
 func TestMarksAreThoseThatArrive(t *testing.T) {
 	const (
-		batches, batch = 300, 10
-		gap            = batch * datagram * 8 * 1000 / 2 // ns at 1 Mbit/s
+		batches, batch = 600, 10
+		gap            = batch * datagram * 8 * 1000 * 4 / 5 // ns at 1 Mbit/s
 		ect0, ce       = 2, 3
 	)
 	for _, discipline := range []string{
