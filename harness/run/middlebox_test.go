@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,4 +156,21 @@ func TestMiddleboxesThatDidNothing(t *testing.T) {
 func forBoxes() []string {
 	s := &scenario.Scenario{Nodes: map[string]*scenario.Node{"a": {Conntrack: &scenario.Conntrack{}}}}
 	return slices.DeleteFunc(s.Modules(), func(name string) bool { return name == "nft_counter" })
+}
+
+// As many rules as a scenario may have are written in one batch.
+func TestAsManyRulesAsThereMayBe(t *testing.T) {
+	var rules strings.Builder
+	for i := range 498 {
+		fmt.Fprintf(&rules, "      - {name: r%d, from: edge, to: web, packets: tcp, to-ports: %d, do: count, "+
+			"may-be-idle: true}\n", i, 2000+i)
+	}
+	const last = "      - {name: client, from: client, do: count, may-be-idle: true}\n"
+	require.Contains(t, boxes, last)
+	s := parse(t, strings.Replace(boxes, last, last+rules.String(), 1))
+	require.Len(t, s.Nodes["core"].Firewall, 500)
+	rec, err := machine.Run(t.Context(), machine.Request{Scenario: s, Seed: seed, Backend: machine.NameHost})
+	require.NoError(t, err)
+	require.Empty(t, rec.InvalidBecause)
+	require.Positive(t, rec.Metrics["core.firewall.pages.packets"].Value)
 }

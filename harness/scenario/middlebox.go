@@ -312,7 +312,10 @@ func (s *Scenario) Modules() []string {
 	return nil
 }
 
-// forwardedPorts are the ports of a node that its dnat rules serve, with the place of each: all, or those behind which
+// carries reports whether the rule is about packets of a protocol, which is TCPPacket or UDPPacket.
+func (r *NAT) carries(protocol Packets) bool { return r.Packets == AnyPacket || r.Packets == protocol }
+
+// forwardedPorts are the TCP ports of a node that its dnat rules serve, with the place of each: all, or those behind which
 // there may be HTTP.
 func (s *Scenario) forwardedPorts(node string, all bool) (ports []int, places []string) {
 	n := s.Nodes[node]
@@ -321,7 +324,7 @@ func (s *Scenario) forwardedPorts(node string, all bool) (ports []int, places []
 	}
 	for i := range n.NAT {
 		rule := &n.NAT[i]
-		if rule.DNAT == "" || rule.Port == 0 {
+		if rule.DNAT == "" || rule.Port == 0 || !rule.carries(TCPPacket) {
 			continue
 		}
 		if served, _ := s.servedPorts(rule.DNAT, all); slices.Contains(served, rule.Target()) {

@@ -100,13 +100,12 @@ func (v *validation) dnat(at, name string, r *NAT) {
 	case !v.reachable(at+".dnat", name, r.DNAT):
 		return
 	}
-	if own, _ := v.servedPorts(name, true); slices.Contains(own, r.Port) {
+	if slices.Contains(v.openPorts(name, r), r.Port) {
 		v.fail(at+".port",
 			fmt.Sprintf("%s has a service of its own on port %d, which no connection would get to", name, r.Port), "")
 		return
 	}
-	served, _ := v.servedPorts(r.DNAT, true)
-	if !slices.Contains(served, r.Target()) && v.sound(join("nodes", r.DNAT)) {
+	if !slices.Contains(v.openPorts(r.DNAT, r), r.Target()) && v.sound(join("nodes", r.DNAT)) {
 		key := ".port"
 		if r.ToPort > 0 {
 			key = ".to-port"
@@ -115,6 +114,19 @@ func (v *validation) dnat(at, name string, r *NAT) {
 		return
 	}
 	v.comesBack(at, name, r)
+}
+
+// openPorts are the ports of a node that something serves by a protocol that a rule is about.
+func (v *validation) openPorts(node string, r *NAT) (ports []int) {
+	if r.carries(TCPPacket) {
+		ports, _ = v.servedPorts(node, true)
+	}
+	if n := v.Nodes[node]; n != nil && r.carries(UDPPacket) {
+		for _, t := range n.Service.takers() {
+			ports = append(ports, t.port)
+		}
+	}
+	return ports
 }
 
 // comesBack checks that the answers to the connections of a dnat return by the node that has changed their addresses:
@@ -133,7 +145,7 @@ func (v *validation) comesBack(at, name string, r *NAT) {
 		}
 		if slices.ContainsFunc(v.Nodes[name].NAT, func(other NAT) bool {
 			return other.Out() == there[1] && (other.From == "" || other.From == l.From) &&
-				(other.Port == 0 || other.Port == r.Target()) && other.Packets != UDPPacket
+				(other.Port == 0 || other.Port == r.Target()) && other.carries(TCPPacket)
 		}) {
 			continue
 		}
@@ -149,7 +161,8 @@ func (v *validation) comesBack(at, name string, r *NAT) {
 func (v *validation) translated(way []string, f *Flow) (node string, links int) {
 	for i := 1; i < len(way)-1; i++ {
 		for _, r := range v.Nodes[way[i]].NAT {
-			if r.Out() == way[i+1] && (r.From == "" || r.From == f.From) && (r.Port == 0 || r.Port == f.Port) {
+			if r.Out() == way[i+1] && (r.From == "" || r.From == f.From) && (r.Port == 0 || r.Port == f.Port) &&
+				(f.Port == 0 || slices.Contains(v.openPorts(f.To, &r), f.Port)) {
 				return way[i], i
 			}
 		}

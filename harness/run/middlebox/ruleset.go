@@ -1,10 +1,12 @@
 package middlebox
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
 
 	"github.com/ruleout/ruleout/harness/base/undo"
 	"github.com/ruleout/ruleout/harness/record/result"
@@ -31,11 +33,17 @@ type counted struct{ packets, bytes int64 }
 
 func (c counted) minus(o counted) counted { return counted{c.packets - o.packets, c.bytes - o.bytes} }
 
+// buffers gives a socket room for all rules in one batch, and for the kernel's answer to each of their messages.
+func buffers(c *netlink.Conn) error {
+	const size = 16 << 20
+	return errors.Join(c.SetReadBuffer(size), c.SetWriteBuffer(size))
+}
+
 // newRuleset writes the rules of a node, all at once: packets meet none of them, or all.
 func newRuleset(b *box, u *undo.Stack) (_ *ruleset, err error) {
 	s := &ruleset{base: map[string]*nftables.Chain{}}
 	err = b.node.Do(func() (err error) {
-		s.conn, err = nftables.New(nftables.AsLasting())
+		s.conn, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(buffers))
 		return err
 	})
 	if err != nil {
