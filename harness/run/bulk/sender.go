@@ -70,6 +70,7 @@ type flow struct {
 	hello []byte // what is left of the greeting
 	over  bool
 	more  bool // it had its turn, and there was room for more
+	shut  bool // all is written, and the kernel was told so
 }
 
 type sender struct {
@@ -234,7 +235,11 @@ func (s *sender) write(i int) {
 		f.left -= int64(n)
 		f.hello = f.hello[min(n, len(f.hello)):]
 	}
-	f.fd.ShutdownWrite()
+	// shutdown(2) wakes whoever polls the socket, each time: this one, for another turn.
+	if !f.shut {
+		f.shut = true
+		f.fd.ShutdownWrite()
+	}
 }
 
 func (s *sender) fail(i int) {
