@@ -4,5 +4,6 @@ import "slices"
 
 // Checks are all of them.
 func Checks() []Check {
-	return slices.Concat(loadChecks(), serviceChecks(), socketChecks(), faultChecks(), talkChecks(), counterChecks())
+	return slices.Concat(loadChecks(), serviceChecks(), socketChecks(), faultChecks(), talkChecks(), counterChecks(),
+		datagramChecks(), nameChecks(), bulkChecks())
 }

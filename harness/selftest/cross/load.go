@@ -286,12 +286,7 @@ func loadChecks() []Check {
 				if len(list) == 0 {
 					return nil
 				}
-				f := Figure{Name: "http.latency.mean"}
-				for _, s := range list {
-					n := float64(len(list)) * 1e9
-					f.By, f.Low, f.High = f.By+s.by/n, f.Low+s.low/n, f.High+s.high/n
-				}
-				return []Figure{f}
+				return []Figure{mean("http.latency.mean", list)}
 			},
 		},
 	}

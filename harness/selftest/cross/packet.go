@@ -1,6 +1,7 @@
 package cross
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,6 +40,10 @@ type Packet struct {
 	Transport string // tcp, icmp, icmpv6, udp …
 	ICMP      int    // type
 
+	Code         int    // of ICMP
+	About        int    // port to which the UDP datagram went that an ICMP message is about
+	Text         []byte // of a UDP datagram
+	Name         Name   // of a datagram of DNS
 	Stream       int
 	From, Port   int // source and destination port
 	Seq, Ack     uint32
@@ -137,7 +142,31 @@ func parsePacket(f []string) (p Packet, err error) {
 		p.Head = p.Payload - here
 	}
 	p.Frame, p.EtherType, p.Stamp = number(), number(), uint32(number())
+	code, code6 := number(), number()
+	if p.Code = code; p.Transport == "icmpv6" {
+		p.Code = code6
+	}
+	from, to, sum, text := number(), number(), next(), next()
+	p.About = to
+	if p.Transport == "udp" {
+		p.From, p.Port, p.BadSum = from, to, sum != "1" && sum != "3" // good, or not there
+		var e error
+		if p.Text, e = hex.DecodeString(text); e != nil && err == nil {
+			err = e
+		}
+	}
+	id := next()
+	p.Name = Name{ID: id, Type: number(), Answer: truth(next()), Code: number(), Addresses: number()}
 	return p, err
+}
+
+// Name is a query about a name, or an answer.
+type Name struct {
+	ID        string // empty if it is neither
+	Type      int    // that is asked for
+	Answer    bool
+	Code      int // of the answer
+	Addresses int // in it
 }
 
 type ip struct {

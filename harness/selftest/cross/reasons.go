@@ -57,23 +57,6 @@ var Reasons = []Reason{
 		NODE.conntrack.entries.mean NODE.conntrack.entries.max NODE.conntrack.drops NODE.conntrack.early_drops
 		NODE.conntrack.invalid NODE.conntrack.insert_failed NODE.conntrack.clashes NODE.conntrack.forgotten
 		NODE.nat.NAME.connections NODE.firewall.NAME.packets NODE.firewall.NAME.bytes`},
-	{"A capture can tell them, and no check here does yet. The published cases udp-… hold them against the receipts " +
-		"of faults, the kernel's counters of UDP and the delay of the link.", `
-		udp.planned udp.sent udp.unsent udp.refused udp.goodput udp.received udp.lost udp.loss udp.late udp.duplicates
-		udp.reordered udp.delay.mean udp.delay.p50 udp.delay.p90 udp.delay.p99 udp.delay.max udp.answered
-		udp.back.received udp.back.lost udp.back.loss udp.back.late udp.back.duplicates udp.back.reordered
-		udp.back.delay.mean udp.back.delay.p50 udp.back.delay.p90 udp.back.delay.p99 udp.back.delay.max
-		udp.rtt.mean udp.rtt.p50 udp.rtt.p90 udp.rtt.p99 udp.rtt.max
-		NODE.udp.received NODE.udp.answered NODE.udp.foreign`},
-	{"A capture can tell most of them, and no check here does yet. The published cases resolver-… hold them against " +
-		"what the name servers counted, and against the waits of resolv.conf(5).", `
-		http.errors.resolve dns.lookups dns.failed dns.queries dns.retries dns.timeouts dns.errors dns.unreachable
-		dns.fallbacks dns.latency.mean dns.latency.p50 dns.latency.p90 dns.latency.p99 dns.latency.max
-		NODE.dns.queries NODE.dns.answered NODE.dns.servfail NODE.dns.nxdomain NODE.dns.dropped NODE.dns.malformed`},
-	{"A capture can tell them, and no check here does yet. The published cases bulk-… hold them against the rate of " +
-		"the link less its headers, and against equal shares.", `
-		bulk.flows bulk.failed bulk.completed bulk.received bulk.goodput bulk.goodput.flow.min bulk.goodput.flow.max
-		bulk.fairness bulk.time.mean bulk.time.max`},
 	{"A datagram that finds no room or no port is no packet more. The published case udp-receive-buffer is about it.", `
 		Udp: NoPorts InErrors RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors
 		Udp6: NoPorts InErrors RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors`},

@@ -56,10 +56,15 @@ type Scenario struct {
 				Port     int    `json:"port"`
 				Database string `json:"database"`
 			} `json:"php"`
-			SQL struct {
-				Port int `json:"port"`
-			} `json:"sql"`
+			SQL  port `json:"sql"`
+			UDP  port `json:"udp"`
+			DNS  port `json:"dns"`
+			Bulk port `json:"bulk"`
 		} `json:"service"`
+		Resolver struct {
+			Servers []string `json:"servers"`
+			Timeout int64    `json:"timeout"`
+		} `json:"resolver"`
 	} `json:"nodes"`
 	Links []struct {
 		Between [2]string `json:"between"`
@@ -67,7 +72,21 @@ type Scenario struct {
 	Load []struct {
 		From string `json:"from"`
 		To   string `json:"to"`
+		UDP  *struct {
+			Rate    float64 `json:"rate"`
+			Size    int     `json:"size"`
+			For     int64   `json:"for"`
+			Timeout int64   `json:"timeout"`
+			Port    int     `json:"port"`
+		} `json:"udp"`
+		Bulk *struct {
+			Flows int   `json:"flows"`
+			Bytes int   `json:"bytes"`
+			At    int64 `json:"at"`
+			Port  int   `json:"port"`
+		} `json:"bulk"`
 		HTTP struct {
+			Host      string  `json:"host"`
 			Arrivals  string  `json:"arrivals"`
 			Rate      float64 `json:"rate"`
 			At        *int64  `json:"at"`
@@ -75,6 +94,7 @@ type Scenario struct {
 			Timeout   int64   `json:"timeout"`
 			Port      int     `json:"port"`
 			KeepAlive bool    `json:"keepalive"`
+			IPv6      bool    `json:"ipv6"`
 			// Arrivals that are not at one rate, and requests that are not sent as they are planned.
 			Bursts  any `json:"bursts"`
 			Batch   int `json:"batch"`
@@ -83,6 +103,11 @@ type Scenario struct {
 		} `json:"http"`
 	} `json:"load"`
 	Faults []Fault `json:"faults"`
+}
+
+// port is that of a service.
+type port struct {
+	Port int `json:"port"`
 }
 
 // Fault is a fault of a scenario.

@@ -21,12 +21,14 @@ var fields = []string{
 	"tcp.checksum.status", "tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.keep_alive",
 	"tcp.analysis.zero_window_probe", "tcp.analysis.duplicate_ack", "tcp.options.sack.dsack_le", "http.request",
 	"http.response.code", "http.content_length", "data.len", "frame.len", "eth.type", "tcp.options.timestamp.tsval",
+	"icmp.code", "icmpv6.code", "udp.srcport", "udp.dstport", "udp.checksum.status", "udp.payload",
+	"dns.id", "dns.qry.type", "dns.flags.response", "dns.flags.rcode", "dns.count.answers",
 }
 
 // preferences of tshark: checksums are looked at, HTTP is read segment by segment, and what is
 // wrong with a damaged packet is left in the packet.
 var preferences = []string{
-	"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "frame.generate_md5_hash:TRUE", "tcp.desegment_tcp_streams:FALSE",
+	"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "frame.generate_md5_hash:TRUE", "tcp.desegment_tcp_streams:FALSE",
 	"tcp.analyze_sequence_numbers:TRUE", "tcp.relative_sequence_numbers:TRUE",
 }
 
