@@ -52,8 +52,14 @@ func (l *Lookup) Address() netip.Addr {
 	return l.address[0]
 }
 
-// Close closes its sockets.
+// Close closes its sockets and gives its memory back to the resolver: it must not be used any more.
 func (l *Lookup) Close() {
+	l.hangUp()
+	l.resolver.free = append(l.resolver.free, l)
+}
+
+// hangUp closes its sockets.
+func (l *Lookup) hangUp() {
 	for i := range l.sockets {
 		if l.sockets[i] != socket.None {
 			l.sockets[i].Close()
@@ -72,7 +78,7 @@ func (l *Lookup) Step(now int64, watch Watch) bool {
 			l.ask(now)
 		}
 		if !l.send(watch) {
-			l.Close()
+			l.hangUp()
 			l.next()
 			continue
 		}
@@ -92,7 +98,7 @@ func (l *Lookup) Step(now int64, watch Watch) bool {
 		l.Timeouts++
 		l.timedOut(now)
 	}
-	l.Close()
+	l.hangUp()
 	return true
 }
 
@@ -125,7 +131,7 @@ func (l *Lookup) timedOut(now int64) {
 		l.single = true
 	case !l.reopen:
 		l.reopen = true
-		l.Close()
+		l.hangUp()
 	default:
 		l.over = true // with what there is
 		return
@@ -207,13 +213,13 @@ func (l *Lookup) receive() say {
 		if errno == unix.ECONNREFUSED {
 			l.Unreachable++
 		}
-		l.Close()
+		l.hangUp()
 		return sayNext
 	}
 	r, ok := readReply(l.resolver.in[:n])
 	i := -1
 	for k := range l.id {
-		if ok && r.id == l.id[k] && r.of == types[k] && r.name == l.resolver.options.Name && !l.got[k] {
+		if ok && r.id == l.id[k] && r.of == types[k] && same(&r.name, &l.resolver.name) && !l.got[k] {
 			i = k
 		}
 	}
@@ -228,7 +234,7 @@ func (l *Lookup) receive() say {
 	l.address[i] = r.address
 	if !l.got[1-i] {
 		if l.single && l.reopen {
-			l.Close() // the other question gets a socket of its own
+			l.hangUp() // the other question gets a socket of its own
 		}
 		return sayMore
 	}
@@ -247,6 +253,6 @@ func (l *Lookup) rejected(i int) say {
 		l.got[i] = true // the other may be good
 		return sayMore
 	}
-	l.Close()
+	l.hangUp()
 	return sayNext
 }

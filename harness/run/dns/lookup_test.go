@@ -89,7 +89,7 @@ func (w *world) serve() (any bool) {
 			case "nxdomain":
 				s.config.Names = nil
 			}
-			text, _ := s.answer(s.in[:n])
+			text, _ := s.answer(nil, s.in[:n])
 			s.config = config
 			_, errno = s.fd.SendTo(text, &from)
 			require.Zero(w.t, errno)
@@ -286,35 +286,35 @@ func TestNobodyListens(t *testing.T) {
 func TestForeignAnswers(t *testing.T) {
 	name, err := fullName("shop.example")
 	require.NoError(t, err)
-	query, err := question(7, name, dnsmessage.TypeA)
+	query, err := question(nil, 7, name, dnsmessage.TypeA)
 	require.NoError(t, err)
 	_, ok := readReply(query)
 	require.False(t, ok, "a query")
 	s := &server{config: ServerConfig{TTL: 5, Names: map[string]Addresses{
 		"shop.example": {A: netip.MustParseAddr("10.0.0.7"), AAAA: netip.MustParseAddr("fd00::7")}}}}
-	text, kind := s.answer(query)
+	text, kind := s.answer(nil, query)
 	require.Equal(t, countAnswers, kind)
 	r, ok := readReply(text)
 	require.True(t, ok)
-	require.Equal(t, reply{id: 7, name: "shop.example", of: dnsmessage.TypeA,
+	require.Equal(t, reply{id: 7, name: name, of: dnsmessage.TypeA,
 		address: netip.MustParseAddr("10.0.0.7")}, r)
 	for n := range text {
 		readReply(text[:n]) // does not panic
-		s.answer(text[:n])
+		s.answer(nil, text[:n])
 	}
 	other, err := fullName("SHOP.Example")
 	require.NoError(t, err)
-	query, err = question(8, other, dnsmessage.TypeAAAA)
+	query, err = question(nil, 8, other, dnsmessage.TypeAAAA)
 	require.NoError(t, err)
-	text, _ = s.answer(query)
+	text, _ = s.answer(nil, query)
 	r, ok = readReply(text)
 	require.True(t, ok)
 	require.Equal(t, "fd00::7", r.address.String(), "DNS does not tell cases apart")
 	unknown, err := fullName("nobody.example")
 	require.NoError(t, err)
-	query, err = question(9, unknown, dnsmessage.TypeA)
+	query, err = question(nil, 9, unknown, dnsmessage.TypeA)
 	require.NoError(t, err)
-	text, kind = s.answer(query)
+	text, kind = s.answer(nil, query)
 	require.Equal(t, countUnknown, kind)
 	r, ok = readReply(text)
 	require.True(t, ok)

@@ -64,6 +64,7 @@ type Resolver struct {
 	offset  int // of the server that rotate begins with
 	learned Options
 	in      []byte
+	free    []*Lookup // that were closed: their memory is for the next
 }
 
 // NewResolver returns the resolver of the load that has an index. What it draws follows from the seed.
@@ -107,7 +108,8 @@ func (r *Resolver) first() int {
 
 // Start begins a lookup. Its owner calls Step right away. The numbers of queries follow from the seed.
 func (r *Resolver) Start() (*Lookup, error) {
-	l := &Lookup{resolver: r, single: r.options.Single || r.options.Reopen, reopen: r.options.Reopen, first: r.first(),
+	l := r.take()
+	*l = Lookup{resolver: r, query: l.query, single: r.options.Single || r.options.Reopen, reopen: r.options.Reopen, first: r.first(),
 		number: r.made}
 	if r.options.Lasting {
 		l.single, l.reopen = r.learned.Single || r.learned.Reopen, r.learned.Reopen
@@ -119,7 +121,7 @@ func (r *Resolver) Start() (*Lookup, error) {
 	}
 	for i := range l.query {
 		var err error
-		if l.query[i], err = question(l.id[i], r.name, types[i]); err != nil {
+		if l.query[i], err = question(l.query[i][:0], l.id[i], r.name, types[i]); err != nil {
 			return nil, fmt.Errorf("query for %s: %w", r.options.Name, err)
 		}
 	}
@@ -127,4 +129,15 @@ func (r *Resolver) Start() (*Lookup, error) {
 		l.sockets[i] = socket.None
 	}
 	return l, nil
+}
+
+// take returns the memory of a lookup.
+func (r *Resolver) take() *Lookup {
+	n := len(r.free)
+	if n == 0 {
+		return new(Lookup)
+	}
+	l := r.free[n-1]
+	r.free = r.free[:n-1]
+	return l
 }
