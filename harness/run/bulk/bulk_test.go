@@ -13,6 +13,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 )
 
 func TestMain(m *testing.M) {
@@ -157,4 +158,27 @@ func TestRefused(t *testing.T) {
 	require.InDelta(t, 2, m["bulk.failed"], 0)
 	require.InDelta(t, 0, m["bulk.goodput"], 0)
 	require.NotContains(t, m, "bulk.fairness")
+}
+
+// Flows take no port on which a service of their node listens.
+func TestSourcePort(t *testing.T) {
+	own := int(sourceport.Socket{Load: 2, Request: 1}.Port())
+	listener, err := socket.Listen(netip.MustParseAddrPort("127.0.0.1:0"), 4)
+	require.NoError(t, err)
+	defer listener.Close()
+	port, err := listener.Port()
+	require.NoError(t, err)
+	s := &sender{config: LoadConfig{To: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), Index: 2, Flows: 2,
+		Ports: sourceport.Ports{Served: []int{own}}}}
+	s.Loop, err = agent.NewLoop(64)
+	require.NoError(t, err)
+	defer s.Close()
+	s.begin(0)
+	defer s.finish()
+	for i := range s.flows {
+		port, err := s.flows[i].fd.Port()
+		require.NoError(t, err)
+		require.NotZero(t, port)
+		require.NotEqual(t, own, int(port))
+	}
 }

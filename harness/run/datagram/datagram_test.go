@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -180,4 +181,18 @@ func TestMerge(t *testing.T) {
 	var none Result
 	none.Merge(&Result{})
 	require.Empty(t, none.Series(), "timeline: off")
+}
+
+// The sender takes no port on which a service of its node listens, and none at all if the kernel is to draw it.
+func TestSourcePort(t *testing.T) {
+	own := int(sourceport.Socket{Load: 2}.Port())
+	for _, p := range []sourceport.Ports{{Served: []int{own}}, {Kernel: true}} {
+		s, err := newSender(LoadConfig{To: netip.MustParseAddrPort("127.0.0.1:9"), Index: 2, Size: 100, Ports: p})
+		require.NoError(t, err)
+		port, err := s.fd.Port()
+		require.NoError(t, err)
+		require.NotZero(t, port)
+		require.NotEqual(t, own, int(port))
+		s.close()
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -34,6 +35,8 @@ type LoadConfig struct {
 	Timeout time.Duration `json:"timeout"`
 	// Answers tells that the service answers.
 	Answers bool `json:"answers"`
+	// Ports are the source ports of the node's loads.
+	Ports sourceport.Ports `json:"ports,omitzero"`
 	Timing
 }
 
@@ -43,6 +46,7 @@ func NewLoadConfig(s *scenario.Scenario, index int, to netip.AddrPort) LoadConfi
 	return LoadConfig{
 		To: to, Schedule: arrival.Of(s, index), Index: index, Size: int(u.Size), Timeout: time.Duration(u.Timeout),
 		Answers: s.Nodes[s.Load[index].To].Service.UDP.Answer > 0, Timing: timing(s),
+		Ports: sourceport.Of(s, s.Load[index].From),
 	}
 }
 
@@ -116,9 +120,8 @@ func newSender(config LoadConfig) (_ *sender, err error) {
 	fd, errno := socket.Datagram(address.Family())
 	if errno == 0 {
 		s.fd = fd
-		if errno = s.bind(address.Family()); errno == 0 {
-			errno = fd.Connect(&address)
-		}
+		config.Ports.Bind(fd, address.Family(), sourceport.Socket{Load: config.Index})
+		errno = fd.Connect(&address)
 	}
 	if errno == 0 {
 		errno = s.Poll.Add(fd, socket.Key{}, unix.EPOLLIN)
@@ -128,15 +131,6 @@ func newSender(config LoadConfig) (_ *sender, err error) {
 		return nil, fmt.Errorf("open UDP socket to %s: %w", config.To, errno)
 	}
 	return s, nil
-}
-
-// bind gives the socket a port that follows from the load and not from what the machine has drawn before.
-func (s *sender) bind(family int) socket.Errno {
-	errno := unix.EADDRINUSE
-	for try := 0; try < 8 && errno == unix.EADDRINUSE; try++ {
-		errno = s.fd.Bind(family, socket.SourcePort(s.config.Index, 0, try))
-	}
-	return errno
 }
 
 func (s *sender) close() {

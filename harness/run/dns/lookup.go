@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 )
 
 // mostServers is glibc's MAXNS.
@@ -166,9 +167,6 @@ func (l *Lookup) send(watch Watch) bool {
 	return true
 }
 
-// portTries is how many source ports are tried before the kernel draws one.
-const portTries = 8
-
 // open opens the socket to the present server unless it is open.
 func (l *Lookup) open(watch Watch) bool {
 	at := &l.sockets[l.server()]
@@ -181,11 +179,7 @@ func (l *Lookup) open(watch Watch) bool {
 		return false
 	}
 	*at = fd
-	for try := range portTries {
-		if fd.Bind(to.Family(), socket.SourcePort(l.resolver.load, l.number, l.opened+try)) == 0 {
-			break
-		}
-	}
+	l.resolver.ports.Bind(fd, to.Family(), sourceport.Socket{Load: l.resolver.load, Request: l.number, Number: l.opened})
 	l.opened++
 	return fd.Connect(&to) == 0 && watch(fd) == 0
 }

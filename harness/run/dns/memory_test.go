@@ -11,6 +11,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 )
 
 // Roles collect no garbage: neither a lookup nor its two answers may take memory, with answers that wait in the server
@@ -21,7 +22,7 @@ func TestNoMemoryPerLookup(t *testing.T) {
 			w := newWorld(t, good)
 			s := w.servers[0]
 			s.config.Delay, s.count = delay, make(agent.Tally, serverCounters)
-			r, err := NewResolver(w.options(), 1, 0)
+			r, err := NewResolver(w.options(), sourceport.Ports{}, 1, 0)
 			require.NoError(t, err)
 			watch := func(socket.FD) socket.Errno { return 0 }
 			found := 0

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 )
 
 // Options are those of resolv.conf(5).
@@ -60,6 +61,7 @@ type Resolver struct {
 	name    dnsmessage.Name
 	random  *rand.Rand
 	load    int // index of the load: source ports follow from it
+	ports   sourceport.Ports
 	made    int
 	offset  int // of the server that rotate begins with
 	learned Options
@@ -68,7 +70,7 @@ type Resolver struct {
 }
 
 // NewResolver returns the resolver of the load that has an index. What it draws follows from the seed.
-func NewResolver(o Options, seed uint64, load int) (*Resolver, error) {
+func NewResolver(o Options, p sourceport.Ports, seed uint64, load int) (*Resolver, error) {
 	name, err := fullName(o.Name)
 	if err != nil {
 		return nil, fmt.Errorf("name %s: %w", o.Name, err)
@@ -76,7 +78,7 @@ func NewResolver(o Options, seed uint64, load int) (*Resolver, error) {
 	if len(o.Servers) == 0 || o.Timeout < time.Second || o.Attempts < 1 {
 		return nil, fmt.Errorf("resolver: servers, timeout or attempts out of range")
 	}
-	r := &Resolver{options: o, name: name, load: load, learned: o, in: make([]byte, 4096),
+	r := &Resolver{options: o, name: name, load: load, ports: p, learned: o, in: make([]byte, 4096),
 		random: rand.New(rand.NewPCG(seed, 0x646e73<<32|uint64(load)))}
 	for _, s := range o.Servers {
 		r.servers = append(r.servers, socket.NewAddress(s))

@@ -105,7 +105,7 @@ func newGenerator(c Config) (*generator, error) {
 // draw makes the plan.
 func (g *generator) draw(b agent.Beginning) (err error) {
 	if g.config.Resolver != nil {
-		if g.resolver, err = dns.NewResolver(*g.config.Resolver, b.Seed, g.config.Index); err != nil {
+		if g.resolver, err = dns.NewResolver(*g.config.Resolver, g.config.Ports, b.Seed, g.config.Index); err != nil {
 			return err
 		}
 		g.record.lookups()
