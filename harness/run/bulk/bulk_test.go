@@ -14,6 +14,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/run/sourceport"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 func TestMain(m *testing.M) {
@@ -53,7 +54,7 @@ func TestFairness(t *testing.T) {
 }
 
 // transfer runs a load against a sink on this machine's loopback.
-func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Result, *Sent) {
+func transfer(t *testing.T, c LoadConfig, whole time.Duration, sinks bool) (Result, *Sent) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -64,7 +65,7 @@ func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Res
 	var sink *agent.Process
 	if sinks {
 		sink, err = agent.Start(t.Context(), agent.Spec{Role: SinkRole, Config: SinkConfig{Port: c.To.Port(),
-			Duration: window, Interval: window / 5, Ends: map[int]time.Duration{c.Index: c.End}}})
+			Window: window.Window{Duration: whole, Interval: whole / 5}, Ends: map[int]time.Duration{c.Index: c.End}}})
 		require.NoError(t, err)
 		defer sink.Close()
 		require.NoError(t, sink.Begin(begin))
@@ -88,7 +89,7 @@ func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Res
 		taken = make([]Taken, 1)
 		require.NoError(t, json.Unmarshal(body, &taken[0]))
 	}
-	return Join(c, window, &sent, taken), &sent
+	return Join(c, whole, &sent, taken), &sent
 }
 
 func TestBytesOfEachFlow(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 // Roles collect no garbage: a flow takes memory when it begins, and none for what it carries.
@@ -17,7 +18,7 @@ func TestNoMemoryPerWrite(t *testing.T) {
 	require.NoError(t, err)
 	port, err := listener.Port()
 	require.NoError(t, err)
-	in := &sink{config: SinkConfig{Duration: math.MaxInt64 / 2, Interval: math.MaxInt64 / 4}, listener: listener,
+	in := &sink{config: SinkConfig{Window: window.Window{Duration: math.MaxInt64 / 2, Interval: math.MaxInt64 / 4}}, listener: listener,
 		conns: []*conn{nil}, in: make([]byte, 256<<10)}
 	in.Loop, err = agent.NewLoop(64)
 	require.NoError(t, err)

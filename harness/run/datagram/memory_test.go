@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 // Roles collect no garbage: datagrams and their answers take no memory, but for a bit a number at the receivers.
 func TestNoMemoryPerDatagram(t *testing.T) {
-	timing := Timing{Duration: math.MaxInt64 / 2, Interval: math.MaxInt64 / 4}
+	timing := window.Window{Duration: math.MaxInt64 / 2, Interval: math.MaxInt64 / 4}
 	s := &service{loads: map[int]*receiver{0: newReceiver(timing, time.Hour)}, answered: map[int]int64{},
 		in: make([]byte, 64<<10), out: make([]byte, headerSize), count: make(agent.Tally, counters)}
 	require.NoError(t, s.open())
@@ -21,7 +22,7 @@ func TestNoMemoryPerDatagram(t *testing.T) {
 	port, err := s.fd.Port()
 	require.NoError(t, err)
 	c, err := newSender(LoadConfig{To: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port), Size: 100,
-		Timeout: time.Hour, Answers: true, Timing: timing})
+		Timeout: time.Hour, Answers: true, Window: timing})
 	require.NoError(t, err)
 	defer c.close()
 	require.NoError(t, c.draw(agent.Beginning{}))

@@ -13,6 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/run/sourceport"
+	"github.com/ruleout/ruleout/harness/run/window"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -37,7 +38,7 @@ type LoadConfig struct {
 	Answers bool `json:"answers"`
 	// Ports are the source ports of the node's loads.
 	Ports sourceport.Ports `json:"ports,omitzero"`
-	Timing
+	window.Window
 }
 
 // NewLoadConfig returns the configuration of the udp load of a scenario that has an index, which goes to an address.
@@ -45,17 +46,9 @@ func NewLoadConfig(s *scenario.Scenario, index int, to netip.AddrPort) LoadConfi
 	u := s.Load[index].UDP
 	return LoadConfig{
 		To: to, Schedule: arrival.Of(s, index), Index: index, Size: int(u.Size), Timeout: time.Duration(u.Timeout),
-		Answers: s.Nodes[s.Load[index].To].Service.UDP.Answer > 0, Timing: timing(s),
+		Answers: s.Nodes[s.Load[index].To].Service.UDP.Answer > 0, Window: window.Of(s),
 		Ports: sourceport.Of(s, s.Load[index].From),
 	}
-}
-
-func timing(s *scenario.Scenario) Timing {
-	t := Timing{Duration: time.Duration(s.Duration)}
-	if s.Timeline != nil {
-		t.Interval = time.Duration(*s.Timeline)
-	}
-	return t
 }
 
 // Sent is what a sender did and saw. Datagrams are those planned inside the measured window.
@@ -112,7 +105,7 @@ func runLoad(ctx context.Context, raw json.RawMessage, c agent.Control) (any, er
 
 func newSender(config LoadConfig) (_ *sender, err error) {
 	s := &sender{config: config, fd: socket.None, out: make([]byte, config.Size), in: make([]byte, 64<<10),
-		back: newReceiver(config.Timing, config.Timeout)}
+		back: newReceiver(config.Window, config.Timeout)}
 	if s.Loop, err = agent.NewLoop(64); err != nil {
 		return nil, err
 	}
@@ -144,21 +137,19 @@ func (s *sender) close() {
 func (s *sender) draw(b agent.Beginning) error {
 	s.plan = arrival.Plan(s.config.Schedule, b.Seed, s.config.Index)
 	for _, at := range s.plan {
-		if s.inside(at) {
+		if s.config.Holds(at) {
 			s.result.Planned++
 		}
 	}
-	if n := s.config.bins(); n > 0 {
+	if n := s.config.Bins(); n > 0 {
 		s.result.Left = make([]int64, n)
 	}
 	return nil
 }
 
-func (s *sender) inside(at int64) bool { return at >= 0 && at < int64(s.config.Duration) }
-
 // refused counts an ICMP message, within the measured window.
 func (s *sender) refused() {
-	if s.inside(s.Now()) {
+	if s.config.Holds(s.Now()) {
 		s.result.Refused++
 	}
 }
@@ -205,7 +196,7 @@ func (s *sender) send(now int64) {
 	at := s.plan[s.next]
 	h := header{load: uint16(s.config.Index), number: uint64(s.next)}
 	s.next++
-	if s.inside(at) {
+	if s.config.Holds(at) {
 		h.flags |= counted
 		s.result.Late.Record(now - at)
 	}
@@ -221,7 +212,7 @@ func (s *sender) send(now int64) {
 		if h.flags&counted != 0 {
 			s.result.Sent++
 		}
-		if i := s.config.bin(h.sent - s.Start()); i >= 0 {
+		if i := s.config.Bin(h.sent - s.Start()); i >= 0 {
 			s.result.Left[i]++
 		}
 	case h.flags&counted != 0:
