@@ -18,7 +18,8 @@ func TestNoMemoryPerWrite(t *testing.T) {
 	require.NoError(t, err)
 	port, err := listener.Port()
 	require.NoError(t, err)
-	in := &sink{config: SinkConfig{Window: window.Window{Duration: math.MaxInt64 / 2, Interval: math.MaxInt64 / 4}}, listener: listener,
+	long := window.Window{Duration: math.MaxInt64 / 2, Interval: math.MaxInt64 / 4}
+	in := &sink{config: SinkConfig{Window: long}, listener: listener,
 		conns: []*conn{nil}, in: make([]byte, 256<<10)}
 	in.Loop, err = agent.NewLoop(64)
 	require.NoError(t, err)

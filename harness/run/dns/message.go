@@ -32,8 +32,8 @@ func ask(text []byte, head dnsmessage.Header, q dnsmessage.Question) ([]byte, er
 // fullName is a name as a message has it.
 func fullName(name string) (dnsmessage.Name, error) { return dnsmessage.NewName(name + ".") }
 
-// plain appends the key of a name: lower case, since DNS does not tell cases apart in ASCII (RFC 4343), without the last
-// dot.
+// plain appends the key of a name: lower case, since DNS does not tell cases apart in ASCII (RFC 4343), without the
+// last dot.
 func plain(key []byte, n *dnsmessage.Name) []byte {
 	for _, c := range bytes.TrimSuffix(n.Data[:n.Length], []byte(".")) {
 		if 'A' <= c && c <= 'Z' {

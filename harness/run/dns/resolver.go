@@ -111,8 +111,8 @@ func (r *Resolver) first() int {
 // Start begins a lookup. Its owner calls Step right away. The numbers of queries follow from the seed.
 func (r *Resolver) Start() (*Lookup, error) {
 	l := r.take()
-	*l = Lookup{resolver: r, query: l.query, single: r.options.Single || r.options.Reopen, reopen: r.options.Reopen, first: r.first(),
-		number: r.made}
+	*l = Lookup{resolver: r, query: l.query, single: r.options.Single || r.options.Reopen, reopen: r.options.Reopen,
+		first: r.first(), number: r.made}
 	if r.options.Lasting {
 		l.single, l.reopen = r.learned.Single || r.learned.Reopen, r.learned.Reopen
 	}

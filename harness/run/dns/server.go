@@ -73,8 +73,8 @@ type pending struct {
 	kind int // counter
 }
 
-// longest is the size of the longest answer: header, question with the longest name (RFC 1035, 4.1), and one record with
-// an address of IPv6 whose name is a pointer.
+// longest is the size of the longest answer: header, question with the longest name (RFC 1035, 4.1), and one record
+// with an address of IPv6 whose name is a pointer.
 const longest = 12 + 255 + 4 + 2 + 10 + 16
 
 type server struct {
