@@ -2,50 +2,32 @@ package run
 
 import (
 	"context"
-	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/bulk"
 	"github.com/ruleout/ruleout/harness/run/cgroup"
+	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 // startBulkSinks starts the bulk services.
-func (r *Prepared) startBulkSinks(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, name := range r.nodeNames() {
-		n := r.scenario.Nodes[name]
-		if n.Service == nil || n.Service.Bulk == nil {
-			continue
-		}
-		p, err := r.launch(ctx, r.network.Node(name), groups[name], bulk.SinkRole, name+"/bulk",
-			bulk.NewSinkConfig(r.scenario, name))
-		if err != nil {
-			return err
-		}
-		r.programs.drains = append(r.programs.drains, p)
-	}
-	return nil
+func (r *Prepared) startBulkSinks(ctx context.Context, groups map[string]*cgroup.Group) (err error) {
+	r.programs.drains, err = r.startServices(ctx, groups, bulk.SinkRole, nil,
+		func(s *scenario.Service) bool { return s.Bulk != nil },
+		func(name string) (any, error) { return bulk.NewSinkConfig(r.scenario, name), nil })
+	return err
 }
 
 // startBulk starts the bulk loads.
-func (r *Prepared) startBulk(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, i := range loadsOf(r.scenario, "bulk") {
-		l := r.scenario.Load[i]
-		to, err := r.address(i)
-		if err != nil {
-			return err
-		}
-		config := bulk.NewLoadConfig(r.scenario, i, to)
-		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], bulk.LoadRole,
-			fmt.Sprintf("%s/load[%d]", l.From, i), config)
-		if err != nil {
-			return err
-		}
-		r.programs.pumps = append(r.programs.pumps, p)
-		r.pumps = append(r.pumps, config)
-	}
-	return nil
+func (r *Prepared) startBulk(ctx context.Context, groups map[string]*cgroup.Group) (err error) {
+	r.programs.pumps, err = r.startGenerators(ctx, groups, "bulk", bulk.LoadRole,
+		func(i int, to netip.AddrPort) (any, error) {
+			r.pumps = append(r.pumps, bulk.NewLoadConfig(r.scenario, i, to))
+			return r.pumps[len(r.pumps)-1], nil
+		})
+	return err
 }
 
 // finishBulk puts together what both ends of the bulk loads counted, in the order of the loads. The sinks end by it.

@@ -14,38 +14,18 @@ import (
 )
 
 // startSinks starts the udp services.
-func (r *Prepared) startSinks(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, name := range r.nodeNames() {
-		n := r.scenario.Nodes[name]
-		if n.Service == nil || n.Service.UDP == nil {
-			continue
-		}
-		p, err := r.launch(ctx, r.network.Node(name), groups[name], datagram.ServiceRole, name+"/udp",
-			datagram.NewServiceConfig(r.scenario, name), datagram.Counters()...)
-		if err != nil {
-			return err
-		}
-		r.programs.sinks = append(r.programs.sinks, p)
-	}
-	return nil
+func (r *Prepared) startSinks(ctx context.Context, groups map[string]*cgroup.Group) (err error) {
+	r.programs.sinks, err = r.startServices(ctx, groups, datagram.ServiceRole, datagram.Counters(),
+		func(s *scenario.Service) bool { return s.UDP != nil },
+		func(name string) (any, error) { return datagram.NewServiceConfig(r.scenario, name), nil })
+	return err
 }
 
 // startSenders starts the udp loads.
-func (r *Prepared) startSenders(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, i := range loadsOf(r.scenario, "udp") {
-		l := r.scenario.Load[i]
-		to, err := r.address(i)
-		if err != nil {
-			return err
-		}
-		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], datagram.LoadRole,
-			fmt.Sprintf("%s/load[%d]", l.From, i), datagram.NewLoadConfig(r.scenario, i, to))
-		if err != nil {
-			return err
-		}
-		r.programs.senders = append(r.programs.senders, p)
-	}
-	return nil
+func (r *Prepared) startSenders(ctx context.Context, groups map[string]*cgroup.Group) (err error) {
+	r.programs.senders, err = r.startGenerators(ctx, groups, "udp", datagram.LoadRole,
+		func(i int, to netip.AddrPort) (any, error) { return datagram.NewLoadConfig(r.scenario, i, to), nil })
+	return err
 }
 
 // address is where a load goes.

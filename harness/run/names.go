@@ -14,19 +14,13 @@ import (
 
 // startNameServers starts the dns services.
 func (r *Prepared) startNameServers(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, name := range r.nodeNames() {
-		n := r.scenario.Nodes[name]
-		if n.Service == nil || n.Service.DNS == nil {
-			continue
-		}
-		p, err := r.launch(ctx, r.network.Node(name), groups[name], dns.ServerRole, name+"/dns",
-			dns.NewServerConfig(n.Service.DNS, r.addresses(name)), dns.Counters()...)
-		if err != nil {
-			return err
-		}
-		r.programs.services = append(r.programs.services, p)
-	}
-	return nil
+	servers, err := r.startServices(ctx, groups, dns.ServerRole, dns.Counters(),
+		func(s *scenario.Service) bool { return s.DNS != nil },
+		func(name string) (any, error) {
+			return dns.NewServerConfig(r.scenario.Nodes[name].Service.DNS, r.addresses(name)), nil
+		})
+	r.programs.services = append(r.programs.services, servers...)
+	return err
 }
 
 // addresses are those of the names that a node's dns service knows: of the end of the node at which the first load

@@ -15,6 +15,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/protocol"
 	"github.com/ruleout/ruleout/harness/run/service"
 	"github.com/ruleout/ruleout/harness/run/topology"
+	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
@@ -98,20 +99,60 @@ func (r *Prepared) launchIn(ctx context.Context, namespaces uintptr, node *topol
 // reconnects is the counter of a service that is worth a series, for what it says is in no other.
 const reconnects = "sql.reconnects"
 
-func (r *Prepared) startDatabases(ctx context.Context, groups map[string]*cgroup.Group) error {
+// startServices starts an agent of a role on each node that has a service of its kind, with counters of these names and
+// the configuration for the node.
+func (r *Prepared) startServices(ctx context.Context, groups map[string]*cgroup.Group, role string, counters []string,
+	has func(*scenario.Service) bool, config func(name string) (any, error),
+) (list []program, _ error) {
 	for _, name := range r.nodeNames() {
-		n := r.scenario.Nodes[name]
-		if n.Service == nil || n.Service.SQL == nil {
+		if s := r.scenario.Nodes[name].Service; s == nil || !has(s) {
 			continue
 		}
-		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.SQLRole, name+"/sql",
-			service.NewSQLConfig(*n.Service.SQL, r.callers(name)), service.SQLCounters()...)
+		c, err := config(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.programs.services = append(r.programs.services, p)
+		p, err := r.launch(ctx, r.network.Node(name), groups[name], role, name+"/"+role, c, counters...)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
 	}
-	return nil
+	return list, nil
+}
+
+// startGenerators starts an agent of a role for each load of a kind. Its configuration is for the index of the load
+// and the address that it goes to.
+func (r *Prepared) startGenerators(ctx context.Context, groups map[string]*cgroup.Group, kind, role string,
+	config func(i int, to netip.AddrPort) (any, error),
+) (list []program, _ error) {
+	for _, i := range loadsOf(r.scenario, kind) {
+		from := r.scenario.Load[i].From
+		to, err := r.address(i)
+		if err != nil {
+			return nil, err
+		}
+		c, err := config(i, to)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.launch(ctx, r.network.Node(from), groups[from], role, fmt.Sprintf("%s/load[%d]", from, i), c)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+func (r *Prepared) startDatabases(ctx context.Context, groups map[string]*cgroup.Group) error {
+	databases, err := r.startServices(ctx, groups, service.SQLRole, service.SQLCounters(),
+		func(s *scenario.Service) bool { return s.SQL != nil },
+		func(name string) (any, error) {
+			return service.NewSQLConfig(*r.scenario.Nodes[name].Service.SQL, r.callers(name)), nil
+		})
+	r.programs.services = append(r.programs.services, databases...)
+	return err
 }
 
 // callers is the most connections that the pools of the scenario have open to a database.
@@ -126,29 +167,30 @@ func (r *Prepared) callers(database string) int {
 }
 
 func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, name := range r.nodeNames() {
-		n := r.scenario.Nodes[name]
-		if n.Service == nil || n.Service.PHP == nil {
-			continue
-		}
-		php := n.Service.PHP
-		var database netip.AddrPort
-		if php.Database != "" {
-			addr, _, ok := r.network.Layout().Toward(name, php.Database)
-			if !ok {
-				return fmt.Errorf("node %s has no path to its database %s", name, php.Database)
+	var of []*scenario.PHP
+	pools, err := r.startServices(ctx, groups, service.PHPRole, service.PHPCounters(),
+		func(s *scenario.Service) bool { return s.PHP != nil },
+		func(name string) (any, error) {
+			php := r.scenario.Nodes[name].Service.PHP
+			of = append(of, php)
+			var database netip.AddrPort
+			if php.Database != "" {
+				addr, _, ok := r.network.Layout().Toward(name, php.Database)
+				if !ok {
+					return nil, fmt.Errorf("node %s has no path to its database %s", name, php.Database)
+				}
+				database = netip.AddrPortFrom(addr, uint16(r.scenario.Nodes[php.Database].Service.SQL.Port))
 			}
-			database = netip.AddrPortFrom(addr, uint16(r.scenario.Nodes[php.Database].Service.SQL.Port))
-		}
-		p, err := r.launch(ctx, r.network.Node(name), groups[name], service.PHPRole, name+"/php",
-			service.NewPHPConfig(*php, database), service.PHPCounters()...)
-		if err != nil {
-			return err
-		}
-		if !php.Request.Spread.IsZero() {
+			return service.NewPHPConfig(*php, database), nil
+		})
+	if err != nil {
+		return err
+	}
+	for i, p := range pools {
+		if !of[i].Request.Spread.IsZero() {
 			r.programs.drawing = append(r.programs.drawing, p)
 		}
-		if php.Database == "" {
+		if of[i].Database == "" {
 			p.counts = p.counts[:len(metric.Pool())] // the rest are about its database
 		}
 		r.programs.services = append(r.programs.services, p)
@@ -156,25 +198,15 @@ func (r *Prepared) startPools(ctx context.Context, groups map[string]*cgroup.Gro
 	return nil
 }
 
-func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Group) error {
-	for _, i := range loadsOf(r.scenario, "http") {
-		l := r.scenario.Load[i]
-		to, err := r.address(i)
-		if err != nil {
-			return err
-		}
-		config := load.NewConfig(r.scenario, i, to)
-		if config.Resolver, err = r.resolver(&l); err != nil {
-			return err
-		}
-		p, err := r.launch(ctx, r.network.Node(l.From), groups[l.From], load.Role, fmt.Sprintf("%s/load[%d]", l.From, i),
-			config)
-		if err != nil {
-			return err
-		}
-		r.programs.loads = append(r.programs.loads, p)
-	}
-	return nil
+func (r *Prepared) startLoads(ctx context.Context, groups map[string]*cgroup.Group) (err error) {
+	r.programs.loads, err = r.startGenerators(ctx, groups, "http", load.Role,
+		func(i int, to netip.AddrPort) (any, error) {
+			config := load.NewConfig(r.scenario, i, to)
+			var err error
+			config.Resolver, err = r.resolver(&r.scenario.Load[i])
+			return config, err
+		})
+	return err
 }
 
 func (r *Prepared) openProbe(groups map[string]*cgroup.Group) error {

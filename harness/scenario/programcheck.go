@@ -222,6 +222,28 @@ func (s *Scenario) servedPorts(node string, all bool) (ports []int, places []str
 	return ports, places
 }
 
+// ServedPorts are all ports on which something of a node listens, at whatever time.
+func (s *Scenario) ServedPorts(node string) []int {
+	ports, _ := s.servedPorts(node, true)
+	n := s.Nodes[node]
+	if n == nil || n.Service == nil {
+		return ports
+	}
+	if n.Service.UDP != nil {
+		ports = append(ports, n.Service.UDP.Port)
+	}
+	if n.Service.DNS != nil {
+		ports = append(ports, n.Service.DNS.Port)
+	}
+	for i := range n.Service.Exec {
+		if r := n.Service.Exec[i].Ready; r != nil && r.Port > 0 {
+			ports = append(ports, r.Port)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
 // page checks the path of a page, which becomes a part of the request's first line.
 func (v *validation) page(at string, page Page) {
 	text := string(page)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 func TestMain(m *testing.M) {
@@ -52,7 +54,7 @@ func TestFairness(t *testing.T) {
 }
 
 // transfer runs a load against a sink on this machine's loopback.
-func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Result, *Sent) {
+func transfer(t *testing.T, c LoadConfig, whole time.Duration, sinks bool) (Result, *Sent) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -63,7 +65,7 @@ func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Res
 	var sink *agent.Process
 	if sinks {
 		sink, err = agent.Start(t.Context(), agent.Spec{Role: SinkRole, Config: SinkConfig{Port: c.To.Port(),
-			Duration: window, Interval: window / 5, Ends: map[int]time.Duration{c.Index: c.End}}})
+			Window: window.Window{Duration: whole, Interval: whole / 5}, Ends: map[int]time.Duration{c.Index: c.End}}})
 		require.NoError(t, err)
 		defer sink.Close()
 		require.NoError(t, sink.Begin(begin))
@@ -87,7 +89,7 @@ func transfer(t *testing.T, c LoadConfig, window time.Duration, sinks bool) (Res
 		taken = make([]Taken, 1)
 		require.NoError(t, json.Unmarshal(body, &taken[0]))
 	}
-	return Join(c, window, &sent, taken), &sent
+	return Join(c, whole, &sent, taken), &sent
 }
 
 func TestBytesOfEachFlow(t *testing.T) {
@@ -157,4 +159,27 @@ func TestRefused(t *testing.T) {
 	require.InDelta(t, 2, m["bulk.failed"], 0)
 	require.InDelta(t, 0, m["bulk.goodput"], 0)
 	require.NotContains(t, m, "bulk.fairness")
+}
+
+// Flows take no port on which a service of their node listens.
+func TestSourcePort(t *testing.T) {
+	own := int(sourceport.Socket{Load: 2, Request: 1}.Port())
+	listener, err := socket.Listen(netip.MustParseAddrPort("127.0.0.1:0"), 4)
+	require.NoError(t, err)
+	defer listener.Close()
+	port, err := listener.Port()
+	require.NoError(t, err)
+	s := &sender{config: LoadConfig{To: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), Index: 2, Flows: 2,
+		Ports: sourceport.Ports{Served: []int{own}}}}
+	s.Loop, err = agent.NewLoop(64)
+	require.NoError(t, err)
+	defer s.Close()
+	s.begin(0)
+	defer s.finish()
+	for i := range s.flows {
+		port, err := s.flows[i].fd.Port()
+		require.NoError(t, err)
+		require.NotZero(t, port)
+		require.NotEqual(t, own, int(port))
+	}
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 // Result is what is known of a load from both of its ends.
@@ -28,9 +28,9 @@ type Result struct {
 type Span struct{ From, End time.Duration }
 
 // Join puts together what the sender and the sinks say of a load.
-func Join(c LoadConfig, window time.Duration, sent *Sent, taken []Taken) Result {
+func Join(c LoadConfig, whole time.Duration, sent *Sent, taken []Taken) Result {
 	r := Result{Flows: sent.Flows, Failed: sent.Failed, Measured: make([]int64, sent.Flows),
-		Timely: make([]int64, sent.Flows), Spans: []Span{{max(c.From, 0), min(c.End, window)}}}
+		Timely: make([]int64, sent.Flows), Spans: []Span{{max(c.From, 0), min(c.End, whole)}}}
 	for _, t := range taken {
 		for _, f := range t.Flows {
 			if f.Load != c.Index || f.Number >= len(r.Measured) {
@@ -38,7 +38,7 @@ func Join(c LoadConfig, window time.Duration, sent *Sent, taken []Taken) Result 
 			}
 			r.Measured[f.Number] += f.Measured
 			r.Timely[f.Number] += f.Timely
-			r.Series = load.Zip(r.Series, f.Series, func(a, b int64) int64 { return a + b })
+			r.Series = window.Sum(r.Series, f.Series)
 			if c.Bytes > 0 && f.Closed && f.Bytes == c.Bytes {
 				r.Completed++
 				r.Times = append(r.Times, f.Ended-sent.Began[f.Number])
@@ -57,7 +57,7 @@ func (r *Result) Merge(from *Result) {
 	r.Timely = append(r.Timely, from.Timely...)
 	r.Spans = append(r.Spans, from.Spans...)
 	r.Times = append(r.Times, from.Times...)
-	r.Series = load.Zip(r.Series, from.Series, func(a, b int64) int64 { return a + b })
+	r.Series = window.Sum(r.Series, from.Series)
 }
 
 // lasts is how long at least one of the loads runs.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -30,12 +31,15 @@ type LoadConfig struct {
 	// From and End bound the load, relative to the start of the measured window.
 	From time.Duration `json:"from"`
 	End  time.Duration `json:"end"`
+	// Ports are the source ports of the node's loads.
+	Ports sourceport.Ports `json:"ports,omitzero"`
 }
 
 // NewLoadConfig returns the configuration of the bulk load of a scenario that has an index, which goes to an address.
 func NewLoadConfig(s *scenario.Scenario, index int, to netip.AddrPort) LoadConfig {
 	b := s.Load[index].Bulk
-	c := LoadConfig{To: to, Index: index, Flows: b.Flows, Bytes: int64(b.Bytes), From: -time.Duration(s.Warmup)}
+	c := LoadConfig{To: to, Index: index, Flows: b.Flows, Bytes: int64(b.Bytes), From: -time.Duration(s.Warmup),
+		Ports: sourceport.Of(s, s.Load[index].From)}
 	if b.At != nil {
 		c.From = time.Duration(*b.At)
 	}
@@ -156,9 +160,6 @@ func (s *sender) finish() {
 	}
 }
 
-// portTries is how many source ports are tried before the kernel draws one.
-const portTries = 8
-
 // begin opens all flows.
 func (s *sender) begin(now int64) {
 	to := socket.NewAddress(s.config.To)
@@ -170,11 +171,7 @@ func (s *sender) begin(now int64) {
 		fd, errno := socket.Stream(to.Family(), false)
 		if errno == 0 {
 			s.flows[i].fd = fd
-			for try := range portTries {
-				if fd.Bind(to.Family(), socket.SourcePort(s.config.Index, i, try)) == 0 {
-					break
-				}
-			}
+			s.config.Ports.Bind(fd, to.Family(), sourceport.Socket{Load: s.config.Index, Request: i})
 			if errno = fd.Connect(&to); errno == 0 || errno == unix.EINPROGRESS {
 				errno = s.Poll.Add(fd, socket.Key{Slot: int32(i)}, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/window"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -23,20 +24,15 @@ func init() { agent.Register(SinkRole, runSink) }
 // SinkConfig configures a sink.
 type SinkConfig struct {
 	Port uint16 `json:"port"`
-	// Duration of the measured window, and Interval of the series in it; 0 means no series.
-	Duration time.Duration `json:"duration"`
-	Interval time.Duration `json:"interval"`
+	window.Window
 	// Ends of the loads that come to the sink, by their index, relative to the start of the measured window.
 	Ends map[int]time.Duration `json:"ends,omitempty"`
 }
 
 // NewSinkConfig returns the configuration of the bulk service of a node.
 func NewSinkConfig(s *scenario.Scenario, node string) SinkConfig {
-	c := SinkConfig{Port: uint16(s.Nodes[node].Service.Bulk.Port), Duration: time.Duration(s.Duration),
+	c := SinkConfig{Port: uint16(s.Nodes[node].Service.Bulk.Port), Window: window.Of(s),
 		Ends: map[int]time.Duration{}}
-	if s.Timeline != nil {
-		c.Interval = time.Duration(*s.Timeline)
-	}
 	for i := range s.Load {
 		if s.Load[i].Bulk != nil && s.Load[i].To == node {
 			c.Ends[i] = NewLoadConfig(s, i, netip.AddrPort{}).End
@@ -144,8 +140,8 @@ func (s *sink) accept() {
 		return
 	}
 	c := &conn{fd: fd}
-	if s.config.Interval > 0 {
-		c.flow.Series = make([]int64, (s.config.Duration+s.config.Interval-1)/s.config.Interval)
+	if n := s.config.Bins(); n > 0 {
+		c.flow.Series = make([]int64, n)
 	}
 	s.conns = append(s.conns, c)
 	if s.Poll.AddLevel(fd, socket.Key{Slot: int32(len(s.conns) - 1)}, unix.EPOLLIN) != 0 {
@@ -187,15 +183,15 @@ func (s *sink) count(c *conn, b []byte, now int64) {
 	}
 	n := int64(len(b))
 	c.flow.Bytes += n
-	if now < 0 || now >= int64(s.config.Duration) {
+	if !s.config.Holds(now) {
 		return
 	}
 	c.flow.Measured += n
 	if end, ok := s.config.Ends[c.flow.Load]; !ok || now < int64(end) {
 		c.flow.Timely += n
 	}
-	if s.config.Interval > 0 {
-		c.flow.Series[now/int64(s.config.Interval)] += n
+	if i := s.config.Bin(now); i >= 0 {
+		c.flow.Series[i] += n
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ruleout/ruleout/harness/run/agent"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
+	"github.com/ruleout/ruleout/harness/run/window"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -25,7 +27,7 @@ const ms = int64(time.Millisecond)
 
 // take hands numbers to a receiver, each after a delay in ms.
 func take(numbers ...uint64) *receiver {
-	r := newReceiver(Timing{Duration: time.Second, Interval: 100 * time.Millisecond}, 50*time.Millisecond)
+	r := newReceiver(window.Window{Duration: time.Second, Interval: 100 * time.Millisecond}, 50*time.Millisecond)
 	for i, n := range numbers {
 		at := int64(i) * 10 * ms
 		r.arrived(&header{number: n, flags: counted}, at-5*ms, at, 100)
@@ -59,7 +61,7 @@ func TestReordered(t *testing.T) {
 }
 
 func TestLateIsNotReceived(t *testing.T) {
-	r := newReceiver(Timing{Duration: time.Second, Interval: 100 * time.Millisecond}, 50*time.Millisecond)
+	r := newReceiver(window.Window{Duration: time.Second, Interval: 100 * time.Millisecond}, 50*time.Millisecond)
 	r.arrived(&header{number: 0, flags: counted}, 0, 50*ms, 100)
 	r.arrived(&header{number: 1, flags: counted}, 0, 50*ms+1, 100)
 	r.arrived(&header{number: 2}, 0, 60*ms, 100) // of the warm-up
@@ -115,9 +117,9 @@ func TestEndToEnd(t *testing.T) {
 	require.NoError(t, err)
 	port := uint16(probe.LocalAddr().(*net.UDPAddr).Port)
 	require.NoError(t, probe.Close())
-	timing := Timing{Duration: 50 * time.Millisecond, Interval: 10 * time.Millisecond}
+	timing := window.Window{Duration: 50 * time.Millisecond, Interval: 10 * time.Millisecond}
 	service, err := agent.Start(t.Context(), agent.Spec{Role: ServiceRole, Tally: len(Counters()), Config: ServiceConfig{
-		Port: port, Answer: 64, Timeouts: map[int]time.Duration{3: time.Minute}, Timing: timing}})
+		Port: port, Answer: 64, Timeouts: map[int]time.Duration{3: time.Minute}, Window: timing}})
 	require.NoError(t, err)
 	defer service.Close()
 	foreign, err := net.Dial("udp", netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port).String())
@@ -130,7 +132,7 @@ func TestEndToEnd(t *testing.T) {
 		To: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port), Index: 3, Size: 200, Timeout: time.Second,
 		Schedule: arrival.Schedule{Arrivals: scenario.Constant, Rate: 1000, From: -20 * time.Millisecond,
 			To: 50 * time.Millisecond},
-		Answers: true, Timing: timing,
+		Answers: true, Window: timing,
 	}})
 	require.NoError(t, err)
 	defer load.Close()
@@ -180,4 +182,18 @@ func TestMerge(t *testing.T) {
 	var none Result
 	none.Merge(&Result{})
 	require.Empty(t, none.Series(), "timeline: off")
+}
+
+// The sender takes no port on which a service of its node listens, and none at all if the kernel is to draw it.
+func TestSourcePort(t *testing.T) {
+	own := int(sourceport.Socket{Load: 2}.Port())
+	for _, p := range []sourceport.Ports{{Served: []int{own}}, {Kernel: true}} {
+		s, err := newSender(LoadConfig{To: netip.MustParseAddrPort("127.0.0.1:9"), Index: 2, Size: 100, Ports: p})
+		require.NoError(t, err)
+		port, err := s.fd.Port()
+		require.NoError(t, err)
+		require.NotZero(t, port)
+		require.NotEqual(t, own, int(port))
+		s.close()
+	}
 }

@@ -3,7 +3,7 @@ package datagram
 import (
 	"time"
 
-	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 // Result is what is known of a load from both of its ends.
@@ -36,7 +36,7 @@ func (r *Result) Merge(from *Result) {
 	r.Back.merge(&from.Back)
 	r.RoundTrip.Merge(&from.RoundTrip)
 	r.Late.Merge(&from.Late)
-	r.Left = load.Zip(r.Left, from.Left, func(a, b int64) int64 { return a + b })
+	r.Left = window.Sum(r.Left, from.Left)
 	r.There.merge(&from.There)
 	r.Answered += from.Answered
 	r.Answers = r.Answers || from.Answers
@@ -56,7 +56,7 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 	if r.Answers {
 		m["udp.answered"] = float64(r.Answered)
 		way(m, "udp.back.", r.Answered, &r.Back)
-		spans(m, "udp.rtt.", &r.RoundTrip)
+		r.RoundTrip.Metrics(m, "udp.rtt.")
 	}
 	return m
 }
@@ -70,18 +70,7 @@ func way(m map[string]float64, prefix string, sent int64, w *Way) {
 	if sent > 0 {
 		m[prefix+"loss"] = float64(sent-w.Received) / float64(sent)
 	}
-	spans(m, prefix+"delay.", &w.Delay)
-}
-
-func spans(m map[string]float64, prefix string, h *load.Histogram) {
-	if h.Count() == 0 {
-		return
-	}
-	m[prefix+"mean"] = h.Mean() / 1e9
-	m[prefix+"max"] = float64(h.Max()) / 1e9
-	for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99} {
-		m[prefix+name] = float64(h.Quantile(q)) / 1e9
-	}
+	w.Delay.Metrics(m, prefix+"delay.")
 }
 
 // Series returns the series of the timeline, in base units.

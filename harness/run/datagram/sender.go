@@ -12,6 +12,8 @@ import (
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/load"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
+	"github.com/ruleout/ruleout/harness/run/window"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -34,7 +36,9 @@ type LoadConfig struct {
 	Timeout time.Duration `json:"timeout"`
 	// Answers tells that the service answers.
 	Answers bool `json:"answers"`
-	Timing
+	// Ports are the source ports of the node's loads.
+	Ports sourceport.Ports `json:"ports,omitzero"`
+	window.Window
 }
 
 // NewLoadConfig returns the configuration of the udp load of a scenario that has an index, which goes to an address.
@@ -42,16 +46,9 @@ func NewLoadConfig(s *scenario.Scenario, index int, to netip.AddrPort) LoadConfi
 	u := s.Load[index].UDP
 	return LoadConfig{
 		To: to, Schedule: arrival.Of(s, index), Index: index, Size: int(u.Size), Timeout: time.Duration(u.Timeout),
-		Answers: s.Nodes[s.Load[index].To].Service.UDP.Answer > 0, Timing: timing(s),
+		Answers: s.Nodes[s.Load[index].To].Service.UDP.Answer > 0, Window: window.Of(s),
+		Ports: sourceport.Of(s, s.Load[index].From),
 	}
-}
-
-func timing(s *scenario.Scenario) Timing {
-	t := Timing{Duration: time.Duration(s.Duration)}
-	if s.Timeline != nil {
-		t.Interval = time.Duration(*s.Timeline)
-	}
-	return t
 }
 
 // Sent is what a sender did and saw. Datagrams are those planned inside the measured window.
@@ -108,7 +105,7 @@ func runLoad(ctx context.Context, raw json.RawMessage, c agent.Control) (any, er
 
 func newSender(config LoadConfig) (_ *sender, err error) {
 	s := &sender{config: config, fd: socket.None, out: make([]byte, config.Size), in: make([]byte, 64<<10),
-		back: newReceiver(config.Timing, config.Timeout)}
+		back: newReceiver(config.Window, config.Timeout)}
 	if s.Loop, err = agent.NewLoop(64); err != nil {
 		return nil, err
 	}
@@ -116,9 +113,8 @@ func newSender(config LoadConfig) (_ *sender, err error) {
 	fd, errno := socket.Datagram(address.Family())
 	if errno == 0 {
 		s.fd = fd
-		if errno = s.bind(address.Family()); errno == 0 {
-			errno = fd.Connect(&address)
-		}
+		config.Ports.Bind(fd, address.Family(), sourceport.Socket{Load: config.Index})
+		errno = fd.Connect(&address)
 	}
 	if errno == 0 {
 		errno = s.Poll.Add(fd, socket.Key{}, unix.EPOLLIN)
@@ -128,15 +124,6 @@ func newSender(config LoadConfig) (_ *sender, err error) {
 		return nil, fmt.Errorf("open UDP socket to %s: %w", config.To, errno)
 	}
 	return s, nil
-}
-
-// bind gives the socket a port that follows from the load and not from what the machine has drawn before.
-func (s *sender) bind(family int) socket.Errno {
-	errno := unix.EADDRINUSE
-	for try := 0; try < 8 && errno == unix.EADDRINUSE; try++ {
-		errno = s.fd.Bind(family, socket.SourcePort(s.config.Index, 0, try))
-	}
-	return errno
 }
 
 func (s *sender) close() {
@@ -150,21 +137,19 @@ func (s *sender) close() {
 func (s *sender) draw(b agent.Beginning) error {
 	s.plan = arrival.Plan(s.config.Schedule, b.Seed, s.config.Index)
 	for _, at := range s.plan {
-		if s.inside(at) {
+		if s.config.Holds(at) {
 			s.result.Planned++
 		}
 	}
-	if n := s.config.bins(); n > 0 {
+	if n := s.config.Bins(); n > 0 {
 		s.result.Left = make([]int64, n)
 	}
 	return nil
 }
 
-func (s *sender) inside(at int64) bool { return at >= 0 && at < int64(s.config.Duration) }
-
 // refused counts an ICMP message, within the measured window.
 func (s *sender) refused() {
-	if s.inside(s.Now()) {
+	if s.config.Holds(s.Now()) {
 		s.result.Refused++
 	}
 }
@@ -211,7 +196,7 @@ func (s *sender) send(now int64) {
 	at := s.plan[s.next]
 	h := header{load: uint16(s.config.Index), number: uint64(s.next)}
 	s.next++
-	if s.inside(at) {
+	if s.config.Holds(at) {
 		h.flags |= counted
 		s.result.Late.Record(now - at)
 	}
@@ -227,7 +212,7 @@ func (s *sender) send(now int64) {
 		if h.flags&counted != 0 {
 			s.result.Sent++
 		}
-		if i := s.config.bin(h.sent - s.Start()); i >= 0 {
+		if i := s.config.Bin(h.sent - s.Start()); i >= 0 {
 			s.result.Left[i]++
 		}
 	case h.flags&counted != 0:

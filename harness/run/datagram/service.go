@@ -10,6 +10,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/window"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -29,14 +30,14 @@ type ServiceConfig struct {
 	Buffer int `json:"buffer,omitempty"`
 	// Timeouts of the loads, by their index in the scenario.
 	Timeouts map[int]time.Duration `json:"timeouts"`
-	Timing
+	window.Window
 }
 
 // NewServiceConfig returns the configuration of the udp service of a node.
 func NewServiceConfig(s *scenario.Scenario, node string) ServiceConfig {
 	u := s.Nodes[node].Service.UDP
 	c := ServiceConfig{Port: uint16(u.Port), Answer: int(u.Answer), Latency: time.Duration(u.Latency),
-		Buffer: int(u.Buffer), Timeouts: map[int]time.Duration{}, Timing: timing(s)}
+		Buffer: int(u.Buffer), Timeouts: map[int]time.Duration{}, Window: window.Of(s)}
 	for i := range s.Load {
 		if l := s.Load[i].UDP; l != nil && s.Load[i].To == node {
 			c.Timeouts[i] = time.Duration(l.Timeout)
@@ -90,7 +91,7 @@ func runService(ctx context.Context, raw json.RawMessage, c agent.Control) (any,
 		s.out = make([]byte, max(s.config.Answer, headerSize))
 	}
 	for i, timeout := range s.config.Timeouts {
-		s.loads[i] = newReceiver(s.config.Timing, timeout)
+		s.loads[i] = newReceiver(s.config.Window, timeout)
 	}
 	if err := s.open(); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/run/load"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 // Way is what became of the datagrams of one direction that were planned inside the measured window, as their receiver
@@ -27,41 +28,18 @@ type Way struct {
 	DelayMax []int64 `json:"delay_max,omitempty"`
 }
 
-// Timing is what both ends need to know to count alike.
-type Timing struct {
-	// Duration of the measured window, and Interval of the series in it; 0 means no series.
-	Duration time.Duration `json:"duration"`
-	Interval time.Duration `json:"interval"`
-}
-
-// bins is how many intervals there are; the last may be shorter.
-func (t Timing) bins() int {
-	if t.Interval <= 0 {
-		return 0
-	}
-	return int((t.Duration + t.Interval - 1) / t.Interval)
-}
-
-// bin is the interval in which a time lies, relative to the start of the measured window; -1 for none.
-func (t Timing) bin(at int64) int {
-	if t.Interval <= 0 || at < 0 || at >= int64(t.Duration) {
-		return -1
-	}
-	return int(at / int64(t.Interval))
-}
-
 // receiver makes a Way of arrivals.
 type receiver struct {
-	timing  Timing
+	window  window.Window
 	timeout int64
 	way     Way
 	next    uint64   // one more than the highest number so far: RFC 4737's NextExp
 	seen    []uint64 // a bit a number
 }
 
-func newReceiver(t Timing, timeout time.Duration) *receiver {
-	r := &receiver{timing: t, timeout: int64(timeout)}
-	if n := t.bins(); n > 0 {
+func newReceiver(w window.Window, timeout time.Duration) *receiver {
+	r := &receiver{window: w, timeout: int64(timeout)}
+	if n := w.Bins(); n > 0 {
 		r.way.Arrived, r.way.DelayMax = make([]int64, n), make([]int64, n)
 	}
 	return r
@@ -88,7 +66,7 @@ func (r *receiver) arrived(h *header, sent, now int64, size int) bool {
 		r.way.Reordered++
 	}
 	delay := max(now-sent, 0)
-	if i := r.timing.bin(now); i >= 0 {
+	if i := r.window.Bin(now); i >= 0 {
 		r.way.Arrived[i]++
 		r.way.DelayMax[i] = max(r.way.DelayMax[i], delay)
 	}
@@ -112,6 +90,6 @@ func (w *Way) merge(from *Way) {
 	w.Reordered += from.Reordered
 	w.Bytes += from.Bytes
 	w.Delay.Merge(&from.Delay)
-	w.Arrived = load.Zip(w.Arrived, from.Arrived, func(a, b int64) int64 { return a + b })
-	w.DelayMax = load.Zip(w.DelayMax, from.DelayMax, func(a, b int64) int64 { return max(a, b) })
+	w.Arrived = window.Sum(w.Arrived, from.Arrived)
+	w.DelayMax = window.Highest(w.DelayMax, from.DelayMax)
 }

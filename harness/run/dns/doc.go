@@ -11,7 +11,8 @@
 //
 // A Lookup opens a socket for each server that it asks, and goes on with it in the next attempt, from the same source
 // port and with the same query, as glibc does. It closes all of them when one failed, before each lone question in the
-// mode single-request-reopen, and at its end. Its owner closes it.
+// mode single-request-reopen, and at its end. Its owner closes it, and does not touch it any more: the resolver makes
+// the next lookup of it. No role collects garbage, so neither a lookup nor an answer may take new memory.
 //
 // # Source
 //

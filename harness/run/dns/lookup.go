@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 )
 
 // mostServers is glibc's MAXNS.
@@ -52,8 +53,14 @@ func (l *Lookup) Address() netip.Addr {
 	return l.address[0]
 }
 
-// Close closes its sockets.
+// Close closes its sockets and gives its memory back to the resolver: it must not be used any more.
 func (l *Lookup) Close() {
+	l.hangUp()
+	l.resolver.free = append(l.resolver.free, l)
+}
+
+// hangUp closes its sockets.
+func (l *Lookup) hangUp() {
 	for i := range l.sockets {
 		if l.sockets[i] != socket.None {
 			l.sockets[i].Close()
@@ -72,7 +79,7 @@ func (l *Lookup) Step(now int64, watch Watch) bool {
 			l.ask(now)
 		}
 		if !l.send(watch) {
-			l.Close()
+			l.hangUp()
 			l.next()
 			continue
 		}
@@ -92,7 +99,7 @@ func (l *Lookup) Step(now int64, watch Watch) bool {
 		l.Timeouts++
 		l.timedOut(now)
 	}
-	l.Close()
+	l.hangUp()
 	return true
 }
 
@@ -125,7 +132,7 @@ func (l *Lookup) timedOut(now int64) {
 		l.single = true
 	case !l.reopen:
 		l.reopen = true
-		l.Close()
+		l.hangUp()
 	default:
 		l.over = true // with what there is
 		return
@@ -160,9 +167,6 @@ func (l *Lookup) send(watch Watch) bool {
 	return true
 }
 
-// portTries is how many source ports are tried before the kernel draws one.
-const portTries = 8
-
 // open opens the socket to the present server unless it is open.
 func (l *Lookup) open(watch Watch) bool {
 	at := &l.sockets[l.server()]
@@ -175,11 +179,7 @@ func (l *Lookup) open(watch Watch) bool {
 		return false
 	}
 	*at = fd
-	for try := range portTries {
-		if fd.Bind(to.Family(), socket.SourcePort(l.resolver.load, l.number, l.opened+try)) == 0 {
-			break
-		}
-	}
+	l.resolver.ports.Bind(fd, to.Family(), sourceport.Socket{Load: l.resolver.load, Request: l.number, Number: l.opened})
 	l.opened++
 	return fd.Connect(&to) == 0 && watch(fd) == 0
 }
@@ -207,13 +207,13 @@ func (l *Lookup) receive() say {
 		if errno == unix.ECONNREFUSED {
 			l.Unreachable++
 		}
-		l.Close()
+		l.hangUp()
 		return sayNext
 	}
 	r, ok := readReply(l.resolver.in[:n])
 	i := -1
 	for k := range l.id {
-		if ok && r.id == l.id[k] && r.of == types[k] && r.name == l.resolver.options.Name && !l.got[k] {
+		if ok && r.id == l.id[k] && r.of == types[k] && same(&r.name, &l.resolver.name) && !l.got[k] {
 			i = k
 		}
 	}
@@ -228,7 +228,7 @@ func (l *Lookup) receive() say {
 	l.address[i] = r.address
 	if !l.got[1-i] {
 		if l.single && l.reopen {
-			l.Close() // the other question gets a socket of its own
+			l.hangUp() // the other question gets a socket of its own
 		}
 		return sayMore
 	}
@@ -247,6 +247,6 @@ func (l *Lookup) rejected(i int) say {
 		l.got[i] = true // the other may be good
 		return sayMore
 	}
-	l.Close()
+	l.hangUp()
 	return sayNext
 }

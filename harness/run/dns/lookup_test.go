@@ -14,6 +14,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -89,7 +90,7 @@ func (w *world) serve() (any bool) {
 			case "nxdomain":
 				s.config.Names = nil
 			}
-			text, _ := s.answer(s.in[:n])
+			text, _ := s.answer(nil, s.in[:n])
 			s.config = config
 			_, errno = s.fd.SendTo(text, &from)
 			require.Zero(w.t, errno)
@@ -181,7 +182,7 @@ func TestLookup(t *testing.T) {
 			if c.change != nil {
 				c.change(&o)
 			}
-			r, err := NewResolver(o, 1, 0)
+			r, err := NewResolver(o, sourceport.Ports{}, 1, 0)
 			require.NoError(t, err)
 			l := w.look(r)
 			require.Equal(t, strings.Fields(c.trace), w.trace)
@@ -196,7 +197,7 @@ func TestLookup(t *testing.T) {
 // nothing useful has come: the second attempt goes on in the mode that was learned.
 func TestOnlyAAAAComes(t *testing.T) {
 	w := newWorld(t, without(dnsmessage.TypeA, 99))
-	r, err := NewResolver(w.options(), 1, 0)
+	r, err := NewResolver(w.options(), sourceport.Ports{}, 1, 0)
 	require.NoError(t, err)
 	l := w.look(r)
 	require.Equal(t, strings.Fields("0:1A1 0:1AAAA1 5:1A1 10:1A1"), w.trace)
@@ -210,7 +211,7 @@ func TestLasting(t *testing.T) {
 		w := newWorld(t, without(dnsmessage.TypeAAAA, 1))
 		o := w.options()
 		o.Lasting = lasting
-		r, err := NewResolver(o, 1, 0)
+		r, err := NewResolver(o, sourceport.Ports{}, 1, 0)
 		require.NoError(t, err)
 		w.look(r)
 		w.servers[0].config.Drop = scenario.QueryA
@@ -231,7 +232,7 @@ func TestRotate(t *testing.T) {
 	w := newWorld(t, good, good, good)
 	o := w.options()
 	o.Rotate, o.Lasting = true, true
-	r, err := NewResolver(o, 1, 0)
+	r, err := NewResolver(o, sourceport.Ports{}, 1, 0)
 	require.NoError(t, err)
 	for range 6 {
 		w.look(r)
@@ -241,7 +242,7 @@ func TestRotate(t *testing.T) {
 		require.Equal(t, fmt.Sprintf("0:%dA%d", (first+i)%3+1, i+1), w.trace[2*i])
 	}
 	o.Lasting = false
-	r, err = NewResolver(o, 1, 0)
+	r, err = NewResolver(o, sourceport.Ports{}, 1, 0)
 	require.NoError(t, err)
 	w.trace = nil
 	for range 300 {
@@ -261,7 +262,7 @@ func TestRotateWaits(t *testing.T) {
 	w := newWorld(t, dead, dead, dead)
 	o := w.options()
 	o.Rotate, o.Attempts = true, 1
-	r, err := NewResolver(o, 3, 0)
+	r, err := NewResolver(o, sourceport.Ports{}, 3, 0)
 	require.NoError(t, err)
 	w.look(r)
 	require.EqualValues(t, 5+3+6, w.now/1e9)
@@ -274,7 +275,7 @@ func TestNobodyListens(t *testing.T) {
 	w.servers[0].fd.Close()
 	w.servers = w.servers[1:]
 	w.rules, w.taken = w.rules[1:], w.taken[1:]
-	r, err := NewResolver(o, 1, 0)
+	r, err := NewResolver(o, sourceport.Ports{}, 1, 0)
 	require.NoError(t, err)
 	l := w.look(r)
 	require.True(t, l.Address().IsValid())
@@ -286,37 +287,48 @@ func TestNobodyListens(t *testing.T) {
 func TestForeignAnswers(t *testing.T) {
 	name, err := fullName("shop.example")
 	require.NoError(t, err)
-	query, err := question(7, name, dnsmessage.TypeA)
+	query, err := question(nil, 7, name, dnsmessage.TypeA)
 	require.NoError(t, err)
 	_, ok := readReply(query)
 	require.False(t, ok, "a query")
 	s := &server{config: ServerConfig{TTL: 5, Names: map[string]Addresses{
 		"shop.example": {A: netip.MustParseAddr("10.0.0.7"), AAAA: netip.MustParseAddr("fd00::7")}}}}
-	text, kind := s.answer(query)
+	text, kind := s.answer(nil, query)
 	require.Equal(t, countAnswers, kind)
 	r, ok := readReply(text)
 	require.True(t, ok)
-	require.Equal(t, reply{id: 7, name: "shop.example", of: dnsmessage.TypeA,
+	require.Equal(t, reply{id: 7, name: name, of: dnsmessage.TypeA,
 		address: netip.MustParseAddr("10.0.0.7")}, r)
 	for n := range text {
 		readReply(text[:n]) // does not panic
-		s.answer(text[:n])
+		s.answer(nil, text[:n])
 	}
 	other, err := fullName("SHOP.Example")
 	require.NoError(t, err)
-	query, err = question(8, other, dnsmessage.TypeAAAA)
+	query, err = question(nil, 8, other, dnsmessage.TypeAAAA)
 	require.NoError(t, err)
-	text, _ = s.answer(query)
+	text, _ = s.answer(nil, query)
 	r, ok = readReply(text)
 	require.True(t, ok)
 	require.Equal(t, "fd00::7", r.address.String(), "DNS does not tell cases apart")
 	unknown, err := fullName("nobody.example")
 	require.NoError(t, err)
-	query, err = question(9, unknown, dnsmessage.TypeA)
+	query, err = question(nil, 9, unknown, dnsmessage.TypeA)
 	require.NoError(t, err)
-	text, kind = s.answer(query)
+	text, kind = s.answer(nil, query)
 	require.Equal(t, countUnknown, kind)
 	r, ok = readReply(text)
 	require.True(t, ok)
 	require.Equal(t, dnsmessage.RCodeNameError, r.code)
+}
+
+// A lookup takes no port on which a service of its node listens.
+func TestSourcePort(t *testing.T) {
+	w := newWorld(t, good)
+	own := sourceport.Socket{Load: 2}.Port()
+	r, err := NewResolver(w.options(), sourceport.Ports{Served: []int{int(own)}}, 1, 2)
+	require.NoError(t, err)
+	w.look(r)
+	require.Len(t, w.ports, 1)
+	require.NotEqual(t, own, w.ports[0])
 }

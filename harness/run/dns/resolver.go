@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 )
 
 // Options are those of resolv.conf(5).
@@ -60,14 +61,16 @@ type Resolver struct {
 	name    dnsmessage.Name
 	random  *rand.Rand
 	load    int // index of the load: source ports follow from it
+	ports   sourceport.Ports
 	made    int
 	offset  int // of the server that rotate begins with
 	learned Options
 	in      []byte
+	free    []*Lookup // that were closed: their memory is for the next
 }
 
 // NewResolver returns the resolver of the load that has an index. What it draws follows from the seed.
-func NewResolver(o Options, seed uint64, load int) (*Resolver, error) {
+func NewResolver(o Options, p sourceport.Ports, seed uint64, load int) (*Resolver, error) {
 	name, err := fullName(o.Name)
 	if err != nil {
 		return nil, fmt.Errorf("name %s: %w", o.Name, err)
@@ -75,7 +78,7 @@ func NewResolver(o Options, seed uint64, load int) (*Resolver, error) {
 	if len(o.Servers) == 0 || o.Timeout < time.Second || o.Attempts < 1 {
 		return nil, fmt.Errorf("resolver: servers, timeout or attempts out of range")
 	}
-	r := &Resolver{options: o, name: name, load: load, learned: o, in: make([]byte, 4096),
+	r := &Resolver{options: o, name: name, load: load, ports: p, learned: o, in: make([]byte, 4096),
 		random: rand.New(rand.NewPCG(seed, 0x646e73<<32|uint64(load)))}
 	for _, s := range o.Servers {
 		r.servers = append(r.servers, socket.NewAddress(s))
@@ -107,8 +110,9 @@ func (r *Resolver) first() int {
 
 // Start begins a lookup. Its owner calls Step right away. The numbers of queries follow from the seed.
 func (r *Resolver) Start() (*Lookup, error) {
-	l := &Lookup{resolver: r, single: r.options.Single || r.options.Reopen, reopen: r.options.Reopen, first: r.first(),
-		number: r.made}
+	l := r.take()
+	*l = Lookup{resolver: r, query: l.query, single: r.options.Single || r.options.Reopen, reopen: r.options.Reopen,
+		first: r.first(), number: r.made}
 	if r.options.Lasting {
 		l.single, l.reopen = r.learned.Single || r.learned.Reopen, r.learned.Reopen
 	}
@@ -119,7 +123,7 @@ func (r *Resolver) Start() (*Lookup, error) {
 	}
 	for i := range l.query {
 		var err error
-		if l.query[i], err = question(l.id[i], r.name, types[i]); err != nil {
+		if l.query[i], err = question(l.query[i][:0], l.id[i], r.name, types[i]); err != nil {
 			return nil, fmt.Errorf("query for %s: %w", r.options.Name, err)
 		}
 	}
@@ -127,4 +131,15 @@ func (r *Resolver) Start() (*Lookup, error) {
 		l.sockets[i] = socket.None
 	}
 	return l, nil
+}
+
+// take returns the memory of a lookup.
+func (r *Resolver) take() *Lookup {
+	n := len(r.free)
+	if n == 0 {
+		return new(Lookup)
+	}
+	l := r.free[n-1]
+	r.free = r.free[:n-1]
+	return l
 }

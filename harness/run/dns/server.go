@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/base/fifo"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/socket"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -66,15 +68,21 @@ func Counters() []string {
 type pending struct {
 	at   int64
 	to   socket.Address
-	text []byte
+	text [longest]byte
+	size int
 	kind int // counter
 }
+
+// longest is the size of the longest answer: header, question with the longest name (RFC 1035, 4.1), and one record
+// with an address of IPv6 whose name is a pointer.
+const longest = 12 + 255 + 4 + 2 + 10 + 16
 
 type server struct {
 	*agent.Loop
 	config ServerConfig
 	fd     socket.FD
-	queue  []pending // in the order of their times, since all wait for as long
+	queue  fifo.Queue[pending] // in the order of their times, since all wait for as long
+	last   pending             // that was taken
 	in     []byte
 	count  agent.Tally
 }
@@ -107,12 +115,9 @@ func (s *server) loop(ctx context.Context) error {
 		for s.take() {
 		}
 		now := agent.Now()
-		for len(s.queue) > 0 && s.queue[0].at <= now {
-			s.send(&s.queue[0])
-			s.queue = s.queue[1:]
-		}
-		if len(s.queue) > 0 {
-			if errno := s.Poll.Alarm(s.queue[0].at); errno != 0 {
+		s.sendDue(now)
+		if s.queue.Len() > 0 {
+			if errno := s.Poll.Alarm(s.queue.First().at); errno != 0 {
 				return fmt.Errorf("set timer: %w", errno)
 			}
 		}
@@ -125,40 +130,48 @@ func (s *server) loop(ctx context.Context) error {
 
 // take takes one query; false if there is none.
 func (s *server) take() bool {
-	var p pending
+	p := &s.last
 	n, errno := s.fd.ReceiveFrom(s.in, &p.to)
 	if errno != 0 {
 		return errno == unix.EINTR || errno == unix.ECONNREFUSED // an answer that nobody wanted any more
 	}
-	p.text, p.kind = s.answer(s.in[:n])
+	text, kind := s.answer(p.text[:0], s.in[:n])
 	switch {
-	case p.kind == countMalformed:
+	case kind == countMalformed:
 		s.count[countMalformed].Add(1)
 		return true
-	case p.text == nil:
+	case text == nil:
 		s.count[countQueries].Add(1)
 		s.count[countDropped].Add(1)
 		return true
 	}
 	s.count[countQueries].Add(1)
-	p.at = agent.Now() + int64(s.config.Delay)
+	p.at, p.size, p.kind = agent.Now()+int64(s.config.Delay), len(text), kind
 	if s.config.Delay == 0 {
-		s.send(&p)
+		s.send(p)
 	} else {
-		s.queue = append(s.queue, p)
+		s.queue.Push(*p)
 	}
 	return true
 }
 
+// sendDue sends the answers whose time has come.
+func (s *server) sendDue(now int64) {
+	for s.queue.Len() > 0 && s.queue.First().at <= now {
+		s.send(s.queue.First())
+		s.queue.Pop()
+	}
+}
+
 func (s *server) send(p *pending) {
-	if _, errno := s.fd.SendTo(p.text, &p.to); errno == 0 {
+	if _, errno := s.fd.SendTo(p.text[:p.size], &p.to); errno == 0 {
 		s.count[p.kind].Add(1)
 	}
 }
 
-// answer says what a query is answered with, and as what it counts. There is no text if it is dropped or cannot be
-// read.
-func (s *server) answer(query []byte) ([]byte, int) {
+// answer appends to a buffer what a query is answered with, and tells as what it counts. There is no text if it is
+// dropped or cannot be read.
+func (s *server) answer(text, query []byte) ([]byte, int) {
 	var p dnsmessage.Parser
 	h, err := p.Start(query)
 	if err != nil || h.Response {
@@ -173,7 +186,8 @@ func (s *server) answer(query []byte) ([]byte, int) {
 	}
 	head := dnsmessage.Header{ID: h.ID, Response: true, Authoritative: true, RecursionDesired: h.RecursionDesired,
 		RecursionAvailable: true}
-	known, ok := s.config.Names[plainName(q.Name)]
+	var key [len(q.Name.Data)]byte
+	known, ok := s.config.Names[string(plain(key[:0], &q.Name))]
 	kind := countAnswers
 	switch {
 	case is(s.config.Servfail, q.Type):
@@ -182,8 +196,7 @@ func (s *server) answer(query []byte) ([]byte, int) {
 	case !ok:
 		head.RCode, kind = dnsmessage.RCodeNameError, countUnknown
 	}
-	text, err := s.write(head, q, known)
-	if err != nil {
+	if text, err = s.write(text, head, q, known); err != nil {
 		return nil, countMalformed
 	}
 	return text, kind
@@ -202,28 +215,29 @@ func is(what scenario.QueryType, of dnsmessage.Type) bool {
 	return false
 }
 
-func (s *server) write(head dnsmessage.Header, q dnsmessage.Question, known Addresses) ([]byte, error) {
-	b := dnsmessage.NewBuilder(nil, head)
-	b.EnableCompression()
-	if err := b.StartQuestions(); err != nil {
-		return nil, err
-	}
-	if err := b.Question(q); err != nil {
-		return nil, err
-	}
-	if err := b.StartAnswers(); err != nil {
-		return nil, err
-	}
-	record := dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET, TTL: s.config.TTL}
-	var err error
-	switch {
-	case q.Type == dnsmessage.TypeA && known.A.Is4():
-		err = b.AResource(record, dnsmessage.AResource{A: known.A.As4()})
-	case q.Type == dnsmessage.TypeAAAA && known.AAAA.Is6():
-		err = b.AAAAResource(record, dnsmessage.AAAAResource{AAAA: known.AAAA.As16()})
-	}
+// write appends an answer. The name of its record is a pointer to the question's, by hand: dnsmessage would make a map
+// of names for that, for each answer.
+func (s *server) write(text []byte, head dnsmessage.Header, q dnsmessage.Question, known Addresses) ([]byte, error) {
+	text, err := ask(text, head, q)
 	if err != nil {
 		return nil, err
 	}
-	return b.Finish()
+	var address []byte
+	switch {
+	case q.Type == dnsmessage.TypeA && known.A.Is4():
+		a := known.A.As4()
+		address = a[:]
+	case q.Type == dnsmessage.TypeAAAA && known.AAAA.Is6():
+		a := known.AAAA.As16()
+		address = a[:]
+	default:
+		return text, nil
+	}
+	binary.BigEndian.PutUint16(text[6:], 1) // answers
+	text = append(text, 0xc0, 12)           // the name is at 12, behind the header (RFC 1035, 4.1.4)
+	text = binary.BigEndian.AppendUint16(text, uint16(q.Type))
+	text = binary.BigEndian.AppendUint16(text, uint16(dnsmessage.ClassINET))
+	text = binary.BigEndian.AppendUint32(text, s.config.TTL)
+	text = binary.BigEndian.AppendUint16(text, uint16(len(address)))
+	return append(text, address...), nil
 }

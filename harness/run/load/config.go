@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/run/dns"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -59,8 +59,8 @@ type Config struct {
 	// Reads and Sends are slow ways to read and write.
 	Reads *scenario.Slow `json:"reads,omitempty"`
 	Sends *scenario.Slow `json:"sends,omitempty"`
-	// KernelPorts lets the kernel draw source ports, instead of having them follow from the request.
-	KernelPorts bool `json:"kernel_ports,omitempty"`
+	// Ports are the source ports of connections and lookups.
+	Ports sourceport.Ports `json:"ports,omitzero"`
 	// Interval of the series; 0 means no series.
 	Interval time.Duration `json:"interval"`
 }
@@ -91,25 +91,15 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 		Body:              int(h.Body),
 		Reads:             h.Reads,
 		Sends:             h.Sends,
+		Ports:             sourceport.Of(s, s.Load[index].From),
 	}
 	if h.Abort != nil {
 		c.AbortAfter, c.AbortBytes = time.Duration(h.Abort.After), int64(h.Abort.Bytes)
-	}
-	if from := s.Nodes[s.Load[index].From]; from != nil {
-		c.KernelPorts = ownPorts(from.Sysctls)
 	}
 	if s.Timeline != nil {
 		c.Interval = time.Duration(*s.Timeline)
 	}
 	return c
-}
-
-// portSysctls are the sysctls of a node that say which source ports the kernel may draw.
-var portSysctls = []string{"net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse"}
-
-// ownPorts tells whether a node's sysctls are about source ports.
-func ownPorts(sysctls map[string]string) bool {
-	return slices.ContainsFunc(portSysctls, func(key string) bool { return sysctls[key] != "" || sysctls[key+"?"] != "" })
 }
 
 func (c *Config) check() error {

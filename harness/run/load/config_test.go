@@ -108,12 +108,3 @@ func TestNewConfig(t *testing.T) {
 	require.NoError(t, json.Unmarshal(b, &back))
 	require.Equal(t, NewConfig(s, 1, to), back)
 }
-
-func TestKernelPorts(t *testing.T) {
-	require.False(t, ownPorts(nil))
-	require.False(t, ownPorts(map[string]string{"net.ipv4.tcp_sack": "0"}))
-	for _, key := range portSysctls {
-		require.True(t, ownPorts(map[string]string{key: "1"}))
-		require.True(t, ownPorts(map[string]string{key + "?": "1"}))
-	}
-}

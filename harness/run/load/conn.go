@@ -5,6 +5,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 )
 
 // state of a connection.
@@ -103,7 +104,7 @@ func (g *generator) dial(slot int32, to *socket.Address, now int64) {
 	c.generation++
 	c.response.reset()
 	if errno == 0 {
-		g.bind(fd, c.request)
+		g.config.Ports.Bind(fd, to.Family(), sourceport.Socket{Load: g.config.Index, Request: int(c.request)})
 		if errno = g.set(fd); errno == 0 {
 			errno = fd.Connect(to)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/ruleout/ruleout/harness/base/fifo"
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/dns"
 	"github.com/ruleout/ruleout/harness/run/socket"
@@ -69,8 +70,7 @@ type generator struct {
 	oldest  int     // none before it is without a fate
 
 	inFlight int
-	waiting  []int32 // dispatched, for want of a connection; in order, from front on
-	front    int
+	waiting  fifo.Queue[int32] // dispatched, for want of a connection
 
 	resolver  *dns.Resolver // nil if the server's address is known
 	resolving []int32       // slots of connections whose name is looked up
@@ -105,7 +105,7 @@ func newGenerator(c Config) (*generator, error) {
 // draw makes the plan.
 func (g *generator) draw(b agent.Beginning) (err error) {
 	if g.config.Resolver != nil {
-		if g.resolver, err = dns.NewResolver(*g.config.Resolver, b.Seed, g.config.Index); err != nil {
+		if g.resolver, err = dns.NewResolver(*g.config.Resolver, g.config.Ports, b.Seed, g.config.Index); err != nil {
 			return err
 		}
 		g.record.lookups()
@@ -220,8 +220,8 @@ func (g *generator) dispatchDue(now int64) int64 {
 		g.inFlight++
 		g.patience.abort.put(now, moment{request: i})
 		expired := g.plan[i]+int64(g.config.Timeout) <= now
-		if expired || g.front < len(g.waiting) || !g.carry(i, now) {
-			g.waiting = append(g.waiting, i) // where it expires, or gets its turn
+		if expired || g.waiting.Len() > 0 || !g.carry(i, now) {
+			g.waiting.Push(i) // where it expires, or gets its turn
 		}
 		now = g.Now() // many may be due, and each takes time
 	}
@@ -247,13 +247,12 @@ func (g *generator) expireDue(now int64) {
 
 // serveWaiting gives free connections to requests that wait for one.
 func (g *generator) serveWaiting(now int64) {
-	for ; g.front < len(g.waiting); g.front++ {
-		i := g.waiting[g.front]
-		if g.flags[i]&done == 0 && !g.carry(i, now) {
+	for g.waiting.Len() > 0 {
+		if i := *g.waiting.First(); g.flags[i]&done == 0 && !g.carry(i, now) {
 			return
 		}
+		g.waiting.Pop()
 	}
-	g.waiting, g.front = g.waiting[:0], 0
 }
 
 // abandon leaves the rest of the plan without a fate.

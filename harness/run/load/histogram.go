@@ -66,6 +66,18 @@ func (h *Histogram) Quantile(q float64) int64 {
 	return min(h.hdr.ValueAtQuantile(100*rank/n), h.max)
 }
 
+// Metrics adds the mean, the maximum and quantiles in seconds to metrics; nothing for no values.
+func (h *Histogram) Metrics(m map[string]float64, prefix string) {
+	if h.Count() == 0 {
+		return
+	}
+	m[prefix+"mean"] = h.Mean() / 1e9
+	m[prefix+"max"] = float64(h.Max()) / 1e9
+	for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99} {
+		m[prefix+name] = float64(h.Quantile(q)) / 1e9
+	}
+}
+
 // Merge adds the values of another histogram.
 func (h *Histogram) Merge(from *Histogram) {
 	if from.Count() == 0 {

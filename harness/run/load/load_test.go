@@ -19,7 +19,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/run/agent"
 	"github.com/ruleout/ruleout/harness/run/service"
-	"github.com/ruleout/ruleout/harness/run/socket"
+	"github.com/ruleout/ruleout/harness/run/sourceport"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/arrival"
 )
@@ -129,7 +129,7 @@ func TestSourcePortsFollowFromTheRequests(t *testing.T) {
 	require.Len(t, first, 100)
 	near := 0 // other programs of this machine have some of the ports
 	for _, p := range first {
-		if p >= int(socket.SourcePort(5, 0, 0)) && p < int(socket.SourcePort(5, 0, 0))+100 {
+		if at := int(sourceport.Socket{Load: 5}.Port()); p >= at && p < at+100 {
 			near++
 		}
 	}
@@ -143,6 +143,11 @@ func TestSourcePortsFollowFromTheRequests(t *testing.T) {
 	require.Len(t, again, 100)
 	require.NotContains(t, again, first[10])
 	require.Subset(t, again, slices.Delete(slices.Clone(first), 10, 11))
+
+	c.Ports.Served = []int{first[20]}
+	again = ports(c, listen(&c))
+	require.Len(t, again, 100)
+	require.NotContains(t, again, first[20], "a service of the node has it, or will")
 }
 
 func TestErrorsAreClassified(t *testing.T) {

@@ -3,6 +3,7 @@ package load
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/base/fifo"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -16,28 +17,24 @@ type moment struct {
 // queue holds moments in their order: each is put in as long before it is due as the others, so the first is due first.
 // Those whose request has gone on since are found out when they are due.
 type queue struct {
-	wait  int64 // from when a moment is put in; 0 for a queue that is not used
-	list  []moment
-	front int
+	wait int64 // from when a moment is put in; 0 for a queue that is not used
+	list fifo.Queue[moment]
 }
 
 func (q *queue) put(now int64, m moment) {
 	if q.wait == 0 {
 		return
 	}
-	if q.front == len(q.list) {
-		q.list, q.front = q.list[:0], 0
-	}
 	m.at = now + q.wait
-	q.list = append(q.list, m)
+	q.list.Push(m)
 }
 
 // next is when the first moment is due, or never.
 func (q *queue) next() int64 {
-	if q.front == len(q.list) {
+	if q.list.Len() == 0 {
 		return never
 	}
-	return q.list[q.front].at
+	return q.list.First().at
 }
 
 // take returns a moment that is due.
@@ -45,8 +42,9 @@ func (q *queue) take(now int64) (m moment, ok bool) {
 	if q.next() > now {
 		return m, false
 	}
-	q.front++
-	return q.list[q.front-1], true
+	m = *q.list.First()
+	q.list.Pop()
+	return m, true
 }
 
 // patience is what the generator waits for beside answers and the timeouts of requests.
@@ -107,7 +105,7 @@ func (g *generator) beDue(now int64) {
 		}
 		g.record.again(now, g.inFlight, g.flags[m.request]&measured != 0)
 		if !g.carry(m.request, now) {
-			g.waiting = append(g.waiting, m.request)
+			g.waiting.Push(m.request)
 		}
 	}
 	for m, ok := p.reads.take(now); ok; m, ok = p.reads.take(now) {

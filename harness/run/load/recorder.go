@@ -1,26 +1,28 @@
 package load
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ruleout/ruleout/harness/run/window"
+)
 
 // recorder turns fates into a Result. Times are in ns relative to the start of the measured window.
 type recorder struct {
-	result   Result
-	duration int64
-	interval int64
-	bin      Series  // grown by a sample when an interval ends
-	latency  []int64 // of what completed in the present interval
-	byClass  map[Class]*int64
-	present  struct{ completed, errors, retried int64 }
+	result  Result
+	window  window.Window
+	bin     Series  // grown by a sample when an interval ends
+	latency []int64 // of what completed in the present interval
+	byClass map[Class]*int64
+	present struct{ completed, errors, retried int64 }
 }
 
 func newRecorder(c *Config) *recorder {
-	r := &recorder{duration: int64(c.Duration), interval: int64(c.Interval), byClass: map[Class]*int64{}}
+	r := &recorder{window: window.Window{Duration: c.Duration, Interval: c.Interval}, byClass: map[Class]*int64{}}
 	r.result.Aborts = c.AbortAfter > 0 || c.AbortBytes > 0
 	for _, class := range Classes() {
 		r.byClass[class] = new(int64)
 	}
-	if r.interval > 0 {
-		n := int(r.bins())
+	if n := r.window.Bins(); n > 0 {
 		r.bin = Series{
 			Interval: c.Interval, Completed: make([]int64, 0, n), Errors: make([]int64, 0, n), Retried: make([]int64, 0, n),
 			LatencyP99: make([]int64, 0, n), LatencyMax: make([]int64, 0, n), InFlight: make([]int64, 0, n),
@@ -30,15 +32,10 @@ func newRecorder(c *Config) *recorder {
 	return r
 }
 
-// bins is the number of intervals; the last may be shorter.
-func (r *recorder) bins() int64 { return (r.duration + r.interval - 1) / r.interval }
-
 // advance closes the intervals that ended by now. It must be called before the number in flight changes.
 func (r *recorder) advance(now int64, inFlight int) {
-	if r.interval == 0 {
-		return
-	}
-	for n := int64(len(r.bin.Completed)); n < r.bins() && min((n+1)*r.interval, r.duration) <= now; n++ {
+	interval, duration := int64(r.window.Interval), int64(r.window.Duration)
+	for n := len(r.bin.Completed); n < r.window.Bins() && min(int64(n+1)*interval, duration) <= now; n++ {
 		var p99, highest int64
 		if k := len(r.latency); k > 0 {
 			slices.Sort(r.latency)
@@ -56,11 +53,8 @@ func (r *recorder) advance(now int64, inFlight int) {
 	}
 }
 
-// inside tells whether now lies in the measured window.
-func (r *recorder) inside(now int64) bool { return now >= 0 && now < r.duration }
-
 // sampled tells whether what happens now belongs to an interval.
-func (r *recorder) sampled(now int64) bool { return r.interval > 0 && r.inside(now) }
+func (r *recorder) sampled(now int64) bool { return r.window.Bin(now) >= 0 }
 
 // completed, failed and again take what became of a request, which is measured if it was planned in the window. The
 // accounts are about those. The answers in the window and the series are about all that happens there.
@@ -69,7 +63,7 @@ func (r *recorder) completed(now, latency int64, measured bool) {
 		r.result.Completed++
 		r.result.Latency.Record(latency)
 	}
-	if r.inside(now) {
+	if r.window.Holds(now) {
 		r.result.Answered++
 	}
 	if r.sampled(now) {
@@ -108,15 +102,15 @@ func (r *recorder) idleExpired(now int64) { r.count(now, &r.result.IdleExpired, 
 func (r *recorder) received(now int64, bytes int) { r.count(now, &r.result.Bytes, int64(bytes)) }
 
 func (r *recorder) count(now int64, what *int64, n int64) {
-	if r.inside(now) {
+	if r.window.Holds(now) {
 		*what += n
 	}
 }
 
 // finish closes what is open and returns the result.
 func (r *recorder) finish(now int64, inFlight int) *Result {
-	r.advance(now, inFlight)        // up to now
-	r.advance(r.duration, inFlight) // nothing more happened
+	r.advance(now, inFlight)                      // up to now
+	r.advance(int64(r.window.Duration), inFlight) // nothing more happened
 	r.result.ByClass = map[Class]int64{}
 	for class, n := range r.byClass {
 		if class != Unresolved || r.result.DNS != nil {

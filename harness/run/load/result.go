@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/run/dns"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 // Class is a kind of error.
@@ -135,30 +136,12 @@ func (s *Series) merge(from *Series) {
 	if s.Interval == 0 {
 		s.Interval = from.Interval
 	}
-	sum := func(a, b int64) int64 { return a + b }
-	higher := func(a, b int64) int64 { return max(a, b) }
-	s.Completed = Zip(s.Completed, from.Completed, sum)
-	s.Errors = Zip(s.Errors, from.Errors, sum)
-	s.Retried = Zip(s.Retried, from.Retried, sum)
-	s.InFlight = Zip(s.InFlight, from.InFlight, sum)
-	s.LatencyP99 = Zip(s.LatencyP99, from.LatencyP99, higher)
-	s.LatencyMax = Zip(s.LatencyMax, from.LatencyMax, higher)
-}
-
-// Zip joins two series, of which the shorter goes on with zeros.
-func Zip(a, b []int64, f func(a, b int64) int64) []int64 {
-	both := make([]int64, max(len(a), len(b)))
-	for i := range both {
-		var x, y int64
-		if i < len(a) {
-			x = a[i]
-		}
-		if i < len(b) {
-			y = b[i]
-		}
-		both[i] = f(x, y)
-	}
-	return both
+	s.Completed = window.Sum(s.Completed, from.Completed)
+	s.Errors = window.Sum(s.Errors, from.Errors)
+	s.Retried = window.Sum(s.Retried, from.Retried)
+	s.InFlight = window.Sum(s.InFlight, from.InFlight)
+	s.LatencyP99 = window.Highest(s.LatencyP99, from.LatencyP99)
+	s.LatencyMax = window.Highest(s.LatencyMax, from.LatencyMax)
 }
 
 // Metrics returns the values of the catalogue's http metrics in base units (s, 1/s, counts), for
@@ -187,20 +170,11 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 	}
 	if r.DNS != nil {
 		maps.Copy(m, r.DNS.Metrics())
-		if r.Lookup.Count() > 0 {
-			m["dns.latency.mean"] = r.Lookup.Mean() / 1e9
-			m["dns.latency.max"] = float64(r.Lookup.Max()) / 1e9
-			for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99} {
-				m["dns.latency."+name] = float64(r.Lookup.Quantile(q)) / 1e9
-			}
-		}
+		r.Lookup.Metrics(m, "dns.latency.")
 	}
+	r.Latency.Metrics(m, "http.latency.")
 	if r.Latency.Count() > 0 {
-		m["http.latency.mean"] = r.Latency.Mean() / 1e9
-		m["http.latency.max"] = float64(r.Latency.Max()) / 1e9
-		for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999} {
-			m["http.latency."+name] = float64(r.Latency.Quantile(q)) / 1e9
-		}
+		m["http.latency.p999"] = float64(r.Latency.Quantile(0.999)) / 1e9
 	}
 	if r.Connect.Count() > 0 {
 		m["http.connect.p50"] = float64(r.Connect.Quantile(0.5)) / 1e9
