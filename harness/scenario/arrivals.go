@@ -30,12 +30,12 @@ type Bursts struct {
 }
 
 // Replay is requests at the times of real ones. The first of the recording arrives with the measured window, or when
-// the load begins if at or phase says so; what does not fit into the run is left out. Only times are replayed: all
-// requests ask for the load's path. The record of a run holds them, so that a run is made again without the file.
+// the load begins if at or phase says so; what does not fit into the load's time is left out. Only times are replayed:
+// all requests ask for the load's path. The record of a run holds them, so that a run is made again without the file.
 type Replay struct {
 	// Log is the path of an access log in the common or combined format, which are Apache's, and nginx's default.
 	// Relative to the scenario's file. Lines that are not of this format are counted and left out. A log has whole
-	// seconds: the seed draws where in its second a request is.
+	// seconds: the seed draws where in its second a request is, and a second that does not fit as a whole is left out.
 	Log string `yaml:"log,omitempty" json:"log,omitempty"`
 	// Capture is the path of a pcap or pcapng file: each TCP connection that a SYN opens in it is a request. SYNs that
 	// were sent again count once.
@@ -152,9 +152,10 @@ func (s *Scenario) readReplay(d *yamldoc.Document, path, name string, h *HTTPLoa
 	}
 	r := h.Replay
 	length, faster := s.begin(h.At)+h.For-h.Base(), Duration(r.Faster)
-	if length <= 0 || length > (1<<62)/faster {
-		length = (1 << 62) / faster // what is wrong with the load is said elsewhere
+	if length <= 0 {
+		return 0 // what is wrong with the load is said elsewhere
 	}
+	length = min(length, (1<<62)/faster)
 	window := trace.Window{Skip: time.Duration(r.Skip), Length: time.Duration(length * faster), Port: r.Port}
 	read := trace.Log
 	if r.Capture != "" {
@@ -174,7 +175,7 @@ func (s *Scenario) readReplay(d *yamldoc.Document, path, name string, h *HTTPLoa
 		d.Fail(path, fmt.Sprintf("%s: %v", quote(name), err), "")
 	case len(t.Times) == 0:
 		d.Fail(path, fmt.Sprintf("%s has no request in the time that is replayed", quote(name)),
-			"see skip, faster and for")
+			"see skip, faster and for; of a log, only whole seconds are replayed")
 	default:
 		r.recording = Recording{Times: t.Text(), Grain: t.Grain, Requests: len(t.Times), Total: t.Total,
 			Broken: t.Broken, Repeated: t.Repeated}

@@ -74,6 +74,18 @@ func TestReplayIsPartOfTheScenario(t *testing.T) {
 	require.Equal(t, []int64{0, 57}, []int64{plan[0] / 1e8, plan[1] / 1e8})
 }
 
+// As many requests come as the scenario says, whatever the seed: 350 ms are 3.5 s of the log, whose fourth second does
+// not fit.
+func TestReplayComesAsPromised(t *testing.T) {
+	data, err := os.ReadFile("testdata/replay/access.log")
+	require.NoError(t, err)
+	s := load(t, string(data), "load[0].http.at=0s", "load[0].http.for=350ms")
+	require.Equal(t, 2, s.Load[0].HTTP.Replay.Recording().Requests)
+	for seed := range uint64(50) {
+		require.Len(t, arrival.Plan(arrival.Of(s, 0), seed, 0), 2)
+	}
+}
+
 // A record that was edited is found out.
 func TestReplayOfAnEditedRecord(t *testing.T) {
 	data, err := os.ReadFile("testdata/replay/access.log")

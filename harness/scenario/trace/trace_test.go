@@ -37,6 +37,13 @@ func TestLog(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Trace{Times: []int64{0}, Grain: second, Total: 4}, got, "a window is from its beginning to its end")
 
+	for length, want := range map[time.Duration]int{999 * time.Millisecond: 0, 1500 * time.Millisecond: 2,
+		2999 * time.Millisecond: 3, 3 * time.Second: 4} {
+		got, err = Log(strings.NewReader(apache), Window{Length: length})
+		require.NoError(t, err)
+		require.Len(t, got.Times, want, "a second that begins within %v and ends later has no place in it", length)
+	}
+
 	got, err = Log(strings.NewReader(strings.TrimSuffix(apache, "\n")), hour)
 	require.NoError(t, err)
 	require.Len(t, got.Times, 4, "the last line without its end")
