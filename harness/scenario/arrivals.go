@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/scenario/trace"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
@@ -167,7 +168,20 @@ func (s *Scenario) readReplay(d *yamldoc.Document, path, name string, h *HTTPLoa
 		d.Fail(path, fmt.Sprintf("%s has no line of an access log", quote(name)),
 			`the common format begins: 192.0.2.1 - - [10/Oct/2026:13:55:36 +0200] "GET / HTTP/1.1"`)
 	case errors.Is(err, trace.ErrEmpty):
-		d.Fail(path, fmt.Sprintf("%s has no SYN", quote(name)), "")
+		msg := quote(name) + " has no SYN"
+		if r.Port > 0 {
+			msg += fmt.Sprintf(" to port %d", r.Port)
+		}
+		if t.Broken > 0 {
+			msg += ", and " + quantity.Plural(t.Broken, "packet") + " that cannot be read"
+		}
+		d.Fail(path, msg, "connections are replayed that begin in the capture, by their SYNs without ACK")
+	case errors.Is(err, trace.ErrNotCapture):
+		d.Fail(path, fmt.Sprintf("%s: %v", quote(name), err), "tcpdump -w and Wireshark write such files; "+
+			"an access log goes with the key log")
+	case errors.Is(err, trace.ErrUnreadable):
+		d.Fail(path, fmt.Sprintf("%s is a capture, but %v", quote(name), err),
+			"frames are to be of Ethernet, Linux cooked (tcpdump -i any) or bare IP, and have their times")
 	case errors.Is(err, trace.ErrTooMany):
 		d.Fail(path, fmt.Sprintf("%s: %v in the time that is replayed", quote(name), err),
 			"shorten the load with for, or let the recording's time pass slower")

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -212,16 +213,40 @@ func TestCapture(t *testing.T) {
 			_, err = Capture(bytes.NewReader(data), Window{Length: time.Second, Port: 81})
 			require.ErrorIs(t, err, ErrEmpty)
 			// Whatever is missing at the end, there is no error but that there is nothing.
+			header := map[string]int{"micro": 24, "nano": 24, "ng": 28}[name]
 			for i := range data {
-				if _, err := Capture(bytes.NewReader(data[:i]), hour); err != nil && !errors.Is(err, ErrEmpty) {
-					require.ErrorIs(t, err, ErrNotCapture)
-					require.Less(t, i, 4)
+				_, err := Capture(bytes.NewReader(data[:i]), hour)
+				require.Equal(t, i < header, errors.Is(err, ErrNotCapture), "%d bytes: %v", i, err)
+				if err != nil && i >= header {
+					require.ErrorIs(t, err, ErrEmpty)
 				}
 			}
 		})
 	}
 	_, err := Capture(strings.NewReader(apache), hour)
 	require.ErrorIs(t, err, ErrNotCapture)
+}
+
+// What nothing can be read of is told from what has no SYN.
+func TestCaptureOfStrangers(t *testing.T) {
+	radio := capture(t)["micro"]
+	radio[20] = 105 // IEEE 802.11
+	simple := capture(t)["ng"]
+	section := binary.LittleEndian.Uint32(simple[4:])
+	simple = append(simple[:section+binary.LittleEndian.Uint32(simple[section+4:])], 3, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0)
+	for name, data := range map[string][]byte{"802.11": radio, "no times": simple,
+		"no length": append(capture(t)["micro"][:24], bytes.Repeat([]byte{255}, 16)...)} {
+		got, err := Capture(bytes.NewReader(data), hour)
+		require.ErrorIs(t, err, ErrUnreadable, name)
+		require.Positive(t, got.Broken, name)
+	}
+	ng := capture(t)["ng"]
+	ng[8] = 0
+	_, err := Capture(bytes.NewReader(ng), hour)
+	require.ErrorIs(t, err, ErrNotCapture, "no byte order")
+	broken := errors.New("disk")
+	_, err = Capture(failing{broken}, hour)
+	require.ErrorIs(t, err, broken)
 }
 
 func TestText(t *testing.T) {
