@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
@@ -92,6 +93,23 @@ func (r *Replay) UnmarshalJSON(data []byte) error {
 		err = fmt.Errorf("%d times of a recording with %d requests", len(times), r.recording.Requests)
 	}
 	return err
+}
+
+// withoutFiles returns the loads with what is replayed alone: not of which file it was read, which part of it that is,
+// nor what else is in it. Files that give the same requests give the same scenario.
+func withoutFiles(loads []Traffic) []Traffic {
+	loads = slices.Clone(loads)
+	for i := range loads {
+		h := loads[i].HTTP
+		if h == nil || h.Replay == nil {
+			continue
+		}
+		bare, r := *h, h.Replay.recording
+		bare.Replay = &Replay{Faster: h.Replay.Faster,
+			recording: Recording{Times: r.Times, Grain: r.Grain, Requests: r.Requests}}
+		loads[i].HTTP = &bare
+	}
+	return loads
 }
 
 // Base is when a replay begins: with the load, and not in the warm-up.

@@ -60,8 +60,16 @@ func TestReplayIsPartOfTheScenario(t *testing.T) {
 	require.Equal(t, s.Hash(), again.Hash())
 	require.Equal(t, plan, arrival.Plan(arrival.Of(again, 0), 1, 0))
 
-	// Its directory is not part of it; a request more is.
+	// Its directory is not part of it, nor what the file has besides; a request more is.
 	require.Equal(t, s.Hash(), load(t, log).Hash())
+	long := load(t, log+"hello\n"+
+		"192.0.2.1 - - [10/Oct/2099:13:55:36 +0200] \"GET / HTTP/1.1\" 200 2326\n")
+	require.Equal(t, scenario.Recording{Times: s.Load[0].HTTP.Replay.Recording().Times, Grain: 1e9, Requests: 4, Total: 5,
+		Broken: 2}, long.Load[0].HTTP.Replay.Recording(), "which are told all the same")
+	require.Equal(t, s.Hash(), long.Hash())
+	before := "192.0.2.1 - - [10/Oct/2026:13:55:26 +0200] \"GET / HTTP/1.1\" 200 2326\n"
+	part := load(t, before+log, "load[0].http.replay.skip=10s", "load[0].http.replay.log=./access.log")
+	require.Equal(t, s.Hash(), part.Hash(), "the same part of another file")
 	require.NotEqual(t, s.Hash(), load(t, log+log[:strings.Index(log, "\n")+1]).Hash())
 	require.NotEqual(t, s.Hash(), load(t, log, "load[0].http.replay.faster=11").Hash())
 
