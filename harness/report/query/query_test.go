@@ -205,6 +205,8 @@ func TestMistakes(t *testing.T) {
 		{query.Query{By: []string{"kernel"}, Show: []string{"seed"}, Take: []string{"mode"}},
 			"--take: \"mode\" is not a statistic\n      mode\n      ^^^^\n   hint: "},
 		{query.Query{By: []string{"kernel"}, Take: []string{"p101"}}, "--take: \"p101\""},
+		{query.Query{By: []string{"kernel"}, Take: []string{"p+50"}}, "--take: \"p+50\""},
+		{query.Query{By: []string{"kernel"}, Take: []string{"p1e1"}}, "--take: \"p1e1\""},
 		{query.Query{By: []string{"kernel"}, Show: []string{"run"}}, "show run of a group: it is not a number"},
 		{query.Query{Sort: "seeed"}, "--sort: no column \"seeed\"\n      seeed\n      ^^^^^\n" +
 			"   hint: did you mean \"seed\"? columns: run, kernel, seed, valid"},
