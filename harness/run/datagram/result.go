@@ -56,7 +56,7 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 	if r.Answers {
 		m["udp.answered"] = float64(r.Answered)
 		way(m, "udp.back.", r.Answered, &r.Back)
-		spans(m, "udp.rtt.", &r.RoundTrip)
+		r.RoundTrip.Put(m, "udp.rtt.", "mean", "max", "p50", "p90", "p99")
 	}
 	return m
 }
@@ -70,18 +70,7 @@ func way(m map[string]float64, prefix string, sent int64, w *Way) {
 	if sent > 0 {
 		m[prefix+"loss"] = float64(sent-w.Received) / float64(sent)
 	}
-	spans(m, prefix+"delay.", &w.Delay)
-}
-
-func spans(m map[string]float64, prefix string, h *load.Histogram) {
-	if h.Count() == 0 {
-		return
-	}
-	m[prefix+"mean"] = h.Mean() / 1e9
-	m[prefix+"max"] = float64(h.Max()) / 1e9
-	for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99} {
-		m[prefix+name] = float64(h.Quantile(q)) / 1e9
-	}
+	w.Delay.Put(m, prefix+"delay.", "mean", "max", "p50", "p90", "p99")
 }
 
 // Series returns the series of the timeline, in base units.

@@ -187,24 +187,9 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 	}
 	if r.DNS != nil {
 		maps.Copy(m, r.DNS.Metrics())
-		if r.Lookup.Count() > 0 {
-			m["dns.latency.mean"] = r.Lookup.Mean() / 1e9
-			m["dns.latency.max"] = float64(r.Lookup.Max()) / 1e9
-			for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99} {
-				m["dns.latency."+name] = float64(r.Lookup.Quantile(q)) / 1e9
-			}
-		}
+		r.Lookup.Put(m, "dns.latency.", "mean", "max", "p50", "p90", "p99")
 	}
-	if r.Latency.Count() > 0 {
-		m["http.latency.mean"] = r.Latency.Mean() / 1e9
-		m["http.latency.max"] = float64(r.Latency.Max()) / 1e9
-		for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999} {
-			m["http.latency."+name] = float64(r.Latency.Quantile(q)) / 1e9
-		}
-	}
-	if r.Connect.Count() > 0 {
-		m["http.connect.p50"] = float64(r.Connect.Quantile(0.5)) / 1e9
-		m["http.connect.p99"] = float64(r.Connect.Quantile(0.99)) / 1e9
-	}
+	r.Latency.Put(m, "http.latency.", "mean", "max", "p50", "p90", "p99", "p999")
+	r.Connect.Put(m, "http.connect.", "p50", "p99")
 	return m
 }
