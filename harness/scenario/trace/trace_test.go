@@ -233,7 +233,8 @@ func TestCaptureOfStrangers(t *testing.T) {
 	radio[20] = 105 // IEEE 802.11
 	simple := capture(t)["ng"]
 	section := binary.LittleEndian.Uint32(simple[4:])
-	simple = append(simple[:section+binary.LittleEndian.Uint32(simple[section+4:])], 3, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0)
+	simple = append(simple[:section+binary.LittleEndian.Uint32(simple[section+4:])],
+		3, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0)
 	for name, data := range map[string][]byte{"802.11": radio, "no times": simple,
 		"no length": append(capture(t)["micro"][:24], bytes.Repeat([]byte{255}, 16)...)} {
 		got, err := Capture(bytes.NewReader(data), hour)
