@@ -12,7 +12,7 @@ func bulk(r *result.Record) Section {
 		return sec
 	}
 	for _, prefix := range append(NamedLoads(r, "bulk.flows"), "") {
-		row := []string{loadName(prefix)}
+		row := []string{LoadName(prefix)}
 		for _, of := range []string{"flows", "failed", "completed", "received", "goodput", "goodput.flow.min",
 			"goodput.flow.max", "fairness", "time.max"} {
 			row = append(row, value(r, prefix+"bulk."+of))

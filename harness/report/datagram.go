@@ -28,7 +28,7 @@ func datagrams(r *result.Record, s *scenario.Scenario) Section {
 	type row struct{ name, prefix, sent string }
 	var rows []row
 	for _, prefix := range append(NamedLoads(r, "udp.sent"), "") {
-		name := loadName(prefix)
+		name := LoadName(prefix)
 		rows = append(rows, row{name, prefix + "udp.", prefix + "udp.sent"})
 		if _, ok := r.Metrics[prefix+"udp.answered"]; ok {
 			rows = append(rows, row{name + ", answers", prefix + "udp.back.", prefix + "udp.answered"})
@@ -78,8 +78,8 @@ func datagrams(r *result.Record, s *scenario.Scenario) Section {
 	return sec
 }
 
-// loadName is the name of the load whose metrics have a prefix.
-func loadName(prefix string) string {
+// LoadName is the name of the load whose metrics have a prefix, as [NamedLoads] has it; all without one.
+func LoadName(prefix string) string {
 	if prefix == "" {
 		return "all"
 	}

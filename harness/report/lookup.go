@@ -16,7 +16,7 @@ func lookups(r *result.Record) Section {
 		return sec
 	}
 	for _, prefix := range append(NamedLoads(r, "dns.lookups"), "") {
-		row := []string{loadName(prefix)}
+		row := []string{LoadName(prefix)}
 		for _, of := range []string{"lookups", "failed", "queries", "retries", "timeouts", "errors", "latency.p50",
 			"latency.p99", "latency.max"} {
 			row = append(row, value(r, prefix+"dns."+of))

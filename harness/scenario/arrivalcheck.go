@@ -107,10 +107,15 @@ func (v *validation) stated(path string, h *HTTPLoad, kind string) {
 	if h.Bursts != nil {
 		v.fail(path+".bursts", "bursts of requests whose times are given", "bursts go with rate and curve")
 	}
-	if h.Replay != nil {
+	begin, end := v.begin(h.At), v.begin(h.At)+h.For
+	switch {
+	case h.Replay == nil:
+	case end <= h.Base():
+		v.fail(path+".for", fmt.Sprintf("the load is from %v to %v, and its replay begins at %v", begin, end, h.Base()),
+			"add at, which is when load and replay begin; or make for longer than the warm-up")
+	default:
 		v.replay(path+".replay", h.Replay)
 	}
-	begin, end := v.begin(h.At), v.begin(h.At)+h.For
 	for i, t := range h.Times {
 		at := fmt.Sprintf("%s.times[%d]", path, i)
 		switch {

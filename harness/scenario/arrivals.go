@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/scenario/trace"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
@@ -30,12 +32,12 @@ type Bursts struct {
 }
 
 // Replay is requests at the times of real ones. The first of the recording arrives with the measured window, or when
-// the load begins if at or phase says so; what does not fit into the run is left out. Only times are replayed: all
-// requests ask for the load's path. The record of a run holds them, so that a run is made again without the file.
+// the load begins if at or phase says so; what does not fit into the load's time is left out. Only times are replayed:
+// all requests ask for the load's path. The record of a run holds them, so that a run is made again without the file.
 type Replay struct {
 	// Log is the path of an access log in the common or combined format, which are Apache's, and nginx's default.
 	// Relative to the scenario's file. Lines that are not of this format are counted and left out. A log has whole
-	// seconds: the seed draws where in its second a request is.
+	// seconds: the seed draws where in its second a request is, and a second that does not fit as a whole is left out.
 	Log string `yaml:"log,omitempty" json:"log,omitempty"`
 	// Capture is the path of a pcap or pcapng file: each TCP connection that a SYN opens in it is a request. SYNs that
 	// were sent again count once.
@@ -91,6 +93,23 @@ func (r *Replay) UnmarshalJSON(data []byte) error {
 		err = fmt.Errorf("%d times of a recording with %d requests", len(times), r.recording.Requests)
 	}
 	return err
+}
+
+// withoutFiles returns the loads with what is replayed alone: not of which file it was read, which part of it that is,
+// nor what else is in it. Files that give the same requests give the same scenario.
+func withoutFiles(loads []Traffic) []Traffic {
+	loads = slices.Clone(loads)
+	for i := range loads {
+		h := loads[i].HTTP
+		if h == nil || h.Replay == nil {
+			continue
+		}
+		bare, r := *h, h.Replay.recording
+		bare.Replay = &Replay{Faster: h.Replay.Faster,
+			recording: Recording{Times: r.Times, Grain: r.Grain, Requests: r.Requests}}
+		loads[i].HTTP = &bare
+	}
+	return loads
 }
 
 // Base is when a replay begins: with the load, and not in the warm-up.
@@ -152,9 +171,10 @@ func (s *Scenario) readReplay(d *yamldoc.Document, path, name string, h *HTTPLoa
 	}
 	r := h.Replay
 	length, faster := s.begin(h.At)+h.For-h.Base(), Duration(r.Faster)
-	if length <= 0 || length > (1<<62)/faster {
-		length = (1 << 62) / faster // what is wrong with the load is said elsewhere
+	if length <= 0 {
+		return 0 // what is wrong with the load is said elsewhere
 	}
+	length = min(length, (1<<62)/faster)
 	window := trace.Window{Skip: time.Duration(r.Skip), Length: time.Duration(length * faster), Port: r.Port}
 	read := trace.Log
 	if r.Capture != "" {
@@ -166,7 +186,20 @@ func (s *Scenario) readReplay(d *yamldoc.Document, path, name string, h *HTTPLoa
 		d.Fail(path, fmt.Sprintf("%s has no line of an access log", quote(name)),
 			`the common format begins: 192.0.2.1 - - [10/Oct/2026:13:55:36 +0200] "GET / HTTP/1.1"`)
 	case errors.Is(err, trace.ErrEmpty):
-		d.Fail(path, fmt.Sprintf("%s has no SYN", quote(name)), "")
+		msg := quote(name) + " has no SYN"
+		if r.Port > 0 {
+			msg += fmt.Sprintf(" to port %d", r.Port)
+		}
+		if t.Broken > 0 {
+			msg += ", and " + quantity.Plural(t.Broken, "packet") + " that cannot be read"
+		}
+		d.Fail(path, msg, "connections are replayed that begin in the capture, by their SYNs without ACK")
+	case errors.Is(err, trace.ErrNotCapture):
+		d.Fail(path, fmt.Sprintf("%s: %v", quote(name), err), "tcpdump -w and Wireshark write such files; "+
+			"an access log goes with the key log")
+	case errors.Is(err, trace.ErrUnreadable):
+		d.Fail(path, fmt.Sprintf("%s is a capture, but %v", quote(name), err),
+			"frames are to be of Ethernet, Linux cooked (tcpdump -i any) or bare IP, and have their times")
 	case errors.Is(err, trace.ErrTooMany):
 		d.Fail(path, fmt.Sprintf("%s: %v in the time that is replayed", quote(name), err),
 			"shorten the load with for, or let the recording's time pass slower")
@@ -174,7 +207,7 @@ func (s *Scenario) readReplay(d *yamldoc.Document, path, name string, h *HTTPLoa
 		d.Fail(path, fmt.Sprintf("%s: %v", quote(name), err), "")
 	case len(t.Times) == 0:
 		d.Fail(path, fmt.Sprintf("%s has no request in the time that is replayed", quote(name)),
-			"see skip, faster and for")
+			"see skip, faster and for; of a log, only whole seconds are replayed")
 	default:
 		r.recording = Recording{Times: t.Text(), Grain: t.Grain, Requests: len(t.Times), Total: t.Total,
 			Broken: t.Broken, Repeated: t.Repeated}

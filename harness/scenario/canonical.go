@@ -16,8 +16,9 @@ import (
 
 // Canonical returns the scenario as JSON with sorted keys, defaults filled in and every quantity a number of base
 // units: nanoseconds, bits a second, bytes, events a second, shares of 1. Two scenarios that mean the same have the
-// same canonical form, but for About, Source and Seeds, which are in it and have no meaning. Keys that came to the
-// format later are left out where they have their default (omitzero), so that hashes of earlier records hold.
+// same canonical form, but for About, Source and Seeds and where the times of a replay were read, which are in it and
+// have no meaning. Keys that came to the format later are left out where they have their default (omitzero), so that
+// hashes of earlier records hold.
 func (s *Scenario) Canonical() ([]byte, error) {
 	plain, err := json.Marshal(s)
 	if err != nil {
@@ -105,10 +106,12 @@ func atDefaults[T comparable](v T) bool {
 	return v == defaults
 }
 
-// Hash returns "sha256:" and the hash of the canonical form without About, Source and Seeds, in hex.
+// Hash returns "sha256:" and the hash of the canonical form without About, Source, Seeds and the files of replays, in
+// hex.
 func (s *Scenario) Hash() string {
 	bare := *s
 	bare.About, bare.Source, bare.Seeds = "", "", 0
+	bare.Load = withoutFiles(s.Load)
 	data, err := bare.Canonical()
 	if err != nil {
 		panic(err) // the types have no value that JSON cannot express, but NaN, which validation refuses

@@ -82,7 +82,7 @@ func (t *Traffic) Pace() (Pace, bool) {
 	return Pace{}, false
 }
 
-// IPHeader and UDPHeader are the bytes before what a datagram carries (RFC 791, 3.1; RFC 8200, 3; RFC 768).
+// Bytes before what a datagram carries (RFC 791, 3.1, without options; RFC 8200, 3; RFC 768).
 const (
 	ipv4Header = 20
 	ipv6Header = 40

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
 // Conntrack is the kernel's table of the connections that pass a node or end there, which NAT and the states of a
@@ -120,10 +122,9 @@ func (p Ports) Range() (first, last int, ok bool) {
 	if !ranged {
 		to = from
 	}
-	first, err := strconv.Atoi(from)
-	last, err2 := strconv.Atoi(to)
-	return first, last, err == nil && err2 == nil && 1 <= first && first <= last && last <= 65535 &&
-		string(p) == strings.TrimLeft(string(p), "+-0")
+	first, okFirst := unit.Whole(from)
+	last, okLast := unit.Whole(to)
+	return first, last, okFirst && okLast && 1 <= first && first <= last && last <= 65535
 }
 
 // FirewallRule is one of a node's nf_tables rules. Packets meet the rules of their hook in order, and the first one

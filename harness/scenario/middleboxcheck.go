@@ -153,7 +153,7 @@ func (v *validation) neighbour(path, name, other string) bool {
 func (v *validation) portRange(path string, p Ports) {
 	if _, _, ok := p.Range(); p != "" && !ok {
 		v.fail(path, fmt.Sprintf("%s is neither a port nor a range of ports", quote(string(p))),
-			"from 1 to 65535, such as 80 or 40000-40009")
+			"from 1 to 65535, without signs and zeros in front, such as 80 or 40000-40009")
 	}
 }
 

@@ -209,10 +209,12 @@ func (v *validation) php(path, name string, php *PHP) {
 func (v *validation) servers(kind string) string {
 	var list []string
 	for _, name := range v.nodeNames() {
+		s := v.Nodes[name].Service
+		if s == nil {
+			continue
+		}
 		ports, _ := v.listeners(name, false)
-		if s := v.Nodes[name].Service; s != nil && (kind == "http" && len(ports) > 0 || kind == "sql" && s.SQL != nil ||
-			kind == "udp" && s.UDP != nil || kind == "dns" && s.DNS != nil ||
-			kind == "bulk" && s.Bulk != nil) {
+		if set, _ := mappings(s); slices.Contains(set, kind) || kind == "http" && len(ports) > 0 {
 			list = append(list, name)
 		}
 	}

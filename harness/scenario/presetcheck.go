@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
 // sqlName is a name of a database or user that needs no quoting.
@@ -87,8 +88,8 @@ func (v *validation) nginx(at, node string, n *Nginx) {
 // Server reads a text NODE:PORT.
 func Server(text string) (node string, port int, ok bool) {
 	node, number, ok := strings.Cut(text, ":")
-	port, err := strconv.Atoi(number)
-	return node, port, ok && err == nil && port >= 1 && port <= 65535
+	port, whole := unit.Whole(number)
+	return node, port, ok && whole && port >= 1 && port <= 65535
 }
 
 // server checks a text NODE:PORT: something has to listen there, and to answer requests for pages unless any will do.

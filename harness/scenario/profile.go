@@ -7,8 +7,8 @@ import (
 )
 
 // Profile is a kind of line with usual figures: one-way delay, rate from the subscriber (up), rate to the subscriber
-// (down). Each is one that its source states; a real line of the kind may be far from it. None has a loss, and none
-// has a queue: state both, since sources differ. Round trips are divided by two.
+// (down). Each is one that its source states; a real line of the kind may be far from it. None has a loss or a queue
+// of its own: state them where they matter, since sources differ. Round trips are divided by two.
 type Profile string
 
 // Kinds of lines.

@@ -72,8 +72,8 @@ type Machine struct {
 type Link struct {
 	// Between names the two ends, two different nodes. Two nodes have at most one link.
 	Between [2]string `yaml:"between" json:"between"`
-	// Profile is a kind of line, whose delay, rates and queue stand in for those that the link does not state. The first
-	// end of between is the subscriber's.
+	// Profile is a kind of line, whose delay and rates stand in for those that the link does not state; its queue is that
+	// of a link without a profile. The first end of between is the subscriber's.
 	Profile Profile `yaml:"profile,omitempty" json:"profile,omitempty" enum:"dsl,cable,fiber,lte,3g,5g,geo,leo,intercontinental,datacenter,rack"`
 	// Delay is the one-way propagation delay.
 	Delay Duration `yaml:"delay,omitempty" json:"delay" default:"0s" min:"0s" max:"1m"`

@@ -3,8 +3,11 @@ package scenario
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
 func (v *validation) loads() {
@@ -22,11 +25,11 @@ func (v *validation) loads() {
 			}
 		}
 		v.loadName(path+".name", i)
-		switch kinds := v.kinds(l); {
+		switch kinds, all := mappings(l); {
 		case len(kinds) == 0 && !v.sound(path): // its kind may be misspelt
 			continue
 		case len(kinds) == 0:
-			v.fail(path, "load without a kind", "kinds: http, udp, bulk, exec")
+			v.fail(path, "load without a kind", "kinds: "+strings.Join(all, ", "))
 			continue
 		case len(kinds) > 1:
 			v.fail(path+"."+kinds[1], "load of two kinds", "make it two loads")
@@ -45,21 +48,19 @@ func (v *validation) loads() {
 	}
 }
 
-// kinds are the keys of a load that say what it is.
-func (v *validation) kinds(l *Traffic) (kinds []string) {
-	if l.HTTP != nil {
-		kinds = append(kinds, "http")
+// mappings are the keys of a load, or of a service, that hold a mapping and say what it is: those that are set, and all.
+func mappings[T Traffic | Service](of *T) (set, all []string) {
+	value := reflect.ValueOf(of).Elem()
+	for _, f := range yamldoc.FieldsOf(value.Type()) {
+		x := value.Field(f.Index)
+		if x.Kind() != reflect.Pointer {
+			continue
+		}
+		if all = append(all, f.Name); !x.IsNil() {
+			set = append(set, f.Name)
+		}
 	}
-	if l.UDP != nil {
-		kinds = append(kinds, "udp")
-	}
-	if l.Bulk != nil {
-		kinds = append(kinds, "bulk")
-	}
-	if l.Exec != nil {
-		kinds = append(kinds, "exec")
-	}
-	return kinds
+	return set, all
 }
 
 // loadName checks the name of a load, which begins the names of its metrics.

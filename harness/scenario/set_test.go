@@ -88,6 +88,10 @@ func TestSetRefuses(t *testing.T) {
       links[2].delay=3ms
             ^
    hint: the list has 2, counted from 0`},
+		{"links[+1].delay=3ms", `--set links[+1].delay=3ms: no item "+1"
+      links[+1].delay=3ms
+            ^^
+   hint: there is: client-edge, edge-client, edge-web, web-edge`},
 		{"links.client-web.delay=3ms", `--set links.client-web.delay=3ms: no item "client-web"
       links.client-web.delay=3ms
             ^^^^^^^^^^

@@ -34,13 +34,17 @@ func Calm(s *scenario.Scenario) (calm *scenario.Scenario, without []string) {
 
 // loadName tells a load from others.
 func loadName(t *scenario.Traffic) string {
-	if t.HTTP == nil {
+	var much string
+	switch h := t.HTTP; {
+	case h != nil && h.Rate > 0:
+		much = describe.Together(h.Rate, h.Batch)
+	case h != nil:
+		much, _ = describe.Arrivals(h)
+	case t.UDP != nil:
+		much = t.UDP.Rate.String()
+	default:
 		return describe.Load(t)
 	}
-	if t.HTTP.Rate > 0 {
-		return fmt.Sprintf("the load %s → %s, %s", t.From, t.To, t.HTTP.Rate)
-	}
-	much, _ := describe.Arrivals(t.HTTP)
 	return fmt.Sprintf("the load %s → %s, %s", t.From, t.To, much)
 }
 

@@ -165,12 +165,14 @@ func marks(r *result.Record, s *scenario.Scenario) []Event {
 		}
 	}
 	for i := range s.Load {
-		if t := s.Load[i]; timed(t) {
-			h := t.HTTP
-			mark(time.Duration(*h.At).Seconds(), "%s, begins", loadName(&t))
-			if end := *h.At + h.For; h.For > 0 && end < s.Duration {
-				mark(time.Duration(end).Seconds(), "%s, ends", loadName(&t))
-			}
+		t := &s.Load[i]
+		p, ok := t.Pace()
+		if !ok || p.At == nil {
+			continue
+		}
+		mark(time.Duration(*p.At).Seconds(), "%s, begins", loadName(t))
+		if end := *p.At + p.For; p.For > 0 && end < s.Duration {
+			mark(time.Duration(end).Seconds(), "%s, ends", loadName(t))
 		}
 	}
 	for _, f := range r.Faults {

@@ -210,8 +210,8 @@ func beginning(s *scenario.Scenario) scenario.Duration {
 		return first
 	}
 	for i := range s.Load {
-		if timed(s.Load[i]) {
-			first = min(first, *s.Load[i].HTTP.At)
+		if p, ok := s.Load[i].Pace(); ok && p.At != nil {
+			first = min(first, *p.At)
 		}
 	}
 	return first

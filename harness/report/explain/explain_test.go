@@ -347,6 +347,28 @@ func TestRangesAreThoseOfTheSamplesAround(t *testing.T) {
 	}
 }
 
+// Loads of each kind have their times, and are named by all that they send.
+func TestLoadsWithTimes(t *testing.T) {
+	s := parse(t, strings.Replace(network, "{service: {php: {}}}", "{service: {php: {}, udp: {}, bulk: {}}}", 1)+
+		"  - {from: client, to: web, http: {rate: 30/s, batch: 10, at: 1s, for: 1s}}\n"+
+		"  - {from: client, to: web, http: {times: [2s], batch: 10, at: 2s, for: 1s}}\n"+
+		"  - {from: client, to: web, udp: {rate: 50/s, at: 3s}}\n"+
+		"  - {from: client, to: web, bulk: {at: 4s, for: 1s}}\n")
+	var story []string
+	for _, x := range explain.New(calm(1), s, calms(), "").Events {
+		if x.Kind == explain.Mark {
+			story = append(story, x.Text)
+		}
+	}
+	require.Equal(t, []string{
+		"the load client → web, 300/s, begins", "the load client → web, 300/s, ends",
+		"the load client → web, 10 pages, begins", "the load client → web, 10 pages, ends",
+		"the load client → web, 50/s, begins",
+		"client sends web as much as it can over 1 connection, begins",
+		"client sends web as much as it can over 1 connection, ends",
+	}, story)
+}
+
 func TestCalmIsWithoutWhatActs(t *testing.T) {
 	s := parse(t, network+acks+"\nexpect: [fault.acks.chosen > 0]")
 	c, without := explain.Calm(s)

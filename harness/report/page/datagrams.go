@@ -1,8 +1,6 @@
 package page
 
 import (
-	"strings"
-
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
@@ -28,8 +26,7 @@ func (d *drawing) bulk() {
 	}
 	list := []named{{"all", "bulk.goodput", d.series("bulk.goodput")}}
 	for _, prefix := range report.NamedLoads(d.r, "bulk.flows") {
-		name := strings.TrimSuffix(strings.TrimPrefix(prefix, "load."), ".")
-		list = append(list, named{name, prefix + "bulk.goodput", d.series(prefix + "bulk.goodput")})
+		list = append(list, named{report.LoadName(prefix), prefix + "bulk.goodput", d.series(prefix + "bulk.goodput")})
 	}
 	d.lines("Goodput of bulk data", "read by the sink", quantity.Rate, list)
 }

@@ -4,8 +4,9 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
 // group of runs.
@@ -45,8 +46,8 @@ func takeOf(word string) (take, bool) {
 		return take{word, func(v []float64) float64 { return v[len(v)-1] }}, true
 	}
 	text, ok := strings.CutPrefix(word, "p")
-	p, err := strconv.ParseFloat(text, 64)
-	if !ok || err != nil || !(p >= 0 && p <= 100) {
+	p, number := unit.Decimal(text)
+	if !ok || !number || p > 100 {
 		return take{}, false
 	}
 	// The nearest rank, as everywhere: a value that there was.

@@ -174,6 +174,21 @@ func TestWithoutPlan(t *testing.T) {
 	require.ErrorContains(t, err, `unknown name "set"`)
 }
 
+// Metrics of loads and links are of no node, and are found all the same.
+func TestMetricsOfNoNode(t *testing.T) {
+	names := []string{"udp.loss", "load.voice.udp.loss", "dns.queries", "link.a-b.from.a.queue.drops", "link.cpu.user"}
+	e := archive.Entry{Kernel: "6.1", Valid: true}
+	for i, name := range names {
+		e.Values = append(e.Values, archive.Value{Name: name, Value: float64(i)})
+	}
+	s, err := query.Open(stored{e}, nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"link"}, s.Vocabulary.Nodes)
+	table, err := s.Ask(query.Query{Show: names})
+	require.NoError(t, err)
+	require.Len(t, table.Columns, len(names))
+}
+
 func TestMistakes(t *testing.T) {
 	s := source(t)
 	for _, c := range []struct {
@@ -190,6 +205,8 @@ func TestMistakes(t *testing.T) {
 		{query.Query{By: []string{"kernel"}, Show: []string{"seed"}, Take: []string{"mode"}},
 			"--take: \"mode\" is not a statistic\n      mode\n      ^^^^\n   hint: "},
 		{query.Query{By: []string{"kernel"}, Take: []string{"p101"}}, "--take: \"p101\""},
+		{query.Query{By: []string{"kernel"}, Take: []string{"p+50"}}, "--take: \"p+50\""},
+		{query.Query{By: []string{"kernel"}, Take: []string{"p1e1"}}, "--take: \"p1e1\""},
 		{query.Query{By: []string{"kernel"}, Show: []string{"run"}}, "show run of a group: it is not a number"},
 		{query.Query{Sort: "seeed"}, "--sort: no column \"seeed\"\n      seeed\n      ^^^^^\n" +
 			"   hint: did you mean \"seed\"? columns: run, kernel, seed, valid"},

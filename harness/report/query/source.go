@@ -59,14 +59,11 @@ func Open(a Archive, p *campaign.Plan, kernels map[string]string) (*Source, erro
 				continue
 			}
 			names[strings.Clone(v.Name)] = true
-			first, rest, _ := strings.Cut(v.Name, ".")
-			switch first {
-			case "http", "machine":
-			case "fault":
-				name, _, _ := strings.Cut(rest, ".")
+			if of, ok := strings.CutPrefix(v.Name, "fault."); ok {
+				name, _, _ := strings.Cut(of, ".")
 				faults[name] = true
-			default:
-				nodes[first] = true
+			} else if node, ok := metric.NodeOf(v.Name); ok {
+				nodes[node] = true
 			}
 		}
 		return nil

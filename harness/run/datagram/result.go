@@ -56,7 +56,7 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 	if r.Answers {
 		m["udp.answered"] = float64(r.Answered)
 		way(m, "udp.back.", r.Answered, &r.Back)
-		r.RoundTrip.Metrics(m, "udp.rtt.")
+		r.RoundTrip.Put(m, "udp.rtt.", "mean", "max", "p50", "p90", "p99")
 	}
 	return m
 }
@@ -70,7 +70,7 @@ func way(m map[string]float64, prefix string, sent int64, w *Way) {
 	if sent > 0 {
 		m[prefix+"loss"] = float64(sent-w.Received) / float64(sent)
 	}
-	w.Delay.Metrics(m, prefix+"delay.")
+	w.Delay.Put(m, prefix+"delay.", "mean", "max", "p50", "p90", "p99")
 }
 
 // Series returns the series of the timeline, in base units.

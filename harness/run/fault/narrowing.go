@@ -7,8 +7,8 @@ import (
 	"github.com/ruleout/ruleout/harness/run/topology"
 )
 
-// prepareMTU tells the selector of a stage, if it refuses what is too long, what it needs to know for its messages.
-func (w *Wires) prepareMTU(at role, far *topology.End, p *pair) (err error) {
+// prepareRefusal tells the selector of a stage that refuses packets what it needs to know for its messages.
+func (w *Wires) prepareRefusal(at role, far *topology.End, p *pair) (err error) {
 	s := &w.plan.paths[at.path].stages[at.stage]
 	m := s.choose.refuse
 	if m == nil || m.silent {
@@ -26,8 +26,8 @@ func (w *Wires) prepareMTU(at role, far *topology.End, p *pair) (err error) {
 	return nil
 }
 
-// connectMTUs tells them the device by which messages go out, once all are there.
-func (w *Wires) connectMTUs() error {
+// connectRefusals tells them the device by which messages go out, once all are there.
+func (w *Wires) connectRefusals() error {
 	for j, places := range w.plan.places {
 		for _, at := range places {
 			m := w.plan.paths[at.path].stages[at.stage].choose.refuse
@@ -47,9 +47,9 @@ func (w *Wires) connectMTUs() error {
 	return nil
 }
 
-// narrowing is the receipt of a fault that refuses what is too long, or everything. After a stage there is what came
-// in, minus what was lost, and the messages about packets of the other direction; the boundary counts these for
-// themselves.
+// narrowing is the receipt of a fault that refuses chosen packets: those of them that are too long (mtu), or all
+// (reject). Behind a stage there is what came in, less what was lost, and the messages about packets of the other
+// direction, which have a counter of their own.
 func (w *Wires) narrowing(fault int, places []role, s snapshot, say say) result.Receipt {
 	f := &w.faults[fault]
 	r := result.Receipt{Name: f.Name}

@@ -13,23 +13,24 @@ import (
 )
 
 // refusal is what a selector does instead of handing packets to netem: it drops them, those that are too long or all,
-// and turns them into the message that tells their sender.
+// and, unless it is silent, turns them into the message that tells their sender.
 //
-// All of it happens in the one program, so a message leaves at the moment of the loss and none is forgotten: what is
-// left of the packet is cut to the part that is quoted, gets the message's headers in front, and goes out by the stage
-// of the same fault in the other direction.
+// All of it happens in the one program, so a message leaves at the moment of the loss and none is forgotten: the packet
+// is cut to the part that is quoted, gets the message's headers in front, and goes out by the stage of the same fault in
+// the other direction. A RST quotes nothing; see reset.go.
 type refusal struct {
 	// limit is the longest that passes, in bytes with the IP header; 0 lets nothing pass.
 	limit  int
 	silent bool
 	// reason is what the sender is told where there is no limit.
 	reason scenario.Reject
-	// far4 and far6 are the addresses of the link's far end, from which messages come.
+	// far4 and far6 are the addresses of the link's far end, from which messages of ICMP come; far6 may be missing.
 	far4, far6 netip.Addr
 	// back holds the index of the device by which messages go out.
 	back *ebpf.Map
-	// messages counts those that went out, mute packets for which there must be none (RFC 1122, 3.2.2; RFC 4443, 2.4):
-	// errors of ICMP, and fragments of IPv4 that are not the first; and for which reset.go makes no RST.
+	// messages counts those that went out, mute packets without one: for which there must be none (RFC 1122, 3.2.2;
+	// RFC 4443, 2.4), which are errors of ICMP, and fragments of IPv4 that are not the first; for which there is no room
+	// or address: the shortest with IP options, and IPv6 on a link without; and for which reset.go makes no RST.
 	messages, mute slot
 }
 
@@ -108,7 +109,7 @@ func (m *refusal) program(a *assembler, st *state) {
 	a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+quote4, "short4"))
 	m.message4(a, st, quote4)
 	a.Label("short4")
-	if m.limit == 0 { // which is 68 at least
+	if m.limit == 0 { // a limit is 68 at least, and what is longer is no shorter than shortQuote
 		a.Add(asm.LoadMem(asm.R1, ctx, skbLength, asm.Word), asm.JLT.Imm(asm.R1, etherHeader+shortQuote, "least4"))
 	}
 	m.message4(a, st, shortQuote)

@@ -88,7 +88,7 @@ func (w *Wires) addStage(at role, c series, behind *ebpf.Program) error {
 		if way, err = wire.addPair(fmt.Sprintf("%c%d", 'a'+p.from, at.stage), mtu); err != nil {
 			return err
 		}
-		if err := w.prepareMTU(at, w.links[p.link].Ends[p.to], way); err != nil {
+		if err := w.prepareRefusal(at, w.links[p.link].Ends[p.to], way); err != nil {
 			return err
 		}
 		handles, err := wire.fill(s, way)

@@ -121,7 +121,7 @@ func InstallCapturing(ctx context.Context, n *topology.Network, s *scenario.Scen
 			return nil, fmt.Errorf("build wire from %s: %w", &p.paths[i], err)
 		}
 	}
-	if err := w.connectMTUs(); err != nil {
+	if err := w.connectRefusals(); err != nil {
 		return nil, err
 	}
 	w.undo.Push(w.stopInjectors) // before their sockets are closed

@@ -66,15 +66,23 @@ func (h *Histogram) Quantile(q float64) int64 {
 	return min(h.hdr.ValueAtQuantile(100*rank/n), h.max)
 }
 
-// Metrics adds the mean, the maximum and quantiles in seconds to metrics; nothing for no values.
-func (h *Histogram) Metrics(m map[string]float64, prefix string) {
+// quantiles of metrics, by the last part of their names.
+var quantiles = map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+
+// Put adds metrics in s whose names begin with prefix and end in mean, max or one of the quantiles; none for no values.
+func (h *Histogram) Put(m map[string]float64, prefix string, ends ...string) {
 	if h.Count() == 0 {
 		return
 	}
-	m[prefix+"mean"] = h.Mean() / 1e9
-	m[prefix+"max"] = float64(h.Max()) / 1e9
-	for name, q := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99} {
-		m[prefix+name] = float64(h.Quantile(q)) / 1e9
+	for _, end := range ends {
+		switch end {
+		case "mean":
+			m[prefix+end] = h.Mean() / 1e9
+		case "max":
+			m[prefix+end] = float64(h.Max()) / 1e9
+		default:
+			m[prefix+end] = float64(h.Quantile(quantiles[end])) / 1e9
+		}
 	}
 }
 

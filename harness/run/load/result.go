@@ -170,15 +170,9 @@ func (r *Result) Metrics(window time.Duration) map[string]float64 {
 	}
 	if r.DNS != nil {
 		maps.Copy(m, r.DNS.Metrics())
-		r.Lookup.Metrics(m, "dns.latency.")
+		r.Lookup.Put(m, "dns.latency.", "mean", "max", "p50", "p90", "p99")
 	}
-	r.Latency.Metrics(m, "http.latency.")
-	if r.Latency.Count() > 0 {
-		m["http.latency.p999"] = float64(r.Latency.Quantile(0.999)) / 1e9
-	}
-	if r.Connect.Count() > 0 {
-		m["http.connect.p50"] = float64(r.Connect.Quantile(0.5)) / 1e9
-		m["http.connect.p99"] = float64(r.Connect.Quantile(0.99)) / 1e9
-	}
+	r.Latency.Put(m, "http.latency.", "mean", "max", "p50", "p90", "p99", "p999")
+	r.Connect.Put(m, "http.connect.", "p50", "p99")
 	return m
 }

@@ -1,6 +1,6 @@
-// Package socket is TCP by bare system calls, for threads that play a process of
-// their own: a worker of a prefork pool, a database's connection thread, the load
-// generator's loop.
+// Package socket is TCP and UDP by bare system calls, for threads that play a process
+// of their own: a worker of a prefork pool, a database's connection thread, a name
+// server, a load generator's loop.
 //
 // # Concept
 //
@@ -9,13 +9,15 @@
 // goroutines. A PHP pool is something else: one task a worker, each asleep in
 // accept(2), each runnable while it works, so that the run queue, the load average
 // and the wake-ups are those of a real pool. An [FD] blocks the thread that uses it
-// (or not at all, see [Stream]) and the Go scheduler never hears of it.
+// (or not at all: see [Stream]; those of datagrams never do) and the Go scheduler never
+// hears of it.
 //
 // # Life cycle
 //
-// [Listen] and [Stream] return a descriptor that the caller owns and closes with
-// [FD.Close]. Nothing else is held. Options set on a listener are inherited by the
-// connections that it accepts; Linux copies the whole socket (sk_clone_lock).
+// [Listen], [Stream], [ListenDatagrams] and [Datagram] return a descriptor that the
+// caller owns and closes with [FD.Close], [NewPoll] a [Poll] that is closed likewise.
+// Nothing else is held. Options set on a listener are inherited by the connections that
+// it accepts; Linux copies the whole socket (sk_clone_lock).
 //
 // # Trap
 //

@@ -89,10 +89,10 @@ func counted(s *scenario.Select) string {
 // fewOrdinals are listed; of more, their number is told.
 const fewOrdinals = 5
 
-// numbers lists ordinals: numbers 3, 17 and 240.
+// numbers lists ordinals: numbers 3, 17 and 240; or 6 listed numbers.
 func numbers(list []int) string {
 	if len(list) > fewOrdinals {
-		return quantity.Count(int64(len(list))) + " by number"
+		return quantity.Count(int64(len(list))) + " listed numbers"
 	}
 	words := make([]string, len(list))
 	for i, n := range list {

@@ -28,19 +28,7 @@ func udpLoad(t *scenario.Traffic) string {
 		family = " over IPv6"
 	}
 	return fmt.Sprintf("%s sends %s %s of %s%s, %s; what takes over %s is lost", t.From, t.To,
-		per(u.Rate, "datagram"), Size(u.Size), family, arrivals(u.Arrivals, u.First), Duration(u.Timeout))
-}
-
-// arrivals says by which process something arrives.
-func arrivals(a scenario.Arrivals, first *scenario.Duration) string {
-	out := "at random times (Poisson)"
-	if a == scenario.Constant {
-		out = "evenly spaced"
-	}
-	if first != nil {
-		out += ", the first after " + Duration(*first)
-	}
-	return out
+		per(u.Rate.String(), "datagram"), Size(u.Size), family, arrivals(u.Arrivals, u.First), Duration(u.Timeout))
 }
 
 // Fragments says that a load's datagrams do not fit into one packet; "" if they do.

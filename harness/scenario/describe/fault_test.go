@@ -52,7 +52,7 @@ var said = []struct {
 	{"drop numbers 3, 17 and 240 of the pure ACKs from client",
 		scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.PureACK, Ordinals: []int{3, 17, 240},
 			Per: scenario.PerLink}, Do: scenario.Action{Drop: true}}},
-	{"drop 6 by number of the pure ACKs of each flow from client",
+	{"drop 6 listed numbers of the pure ACKs of each flow from client",
 		scenario.Fault{From: "client", Select: scenario.Select{Packets: scenario.PureACK, Ordinals: []int{1, 2, 3, 4, 5, 6}},
 			Do: scenario.Action{Drop: true}}},
 	{"drop 1 % of TCP segments from web, all flows counted together",

@@ -34,7 +34,7 @@ var loads = []struct {
 	{"client asks web for 15 pages a second (/item?n={n}), at random times (Poisson); one connection each; " +
 		"gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Rate: 15, Timeout: 5 * second, Path: "/item?n={n}"}},
-	{"client asks web for 15 pages a second, evenly spaced, in bursts of 1 s with 500 ms between them, " +
+	{"client asks web for 45 pages a second, evenly spaced, in bursts of 1 s with 500 ms between them, " +
 		"3 at once each time, together with other loads (herd); one connection each; gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 15, Timeout: 5 * second, Batch: 3, Sync: "herd",
 			Bursts: &scenario.Bursts{On: second, Off: 500 * ms}}},
@@ -50,6 +50,14 @@ var loads = []struct {
 			RetryWait: second, Body: 2000, Reads: &scenario.Slow{Bytes: 1000, Every: 500 * ms},
 			Sends: &scenario.Slow{Bytes: 10, Every: second}, ConnectTimeout: second, FirstByteTimeout: 2 * second,
 			Abort: &scenario.Abort{After: 3 * second}}},
+	{"client asks web for up to 30 pages a second, at random times (Poisson), on a curve, 2 at once each time; " +
+		"one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Poisson, Timeout: 5 * second, Batch: 2,
+			Curve: []scenario.CurvePoint{{At: 0, Rate: 15}, {At: second, Rate: 5}}}},
+	{"client asks web for 18 pages a minute, evenly spaced, 3 at once each time; one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Arrivals: scenario.Constant, Rate: 0.1, Timeout: 5 * second, Batch: 3}},
+	{"client asks web for 200 pages, at stated times, 100 at once each time; one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Timeout: 5 * second, Times: []scenario.Duration{0, second}, Batch: 100}},
 	{"client asks web for 2 pages, at stated times; one connection each; gives up after 5 s",
 		scenario.HTTPLoad{Arrivals: scenario.Poisson, Timeout: 5 * second, Times: []scenario.Duration{0, second}}},
 	{"client asks web for 0 pages, as in a capture (a.pcap: 0 of 0 requests), 10 times as fast; one connection each; " +

@@ -139,7 +139,8 @@ func TestCompileRefuses(t *testing.T) {
 			"                     ^^^^^^^^^^^^^^", `unknown metric "web.cpu.sftirq"`, `did you mean "web.cpu.softirq"?`},
 		{"wbe.cpu.softirq < 20%",
 			"^^^^^^^^^^^^^^^", `no node "wbe"`,
-			`did you mean "web"? names begin with: client, front-2, web, http, machine, fault, link`},
+			`did you mean "web"? names begin with: client, front-2, web, http, udp, dns, bulk, load, machine, ` +
+				`fault, link`},
 		{"fault.dup-ack.chosen > 0",
 			"^^^^^^^^^^^^^^^^^^^^", `no fault "dup-ack"`, `did you mean "dup-acks"? faults: dup-acks`},
 		{"web.TcpExt.ListenOverflow > 0",

@@ -90,7 +90,7 @@ func TestFilterMistakes(t *testing.T) {
 		{"kernal == 6.1", "^^^^^^", `unknown name "kernal"`, `did you mean "kernel"?`},
 		{"webb.cpu.softirq > 1%", "^^^^^^^^^^^^^^^^", `unknown name "webb.cpu.softirq"`, `did you mean "web.cpu.softirq"?`},
 		{"nothing == 1", "^^^^^^^", `unknown name "nothing"`, "there are kernel, note, seed, wall, valid, " +
-			"and metrics and counters, which begin with client, web, http, machine, fault, link"},
+			"and metrics and counters, which begin with client, web, http, udp, dns, bulk, load, machine, fault, link"},
 		{"fault.ack.chosen > 0", "^^^^^^^^^^^^^^^^", `no fault "ack"`, `did you mean "acks"? faults: acks`},
 		{`note == "a`, "        ^", `"\"" is not part of the language`, ""},
 		{"http.errors ~ 3", "            ^", "~ where an operator or the end should be", ""},

@@ -65,9 +65,3 @@ func (n *names) loadNames() (list []string) {
 	slices.Sort(list)
 	return list
 }
-
-// ofLoads tells whether a name is that of a metric of loads, where a node is called like them.
-func (n *names) ofLoads(name string) bool {
-	all := slices.Concat(metric.UDP(), metric.DNS(), metric.Bulk())
-	return slices.ContainsFunc(all, func(m metric.Metric) bool { return m.Name == name })
-}

@@ -76,13 +76,14 @@ func newNames(s *scenario.Scenario) *names {
 // find looks a metric up; msg is empty if it can exist in this scenario.
 func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 	first, rest, _ := strings.Cut(name, ".")
-	group := []string{"http", "machine"}
-	if n.loads != nil && slices.Contains([]string{"load", "udp", "dns", "bulk"}, first) &&
-		(!slices.Contains(n.nodes, first) || n.ofLoads(name)) {
+	if n.loads != nil && first != "http" && slices.Contains(append(metric.Kinds(), "load"), first) &&
+		(!slices.Contains(n.nodes, first) || metric.OfLoads(name)) {
 		return n.findLoad(name, first, rest)
 	}
+	_, ofNode := metric.NodeOf(name)
 	switch {
-	case slices.Contains(group, first):
+	case first == "http", first == "machine":
+	case n.loads == nil && first != "fault" && !ofNode: // stored runs may have any
 	case first == "link" && !slices.Contains(n.nodes, first):
 		if !slices.ContainsFunc(n.links, func(l string) bool { return strings.HasPrefix(name, l+".") }) {
 			return m, fmt.Sprintf("no queue of a link in %q", name), n.nearLink(name)
@@ -106,10 +107,10 @@ func (n *names) find(name string) (m metric.Metric, msg, hint string) {
 		}
 		return m, fmt.Sprintf("unknown name %q", name), "there are " + strings.Join(known, ", ") +
 			", and metrics and counters, which begin with " +
-			strings.Join(slices.Concat(n.nodes, []string{"http", "machine", "fault", "link"}), ", ")
+			strings.Join(slices.Concat(n.nodes, metric.Prefixes()), ", ")
 	case !slices.Contains(n.nodes, first):
-		return m, fmt.Sprintf("no node %q", first), near(first,
-			append(slices.Clone(n.nodes), "http", "machine", "fault", "link"), "names begin with: ")
+		return m, fmt.Sprintf("no node %q", first), near(first, slices.Concat(n.nodes, metric.Prefixes()),
+			"names begin with: ")
 	case strings.HasPrefix(rest, "exec.") || rest == "exec":
 		return n.findProgram(name, first, strings.TrimPrefix(rest[len("exec"):], "."))
 	}

@@ -100,9 +100,9 @@ func SplitCounter(name string) (group, counter string, ok bool) {
 
 // IsCounter tells NODE.GROUP.NAME of a kernel counter from a metric. A fault may have a group's name.
 func IsCounter(name string) bool {
-	node, rest, _ := strings.Cut(name, ".")
-	_, _, ok := SplitCounter(rest)
-	return ok && node != "http" && node != "machine" && node != "fault"
+	node, ofNode := NodeOf(name)
+	_, _, ok := SplitCounter(strings.TrimPrefix(name, node+"."))
+	return ok && ofNode
 }
 
 // KnownCounter reports whether GROUP.NAME is in the list; of a group without a fixed list every name is.

@@ -55,10 +55,51 @@ func UDP() []Metric { return slices.Clone(udp) }
 func Datagrams() []Metric { return slices.Clone(datagrams) }
 
 // ofLoads are the metrics of loads, by what they begin with.
-var ofLoads = map[string][]Metric{"http": http, "udp": udp, "dns": dns, "bulk": bulk}
+var ofLoads = []struct {
+	kind string
+	list []Metric
+}{{"http", http}, {"udp", udp}, {"dns", dns}, {"bulk", bulk}}
+
+// Kinds are what the metrics of loads begin with: http, udp and so on.
+func Kinds() (list []string) {
+	for _, of := range ofLoads {
+		list = append(list, of.kind)
+	}
+	return list
+}
+
+// Prefixes are what names of metrics begin with that is no node.
+func Prefixes() []string { return append(Kinds(), "load", "machine", "fault", "link") }
 
 // ofLoad finds the metric of a load by its name alone, which has no load.NAME. in front.
 func ofLoad(of, name string) (Metric, bool) {
 	kind, _, _ := strings.Cut(of, ".")
-	return find(ofLoads[kind], of, name)
+	for _, l := range ofLoads {
+		if l.kind == kind {
+			return find(l.list, of, name)
+		}
+	}
+	return Metric{}, false
+}
+
+// OfLoads tells whether a name is that of a metric of loads: a node may be called like them.
+func OfLoads(name string) bool {
+	if rest, ok := strings.CutPrefix(name, "load."); ok {
+		_, name, _ = strings.Cut(rest, ".")
+	}
+	_, ok := ofLoad(name, name)
+	return ok
+}
+
+// NodeOf is the node that a metric or a counter is of; false if it is of none.
+func NodeOf(name string) (node string, ok bool) {
+	first, rest, _ := strings.Cut(name, ".")
+	switch first {
+	case "http", "machine", "fault": // no node has that name
+		return "", false
+	case "link":
+		_, of := ofLink(rest, name)
+		return first, !of
+	}
+	return first, !OfLoads(name)
 }

@@ -128,31 +128,31 @@ func Link() []Metric { return slices.Clone(link) }
 // order: link.a-b.from.a.
 func LinkPrefix(a, b, from string) string { return "link." + a + "-" + b + ".from." + from }
 
-// Lookup finds a metric by its whole name. A first part other than http, machine, link and
-// fault is taken for a node; that such a node or fault exists is the caller's to check.
+// Lookup finds a metric by its whole name. A first part that is none of [Prefixes] is taken for a node, and so is one
+// of them that is no reserved word, if what follows it is a node's; that such a node or fault exists is the caller's to
+// check.
 func Lookup(name string) (Metric, bool) {
 	first, rest, found := strings.Cut(name, ".")
 	if !found || first == "" {
 		return Metric{}, false
 	}
+	if m, ok := ofLoad(name, name); ok {
+		return m, true
+	}
 	switch first {
-	case "http":
-		return find(http, name, name)
+	case "http": // no node has that name
+		return Metric{}, false
 	case "load":
 		if _, of, ok := strings.Cut(rest, "."); ok {
 			if m, ok := ofLoad(of, name); ok {
 				return m, true
 			}
 		}
-	case "udp", "dns", "bulk": // a node may have that name
-		if m, ok := ofLoad(name, name); ok {
-			return m, true
-		}
 	case "machine":
 		return find(machine, name, name)
 	case "link":
-		if parts := strings.SplitN(rest, ".", 4); len(parts) == 4 && parts[1] == "from" {
-			return find(link, parts[3], name)
+		if m, ok := ofLink(rest, name); ok {
+			return m, true
 		}
 	case "fault":
 		_, of, _ := strings.Cut(rest, ".")
@@ -175,6 +175,15 @@ func Lookup(name string) (Metric, bool) {
 		forgotten), rest, name)
 }
 
+// ofLink finds the metric of a link by what follows link.
+func ofLink(rest, name string) (Metric, bool) {
+	parts := strings.SplitN(rest, ".", 4)
+	if len(parts) < 4 || parts[1] != "from" {
+		return Metric{}, false
+	}
+	return find(link, parts[3], name)
+}
+
 // Names returns every name that a run with these nodes, faults and links can yield, the
 // known counters of the nodes among them. Links are by their directions, as [LinkPrefix] has them.
 func Names(nodes, faults, links []string) []string {
@@ -184,8 +193,8 @@ func Names(nodes, faults, links []string) []string {
 			names = append(names, prefix+m.Name)
 		}
 	}
-	for _, kind := range []string{"http", "udp", "dns", "bulk"} {
-		add("", ofLoads[kind])
+	for _, of := range ofLoads {
+		add("", of.list)
 	}
 	add("", machine)
 	for _, l := range links {

@@ -67,6 +67,29 @@ func TestEveryNameIsFoundAndUnique(t *testing.T) {
 	}
 }
 
+// Names begin with a node or with what is one of the prefixes, and each of these has names.
+func TestPrefixes(t *testing.T) {
+	require.Equal(t, []string{"http", "udp", "dns", "bulk", "load", "machine", "fault", "link"}, metric.Prefixes())
+	seen := map[string]bool{}
+	for _, name := range append(metric.Names([]string{"web"}, []string{"loss"},
+		[]string{metric.LinkPrefix("web", "client", "web")}), "load.voice.udp.loss") {
+		first, _, _ := strings.Cut(name, ".")
+		node, ok := metric.NodeOf(name)
+		require.Equal(t, first == "web", ok, name)
+		if ok {
+			require.Equal(t, "web", node)
+			continue
+		}
+		require.Contains(t, metric.Prefixes(), first)
+		seen[first] = true
+	}
+	require.Len(t, seen, len(metric.Prefixes()))
+	for _, name := range []string{"udp.cpu.user", "link.cpu.user", "load.cpu.user", "dns.Tcp.InSegs", "bulk.udp.received"} {
+		_, ok := metric.NodeOf(name)
+		require.True(t, ok, "%s: a node may have that name", name)
+	}
+}
+
 // The list was read from kernels up to 6.18. On a machine with a newer one this says which names to add;
 // until then they are accepted, only not completed.
 func TestCountersOfThisKernelAreKnown(t *testing.T) {

@@ -10,21 +10,25 @@ import (
 // ErrNotCapture says that a file is neither pcap nor pcapng.
 var ErrNotCapture = errors.New("neither a pcap nor a pcapng file")
 
+// ErrUnreadable says that a capture has packets, and none of a kind that is known here.
+var ErrUnreadable = errors.New("none of its packets can be read")
+
 // Capture reads a capture in the formats pcap and pcapng: each SYN without ACK (RFC 9293) is a request. One that was
 // sent before, with the same ports, addresses and sequence number, counts once, at its first time. Frames are of
 // Ethernet with any VLAN tags, Linux cooked (tcpdump -i any) or bare IP.
 //
-// A file that ends within a packet is read up to there. The error is [ErrNotCapture], [ErrEmpty], [ErrTooMany] or that
-// of the reader.
+// A file that ends within a packet is read up to there. The error is [ErrNotCapture], [ErrUnreadable], [ErrEmpty],
+// [ErrTooMany] or that of the reader.
 func Capture(r io.ReadSeeker, w Window) (*Trace, error) {
-	t := new(Trace)
-	return t, collect(w, t, func(add func(int64) error) error {
+	t, all := new(Trace), int64(0)
+	err := collect(w, t, func(add func(int64) error) error {
 		if _, err := r.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("rewind: %w", err)
 		}
-		t.Broken, t.Repeated = 0, 0
+		t.Broken, t.Repeated, all = 0, 0, 0
 		seen := recent{known: map[opening]bool{}}
 		return packets(r, func(p packet) error {
+			all++
 			if !p.ok {
 				t.Broken++
 				return nil
@@ -42,6 +46,10 @@ func Capture(r io.ReadSeeker, w Window) (*Trace, error) {
 			return nil
 		})
 	})
+	if errors.Is(err, ErrEmpty) && all > 0 && t.Broken == all {
+		err = ErrUnreadable
+	}
+	return t, err
 }
 
 // opening tells a SYN from others.

@@ -23,9 +23,9 @@ const blockLimit = 1 << 20
 // packets hands out the packets of a capture in the order of the file.
 func packets(r io.Reader, each func(packet) error) error {
 	in := bufio.NewReaderSize(r, 1<<16)
-	magic, err := in.Peek(4)
+	magic, err := beginning(in, 4)
 	if err != nil {
-		return ErrNotCapture
+		return err
 	}
 	// draft-ietf-opsawg-pcap, section 4: the magic number says the byte order and the unit of time.
 	switch {
@@ -48,12 +48,24 @@ func packets(r io.Reader, each func(packet) error) error {
 	return err
 }
 
+// beginning returns the first bytes of a file, which remain to be read.
+func beginning(in *bufio.Reader, size int) ([]byte, error) {
+	b, err := in.Peek(size)
+	if errors.Is(err, io.EOF) {
+		return nil, ErrNotCapture
+	}
+	return b, err
+}
+
 func classic(in *bufio.Reader, order binary.ByteOrder, unit int64, each func(packet) error) error {
-	var head [24]byte
-	if _, err := io.ReadFull(in, head[:]); err != nil {
+	head, err := beginning(in, 24)
+	if err != nil {
 		return err
 	}
 	link := order.Uint32(head[20:]) & 0xffff // above are the length of a checksum, and zeros
+	if _, err := in.Discard(len(head)); err != nil {
+		return err
+	}
 	var buffer []byte
 	for {
 		var record [16]byte
@@ -80,8 +92,13 @@ func classic(in *bufio.Reader, order binary.ByteOrder, unit int64, each func(pac
 const (
 	sectionHeader  = 0x0a0d0d0a
 	interfaceBlock = 1
+	obsoletePacket = 2
+	simplePacket   = 3 // without a time
 	enhancedPacket = 6
 )
+
+// byteOrder is the number by which a section tells its own.
+const byteOrder = 0x1a2b3c4d
 
 // interfaces is what pcapng says of an interface: its link, and how many ticks of its time are a second.
 type interfaces struct {
@@ -93,6 +110,13 @@ func blocks(in *bufio.Reader, each func(packet) error) error {
 	var order binary.ByteOrder = binary.LittleEndian
 	var known []interfaces
 	var buffer []byte
+	head, err := beginning(in, 28) // as long as a section header is at least
+	if err != nil {
+		return err
+	}
+	if binary.LittleEndian.Uint32(head[8:]) != byteOrder && binary.BigEndian.Uint32(head[8:]) != byteOrder {
+		return ErrNotCapture
+	}
 	for {
 		head, err := in.Peek(12)
 		if err != nil {
@@ -100,7 +124,7 @@ func blocks(in *bufio.Reader, each func(packet) error) error {
 		}
 		if binary.LittleEndian.Uint32(head) == sectionHeader {
 			known, order = nil, binary.LittleEndian
-			if binary.BigEndian.Uint32(head[8:]) == 0x1a2b3c4d {
+			if binary.BigEndian.Uint32(head[8:]) == byteOrder {
 				order = binary.BigEndian
 			}
 		}
@@ -118,6 +142,10 @@ func blocks(in *bufio.Reader, each func(packet) error) error {
 			known = append(known, interfaces{uint32(order.Uint16(body)), resolution(order, body[8:])})
 		case kind == enhancedPacket:
 			if err := each(enhanced(order, known, body)); err != nil {
+				return err
+			}
+		case kind == obsoletePacket || kind == simplePacket:
+			if err := each(packet{}); err != nil {
 				return err
 			}
 		}

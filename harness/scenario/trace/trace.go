@@ -16,7 +16,7 @@ const Most = 100_000
 type Window struct {
 	// Skip is left out of the file's beginning, which is its earliest request.
 	Skip time.Duration
-	// Length of what is wanted; not 0.
+	// Length of what is wanted. Of a log, whole seconds are taken: what came in one that ends later may have come later.
 	Length time.Duration
 	// Port, if not 0, is the one to which SYNs of a capture go.
 	Port int
@@ -60,9 +60,11 @@ func collect(w Window, t *Trace, each func(add func(at int64) error) error) erro
 	if t.Total == 0 {
 		return ErrEmpty
 	}
-	from := first + int64(w.Skip) - (first+int64(w.Skip))%max(t.Grain, 1)
+	grain := max(t.Grain, 1)
+	from := first + int64(w.Skip) - (first+int64(w.Skip))%grain
+	length := int64(w.Length) - int64(w.Length)%grain
 	err = each(func(at int64) error {
-		if at < from || at-from >= int64(w.Length) {
+		if at < from || at-from >= length {
 			return nil
 		}
 		if len(t.Times) == Most {

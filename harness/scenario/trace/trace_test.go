@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,13 @@ func TestLog(t *testing.T) {
 	got, err = Log(strings.NewReader(apache), Window{Skip: time.Second, Length: time.Second})
 	require.NoError(t, err)
 	require.Equal(t, &Trace{Times: []int64{0}, Grain: second, Total: 4}, got, "a window is from its beginning to its end")
+
+	for length, want := range map[time.Duration]int{999 * time.Millisecond: 0, 1500 * time.Millisecond: 2,
+		2999 * time.Millisecond: 3, 3 * time.Second: 4} {
+		got, err = Log(strings.NewReader(apache), Window{Length: length})
+		require.NoError(t, err)
+		require.Len(t, got.Times, want, "a second that begins within %v and ends later has no place in it", length)
+	}
 
 	got, err = Log(strings.NewReader(strings.TrimSuffix(apache, "\n")), hour)
 	require.NoError(t, err)
@@ -205,16 +213,41 @@ func TestCapture(t *testing.T) {
 			_, err = Capture(bytes.NewReader(data), Window{Length: time.Second, Port: 81})
 			require.ErrorIs(t, err, ErrEmpty)
 			// Whatever is missing at the end, there is no error but that there is nothing.
+			header := map[string]int{"micro": 24, "nano": 24, "ng": 28}[name]
 			for i := range data {
-				if _, err := Capture(bytes.NewReader(data[:i]), hour); err != nil && !errors.Is(err, ErrEmpty) {
-					require.ErrorIs(t, err, ErrNotCapture)
-					require.Less(t, i, 4)
+				_, err := Capture(bytes.NewReader(data[:i]), hour)
+				require.Equal(t, i < header, errors.Is(err, ErrNotCapture), "%d bytes: %v", i, err)
+				if err != nil && i >= header {
+					require.ErrorIs(t, err, ErrEmpty)
 				}
 			}
 		})
 	}
 	_, err := Capture(strings.NewReader(apache), hour)
 	require.ErrorIs(t, err, ErrNotCapture)
+}
+
+// What nothing can be read of is told from what has no SYN.
+func TestCaptureOfStrangers(t *testing.T) {
+	radio := capture(t)["micro"]
+	radio[20] = 105 // IEEE 802.11
+	simple := capture(t)["ng"]
+	section := binary.LittleEndian.Uint32(simple[4:])
+	simple = append(simple[:section+binary.LittleEndian.Uint32(simple[section+4:])],
+		3, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0)
+	for name, data := range map[string][]byte{"802.11": radio, "no times": simple,
+		"no length": append(capture(t)["micro"][:24], bytes.Repeat([]byte{255}, 16)...)} {
+		got, err := Capture(bytes.NewReader(data), hour)
+		require.ErrorIs(t, err, ErrUnreadable, name)
+		require.Positive(t, got.Broken, name)
+	}
+	ng := capture(t)["ng"]
+	ng[8] = 0
+	_, err := Capture(bytes.NewReader(ng), hour)
+	require.ErrorIs(t, err, ErrNotCapture, "no byte order")
+	broken := errors.New("disk")
+	_, err = Capture(failing{broken}, hour)
+	require.ErrorIs(t, err, broken)
 }
 
 func TestText(t *testing.T) {

@@ -223,6 +223,25 @@ func Digits(text string) int {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
+// Whole reads a whole number as it is written in names, ranges and lists: digits alone, without a sign and without
+// zeros in front.
+func Whole(text string) (n int, ok bool) {
+	if Digits(text) != len(text) || len(text) > 1 && text[0] == '0' {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil
+}
+
+// Decimal reads a number of digits, perhaps with a point among them: no sign, no exponent and no infinity.
+func Decimal(text string) (f float64, ok bool) {
+	if decimal(text) != len(text) {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil
+}
+
 // Clip shortens text that is shown in a message to a length that people read.
 func Clip(text string) string {
 	const most = 60

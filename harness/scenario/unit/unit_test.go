@@ -152,3 +152,24 @@ func TestQuantitiesNeverPanic(t *testing.T) {
 		}
 	})
 }
+
+func TestNumbersWithoutSigns(t *testing.T) {
+	for text, want := range map[string]int{"0": 0, "7": 7, "65535": 65535} {
+		n, ok := Whole(text)
+		require.True(t, ok, text)
+		require.Equal(t, want, n)
+	}
+	for _, text := range []string{"", "+7", "-7", "07", "00", "7.0", "1e3", "0x7", "7 ", "1_000", "99999999999999999999"} {
+		_, ok := Whole(text)
+		require.False(t, ok, text)
+	}
+	for text, want := range map[string]float64{"0": 0, "0.5": 0.5, "99.9": 99.9} {
+		f, ok := Decimal(text)
+		require.True(t, ok, text)
+		require.InDelta(t, want, f, 0)
+	}
+	for _, text := range []string{"", "+1", "-1", ".5", "1.", "1e3", "0x1p3", "Inf", "inf", "nan", "1_0"} {
+		_, ok := Decimal(text)
+		require.False(t, ok, text)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -207,8 +206,8 @@ func (e *edit) enter(n *yaml.Node, t, next reflect.Type, s step, rest []step, v 
 
 // index finds the item of a list that s names: by number, or by a name that it has, see [Namer].
 func (e *edit) index(n *yaml.Node, elem reflect.Type, s step) (int, *Error) {
-	if i, err := strconv.Atoi(s.name); err == nil {
-		if i >= 0 && i < len(n.Content) {
+	if i, ok := unit.Whole(s.name); ok {
+		if i < len(n.Content) {
 			return i, nil
 		}
 		return 0, e.failStep(s, fmt.Sprintf("no item %d", i), fmt.Sprintf("the list has %d, counted from 0", len(n.Content)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 	"github.com/ruleout/ruleout/harness/verdict/design"
@@ -69,7 +70,7 @@ var quantities = []struct {
 	read  func(string) (float64, error)
 	spell func(float64) string
 }{
-	{"a number", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) },
+	{"a number", readNumber,
 		func(v float64) string { return strconv.FormatInt(int64(math.Round(v)), 10) }},
 	{"a duration", read(unit.ParseDuration), func(v float64) string {
 		return unit.Duration(math.Round(v/1e3) * 1e3).String()
@@ -87,6 +88,19 @@ func read[T ~int64 | ~uint64 | ~float64](parse func(string) (T, error)) func(str
 		v, err := parse(text)
 		return float64(v), err
 	}
+}
+
+// readNumber reads a number, which may be below zero, as the overhead of a rate may.
+func readNumber(text string) (float64, error) {
+	digits, negative := strings.CutPrefix(text, "-")
+	v, ok := unit.Decimal(digits)
+	if !ok {
+		return 0, fmt.Errorf("%s is not a number", unit.Quote(text))
+	}
+	if negative {
+		v = -v
+	}
+	return v, nil
 }
 
 // readEnd reads an end of a range, and returns which of the quantities it is.

@@ -2,7 +2,6 @@ package campaign
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -58,7 +57,8 @@ func setMargin(h *verdict.Hypothesis, text string, m metric.Metric, absolute boo
 		h.Margin = float64(f)
 	default:
 		h.Unit = ""
-		if h.Margin, err = strconv.ParseFloat(text, 64); err != nil {
+		var ok bool
+		if h.Margin, ok = unit.Decimal(text); !ok {
 			err = slip(fmt.Sprintf("%s is not a margin", unit.Quote(text)),
 				"a number, as the metric is a count, or a share of the base such as 5%")
 		}

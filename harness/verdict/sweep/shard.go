@@ -2,10 +2,10 @@ package sweep
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/scenario/unit"
 )
 
 // ParseShard reads I/N, part I of N with I from 1 to N. An empty text is 0 of 0, which means all.
@@ -14,9 +14,9 @@ func ParseShard(text string) (shard, shards int, err error) {
 		return 0, 0, nil
 	}
 	i, n, ok := strings.Cut(text, "/")
-	shard, errI := strconv.Atoi(i)
-	shards, errN := strconv.Atoi(n)
-	if !ok || errI != nil || errN != nil || shard < 1 || shards < 1 || shard > shards {
+	shard, okI := unit.Whole(i)
+	shards, okN := unit.Whole(n)
+	if !ok || !okI || !okN || shard < 1 || shards < 1 || shard > shards {
 		return 0, 0, problem.Wrap(problem.Usage, fmt.Errorf("--shard %s: not a part", text),
 			"write I/N, such as 1/3 for the first of three")
 	}

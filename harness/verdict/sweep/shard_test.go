@@ -14,7 +14,7 @@ func TestParseShard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, [2]int{i, n}, text)
 	}
-	for _, text := range []string{"0/3", "4/3", "1", "1/", "/2", "1/0", "-1/2", "a/b"} {
+	for _, text := range []string{"0/3", "4/3", "1", "1/", "/2", "1/0", "-1/2", "a/b", "+1/2", "1/+2", "01/2"} {
 		_, _, err := ParseShard(text)
 		require.Equal(t, problem.Usage, problem.KindOf(err), text)
 	}
