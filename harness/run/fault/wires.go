@@ -11,6 +11,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/undo"
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/run/netem"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -184,7 +185,7 @@ func (w *Wires) open(l *topology.Link) error {
 // is that of all decisions; they begin with the first packet after this.
 func (w *Wires) Arm(start int64, seed uint64) error {
 	for i, f := range w.faults {
-		w.state.orders[i] = newOrders(uint64(max(start+int64(f.At), 0)), faultKey(seed, f.Name))
+		w.state.orders[i] = newOrders(uint64(max(start+int64(f.At), 0)), choice.Key(seed, f.Name))
 	}
 	if err := w.seedNetems(seed); err != nil {
 		return err
