@@ -36,7 +36,7 @@ type Wires struct {
 	final   *snapshot
 	backlog int64 // what the machine had lost there before
 	start   int64 // of the measured window, in ns of CLOCK_MONOTONIC
-	// stopping and stopped are the times between which the actors of outages were stopped.
+	// stopping and stopped are the times between which the actors of outages and pauses were stopped.
 	stopping, stopped int64
 	undo              undo.Stack
 }
