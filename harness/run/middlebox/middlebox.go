@@ -26,7 +26,7 @@ type box struct {
 	node    *topology.Node
 	spec    *scenario.Node
 	network *topology.Network
-	rules   *ruleset     // nil if there are none
+	rules   *ruleset     // with nothing in it if there are none
 	memory  *memory      // nil if it forgets nothing
 	limits  [2]int64     // of entries and buckets; 0 if it tracks nothing
 	counts  [2][]counted // of rules, at the ends of the window
@@ -107,7 +107,8 @@ func (b *Boxes) Arm(start int64) error {
 	return nil
 }
 
-// Read reads the counters of all rules, at the beginning (0) or the end (1) of the measured window.
+// Read reads the counters of all rules, at the beginning (0) or the end (1) of the measured window. That is a dump for
+// each rule, one after another, so a rule's count is of so much more than the window.
 func (b *Boxes) Read(end int) (err error) {
 	for _, box := range b.list {
 		if box.counts[end], err = box.rules.count(); err != nil {
