@@ -31,19 +31,9 @@ func conntrack(c *scenario.Conntrack) string {
 	if c.Buckets > 0 {
 		with = append(with, quantity.Plural(int64(c.Buckets), "bucket"))
 	}
-	if t := c.Timeouts; t != nil {
-		for _, f := range []struct {
-			name string
-			d    scenario.Duration
-		}{
-			{"syn-sent", t.SynSent}, {"syn-recv", t.SynRecv}, {"established", t.Established}, {"fin-wait", t.FinWait},
-			{"close-wait", t.CloseWait}, {"last-ack", t.LastAck}, {"time-wait", t.TimeWait}, {"close", t.Close},
-			{"max-retrans", t.MaxRetrans}, {"unacknowledged", t.Unacknowledged}, {"udp", t.UDP}, {"udp-stream", t.UDPStream},
-			{"icmp", t.ICMP}, {"generic", t.Generic},
-		} {
-			if f.d > 0 {
-				with = append(with, f.name+" for "+Duration(f.d))
-			}
+	for _, t := range c.Timeouts.All() {
+		if t.For > 0 {
+			with = append(with, t.Key+" for "+Duration(t.For))
 		}
 	}
 	if c.BeLiberal {
