@@ -55,7 +55,8 @@ func conntrack(c *scenario.Conntrack) string {
 	return out
 }
 
-// NAT says what a rule of nat does: masquerade to core (ports 40000-40009, at random).
+// NAT says what a rule of nat does: SNAT towards core of tcp connections from client to port 80, source ports
+// 40000-40009, at random.
 func NAT(r *scenario.NAT) string {
 	out := "masquerade towards " + r.Masquerade
 	switch {
@@ -67,23 +68,25 @@ func NAT(r *scenario.NAT) string {
 			out += fmt.Sprintf(" port %d", r.ToPort)
 		}
 	}
-	var of []string
-	if r.From != "" {
-		of = append(of, "from "+r.From)
-	}
+	of := "connections"
 	if r.Packets != scenario.AnyPacket {
-		of = append(of, string(r.Packets))
+		of = string(r.Packets) + " connections"
+	}
+	if r.From != "" {
+		of += " from " + r.From
 	}
 	if r.Port > 0 {
-		of = append(of, fmt.Sprintf("to port %d", r.Port))
+		of += fmt.Sprintf(" to port %d", r.Port)
 	}
-	if len(of) > 0 {
-		out += " of connections " + strings.Join(of, ", ")
+	if of != "connections" {
+		out += " of " + of
 	}
-	if r.Ports != "" {
+	switch {
+	case r.Ports != "" && r.Random:
+		out += ", source ports " + string(r.Ports) + ", at random"
+	case r.Ports != "":
 		out += ", source ports " + string(r.Ports)
-	}
-	if r.Random {
+	case r.Random:
 		out += ", source ports at random"
 	}
 	return out
