@@ -93,19 +93,13 @@ func (m *memory) forget(start int64) error {
 }
 
 // entries is how many the table has.
-func (m *memory) entries() (n int64, err error) {
+func (m *memory) entries() (int64, error) {
 	var text [32]byte
 	read, err := unix.Pread(m.count, text[:], 0)
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", count, err)
 	}
-	for _, c := range text[:read] {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return n, nil
+	return number(count, text[:read])
 }
 
 // finish ends the thread and says what was forgotten.

@@ -52,6 +52,11 @@ func Install(n *topology.Network, s *scenario.Scenario) (_ *Boxes, err error) {
 			return nil, err
 		}
 	}
+	for _, box := range b.list { // what one has set holds for all
+		if err := box.readLimits(); err != nil {
+			return nil, err
+		}
+	}
 	return b, nil
 }
 
@@ -60,20 +65,16 @@ func (b *box) install(u *undo.Stack) (err error) {
 	if b.rules, err = newRuleset(b, u); err != nil {
 		return err
 	}
-	if !b.spec.Tracks() {
+	c := b.spec.Conntrack
+	if c == nil {
 		return nil
 	}
-	if c := b.spec.Conntrack; c != nil {
-		if err := b.tune(c); err != nil {
-			return err
-		}
-		if len(c.Forget) > 0 {
-			if b.memory, err = newMemory(b.node, c.Forget, u); err != nil {
-				return err
-			}
-		}
+	if err := b.tune(c); err != nil {
+		return err
 	}
-	b.limits, err = b.readLimits()
+	if len(c.Forget) > 0 {
+		b.memory, err = newMemory(b.node, c.Forget, u)
+	}
 	return err
 }
 

@@ -58,17 +58,19 @@ func emulated() bool {
 	return err == nil && strings.Contains(string(line), "RULEOUT_INIT=1")
 }
 
-// readLimits reads how many entries and buckets the node's table has.
-func (b *box) readLimits() (limits [2]int64, err error) {
-	err = b.node.Do(func() error {
+// readLimits reads how many entries and buckets the node's table may have, if it has one.
+func (b *box) readLimits() error {
+	if !b.spec.Tracks() {
+		return nil
+	}
+	return b.node.Do(func() (err error) {
 		for i, key := range []string{maximum, buckets} {
-			if limits[i], err = readNumber(topology.SysctlPath(key)); err != nil {
+			if b.limits[i], err = readNumber(topology.SysctlPath(key)); err != nil {
 				return missing(fmt.Errorf("node %s: %w", b.node.Name, err), "a table of connections (nf_conntrack)")
 			}
 		}
 		return nil
 	})
-	return limits, err
 }
 
 func readNumber(path string) (int64, error) {
@@ -76,5 +78,14 @@ func readNumber(path string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return number(path, text)
+}
+
+// number parses what a file of the kernel's has.
+func number(path string, text []byte) (int64, error) {
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return n, nil
 }

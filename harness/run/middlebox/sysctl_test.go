@@ -17,7 +17,9 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/sysctl"
 )
 
-func TestMain(m *testing.M) { vmtest.MainWith(m, []string{"nf_conntrack"}) }
+func TestMain(m *testing.M) {
+	vmtest.MainWith(m, []string{"nf_conntrack", "nf_conntrack_netlink", "nf_tables", "nft_ct"})
+}
 
 // inside runs something in a new network namespace, on a thread that ends with it.
 func inside(t *testing.T, do func()) {
