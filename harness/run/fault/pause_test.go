@@ -38,8 +38,8 @@ func (h *held) Used() (time.Duration, error) {
 // wrong with it is in the receipt.
 func TestPausesTakeTurns(t *testing.T) {
 	const ms = scenario.Duration(time.Millisecond)
-	full := scenario.Fault{Name: "still", Do: scenario.Action{Pause: true}, Node: "n", At: 5 * ms, For: 5 * ms, Every: 20 * ms,
-		Times: 2}
+	full := scenario.Fault{Name: "still", Do: scenario.Action{Pause: true}, Node: "n", At: 5 * ms, For: 5 * ms,
+		Every: 20 * ms, Times: 2}
 	open := full
 	open.For, open.Every, open.Times = 10000*ms, 0, 0
 	for name, c := range map[string]struct {

@@ -55,8 +55,7 @@ func TestManyRulesAreReadAtOnce(t *testing.T) {
 	var s strings.Builder
 	s.WriteString("nodes:\n  a: {}\n  b:\n    firewall:\n")
 	for i := range rules {
-		fmt.Fprintf(&s, "      - {name: r%d, hook: output, packets: udp, to-ports: \"%d\", do: count, may-be-idle: true}\n",
-			i, i+1)
+		fmt.Fprintf(&s, "      - {name: r%d, hook: output, packets: udp, to-ports: '%d', do: count}\n", i, i+1)
 	}
 	s.WriteString("links: [{between: [a, b]}]\n")
 	n, b := build(t, s.String())

@@ -15,8 +15,8 @@ var conntrack = func() map[string]Reason {
 		"nf_conntrack_": `acct checksum dccp_loose events frag6_high_thresh frag6_low_thresh frag6_timeout generic_timeout
 			gre_timeout gre_timeout_stream helper icmp_timeout icmpv6_timeout log_invalid tcp_be_liberal
 			tcp_ignore_invalid_rst tcp_loose tcp_max_retrans timestamp udp_timeout udp_timeout_stream`,
-		"nf_conntrack_tcp_timeout_": `close close_wait established fin_wait last_ack max_retrans syn_recv syn_sent time_wait
-			unacknowledged`,
+		"nf_conntrack_tcp_timeout_": `close close_wait established fin_wait last_ack max_retrans syn_recv syn_sent
+			time_wait unacknowledged`,
 		"nf_conntrack_sctp_timeout_": `closed cookie_echoed cookie_wait established heartbeat_acked heartbeat_sent
 			shutdown_ack_sent shutdown_recd shutdown_sent`,
 		"nf_conntrack_dccp_timeout_": "closereq closing open partopen request respond timewait",
