@@ -20,8 +20,7 @@ const none = metric.None
 
 // Section is one table of a report.
 type Section struct {
-	// ID names the table to programs: faults, programs, queues, connections, rules, load, latency, services, status,
-	// nodes, counters, changes or expect.
+	// ID names the table to programs, by a word that no other kind of table has.
 	ID     string
 	Title  string
 	Header []string

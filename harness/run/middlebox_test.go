@@ -140,7 +140,7 @@ func TestMiddleboxesThatDidNothing(t *testing.T) {
 			require.NoError(t, err)
 			var idle []string
 			for _, r := range rec.InvalidBecause {
-				require.Equal(t, result.MiddleboxIdle, r.Kind)
+				require.Equal(t, result.MiddleboxIdle, r.Kind, r.String())
 				idle = append(idle, r.String())
 			}
 			if want == "" {

@@ -257,30 +257,46 @@ func (r *FirewallRule) Limit() (packets uint64, per time.Duration, ok bool) {
 	return 0, 0, false
 }
 
+// Timeout is one of [ConntrackTimeouts].
+type Timeout struct {
+	Key string
+	// For is 0 if the kernel's own holds.
+	For     Duration
+	sysctls []string // without what all of them begin with
+}
+
+// All lists the timeouts in the order of their keys in the reference; none of nil.
+func (t *ConntrackTimeouts) All() []Timeout {
+	if t == nil {
+		return nil
+	}
+	return []Timeout{
+		{"syn-sent", t.SynSent, []string{"tcp_timeout_syn_sent"}},
+		{"syn-recv", t.SynRecv, []string{"tcp_timeout_syn_recv"}},
+		{"established", t.Established, []string{"tcp_timeout_established"}},
+		{"fin-wait", t.FinWait, []string{"tcp_timeout_fin_wait"}},
+		{"close-wait", t.CloseWait, []string{"tcp_timeout_close_wait"}},
+		{"last-ack", t.LastAck, []string{"tcp_timeout_last_ack"}},
+		{"time-wait", t.TimeWait, []string{"tcp_timeout_time_wait"}},
+		{"close", t.Close, []string{"tcp_timeout_close"}},
+		{"max-retrans", t.MaxRetrans, []string{"tcp_timeout_max_retrans"}},
+		{"unacknowledged", t.Unacknowledged, []string{"tcp_timeout_unacknowledged"}},
+		{"udp", t.UDP, []string{"udp_timeout"}},
+		{"udp-stream", t.UDPStream, []string{"udp_timeout_stream"}},
+		{"icmp", t.ICMP, []string{"icmp_timeout", "icmpv6_timeout"}},
+		{"generic", t.Generic, []string{"generic_timeout"}},
+	}
+}
+
 // Settings are the sysctls of the node's namespace that the keys stand for, in order of their names.
 func (c *Conntrack) Settings() (list [][2]string) {
 	const prefix = "net.netfilter.nf_conntrack_"
-	add := func(name string, d Duration) {
-		if d > 0 {
-			list = append(list, [2]string{prefix + name, strconv.FormatInt(int64(d/Duration(time.Second)), 10)})
+	for _, t := range c.Timeouts.All() {
+		for _, name := range t.sysctls {
+			if t.For > 0 {
+				list = append(list, [2]string{prefix + name, strconv.FormatInt(int64(t.For/Duration(time.Second)), 10)})
+			}
 		}
-	}
-	if t := c.Timeouts; t != nil {
-		for _, tcp := range []struct {
-			name string
-			d    Duration
-		}{
-			{"syn_sent", t.SynSent}, {"syn_recv", t.SynRecv}, {"established", t.Established}, {"fin_wait", t.FinWait},
-			{"close_wait", t.CloseWait}, {"last_ack", t.LastAck}, {"time_wait", t.TimeWait}, {"close", t.Close},
-			{"max_retrans", t.MaxRetrans}, {"unacknowledged", t.Unacknowledged},
-		} {
-			add("tcp_timeout_"+tcp.name, tcp.d)
-		}
-		add("udp_timeout", t.UDP)
-		add("udp_timeout_stream", t.UDPStream)
-		add("icmp_timeout", t.ICMP)
-		add("icmpv6_timeout", t.ICMP)
-		add("generic_timeout", t.Generic)
 	}
 	flag := func(name string, on bool) {
 		list = append(list, [2]string{prefix + name, map[bool]string{true: "1", false: "0"}[on]})

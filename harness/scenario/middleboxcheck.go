@@ -67,20 +67,10 @@ func (v *validation) conntrack(path string, c *Conntrack) {
 		v.fail(path+".buckets", fmt.Sprintf("%d buckets do not fill whole pages", c.Buckets),
 			fmt.Sprintf("the kernel takes multiples of 512: the next one is %d", (c.Buckets/512+1)*512))
 	}
-	if t := c.Timeouts; t != nil {
-		for _, f := range []struct {
-			key string
-			d   Duration
-		}{
-			{"syn-sent", t.SynSent}, {"syn-recv", t.SynRecv}, {"established", t.Established}, {"fin-wait", t.FinWait},
-			{"close-wait", t.CloseWait}, {"last-ack", t.LastAck}, {"time-wait", t.TimeWait}, {"close", t.Close},
-			{"max-retrans", t.MaxRetrans}, {"unacknowledged", t.Unacknowledged}, {"udp", t.UDP}, {"udp-stream", t.UDPStream},
-			{"icmp", t.ICMP}, {"generic", t.Generic},
-		} {
-			if f.d%Duration(time.Second) != 0 {
-				v.fail(path+".timeouts."+f.key, fmt.Sprintf("%v is not a whole number of seconds", f.d),
-					"the kernel counts these timeouts in seconds")
-			}
+	for _, t := range c.Timeouts.All() {
+		if t.For%Duration(time.Second) != 0 {
+			v.fail(path+".timeouts."+t.Key, fmt.Sprintf("%v is not a whole number of seconds", t.For),
+				"the kernel counts these timeouts in seconds")
 		}
 	}
 	for i, f := range c.Forget {

@@ -95,11 +95,7 @@ func (v *validation) names() {
 				v.failKey(join(path, "sysctls")+"."+key, fmt.Sprintf("%s is set twice, with and without a question mark", bare), "")
 				continue
 			}
-			if v.Nodes[name].Tracks() && sysctl.Module(key) == "nf_conntrack" {
-				v.twice(join(path, "sysctls")+"."+key, key, v.Nodes[name].Conntrack) // the module is loaded
-				continue
-			}
-			v.sysctl(join(path, "sysctls")+"."+key, key, value)
+			v.sysctl(join(path, "sysctls")+"."+key, key, value, v.Nodes[name])
 		}
 	}
 	if v.Timeline != nil && *v.Timeline > 0 {
@@ -114,19 +110,22 @@ func (v *validation) names() {
 	}
 }
 
-func (v *validation) sysctl(path, key, value string) {
-	switch inKey, msg, hint := CheckSysctl(key, value, v.Since); {
+func (v *validation) sysctl(path, key, value string, of *Node) {
+	switch inKey, msg, hint := CheckSysctl(key, value, v.Since, of.Tracks()); {
 	case inKey:
 		v.failKey(path, msg, hint)
 	case msg != "":
 		v.fail(path, msg, hint)
+	default:
+		v.twice(path, key, of.Conntrack)
 	}
 }
 
 // CheckSysctl says what is wrong with a sysctl of a node as far as that is known without a kernel, and whether it is
 // the name. The message is empty if nothing is. since is the oldest kernel that it is for, as in [Scenario.Since];
 // empty for any. What only kernels have that are newer than those of package sysctl may look like a slip and be none.
-func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
+// On a node that tracks connections there is what the module nf_conntrack brings.
+func CheckSysctl(key, value, since string, tracks bool) (inKey bool, msg, hint string) {
 	name, optional := SysctlName(key)
 	meant, newest := sysctl.Meant(name), sysctl.Newest()
 	later := since != "" && older(newest, since) // and so on kernels of which nothing is known
@@ -142,7 +141,7 @@ func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
 				quote(meant), newest)
 	case !later && barred(name, optional) != "":
 		return true, barred(name, optional), barredHint(name)
-	case !later && !optional && sysctl.Module(name) != "":
+	case !later && !optional && sysctl.Module(name) != "" && !(tracks && sysctl.Module(name) == conntrackModule):
 		return true, fmt.Sprintf("no node has the sysctl %s", quote(name)),
 			fmt.Sprintf("it comes with the kernel's module %s, which nothing loads%s; write %s to have it set where it is there",
 				sysctl.Module(name), tracking(name), quote(name+"?"))
@@ -154,9 +153,12 @@ func CheckSysctl(key, value, since string) (inKey bool, msg, hint string) {
 	return false, "", ""
 }
 
+// conntrackModule is loaded on nodes that track connections.
+const conntrackModule = "nf_conntrack"
+
 // tracking says what would load the module of a sysctl, if it is that of the table of connections.
 func tracking(name string) string {
-	if sysctl.Module(name) == "nf_conntrack" {
+	if sysctl.Module(name) == conntrackModule {
 		return " on a node without the key conntrack"
 	}
 	return ""
@@ -179,6 +181,14 @@ func barred(name string, optional bool) string {
 }
 
 func barredHint(name string) string {
+	const own = "net.netfilter.nf_conntrack_"
+	switch name {
+	case own + "max", own + "buckets":
+		return fmt.Sprintf("the kernel has one for all nodes, which the key conntrack.%s of a node sets",
+			strings.TrimPrefix(name, own))
+	case "net.nf_conntrack_max":
+		return "the kernel has one for all nodes, which the key conntrack.max of a node sets"
+	}
 	switch sysctl.Barred(name) {
 	case sysctl.Machine:
 		if general, device := sysctl.General(name); device == "default" && sysctl.Barred(sysctl.OfDevice(general)) == "" {

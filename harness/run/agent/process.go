@@ -325,12 +325,3 @@ func (p *Process) Close() error {
 	}
 	return err
 }
-
-// CPU returns what the agent used, once it has ended.
-func (p *Process) CPU() (user, system time.Duration) {
-	<-p.done
-	if state := p.cmd.ProcessState; state != nil {
-		return state.UserTime(), state.SystemTime()
-	}
-	return 0, 0
-}

@@ -76,7 +76,7 @@ func giveBack(root string) error {
 	var errs []error
 	for _, path := range marks {
 		for _, c := range strings.Split(strings.TrimPrefix(filepath.Base(path), markPrefix), "-") {
-			err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("-"+c), 0)
+			err := write(filepath.Join(root, "cgroup.subtree_control"), "-"+c)
 			if err != nil && !errors.Is(err, unix.EBUSY) { // the group of another process passes it on by now
 				errs = append(errs, fmt.Errorf("switch the %s controller off again: %w", c, err))
 			}

@@ -72,10 +72,23 @@ func Create(parent, name string) (*Group, error) {
 
 // Limit sets one of the group's limits, such as memory.max.
 func (g *Group) Limit(file string, value int64) error {
-	if err := os.WriteFile(filepath.Join(g.Path, file), []byte(strconv.FormatInt(value, 10)), 0); err != nil {
+	if err := g.write(file, strconv.FormatInt(value, 10)); err != nil {
 		return fmt.Errorf("limit control group: %w", err)
 	}
 	return nil
+}
+
+func (g *Group) write(file, text string) error { return write(filepath.Join(g.Path, file), text) }
+
+// write writes a file of a group. os.WriteFile would create it, which is forbidden here and not impossible: so the error
+// where there is none would be another one.
+func write(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 // FD is the descriptor of the group's directory, for SysProcAttr.CgroupFD; owned by the group.
@@ -150,7 +163,7 @@ func removeTree(path string) error {
 
 // end kills everything in a group and below it and waits until there is nothing.
 func end(path string) error {
-	events, err := os.Open(filepath.Join(path, "cgroup.events"))
+	events, err := openEvents(path)
 	if err != nil {
 		return err
 	}
@@ -158,7 +171,7 @@ func end(path string) error {
 	limit := time.Now().Add(patience)
 	for {
 		// In this order: what changes after the reading wakes the poll.
-		populated, err := isPopulated(events)
+		populated, err := events.say("populated")
 		if err != nil || !populated {
 			return err
 		}
@@ -168,44 +181,31 @@ func end(path string) error {
 		}
 		left := time.Until(limit)
 		if left <= 0 {
-			return fmt.Errorf("processes %v did not end within %v of being killed", members(path), patience)
+			list, err := members(path)
+			return errors.Join(fmt.Errorf("processes %v did not end within %v of being killed", list, patience), err)
 		}
 		if again {
 			// Processes are killed one by one, so one may have forked meanwhile: look again soon.
 			left = min(left, 5*time.Millisecond)
 		}
-		_, err = unix.Poll([]unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}, int(left.Milliseconds())+1)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("poll", err)
+		if err := events.await(left); err != nil {
+			return err
 		}
 	}
-}
-
-// isPopulated reads whether there are processes in a group or below it; zombies do not count.
-func isPopulated(events *os.File) (bool, error) {
-	var buf [256]byte
-	n, err := events.ReadAt(buf[:], 0)
-	if n == 0 && err != nil {
-		return false, err
-	}
-	v, err := Value(string(buf[:n]), "populated")
-	return v != 0, err
 }
 
 // kill sends SIGKILL to everything in a group and below it. again says that this was done
 // one by one, which does not catch what is forked at the same time.
 func kill(path string) (again bool, err error) {
-	// Not by os.WriteFile, which would create it: that is forbidden here, not impossible.
-	f, err := os.OpenFile(filepath.Join(path, "cgroup.kill"), os.O_WRONLY, 0)
-	if err == nil {
-		_, err = f.WriteString("1")
-		return false, errors.Join(err, f.Close())
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if err := write(filepath.Join(path, "cgroup.kill"), "1"); !errors.Is(err, os.ErrNotExist) {
 		return false, err
 	}
 	// Before 5.14 there is no cgroup.kill.
-	for _, pid := range members(path) {
+	list, err := members(path)
+	if err != nil {
+		return false, err
+	}
+	for _, pid := range list {
 		// By number: between the reading and the signal the process may have ended, but its
 		// number is not given away until it has been waited for, and then not soon.
 		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
@@ -215,24 +215,28 @@ func kill(path string) (again bool, err error) {
 	return true, nil
 }
 
-// members lists the processes in a group and below it.
-func members(path string) []int {
-	var pids []int
-	_ = filepath.WalkDir(path, func(p string, d os.DirEntry, err error) error {
+// members lists the processes in a group and below it. Groups that go meanwhile have none.
+func members(path string) (pids []int, err error) {
+	err = filepath.WalkDir(path, func(p string, d os.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
-			return nil // gone meanwhile
+			return unlessGone(err)
 		}
 		procs, err := os.ReadFile(filepath.Join(p, "cgroup.procs"))
-		if err != nil {
-			return nil
-		}
 		for _, field := range strings.Fields(string(procs)) {
 			// 0 stands for a process of another PID namespace.
 			if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
 				pids = append(pids, pid)
 			}
 		}
-		return nil
+		return unlessGone(err)
 	})
-	return pids
+	return pids, err
+}
+
+// unlessGone returns an error, but for those that say that a group is not there any more.
+func unlessGone(err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
 }

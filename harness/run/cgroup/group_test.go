@@ -27,11 +27,10 @@ const asChild = "RULEOUT_CGROUP_TEST_CHILD"
 func child(what string) {
 	switch what {
 	case "burn":
-		var t unix.Timespec
-		for t.Nano() < int64(50*time.Millisecond) {
-			for range 1000 {
-			}
-			_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t)
+		burn(50 * time.Millisecond)
+	case "spin":
+		fmt.Println("ready")
+		for {
 		}
 	case "memory":
 		block := bytes.Repeat([]byte{1}, 32<<20)
@@ -79,6 +78,16 @@ func child(what string) {
 	}
 	fmt.Println("ready")
 	forever()
+}
+
+// burn returns once this process has used so much CPU time since it began.
+func burn(until time.Duration) {
+	var t unix.Timespec
+	for t.Nano() < int64(until) {
+		for range 1000 {
+		}
+		_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t)
+	}
 }
 
 // tellSupport prints the kind, the text and the hint of Supported's error.
@@ -178,6 +187,36 @@ func TestCPU(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, after.Usage, 50*time.Millisecond, "the child burnt that much and said so")
 	require.InDelta(t, after.Usage, after.User+after.System, float64(time.Millisecond))
+}
+
+// Processes below a group that stands still are counted, and use no CPU time; let go, they go on.
+func TestFreeze(t *testing.T) {
+	g := create(t, "frozen")
+	inner, err := cgroup.Create(g.Path, "inner")
+	require.NoError(t, err)
+	start(t, inner, "spin")
+	start(t, inner, "family")
+	n, err := g.Freeze()
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	used, err := g.Used()
+	require.NoError(t, err)
+	var own unix.Timespec
+	require.NoError(t, unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &own))
+	burn(time.Duration(own.Nano()) + 20*time.Millisecond)
+	same, err := g.Used()
+	require.NoError(t, err)
+	require.Equal(t, used, same)
+	require.NoError(t, g.Thaw())
+	require.Eventually(t, func() bool {
+		now, err := g.Used()
+		return err == nil && now > used
+	}, 10*time.Second, time.Millisecond)
+
+	require.NoError(t, g.Close(), "one that has processes")
+	_, err = g.Freeze()
+	require.ErrorIs(t, err, os.ErrNotExist, "and not that none may be made there")
+	require.ErrorIs(t, g.Thaw(), os.ErrNotExist)
 }
 
 func TestMemory(t *testing.T) {

@@ -32,7 +32,6 @@ func (r *Result) Merge(from *Result) {
 	r.Sent.Sent += from.Sent.Sent
 	r.Unsent += from.Unsent
 	r.Refused += from.Refused
-	r.Foreign += from.Foreign
 	r.Back.merge(&from.Back)
 	r.RoundTrip.Merge(&from.RoundTrip)
 	r.Late.Merge(&from.Late)

@@ -59,8 +59,6 @@ type Sent struct {
 	Unsent  int64 `json:"unsent"`
 	// Refused is how many ICMP messages port unreachable the sender received within the measured window.
 	Refused int64 `json:"refused"`
-	// Foreign is what came and was no answer to this load.
-	Foreign int64 `json:"foreign"`
 	// Back is what became of the answers.
 	Back Way `json:"back"`
 	// RoundTrip is the time from sending a datagram to taking its answer, of those whose answer came in time.
@@ -236,8 +234,7 @@ func (s *sender) receive() {
 		now := agent.Now()
 		var h header
 		if !h.read(s.in[:n]) || h.flags&answer == 0 || int(h.load) != s.config.Index {
-			s.result.Foreign++
-			continue
+			continue // from elsewhere
 		}
 		fresh := s.back.arrived(&h, h.sent-s.Start(), now-s.Start(), n)
 		if fresh && h.flags&counted != 0 && now-h.sent <= int64(s.config.Timeout) {

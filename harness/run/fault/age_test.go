@@ -92,3 +92,31 @@ func TestBirthsBeyondTheTableAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 10, c.at(b.overflow))
 }
+
+// A duplicate ACK of a connection that is old enough is decided on with the fault's own key, even if pure ACKs of its
+// flow came before there was one. Those are no predecessors either.
+func TestDuplicateACKsFromBeforeTheKeyDecideNothing(t *testing.T) {
+	const packets = 200
+	chance := scenario.Share(0.5)
+	s, err := newSelector(testScenario(scenario.Fault{Select: scenario.Select{Packets: scenario.DupACK,
+		After: &scenario.After{Bytes: 1}, Chance: &chance}}), 0, 0)
+	require.NoError(t, err)
+	s.bands = 1
+	b := newBenchOf(t, s)
+	ack := segmentAt(t, "A", 102, 0)
+	b.run(t, segmentAt(t, "S", 100, 0))
+	for range 3 {
+		matched, chosen := b.run(t, ack)
+		require.False(t, matched || chosen)
+	}
+	d := decision{77, s.draws}
+	b.arm(t, newOrders(0, d.key))
+	matched, _ := b.run(t, ack)
+	require.False(t, matched, "the first one since the fault was armed")
+	f := decode(ack).flow
+	for i := range packets {
+		matched, chosen := b.run(t, ack)
+		require.True(t, matched)
+		require.Equal(t, d.chosen(f, uint64(i)), chosen, "duplicate %d", i)
+	}
+}

@@ -1,6 +1,10 @@
 package fault
 
-import "github.com/cilium/ebpf/asm"
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ruleout/ruleout/harness/run/choice"
+)
 
 // flip flips one bit of the packet, after the Ethernet header, and counts it once that
 // is done.
@@ -12,7 +16,7 @@ import "github.com/cilium/ebpf/asm"
 func (s selector) flip(a *assembler, st *state) {
 	// R7: the hash.
 	a.Add(asm.LoadMapValue(asm.R0, st.counters.FD(), uint32(s.chosen)), asm.LoadMem(asm.R0, asm.R0, 0, asm.DWord))
-	a.Add(asm.LoadImm(asm.R1, asInt64(golden), asm.DWord), asm.Mul.Reg(asm.R0, asm.R1))
+	a.Add(asm.LoadImm(asm.R1, asInt64(choice.Golden), asm.DWord), asm.Mul.Reg(asm.R0, asm.R1))
 	a.control(asm.R1, st, s.orders+keyWord)
 	a.Add(asm.Xor.Reg(asm.R0, asm.R1), asm.Xor.Imm(asm.R0, int32(1+s.side)))
 	a.mix()

@@ -62,29 +62,13 @@ func (d draws) all() bool {
 	return d.limits == nil && d.nth == 0 && len(d.ordinals) == 0 && d.every == 0 && d.first == 0
 }
 
-// faultKey is what the seed is to one fault.
-func faultKey(seed uint64, fault string) uint64 { return choice.Key(seed, fault) }
-
 // flow is the one-way identity of a packet's flow, as the selector builds it on its stack.
 type flow = choice.Flow
 
 const flowSize = choice.FlowSize
 
-// linkFlow stands for all packets of one direction of a link.
-func linkFlow(link byte) flow { return choice.LinkFlow(link) }
-
-const (
-	golden = choice.Golden
-	mixA   = choice.MixA
-	mixB   = choice.MixB
-)
-
-func mix(x uint64) uint64 { return choice.Mix(x) }
-
 // start returns the state of a flow before its first packet.
-func (d decision) start(f flow) uint64 { return startOf(d.key, f) }
-
-func startOf(key uint64, f flow) uint64 { return choice.Start(key, f) }
+func (d decision) start(f flow) uint64 { return choice.Start(d.key, f) }
 
 // chosen says whether packet n of the flow is chosen; the first is 0. With a ramp of the chance it
 // is about the first step.

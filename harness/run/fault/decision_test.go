@@ -32,7 +32,7 @@ func TestPlainDrawsAreThoseOfSplitMix64(t *testing.T) {
 	for n, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431,
 		16408922859458223821} {
 		require.Equal(t, want, splitMix(1234567, int64(n)+1))
-		require.Equal(t, want, mix(uint64(1234567)+uint64(n+1)*golden))
+		require.Equal(t, want, choice.Mix(uint64(1234567)+uint64(n+1)*choice.Golden))
 	}
 	// A flow's state takes in all of its 40 bytes, 8 at a time.
 	for i := range flowSize {
@@ -46,10 +46,10 @@ func TestPlainDrawsAreThoseOfSplitMix64(t *testing.T) {
 			}
 			want = splitMix(x, 0)
 		}
-		require.Equal(t, want, startOf(99, f), "byte %d", i)
+		require.Equal(t, want, choice.Start(99, f), "byte %d", i)
 		require.Equal(t, want, decision{key: 99}.start(f))
 	}
-	require.Equal(t, flow{38: 2}, linkFlow(2))
+	require.Equal(t, flow{38: 2}, choice.LinkFlow(2))
 }
 
 // named reports whether an ordinal is in a list, or there is none.
@@ -66,10 +66,10 @@ func TestPlainListOfALink(t *testing.T) {
 	chance := scenario.Share(0.1)
 	f := &scenario.Fault{Name: "f", Select: scenario.Select{Chance: &chance, Per: scenario.PerLink}}
 	for side := range 2 {
-		d := decision{faultKey(9, "f"), newDraws(f, side)}
+		d := decision{choice.Key(9, "f"), newDraws(f, side)}
 		var want []int
 		for n := range uint64(1000) {
-			if d.chosen(linkFlow(d.link), n) {
+			if d.chosen(choice.LinkFlow(d.link), n) {
 				want = append(want, int(n)+1)
 			}
 		}
@@ -146,7 +146,7 @@ func TestPlainChoice(t *testing.T) {
 	require.False(t, d.chosen(flow{}, 4))
 	d = decision{77, draws{limits: ramp}}
 	for n := range uint64(50) {
-		require.Equal(t, d.drawn(startOf(77, flow{1}), n+1, 0), d.chosen(flow{1}, n))
+		require.Equal(t, d.drawn(choice.Start(77, flow{1}), n+1, 0), d.chosen(flow{1}, n))
 	}
 }
 
@@ -169,8 +169,8 @@ func TestPlainNewDraws(t *testing.T) {
 		require.Equal(t, c.want, newDraws(&scenario.Fault{Select: c.s}, c.side))
 	}
 	// Keys differ by seed and by name, and stay what they are.
-	require.NotEqual(t, faultKey(1, "a"), faultKey(2, "a"))
-	require.NotEqual(t, faultKey(1, "a"), faultKey(1, "b"))
+	require.NotEqual(t, choice.Key(1, "a"), choice.Key(2, "a"))
+	require.NotEqual(t, choice.Key(1, "a"), choice.Key(1, "b"))
 }
 
 // With a ramp it is unknown which value met which packet: at least those of its lowest chance, at most those

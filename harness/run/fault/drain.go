@@ -86,7 +86,7 @@ const (
 // the longest delay, or when a slow rate has let its queue go. A network that holds
 // packets and lets none go for longer than that is returned as it is.
 func (w *Wires) drain(ctx context.Context) (snapshot, error) {
-	if err := w.stopOutages(); err != nil {
+	if err := w.stopTurns(); err != nil {
 		return snapshot{}, err
 	}
 	w.state.closed = true

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -92,18 +93,19 @@ func (s selector) hit(a *assembler, miss string) {
 		a.Add(asm.JGT.Imm(ordinal, int32(d.first), miss))
 	}
 	if d.limits != nil {
-		a.Add(asm.LoadImm(asm.R0, asInt64(golden), asm.DWord), asm.Mul.Reg(asm.R0, ordinal), asm.Add.Reg(asm.R0, origin))
+		a.Add(asm.LoadImm(asm.R0, asInt64(choice.Golden), asm.DWord), asm.Mul.Reg(asm.R0, ordinal),
+			asm.Add.Reg(asm.R0, origin))
 		a.mix()
 		a.Add(asm.JGT.Reg(asm.R0, greatest, miss))
 	}
 }
 
-// mix applies [mix] to R0, by way of R1.
+// mix applies [choice.Mix] to R0, by way of R1.
 func (a *assembler) mix() {
 	for _, round := range []struct {
 		shift int32
 		times uint64
-	}{{30, mixA}, {27, mixB}, {31, 1}} {
+	}{{30, choice.MixA}, {27, choice.MixB}, {31, 1}} {
 		a.Add(asm.Mov.Reg(asm.R1, asm.R0), asm.RSh.Imm(asm.R1, round.shift), asm.Xor.Reg(asm.R0, asm.R1))
 		if round.times != 1 {
 			a.Add(asm.LoadImm(asm.R1, int64(round.times), asm.DWord), asm.Mul.Reg(asm.R0, asm.R1))

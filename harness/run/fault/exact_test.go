@@ -9,6 +9,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -222,7 +223,7 @@ func TestKernelDecidesAsItsTwinInGo(t *testing.T) {
 				if want {
 					f := truth.flow
 					if choose.Per == scenario.PerLink {
-						f = linkFlow(byte(side + 1))
+						f = choice.LinkFlow(byte(side + 1))
 					}
 					matched++
 					want = d.chosen(f, ordinals[f])

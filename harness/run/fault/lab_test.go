@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -218,7 +219,7 @@ func (l *lab) receipts(t *testing.T) ([]result.Receipt, []string) {
 // newDecision is that of a fault with a chance and nothing else.
 func newDecision(seed uint64, fault string, chance float64) decision {
 	share := scenario.Share(chance)
-	return decision{faultKey(seed, fault), newDraws(&scenario.Fault{Select: scenario.Select{Chance: &share}}, 0)}
+	return decision{choice.Key(seed, fault), newDraws(&scenario.Fault{Select: scenario.Select{Chance: &share}}, 0)}
 }
 
 // decide is the Go twin of a fault of the lab.

@@ -3,8 +3,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"math"
-	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -12,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run/actor"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -25,15 +22,10 @@ type outage struct {
 	// fault and link are indices in the scenario.
 	fault, link int
 
-	mu sync.Mutex
-	// times is how often the link was taken down so far, late by how much at the most.
-	times int64
-	late  time.Duration
-	down  bool
-	err   error
+	turns
+	down bool
 	// before are the carrier losses of both ends' devices before the first time.
 	before [2]int64
-	actor  *actor.Actor // once it has begun
 }
 
 // slowest is how late a link may have gone down, or up: a run in which it took longer is not the one that was asked
@@ -49,35 +41,16 @@ func (o *outage) begin(l *topology.Link, f *scenario.Fault, start int64) (err er
 			return err
 		}
 	}
-	o.actor, err = actor.New(func(a *actor.Alarm) error { return o.act(a, l, f, start) })
-	return err
+	return o.turns.begin(f, start, func() error { return o.set(l, false) }, func(due bool) error {
+		if !due {
+			return nil // it stays down, see mend
+		}
+		return o.set(l, true)
+	})
 }
 
-// act takes the link down and up again until it is stopped.
-func (o *outage) act(a *actor.Alarm, l *topology.Link, f *scenario.Fault, start int64) error {
-	for n := 0; f.Times == 0 || n < f.Times; n++ {
-		if n > 0 && f.Every == 0 {
-			return nil
-		}
-		from := start + int64(f.At) + int64(n)*int64(f.Every)
-		if rang, err := a.Await(from); err != nil || !rang {
-			return err
-		}
-		o.set(l, false, from)
-		if f.For == 0 {
-			return nil
-		}
-		until := from + int64(f.For)
-		if rang, err := a.Await(until); err != nil || !rang {
-			return err
-		}
-		o.set(l, true, until)
-	}
-	return nil
-}
-
-// set brings both of the wire's devices up or down; at is when that was due.
-func (o *outage) set(l *topology.Link, up bool, at int64) {
+// set brings both of the wire's devices up or down.
+func (o *outage) set(l *topology.Link, up bool) error {
 	var errs []error
 	for _, e := range l.Ends {
 		device := &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: e.WireIndex, Name: e.WireDevice}}
@@ -90,21 +63,8 @@ func (o *outage) set(l *topology.Link, up bool, at int64) {
 				map[bool]string{true: "up", false: "down"}[up], err))
 		}
 	}
-	now, err := monotonic()
-	errs = append(errs, err)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.late = max(o.late, time.Duration(now-at))
-	if o.down = !up; o.down {
-		o.times++
-	}
-	o.err = errors.Join(append([]error{o.err}, errs...)...)
-}
-
-func (o *outage) fail(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.err = errors.Join(o.err, err)
+	o.down = !up
+	return errors.Join(errs...)
 }
 
 // carrierLosses is how often a node's device has lost its carrier, by the kernel's count (IFLA_CARRIER_DOWN_COUNT,
@@ -140,22 +100,6 @@ func carrierLosses(e *topology.End) (int64, error) {
 	return count, nil
 }
 
-// due is how often the fault begins before a time, in ns from the start of the measured window.
-func due(f *scenario.Fault, until time.Duration) (n int64) {
-	switch left := until - time.Duration(f.At); {
-	case left < 0:
-		return 0
-	case f.Every == 0:
-		return 1
-	default:
-		n = 1 + int64(left/time.Duration(f.Every))
-	}
-	if f.Times > 0 {
-		n = min(n, int64(f.Times))
-	}
-	return n
-}
-
 // outageReceipt tells how often the link went down: matched by the schedule, chosen by the actor's own count, delivered
 // by what both nodes' kernels counted. In and Out are the packets on the last stretches of both directions: what is
 // lost there is put down to it.
@@ -163,16 +107,10 @@ func (w *Wires) outageReceipt(o *outage, s snapshot, because *result.Reasons) (r
 	f, l := &w.faults[o.fault], w.links[o.link]
 	say := about(because, "fault "+f.Name)
 	r.Name = f.Name
-	o.mu.Lock()
-	times, late := o.times, o.late
-	err = o.err
-	o.mu.Unlock()
-	if err != nil {
-		return r, fmt.Errorf("fault %s: %w", f.Name, err)
+	if o.err != nil {
+		return r, fmt.Errorf("fault %s: %w", f.Name, o.err)
 	}
-	r.Chosen = times
-	// It may have been due at the very moment at which the actors were stopped.
-	r.Matched = min(max(times, due(f, time.Duration(w.stopping-w.start))), due(f, time.Duration(w.stopped-w.start)))
+	r.Chosen, r.Matched = o.times, w.asked(f, &o.turns)
 	var seen [2]int64
 	for side, e := range l.Ends {
 		n, err := carrierLosses(e)
@@ -199,8 +137,9 @@ func (w *Wires) outageReceipt(o *outage, s snapshot, because *result.Reasons) (r
 		say(result.DeliveryDiffers, "the link was taken down %d times; %s lost its carrier %d times, %s %d times",
 			r.Chosen, l.Ends[0].Node.Name, seen[0], l.Ends[1].Node.Name, seen[1])
 	}
-	if late > slowest {
-		say(result.FaultLate, "the link went down or up %v late, the bound is %v", late.Round(time.Microsecond), slowest)
+	if o.late > slowest {
+		say(result.FaultLate, "the link went down or up %v late, the bound is %v", o.late.Round(time.Microsecond),
+			slowest)
 	}
 	if r.Out > r.In {
 		say(result.UnexplainedLoss, "%d packets too many after it", r.Out-r.In)
@@ -208,43 +147,15 @@ func (w *Wires) outageReceipt(o *outage, s snapshot, because *result.Reasons) (r
 	return r, nil
 }
 
-// stopOutages ends all actors, the first time that it is called. Links stay as they are.
-func (w *Wires) stopOutages() (err error) {
-	if w.stopped > 0 {
-		return nil
-	}
-	if w.stopping, err = monotonic(); err != nil {
-		return err
-	}
-	for _, o := range w.outages {
-		if o.actor != nil {
-			o.fail(o.actor.Stop())
-		}
-	}
-	paused := w.stopPauses()
-	w.stopped, err = monotonic()
-	return errors.Join(err, paused)
-}
-
 // mend ends all actors and brings links up again that they left down.
 func (w *Wires) mend() error {
-	errs := []error{w.stopOutages()}
+	errs := []error{w.stopTurns()}
 	for _, o := range w.outages {
 		if o.down {
-			o.set(w.links[o.link], true, math.MaxInt64)
-			errs = append(errs, o.err)
+			errs = append(errs, o.err, o.set(w.links[o.link], true))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// monotonic reads the clock of a run, in ns.
-func monotonic() (int64, error) {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return 0, fmt.Errorf("read CLOCK_MONOTONIC: %w", err)
-	}
-	return now.Nano(), nil
 }
 
 // outageOf returns the outage that a fault is, or nil.

@@ -3,11 +3,9 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/run/actor"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -26,17 +24,10 @@ type pause struct {
 	fault int
 	node  Freezer
 
-	mu sync.Mutex
-	// times is how often they were stopped, and proven how often they used no CPU time meanwhile.
-	times, proven int64
-	processes     int64 // the most that there were
-	late          time.Duration
-	stood         time.Duration // in all
-	since         int64         // when they were last stopped, ns
-	used          time.Duration // until then
-	stopped       bool
-	err           error
-	actor         *actor.Actor
+	turns
+	proven    int64         // how often they used no CPU time from beginning to end
+	processes int64         // the most that there were
+	used      time.Duration // until they were last stopped
 }
 
 // Own tells the wires what stops the processes of each node, for the faults that do. Call it before Arm.
@@ -53,70 +44,25 @@ func (w *Wires) Own(nodes map[string]Freezer) error {
 }
 
 // begin starts the actor; start is the beginning of the measured window in ns of CLOCK_MONOTONIC.
-func (p *pause) begin(f *scenario.Fault, start int64) (err error) {
-	p.actor, err = actor.New(func(a *actor.Alarm) error {
-		for n := 0; f.Times == 0 || n < f.Times; n++ {
-			if n > 0 && f.Every == 0 {
-				return nil
-			}
-			from := start + int64(f.At) + int64(n)*int64(f.Every)
-			if rang, err := a.Await(from); err != nil || !rang {
-				return err
-			}
-			p.stop(from)
-			until := from + int64(f.For)
-			rang, err := a.Await(until)
-			p.goOn(until, rang)
-			if err != nil || !rang {
-				return err
-			}
-		}
-		return nil
-	})
-	return err
+func (p *pause) begin(f *scenario.Fault, start int64) error {
+	return p.turns.begin(f, start, p.hold, p.goOn)
 }
 
-// stop stops them; at is when that was due.
-func (p *pause) stop(at int64) {
+// hold stops the processes.
+func (p *pause) hold() error {
 	n, err := p.node.Freeze()
 	used, errUsed := p.node.Used()
-	now, errNow := monotonic()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.err = errors.Join(p.err, err, errUsed, errNow)
-	p.stopped, p.since, p.used = true, now, used
-	p.times++
-	p.processes = max(p.processes, int64(n))
-	p.late = max(p.late, time.Duration(now-at))
+	p.used, p.processes = used, max(p.processes, int64(n))
+	return errors.Join(err, errUsed)
 }
 
-// goOn lets them go on; at is when that was due, if it was.
-func (p *pause) goOn(at int64, due bool) {
+// goOn lets them go on, due or not.
+func (p *pause) goOn(bool) error {
 	used, errUsed := p.node.Used()
-	err := p.node.Thaw()
-	now, errNow := monotonic()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.err = errors.Join(p.err, err, errUsed, errNow)
-	p.stopped = false
-	p.stood += time.Duration(now - p.since)
 	if used == p.used {
 		p.proven++
 	}
-	if due {
-		p.late = max(p.late, time.Duration(now-at))
-	}
-}
-
-// stopPauses ends all actors, which let the processes go on first. It may be called again.
-func (w *Wires) stopPauses() error {
-	var errs []error
-	for _, p := range w.pauses {
-		if p.actor != nil {
-			errs = append(errs, p.actor.Stop())
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(errUsed, p.node.Thaw())
 }
 
 // pauseOf returns the pause that a fault is, or nil.
@@ -134,14 +80,12 @@ func (w *Wires) pauseOf(fault int) *pause {
 func (w *Wires) pauseReceipt(p *pause, because *result.Reasons) (r result.Receipt, err error) {
 	f := &w.faults[p.fault]
 	say := about(because, "fault "+f.Name)
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.err != nil {
 		return r, fmt.Errorf("fault %s: %w", f.Name, p.err)
 	}
 	r = result.Receipt{Name: f.Name, Chosen: p.times, Delivered: p.proven, Processes: p.processes,
 		Stood: p.stood.Seconds()}
-	r.Matched = min(max(p.times, due(f, time.Duration(w.stopping-w.start))), due(f, time.Duration(w.stopped-w.start)))
+	r.Matched = w.asked(f, &p.turns)
 	switch {
 	case r.Matched == 0:
 		say(result.FaultDidNotAct, "the fault never acted: the run ended before")

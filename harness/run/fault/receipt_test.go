@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/run/netem"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -32,7 +33,7 @@ func newBooks(t *testing.T, link scenario.Link, faults ...scenario.Fault) *books
 	w := &Wires{plan: p, faults: faults, links: []*topology.Link{{Spec: link}}, state: &state{},
 		injectors: make([]*injector, len(faults))}
 	for i := range faults {
-		w.state.orders = append(w.state.orders, newOrders(0, faultKey(7, faults[i].Name)))
+		w.state.orders = append(w.state.orders, newOrders(0, choice.Key(7, faults[i].Name)))
 	}
 	return &books{w, snapshot{counters: make(counters, p.counters), qdiscs: map[place]netem.Stats{}}}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
@@ -45,7 +46,7 @@ func (s selector) selection(o orders, c counters, flows *flowTable) (selection, 
 		r.expect(s.draws, o.key, uint64(known)) // they share a generator
 	}
 	err := flows.each(func(f flow, n uint64) {
-		r.expect(s.draws, startOf(o.key, f), n)
+		r.expect(s.draws, choice.Start(o.key, f), n)
 		known += int64(n)
 	})
 	if err != nil {

@@ -162,12 +162,14 @@ func (s selector) program(st *state, on onward) (_ *ebpf.Program, flows *flowTab
 // counts the others. It leaves the flow on the stack if it is needed.
 func (s selector) match(a *assembler, st *state, flows *flowTable) {
 	if s.births == nil { // connections begin before the faults are armed, too
-		a.control(asm.R0, st, s.orders+startWord)
-		a.Add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass")) // never: save the rest
+		s.armed(a, st)
 	}
 	switch {
 	case s.class == scenario.DupACK:
-		s.parse(a, st) // the last pure ACK is to be known whenever it came
+		s.parse(a, st) // the last pure ACK is to be known even if it came before the fault acts
+		if s.births != nil {
+			s.armed(a, st)
+		}
 		flows.find(a, st, s.orders, "lost")
 		s.matchDupACK(a)
 		s.when.program(a, st, s.orders, s.begun)
@@ -183,6 +185,13 @@ func (s selector) match(a *assembler, st *state, flows *flowTable) {
 	s.matchPayload(a)
 	s.matchAge(a)
 	a.count(st, s.matched)
+}
+
+// armed jumps to "pass" before the fault is armed: its key is not known yet, of which the generators of flows are made.
+// It loses R0 and R1.
+func (s selector) armed(a *assembler, st *state) {
+	a.control(asm.R0, st, s.orders+startWord)
+	a.Add(asm.LoadImm(asm.R1, -1, asm.DWord), asm.JEq.Reg(asm.R0, asm.R1, "pass"))
 }
 
 // act counts the packet as chosen, and copies it or gives it to netem.

@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/ruleout/ruleout/harness/base/undo"
+	"github.com/ruleout/ruleout/harness/run/choice"
 )
 
 // state is the memory that the programs of a network share with us: what we tell them
@@ -28,7 +29,7 @@ const gate slot = 0
 
 // orders are what a fault's selectors are told when it is armed, in so many control words: when it begins, in ns of
 // CLOCK_MONOTONIC, which is what bpf_ktime_get_ns reads; the key of its decisions; and what the key makes of
-// all packets of a direction of the link, see linkFlow.
+// all packets of a direction of the link, see [choice.LinkFlow].
 type orders struct {
 	start, key uint64
 	link       [2]uint64
@@ -38,7 +39,7 @@ type orders struct {
 func newOrders(start, key uint64) orders {
 	o := orders{start: start, key: key}
 	for i := range o.link {
-		o.link[i] = startOf(key, linkFlow(byte(i+1)))
+		o.link[i] = choice.Start(key, choice.LinkFlow(byte(i+1)))
 	}
 	return o
 }

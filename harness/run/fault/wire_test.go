@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/run/topology"
 )
 
@@ -237,7 +238,7 @@ func TestOtherPacketsThanDecidedMakeTheRunInvalid(t *testing.T) {
 			l := newLab(t, "", "name: loss, from: a, do: {drop: true}, select: {"+choose+"}")
 			l.datagrams(t, false).send(t, 1000)
 			// had the selector been told another seed
-			l.state.orders[0] = newOrders(l.state.orders[0].start, faultKey(labSeed+1, "loss"))
+			l.state.orders[0] = newOrders(l.state.orders[0].start, choice.Key(labSeed+1, "loss"))
 			r, because := l.receipts(t)
 			require.Len(t, because, 1)
 			require.Regexp(t, `chose \d+ of 1000 packets, \d+ were to be`, because[0])

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/base/undo"
+	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/run/netem"
 	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -35,7 +36,7 @@ type Wires struct {
 	final   *snapshot
 	backlog int64 // what the machine had lost there before
 	start   int64 // of the measured window, in ns of CLOCK_MONOTONIC
-	// stopping and stopped are the times between which the actors of outages were stopped.
+	// stopping and stopped are the times between which the actors of outages and pauses were stopped.
 	stopping, stopped int64
 	undo              undo.Stack
 }
@@ -184,7 +185,7 @@ func (w *Wires) open(l *topology.Link) error {
 // is that of all decisions; they begin with the first packet after this.
 func (w *Wires) Arm(start int64, seed uint64) error {
 	for i, f := range w.faults {
-		w.state.orders[i] = newOrders(uint64(max(start+int64(f.At), 0)), faultKey(seed, f.Name))
+		w.state.orders[i] = newOrders(uint64(max(start+int64(f.At), 0)), choice.Key(seed, f.Name))
 	}
 	if err := w.seedNetems(seed); err != nil {
 		return err

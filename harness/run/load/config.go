@@ -118,19 +118,20 @@ func (c *Config) check() error {
 
 // letter holds the bytes of a request. Each request that differs from the last overwrites them in the same memory: the
 // generator collects no garbage.
-type letter struct {
-	text   []byte
-	pieces [][]byte
-}
+type letter []byte
 
-// write returns the request of a number, cut as it is written.
-func (l *letter) write(c *Config, i int) [][]byte {
-	l.text, l.pieces = c.append(l.text[:0], i), l.pieces[:0]
-	size, n := len(l.text), max(c.Writes, 1)
-	for k := range n {
-		l.pieces = append(l.pieces, l.text[k*size/n:(k+1)*size/n])
+// write makes it the request of a number.
+func (l *letter) write(c *Config, i int) { *l = c.append((*l)[:0], i) }
+
+// pieceEnd returns where a write ends that begins at a byte of the text, if it goes out in so many pieces: piece k ends
+// at (k+1) × size / pieces. A piece that went out in part is written to its end.
+func (l letter) pieceEnd(written, pieces int) int {
+	size, n := int64(len(l)), int64(pieces)
+	k := int64(written) * n / size
+	for (k+1)*size/n <= int64(written) {
+		k++
 	}
-	return l.pieces
+	return int((k + 1) * size / n)
 }
 
 // request returns what is sent for the first request.

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/netip"
 	"testing"
@@ -47,11 +46,16 @@ func TestARequestIsWrittenInPieces(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 16} {
 		c := config(address())
 		c.Writes = n
-		pieces := new(letter).write(&c, 0)
-		require.Len(t, pieces, max(n, 1))
-		require.Equal(t, c.request(), bytes.Join(pieces, nil))
-		for _, p := range pieces {
-			require.NotEmpty(t, p, "a write of nothing writes nothing")
+		var l letter
+		l.write(&c, 0)
+		require.Equal(t, c.request(), []byte(l))
+		pieces, size := max(n, 1), len(l)
+		for k := range pieces {
+			from, to := k*size/pieces, (k+1)*size/pieces
+			require.Less(t, from, to, "a write of nothing writes nothing")
+			for _, at := range []int{from, to - 1} { // the kernel may take a part
+				require.Equal(t, to, l.pieceEnd(at, pieces), "%d of %d bytes in %d pieces", at, size, pieces)
+			}
 		}
 	}
 }
@@ -61,7 +65,8 @@ func TestNumberedRequestsMakeNoGarbage(t *testing.T) {
 	c := config(address())
 	c.Path, c.Writes, c.Keepalive = "/item?n={n}&again={n}", 3, true
 	var l letter
-	require.Contains(t, string(bytes.Join(l.write(&c, 7), nil)), "GET /item?n=7&again=7 HTTP/1.1\r\nHost: ")
+	l.write(&c, 7)
+	require.Contains(t, string(l), "GET /item?n=7&again=7 HTTP/1.1\r\nHost: ")
 	l.write(&c, 1e6)
 	i := 0
 	require.Zero(t, testing.AllocsPerRun(100, func() { l.write(&c, i); i += 9999 }))

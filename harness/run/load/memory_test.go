@@ -114,7 +114,7 @@ func (b *bench) serve() {
 	b.taken += n
 	if n == 0 { // its end
 		b.hangUp()
-	} else if b.in[n-1] == '\n' && b.taken >= len(b.letter.text) {
+	} else if b.in[n-1] == '\n' && b.taken >= len(b.letter) {
 		b.taken = 0
 		_, _ = b.conn.Write(shortAnswer)
 		if !b.config.Keepalive {

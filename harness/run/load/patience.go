@@ -139,15 +139,9 @@ func (g *generator) push(slot int32, now int64) {
 	if scenario.Page(g.config.Path).Numbered() {
 		g.letter.write(&g.config, int(c.request))
 	}
-	text, pieces := g.letter.text, int64(max(g.config.Writes, 1))
-	size := int64(len(text))
+	text := g.letter
 	for c.written < len(text) {
-		// piece k ends at (k+1) × size / pieces
-		k := int64(c.written) * pieces / size
-		for (k+1)*size/pieces <= int64(c.written) {
-			k++
-		}
-		end := int((k + 1) * size / pieces)
+		end := text.pieceEnd(c.written, max(g.config.Writes, 1))
 		if g.config.Sends != nil {
 			end = min(len(text), c.written+int(g.config.Sends.Bytes))
 		}

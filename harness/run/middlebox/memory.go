@@ -2,7 +2,6 @@ package middlebox
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -22,8 +21,7 @@ type memory struct {
 	count   int // descriptor of the file with the number of entries
 	actor   *actor.Actor
 
-	mu     sync.Mutex
-	losses []result.Forgot
+	losses []result.Forgot // the actor's, until it has ended
 }
 
 func newMemory(node *topology.Node, moments []scenario.Forget, u *undo.Stack) (*memory, error) {
@@ -33,7 +31,7 @@ func newMemory(node *topology.Node, moments []scenario.Forget, u *undo.Stack) (*
 			return missing(fmt.Errorf("open netlink socket: %w", err), "netfilter's netlink (nf_conntrack_netlink)")
 		}
 		u.Push(func() error { m.handle.Close(); return nil })
-		if m.count, err = unix.Open(count, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		if m.count, err = unix.Open(topology.SysctlPath(count), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 			return missing(fmt.Errorf("open %s: %w", count, err), "a table of connections (nf_conntrack)")
 		}
 		u.Push(func() error { return unix.Close(m.count) })
@@ -89,27 +87,19 @@ func (m *memory) forget(start int64) error {
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.losses = append(m.losses,
 		result.Forgot{At: time.Duration(now.Nano() - start).Seconds(), Entries: before - after})
 	return nil
 }
 
 // entries is how many the table has.
-func (m *memory) entries() (n int64, err error) {
+func (m *memory) entries() (int64, error) {
 	var text [32]byte
 	read, err := unix.Pread(m.count, text[:], 0)
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", count, err)
 	}
-	for _, c := range text[:read] {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return n, nil
+	return number(count, text[:read])
 }
 
 // finish ends the thread and says what was forgotten.
@@ -117,7 +107,5 @@ func (m *memory) finish() ([]result.Forgot, error) {
 	if err := m.actor.Stop(); err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	return m.losses, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -26,11 +27,11 @@ type box struct {
 	node    *topology.Node
 	spec    *scenario.Node
 	network *topology.Network
-	rules   *ruleset     // nil if there are none
-	memory  *memory      // nil if it forgets nothing
-	limits  [2]int64     // of entries and buckets; 0 if it tracks nothing
-	counts  [2][]counted // of rules, at the ends of the window
-	all     []counted    // of rules, when all is over
+	rules   *ruleset // with nothing in it if there are none
+	memory  *memory  // nil if it forgets nothing
+	limits  [2]int64 // of entries and buckets; 0 if it tracks nothing
+	// dumps of the rules, at the ends of the window and when all is over.
+	dumps [3][]netlink.Message
 }
 
 // Install makes middleboxes of the nodes of a network that the scenario has as such. There may be none.
@@ -52,6 +53,11 @@ func Install(n *topology.Network, s *scenario.Scenario) (_ *Boxes, err error) {
 			return nil, err
 		}
 	}
+	for _, box := range b.list { // what one has set holds for all
+		if err := box.readLimits(); err != nil {
+			return nil, err
+		}
+	}
 	return b, nil
 }
 
@@ -60,20 +66,16 @@ func (b *box) install(u *undo.Stack) (err error) {
 	if b.rules, err = newRuleset(b, u); err != nil {
 		return err
 	}
-	if !b.spec.Tracks() {
+	c := b.spec.Conntrack
+	if c == nil {
 		return nil
 	}
-	if c := b.spec.Conntrack; c != nil {
-		if err := b.tune(c); err != nil {
-			return err
-		}
-		if len(c.Forget) > 0 {
-			if b.memory, err = newMemory(b.node, c.Forget, u); err != nil {
-				return err
-			}
-		}
+	if err := b.tune(c); err != nil {
+		return err
 	}
-	b.limits, err = b.readLimits()
+	if len(c.Forget) > 0 {
+		b.memory, err = newMemory(b.node, c.Forget, u)
+	}
 	return err
 }
 
@@ -107,10 +109,11 @@ func (b *Boxes) Arm(start int64) error {
 	return nil
 }
 
-// Read reads the counters of all rules, at the beginning (0) or the end (1) of the measured window.
+// Read reads the counters of all rules, at the beginning (0) or the end (1) of the measured window. That is a dump for
+// each node, one after another, so a rule's count is of so much more than the window.
 func (b *Boxes) Read(end int) (err error) {
 	for _, box := range b.list {
-		if box.counts[end], err = box.rules.count(); err != nil {
+		if box.dumps[end], err = box.rules.read(); err != nil {
 			return fmt.Errorf("node %s: %w", box.node.Name, err)
 		}
 	}
@@ -123,17 +126,23 @@ const late = 20 * time.Millisecond
 // Finish says what the boxes did, and why that makes the run invalid, if it does.
 func (b *Boxes) Finish() (list []result.Middlebox, reasons result.Reasons, err error) {
 	for _, box := range b.list {
-		if box.all, err = box.rules.count(); err != nil {
+		var counts [3][]counted
+		if box.dumps[2], err = box.rules.read(); err != nil {
 			return nil, nil, fmt.Errorf("node %s: %w", box.node.Name, err)
+		}
+		for i, dump := range box.dumps {
+			if counts[i], err = box.rules.counts(dump); err != nil {
+				return nil, nil, fmt.Errorf("node %s: %w", box.node.Name, err)
+			}
 		}
 		m := result.Middlebox{Node: box.node.Name, Max: box.limits[0], Buckets: box.limits[1]}
 		for i, r := range box.rules.list {
-			in := box.counts[1][i].minus(box.counts[0][i])
+			in := counts[1][i].minus(counts[0][i])
 			m.Rules = append(m.Rules, result.Rule{Kind: r.kind, Name: r.name, Packets: in.packets, Bytes: in.bytes,
-				All: box.all[i].packets})
+				All: counts[2][i].packets})
 			seen, when := in.packets, "within the measured window"
 			if r.kind == result.NATRule {
-				seen, when = box.all[i].packets, "in the run"
+				seen, when = counts[2][i].packets, "in the run"
 			}
 			if seen == 0 && !r.mayBeIdle {
 				reasons.Add(result.MiddleboxIdle, "node "+m.Node, "no %s matched the %s rule %s %s (may-be-idle)",

@@ -7,6 +7,7 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/base/undo"
 	"github.com/ruleout/ruleout/harness/record/result"
@@ -16,6 +17,7 @@ import (
 // ruleset is a node's table of nf_tables.
 type ruleset struct {
 	conn  *nftables.Conn
+	dump  *netlink.Conn // reads counters
 	table *nftables.Table
 	list  []rule
 	base  map[string]*nftables.Chain // chains that a hook calls, by name
@@ -28,11 +30,6 @@ type rule struct {
 	chain      *nftables.Chain
 }
 
-// counted is what a rule has matched.
-type counted struct{ packets, bytes int64 }
-
-func (c counted) minus(o counted) counted { return counted{c.packets - o.packets, c.bytes - o.bytes} }
-
 // buffers gives a socket room for all rules in one batch, and for the kernel's answer to each of their messages.
 func buffers(c *netlink.Conn) error {
 	const size = 16 << 20
@@ -43,13 +40,19 @@ func buffers(c *netlink.Conn) error {
 func newRuleset(b *box, u *undo.Stack) (_ *ruleset, err error) {
 	s := &ruleset{base: map[string]*nftables.Chain{}}
 	err = b.node.Do(func() (err error) {
-		s.conn, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(buffers))
-		return err
+		if s.conn, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(buffers)); err != nil {
+			return err
+		}
+		u.Push(s.conn.CloseLasting)
+		if s.dump, err = netlink.Dial(unix.NETLINK_NETFILTER, nil); err != nil {
+			return err
+		}
+		u.Push(s.dump.Close)
+		return buffers(s.dump)
 	})
 	if err != nil {
 		return nil, missing(fmt.Errorf("node %s: open netlink socket: %w", b.node.Name, err), "nf_tables")
 	}
-	u.Push(s.conn.CloseLasting)
 	s.table = s.conn.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "ruleout"})
 	if b.spec.Tracks() {
 		s.track()
@@ -96,29 +99,6 @@ func (s *ruleset) own(kind, name string, mayBeIdle bool, does ...expr.Any) *nfta
 func (s *ruleset) enter(from, to *nftables.Chain, match []expr.Any) {
 	s.conn.AddRule(&nftables.Rule{Table: s.table, Chain: from,
 		Exprs: append(match, &expr.Verdict{Kind: expr.VerdictJump, Chain: to.Name})})
-}
-
-// count reads what all rules have matched so far, in their order.
-func (s *ruleset) count() ([]counted, error) {
-	list := make([]counted, len(s.list))
-	for i, r := range s.list {
-		rules, err := s.conn.GetRules(s.table, r.chain)
-		if err != nil {
-			return nil, fmt.Errorf("read the counters of %s: %w", r.chain.Name, err)
-		}
-		found := false
-		for _, one := range rules {
-			for _, e := range one.Exprs {
-				if c, ok := e.(*expr.Counter); ok {
-					list[i], found = counted{int64(c.Packets), int64(c.Bytes)}, true
-				}
-			}
-		}
-		if !found {
-			return nil, fmt.Errorf("read the counters of %s: it has none", r.chain.Name)
-		}
-	}
-	return list, nil
 }
 
 // addFirewall adds a rule of the firewall.

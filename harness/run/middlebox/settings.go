@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/run/topology"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
 
 const (
-	sysctls = "/proc/sys/net/netfilter/"
-	maximum = sysctls + "nf_conntrack_max"
-	buckets = sysctls + "nf_conntrack_buckets"
-	count   = sysctls + "nf_conntrack_count"
+	maximum = "net.netfilter.nf_conntrack_max"
+	buckets = "net.netfilter.nf_conntrack_buckets"
+	count   = "net.netfilter.nf_conntrack_count"
 )
 
 // tune applies what a scenario says of a node's table.
@@ -31,7 +31,7 @@ func (b *box) tune(c *scenario.Conntrack) error {
 	}
 	return b.node.Do(func() error {
 		for _, s := range c.Settings() {
-			if err := writeChecked("/proc/sys/"+strings.ReplaceAll(s[0], ".", "/"), s[1]); err != nil {
+			if err := topology.SetSysctl(s[0], s[1]); err != nil {
 				return missing(fmt.Errorf("node %s: %w", b.node.Name, err), "the sysctl "+s[0])
 			}
 		}
@@ -41,12 +41,12 @@ func (b *box) tune(c *scenario.Conntrack) error {
 
 // ofMachine writes a setting that the whole machine has. The limit of entries is one, up to Linux 7.2 at least, and
 // holds for those of each namespace by itself (__nf_conntrack_alloc in net/netfilter/nf_conntrack_core.c).
-func (b *box) ofMachine(path string, value int) error {
+func (b *box) ofMachine(key string, value int) error {
 	if !emulated() {
 		return problem.Wrap(problem.Machine, fmt.Errorf("node %s: %s belongs to the whole machine", b.node.Name,
-			strings.TrimPrefix(path, sysctls)), "nothing of this machine is changed: use --backend vm, or leave the key out")
+			key), "nothing of this machine is changed: use --backend vm, or leave the key out")
 	}
-	if err := writeChecked(path, strconv.Itoa(value)); err != nil {
+	if err := topology.SetSysctl(key, strconv.Itoa(value)); err != nil {
 		return missing(fmt.Errorf("node %s: %w", b.node.Name, err), "a table of connections")
 	}
 	return nil
@@ -58,32 +58,19 @@ func emulated() bool {
 	return err == nil && strings.Contains(string(line), "RULEOUT_INIT=1")
 }
 
-// readLimits reads how many entries and buckets the node's table has.
-func (b *box) readLimits() (limits [2]int64, err error) {
-	err = b.node.Do(func() error {
-		for i, path := range []string{maximum, buckets} {
-			if limits[i], err = readNumber(path); err != nil {
+// readLimits reads how many entries and buckets the node's table may have, if it has one.
+func (b *box) readLimits() error {
+	if !b.spec.Tracks() {
+		return nil
+	}
+	return b.node.Do(func() (err error) {
+		for i, key := range []string{maximum, buckets} {
+			if b.limits[i], err = readNumber(topology.SysctlPath(key)); err != nil {
 				return missing(fmt.Errorf("node %s: %w", b.node.Name, err), "a table of connections (nf_conntrack)")
 			}
 		}
 		return nil
 	})
-	return limits, err
-}
-
-// writeChecked writes a number to a file of the kernel's, and reads it back.
-func writeChecked(path, value string) error {
-	if err := os.WriteFile(path, []byte(value), 0); err != nil {
-		return err
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if text := strings.TrimSpace(string(got)); text != value {
-		return fmt.Errorf("write %s to %s: the kernel says %s", value, path, text)
-	}
-	return nil
 }
 
 func readNumber(path string) (int64, error) {
@@ -91,5 +78,14 @@ func readNumber(path string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return number(path, text)
+}
+
+// number parses what a file of the kernel's has.
+func number(path string, text []byte) (int64, error) {
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return n, nil
 }

@@ -7,14 +7,12 @@ import (
 )
 
 // conntrackFile below /proc/thread-self/net has the counters of a namespace's table of connections: a line of names,
-// then a line for each CPU, in hexadecimal (ct_cpu_seq_show in net/netfilter/nf_conntrack_standalone.c).
+// then a line for each CPU, in hexadecimal (ct_cpu_seq_show in net/netfilter/nf_conntrack_standalone.c). The first
+// column is how many entries there are, the same in each line.
 const conntrackFile = "stat/nf_conntrack"
 
-// conntrackEntries is how many entries the table has; the same number stands in each CPU's line.
-const conntrackEntries = "entries"
-
-// conntrackCounts are the other columns of the file that are metrics. What is not here the kernel does not count any
-// more, and writes 0.
+// conntrackCounts are the columns of the file that are metrics, sums over all CPUs. What is not here the kernel does
+// not count any more, and writes 0.
 var conntrackCounts = [...]struct{ column, metric string }{
 	{"drop", "conntrack.drops"},
 	{"early_drop", "conntrack.early_drops"},
@@ -98,9 +96,6 @@ func conntrackColumn(text []byte, name string) (sum int64, err error) {
 			return 0, fmt.Errorf("parse /proc/net/%s: %w", conntrackFile, err)
 		}
 		sum += n
-		if name == conntrackEntries {
-			return n, nil
-		}
 	}
 	return sum, nil
 }

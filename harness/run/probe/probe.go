@@ -50,7 +50,8 @@ type Options struct {
 	// Marked says how many packets each of the queues has marked so far, in the order of Queues; it is called at both
 	// ends of the window if one of them marks.
 	Marked func(counts []int64) error
-	// Ends, if it is not nil, is called right before the window (0) and at its end (1), to read counters of others.
+	// Ends, if it is not nil, is called right before the window (0) and at its end (1), to read counters of others. It may
+	// take a while: what the recorder reads itself at both ends is nearer to the window.
 	Ends func(end int) error
 	// Counts are kept by others and read at each sample.
 	Counts []Count

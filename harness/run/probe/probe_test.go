@@ -199,6 +199,41 @@ func TestCountsAreDifferences(t *testing.T) {
 	require.NotContains(t, r.Timeline, "a.php.served")
 }
 
+// What others count is read first before the window and last behind it: the recorder's own counters are not of what
+// happens while that is read.
+func TestCountersOfOthersAreReadOutsideOfTheOwn(t *testing.T) {
+	k := newBench(t)
+	port := 2000
+	call(t, k.b, func() (int, error) {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd, errors.Join(err, unix.Bind(fd, &unix.SockaddrInet4{Port: port}))
+	})
+	from := call(t, k.a, func() (int, error) {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd, errors.Join(err, unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{10, 0, 0, 2}}))
+	})
+	sent := [2]int{}
+	p, err := New(Options{Nodes: []Target{k.a.Target, k.b.Target}, Ends: func(end int) error {
+		sent[end] += 7
+		for range 7 {
+			if _, err := unix.Write(from, []byte("x")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	start(t, p, 50*time.Millisecond)
+	r := wait(t, p)
+	require.Equal(t, [2]int{14, 7}, sent, "once for the rehearsal")
+	require.Contains(t, r.Counters["a"], "Udp.OutDatagrams")
+	require.Zero(t, r.Counters["a"]["Udp.OutDatagrams"])
+	require.Zero(t, r.Counters["b"]["Udp.InErrors"]+r.Counters["b"]["Ip.InDelivers"])
+}
+
 // An odd window has no value for the part of an interval at its end.
 func TestTimelineHasWholeIntervals(t *testing.T) {
 	for window, want := range map[time.Duration]int{50 * time.Millisecond: 0, 100 * time.Millisecond: 1,

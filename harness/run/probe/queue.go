@@ -118,15 +118,6 @@ func (r *recorder) marks(g queueGroup) (sum int64, ok bool) {
 	return sum, ok
 }
 
-// QueueSeries returns the series of a queue, see [Queue].
-func QueueSeries() []Series {
-	var all []Series
-	for _, s := range queueSeries {
-		all = append(all, s.Series)
-	}
-	return all
-}
-
 var queueSeries = []struct {
 	Series
 	value func(a, b queueReading, ns float64) float64

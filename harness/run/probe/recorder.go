@@ -173,8 +173,22 @@ func (r *recorder) sleep(timer int, until int64) error {
 
 // prepare reads, right before the window, what takes long to read: the counters, about a millisecond a
 // node in a guest. Inside the window that would be felt by whatever is measured there.
+//
+// What takes longest comes first, and at the window's end last: the counters of others, which are dumps. So the time of
+// these is between the readings of nothing else.
 func (r *recorder) prepare() error {
 	r.own = -threadTime()
+	if r.options.Ends != nil {
+		if err := r.options.Ends(0); err != nil {
+			return err
+		}
+	}
+	for _, n := range r.nodes {
+		// By now the services listen, so this finds out where.
+		if _, err := n.diag.count(1 << tcpListen); err != nil {
+			return err
+		}
+	}
 	for i, n := range r.nodes {
 		if err := n.readCounters(&n.before); err != nil {
 			return err
@@ -182,13 +196,6 @@ func (r *recorder) prepare() error {
 		if err := n.readPressures(&r.pressures[0][i]); err != nil {
 			return err
 		}
-		// By now the services listen, so this finds out where.
-		if _, err := n.diag.count(1 << tcpListen); err != nil {
-			return err
-		}
-	}
-	if r.options.Ends != nil {
-		return r.options.Ends(0)
 	}
 	return nil
 }
@@ -263,11 +270,6 @@ func (r *recorder) finish() error {
 	if r.load1, err = parseLoad(text); err != nil {
 		return err
 	}
-	if r.options.Ends != nil {
-		if err := r.options.Ends(1); err != nil {
-			return err
-		}
-	}
 	for i, n := range r.nodes {
 		if err := n.readPressures(&r.pressures[1][i]); err != nil {
 			return err
@@ -275,6 +277,8 @@ func (r *recorder) finish() error {
 		if err := n.readCounters(&n.after); err != nil {
 			return err
 		}
+	}
+	for _, n := range r.nodes {
 		if n.peak == nil {
 			continue
 		}
@@ -282,6 +286,11 @@ func (r *recorder) finish() error {
 			return err
 		}
 		n.memoryMax = digits(text)
+	}
+	if r.options.Ends != nil {
+		if err := r.options.Ends(1); err != nil {
+			return err
+		}
 	}
 	if err := r.glance(); err != nil {
 		return err

@@ -77,6 +77,14 @@ func writeSettings(node string, settings []setting) error {
 	return nil
 }
 
+// SetSysctl sets a sysctl by its dotted name, in the namespace of the calling thread, and reads it back.
+func SetSysctl(key, value string) error {
+	if err := write(SysctlPath(key), value); err != nil {
+		return fmt.Errorf("set %s to %s: %w", key, value, err)
+	}
+	return readBack(key, value)
+}
+
 // write writes a file in one system call, as sysctls want it, without making it.
 func write(path, value string) error {
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
@@ -109,17 +117,21 @@ type sysctlError struct {
 }
 
 func (e *sysctlError) Error() string {
-	if e.err != nil {
-		return fmt.Sprintf("node %s: sysctl %s: %s: %v", e.node, e.key, e.why, e.err)
+	text := fmt.Sprintf("node %s: sysctl %s", e.node, e.key)
+	if e.why != "" {
+		text += ": " + e.why
 	}
-	return fmt.Sprintf("node %s: sysctl %s: %s", e.node, e.key, e.why)
+	if e.err != nil {
+		text += ": " + e.err.Error()
+	}
+	return text
 }
 
 func (e *sysctlError) Unwrap() error { return e.err }
 
-// sysctlPath is the file of a dotted key. As sysctl(8) has it, a slash in a key stands for
+// SysctlPath is the file of a dotted key. As sysctl(8) has it, a slash in a key stands for
 // a dot in a device's name.
-func sysctlPath(key string) string {
+func SysctlPath(key string) string {
 	key, _ = scenario.SysctlName(key)
 	return "/proc/sys/" + strings.Map(func(r rune) rune {
 		switch r {
@@ -142,7 +154,7 @@ func writeSysctls(node string, sysctls map[string]string, when phase) error {
 		if absent(key) {
 			continue
 		}
-		path := sysctlPath(key)
+		path := SysctlPath(key)
 		if !strings.HasPrefix(key, "net.") || path != filepath.Clean(path) {
 			return &sysctlError{node: node, key: key, why: "not a setting of the network"}
 		}
@@ -170,14 +182,21 @@ func checkSysctls(node string, sysctls map[string]string) error {
 		if absent(key) {
 			continue
 		}
-		got, err := os.ReadFile(sysctlPath(key))
-		if err != nil {
-			return &sysctlError{node, key, "read back", err}
+		if err := readBack(key, sysctls[key]); err != nil {
+			return &sysctlError{node: node, key: key, err: err}
 		}
-		if !sameValue(string(got), sysctls[key]) {
-			return &sysctlError{node: node, key: key, why: fmt.Sprintf("asked for %q, the kernel says %q",
-				sysctls[key], strings.Join(strings.Fields(string(got)), " "))}
-		}
+	}
+	return nil
+}
+
+// readBack checks that a sysctl is what it was set to.
+func readBack(key, value string) error {
+	got, err := os.ReadFile(SysctlPath(key))
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	if !sameValue(string(got), value) {
+		return fmt.Errorf("asked for %q, the kernel says %q", value, strings.Join(strings.Fields(string(got)), " "))
 	}
 	return nil
 }
@@ -206,7 +225,7 @@ func sortedKeys(m map[string]string) []string {
 // absent tells of a sysctl that is to be set where it exists that it does not, in the calling thread's namespace.
 func absent(key string) bool {
 	_, optional := scenario.SysctlName(key)
-	return optional && !exists(sysctlPath(key))
+	return optional && !exists(SysctlPath(key))
 }
 
 func exists(path string) bool {
@@ -271,7 +290,7 @@ func (b *builder) sysctlHint(e *sysctlError) string {
 	if !errors.Is(e.err, unix.ENOENT) {
 		return ""
 	}
-	if st, err := os.Stat(sysctlPath(e.key)); err == nil && st.Mode().IsRegular() {
+	if st, err := os.Stat(SysctlPath(e.key)); err == nil && st.Mode().IsRegular() {
 		return whole
 	}
 	for _, n := range b.nodes {

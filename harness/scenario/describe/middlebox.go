@@ -31,19 +31,9 @@ func conntrack(c *scenario.Conntrack) string {
 	if c.Buckets > 0 {
 		with = append(with, quantity.Plural(int64(c.Buckets), "bucket"))
 	}
-	if t := c.Timeouts; t != nil {
-		for _, f := range []struct {
-			name string
-			d    scenario.Duration
-		}{
-			{"syn-sent", t.SynSent}, {"syn-recv", t.SynRecv}, {"established", t.Established}, {"fin-wait", t.FinWait},
-			{"close-wait", t.CloseWait}, {"last-ack", t.LastAck}, {"time-wait", t.TimeWait}, {"close", t.Close},
-			{"max-retrans", t.MaxRetrans}, {"unacknowledged", t.Unacknowledged}, {"udp", t.UDP}, {"udp-stream", t.UDPStream},
-			{"icmp", t.ICMP}, {"generic", t.Generic},
-		} {
-			if f.d > 0 {
-				with = append(with, f.name+" for "+Duration(f.d))
-			}
+	for _, t := range c.Timeouts.All() {
+		if t.For > 0 {
+			with = append(with, t.Key+" for "+Duration(t.For))
 		}
 	}
 	if c.BeLiberal {
@@ -65,7 +55,8 @@ func conntrack(c *scenario.Conntrack) string {
 	return out
 }
 
-// NAT says what a rule of nat does: masquerade to core (ports 40000-40009, at random).
+// NAT says what a rule of nat does: SNAT towards core of tcp connections from client to port 80, source ports
+// 40000-40009, at random.
 func NAT(r *scenario.NAT) string {
 	out := "masquerade towards " + r.Masquerade
 	switch {
@@ -77,23 +68,25 @@ func NAT(r *scenario.NAT) string {
 			out += fmt.Sprintf(" port %d", r.ToPort)
 		}
 	}
-	var of []string
-	if r.From != "" {
-		of = append(of, "from "+r.From)
-	}
+	of := "connections"
 	if r.Packets != scenario.AnyPacket {
-		of = append(of, string(r.Packets))
+		of = string(r.Packets) + " connections"
+	}
+	if r.From != "" {
+		of += " from " + r.From
 	}
 	if r.Port > 0 {
-		of = append(of, fmt.Sprintf("to port %d", r.Port))
+		of += fmt.Sprintf(" to port %d", r.Port)
 	}
-	if len(of) > 0 {
-		out += " of connections " + strings.Join(of, ", ")
+	if of != "connections" {
+		out += " of " + of
 	}
-	if r.Ports != "" {
+	switch {
+	case r.Ports != "" && r.Random:
+		out += ", source ports " + string(r.Ports) + ", at random"
+	case r.Ports != "":
 		out += ", source ports " + string(r.Ports)
-	}
-	if r.Random {
+	case r.Random:
 		out += ", source ports at random"
 	}
 	return out

@@ -125,8 +125,8 @@ var nodes = []struct {
 		}}},
 	{"router; tracks connections (1,000 at most, 512 buckets, established for 30 s, liberal, not loose), and forgets " +
 		"them " +
-		"at 5 s; masquerade towards core of connections from client, tcp, to port 80, source ports 40000-40009, " +
-		"source ports at random; DNAT to web port 8080 of connections to port 80; rule new: drop syn in state new from a " +
+		"at 5 s; masquerade towards core of tcp connections from client to port 80, source ports 40000-40009, " +
+		"at random; DNAT to web port 8080 of connections to port 80; rule new: drop syn in state new from a " +
 		"from port 1-5 to b to port 80 that came by c that leave by d over 10/s (burst 5); " +
 		"rule own: answer with an RST tcp at input",
 		scenario.Node{Role: scenario.Router, Conntrack: &scenario.Conntrack{Max: 1000, Buckets: 512, BeLiberal: true,

@@ -28,8 +28,11 @@ const (
 )
 
 // Barred returns why no node can have the setting with this name, on any of [Kernels]; empty if one can, or for a name
-// that is not listed.
+// that is neither listed nor one of the module nf_conntrack.
 func Barred(name string) Reason {
+	if reason, ok := conntrack[name]; ok {
+		return reason
+	}
 	general, device := General(name)
 	if device != "" && device != "default" {
 		general = OfDevice(general)
@@ -89,14 +92,14 @@ func Known(name string) bool {
 // mostEdits between a name and the one that was meant: two letters, or two swaps.
 const mostEdits = 2
 
-// Meant returns the listed name that looks like what was meant by one that is not listed. It is empty if the name is
-// listed or none is so near to it.
+// Meant returns the name that looks like what was meant by one that is neither listed nor one of the module
+// nf_conntrack, out of these. It is empty if none is so near.
 func Meant(name string) string {
-	if Known(name) {
+	if _, ok := conntrack[name]; ok || Known(name) {
 		return ""
 	}
 	general, device := General(name)
-	best := spelling.Nearest(general, names)
+	best := spelling.Nearest(general, suggestions)
 	if best == "" || spelling.Distance(general, best) > mostEdits {
 		return ""
 	}

@@ -24,8 +24,6 @@ type Prober struct {
 	Effect   Effect
 	// Lead is by how many seeds an answer has to be ahead. The block begins with seed 1.
 	Lead int
-	// Made is called after each run. It may be nil.
-	Made func(*sweep.Made, *sweep.Outcome) error
 	// why has the reason of the last run that was of no use, for messages.
 	why error
 }
@@ -155,7 +153,7 @@ func (p *Prober) pairs(ctx context.Context, of Set, first uint64, n int) ([][2]*
 		return pairs, nil
 	}
 	jobs := []sweep.Job{p.job("calm", calm, seeds), p.job("of "+of.String(), arm, seeds)}
-	made, err := p.Loop.Make(ctx, jobs, p.Made)
+	made, err := p.Loop.Make(ctx, jobs, nil)
 	if err != nil {
 		return nil, err
 	}

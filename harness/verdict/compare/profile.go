@@ -40,7 +40,7 @@ func LoadProfile(path string) (*Profile, error) {
 			d.Fail("version", fmt.Sprintf("version %d of the format is unknown", p.Version), "this ruleout reads version 1")
 		}
 		for _, name := range slices.Sorted(maps.Keys(p.Sysctls)) {
-			switch inKey, msg, hint := scenario.CheckSysctl(name, p.Sysctls[name], p.Kernel); {
+			switch inKey, msg, hint := scenario.CheckSysctl(name, p.Sysctls[name], p.Kernel, false); {
 			case inKey:
 				d.FailKey("sysctls."+name, msg, hint)
 			case msg != "":
