@@ -26,7 +26,8 @@ func (f *Fault) class(p *Packet) (is, known bool) {
 		return false, false
 	}
 	is = is && (s.Family != "ipv4" || v4(p)) && (s.Family != "ipv6" || v6(p)) && (s.Longer == 0 || p.Length > s.Longer) &&
-		(!s.Last || p.Data() && p.Has(flagPSH)) && f.traits(p)
+		(!s.Last || p.Data() && p.Has(flagPSH)) && (s.From == 0 || p.From == s.From) && (s.To == 0 || p.Port == s.To) &&
+		f.traits(p)
 	return is, s.Flow == "" && s.Port == 0 && s.DSCP == nil && s.After == nil
 }
 
@@ -43,7 +44,7 @@ func (f *Fault) traits(p *Packet) bool {
 	if !slices.Contains(fields[asked], p.ECN) {
 		return false
 	}
-	return s.Payload == nil || p.TCP() && p.Payload >= s.Payload.Min && (s.Payload.Max == 0 || p.Payload <= s.Payload.Max)
+	return s.Payload == nil || (p.TCP() || p.Transport == "udp") && p.Payload >= s.Payload.Min && (s.Payload.Max == 0 || p.Payload <= s.Payload.Max)
 }
 
 // congested is the ECN field CE.

@@ -25,7 +25,7 @@ const (
 )
 
 // brief are the scenarios of the short form, which still has most of what there is to see.
-var brief = []string{"corrupt-mtu", "inject", "ipv6", "watch-drop"}
+var brief = []string{"corrupt-mtu", "datagrams", "inject", "ipv6", "watch-drop"}
 
 // record runs a scenario of testdata. Its record and its captures are in a directory then.
 func record(t *testing.T, scenario string) (dir string) {

@@ -208,18 +208,24 @@ func faultChecks() []Check {
 		},
 		{
 			Metrics: []string{"receipt.NAME.messages"},
-			How:     "ICMP 3, ICMPv6 1 and 2, or RSTs, that reached the sender, of a fault that refuses packets", Why: "exact",
+			How: "ICMP 3, ICMPv6 1 and 2, or RSTs, that reached the sender, and were at the capture point of a fault " +
+				"that refuses packets", Why: "exact",
 			Figures: eachFault(func(r *Run, f *Fault, _ string) []Figure {
 				if !f.refuses() {
 					return nil
 				}
-				n := 0
+				n, own := 0, map[string]bool{}
+				for _, way := range f.stages() {
+					for _, p := range r.Wires[way].Faults[f.Name] {
+						own[p.Hash] = !slices.Contains(f.ways(), way)
+					}
+				}
 				for _, p := range r.Views[f.From].In {
 					told := p.Transport == "icmp" && p.ICMP == 3 || p.Transport == "icmpv6" && (p.ICMP == 1 || p.ICMP == 2)
 					if string(f.Do["reject"]) == `"rst"` {
 						told = p.Has(flagRST)
 					}
-					n += one(told)
+					n += one(told && own[p.Hash])
 				}
 				return []Figure{exactly("receipt."+f.Name+".messages", n)}
 			}),
@@ -277,7 +283,7 @@ func chosenFigures(r *Run, f *Fault, name string) []Figure {
 	}
 	list := []Figure{exactly(name+"chosen", n)}
 	s := &f.Select
-	if m := matched(r, f, name); len(m) == 1 && s.Nth == 0 && s.First == 0 && s.Burst == 0 && s.Chance == 1 &&
+	if m := matched(r, f, name); len(m) == 1 && s.Nth == 0 && s.First == 0 && s.Burst == 0 && len(s.Listed) == 0 && s.Chance == 1 &&
 		!f.Does("mtu") && // not all that match are too long
 		(s.Every == 0 || s.Per == "link" && f.From != "") {
 		every := float64(max(s.Every, 1))

@@ -154,6 +154,7 @@ func parsePacket(f []string) (p Packet, err error) {
 		if p.Text, e = hex.DecodeString(text); e != nil && err == nil {
 			err = e
 		}
+		p.Payload = len(p.Text)
 	}
 	id := next()
 	p.Name = Name{ID: id, Type: number(), Answer: truth(next()), Code: number(), Addresses: number()}

@@ -128,6 +128,9 @@ type Fault struct {
 		After  *struct{} `json:"after"`
 		Last   bool      `json:"last"`
 		Port   int       `json:"port"`
+		From   int       `json:"from-port"`
+		To     int       `json:"to-port"`
+		Listed []int     `json:"ordinals"`
 		Flow   string    `json:"flow"`
 		Chance float64   `json:"chance"`
 		Nth    int       `json:"nth"`
