@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -65,3 +66,32 @@ func TestARecorderThatIsLateMakesTheRunInvalid(t *testing.T) {
 		})
 	}
 }
+
+// Garbage that is made in the window is collected after it.
+func TestNothingIsCollectedInTheWindow(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	collections := func() uint32 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NumGC
+	}
+	var began, ended uint32
+	s := parse(t, small)
+	_, err := run.Run(t.Context(), canonical(t, s), seed, func(e protocol.Event) {
+		switch e.Kind {
+		case protocol.Measure:
+			began = collections()
+			for range 32 {
+				garbage = make([]byte, 1<<20)
+			}
+		case protocol.Drain:
+			ended = collections()
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, began, ended)
+	require.Equal(t, 20, debug.SetGCPercent(20), "it is on again")
+}
+
+// garbage is what nobody reads.
+var garbage []byte

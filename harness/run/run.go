@@ -125,10 +125,12 @@ func fit(s *scenario.Scenario) error {
 // record with Valid false and the reasons; the error is kept for what kept a
 // record from being made.
 func (r *Prepared) Run(ctx context.Context, seed uint64) (*result.Record, error) {
-	if err := r.measure(ctx, seed); err != nil {
-		return nil, err
-	}
-	if err := r.drain(ctx); err != nil {
+	if err := withoutCollector(func() error {
+		if err := r.measure(ctx, seed); err != nil {
+			return err
+		}
+		return r.drain(ctx)
+	}); err != nil {
 		return nil, err
 	}
 	r.teller.tell(protocol.Done, "all counted")
