@@ -330,10 +330,10 @@ func (s *Scenario) Modules() []string {
 }
 
 // carries reports whether the rule is about packets of a protocol, which is TCPPacket or UDPPacket.
-func (r *NAT) carries(protocol Packets) bool { return r.Packets == AnyPacket || r.Packets == protocol }
+func (n *NAT) carries(protocol Packets) bool { return n.Packets == AnyPacket || n.Packets == protocol }
 
-// forwardedPorts are the TCP ports of a node that its dnat rules serve, with the place of each: all, or those behind which
-// there may be HTTP.
+// forwardedPorts are the TCP ports of a node that its dnat rules serve, with the place of each: all, or those behind
+// which there may be HTTP.
 func (s *Scenario) forwardedPorts(node string, all bool) (ports []int, places []string) {
 	n := s.Nodes[node]
 	if n == nil {

@@ -48,7 +48,8 @@ func (v *validation) loads() {
 	}
 }
 
-// mappings are the keys of a load, or of a service, that hold a mapping and say what it is: those that are set, and all.
+// mappings are the keys of a load, or of a service, that hold a mapping and say what it is: those that are set, and
+// all.
 func mappings[T Traffic | Service](of *T) (set, all []string) {
 	value := reflect.ValueOf(of).Elem()
 	for _, f := range yamldoc.FieldsOf(value.Type()) {

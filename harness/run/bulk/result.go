@@ -63,7 +63,8 @@ func (r *Result) Merge(from *Result) {
 // lasts is how long at least one of the loads runs.
 func (r *Result) lasts() (sum time.Duration) {
 	var until time.Duration
-	for _, s := range slices.SortedFunc(slices.Values(r.Spans), func(a, b Span) int { return cmp.Compare(a.From, b.From) }) {
+	byBeginning := func(a, b Span) int { return cmp.Compare(a.From, b.From) }
+	for _, s := range slices.SortedFunc(slices.Values(r.Spans), byBeginning) {
 		if from := max(s.From, until); s.End > from {
 			sum += s.End - from
 			until = s.End

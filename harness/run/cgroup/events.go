@@ -17,8 +17,8 @@ func openEvents(path string) (events, error) {
 	return events{f}, err
 }
 
-// say reads one of the file's lines: whether there are processes in the group or below it, zombies apart (populated), or
-// whether all of them stand still (frozen).
+// say reads one of the file's lines: whether there are processes in the group or below it, zombies apart (populated),
+// or whether all of them stand still (frozen).
 func (e events) say(what string) (bool, error) {
 	var buf [256]byte
 	n, err := e.ReadAt(buf[:], 0)

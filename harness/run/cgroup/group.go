@@ -80,8 +80,8 @@ func (g *Group) Limit(file string, value int64) error {
 
 func (g *Group) write(file, text string) error { return write(filepath.Join(g.Path, file), text) }
 
-// write writes a file of a group. os.WriteFile would create it, which is forbidden here and not impossible: so the error
-// where there is none would be another one.
+// write writes a file of a group. os.WriteFile would create it, which is forbidden here and not impossible: so the
+// error where there is none would be another one.
 func write(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

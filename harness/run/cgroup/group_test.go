@@ -30,8 +30,7 @@ func child(what string) {
 		burn(50 * time.Millisecond)
 	case "spin":
 		fmt.Println("ready")
-		for {
-		}
+		burn(time.Hour)
 	case "memory":
 		block := bytes.Repeat([]byte{1}, 32<<20)
 		defer runtime.KeepAlive(block)

@@ -123,9 +123,9 @@ func gaps(list []int, n int) (missing []int) {
 	return missing
 }
 
-// What a discipline says that it has marked is what arrives with CE. Packets that allow it come a quarter faster than the
-// rate lets them go: pie decides as they come, by the delay of the last 15 ms, and marks by chance while that chance is
-// below a tenth. It gets there slowly this way, and marks 15 to 21 packets.
+// What a discipline says that it has marked is what arrives with CE. Packets that allow it come a quarter faster than
+// the rate lets them go: pie decides as they come, by the delay of the last 15 ms, and marks by chance while that
+// chance is below a tenth. It gets there slowly this way, and marks 15 to 21 packets.
 func TestMarksAreThoseThatArrive(t *testing.T) {
 	const (
 		batches, batch = 600, 10

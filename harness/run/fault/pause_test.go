@@ -34,8 +34,8 @@ func (h *held) Used() (time.Duration, error) {
 	return h.used, nil
 }
 
-// An actor stops the processes and lets them go on in turn, and does so too where it is stopped in the middle. What went
-// wrong with it is in the receipt.
+// An actor stops the processes and lets them go on in turn, and does so too where it is stopped in the middle. What
+// went wrong with it is in the receipt.
 func TestPausesTakeTurns(t *testing.T) {
 	const ms = scenario.Duration(time.Millisecond)
 	full := scenario.Fault{Name: "still", Do: scenario.Action{Pause: true}, Node: "n", At: 5 * ms, For: 5 * ms,

@@ -15,9 +15,9 @@ import (
 // refusal is what a selector does instead of handing packets to netem: it drops them, those that are too long or all,
 // and, unless it is silent, turns them into the message that tells their sender.
 //
-// All of it happens in the one program, so a message leaves at the moment of the loss and none is forgotten: the packet
-// is cut to the part that is quoted, gets the message's headers in front, and goes out by the stage of the same fault in
-// the other direction. A RST quotes nothing; see reset.go.
+// All of it happens in the one program, so a message leaves at the moment of the loss and none is forgotten: the
+// packet is cut to the part that is quoted, gets the message's headers in front, and goes out by the stage of the same
+// fault in the other direction. A RST quotes nothing; see reset.go.
 type refusal struct {
 	// limit is the longest that passes, in bytes with the IP header; 0 lets nothing pass.
 	limit  int

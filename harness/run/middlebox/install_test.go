@@ -29,7 +29,8 @@ func build(t *testing.T, text string) (*topology.Network, *middlebox.Boxes) {
 	return n, b
 }
 
-// The kernel has one limit and one hash table for all nodes: what the last node sets, the first one has too, and says so.
+// The kernel has one limit and one hash table for all nodes: what the last node sets, the first one has too, and says
+// so.
 func TestLimitsAreThoseOfAllNodes(t *testing.T) {
 	_, b := build(t, `
 nodes: {a: {conntrack: {}}, b: {conntrack: {max: 100, buckets: 1024}}}

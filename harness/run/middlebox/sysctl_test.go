@@ -69,7 +69,8 @@ func TestSettingsOfTheTable(t *testing.T) {
 	require.Greater(t, len(seen), 30)
 	second := scenario.Duration(1e9)
 	set := (&scenario.Conntrack{Timeouts: &scenario.ConntrackTimeouts{SynSent: second, SynRecv: second,
-		Established: second, FinWait: second, CloseWait: second, LastAck: second, TimeWait: second, Close: second, MaxRetrans: second,
+		Established: second, FinWait: second, CloseWait: second, LastAck: second, TimeWait: second, Close: second,
+		MaxRetrans:     second,
 		Unacknowledged: second, UDP: second, UDPStream: second, ICMP: second, Generic: second}}).Settings()
 	require.Len(t, set, 15+2, "ICMP has one of each family, and there are two that are always set")
 	var errs []error

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Poll waits for many sockets, one alarm and one bell on one thread. Events are edge-triggered, but for [Poll.AddLevel]:
-// each is reported once, and its owner reads or writes until EAGAIN.
+// Poll waits for many sockets, one alarm and one bell on one thread. Events are edge-triggered, but for
+// [Poll.AddLevel]: each is reported once, and its owner reads or writes until EAGAIN.
 type Poll struct {
 	epoll, timer, bell int
 	armed              int64 // the alarm that has not rung; 0 for none

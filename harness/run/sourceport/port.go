@@ -2,9 +2,9 @@
 //
 // # Concept
 //
-// A socket's port follows from the request, flow or lookup that it is for. The kernel would draw one, from a stream that
-// everything in the machine draws from: then a run and its twin with one setting changed would have other flows from the
-// second connection on, and their packets, of which faults choose by flow, another fate.
+// A socket's port follows from the request, flow or lookup that it is for. The kernel would draw one, from a stream
+// that everything in the machine draws from: then a run and its twin with one setting changed would have other flows
+// from the second connection on, and their packets, of which faults choose by flow, another fate.
 //
 // # Traps
 //

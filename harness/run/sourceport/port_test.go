@@ -57,7 +57,8 @@ func TestNextPort(t *testing.T) {
 
 func TestKernelPorts(t *testing.T) {
 	of := func(key string) Ports {
-		return Of(&scenario.Scenario{Nodes: map[string]*scenario.Node{"node": {Sysctls: map[string]string{key: "1"}}}}, "node")
+		nodes := map[string]*scenario.Node{"node": {Sysctls: map[string]string{key: "1"}}}
+		return Of(&scenario.Scenario{Nodes: nodes}, "node")
 	}
 	require.False(t, of("net.ipv4.tcp_sack").Kernel)
 	for _, key := range sysctls {

@@ -1,7 +1,7 @@
 // Package window is the measured window of a run, and the intervals in it, as loads and services count by them.
 //
-// Times are in ns from the start of the window; before it they are negative. The last interval may be shorter. Series of
-// two that count by one window are joined interval by interval; one that ends early goes on with zeros.
+// Times are in ns from the start of the window; before it they are negative. The last interval may be shorter. Series
+// of two that count by one window are joined interval by interval; one that ends early goes on with zeros.
 package window
 
 import (

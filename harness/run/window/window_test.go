@@ -35,7 +35,8 @@ func TestBin(t *testing.T) {
 func TestOf(t *testing.T) {
 	timeline := scenario.Duration(100e6)
 	require.Equal(t, Window{Duration: time.Second}, Of(&scenario.Scenario{Duration: 1e9}))
-	require.Equal(t, Window{time.Second, 100 * time.Millisecond}, Of(&scenario.Scenario{Duration: 1e9, Timeline: &timeline}))
+	require.Equal(t, Window{time.Second, 100 * time.Millisecond},
+		Of(&scenario.Scenario{Duration: 1e9, Timeline: &timeline}))
 }
 
 func TestJoin(t *testing.T) {

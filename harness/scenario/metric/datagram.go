@@ -10,7 +10,8 @@ var udp = slices.Concat([]Metric{
 	{"udp.planned", One, Neither, "datagrams that the plan has in the measured window; all below are of these", false},
 	{"udp.sent", One, Neither, "datagrams that the sender's kernel took", false},
 	{"udp.unsent", One, Lower, "datagrams that it did not take, for want of room", false},
-	{"udp.refused", One, Lower, "ICMP messages port unreachable that the sender received within the measured window", false},
+	{"udp.refused", One, Lower, "ICMP messages port unreachable that the sender received within the measured window",
+		false},
 	{"udp.goodput", BitRate, Higher, "what the received datagrams carried, headers apart, over the measured window",
 		false},
 }, way("udp.", "datagrams", "sent"), []Metric{

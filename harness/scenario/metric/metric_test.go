@@ -84,7 +84,8 @@ func TestPrefixes(t *testing.T) {
 		seen[first] = true
 	}
 	require.Len(t, seen, len(metric.Prefixes()))
-	for _, name := range []string{"udp.cpu.user", "link.cpu.user", "load.cpu.user", "dns.Tcp.InSegs", "bulk.udp.received"} {
+	for _, name := range []string{"udp.cpu.user", "link.cpu.user", "load.cpu.user", "dns.Tcp.InSegs",
+		"bulk.udp.received"} {
 		_, ok := metric.NodeOf(name)
 		require.True(t, ok, "%s: a node may have that name", name)
 	}

@@ -9,6 +9,7 @@
 // Where other devices differ from "default" in that, the name has DEVICE in its place.
 //
 // The trap: the list has names that exist, and cannot have all of them. Modules add settings, and so do newer kernels.
-// So [Meant] answers for names that look like a slip, [Barred] for listed names and for those of the module nf_conntrack,
-// which nodes can have loaded, [Module] for settings of known modules. The kernel decides about all others, in the run.
+// So [Meant] answers for names that look like a slip, [Barred] for listed names and for those of the module
+// nf_conntrack, which nodes can have loaded, [Module] for settings of known modules. The kernel decides about all
+// others, in the run.
 package sysctl

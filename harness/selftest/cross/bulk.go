@@ -118,7 +118,8 @@ func bulkChecks() []Check {
 			}
 			return f(values)
 		}
-		return Figure{By: all(func(x *transfer) float64 { return x.by }), Low: all(func(x *transfer) float64 { return x.low }),
+		return Figure{By: all(func(x *transfer) float64 { return x.by }),
+			Low:  all(func(x *transfer) float64 { return x.low }),
 			High: all(func(x *transfer) float64 { return x.high })}
 	}
 	rate := func(metric, how string, f func(values []float64) float64) Check {

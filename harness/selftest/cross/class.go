@@ -44,7 +44,8 @@ func (f *Fault) traits(p *Packet) bool {
 	if !slices.Contains(fields[asked], p.ECN) {
 		return false
 	}
-	return s.Payload == nil || (p.TCP() || p.Transport == "udp") && p.Payload >= s.Payload.Min && (s.Payload.Max == 0 || p.Payload <= s.Payload.Max)
+	return s.Payload == nil || (p.TCP() || p.Transport == "udp") && p.Payload >= s.Payload.Min &&
+		(s.Payload.Max == 0 || p.Payload <= s.Payload.Max)
 }
 
 // congested is the ECN field CE.

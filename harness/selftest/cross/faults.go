@@ -283,8 +283,8 @@ func chosenFigures(r *Run, f *Fault, name string) []Figure {
 	}
 	list := []Figure{exactly(name+"chosen", n)}
 	s := &f.Select
-	if m := matched(r, f, name); len(m) == 1 && s.Nth == 0 && s.First == 0 && s.Burst == 0 && len(s.Listed) == 0 && s.Chance == 1 &&
-		!f.Does("mtu") && // not all that match are too long
+	if m := matched(r, f, name); len(m) == 1 && s.Nth == 0 && s.First == 0 && s.Burst == 0 && len(s.Listed) == 0 &&
+		s.Chance == 1 && !f.Does("mtu") && // not all that match are too long
 		(s.Every == 0 || s.Per == "link" && f.From != "") {
 		every := float64(max(s.Every, 1))
 		list = append(list, Figure{Name: name + "chosen", By: math.Floor(m[0].By / every), Low: math.Floor(m[0].Low / every),

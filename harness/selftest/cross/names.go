@@ -167,7 +167,7 @@ func nameChecks() []Check {
 		sum("dns.failed", "lookups without an answer of `dns.count.answers` 1 and the family", failed),
 		sum("http.errors.resolve", "the same", failed),
 		{
-			Metrics: []string{"dns.unreachable"}, How: "ICMP port unreachable about a query, at most one a query's port and time",
+			Metrics: []string{"dns.unreachable"}, How: "ICMP port unreachable that reached the client about a query",
 			Why: "of two about one socket that come together only the first is heard", Figures: func(r *Run) []Figure {
 				var list []Figure
 				for _, l := range r.Scenario.Canonical.Load {
@@ -176,7 +176,7 @@ func nameChecks() []Check {
 					}
 					f := soon("dns.unreachable", r, unreachable(r.Views[l.From].In, dnsPort))
 					f.Low = 0
-					var last int64 = -never
+					last := -never
 					for _, at := range unreachable(r.Views[l.From].In, dnsPort) {
 						f.Low += float64(one(at-last > hop))
 						last = at

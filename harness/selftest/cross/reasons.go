@@ -57,8 +57,8 @@ var Reasons = []Reason{
 		NODE.conntrack.entries.mean NODE.conntrack.entries.max NODE.conntrack.drops NODE.conntrack.early_drops
 		NODE.conntrack.invalid NODE.conntrack.insert_failed NODE.conntrack.clashes NODE.conntrack.forgotten
 		NODE.nat.NAME.connections NODE.firewall.NAME.packets NODE.firewall.NAME.bytes`},
-	{"Why a datagram was not taken is in no packet: their sum, InErrors, is checked. The published case udp-receive-buffer " +
-		"is about it.", `
+	{"Why a datagram was not taken is in no packet: their sum, InErrors, is checked. " +
+		"The published case udp-receive-buffer is about it.", `
 		Udp: RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors
 		Udp6: RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors`},
 	{"Fragments are put together above where packets are captured. The published case udp-fragments is about them.", `

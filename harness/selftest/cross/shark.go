@@ -28,7 +28,8 @@ var fields = []string{
 // preferences of tshark: checksums are looked at, HTTP is read segment by segment, and what is
 // wrong with a damaged packet is left in the packet.
 var preferences = []string{
-	"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "frame.generate_md5_hash:TRUE", "tcp.desegment_tcp_streams:FALSE",
+	"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE",
+	"frame.generate_md5_hash:TRUE", "tcp.desegment_tcp_streams:FALSE",
 	"tcp.analyze_sequence_numbers:TRUE", "tcp.relative_sequence_numbers:TRUE",
 }
 
