@@ -328,3 +328,23 @@ func TestIndex(t *testing.T) {
 		require.Contains(t, b.String(), want)
 	}
 }
+
+// What the report has in the terminal is on the page, too: in its own form if it is about counters, or about changes.
+func TestEveryTableOfTheReportIsOnThePage(t *testing.T) {
+	r := made(t, 300)
+	for _, name := range []string{"udp.sent", "udp.received", "dns.lookups", "bulk.flows", "web.php.accepted",
+		"edge.conntrack.entries.max"} {
+		r.Metrics[name] = result.Metric{Value: 3, Unit: metric.One}
+	}
+	r.Middleboxes = []result.Middlebox{{Node: "edge", Max: 500, Rules: []result.Rule{{Kind: result.NATRule, Name: "out"}}}}
+	text, titles := write(t, r), map[string]bool{}
+	for _, s := range report.Sections(r, report.Options{AllCounters: true}) {
+		titles[s.ID] = true
+		if s.ID != "counters" && s.ID != "changes" && s.ID != "faults" && s.ID != "expect" {
+			require.Contains(t, text, "<h2>"+s.Title+"</h2>")
+		}
+	}
+	for _, id := range []string{"datagrams", "lookups", "bulk", "connections", "rules", "services"} {
+		require.Contains(t, titles, id)
+	}
+}

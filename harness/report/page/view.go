@@ -31,6 +31,8 @@ type view struct {
 	Proofs          []proven
 	Expect          *report.Section
 	Load            []report.Section
+	Middleboxes     []report.Section
+	More            []report.Section
 	Queues          *report.Section
 	Programs        *report.Section
 	Outputs         []output
@@ -83,14 +85,19 @@ func newView(r *result.Record, o report.Options) *view {
 			v.Faults = &sec
 		case "expect":
 			v.Expect = &sec
-		case "load", "latency":
+		case "load", "latency", "lookups", "datagrams", "bulk", "services":
 			v.Load = append(v.Load, sec)
+		case "connections", "rules":
+			v.Middleboxes = append(v.Middleboxes, sec)
 		case "queues":
 			v.Queues = &sec
 		case "nodes":
 			v.Nodes = &sec
 		case "programs":
 			v.Programs = &sec
+		case "changes", "counters": // the page has them in its own form
+		default:
+			v.More = append(v.More, sec)
 		}
 	}
 	v.topics(r)

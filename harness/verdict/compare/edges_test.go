@@ -261,7 +261,9 @@ func TestHypotheses(t *testing.T) {
 		want  int
 	}{
 		{nil, none},
-		{[]string{"http.latency.p99", "machine.cpu.total"}, none},
+		{[]string{"http.latency.p99", "machine.cpu.total", "udp.lost", "dns.lookups", "bulk.goodput"}, none},
+		{[]string{"load.shop.http.errors", "load.calls.udp.lost"}, none + 2*(none-len(metric.Machine()))},
+		{[]string{"udp.cpu.total"}, none + node + 64}, // a node of that name
 		{[]string{"web.cpu.total", "web.Tcp.InSegs", "db.cpu.total"}, none + 2*(node+64)},
 		{[]string{"fault.acks.chosen", "fault.acks.delivered", "fault.ecn.chosen", "fault.more.chosen"},
 			none + 3*fault},

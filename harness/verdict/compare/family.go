@@ -25,16 +25,19 @@ func (n names) add(values []archive.Value) {
 const unlisted = 64
 
 // hypotheses is how many numbers runs like these can have: the whole catalogue for the load, the machine, and each
-// node, fault, link and program. Were it how many moved, it would follow from the data: a counter that rarely moves
-// would be tested only where it does, and called a change too often. Which nodes, faults, links and programs there are
-// follows from the scenario, since a run records metrics of all of them.
+// node, fault, link, program and load with a name. Were it how many moved, it would follow from the data: a counter
+// that rarely moves would be tested only where it does, and called a change too often. Which nodes, faults, links and
+// programs there are follows from the scenario, since a run records metrics of all of them.
 func (n names) hypotheses() int {
+	ofLoad := len(metric.HTTP()) + len(metric.UDP()) + len(metric.DNS()) + len(metric.Bulk())
 	nodes, faults, links, programs := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	loads := map[string]bool{}
 	for name := range n {
 		first, rest, _ := strings.Cut(name, ".")
 		parts := strings.SplitN(name, ".", 5)
 		switch {
-		case first == "http", first == "machine":
+		case first == "load" && metric.OfLoads(name):
+			loads[parts[1]] = true
 		case first == "fault":
 			fault, _, _ := strings.Cut(rest, ".")
 			faults[fault] = true
@@ -43,12 +46,14 @@ func (n names) hypotheses() int {
 		case len(parts) > 2 && parts[1] == "exec":
 			nodes[first], programs[strings.Join(parts[:3], ".")] = true, true
 		default:
-			nodes[first] = true
+			if node, ok := metric.NodeOf(name); ok {
+				nodes[node] = true
+			}
 		}
 	}
 	list := func(set map[string]bool) []string { return slices.Collect(maps.Keys(set)) }
 	k := len(metric.Names(list(nodes), list(faults), list(links))) + len(nodes)*unlisted
-	k += len(programs) * len(metric.Program())
+	k += len(programs)*len(metric.Program()) + len(loads)*ofLoad
 	return max(k, len(n)) // an archive of another version may have more
 }
 
