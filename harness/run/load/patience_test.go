@@ -93,7 +93,7 @@ func TestRetryWait(t *testing.T) {
 	r := generate(t, c)
 	require.Equal(t, []int64{10, 30}, []int64{r.ByClass[Refused], r.Retried})
 	require.Greater(t, time.Since(begin), 60*time.Millisecond, "three waits")
-	c.Timeout = 50 * time.Millisecond
+	c.RetryWait, c.Timeout = time.Second, 2500*time.Millisecond // a busy machine stops for less than half a second
 	r = generate(t, c)
 	require.Equal(t, []int64{10, 20}, []int64{r.ByClass[Timeout], r.Retried},
 		"the third wait is longer than there is time")
