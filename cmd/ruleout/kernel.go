@@ -16,6 +16,7 @@ type kernelCmd struct {
 	List   kernelListCmd   `cmd:"" help:"List the kernels in the store."`
 	Pull   kernelPullCmd   `cmd:"" help:"Get a kernel from the distribution."`
 	Add    kernelAddCmd    `cmd:"" help:"Add a kernel from package files."`
+	Config kernelConfigCmd `cmd:"" help:"Compare the configurations of two kernels."`
 	Remove kernelRemoveCmd `cmd:"" help:"Remove a kernel from the store."`
 }
 
