@@ -31,31 +31,6 @@ func (c Config) Has(name string) bool {
 	return v == "y" || v == "m"
 }
 
-// Change is an option that two configurations do not have alike. A value is empty where the option is not set, or is
-// unknown to that kernel: neither has any effect.
-type Change struct {
-	Option string `json:"option"` // with CONFIG_
-	A      string `json:"a"`
-	B      string `json:"b"`
-}
-
-// Changes returns the options that differ, in the order of their names.
-func (c Config) Changes(other Config) []Change {
-	var list []Change
-	for name, value := range c {
-		if other[name] != value {
-			list = append(list, Change{"CONFIG_" + name, value, other[name]})
-		}
-	}
-	for name, value := range other {
-		if _, ok := c[name]; !ok {
-			list = append(list, Change{"CONFIG_" + name, "", value})
-		}
-	}
-	slices.SortFunc(list, func(a, b Change) int { return strings.Compare(a.Option, b.Option) })
-	return list
-}
-
 // hash returns "sha256:…" of the options in order.
 func (c Config) hash() string {
 	lines := make([]string, 0, len(c))

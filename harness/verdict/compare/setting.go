@@ -51,9 +51,18 @@ func merge(a, b map[string]string) map[string]string {
 }
 
 // Kernels lists how two kernels differ: release, package, what their netem does (see package truth; a kernel that was
-// not asked yet has nothing there), and the options of their configurations, of which those about the network come
-// first. An option that is not set is "n".
+// not asked yet has nothing there), and [Configurations].
 func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
+	options, err := Configurations(a, b)
+	if err != nil {
+		return nil, err
+	}
+	return append(Settings(identity(a), identity(b)), options...), nil
+}
+
+// Configurations lists the options that two kernels were not built alike with; those that [Touching] is true of come
+// first. An option that is not set, or not known, is "n".
+func Configurations(a, b *kernel.Kernel) ([]Setting, error) {
 	x, err := options(a)
 	if err != nil {
 		return nil, err
@@ -62,7 +71,6 @@ func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := Settings(identity(a), identity(b))
 	changed := Settings(x, y)
 	for i := range changed {
 		for _, v := range []*string{&changed[i].A, &changed[i].B} {
@@ -71,8 +79,9 @@ func Kernels(a, b *kernel.Kernel) ([]Setting, error) {
 			}
 		}
 	}
-	slices.SortStableFunc(changed, func(a, b Setting) int { return weight(a.Name) - weight(b.Name) })
-	return append(list, changed...), nil
+	weight := map[bool]int{true: 0, false: 1}
+	slices.SortStableFunc(changed, func(a, b Setting) int { return weight[Touching(a.Name)] - weight[Touching(b.Name)] })
+	return changed, nil
 }
 
 // identity is what a kernel is called and what its faults are.
@@ -99,13 +108,11 @@ func options(k *kernel.Kernel) (map[string]string, error) {
 	return m, nil
 }
 
-// weight is 0 for options that touch what runs measure, 1 for others.
-func weight(name string) int {
-	for _, part := range []string{"_TCP", "_NET_", "_INET", "_IP_", "_IPV6", "_SCHED", "_HZ", "_PREEMPT", "_RCU", "_NO_HZ",
-		"_BPF", "_CGROUP", "_MITIGATION"} {
-		if strings.Contains(name, part) {
-			return 0
-		}
-	}
-	return 1
+// touching are parts of the names of options that touch what runs measure.
+var touching = []string{"_TCP", "_NET_", "_INET", "_IP_", "_IPV6", "_NF_", "_NFT_", "_NETFILTER", "_MPTCP", "_SCHED",
+	"_HZ", "_PREEMPT", "_RCU", "_NO_HZ", "_BPF", "_CGROUP", "_MEMCG", "_PSI", "_ACCOUNTING", "_MITIGATION", "_RETPOLINE"}
+
+// Touching tells whether an option of a kernel's configuration, such as CONFIG_HZ_250, touches what runs measure.
+func Touching(option string) bool {
+	return slices.ContainsFunc(touching, func(part string) bool { return strings.Contains(option, part) })
 }
