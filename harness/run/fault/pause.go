@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 )
@@ -48,10 +50,26 @@ func (p *pause) begin(f *scenario.Fault, start int64) error {
 	return p.turns.begin(f, start, p.hold, p.goOn)
 }
 
+// The last process of a group that stops still runs when the kernel says that all stand still: it gives up the CPU some
+// microseconds later (cgroup_enter_frozen and do_freezer_trap in kernel/cgroup/freezer.c and kernel/signal.c). Where a
+// kernel can be preempted (CONFIG_PREEMPTION), as Debian's 7.2 can, whoever waits for the news runs before that.
+const (
+	settling = 50 * time.Microsecond
+	settles  = 8 // at most so many of these, until it has used no CPU time in one
+)
+
 // hold stops the processes.
 func (p *pause) hold() error {
 	n, err := p.node.Freeze()
 	used, errUsed := p.node.Used()
+	for range settles {
+		before := used
+		wait := unix.NsecToTimespec(int64(settling))
+		_ = unix.Nanosleep(&wait, nil) // time.Sleep may take a millisecond
+		if used, errUsed = p.node.Used(); used == before || errUsed != nil {
+			break
+		}
+	}
 	p.used, p.processes = used, max(p.processes, int64(n))
 	return errors.Join(err, errUsed)
 }

@@ -16,11 +16,14 @@ type held struct {
 	done []string
 	used time.Duration
 	busy time.Duration // used while they stand still, each time
+	tail time.Duration // used once, after it was said that they stand still
+	left time.Duration // of the tail
 	err  error         // of letting them go on
 }
 
 func (h *held) Freeze() (int, error) {
 	h.done = append(h.done, "freeze")
+	h.left = h.tail
 	return 2, nil
 }
 
@@ -30,7 +33,7 @@ func (h *held) Thaw() error {
 }
 
 func (h *held) Used() (time.Duration, error) {
-	defer func() { h.used += h.busy }()
+	defer func() { h.used, h.left = h.used+h.busy+h.left, 0 }()
 	return h.used, nil
 }
 
@@ -56,6 +59,9 @@ func TestPausesTakeTurns(t *testing.T) {
 			receipt: result.Receipt{Matched: 2, Chosen: 2, Delivered: 2, Processes: 2}, stood: 0.01},
 		"stopped in the first": {fault: open, until: 30 * time.Millisecond, done: []string{"freeze", "thaw"},
 			receipt: result.Receipt{Matched: 1, Chosen: 1, Delivered: 1, Processes: 2}, stood: 0.025},
+		"the last stops later": {fault: full, until: 60 * time.Millisecond, node: held{tail: 7 * time.Microsecond},
+			done:    []string{"freeze", "thaw", "freeze", "thaw"},
+			receipt: result.Receipt{Matched: 2, Chosen: 2, Delivered: 2, Processes: 2}, stood: 0.01},
 		"ends before": {fault: full, until: time.Millisecond, because: []string{"fault-did-not-act"}},
 		"some that run on": {fault: full, until: 60 * time.Millisecond, node: held{busy: time.Microsecond},
 			done: []string{"freeze", "thaw", "freeze", "thaw"}, because: []string{"delivery-differs"},
