@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -12,14 +13,16 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
+	"github.com/ruleout/ruleout/harness/verdict/blame"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type diffCmd struct {
-	A         string   `arg:"" help:"Directory of a sweep, a kernel in the store, or a profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile"`
-	B         string   `arg:"" help:"The other side, of the same kind." placeholder:"B" takes:"sweep,night,diff,profile"`
+	A         string   `arg:"" help:"Record of a run, directory of a sweep, kernel in the store, or profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile,record"`
+	B         string   `arg:"" help:"The other side, of the same kind." placeholder:"B" takes:"sweep,night,diff,profile,record"`
 	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	Seeds     int      `help:"Number of seeds of each scenario (default ${default})." default:"20" placeholder:"N"`
 	Margin    string   `help:"The smallest change that matters (default ${default})." default:"5%" placeholder:"SHARE"`
@@ -38,6 +41,10 @@ Runs are paired by scenario, kernel and seed. In stored results, kernels are pai
 each side has one kernel, these two are paired. A pair with an invalid, broken or missing run is lost, and counts as a
 seed without a change. If more than 5 % of the pairs of a scenario are lost, its numbers are not compared.
 
+Two records are told as a story instead: what was asked differently, at which sample of the timelines the two histories
+part, when each fault chose another packet first, and what is different in the end. Up to where they part, two runs are
+the same to the last bit.
+
 Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong, or one side has two runs of the same scenario,
 kernel and seed; 4 the same build, kernel, scenario and seed gave two different results, a run broke twice, or too many
 pairs are lost.
@@ -46,7 +53,8 @@ Examples:
 
   ruleout diff 6.1 6.12 scenarios/dup-ack.yaml scenarios/loss.yaml
   ruleout diff today.yaml hardened.yaml scenarios/*.yaml --seeds 30
-  ruleout diff results/runs/sweep-monday results/runs/sweep-tuesday`
+  ruleout diff results/runs/sweep-monday results/runs/sweep-tuesday
+  ruleout diff results/runs/dup-ack-1-4fe1f7842b2b.json results/runs/dup-ack-2-0b1f6ad1f0c2.json`
 }
 
 // Run carries the command out.
@@ -57,6 +65,13 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	}
 	if err != nil || margin <= 0 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("--margin %s: not a share above zero", c.Margin), "such as 5%")
+	}
+	switch records := [2]bool{isRecord(c.A), isRecord(c.B)}; {
+	case records[0] && records[1] && len(c.Scenarios) == 0:
+		return c.records(u, float64(margin))
+	case records[0] || records[1]:
+		return problem.Wrap(problem.Usage, errors.New("the record of a run can only be compared with one other"),
+			"ruleout diff A.json B.json")
 	}
 	var sides [2]compare.Side
 	var settings []compare.Setting
@@ -92,6 +107,36 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 		err = found.Text(u.out, c.Format == "markdown", c.All)
 	}
 	if err == nil && (len(found.Alarms) > 0 || broken || found.Undecided()) {
+		err = status(problem.Invalid)
+	}
+	return err
+}
+
+// isRecord tells whether an argument is the file of a record.
+func isRecord(arg string) bool {
+	info, err := os.Stat(arg)
+	return err == nil && info.Mode().IsRegular() && filepath.Ext(arg) == ".json"
+}
+
+// records tells of two records where they part.
+func (c *diffCmd) records(u *ui, margin float64) error {
+	var sides [2]*result.Record
+	for i, file := range []string{c.A, c.B} {
+		var err error
+		if sides[i], err = result.Read(file); err != nil {
+			return err
+		}
+	}
+	story, err := blame.Tell(shorten(c.A), shorten(c.B), sides[0], sides[1], margin)
+	if err != nil {
+		return err
+	}
+	if c.Format == formatJSON {
+		err = u.json(story)
+	} else {
+		err = story.Text(u.out, c.Format == "markdown", c.All)
+	}
+	if err == nil && story.Alarm {
 		err = status(problem.Invalid)
 	}
 	return err

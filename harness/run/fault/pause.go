@@ -51,8 +51,8 @@ func (p *pause) begin(f *scenario.Fault, start int64) error {
 }
 
 // The last process of a group that stops still runs when the kernel says that all stand still: it gives up the CPU some
-// microseconds later (cgroup_enter_frozen and do_freezer_trap in kernel/cgroup/freezer.c and kernel/signal.c). Where a
-// kernel can be preempted (CONFIG_PREEMPTION), as Debian's 7.2 can, whoever waits for the news runs before that.
+// microseconds later (cgroup_enter_frozen and do_freezer_trap in kernel/cgroup/freezer.c and kernel/signal.c). Where it
+// can be preempted there (CONFIG_PREEMPT_LAZY, as Debian's 7.2), whoever waits for the news runs before that.
 const (
 	settling = 50 * time.Microsecond
 	settles  = 8 // at most so many of these, until it has used no CPU time in one

@@ -1,0 +1,134 @@
+package blame
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ruleout/ruleout/harness/base/table"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/scenario/quantity"
+	"github.com/ruleout/ruleout/harness/verdict/compare"
+)
+
+// Rows that a table has, unless all are asked for.
+const (
+	mostAsked  = 20
+	mostParted = 12
+	mostMoved  = 16
+)
+
+// Heading sums the story up in a sentence.
+func (s *Story) Heading() string {
+	switch {
+	case s.Identical && len(s.Asked) == 0:
+		return "IDENTICAL to the last bit"
+	case s.Identical:
+		return "IDENTICAL to the last bit, although " + quantity.Plural(int64(len(s.Asked)), "thing") + " asked differed"
+	case s.Alarm:
+		return "the same software, scenario and seed, and two digests"
+	case s.Interval == 0:
+		return "different; there is no common timeline that would tell since when"
+	case s.Together < 0:
+		return "the same packets, connections and answers all the time; only times differ"
+	case s.Together == 0:
+		return "different from the first sample on"
+	}
+	return "the same packets, connections and answers for " + quantity.Seconds(s.Together) + ", and others from then on"
+}
+
+// Text writes the story for people; markdown as Markdown. all shows every row.
+func (s *Story) Text(w io.Writer, markdown, all bool) error {
+	t := &teller{markdown: markdown, all: all}
+	t.heading(s.Heading())
+	fmt.Fprintf(t, "A is %s, B is %s.\n", s.A, s.B)
+	t.settings("What was asked", "what", s.Asked, mostAsked)
+	var rows [][]string
+	for _, c := range s.Faults {
+		rows = append(rows, []string{c.Fault, quantity.Count(int64(c.Same)), moment(c.A), moment(c.B)})
+	}
+	t.table("When faults chose another packet first", []string{"fault", "same choices before", "A", "B"}, rows, len(rows),
+		1)
+	for _, of := range []struct {
+		title  string
+		counts bool
+	}{{"What happened differently first", true}, {"What took another time, or other memory, first", false}} {
+		rows = nil
+		for _, p := range s.Parted {
+			if p.Counts == of.counts {
+				at := quantity.Seconds(p.At) + " to " + quantity.Seconds(p.At+s.Interval)
+				rows = append(rows, []string{at, p.Series, p.A, p.B})
+			}
+		}
+		t.table(of.title, []string{"when", "series", "A", "B"}, rows, mostParted, 2)
+	}
+	t.settings("How it ended", "what", s.Ended, len(s.Ended))
+	rows = nil
+	for _, n := range s.Moved {
+		m := metric.Of(n.Name, n.Unit)
+		rows = append(rows, []string{n.Name, m.Format(n.A), m.Format(n.B)})
+	}
+	t.table("What differs most in the end", []string{"number", "A", "B"}, rows, mostMoved, 1)
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+func moment(at *float64) string {
+	if at == nil {
+		return "–"
+	}
+	return quantity.Seconds(*at)
+}
+
+type teller struct {
+	strings.Builder
+	markdown, all bool
+}
+
+func (t *teller) heading(text string) {
+	if t.markdown {
+		text = "## " + text
+	}
+	fmt.Fprintln(t, text)
+}
+
+func (t *teller) settings(title, what string, list []compare.Setting, most int) {
+	var rows [][]string
+	for _, s := range list {
+		rows = append(rows, []string{s.Name, orDash(s.A), orDash(s.B)})
+	}
+	t.table(title, []string{what, "A", "B"}, rows, most, 3)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+// table writes the first rows of a table under a title; nothing for no rows. left is how many columns are text.
+func (t *teller) table(title string, header []string, rows [][]string, most, left int) {
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintln(t)
+	shown := rows
+	if !t.all {
+		shown = rows[:min(most, len(rows))]
+	}
+	right := slices.Repeat([]bool{true}, len(header))
+	for i := range left {
+		right[i] = false
+	}
+	out := table.Table{Header: header, Rows: shown, Right: right}
+	if t.markdown {
+		fmt.Fprintf(t, "### %s\n\n%s", title, out.Markdown())
+	} else {
+		fmt.Fprintf(t, "%s\n%s", title, out.Text("  "))
+	}
+	if more := len(rows) - len(shown); more > 0 {
+		fmt.Fprintf(t, "\n%s more: --all shows them\n", quantity.Count(int64(more)))
+	}
+}
