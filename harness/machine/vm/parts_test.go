@@ -148,7 +148,7 @@ func TestTheSandboxChangesNothing(t *testing.T) {
 	if !c.QEMU.Sandboxed() {
 		t.Skip("this QEMU was built without seccomp")
 	}
-	boxed := template(t) // made twice, in a sandbox
+	boxed := template(t)                                                             // made twice, in a sandbox
 	c.QEMU, c.Dir, c.Machine = c.QEMU.WithoutSandbox(), t.TempDir(), boxed.Machine() // twice, too
 	free, err := vm.OpenTemplate(t.Context(), c, nil)
 	require.NoError(t, err)

@@ -158,6 +158,11 @@ func parsePacket(f []string) (p Packet, err error) {
 	}
 	id := next()
 	p.Name = Name{ID: id, Type: number(), Answer: truth(next()), Code: number(), Addresses: number()}
+	// For a sum of 0 Linux writes 0xffff (CSUM_MANGLED_0 in skb_checksum_help, net/core/dev.c), the other zero of ones'
+	// complement. Receivers add it up to the same; tshark calls it incorrect, should be 0x0000.
+	if sum, right := number(), number(); sum == 0xffff && right == 0 {
+		p.BadSum = p.BadSum && !p.TCP()
+	}
 	return p, err
 }
 

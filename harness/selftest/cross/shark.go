@@ -23,6 +23,7 @@ var fields = []string{
 	"http.response.code", "http.content_length", "data.len", "frame.len", "eth.type", "tcp.options.timestamp.tsval",
 	"icmp.code", "icmpv6.code", "udp.srcport", "udp.dstport", "udp.checksum.status", "udp.payload",
 	"dns.id", "dns.qry.type", "dns.flags.response", "dns.flags.rcode", "dns.count.answers",
+	"tcp.checksum", "tcp.checksum_calculated",
 }
 
 // preferences of tshark: checksums are looked at, HTTP is read segment by segment, and what is
