@@ -48,7 +48,7 @@ const found = `
   socket, and the sender took that for room. Three transfers of 200 kB took 2.6 s in place of 0.37 s, and a node 20 % of
   a CPU in place of 0.4 %. The run was invalid, since datagrams beside them came late; alone they would only have been
   slow. Mended on 30 November 2026.
-- tshark calls a TCP checksum of 0xffff incorrect where the sum is 0. Linux writes it (`CSUM_MANGLED_0`), and receivers
+- tshark calls a TCP checksum of 0xffff incorrect where the sum is 0. Linux writes it (CSUM_MANGLED_0), and receivers
   accept it: both are zeros of ones' complement.
 - No other figure of a record was wrong in these scenarios. All other first differences were the checks' own, or Linux's
   meaning of a counter.
