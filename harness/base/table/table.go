@@ -2,6 +2,7 @@
 package table
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -32,6 +33,23 @@ func (t *Table) Text(indent string) string {
 		b.WriteString(strings.TrimRight(indent+line, " ") + "\n")
 	}
 	return b.String()
+}
+
+// Part has the first rows as Text or as Markdown: at most so many, unless all are asked for. A line says how many more
+// --all shows.
+func (t *Table) Part(most int, all, markdown bool) string {
+	part := *t
+	if !all {
+		part.Rows = t.Rows[:min(most, len(t.Rows))]
+	}
+	text := part.Text("  ")
+	if markdown {
+		text = "\n" + part.Markdown()
+	}
+	if more := len(t.Rows) - len(part.Rows); more > 0 {
+		text += fmt.Sprintf("  %d more: --all shows them\n", more)
+	}
+	return text
 }
 
 // Markdown is the same as a table of GitHub's Markdown. What would end a cell is escaped.

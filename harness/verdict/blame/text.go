@@ -1,6 +1,7 @@
 package blame
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -41,9 +42,11 @@ func (s *Story) Heading() string {
 // Text writes the story for people; markdown as Markdown. all shows every row.
 func (s *Story) Text(w io.Writer, markdown, all bool) error {
 	t := &teller{markdown: markdown, all: all}
-	t.heading(s.Heading())
-	fmt.Fprintf(t, "A is %s, B is %s.\n", s.A, s.B)
-	t.settings("What was asked", "what", s.Asked, mostAsked)
+	if markdown {
+		fmt.Fprint(t, "## ")
+	}
+	fmt.Fprintf(t, "%s\nA is %s, B is %s.\n", s.Heading(), s.A, s.B)
+	t.settings("What was asked", s.Asked, mostAsked)
 	var rows [][]string
 	for _, c := range s.Faults {
 		rows = append(rows, []string{c.Fault, quantity.Count(int64(c.Same)), moment(c.A), moment(c.B)})
@@ -63,7 +66,7 @@ func (s *Story) Text(w io.Writer, markdown, all bool) error {
 		}
 		t.table(of.title, []string{"when", "series", "A", "B"}, rows, mostParted, 2)
 	}
-	t.settings("How it ended", "what", s.Ended, len(s.Ended))
+	t.settings("How it ended", s.Ended, len(s.Ended))
 	rows = nil
 	for _, n := range s.Moved {
 		m := metric.Of(n.Name, n.Unit)
@@ -76,7 +79,7 @@ func (s *Story) Text(w io.Writer, markdown, all bool) error {
 
 func moment(at *float64) string {
 	if at == nil {
-		return "–"
+		return metric.None
 	}
 	return quantity.Seconds(*at)
 }
@@ -86,49 +89,26 @@ type teller struct {
 	markdown, all bool
 }
 
-func (t *teller) heading(text string) {
-	if t.markdown {
-		text = "## " + text
-	}
-	fmt.Fprintln(t, text)
-}
-
-func (t *teller) settings(title, what string, list []compare.Setting, most int) {
+func (t *teller) settings(title string, list []compare.Setting, most int) {
 	var rows [][]string
 	for _, s := range list {
-		rows = append(rows, []string{s.Name, orDash(s.A), orDash(s.B)})
+		rows = append(rows, []string{s.Name, cmp.Or(s.A, metric.None), cmp.Or(s.B, metric.None)})
 	}
-	t.table(title, []string{what, "A", "B"}, rows, most, 3)
+	t.table(title, []string{"what", "A", "B"}, rows, most, 3)
 }
 
-func orDash(s string) string {
-	if s == "" {
-		return "–"
-	}
-	return s
-}
-
-// table writes the first rows of a table under a title; nothing for no rows. left is how many columns are text.
+// table writes the first rows of a table under a title; nothing for no rows. The first columns, left of them, are text.
 func (t *teller) table(title string, header []string, rows [][]string, most, left int) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintln(t)
-	shown := rows
-	if !t.all {
-		shown = rows[:min(most, len(rows))]
+	if t.markdown {
+		title = "### " + title
 	}
 	right := slices.Repeat([]bool{true}, len(header))
 	for i := range left {
 		right[i] = false
 	}
-	out := table.Table{Header: header, Rows: shown, Right: right}
-	if t.markdown {
-		fmt.Fprintf(t, "### %s\n\n%s", title, out.Markdown())
-	} else {
-		fmt.Fprintf(t, "%s\n%s", title, out.Text("  "))
-	}
-	if more := len(rows) - len(shown); more > 0 {
-		fmt.Fprintf(t, "\n%s more: --all shows them\n", quantity.Count(int64(more)))
-	}
+	out := table.Table{Header: header, Rows: rows, Right: right}
+	fmt.Fprintf(t, "\n%s\n%s", title, out.Part(most, t.all, t.markdown))
 }

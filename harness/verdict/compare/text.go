@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -97,47 +98,24 @@ func (c *Comparison) settings(b *strings.Builder, markdown, all bool) {
 	if len(c.Settings) == 0 {
 		return
 	}
-	shown := c.Settings
-	if !all && len(shown) > fewSettings {
-		shown = shown[:fewSettings]
-	}
 	t := table.Table{Header: []string{"setting", c.A, c.B}}
-	for _, s := range shown {
-		t.Rows = append(t.Rows, []string{s.Name, orDash(s.A), orDash(s.B)})
+	for _, s := range c.Settings {
+		t.Rows = append(t.Rows, []string{s.Name, cmp.Or(s.A, metric.None), cmp.Or(s.B, metric.None)})
 	}
-	fmt.Fprint(b, "\nDifferences in settings\n")
-	write(b, &t, markdown)
-	if n := len(c.Settings) - len(shown); n > 0 {
-		fmt.Fprintf(b, "  %d more: --all shows them\n", n)
-	}
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "–"
-	}
-	return s
+	fmt.Fprint(b, "\nDifferences in settings\n"+t.Part(fewSettings, all, markdown))
 }
 
 func (c *Comparison) rows(b *strings.Builder, markdown, all bool) {
 	if len(c.Rows) == 0 {
 		return
 	}
-	shown := c.Rows
-	if !all && len(shown) > fewRows {
-		shown = shown[:fewRows]
-	}
 	t := table.Table{Header: []string{"scenario", "metric or counter", c.A, c.B, "change", "pairs", "is"}}
-	for i := range shown {
-		r := &shown[i]
+	for i := range c.Rows {
+		r := &c.Rows[i]
 		t.Rows = append(t.Rows, []string{r.Scenario, r.Metric, r.value(r.A, r.SeedsA), r.value(r.B, r.SeedsB),
 			r.change(), r.pairs(), r.is(c.A, c.B)})
 	}
-	fmt.Fprint(b, "\nDifferences in numbers\n")
-	write(b, &t, markdown)
-	if n := len(c.Rows) - len(shown); n > 0 {
-		fmt.Fprintf(b, "  %d more: --all shows them\n", n)
-	}
+	fmt.Fprint(b, "\nDifferences in numbers\n"+t.Part(fewRows, all, markdown))
 }
 
 // change is the estimate, as far as there is one.
@@ -185,13 +163,4 @@ func (r *Row) value(v float64, seeds int) string {
 		return metric.None
 	}
 	return metric.Of(r.Metric, r.Unit).Format(v)
-}
-
-// write writes a table, which in Markdown has a line before it.
-func write(b *strings.Builder, t *table.Table, markdown bool) {
-	if markdown {
-		b.WriteString("\n" + t.Markdown())
-		return
-	}
-	b.WriteString(t.Text("  "))
 }
