@@ -41,9 +41,8 @@ Runs are paired by scenario, kernel and seed. In stored results, kernels are pai
 each side has one kernel, these two are paired. A pair with an invalid, broken or missing run is lost, and counts as a
 seed without a change. If more than 5 % of the pairs of a scenario are lost, its numbers are not compared.
 
-Two records are told as a story instead: what was asked differently, at which sample of the timelines the two histories
-part, when each fault chose another packet first, and what is different in the end. Up to where they part, two runs are
-the same to the last bit.
+For two records, the output lists in this order: the settings that differ, when each fault first chose a different
+packet, the first sample of each series of the timelines that differs, and the metrics that differ at the end.
 
 Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong, or one side has two runs of the same scenario,
 kernel and seed; 4 the same build, kernel, scenario and seed gave two different results, a run broke twice, or too many

@@ -16,14 +16,15 @@ import (
 type kernelConfigCmd struct {
 	A      string   `arg:"" name:"a" help:"Kernel in the store." placeholder:"A" complete:"kernel"`
 	B      string   `arg:"" name:"b" help:"Another one." placeholder:"B" complete:"kernel"`
-	Option []string `help:"Show options that match this pattern, such as 'TCP_*'; may be given again (default: those of networks, scheduler, timers and BPF)." placeholder:"PATTERN"`
+	Option []string `help:"Show options that match, such as 'TCP_*'; may be given again." placeholder:"PATTERN"`
 	All    bool     `help:"Show all options that differ."`
 	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*kernelConfigCmd) Help() string {
 	return `Shows the options that two kernels were not built alike with: y is built in, m a module, and n stands for an
-option that is not set, or that the kernel does not know.
+option that is not set, or that the kernel does not know. Without --option and --all, options of networks, packet
+filters, scheduler, timers, preemption, BPF, control groups and mitigations are shown.
 
 The settings that can be changed at run time are not among them: sysctls have their defaults in the source.
 

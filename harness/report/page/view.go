@@ -31,7 +31,6 @@ type view struct {
 	Proofs          []proven
 	Expect          *report.Section
 	Load            []report.Section
-	Middleboxes     []report.Section
 	More            []report.Section
 	Queues          *report.Section
 	Programs        *report.Section
@@ -87,8 +86,6 @@ func newView(r *result.Record, o report.Options) *view {
 			v.Expect = &sec
 		case "load", "latency", "lookups", "datagrams", "bulk", "services":
 			v.Load = append(v.Load, sec)
-		case "connections", "rules":
-			v.Middleboxes = append(v.Middleboxes, sec)
 		case "queues":
 			v.Queues = &sec
 		case "nodes":

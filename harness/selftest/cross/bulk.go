@@ -7,7 +7,8 @@ type transfer struct {
 	begun    int64 // the SYN left
 	ended    int64 // all bytes and the FIN have come
 	failed   bool
-	by       float64 // bytes that came within the window
+	bytes    int     // that came
+	by       float64 // of these: within the window
 	low      float64
 	high     float64
 	complete bool
@@ -33,7 +34,7 @@ func (r *Run) bulk() (list []transfer, begin int64, ok bool) {
 			if sink := sinks[t.port()]; sink != nil {
 				x.take(sink, r.End())
 				x.ended = sink.FinIn
-				x.complete = x.ended != never && int(sink.bytes()) == l.Bulk.Bytes
+				x.complete = x.ended != never && x.bytes == l.Bulk.Bytes
 			}
 			list = append(list, x)
 		}
@@ -42,44 +43,13 @@ func (r *Run) bulk() (list []transfer, begin int64, ok bool) {
 	return nil, 0, false
 }
 
-// bytes is how much data came in its order, up to the peer's FIN.
-func (t *Talk) bytes() (sum uint32) {
-	var s stream
-	for _, m := range t.Packets {
-		if m.Out || m.BadSum || m.Has(flagRST) {
-			continue
-		}
-		was, known := s.next, s.known
-		p := m.Packet
-		if s.take(&p); known {
-			sum += s.next - was
-		}
-	}
-	if s.finished() {
-		sum-- // the FIN takes a number
-	}
-	return sum
-}
-
-// take counts what came at the sink within the window. What comes within a round of softirqs of an end may count.
+// take counts what came at the sink, in all and within the window. What comes within a round of softirqs of an end may
+// count.
 func (x *transfer) take(t *Talk, end int64) {
-	var s stream
-	for _, m := range t.Packets {
-		if m.Out || m.BadSum || m.Has(flagRST) {
-			continue
-		}
-		was, known := s.next, s.known
-		p := m.Packet
-		if s.take(&p); !known {
-			continue
-		}
-		n := float64(s.next - was)
-		if s.finished() && s.next != was {
-			n--
-		}
-		x.by += n * float64(one(m.Time >= 0 && m.Time <= end))
-		x.low += n * float64(one(m.Time >= hop && m.Time <= end-hop))
-		x.high += n * float64(one(m.Time >= -hop && m.Time <= end+hop))
+	for at, n := range t.arrivals() {
+		x.bytes += n
+		within := func(slack int64) float64 { return float64(n * one(at >= -slack && at <= end+slack)) }
+		x.by, x.low, x.high = x.by+within(0), x.low+within(-hop), x.high+within(hop)
 	}
 }
 

@@ -3,7 +3,6 @@ package cross
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 )
 
 // datagram is one of a udp load as it passed a node.
@@ -278,16 +277,6 @@ func unreachable(packets []Packet, port int) (times []int64) {
 	return times
 }
 
-// soon is the figure of how many of some moments are within the window, if each acts within a round of softirqs.
-func soon(name string, r *Run, times []int64) Figure {
-	f := Figure{Name: name}
-	for _, at := range times {
-		within := func(slack int64) float64 { return float64(one(at >= -slack && at <= r.End()+slack)) }
-		f.By, f.Low, f.High = f.By+within(0), f.Low+within(-hop), f.High+within(hop)
-	}
-	return f
-}
-
 // takerChecks are those of the service.
 func takerChecks() []Check {
 	taker := func(metric, how string, of func(v *View, port int) []int64) Check {
@@ -324,14 +313,4 @@ func takerChecks() []Check {
 			return times
 		}),
 	}
-}
-
-// sorted are the keys of a map in their order.
-func sorted[V any](m map[string]V) []string {
-	list := make([]string, 0, len(m))
-	for k := range m {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
 }

@@ -1,6 +1,9 @@
 package cross
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Types and codes of DNS (RFC 1035, 3.2.2 and 4.1.1; RFC 3596).
 const (
@@ -174,10 +177,11 @@ func nameChecks() []Check {
 					if l.HTTP.Host == "" {
 						continue
 					}
-					f := soon("dns.unreachable", r, unreachable(r.Views[l.From].In, dnsPort))
+					times := unreachable(r.Views[l.From].In, dnsPort)
+					f := soon("dns.unreachable", r, times)
 					f.Low = 0
 					last := -never
-					for _, at := range unreachable(r.Views[l.From].In, dnsPort) {
+					for _, at := range times {
 						f.Low += float64(one(at-last > hop))
 						last = at
 					}
@@ -208,7 +212,7 @@ func nameServerChecks() []Check {
 	server := func(metric, how string, of func(v *View) []int64) Check {
 		return Check{Metrics: []string{"NODE." + metric}, How: how, Why: whySoon, Figures: func(r *Run) []Figure {
 			var list []Figure
-			for _, node := range sorted(r.Views) {
+			for _, node := range slices.Sorted(maps.Keys(r.Views)) {
 				if r.Scenario.Canonical.Nodes[node].Service.DNS.Port != 0 {
 					list = append(list, soon(node+"."+metric, r, of(r.Views[node])))
 				}

@@ -40,8 +40,8 @@ var Reasons = []Reason{
 		`NODE.exec.NAME.exit NODE.exec.NAME.seconds NODE.exec.NAME.restarts`},
 	{"No service of the harness sends such an answer. The tests of package load have it from servers of their own.",
 		`http.errors.other`},
-	{"Why an end closed a connection, what it then made of it, and whether a query was sent anew, " +
-		"is not in a FIN or a RST.", `
+	{"A FIN or a RST does not say why an end closed the connection, how its program handled that, " +
+		"and whether it repeated a query.", `
 		http.idle.expired http.aborted NODE.php.timeouts NODE.php.broken NODE.php.idle.closed NODE.php.accept_errors
 		NODE.sql.reconnects NODE.sql.errors NODE.sql.broken NODE.sql.idle.closed`},
 	{"What a program counts within itself. TestStatusIsWhatTheLoadAsked of package machine compares what it can " +

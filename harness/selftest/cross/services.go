@@ -49,32 +49,38 @@ func serviceChecks() []Check {
 				if port == 0 {
 					continue
 				}
-				f := Figure{Name: node + e.metric[len("NODE"):]}
-				count := func(at int64) {
-					within := func(slack int64) float64 { return float64(one(at >= -slack && at <= r.End()+slack)) }
-					f.By, f.Low, f.High = f.By+within(0), f.Low+within(-hop), f.High+within(hop)
-				}
+				var times []int64
 				for _, t := range v.Talks {
 					if e.server == t.Opener || e.server && t.port() != port || !e.server && t.peer() != port {
 						continue
 					}
 					if e.is == nil && e.server {
-						count(t.Open)
+						times = append(times, t.Open)
 					} else if e.is == nil {
-						count(t.Syn)
+						times = append(times, t.Syn)
 					}
 					for i := range t.Packets {
 						if m := &t.Packets[i]; e.is != nil && m.New && e.is(m) {
-							count(m.Time)
+							times = append(times, m.Time)
 						}
 					}
 				}
-				figures = append(figures, f)
+				figures = append(figures, soon(node+e.metric[len("NODE"):], r, times))
 			}
 			return figures
 		}})
 	}
 	return append(list, clientChecks()...)
+}
+
+// soon is the figure of how many of some moments are within the window, if each acts within a round of softirqs.
+func soon(name string, r *Run, times []int64) Figure {
+	f := Figure{Name: name}
+	for _, at := range times {
+		within := func(slack int64) float64 { return float64(one(at >= -slack && at <= r.End()+slack)) }
+		f.By, f.Low, f.High = f.By+within(0), f.Low+within(-hop), f.High+within(hop)
+	}
+	return f
 }
 
 const whySoon = "exact, but for what happens within 4 ms of an end of the window: " +
@@ -105,25 +111,14 @@ func clientChecks() []Check {
 			}),
 		client("http.received", "bytes of answers in their order, within the window",
 			"what came of an answer that was never whole may have been read or not", func(r *Run, _ *Loads, t *Talk, f *Figure) {
-				var in stream
 				whole, all := 0., 0.
 				for _, q := range t.requests() {
 					if q.Last <= r.End() {
 						whole += float64(q.whole - q.start)
 					}
 				}
-				for _, m := range t.Packets {
-					if m.Out || m.BadSum || m.Has(flagRST) {
-						continue
-					}
-					was, known := in.next, in.known
-					p := m.Packet
-					if in.take(&p); m.Time >= 0 && m.Time <= r.End() && known {
-						all += float64(in.next - was)
-					}
-				}
-				if in.finished() && all > 0 {
-					all-- // the FIN takes a number
+				for at, n := range t.arrivals() {
+					all += float64(n * one(at >= 0 && at <= r.End()))
 				}
 				f.By, f.Low, f.High = f.By+whole, f.Low+whole, f.High+max(all, whole)
 			}),

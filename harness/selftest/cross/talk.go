@@ -1,5 +1,7 @@
 package cross
 
+import "iter"
+
 // never is a time that does not come.
 const never = int64(1) << 62
 
@@ -136,3 +138,25 @@ func (t *Talk) add(p Packet, out bool) {
 
 // Reset is when the connection ended by a RST.
 func (t *Talk) Reset() int64 { return min(t.ResetIn, t.ResetOut) }
+
+// arrivals are the times at which data came in its order, and how many bytes each time.
+func (t *Talk) arrivals() iter.Seq2[int64, int] {
+	return func(yield func(at int64, n int) bool) {
+		var in stream
+		for _, m := range t.Packets {
+			if m.Out || m.BadSum || m.Has(flagRST) {
+				continue
+			}
+			was, known := in.next, in.known
+			in.take(&m.Packet)
+			if n := int(in.next - was); known && n > 0 {
+				if in.finished() {
+					n-- // the FIN takes a number
+				}
+				if !yield(m.Time, n) {
+					return
+				}
+			}
+		}
+	}
+}
