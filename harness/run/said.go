@@ -7,6 +7,7 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/run/probe"
 	"github.com/ruleout/ruleout/harness/run/status"
+	"github.com/ruleout/ruleout/harness/run/window"
 	"github.com/ruleout/ruleout/harness/scenario/metric"
 )
 
@@ -20,11 +21,6 @@ type said struct {
 func (r *Prepared) takeStatus(node string, logs []status.Log) {
 	if r.said.metrics == nil {
 		r.said = said{map[string]float64{}, map[string][]float64{}}
-	}
-	window := time.Duration(r.scenario.Duration)
-	var interval time.Duration
-	if r.scenario.Timeline != nil {
-		interval = time.Duration(*r.scenario.Timeline)
 	}
 	sources := r.scenario.Statuses(node)
 	for i := range logs {
@@ -40,15 +36,14 @@ func (r *Prepared) takeStatus(node string, logs []status.Log) {
 		}
 		for _, s := range sources {
 			if s.Program == l.Program {
-				r.said.add(node, l, s.Every, window, interval)
+				r.said.add(node, l, s.Every, window.Of(r.scenario))
 			}
 		}
 	}
 }
 
-// add makes metrics and series of the readings of a program. interval is that of the timeline, 0 for none; every is a
-// whole number of it.
-func (s *said) add(node string, l *status.Log, every, window, interval time.Duration) {
+// add makes metrics and series of the readings of a program. every is a whole number of the window's intervals.
+func (s *said) add(node string, l *status.Log, every time.Duration, w window.Window) {
 	for i, f := range metric.Status(l.Kind) {
 		name := node + "." + f.Name
 		if f.Level {
@@ -56,8 +51,8 @@ func (s *said) add(node string, l *status.Log, every, window, interval time.Dura
 		} else if total, ok := grown(l.Rows, i); ok {
 			s.metrics[name] = float64(total)
 		}
-		if interval > 0 {
-			s.series[name] = series(l.Rows, i, f.Level, every, window, interval)
+		if w.Interval > 0 {
+			s.series[name] = series(l.Rows, i, f.Level, every, w.Duration, w.Interval)
 		}
 	}
 }

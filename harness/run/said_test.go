@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ruleout/ruleout/harness/run/status"
+	"github.com/ruleout/ruleout/harness/run/window"
 )
 
 const second = time.Second
@@ -54,7 +55,8 @@ func TestWhatProgramsSaidOfThemselves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := said{map[string]float64{}, map[string][]float64{}}
-			s.add("n", &status.Log{Kind: "redis", Rows: c.rows}, c.every, c.window, c.interval)
+			s.add("n", &status.Log{Kind: "redis", Rows: c.rows}, c.every,
+				window.Window{Duration: c.window, Interval: c.interval})
 			for series, want := range map[string][]float64{"clients": c.clients, "commands": c.commands} {
 				got := s.series["n.redis."+series]
 				require.Len(t, got, len(want))

@@ -87,9 +87,9 @@ type Payload struct {
 	Max Size `yaml:"max,omitempty" json:"max,omitempty" min:"1B" max:"64kB"`
 }
 
-// After matches segments by the age of their TCP connection, and by how many bytes of data come before them. At least
-// one of age and bytes is set; if both are, both hold. The link counts each direction separately, from the SYN or the
-// SYN-ACK that it saw: a direction without one never matches. A port that is used again begins anew.
+// After chooses segments by the age of their TCP connection, by the number of data bytes sent before them, or by both:
+// then both conditions must hold. The link counts each direction separately, from its SYN or SYN-ACK. A direction whose
+// SYN or SYN-ACK the link did not see never matches. A new connection of the same ports starts at 0.
 type After struct {
 	// Age is the time since the link saw the direction's first SYN or SYN-ACK.
 	Age Duration `yaml:"age,omitempty" json:"age,omitempty" min:"1us"`

@@ -13,6 +13,14 @@ import (
 // by it: no wake-up and no message. The agent adds, the parent reads. Which is which, the two have to agree on.
 type Tally []atomic.Int64
 
+// TallyOf is the counters of an agent that its parent reads, or as many that nobody reads.
+func TallyOf(c Control, n int) Tally {
+	if t := c.Tally(); len(t) == n {
+		return t
+	}
+	return make(Tally, n)
+}
+
 // tallyLimit is the most counters, a page of them.
 const tallyLimit = 512
 

@@ -80,12 +80,10 @@ type service struct {
 }
 
 func runService(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
-	s := &service{loads: map[int]*receiver{}, answered: map[int]int64{}, in: make([]byte, 64<<10), count: c.Tally()}
+	s := &service{loads: map[int]*receiver{}, answered: map[int]int64{}, in: make([]byte, 64<<10),
+		count: agent.TallyOf(c, counters)}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, fmt.Errorf("decode configuration of udp: %w", err)
-	}
-	if len(s.count) != counters {
-		s.count = make(agent.Tally, counters)
 	}
 	if s.config.Answer > 0 {
 		s.out = make([]byte, max(s.config.Answer, headerSize))

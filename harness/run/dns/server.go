@@ -88,12 +88,9 @@ type server struct {
 }
 
 func runServer(ctx context.Context, raw json.RawMessage, c agent.Control) (any, error) {
-	s := &server{in: make([]byte, 4096), count: c.Tally()}
+	s := &server{in: make([]byte, 4096), count: agent.TallyOf(c, serverCounters)}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, fmt.Errorf("decode configuration of dns: %w", err)
-	}
-	if len(s.count) != serverCounters {
-		s.count = make(agent.Tally, serverCounters)
 	}
 	var err error
 	if s.Loop, err = agent.NewLoop(64); err != nil {

@@ -1,7 +1,5 @@
 package service
 
-import "github.com/ruleout/ruleout/harness/run/agent"
-
 // Counters of a pool, by their place in its tally. Workers add to them, and the process that started the
 // pool reads them.
 const (
@@ -44,14 +42,6 @@ const (
 // SQLCounters names the counters of a database in the order of its tally: the metrics of [metric.Database].
 func SQLCounters() []string {
 	return []string{"sql.accepted", "sql.answered", "sql.broken", "sql.idle.closed"}
-}
-
-// tallyOf is what the parent reads, or as many counters that are not read.
-func tallyOf(c agent.Control, n int) agent.Tally {
-	if t := c.Tally(); len(t) == n {
-		return t
-	}
-	return make(agent.Tally, n)
 }
 
 func (p *pool) result() PHPResult {

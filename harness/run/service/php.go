@@ -181,7 +181,7 @@ func runPHP(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{config: config, count: tallyOf(c, phpCounters), body: filler(config.Response),
+	p := &pool{config: config, count: agent.TallyOf(c, phpCounters), body: filler(config.Response),
 		failure: []byte("query failed\n")}
 	parts := int64(config.Queries + 1)
 	p.turns, p.rest = turns/parts, turns%parts

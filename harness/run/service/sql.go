@@ -120,7 +120,7 @@ func runSQL(ctx context.Context, raw json.RawMessage, c agent.Control) (any, err
 	runtime.GOMAXPROCS(config.Connections + 2)
 	row := filler(config.Row)
 	d := &database{
-		config: config, count: tallyOf(c, sqlCounters),
+		config: config, count: agent.TallyOf(c, sqlCounters),
 		answer: append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(row)), uint32(len(row))), row...),
 		failed: make(chan error, config.Connections),
 	}
