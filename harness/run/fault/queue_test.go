@@ -68,12 +68,12 @@ func TestWhatAFaultsQueueHasNoRoomForIsItsDoing(t *testing.T) {
 		link, fault string
 		q           int
 	}{
-		"of its own":                 {"", "do: {rate: 100kbit, queue: 5}", 5},
-		"of one":                     {"", "do: {rate: 100kbit, queue: 1}", 1},
-		"of its link":                {", queue: 8", "do: {rate: 100kbit}", 8},
-		"of its own, not the link's": {", queue: 8, delay: 1ms", "do: {rate: 100kbit, queue: 6}", 6},
+		"of its own":                 {"", "do: {rate: 20kbit, queue: 5}", 5},
+		"of one":                     {"", "do: {rate: 20kbit, queue: 1}", 1},
+		"of its link":                {", queue: 8", "do: {rate: 20kbit}", 8},
+		"of its own, not the link's": {", queue: 8, delay: 1ms", "do: {rate: 20kbit, queue: 6}", 6},
 		"slot":                       {"", "do: {slot: {min: 50ms, packets: 1}, queue: 5}", 5},
-		"ramp":                       {"", "do: {rate: 100kbit, queue: 5}, ramp: {over: 5s, steps: 3, rate: 50kbit}", 5},
+		"ramp":                       {"", "do: {rate: 20kbit, queue: 5}, ramp: {over: 5s, steps: 3, rate: 10kbit}", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, c.link, "name: narrow, from: a, "+c.fault)
@@ -107,7 +107,7 @@ func TestAFullQueueThatNobodyStatedMakesTheRunInvalid(t *testing.T) {
 // that of the link.
 func TestWhatALinksQueueHasNoRoomForIsTold(t *testing.T) {
 	const n, q = 50, 10
-	for _, link := range []string{", rate: 100kbit, queue: 10", ", rate: 100kbit, delay: 20ms, queue: 10",
+	for _, link := range []string{", rate: 20kbit, queue: 10", ", rate: 20kbit, delay: 20ms, queue: 10",
 		", delay: 100ms, queue: 10"} {
 		t.Run(link, func(t *testing.T) {
 			l := newLab(t, link, "name: seen, from: a, do: watch", "name: back, from: b, do: watch", "name: both, do: watch",
