@@ -189,7 +189,9 @@ func (r *Prepared) measure(ctx context.Context, seed uint64) error {
 	if err := r.probe.Start(start, time.Duration(s.Duration)); err != nil {
 		return fmt.Errorf("start recording: %w", err)
 	}
-	if err := r.programs.begin(agent.Beginning{Start: start, Seed: seed}); err != nil {
+	if err := r.programs.begin(agent.Beginning{
+		Start: start, End: start + int64(s.Duration), Seed: seed,
+	}); err != nil {
 		return err
 	}
 	r.teller.follow(r.begin, s)

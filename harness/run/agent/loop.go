@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/ruleout/ruleout/harness/base/realtime"
 	"github.com/ruleout/ruleout/harness/run/socket"
@@ -50,12 +51,15 @@ func (l *Loop) Serve(ctx context.Context, c Control, thread string, f func(conte
 }
 
 // Generate plays f from the run's beginning on, for which begin prepares. It tells whether the run began. The thread
-// stands for another computer than the service's, whose busy workers must not keep it from its plan.
+// stands for another computer than the service's, whose busy workers must not keep it from its plan. It returns after
+// the measured window's end, also where f was done before: the result that the caller makes of it is no load of the
+// node's, and cost it 7 to 10 ms of CPU time.
 func (l *Loop) Generate(ctx context.Context, c Control, thread string, begin func(Beginning) error,
 	f func(context.Context) error) (began bool, _ error) {
 	c.Ready()
+	var b Beginning
 	select {
-	case b := <-c.Begin():
+	case b = <-c.Begin():
 		l.start.Store(b.Start)
 		if err := begin(b); err != nil {
 			return true, err
@@ -63,10 +67,15 @@ func (l *Loop) Generate(ctx context.Context, c Control, thread string, begin fun
 	case <-ctx.Done():
 		return false, nil
 	}
-	return true, l.play(ctx, thread, func() error {
+	err := l.play(ctx, thread, func() error {
 		realtime.Take(realtime.Load)
 		return f(ctx)
 	})
+	select {
+	case <-time.After(time.Duration(b.End - Now())):
+	case <-ctx.Done():
+	}
+	return true, err
 }
 
 // play runs f on a thread of its own. When ctx is done, f is woken from its wait.

@@ -31,6 +31,8 @@ type Control interface {
 type Beginning struct {
 	// Start of the measured window in ns of CLOCK_MONOTONIC. It may lie in the past.
 	Start int64 `json:"start"`
+	// End of it, on the same clock. What a generator does with its result costs its node nothing before.
+	End int64 `json:"end"`
 	// Seed of what is drawn.
 	Seed uint64 `json:"seed"`
 }
