@@ -33,11 +33,15 @@ func (c *benchCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	recorded, err := expect.Load(c.Recorded, nil)
+	file, err := expect.Open(c.Recorded)
 	if err != nil {
 		return err
 	}
-	unrecorded, err := expect.Load(c.Recorded, []string{"timeline=off"})
+	recorded, err := file.With(nil)
+	if err != nil {
+		return err
+	}
+	unrecorded, err := file.With([]string{"timeline=off"})
 	if err != nil {
 		return err
 	}

@@ -26,14 +26,17 @@ type ofScenario struct {
 	Images   []string `arg:"" optional:"" name:"image" help:"Names of its images (default: all)." placeholder:"IMAGE"`
 }
 
-// load reads the scenario, and finds out which of its images are meant.
-func (c *ofScenario) load(set []string) (s *scenario.Scenario, names []string, err error) {
-	if s, err = expect.Load(c.Scenario, set); err != nil {
-		return nil, nil, err
+// load reads the scenario and its file, and finds out which of its images are meant.
+func (c *ofScenario) load(set []string) (f expect.File, s *scenario.Scenario, names []string, err error) {
+	if f, err = expect.Open(c.Scenario); err != nil {
+		return f, nil, nil, err
+	}
+	if s, err = f.With(set); err != nil {
+		return f, nil, nil, err
 	}
 	all := slices.Sorted(maps.Keys(s.Images))
 	if len(all) == 0 {
-		return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has no images", c.Scenario),
+		return f, nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has no images", c.Scenario),
 			"the key images describes them")
 	}
 	for _, name := range c.Images {
@@ -42,18 +45,18 @@ func (c *ofScenario) load(set []string) (s *scenario.Scenario, names []string, e
 			if best := spelling.Nearest(name, all); best != "" {
 				hint = fmt.Sprintf("did you mean %q? %s", best, hint)
 			}
-			return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has no image %q", c.Scenario, name), hint)
+			return f, nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s has no image %q", c.Scenario, name), hint)
 		}
 	}
 	if len(c.Images) > 0 {
 		all = c.Images
 	}
-	return s, all, nil
+	return f, s, all, nil
 }
 
 // build makes the images of a scenario, those that the store does not have.
 func (c *ofScenario) build(ctx context.Context, u *ui, store *image.Store, set []string, format string) error {
-	s, names, err := c.load(set)
+	f, s, names, err := c.load(set)
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func (c *ofScenario) build(ctx context.Context, u *ui, store *image.Store, set [
 		i, err := store.Ensure(ctx, name, machine.ImageSpec(s, name), lock, progress)
 		if err != nil {
 			err = &problem.Error{Kind: problem.KindOf(err), Err: err, Hint: problem.HintOf(err), Place: "images." + name}
-			return scenario.Locate(err, c.Scenario, set)
+			return f.Locate(err, set)
 		}
 		if format == formatText {
 			u.printf("%s  %s  %s\n", name, i.Hash, megabytes(i.Size))
@@ -85,7 +88,7 @@ func (c *ofScenario) build(ctx context.Context, u *ui, store *image.Store, set [
 
 // lock writes the locks of the images of a scenario that have packages.
 func (c *ofScenario) lock(ctx context.Context, u *ui, store *image.Store) error {
-	s, names, err := c.load(nil)
+	f, s, names, err := c.load(nil)
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func (c *ofScenario) lock(ctx context.Context, u *ui, store *image.Store) error 
 		lock, err := store.Lock(ctx, spec)
 		if err != nil {
 			err = &problem.Error{Kind: problem.KindOf(err), Err: err, Hint: problem.HintOf(err), Place: "images." + name}
-			return scenario.Locate(err, c.Scenario, nil)
+			return f.Locate(err, nil)
 		}
 		lock.Scenario, lock.Image = s.Name, name
 		file := machine.LockFile(s, name)

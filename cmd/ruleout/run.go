@@ -10,7 +10,6 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/report"
 	"github.com/ruleout/ruleout/harness/run/capture"
-	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
@@ -49,7 +48,11 @@ Examples:
 
 // Run carries the command out.
 func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
-	s, err := expect.Load(c.Scenario, c.Set)
+	file, err := expect.Open(c.Scenario)
+	if err != nil {
+		return err
+	}
+	s, err := file.With(c.Set)
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func (c *runCmd) Run(ctx context.Context, u *ui) (err error) {
 	})
 	if err != nil {
 		if place := problem.PlaceOf(err); place != "" {
-			located := scenario.Locate(err, c.Scenario, c.Set)
+			located := file.Locate(err, c.Set)
 			return &problem.Error{Kind: problem.KindOf(located), Err: located, Place: place}
 		}
 		return err

@@ -10,7 +10,6 @@ import (
 	"github.com/ruleout/ruleout/harness/base/table"
 	"github.com/ruleout/ruleout/harness/machine"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/selftest/soak"
@@ -89,7 +88,11 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 func (c *soakCmd) soak(
 	ctx context.Context, u *ui, fleet *sweep.Fleet, arm campaign.Arm, file string,
 ) (*soak.Result, error) {
-	s, err := expect.Load(file, c.Set)
+	f, err := expect.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.With(c.Set)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +118,7 @@ func (c *soakCmd) soak(
 	}
 	arm.Scenario, arm.Hash = s, s.Hash()
 	r, err := soak.Run(ctx, soak.Options{Runner: fleet, Arm: arm, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
-	return r, scenario.Locate(err, file, c.Set)
+	return r, f.Locate(err, c.Set)
 }
 
 func printSoak(u *ui, results []*soak.Result) error {

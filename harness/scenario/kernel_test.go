@@ -65,16 +65,18 @@ func TestLocate(t *testing.T) {
 		[]byte("version: 1\nname: x\nduration: 1s\nnodes:\n  web:\n    sysctls: {net.ipv4.tcp_news: 1}\n"), 0o644))
 	found := &problem.Error{Kind: problem.Usage, Err: errors.New("node web: no such setting"), Hint: "a hint",
 		Place: "nodes.web.sysctls.net.ipv4.tcp_news"}
-	err := Locate(found, file, nil)
+	f, err := Open(file)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(file), "it was read")
+	err = f.Locate(found, nil)
 	require.EqualError(t, err, file+":6:15: node web: no such setting\n    6 |     sysctls: {net.ipv4.tcp_news: 1}\n"+
 		"      |               ^^^^^^^^^^^^^^^^^\n   hint: a hint")
 	require.Equal(t, problem.Usage, problem.KindOf(err))
 
 	found.Place = "nodes.web.sysctls.net.ipv4.tcp_older"
-	err = Locate(found, file, []string{"nodes.web.sysctls.net.ipv4.tcp_older=1"})
+	err = f.Locate(found, []string{"nodes.web.sysctls.net.ipv4.tcp_older=1"})
 	require.ErrorContains(t, err, "--set nodes.web.sysctls.net.ipv4.tcp_older=1: node web: no such setting\n")
 
 	other := errors.New("another one")
-	require.Equal(t, other, Locate(other, file, nil))
-	require.Equal(t, error(found), Locate(found, file+".gone", nil))
+	require.Equal(t, other, f.Locate(other, nil))
 }

@@ -3,6 +3,8 @@ package scenario
 import (
 	"path/filepath"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
@@ -19,13 +21,31 @@ var format = yamldoc.Format{Noun: "scenario", Needs: "a scenario needs at least:
 // MariaDB take 150 MiB of it, and what they write is in memory too.
 const programMemory = 512 << 20
 
+// A File is a scenario file, read once: what is made of it with other settings is made of the same text, whatever
+// becomes of the file meanwhile.
+type File struct {
+	Path string
+	Text []byte
+}
+
+// Open reads the file at path. What is in it is looked at by [File.With].
+func Open(path string) (*File, error) {
+	text, err := yamldoc.Open(format, path)
+	return &File{path, text}, err
+}
+
+// With is [Parse] of the file.
+func (f *File) With(set []string, checks ...Check) (*Scenario, error) {
+	return Parse(f.Path, f.Text, set, checks...)
+}
+
 // Load reads the scenario at path; see [Parse].
 func Load(path string, set []string, checks ...Check) (*Scenario, error) {
-	data, err := yamldoc.Open(format, path)
+	f, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data, set, checks...)
+	return f.With(set, checks...)
 }
 
 // Parse reads a scenario from data, which is from the file of that name, works the --set
@@ -50,19 +70,24 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 	return s, nil
 }
 
+// Document is the text as a tree, with the --set arguments worked in, or nil if it is no scenario.
+func (f *File) Document(set []string) *yaml.Node {
+	d, whole := yamldoc.Read(format, f.Path, f.Text, set, new(Scenario))
+	if !whole {
+		return nil
+	}
+	return d.Root()
+}
+
 // Locate finds what a run says of a value of the scenario in the text that the scenario is from, so that it is reported
 // like any other mistake, with file and line. Errors without a place in the scenario, see [problem.PlaceOf], stay as
 // they are.
-func Locate(err error, path string, set []string) error {
+func (f *File) Locate(err error, set []string) error {
 	place := problem.PlaceOf(err)
 	if place == "" {
 		return err
 	}
-	data, unread := yamldoc.Open(format, path)
-	if unread != nil {
-		return err // it was there before the run
-	}
-	d, whole := yamldoc.Read(format, path, data, set, new(Scenario))
+	d, whole := yamldoc.Read(format, f.Path, f.Text, set, new(Scenario))
 	if !whole {
 		return err
 	}

@@ -65,28 +65,50 @@ func Check(s *scenario.Scenario, report func(problem.Mistake)) {
 	}
 }
 
-// Load is [scenario.Load] with the expectations checked as well.
+// A File is a scenario file, read once; see [scenario.File].
+type File struct{ *scenario.File }
+
+// Open reads the file at path.
+func Open(path string) (File, error) {
+	f, err := scenario.Open(path)
+	return File{f}, err
+}
+
+// With is the scenario with settings PATH=VALUE, and with the expectations checked as well.
+func (f File) With(set []string) (*scenario.Scenario, error) { return f.File.With(set, Check) }
+
+// Load is [Open] and [File.With].
 func Load(path string, set []string) (*scenario.Scenario, error) {
 	return scenario.Load(path, set, Check)
 }
 
-// LoadDistinct reads scenario files, in their order, and returns the files by the names of their scenarios too. Two of
-// the same name are an error of kind [problem.Usage].
-func LoadDistinct(files []string) (list []*scenario.Scenario, byName map[string]string, err error) {
-	byName = map[string]string{}
-	for _, file := range files {
-		s, err := Load(file, nil)
+// Distinct is a scenario as its file has it, among some that have different names.
+type Distinct struct {
+	File
+	Plain *scenario.Scenario
+}
+
+// OpenDistinct reads scenario files, in their order. Two scenarios of the same name are an error of kind
+// [problem.Usage].
+func OpenDistinct(paths []string) (list []Distinct, err error) {
+	byName := map[string]string{}
+	for _, path := range paths {
+		f, err := Open(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
+		}
+		s, err := f.With(nil)
+		if err != nil {
+			return nil, err
 		}
 		if other, there := byName[s.Name]; there {
-			return nil, nil, problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, file, s.Name),
+			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s and %s are both called %s", other, path, s.Name),
 				"results are compared by the scenario's name: give one of them another name")
 		}
-		byName[s.Name] = file
-		list = append(list, s)
+		byName[s.Name] = path
+		list = append(list, Distinct{f, s})
 	}
-	return list, byName, nil
+	return list, nil
 }
 
 // Parse is [scenario.Parse] with the expectations checked as well.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
-	"github.com/ruleout/ruleout/harness/scenario/expect"
 )
 
 // Break returns the cases that a file names, each changed so that what its source says cannot come true any more. A
@@ -38,7 +37,7 @@ func Break(path string, cases []Case) ([]Case, error) {
 			return nil, problem.Wrap(problem.Usage, fmt.Errorf("%s:%d: no case and change in %q", path, i+1, line),
 				"a line is NAME: PATH=VALUE, with the name of a case")
 		}
-		if c.Scenario, err = expect.Load(c.File, []string{change}); err != nil {
+		if c.Scenario, err = c.With([]string{change}); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
 		}
 		c.Change = change

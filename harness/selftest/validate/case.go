@@ -14,7 +14,7 @@ import (
 
 // Case is a scenario that reproduces a published result.
 type Case struct {
-	File     string
+	expect.File
 	Scenario *scenario.Scenario
 	// Differs is what the file's comment says of kernels that do otherwise than the source: its paragraph that
 	// begins with "Where kernels differ".
@@ -33,7 +33,11 @@ func Load(paths []string) ([]Case, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			s, err := expect.Load(file, nil)
+			f, err := expect.Open(file)
+			if err != nil {
+				return nil, err
+			}
+			s, err := f.With(nil)
 			if err != nil {
 				return nil, err
 			}
@@ -49,11 +53,7 @@ func Load(paths []string) ([]Case, error) {
 					names[s.Name]+" is the first")
 			}
 			names[s.Name] = file
-			differs, err := differs(file)
-			if err != nil {
-				return nil, err
-			}
-			cases = append(cases, Case{File: file, Scenario: s, Differs: differs})
+			cases = append(cases, Case{File: f, Scenario: s, Differs: differs(f.Text)})
 		}
 	}
 	return cases, nil
@@ -77,11 +77,7 @@ func Only(cases []Case, names []string) ([]Case, error) {
 }
 
 // differs finds the paragraph about kernels in the comment of a file.
-func differs(file string) (string, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read the comment of a case: %w", err)
-	}
+func differs(text []byte) string {
 	var words []string
 	for line := range strings.Lines(string(text)) {
 		said, comment := strings.CutPrefix(strings.TrimSpace(line), "#")
@@ -90,10 +86,10 @@ func differs(file string) (string, error) {
 		case comment && (len(words) > 0 || strings.HasPrefix(said, "Where kernels differ")) && said != "":
 			words = append(words, said)
 		case len(words) > 0:
-			return strings.Join(words, " "), nil
+			return strings.Join(words, " ")
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // files lists the scenarios in a directory, or a file itself.

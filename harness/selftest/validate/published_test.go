@@ -215,7 +215,7 @@ func TestTheCasesOfThisRepository(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(cases), 20)
 	for _, c := range cases {
-		require.NotEmpty(t, c.Scenario.About, c.File)
-		require.Equal(t, c.Scenario.Name+".yaml", filepath.Base(c.File))
+		require.NotEmpty(t, c.Scenario.About, c.Path)
+		require.Equal(t, c.Scenario.Name+".yaml", filepath.Base(c.Path))
 	}
 }

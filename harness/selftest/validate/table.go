@@ -72,7 +72,7 @@ func newTable(cases []Case, kernels []Kernel, seed uint64) *Table {
 		t.Kernels = append(t.Kernels, k.Release)
 	}
 	for _, c := range cases {
-		row := &Row{Name: c.Scenario.Name, File: c.File, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source),
+		row := &Row{Name: c.Scenario.Name, File: c.Path, About: oneLine(c.Scenario.About), Source: oneLine(c.Scenario.Source),
 			Seeds: seeds(c.Scenario), Differs: c.Differs, Change: c.Change, Outcomes: make([]*Outcome, len(kernels))}
 		for _, e := range c.Scenario.Expect {
 			row.Expected = append(row.Expected, string(e))

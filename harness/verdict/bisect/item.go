@@ -43,7 +43,7 @@ type Sides struct {
 	Fixed []string
 	// Scenario is that of the file with the settings of all configurations.
 	Scenario *scenario.Scenario
-	path     string
+	file     expect.File
 	set      []string
 	profiles [2]*compare.Profile
 	hosts    []string
@@ -53,11 +53,15 @@ type Sides struct {
 // between two profiles. If faults, each fault of the scenario that can only watch is an item
 // too: on the calm side it does.
 func OpenSides(path string, set []string, calm, other *compare.Profile, faults bool) (*Sides, error) {
-	s, err := expect.Load(path, set)
+	file, err := expect.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	sides := &Sides{Scenario: s, path: path, set: set, profiles: [2]*compare.Profile{calm, other}, hosts: compare.Hosts(s)}
+	s, err := file.With(set)
+	if err != nil {
+		return nil, err
+	}
+	sides := &Sides{Scenario: s, file: file, set: set, profiles: [2]*compare.Profile{calm, other}, hosts: compare.Hosts(s)}
 	if calm.Kernel != other.Kernel {
 		sides.Items = append(sides.Items, Item{kernelItem, calm.Kernel, other.Kernel})
 	}
@@ -74,7 +78,7 @@ func OpenSides(path string, set []string, calm, other *compare.Profile, faults b
 func (s *Sides) faults() {
 	for i := range s.Scenario.Faults {
 		name := s.Scenario.Faults[i].Name
-		if _, err := expect.Load(s.path, append(slices.Clone(s.set), watching(name))); err != nil {
+		if _, err := s.file.With(append(slices.Clone(s.set), watching(name))); err != nil {
 			s.Fixed = append(s.Fixed, name)
 		} else {
 			s.Items = append(s.Items, Item{faultItem + name, watches, acts})
@@ -111,7 +115,7 @@ func (s *Sides) Arm(of Set) (campaign.Arm, error) {
 		}
 	}
 	set = append(set, p.Settings(s.hosts)...)
-	loaded, err := expect.Load(s.path, set)
+	loaded, err := s.file.With(set)
 	if err != nil {
 		return campaign.Arm{}, fmt.Errorf("items %v: %w", of, err)
 	}

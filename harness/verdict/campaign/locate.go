@@ -23,7 +23,8 @@ func (p *Plan) Locate(err error, a *Arm) error {
 		value, ok = a.Set[path]
 	}
 	if !ok {
-		return scenario.Locate(err, p.Base, nil)
+		f := scenario.File{Path: p.Base, Text: []byte(p.source.ScenarioText)}
+		return f.Locate(err, nil)
 	}
 	c := new(Campaign)
 	d, whole := yamldoc.Read(Format, p.source.File, []byte(p.source.Text), p.source.Set, c)

@@ -34,15 +34,16 @@ func Jobs(profiles [2]*Profile, files []string, seeds int, releases map[string]s
 	for i := range numbers {
 		numbers[i] = uint64(i) + 1
 	}
-	plain, _, err := expect.LoadDistinct(files)
+	list, err := expect.OpenDistinct(files)
 	if err != nil {
 		return nil, err
 	}
 	var jobs []sweep.Job
-	for i, p := range plain {
+	for _, f := range list {
+		p := f.Plain
 		for _, profile := range profiles {
 			set := profile.Settings(Hosts(p))
-			s, err := expect.Load(files[i], set)
+			s, err := f.With(set)
 			if err != nil {
 				return nil, err
 			}

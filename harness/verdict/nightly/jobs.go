@@ -71,14 +71,16 @@ func Jobs(o JobOptions) (jobs []sweep.Job, files map[string]string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	plain, files, err := expect.LoadDistinct(o.Files)
+	list, err := expect.OpenDistinct(o.Files)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, p := range plain {
-		s := p
+	files = map[string]string{}
+	for _, f := range list {
+		p, s := f.Plain, f.Plain
+		files[p.Name] = f.Path
 		if len(o.Set) > 0 {
-			if s, err = expect.Load(o.Files[i], o.Set); err != nil {
+			if s, err = f.With(o.Set); err != nil {
 				return nil, nil, err
 			}
 		}

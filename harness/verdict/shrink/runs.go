@@ -12,7 +12,6 @@ import (
 	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
-	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
@@ -45,17 +44,12 @@ func (r *Runs) NotShown() error {
 
 // Open reads a scenario file with settings PATH=VALUE as a document to be made smaller.
 func Open(path string, set []string) (*yaml.Node, *scenario.Scenario, error) {
-	s, err := expect.Load(path, set)
+	f, err := expect.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	format := yamldoc.Format{Noun: "scenario"}
-	data, err := yamldoc.Open(format, path)
-	if err != nil {
-		return nil, nil, err
-	}
-	d, _ := yamldoc.Read(format, path, data, set, new(scenario.Scenario))
-	return d.Root(), s, nil
+	s, err := f.With(set)
+	return f.Document(set), s, err
 }
 
 // Check says whether expectations are such of a scenario. The error is of kind [problem.Usage].
