@@ -22,8 +22,9 @@ import (
 
 type diffCmd struct {
 	A         string   `arg:"" help:"Record of a run, directory of a sweep, kernel in the store, or profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile,record"`
-	B         string   `arg:"" help:"The other side, of the same kind." placeholder:"B" takes:"sweep,night,diff,profile,record"`
+	B         string   `arg:"" optional:"" help:"The other side, of the same kind." placeholder:"B" takes:"sweep,night,diff,profile,record"`
 	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
+	Matrix    []string `help:"Compare each of these kernels with the one before it. All arguments are scenario files." placeholder:"KERNEL,…"`
 	Seeds     int      `help:"Number of seeds of each scenario (default ${default})." default:"20" placeholder:"N"`
 	Margin    string   `help:"The smallest change that matters (default ${default})." default:"5%" placeholder:"SHARE"`
 	Out       string   `help:"Directory of the records that are made (default results/runs/diff-A-B). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
@@ -41,6 +42,9 @@ Runs are paired by scenario, kernel and seed. In stored results, kernels are pai
 each side has one kernel, these two are paired. A pair with an invalid, broken or missing run is lost, and counts as a
 seed without a change. If more than 5 % of the pairs of a scenario are lost, its numbers are not compared.
 
+With --matrix, the scenarios are run on several kernels, and each kernel is compared with the one before it. At most 5 %
+of the changes that the whole matrix reports are expected to be false.
+
 For two records, the output lists in this order: the settings that differ, when each fault first chose a different
 packet, the first sample of each series of the timelines that differs, and the metrics that differ at the end.
 
@@ -51,6 +55,7 @@ pairs are lost.
 Examples:
 
   ruleout diff 6.1 6.12 scenarios/dup-ack.yaml scenarios/loss.yaml
+  ruleout diff --matrix 5.10,6.1,6.12,7.2 scenarios/*.yaml --seeds 16
   ruleout diff today.yaml hardened.yaml scenarios/*.yaml --seeds 30
   ruleout diff results/runs/sweep-monday results/runs/sweep-tuesday
   ruleout diff results/runs/dup-ack-1-4fe1f7842b2b.json results/runs/dup-ack-2-0b1f6ad1f0c2.json`
@@ -64,6 +69,12 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	}
 	if err != nil || margin <= 0 {
 		return problem.Wrap(problem.Usage, fmt.Errorf("--margin %s: not a share above zero", c.Margin), "such as 5%")
+	}
+	switch {
+	case len(c.Matrix) > 0:
+		return c.matrix(ctx, u, float64(margin))
+	case c.B == "":
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has nothing to be compared with", c.A), "name the other side after it")
 	}
 	switch records := [2]bool{isRecord(c.A), isRecord(c.B)}; {
 	case records[0] && records[1] && len(c.Scenarios) == 0:
@@ -170,34 +181,53 @@ func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, setti
 			return sides, nil, false, err
 		}
 	}
-	fleet, err := sweep.OpenFleet(ctx, []string{profiles[0].Kernel, profiles[1].Kernel})
+	both, broken, err := c.runs(ctx, u, profiles[:])
 	if err != nil {
 		return sides, nil, false, err
+	}
+	copy(sides[:], both)
+	settings, err = compare.Differences(profiles) // now the netem of each kernel is known
+	return sides, settings, broken, err
+}
+
+// runs makes the runs of the scenarios under some profiles.
+func (c *diffCmd) runs(
+	ctx context.Context, u *ui, profiles []*compare.Profile,
+) (sides []compare.Side, broken bool, err error) {
+	var kernels []string
+	name := "diff"
+	for _, p := range profiles {
+		kernels, name = append(kernels, p.Kernel), name+"-"+fileName(p.Name)
+	}
+	fleet, err := sweep.OpenFleet(ctx, kernels)
+	if err != nil {
+		return nil, false, err
 	}
 	jobs, err := compare.Jobs(profiles, c.Scenarios, c.Seeds, fleet.Releases())
 	if err != nil {
-		return sides, nil, false, err
+		return nil, false, err
 	}
 	if c.Out == "" {
-		c.Out = filepath.Join("results", "runs", "diff-"+fileName(profiles[0].Name)+"-"+fileName(profiles[1].Name))
+		c.Out = filepath.Join("results", "runs", name)
 	}
 	id, err := fleet.Identity(ctx, "diff", archive.Source{}, sweep.Scenarios(jobs), u.building)
 	if err != nil {
-		return sides, nil, false, err
+		return nil, false, err
 	}
 	a, err := archive.Open(c.Out, id)
 	if err != nil {
-		return sides, nil, false, err
+		return nil, false, err
 	}
 	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet}
-	sides, made, err := compare.Make(ctx, loop, jobs, u.runsMade())
-	sides[0].Name, sides[1].Name = profiles[0].Name, profiles[1].Name
+	sides, made, err := compare.Make(ctx, loop, jobs, len(profiles), u.runsMade())
 	if err := errors.Join(err, a.Close()); err != nil {
-		return sides, nil, false, err
+		return nil, false, err
+	}
+	for i, p := range profiles {
+		sides[i].Name = p.Name
 	}
 	u.brokenRuns(jobs, made.Broken)
-	settings, err = compare.Differences(profiles) // now the netem of each kernel is known
-	return sides, settings, len(made.Broken) > 0, err
+	return sides, len(made.Broken) > 0, nil
 }
 
 // runsMade returns what says now and then, and at the end, how many runs there are.

@@ -12,12 +12,18 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict"
 )
 
+// Margin and Alpha are what options have that do not say.
+const (
+	Margin = 0.05
+	Alpha  = 0.05
+)
+
 // Options of a comparison.
 type Options struct {
-	// Margin is the smallest relative change that matters, a share of A; 0 means 5 %. Where values are zero, the smallest
+	// Margin is the smallest relative change that matters, a share of A; 0 means [Margin]. Where values are zero, the smallest
 	// absolute change is that share of the mean, and at least 1 for counters, one point for shares and 1 ms for times.
 	Margin float64
-	// Alpha is the share of false ones among the changes that is tolerated; 0 means 5 %.
+	// Alpha is the share of false ones among the changes that is tolerated; 0 means [Alpha].
 	Alpha float64
 }
 
@@ -119,12 +125,7 @@ type group struct {
 // Compare compares two sides. Runs are paired by scenario, kernel and seed; which kernels belong together, see
 // [KernelPair]. Errors are of kind [problem.Usage].
 func Compare(a, b Side, o Options) (*Comparison, error) {
-	if o.Margin == 0 {
-		o.Margin = 0.05
-	}
-	if o.Alpha == 0 {
-		o.Alpha = 0.05
-	}
+	o.Margin, o.Alpha = cmp.Or(o.Margin, Margin), cmp.Or(o.Alpha, Alpha)
 	c := &Comparison{A: a.Name, B: b.Name}
 	left, err := a.places()
 	if err != nil {
@@ -165,7 +166,7 @@ func Compare(a, b Side, o Options) (*Comparison, error) {
 	}
 	c.Rows = slices.DeleteFunc(c.Rows, func(r Row) bool { return !r.tells() })
 	slices.SortStableFunc(c.Rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(b.size(), a.size()))
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(b.Size(), a.Size()))
 	})
 	if n, err := alone(float64(c.Compared)/o.Alpha, o); err != nil {
 		return nil, err
@@ -269,8 +270,8 @@ func rank(r *Row) int {
 	return n
 }
 
-// size is the change in margins.
-func (r *Row) size() float64 {
+// Size is the change in margins.
+func (r *Row) Size() float64 {
 	margin := r.Hypothesis.Margin
 	if r.Hypothesis.Scale == verdict.Ratio {
 		margin *= 100

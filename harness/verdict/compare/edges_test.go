@@ -224,7 +224,7 @@ func TestOrderOfRows(t *testing.T) {
 	}
 	sized := func(value, margin float64, s verdict.Scale) float64 {
 		return (&Row{Verdict: verdict.Verdict{Estimate: verdict.Estimate{Value: value},
-			Hypothesis: verdict.Hypothesis{Margin: margin, Scale: s}}}).size()
+			Hypothesis: verdict.Hypothesis{Margin: margin, Scale: s}}}).Size()
 	}
 	require.InDelta(t, 3, sized(15, 0.05, verdict.Ratio), 1e-12)
 	require.InDelta(t, 3, sized(-15, 0.05, verdict.Ratio), 1e-12)

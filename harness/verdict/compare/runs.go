@@ -8,13 +8,14 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
-// Make makes the runs of jobs, as far as the loop's archive does not have them, and returns the two sides. Jobs are
-// in pairs: one of the first side, then one of the second. each is called after each run, see [sweep.Loop.Make]. A
-// run that failed is part of its side, and so is one that was not tried since its job was given up: both are not
-// valid.
+// Make makes the runs of jobs, as far as the loop's archive does not have them, and returns the sides, which are as
+// many as asked for. Jobs are as [Jobs] lists them: one of each side, in turn. each is called after each run, see
+// [sweep.Loop.Make]. A run that failed is part of its side, and so is one that was not tried since its job was given up:
+// both are not valid.
 func Make(
-	ctx context.Context, l sweep.Loop, jobs []sweep.Job, each func(*sweep.Made, *sweep.Outcome) error,
-) (sides [2]Side, made *sweep.Made, err error) {
+	ctx context.Context, l sweep.Loop, jobs []sweep.Job, n int, each func(*sweep.Made, *sweep.Outcome) error,
+) (sides []Side, made *sweep.Made, err error) {
+	sides = make([]Side, n)
 	made, err = l.Make(ctx, jobs, each)
 	if err != nil {
 		return sides, made, err
@@ -36,7 +37,7 @@ func Make(
 		sides[i].Kernels, sides[i].Names = map[string]string{}, map[string]string{}
 	}
 	for i := range jobs {
-		j, side := &jobs[i], &sides[i%2]
+		j, side := &jobs[i], &sides[i%n]
 		side.Kernels[j.Arm.Kernel], side.Names[j.Arm.Hash] = j.Release, j.Name
 		for _, seed := range j.Seeds {
 			r := have[place{j.Arm.Hash, j.Release}][seed]

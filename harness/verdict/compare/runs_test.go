@@ -39,12 +39,12 @@ func TestMake(t *testing.T) {
 	a, err := archive.Open(dir, archive.Identity{Campaign: "diff", Kernels: map[string]string{"6.1": "6.1.0"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
-	makes := func(breaks ...string) (sides [2]Side, made *sweep.Made, c *Comparison) {
+	makes := func(breaks ...string) (sides []Side, made *sweep.Made, c *Comparison) {
 		r := runner{map[string]bool{}}
 		for _, run := range breaks {
 			r.breaks[run] = true
 		}
-		sides, made, err := Make(t.Context(), sweep.Loop{Archive: a, Runner: r}, jobs, nil)
+		sides, made, err := Make(t.Context(), sweep.Loop{Archive: a, Runner: r}, jobs, 2, nil)
 		require.NoError(t, err)
 		c, err = Compare(sides[0], sides[1], Options{})
 		require.NoError(t, err)

@@ -157,6 +157,18 @@ func (r *Row) is(a, b string) string {
 	return "changed"
 }
 
+// Mark is an arrow up or down, and what it is for whoever runs it: "↑ worse".
+func (r *Row) Mark() string {
+	arrow := "↑"
+	if r.B < r.A {
+		arrow = "↓"
+	}
+	if is := r.is("", ""); is == "worse" || is == "better" {
+		return arrow + " " + is
+	}
+	return arrow
+}
+
 // value writes a mean in the unit of its metric; seeds is how many it is of.
 func (r *Row) value(v float64, seeds int) string {
 	if seeds == 0 {
