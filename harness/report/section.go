@@ -46,7 +46,7 @@ func Sections(r *result.Record, o Options) []Section {
 	}
 	var out []Section
 	list := append([]Section{faults(r, s)}, Changes(r, s)...)
-	for _, sec := range append(list, load(r), latency(r), lookups(r), datagrams(r, s), bulk(r), services(r),
+	for _, sec := range append(list, load(r), latency(r, s), lookups(r), datagrams(r, s), bulk(r), services(r),
 		programs(r, s), status(r), queues(r, s), connections(r), rules(r, s), nodes(r), counters(r, o), expectations(r)) {
 		if len(sec.Rows) > 0 {
 			out = append(out, sec)
@@ -255,8 +255,12 @@ func services(r *result.Record) Section {
 	return sec
 }
 
-func latency(r *result.Record) Section {
+func latency(r *result.Record, s *scenario.Scenario) Section {
 	sec := Section{ID: "latency", Title: "Latency from the planned time", Left: 1}
+	if s != nil && len(s.ClosedLoops()) > 0 {
+		sec.Note = fmt.Sprintf("closed loop (%s): users who wait do not ask, so latency is lower than with the same requests "+
+			"at a rate", strings.Join(s.ClosedLoops(), ", "))
+	}
 	for _, row := range []struct{ name, prefix string }{{"answer", "http.latency."}, {"connect", "http.connect."}} {
 		cells := []string{row.name}
 		found := false

@@ -14,7 +14,8 @@ func (v *validation) process(path string, h *HTTPLoad) {
 	kinds := []struct {
 		key string
 		is  bool
-	}{{"rate", h.Rate > 0}, {"curve", h.Curve != nil}, {"times", h.Times != nil}, {"replay", h.Replay != nil}}
+	}{{"rate", h.Rate > 0}, {"curve", h.Curve != nil}, {"times", h.Times != nil}, {"replay", h.Replay != nil},
+		{"users", h.Users != nil}}
 	first := ""
 	for _, kind := range kinds {
 		switch {
@@ -28,12 +29,15 @@ func (v *validation) process(path string, h *HTTPLoad) {
 	}
 	switch first {
 	case "":
-		v.fail(path, "nothing says when requests arrive", "add rate, such as rate: 40/s; or curve, times or replay")
+		v.fail(path, "nothing says when requests arrive", "add rate, such as rate: 40/s; or curve, times, replay or users")
 		return
 	case "times", "replay":
 		v.stated(path, h, first)
 	case "curve":
 		v.curve(path, h)
+	case "users":
+		v.users(path, h)
+		return
 	}
 	if h.Sync != "" && !faultName.MatchString(h.Sync) {
 		v.fail(path+".sync", fmt.Sprintf("%s is not a name", quote(h.Sync)),

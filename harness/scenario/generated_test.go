@@ -64,6 +64,7 @@ var keys = reference.Format{
 		reference.SectionOf[Traffic]("load[]"),
 		reference.SectionOf[HTTPLoad]("load[].http"), reference.SectionOf[CurvePoint]("load[].http.curve[]"),
 		reference.SectionOf[Bursts]("load[].http.bursts"), reference.SectionOf[Replay]("load[].http.replay"),
+		reference.SectionOf[Users]("load[].http.users"),
 		reference.SectionOf[Abort]("load[].http.abort"),
 		reference.SectionOf[Slow]("load[].http.reads and load[].http.sends"),
 		reference.SectionOf[UDPLoad]("load[].udp"), reference.SectionOf[BulkLoad]("load[].bulk"),

@@ -79,8 +79,8 @@ func (p Page) Append(text []byte, i int) []byte {
 	return text
 }
 
-// HTTPLoad is an open-loop HTTP/1.1 client: requests leave when planned, whether or
-// not earlier ones were answered, and latency counts from the planned time.
+// HTTPLoad is an HTTP/1.1 client. Its loop is open, unless it has users: requests leave when planned, whether or not
+// earlier ones were answered, and latency counts from the planned time.
 type HTTPLoad struct {
 	// Port to ask. Without it, that of the node's php service, or of its first program with a port.
 	Port int `yaml:"port,omitempty" json:"port" min:"1" max:"65535"`
@@ -100,7 +100,7 @@ type HTTPLoad struct {
 	// evenly within one gap (1/rate): seeds then differ, and no load is in step with a fault or the kernel's tick in
 	// all of them.
 	First *Duration `yaml:"first,omitempty" json:"first,omitempty" min:"0s"`
-	// Rate of arrivals, such as 40/s. One of rate, curve, times and replay is needed.
+	// Rate of arrivals, such as 40/s. One of rate, curve, times, replay and users is needed.
 	Rate Frequency `yaml:"rate,omitempty" json:"rate,omitempty" above:"0/s" max:"100000/s"`
 	// Curve is a rate that changes: a ramp, the curve of a day. Between two points the rate changes evenly; before the
 	// first and after the last it stays. Arrivals says how requests follow the curve.
@@ -112,6 +112,8 @@ type HTTPLoad struct {
 	Times []Duration `yaml:"times,omitempty" json:"times,omitempty" most:"10000"`
 	// Replay takes the times from a recording of real requests.
 	Replay *Replay `yaml:"replay,omitempty" json:"replay,omitempty"`
+	// Users ask, wait and think: a closed loop.
+	Users *Users `yaml:"users,omitempty" json:"users,omitempty"`
 	// Batch is how many requests arrive together, in the same nanosecond, each time that one would. The rate is that of
 	// the batches.
 	Batch int `yaml:"batch,omitempty" json:"batch,omitempty" min:"2" max:"10000"`

@@ -40,10 +40,11 @@ func counts(v float64) string { return metric.Metric{Unit: metric.One}.Format(v)
 
 // drawing collects the charts of a record.
 type drawing struct {
-	r     *result.Record
-	frame chart.Frame
-	out   []figure
-	quiet []string
+	r      *result.Record
+	frame  chart.Frame
+	out    []figure
+	quiet  []string
+	closed bool // some requests are those of users in a closed loop
 	// events are what moved in a series, in words.
 	events map[string]string
 }
@@ -84,7 +85,7 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 		v.NoCharts = "No timeline was recorded (timeline: off in the scenario), so there is nothing to draw."
 		return
 	}
-	d := &drawing{r: r, frame: frame, events: newEvents(list)}
+	d := &drawing{r: r, frame: frame, closed: len(s.ClosedLoops()) > 0, events: newEvents(list)}
 	d.answers()
 	d.datagrams()
 	d.bulk()
@@ -142,7 +143,11 @@ func (d *drawing) answers() {
 	if !slices.EqualFunc(worst.Values, p99.Values, func(a, b float64) bool { return a == b || a != a && b != b }) {
 		times = append(times, named{"99 % of answers were faster", "http.latency.p99", p99})
 	}
-	d.lines("Time to answer", "from the planned time to the last byte", quantity.Seconds, times)
+	about := "from the planned time to the last byte"
+	if d.closed {
+		about += "; in a closed loop, in which users who wait do not ask"
+	}
+	d.lines("Time to answer", about, quantity.Seconds, times)
 	d.lines("Answers and errors", "a second", counts,
 		d.moved([]named{{"answered", "http.completed", d.rate("http.completed")},
 			{"errors", "http.errors", d.rate("http.errors")},

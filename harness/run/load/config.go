@@ -20,6 +20,8 @@ type Config struct {
 	// Schedule and Index make the plan, with the seed that comes when the run begins.
 	Schedule arrival.Schedule `json:"schedule"`
 	Index    int              `json:"index"`
+	// Users in a closed loop ask instead, from the schedule's beginning to its end; nil means an open loop.
+	Users *scenario.Users `json:"users,omitempty"`
 	// Path of the page; {n} stands for the number of the request. Empty means /index.php.
 	Path string `json:"path,omitempty"`
 	// Duration of the measured window.
@@ -72,6 +74,7 @@ func NewConfig(s *scenario.Scenario, index int, to netip.AddrPort) Config {
 		To:          to,
 		Schedule:    arrival.Of(s, index),
 		Index:       index,
+		Users:       h.Users,
 		Path:        string(h.Path),
 		Duration:    time.Duration(s.Duration),
 		Timeout:     time.Duration(h.Timeout),

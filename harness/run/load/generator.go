@@ -69,6 +69,8 @@ type generator struct {
 	next    int     // the first that has not been dispatched
 	oldest  int     // none before it is without a fate
 
+	crowd *crowd // who makes the plan as it goes; nil in an open loop
+
 	inFlight int
 	waiting  fifo.Queue[int32] // dispatched, for want of a connection
 
@@ -110,20 +112,49 @@ func (g *generator) draw(b agent.Beginning) (err error) {
 		}
 		g.record.lookups()
 	}
-	g.plan = arrival.Plan(g.config.Schedule, b.Seed, g.config.Index)
-	g.flags = make([]uint8, len(g.plan))
-	g.carrier = make([]int32, len(g.plan))
-	if g.config.Retries > 1 {
-		g.resent = make([]uint8, len(g.plan))
+	if g.config.Users != nil {
+		g.crowd = newCrowd(g.config.Users, g.config.Schedule, b.Seed, g.config.Index)
+		g.reserve(cap(g.crowd.asker))
+		return nil
 	}
-	for i, at := range g.plan {
-		g.carrier[i] = none
-		if at >= 0 && at < int64(g.config.Duration) {
-			g.flags[i] = measured
-			g.record.result.Planned++
-		}
+	plan := arrival.Plan(g.config.Schedule, b.Seed, g.config.Index)
+	g.reserve(len(plan))
+	for _, at := range plan {
+		g.add(at)
 	}
 	return nil
+}
+
+// reserve makes room for a plan.
+func (g *generator) reserve(n int) {
+	g.plan, g.flags, g.carrier = make([]int64, 0, n), make([]uint8, 0, n), make([]int32, 0, n)
+	if g.config.Retries > 1 {
+		g.resent = make([]uint8, 0, n)
+	}
+}
+
+// add plans a request, which is due at a time not before that of the last.
+func (g *generator) add(at int64) {
+	f := uint8(0)
+	if at >= 0 && at < int64(g.config.Duration) {
+		f = measured
+		g.record.result.Planned++
+	}
+	g.plan, g.flags, g.carrier = append(g.plan, at), append(g.flags, f), append(g.carrier, none)
+	if g.config.Retries > 1 {
+		g.resent = append(g.resent, 0)
+	}
+}
+
+// upcoming is when the next request is due, or never.
+func (g *generator) upcoming() int64 {
+	switch {
+	case g.next < len(g.plan):
+		return g.plan[g.next]
+	case g.crowd != nil:
+		return g.crowd.next()
+	}
+	return never
 }
 
 func (g *generator) close() {
@@ -147,7 +178,10 @@ func (g *generator) loop(ctx context.Context) error {
 		g.expireIdle(now)
 		g.beDue(now)
 		g.serveWaiting(now)
-		if g.next == len(g.plan) && g.inFlight == 0 && !g.lingers(now) {
+		if g.upcoming() == never && g.inFlight == 0 && !g.lingers(now) {
+			if g.crowd != nil && len(g.crowd.asker) > mostAsked {
+				return errMostAsked
+			}
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -170,7 +204,7 @@ func (g *generator) loop(ctx context.Context) error {
 
 // lingers reports whether nothing but kept-alive connections is left, which stay open to the end of the window.
 func (g *generator) lingers(now int64) bool {
-	return g.next == len(g.plan) && g.inFlight == 0 && g.open > 0 && now < int64(g.config.Duration)
+	return g.inFlight == 0 && g.open > 0 && now < int64(g.config.Duration) && g.upcoming() == never
 }
 
 // never is later than any alarm.
@@ -182,10 +216,7 @@ func (g *generator) arm() error {
 	if g.lingers(math.MinInt64) {
 		at = int64(g.config.Duration)
 	}
-	if g.next < len(g.plan) {
-		at = g.plan[g.next]
-	}
-	at = min(at, g.patience.next())
+	at = min(at, g.upcoming(), g.patience.next())
 	if g.config.Idle > 0 && len(g.idle) > 0 {
 		at = min(at, g.conns[g.idle[0]].since+int64(g.config.Idle))
 	}
@@ -210,7 +241,10 @@ func (g *generator) arm() error {
 
 // dispatchDue turns to the requests whose time has come, and returns the time when it is through.
 func (g *generator) dispatchDue(now int64) int64 {
-	for g.next < len(g.plan) && g.plan[g.next] <= now {
+	for g.upcoming() <= now {
+		if g.next == len(g.plan) {
+			g.add(g.crowd.ask())
+		}
 		i := int32(g.next)
 		g.next++
 		g.record.advance(now, g.inFlight)
@@ -266,12 +300,12 @@ func (g *generator) abandon() {
 
 // complete and fail give a request its fate.
 func (g *generator) complete(i int32, now int64) {
-	g.settle(i, now)
+	g.settle(i, now, false)
 	g.record.completed(now, now-g.plan[i], g.flags[i]&measured != 0)
 }
 
 func (g *generator) fail(i int32, class Class, now int64) {
-	g.settle(i, now)
+	g.settle(i, now, true)
 	g.record.failed(now, class, g.flags[i]&measured != 0)
 	g.countUnsent(i)
 }
@@ -283,11 +317,14 @@ func (g *generator) countUnsent(i int32) {
 	}
 }
 
-func (g *generator) settle(i int32, now int64) {
+func (g *generator) settle(i int32, now int64, failed bool) {
 	g.record.advance(now, g.inFlight)
 	g.inFlight--
 	g.flags[i] |= done
 	g.carrier[i] = none
+	if g.crowd != nil {
+		g.crowd.think(i, now, failed)
+	}
 }
 
 // markSent notes the first attempt to send a request.

@@ -252,7 +252,7 @@ func TestChunkedAnswers(t *testing.T) {
 
 func TestRequestsThatFindNoConnectionTimeOutUnsent(t *testing.T) {
 	c := config(server(t, func(c *net.TCPConn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }))
-	c.Connections, c.Timeout = 1, 20*time.Millisecond
+	c.Connections, c.Timeout = 1, time.Second
 	c.Schedule = arrival.Schedule{Arrivals: scenario.Constant, Rate: 1e9, To: planned} // all within 50 ns
 	r := generate(t, c)
 	require.Equal(t, int64(planned), r.ByClass[Timeout])

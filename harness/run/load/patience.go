@@ -126,7 +126,7 @@ func (g *generator) abort(i int32, now int64) {
 	if slot := g.carrier[i]; slot != none {
 		g.drop(slot)
 	}
-	g.settle(i, now)
+	g.settle(i, now, false)
 	if g.flags[i]&measured != 0 {
 		g.record.result.Aborted++
 	}

@@ -28,6 +28,8 @@ const (
 	startLeast, startMost = 1.0, 6.0
 	// busyLeast and busyMost are wall times of a busy second of the guest at 500 mips.
 	busyLeast, busyMost = 2.0, 4.0
+	// usualAnswer is how many seconds users wait for an answer, who would ask without end otherwise.
+	usualAnswer = 0.02
 	// segment is the payload of a full segment with timestamps at an MTU of 1500.
 	segment = 1448
 )
@@ -46,6 +48,9 @@ func (p *Plan) cost(s *scenario.Scenario) Cost {
 			continue
 		}
 		n := float64(p.Load[i].Requests)
+		if u := s.Load[i].HTTP.Users; u != nil { // nobody knows how long they will wait
+			n = float64(u.Count) * (p.Load[i].End - p.Load[i].Begin) / (seconds(u.Think) + usualAnswer)
+		}
 		php := node.Service.PHP
 		if php == nil || php.Port != s.Load[i].HTTP.Port {
 			w := served(s, s.Load[i].From, s.Load[i].To, s.Load[i].HTTP.Port, len(s.Nodes))

@@ -15,6 +15,8 @@ import (
 func Arrivals(h *scenario.HTTPLoad) (much, when string) {
 	pages := func(n int) string { return quantity.Plural(int64(n)*int64(max(h.Batch, 1)), "page") }
 	switch {
+	case h.Users != nil:
+		return "pages by " + quantity.Plural(int64(h.Users.Count), "user"), thinking(h.Users)
 	case h.Replay != nil:
 		much, when = pages(h.Replay.Recording().Requests), replayed(h.Replay)
 	case h.Times != nil:
@@ -29,6 +31,17 @@ func Arrivals(h *scenario.HTTPLoad) (much, when string) {
 		when += fmt.Sprintf(", together with other loads (%s)", h.Sync)
 	}
 	return much, when
+}
+
+// thinking says what users of a closed loop do between two pages.
+func thinking(u *scenario.Users) string {
+	switch {
+	case u.Think == 0:
+		return "each as soon as the last is answered (a closed loop)"
+	case u.Thinking == scenario.ThinkConstant:
+		return "each " + Duration(u.Think) + " after its last answer (a closed loop)"
+	}
+	return "each " + Duration(u.Think) + " after its last answer in the mean (exponential; a closed loop)"
 }
 
 // drawn is arrivals at a rate.

@@ -63,6 +63,17 @@ var loads = []struct {
 	{"client asks web for 0 pages, as in a capture (a.pcap: 0 of 0 requests), 10 times as fast; one connection each; " +
 		"gives up after 5 s",
 		scenario.HTTPLoad{Timeout: 5 * second, Replay: &scenario.Replay{Capture: "a.pcap", Faster: 10}}},
+	{"client asks web for pages by 1 user, each as soon as the last is answered (a closed loop); " +
+		"one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Timeout: 5 * second, Users: &scenario.Users{Count: 1}}},
+	{"client asks web for pages by 3 users, each 2 s after its last answer (a closed loop); " +
+		"one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Timeout: 5 * second,
+			Users: &scenario.Users{Count: 3, Think: 2 * second, Thinking: scenario.ThinkConstant}}},
+	{"client asks web for pages by 3 users, each 2 s after its last answer in the mean (exponential; a closed loop); " +
+		"one connection each; gives up after 5 s",
+		scenario.HTTPLoad{Timeout: 5 * second,
+			Users: &scenario.Users{Count: 3, Think: 2 * second, Thinking: scenario.ThinkExponential}}},
 }
 
 func TestLoadsInWords(t *testing.T) {

@@ -37,7 +37,8 @@ var http = []Metric{
 	{"http.idle.expired", One, Neither,
 		"kept connections that the client closed within the measured window after the load's idle", false},
 	{"http.latency.mean", Seconds, Lower, "mean time from planned time to the last byte of the answer, " +
-		"of the completed requests (planned in the window, be they answered after it)", false},
+		"of the completed requests (planned in the window, be they answered after it); of users, a request is planned " +
+		"when they have thought", false},
 	{"http.latency.p50", Seconds, Lower, "median of the latency", false},
 	{"http.latency.p90", Seconds, Lower, "90th percentile of the latency", false},
 	{"http.latency.p99", Seconds, Lower, "99th percentile of the latency", false},
