@@ -112,7 +112,7 @@ func sharedBaselines() []shared {
 
 // TestShared judges 300 hypotheses that share a baseline. Each stops on its own data: in some at 20, as if it were
 // alone, so that a twentieth of those at the margin may come to it by chance. What keeps the false ones few is
-// e-BH.
+// closed e-BH.
 func TestShared(t *testing.T) {
 	n := max(campaigns(t, 200)/20, 1)
 	const k = 300
