@@ -201,7 +201,11 @@ func TestFloorOfClosedEBH(t *testing.T) {
 	for _, c := range []struct {
 		third, fourth float64
 		passed        int
-	}{{20.02, 19.8, 2}, {20.02, 20.03, 2}, {21.6, 19.8, 2}, {21.7, 19.8, 3}, {21.7, 21.7, 4}} { // (1 + 1·(2-1)/(3·4))·20
+	}{
+		{20.02, 19.8, 2}, {20.02, 20.03, 2},
+		{21.6, 19.8, 2}, {21.7, 19.8, 3}, // (1 + 1·(2-1)/(3·4))·20
+		{21.7, 21.7, 4},
+	} {
 		_, passed := ClosedEBH(list(c.third, c.fourth), 0.05)
 		assert.Equal(t, c.passed, passed, "%v", c)
 	}

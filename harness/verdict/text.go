@@ -32,6 +32,9 @@ func (v Verdict) Basis() []string {
 		if v.Control.Status == Seen {
 			parts = append(parts, "control seen: "+v.Control.String())
 		}
+		if v.PostHoc != nil {
+			parts = append(parts, v.postHoc())
+		}
 	}
 	for _, r := range v.Reasons {
 		parts = append(parts, r.Text)
@@ -77,13 +80,9 @@ func (h Hypothesis) MarginText() string { return h.margin(1) }
 // margin writes a number of margins as people know it.
 func (h Hypothesis) margin(times float64) string {
 	if h.Scale != Ratio {
-		return strings.TrimSpace(fmt.Sprintf("%.3g %s", times*h.Margin, h.Unit))
+		return strings.TrimSpace(fmt.Sprintf("%.3g %s", h.marginOf(times), h.Unit))
 	}
-	sign := 1.0
-	if h.Direction == Down {
-		sign = -1
-	}
-	return fmt.Sprintf("%.3g %%", 100*math.Abs(math.Expm1(sign*times*h.delta())))
+	return fmt.Sprintf("%.3g %%", 100*h.marginOf(times))
 }
 
 // strength says how many seeds speak, and how loudly.

@@ -61,7 +61,9 @@ type Verdict struct {
 	Dose      Dose      `json:"dose"`
 	Control   Control   `json:"control"`
 	More      *More     `json:"more,omitempty"`
-	Reasons   []Reason  `json:"reasons,omitempty"`
+	// PostHoc is set by who has the differences of all seeds: see [Case.PostHoc].
+	PostHoc *PostHoc `json:"post_hoc,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"`
 	// Rule is what was tolerated.
 	Rule Rule `json:"rule"`
 }
