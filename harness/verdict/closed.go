@@ -14,9 +14,9 @@ import (
 // least |S∩R|/(alpha·|R|). Let S be the hypotheses whose claims are false. The mean of their e-values is expected to
 // be 1 at most, so that the share of false ones in R, |S∩R|/|R|, is expected to be alpha at most.
 //
-// The condition more is that each e-value listed is at least the floor, which is 1/alpha or more (see [aboveFloor]).
-// By mean consistency alone, e-values below 1 could be listed beside large ones. With the floor, each of the list
-// would pass alone; whatever else reaches the bar may be added; and more evidence for one never takes another away.
+// The condition more is that each e-value listed is at least the floor, which is 1/alpha or more (see [floor]). By mean
+// consistency alone, e-values below 1 could be listed beside large ones. With the floor, each of the list would pass
+// alone; whatever else reaches the bar may be added; and more evidence for one never takes another away.
 //
 // The bar is that of [EBH] where its list is no shorter, otherwise the smallest e-value listed.
 func ClosedEBH(e []float64, alpha float64) (bar float64, passed int) {
@@ -24,29 +24,32 @@ func ClosedEBH(e []float64, alpha float64) (bar float64, passed int) {
 	sorted := ascending(e)
 	sums := cumulate(sorted)
 	n := len(sorted)
-	for r := n; r > passed; {
-		if weakest := sorted[n-r]; !aboveFloor(weakest, r, n, alpha) {
-			r--
-		} else if fewer := tooMany(sorted, sums, r, alpha); fewer > 0 {
-			r -= fewer
-		} else {
-			return weakest, r
+	least, longest := 0.0, n-1 // a list of all is as e-BH has it
+	for r := n - 1; r > passed; r-- {
+		least = max(least, floor(r, n))
+		if weakest := sorted[n-r]; r <= longest && weakest*alpha >= least {
+			fewer := tooMany(sorted, sums, r, alpha)
+			if fewer == 0 {
+				return weakest, r
+			}
+			longest = r - fewer
 		}
 	}
 	return bar, passed
 }
 
-// aboveFloor says whether an e-value may be the smallest of a list of r among n. The floor is
+// floor returns what the smallest e-value of a list of r among n, more than r, has to be at least, times alpha; and so
+// has that of each shorter list:
 //
-//	(1 + max of x·(z-x)/(r·(r+1)) over 0 ≤ x ≤ r-1) / alpha, where z = max(n-r-1, 0) others are not listed.
+//	1 + max of x·(z-x)/(r·(r+1)) over 0 ≤ x ≤ r-1, where z = n-r-1.
 //
 // It follows from what makes [ClosedEBH] keep what it has: if a mean-consistent list has no e-value below it, the list
 // is mean consistent with any further one that is no smaller than its smallest. The bar of [EBH], n/(alpha·r), is not
 // below it.
-func aboveFloor(e float64, r, n int, alpha float64) bool {
-	z, size := float64(max(n-r-1, 0)), float64(r)
+func floor(r, n int) float64 {
+	z, size := float64(n-r-1), float64(r)
 	x := min(z/2, size-1)
-	return (e*alpha-1)*size*(size+1) >= x*(z-x)
+	return 1 + x*(z-x)/(size*(size+1))
 }
 
 // tooMany returns 0 if the last r of the e-values are a mean-consistent list, otherwise by how much it has to be

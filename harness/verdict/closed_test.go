@@ -36,6 +36,9 @@ func TestClosedEBH(t *testing.T) {
 		{"the mean over all is below 1/α", []float64{39.9, 20, 20, 0}, 80, 0},
 		{"12 of 1000, as in the design", append(repeat(12, 1700), repeat(988, 0)...), 1000 / (0.05 * 12), 12},
 		{"902 of 1000", append(repeat(902, 22.2), repeat(98, 1)...), 1000 / (0.05 * 902), 902},
+		// {24} is mean consistent here. But it could not stay, nor could both, with a second one of 24.
+		{"one that others just below 1/α carry", []float64{24, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6}, 200, 0},
+		{"two that others just below 1/α carry", []float64{24, 24, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6}, 200, 0},
 		{"without bounds", []float64{math.Inf(1), math.Inf(1), 25, 0}, 25, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,14 +86,16 @@ func allowedList(e []float64, list uint, alpha float64) bool {
 			return false
 		}
 	}
-	// The floor, by trying all shares of a half.
-	var floor float64
-	z := max(float64(len(e))-r-1, 0)
-	for x := 0.; x <= r-1; x += 0.5 {
-		floor = max(floor, x*(z-x)/(r*(r+1)))
+	// The floor, of this list and of all longer ones, by trying all halves.
+	var least float64
+	for r := r; r < float64(len(e)); r++ {
+		z := float64(len(e)) - r - 1
+		for x := 0.; x <= r-1; x += 0.5 {
+			least = max(least, x*(z-x)/(r*(r+1)))
+		}
 	}
 	for i, x := range e {
-		if list>>i&1 == 1 && x*alpha < 1+floor-1e-12 {
+		if list>>i&1 == 1 && x*alpha < 1+least-1e-12 {
 			return false
 		}
 	}
@@ -140,16 +145,15 @@ func TestClosedEBHOfTen(t *testing.T) {
 
 // many draws as many e-values as have lists of all lengths: some large, most near 1/alpha, and rests.
 func many(t *rapid.T) []float64 {
-	n := rapid.IntRange(1, 60).Draw(t, "n")
 	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-	large, near, scatter := r.Float64(), r.Float64(), 3*r.Float64()
-	e := make([]float64, n)
+	large, near, scatter := r.Float64()*r.Float64(), r.Float64(), r.Float64()
+	e := make([]float64, 1+r.IntN([]int{6, 15, 60}[r.IntN(3)]))
 	for i := range e {
 		switch u := r.Float64(); {
-		case u < large/2:
+		case u < large:
 			e[i] = math.Exp(3 + 5*r.Float64())
-		case u < large/2+near/2:
-			e[i] = 20 * math.Exp(scatter*(r.Float64()-0.3))
+		case u < large+near:
+			e[i] = 20 * math.Exp(3*scatter*scatter*(r.Float64()-0.4))
 		default:
 			e[i] = r.ExpFloat64()
 		}
