@@ -39,6 +39,9 @@ func TestClosedEBH(t *testing.T) {
 		// {24} is mean consistent here. But it could not stay, nor could both, with a second one of 24.
 		{"one that others just below 1/α carry", []float64{24, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6}, 200, 0},
 		{"two that others just below 1/α carry", []float64{24, 24, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6}, 200, 0},
+		// Of a list of two, {42.5, 2.5, 0, 0, 0} want 5·20/2 = 50, and have 45. With 32.5 besides, they want 60, and have 77.5.
+		{"what is not listed counts as it is", []float64{83.75, 42.5, 32.5, 2.5, 0, 0, 0}, 140, 0},
+		{"what is not listed counts as it is", []float64{81.25, 56.25, 32.5, 20, 18.75, 0, 0, 0, 0, 0}, 200, 0},
 		{"without bounds", []float64{math.Inf(1), math.Inf(1), 25, 0}, 25, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -56,7 +59,7 @@ const sixteenth = 1. / 16
 func someE(t *rapid.T, most int) []float64 {
 	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 3))
 	e := make([]float64, 1+r.IntN(most))
-	scatter := 1 + r.IntN(30)
+	scatter, zeros := 1+r.IntN(60), r.IntN(4)
 	ends := []float64{0, 0, 1, 15, 16, 16, 17, 32, 48, 1000, 1e300, math.Inf(1)}
 	for i := range e {
 		switch r.IntN(4) {
@@ -66,6 +69,9 @@ func someE(t *rapid.T, most int) []float64 {
 			e[i] = float64(r.IntN(80))
 		default:
 			e[i] = float64(14 + r.IntN(scatter))
+		}
+		if zeros > 0 && r.IntN(zeros) == 0 {
+			e[i] = 0
 		}
 	}
 	return e
