@@ -24,8 +24,8 @@ func ClosedEBH(e []float64, alpha float64) (bar float64, passed int) {
 	sorted := ascending(e)
 	sums := cumulate(sorted)
 	n := len(sorted)
-	least, longest := 0.0, n-1 // a list of all is as e-BH has it
-	for r := n - 1; r > passed; r-- {
+	least, longest := 1.0, n
+	for r := n - 1; r > passed; r-- { // a list of all is as e-BH has it
 		least = max(least, floor(r, n))
 		if weakest := sorted[n-r]; r <= longest && weakest*alpha >= least {
 			fewer := tooMany(sorted, sums, r, alpha)

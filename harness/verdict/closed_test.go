@@ -39,9 +39,16 @@ func TestClosedEBH(t *testing.T) {
 		// {24} is mean consistent here. But it could not stay, nor could both, with a second one of 24.
 		{"one that others just below 1/α carry", []float64{24, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6}, 200, 0},
 		{"two that others just below 1/α carry", []float64{24, 24, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6, 19.6}, 200, 0},
-		// Of a list of two, {42.5, 2.5, 0, 0, 0} want 5·20/2 = 50, and have 45. With 32.5 besides, they want 60, and have 77.5.
+		// Of a list of two, {42.5, 2.5, 0, 0, 0} want 5·20/2 = 50, and have 45. With 32.5, they want 60, and have 77.5.
 		{"what is not listed counts as it is", []float64{83.75, 42.5, 32.5, 2.5, 0, 0, 0}, 140, 0},
 		{"what is not listed counts as it is", []float64{81.25, 56.25, 32.5, 20, 18.75, 0, 0, 0, 0, 0}, 200, 0},
+		// {24, 0, 0, 0} want 4·20/3 = 26.7 of a list of three, and {52, 24, 0, 0, 0} want 5·2·20/2 = 50 of one of two.
+		{"one fewer", []float64{352, 52, 24, 0, 0, 0}, 52, 2},
+		{"one fewer", []float64{51, 46, 44, 24, 0, 0, 0, 0}, 44, 3},
+		// Of 7, all want 140, and each of a list of one at least (1 + 1·(4-1)/(2·3))·20 = 30; of 10, (1 + 1·(7-1)/6)·20.
+		{"one that many carry", []float64{60, 15, 15, 15, 14, 14, 14}, 60, 1},
+		{"one at the floor", append([]float64{40}, repeat(9, 19.6)...), 40, 1},
+		{"one below the floor", append([]float64{39.9}, repeat(9, 19.6)...), 200, 0},
 		{"without bounds", []float64{math.Inf(1), math.Inf(1), 25, 0}, 25, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
