@@ -81,31 +81,25 @@ func tooMany(e, sums []float64, r int, alpha float64) int {
 // none above it; bar is that of [ClosedEBH] for e.
 //
 // The bar of the list itself is enough where the large e-values that carry the small ones are not the ones that are
-// replaced. n/alpha always is.
+// replaced. That of [EBH] always is.
 func mixedBar(e, stronger []float64, bar, alpha float64) float64 {
-	most := float64(max(len(e), 1)) / alpha
+	var listed, others []float64
+	for i, x := range e {
+		switch {
+		case x < bar:
+			others = append(others, x)
+		case stronger[i] >= bar:
+			listed = append(listed, stronger[i])
+		default:
+			listed = append(listed, x)
+		}
+	}
+	all := append(ascending(others), ascending(listed)...)
+	if tooMany(all, cumulate(all), len(listed), alpha) == 0 {
+		return bar
+	}
 	plain, _ := EBH(e, alpha)
-	if bar == plain {
-		return bar // all of a list of e-BH may be as small as its bar
-	}
-	for _, at := range []float64{bar, plain} {
-		var listed, others []float64
-		for i, x := range e {
-			switch {
-			case x < bar:
-				others = append(others, x)
-			case stronger[i] >= at:
-				listed = append(listed, stronger[i])
-			default:
-				listed = append(listed, x)
-			}
-		}
-		all := append(ascending(others), ascending(listed)...)
-		if tooMany(all, cumulate(all), len(listed), alpha) == 0 {
-			return at
-		}
-	}
-	return most
+	return plain
 }
 
 // ascending returns e-values in order, and none so large that sums of them are infinite.

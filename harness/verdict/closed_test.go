@@ -84,8 +84,8 @@ func someE(t *rapid.T, most int) []float64 {
 	return e
 }
 
-// allowedList says by the definition whether a list, as a set of bits, may be reported: all sets are tried.
-func allowedList(e []float64, list uint, alpha float64) bool {
+// meanConsistent says by the definition whether a list, as a set of bits, is: all sets are tried.
+func meanConsistent(e []float64, list uint, alpha float64) bool {
 	r := float64(bits.OnesCount(list))
 	for s := uint(1); s < 1<<len(e); s++ {
 		var mean float64
@@ -99,6 +99,15 @@ func allowedList(e []float64, list uint, alpha float64) bool {
 			return false
 		}
 	}
+	return true
+}
+
+// allowedList says whether a list may be reported: mean consistent, and with no e-value below the floor.
+func allowedList(e []float64, list uint, alpha float64) bool {
+	if !meanConsistent(e, list, alpha) {
+		return false
+	}
+	r := float64(bits.OnesCount(list))
 	// The floor, of this list and of all longer ones, by trying all halves.
 	var least float64
 	for r := r; r < float64(len(e)); r++ {
@@ -228,21 +237,42 @@ func TestFloorOfClosedEBH(t *testing.T) {
 	}
 }
 
-// TestMixedBar holds the bar of a stronger claim against the definition.
+// TestTooMany has lists of which the sets with t of them want fewer by hand: (size·t - α·sum·r)/(size - α·sum).
+func TestTooMany(t *testing.T) {
+	steps := func(alpha float64, zeros int, list ...float64) int {
+		e := append(make([]float64, zeros), list...)
+		return tooMany(e, cumulate(e), len(list), alpha)
+	}
+	// 4 of the list and the zeros: (13·4 - 6.3·6)/(13 - 6.3) = 2.1.
+	assert.Equal(t, 3, steps(0.05, 9, 21, 22, 23, 60, 300, 400))
+	// 2 of the list and the zeros: (10·2 - 2·6)/(10 - 2) = 1, just so.
+	assert.Equal(t, 1, steps(sixteenth, 8, 16, 16, 1e4, 1e4, 1e4, 1e4))
+	assert.Equal(t, 0, steps(sixteenth, 8, 32, 32, 1e4, 1e4, 1e4, 1e4))
+}
+
 func TestMixedBar(t *testing.T) {
+	e := []float64{1000, 0, 29} // closed e-BH lists two, with a bar of 29; e-BH one, with a bar of 60
+	for _, c := range []struct{ stronger, want float64 }{
+		{31.5, 29}, // 60.5 and 0 want 3·2·20/2 = 60
+		{30, 60},   // 59 and 0
+		{29, 60},
+		{28, 29}, // and is not claimed
+	} {
+		assert.InDelta(t, c.want, mixedBar(e, []float64{c.stronger, 0, 29}, 29, 0.05), 1e-9, "%v", c)
+	}
+	assert.Equal(t, 20., mixedBar(nil, nil, 20, 0.05))
+}
+
+// TestMixedBarProperties holds the bar of a stronger claim against the definition.
+func TestMixedBarProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := someE(t, 8)
 		stronger := make([]float64, len(e))
 		for i, x := range e {
 			stronger[i] = min(x, someE(t, 1)[0])
 		}
-		bar, passed := ClosedEBH(e, sixteenth)
+		bar, _ := ClosedEBH(e, sixteenth)
 		at := mixedBar(e, stronger, bar, sixteenth)
-		plain, few := EBH(e, sixteenth)
-		if passed == few {
-			assert.Equal(t, bar, at, "as with e-BH")
-			return
-		}
 		mixed := func(at float64) (claims []float64, list uint) {
 			claims = slices.Clone(e)
 			for i, x := range e {
@@ -255,13 +285,12 @@ func TestMixedBar(t *testing.T) {
 			}
 			return claims, list
 		}
-		claims, list := mixed(at)
-		assert.True(t, allowedList(claims, list, sixteenth))
-		for _, lower := range []float64{bar, plain} {
-			if claims, list := mixed(lower); lower < at {
-				assert.False(t, allowedList(claims, list, sixteenth), "%v is enough", lower)
-			}
+		consistent := func(at float64) bool {
+			claims, list := mixed(at)
+			return list == 0 || meanConsistent(claims, list, sixteenth)
 		}
+		assert.True(t, consistent(at))
+		assert.False(t, at > bar && consistent(bar), "%v is enough", bar)
 	})
 }
 
