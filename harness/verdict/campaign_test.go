@@ -112,7 +112,7 @@ func sharedBaselines() []shared {
 
 // TestShared judges 300 hypotheses that share a baseline. Each stops on its own data: in some at 20, as if it were
 // alone, so that a twentieth of those at the margin may come to it by chance. What keeps the false ones few is
-// e-BH.
+// closed e-BH.
 func TestShared(t *testing.T) {
 	n := max(campaigns(t, 200)/20, 1)
 	const k = 300
@@ -234,4 +234,31 @@ func TestEachClaimHasItsOwnBar(t *testing.T) {
 	}
 	none := 20 / 0.05
 	assert.Equal(t, Evidence{none, none, none, none}, Campaign(0.05, cases)[0].Bars)
+}
+
+// Of 26, three are beyond doubt, and one has e = 122, where e-BH wants 26/(α·4) = 130. Closed e-BH wants 23·20/4 = 115
+// of it, with the 22 that say nothing, since the others carry the mean.
+func TestCampaignListsWhatStrongEvidenceCarries(t *testing.T) {
+	judge := func(n int) []Verdict {
+		cases := []Case{{State: differing(t, cpu(Up), worked...), Dose: given, Control: seen}}
+		for range 3 {
+			cases = append(cases, Case{State: differing(t, failures(Up), repeat(20, 3, 4)...), Dose: given, Control: seen})
+		}
+		for len(cases) < n {
+			cases = append(cases, Case{State: differing(t, failures(Up), repeat(60, 0, 1.9)...), Dose: given, Control: seen})
+		}
+		return Campaign(0.05, cases)
+	}
+	v := judge(26)
+	assert.Equal(t, []Outcome{Confirmed, Confirmed, Inconclusive}, []Outcome{v[0].Outcome, v[1].Outcome, v[4].Outcome})
+	assert.Equal(t, v[0].Evidence.Confirm, v[0].Bars.Confirm)
+	assert.InEpsilon(t, 122, v[0].Bars.Confirm, 0.01)
+	assert.True(t, v[0].Typical)
+	assert.True(t, v[1].Typical)
+	assert.False(t, v[4].Typical)
+	assert.Contains(t, v[0].String(), "e = 122 (bar 122)")
+
+	v = judge(28) // 28/(α·4) = 140, and 25·20/4 = 125
+	assert.Equal(t, Inconclusive, v[0].Outcome)
+	assert.InDelta(t, 28/(0.05*3), v[0].Bars.Confirm, 1e-9)
 }

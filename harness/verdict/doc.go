@@ -20,7 +20,7 @@
 // Evidence is an e-value: under every truth that would make the verdict false, its mean is
 // at most 1 at any moment of stopping, so that it reaches 1/α with a probability of at most
 // α, however often it is looked at. The e-values of one hypothesis stop on its own data
-// only. Over a campaign, [EBH] sets the bar so that at most a share α of the confirmations,
+// only. Over a campaign, [ClosedEBH] sets the bar so that at most a share α of the confirmations,
 // and a share α of the ruled out, is expected to be false, whatever the dependence between
 // hypotheses that share runs.
 //

@@ -119,6 +119,18 @@ func (h Hypothesis) delta() float64 {
 	}
 }
 
+// marginOf returns a number of margins as a margin: the inverse of delta.
+func (h Hypothesis) marginOf(times float64) float64 {
+	switch {
+	case h.Scale != Ratio:
+		return times * h.Margin
+	case h.Direction == Down:
+		return -math.Expm1(-times * h.delta())
+	default:
+		return math.Expm1(times * h.delta())
+	}
+}
+
 // Rule is how much error is tolerated. Its zero value is the project's rule.
 type Rule struct {
 	// Alpha is the share of false verdicts among the confirmed, and among the ruled out,

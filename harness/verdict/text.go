@@ -32,6 +32,9 @@ func (v Verdict) Basis() []string {
 		if v.Control.Status == Seen {
 			parts = append(parts, "control seen: "+v.Control.String())
 		}
+		if v.PostHoc != nil {
+			parts = append(parts, v.postHoc())
+		}
 	}
 	for _, r := range v.Reasons {
 		parts = append(parts, r.Text)
@@ -77,13 +80,9 @@ func (h Hypothesis) MarginText() string { return h.margin(1) }
 // margin writes a number of margins as people know it.
 func (h Hypothesis) margin(times float64) string {
 	if h.Scale != Ratio {
-		return strings.TrimSpace(fmt.Sprintf("%.3g %s", times*h.Margin, h.Unit))
+		return strings.TrimSpace(fmt.Sprintf("%.3g %s", h.marginOf(times), h.Unit))
 	}
-	sign := 1.0
-	if h.Direction == Down {
-		sign = -1
-	}
-	return fmt.Sprintf("%.3g %%", 100*math.Abs(math.Expm1(sign*times*h.delta())))
+	return fmt.Sprintf("%.3g %%", 100*h.marginOf(times))
 }
 
 // strength says how many seeds speak, and how loudly.
@@ -92,7 +91,7 @@ func (v Verdict) strength() []string {
 	h := v.Hypothesis
 	switch v.Outcome {
 	case Confirmed:
-		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, EValue(v.Evidence.Confirm), v.Bars.Confirm)}
+		s := []string{fmt.Sprintf("%s, %s", pairs, passing(v.Evidence.Confirm, v.Bars.Confirm))}
 		if h.Kind != Mechanism {
 			if v.Typical {
 				s = append(s, "past the margin in a typical seed")
@@ -104,7 +103,7 @@ func (v Verdict) strength() []string {
 		}
 		return s
 	case RuledOut:
-		s := []string{fmt.Sprintf("%s, e = %s (bar %.0f)", pairs, EValue(v.Evidence.RuleOut), v.Bars.RuleOut)}
+		s := []string{fmt.Sprintf("%s, %s", pairs, passing(v.Evidence.RuleOut, v.Bars.RuleOut))}
 		if h.Kind != Mechanism {
 			s = append(s,
 				fmt.Sprintf("inside the margin in a typical seed, %s beyond %s (at most %.1f %% of seeds are)", none(v.Beyond.Yes),
@@ -114,6 +113,12 @@ func (v Verdict) strength() []string {
 	}
 	return []string{fmt.Sprintf("%s, e = %s for (bar %.0f) and %s against (bar %.0f)", pairs,
 		EValue(v.Evidence.Confirm), v.Bars.Confirm, EValue(v.Evidence.RuleOut), v.Bars.RuleOut)}
+}
+
+// passing writes evidence that passes its bar, which may be the evidence itself: the bar is rounded to the nearest
+// integer, but not above the evidence, which is rounded down.
+func passing(e, bar float64) string {
+	return fmt.Sprintf("e = %s (bar %.0f)", EValue(e), min(math.RoundToEven(bar), math.Floor(e)))
 }
 
 // margins writes how far a seed is that counts as blown up.

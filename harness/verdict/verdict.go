@@ -61,7 +61,9 @@ type Verdict struct {
 	Dose      Dose      `json:"dose"`
 	Control   Control   `json:"control"`
 	More      *More     `json:"more,omitempty"`
-	Reasons   []Reason  `json:"reasons,omitempty"`
+	// PostHoc is set by who has the differences of all seeds: see [Case.PostHoc].
+	PostHoc *PostHoc `json:"post_hoc,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"`
 	// Rule is what was tolerated.
 	Rule Rule `json:"rule"`
 }
@@ -93,13 +95,22 @@ func Campaign(alpha float64, cases []Case) []Verdict {
 		}
 	}
 	var bars Evidence
-	bars.Confirm, _ = EBH(confirm, alpha)
-	bars.RuleOut, _ = EBH(ruleOut, alpha)
-	bars.Real, _ = EBH(real, alpha)
-	bars.Part, _ = EBH(part, alpha)
+	bars.Confirm, _ = ClosedEBH(confirm, alpha)
+	bars.RuleOut, _ = ClosedEBH(ruleOut, alpha)
+	bars.Real, _ = ClosedEBH(real, alpha)
+	bars.Part, _ = ClosedEBH(part, alpha)
+	typical := make([]float64, len(cases))
+	for i, e := range confirm {
+		if e >= bars.Confirm {
+			typical[i] = cases[i].State.typical()
+		}
+	}
+	typicalBar := mixedBar(confirm, typical, bars.Confirm, alpha)
 	verdicts := make([]Verdict, len(cases))
 	for i, c := range cases {
 		verdicts[i] = c.judge(bars)
+		verdicts[i].Typical = verdicts[i].Outcome == RuledOut ||
+			verdicts[i].Outcome == Confirmed && typical[i] >= typicalBar
 	}
 	return verdicts
 }
@@ -140,10 +151,10 @@ func (c Case) judge(bars Evidence) Verdict {
 	case baseless != nil:
 		v.Outcome, v.Reasons = Inconclusive, baseless
 	case v.Evidence.Confirm >= bars.Confirm:
-		v.Outcome, v.Typical = Confirmed, s.typical() >= bars.Confirm
+		v.Outcome = Confirmed
 		v.warn(s.opposite())
 	case ruledOut && unproven == nil:
-		v.Outcome, v.Typical = RuledOut, true
+		v.Outcome = RuledOut
 		v.warn(s.farthest())
 		v.Reasons = append(v.Reasons, c.large()...)
 	case ruledOut:

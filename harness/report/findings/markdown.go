@@ -118,11 +118,12 @@ func (m *markdown) ruledOut(f *Findings) {
 			list = append(list, &f.Entries[i])
 		}
 	}
-	m.table("Ruled out", []string{"hypothesis", "where", "pairs", "largest effect seen, in margins"}, len(list),
-		func(i int) []string {
-			s := list[i].summary()
-			return []string{list[i].Name, s.where, s.pairs, fmt.Sprintf("%.2g", s.largest)}
-		})
+	head := []string{"hypothesis", "where", "pairs", "largest effect seen, in margins",
+		"ruled out too, after the fact, in each case alone"}
+	m.table("Ruled out", head, len(list), func(i int) []string {
+		s := list[i].summary()
+		return []string{list[i].Name, s.where, s.pairs, fmt.Sprintf("%.2g", s.largest), s.above}
+	})
 }
 
 // escape takes from text what Markdown would take for a table's or a tag's.

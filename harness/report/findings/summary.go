@@ -12,12 +12,14 @@ type summary struct {
 	where, pairs  string
 	largest       float64 // effect, in margins
 	figure, basis string
+	// above names the effects that each of its cases rules out after the fact, for itself; empty where one does not.
+	above string
 }
 
 func (e *Entry) summary() summary {
 	var s summary
-	var worst *cases.Verdict
-	least, most, n := 0, 0, 0
+	var worst, above *cases.Verdict
+	least, most, n, none := 0, 0, 0, false
 	for i := range e.Verdicts {
 		v := &e.Verdicts[i]
 		if v.Outcome != verdict.RuledOut {
@@ -30,6 +32,11 @@ func (e *Entry) summary() summary {
 		most = max(most, v.Seeds)
 		if worst == nil || size(*v) > size(*worst) {
 			worst = v
+		}
+		if v.PostHoc == nil {
+			none = true
+		} else if above == nil || v.PostHoc.Margin > above.PostHoc.Margin {
+			above = v
 		}
 	}
 	switch {
@@ -46,6 +53,9 @@ func (e *Entry) summary() summary {
 		return s
 	}
 	s.largest, s.figure = size(*worst), worst.Effect()
+	if !none {
+		s.above = above.AfterTheFact()
+	}
 	s.basis = s.pairs + " pairs"
 	if worst.Hypothesis.Kind != verdict.Mechanism {
 		s.basis += fmt.Sprintf("; %s is %.2g of the margin",
@@ -61,6 +71,10 @@ func (e *Entry) summary() summary {
 		if worst.Control.Size > verdict.LargeControl {
 			s.basis += fmt.Sprintf("; warning: the control %s is large", worst.Control)
 		}
+	}
+	if s.above != "" {
+		s.basis += fmt.Sprintf("; after the fact, for %s alone, %s are ruled out too",
+			ifElse(n > 1, "each case", "this case"), s.above)
 	}
 	if worst.Dose.Counter != "" && worst.Dose.Seeds > 0 {
 		s.basis += "; dose: " + worst.Dose.String()

@@ -155,6 +155,8 @@ func (an *Analysis) Verdicts(final bool) []Verdict {
 			v.Verdict, sham = sham[0], sham[1:]
 		} else {
 			v.Verdict, judged = judged[0], judged[1:]
+			v.PostHoc = an.postHoc(i, real[0], v.Verdict)
+			real = real[1:]
 		}
 		if c.Expected != "" {
 			v.AsExpected = v.Outcome == c.Expected
@@ -162,6 +164,27 @@ func (an *Analysis) Verdicts(final bool) []Verdict {
 		list = append(list, v)
 	}
 	return list
+}
+
+// postHoc returns which other margin the seeds of case i rule out, if any is worth saying.
+func (an *Analysis) postHoc(i int, c verdict.Case, v verdict.Verdict) *verdict.PostHoc {
+	if v.Outcome != verdict.RuledOut && v.Outcome != verdict.Inconclusive {
+		return nil
+	}
+	h := an.progress[i].Hypothesis
+	var differences []float64
+	for _, p := range an.Pairs(i) {
+		if p.Loss != "" {
+			continue
+		}
+		d, _ := h.PairMargins(p.Pair)
+		if p.Relieved != nil {
+			relieved, _ := h.PairMargins(*p.Relieved)
+			d -= relieved
+		}
+		differences = append(differences, d)
+	}
+	return c.PostHoc(v, differences)
 }
 
 func (an *Analysis) scope(h *caseProgress) verdict.Scope {

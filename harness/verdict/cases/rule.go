@@ -13,9 +13,10 @@ const Block = 12
 // Rule says when a case has had enough.
 type Rule struct {
 	verdict.Rule
-	// Confirm and RuleOut are the e-values at which a case stops. With K cases, e-BH's bar is K/α at the highest, and
-	// K/(α·k) when k of them pass. To confirm costs few seeds more at the highest bar, since evidence for a real effect
-	// grows fast, so that the first is K/α. To rule out takes [verdict.Rule.LeastToRuleOut] seeds at the least, 80 at 2/α
+	// Confirm and RuleOut are the e-values at which a case stops. With K cases, the bar of [verdict.ClosedEBH] is K/α at
+	// the highest, and K/(α·k) at the highest when k of them pass. To confirm costs few seeds more at the highest bar,
+	// since evidence for a real effect grows fast, so that the first is K/α: what has it stays confirmed, whatever the
+	// others come to. To rule out takes [verdict.Rule.LeastToRuleOut] seeds at the least, 80 at 2/α
 	// and 230 at a thousand times that, so that the second is what does for the share of cases that the campaign's file
 	// guesses. It must not follow what other cases show: they share runs, and a case has to stop on its own data.
 	Confirm, RuleOut float64
