@@ -35,6 +35,8 @@ type Story struct {
 	Ended []compare.Setting `json:"ended"`
 	// Moved are the metrics and counters that differ by the margin, the largest first.
 	Moved []Number `json:"moved"`
+	// Packets is what captures say; nil unless they were made.
+	Packets *Packets `json:"packets,omitempty"`
 }
 
 // Parting is the first sample that differs of a series.

@@ -53,6 +53,9 @@ func (s *Story) Text(w io.Writer, markdown, all bool) error {
 	}
 	t.table("When faults chose another packet first", []string{"fault", "same choices before", "A", "B"}, rows, len(rows),
 		1)
+	if s.Packets != nil {
+		t.packets(s.Packets)
+	}
 	for _, of := range []struct {
 		title  string
 		counts bool
