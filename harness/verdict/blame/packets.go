@@ -19,8 +19,8 @@ type Packets struct {
 // Repeated tells whether both records repeated to the bit.
 func (p *Packets) Repeated() bool { return p.Again[0].Equal && p.Again[1].Equal }
 
-// Notes say what one has to know of the captures.
-func (p *Packets) notes() (out []string) {
+// Notes say what one has to know of the captures, and how much is the same in them.
+func (p *Packets) Notes() (out []string) {
 	for i, name := range []string{"A", "B"} {
 		switch r := p.Again[i]; {
 		case !r.Equal:
@@ -36,32 +36,40 @@ func (p *Packets) notes() (out []string) {
 				"takes CPU time", name, quantity.Plural(int64(len(r.Captured.Differences)), "field")))
 		}
 	}
-	return append(out, p.Comparison.Notes...)
+	out = append(out, p.Comparison.Notes...)
+	what := "before it both have the same "
+	if p.First == nil {
+		what = "no packet differs: both have the same "
+	}
+	return append(out, fmt.Sprintf("%s%s, at most %s apart", what, quantity.Plural(p.Same, "packet"),
+		quantity.Seconds(p.Apart)))
+}
+
+// Earlier says what differs before the first packet that does, in packets that are the same: what it is, and the packet
+// in A and in B.
+func (p *Packets) Earlier() (out [][3]string) {
+	for _, of := range []struct {
+		title string
+		at    *packet.Parting
+	}{{"with another window", p.Window}, {"at another time", p.Moved}} {
+		if of.at != nil {
+			out = append(out, [3]string{fmt.Sprintf("the same packet %s, first %s", of.title, Place(of.at)),
+				"A: " + Moment(of.at.A), "B: " + Moment(of.at.B)})
+		}
+	}
+	return out
 }
 
 // packets tells of the first packet that differs.
 func (t *teller) packets(p *Packets) {
 	title := "The first packet that differs"
 	if t.markdown {
-		title = "### " + title
+		title = "### " + title + "\n"
 	}
 	fmt.Fprintf(t, "\n%s\n", title)
-	t.lines(p.notes())
-	if p.First == nil {
-		t.lines([]string{fmt.Sprintf("no packet differs: both have the same %s, at most %s apart",
-			quantity.Plural(p.Same, "packet"), quantity.Seconds(p.Apart))})
-	} else {
-		t.lines([]string{fmt.Sprintf("before it both have the same %s, at most %s apart",
-			quantity.Plural(p.Same, "packet"), quantity.Seconds(p.Apart))})
-	}
-	for _, of := range []struct {
-		title string
-		at    *packet.Parting
-	}{{"other window", p.Window}, {"other time", p.Moved}} {
-		if of.at != nil {
-			t.lines([]string{fmt.Sprintf("earlier, but the same packet: first %s, %s", of.title, Place(of.at))})
-			t.lines([]string{"  A " + Moment(of.at.A), "  B " + Moment(of.at.B)})
-		}
+	t.lines(p.Notes())
+	for _, e := range p.Earlier() {
+		t.lines([]string{e[0], "  " + e[1], "  " + e[2]})
 	}
 	if p.First == nil {
 		return
