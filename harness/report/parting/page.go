@@ -75,7 +75,7 @@ type packets struct {
 
 // Write writes the page of two records, of which the story is told.
 func Write(w io.Writer, s *blame.Story, a, b *result.Record) error {
-	v := &view{Name: a.Scenario.Name, Heading: sentence(s.Heading()), First: sentence(s.First()), Asked: s.Asked,
+	v := &view{Name: a.Scenario.Name, Heading: sentence(s.Heading()), First: s.First(), Asked: s.Asked,
 		Ended: s.Ended, drawing: draw(s, a, b)}
 	if b.Scenario.Name != v.Name {
 		v.Name += " and " + b.Scenario.Name

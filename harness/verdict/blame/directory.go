@@ -208,7 +208,7 @@ func (d *Directories) Text(w io.Writer, markdown, all bool) error {
 		p := &d.Pairs[i]
 		rows = append(rows, []string{p.Scenario, fmt.Sprint(p.Seed), p.outcome(), cmp.Or(p.First, metric.None)})
 	}
-	t.table("Pairs", []string{"scenario", "seed", "outcome", "what differs first, in A and in B"}, rows, len(rows), 4)
+	t.table("Pairs", []string{"scenario", "seed", "outcome", "what differs first"}, rows, len(rows), 4)
 	rows = nil
 	for i, list := range [][]Lone{d.OnlyA, d.OnlyB} {
 		for _, l := range list {

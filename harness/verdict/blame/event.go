@@ -86,15 +86,22 @@ func (s *Story) First() string {
 	if i < 0 {
 		i = 0
 	}
+	what := ""
+	var a, b string
 	switch {
 	case len(list) > 0:
 		e := list[i]
-		return fmt.Sprintf("%s: %s: %s, %s", e.When(), e.What, e.A, e.B)
+		if what = "at " + e.When(); e.To > e.At {
+			what = "from " + e.When()
+		}
+		what, a, b = what+", "+e.What, e.A, e.B
 	case len(s.Ended) > 0:
-		return fmt.Sprintf("at the end: %s: %s, %s", s.Ended[0].Name, s.Ended[0].A, s.Ended[0].B)
+		what, a, b = "at the end, "+s.Ended[0].Name, s.Ended[0].A, s.Ended[0].B
 	case len(s.Moved) > 0:
-		return fmt.Sprintf("at the end: %s: %s, %s", s.Moved[0].Name, s.Moved[0].Value(s.Moved[0].A),
-			s.Moved[0].Value(s.Moved[0].B))
+		n := &s.Moved[0]
+		what, a, b = "at the end, "+n.Name, n.Value(n.A), n.Value(n.B)
+	default:
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("%s: %s in A, %s in B", what, a, b)
 }
