@@ -79,7 +79,8 @@ func (t *table) of(h *heard, kind capture.Kind, at time.Duration) *conversation 
 		return c
 	}
 	next := &conversation{ends: [2]netip.AddrPort{h.src, h.dst}, proto: key.proto, began: at, lists: map[list][]seen{}}
-	if h.flags&(syn|ack) == syn|ack { // its SYN is not in the capture
+	answer := h.flags&syn == 0 && h.src.Port() < h.dst.Port()
+	if h.kind == "TCP" && (h.flags&(syn|ack) == syn|ack || answer) { // the SYN is not in the capture
 		next.ends = [2]netip.AddrPort{h.dst, h.src}
 	}
 	if c != nil {

@@ -11,8 +11,9 @@
 // # The same conversation
 //
 // A conversation is a TCP connection, all datagrams between two ports, or all ICMP messages between two addresses. A
-// SYN after a FIN or a RST begins another one on the same ports. The one that begins it is the client. Conversations of
-// one link with the same addresses, protocol and server's port are paired:
+// SYN after a FIN or a RST begins another one on the same ports. The one that begins it is the client; of a connection
+// whose SYN is not in the capture, the server is that with the lower port. Conversations of one link with the same
+// addresses, protocol and server's port are paired:
 //
 //   - by the client's port, if at least half of the client's ports of one run are also ports of the other one. Loads
 //     take ports that follow from the request.

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -128,6 +129,25 @@ func TestWindowAndTime(t *testing.T) {
 	b.tcp(clientSends, ack, 100, 11, 0, func(_ *layers.IPv4, t *layers.TCP) { t.Window = 501 })
 	c = compared(t, a.rest(), b.rest())
 	require.Nil(t, c.Window)
+	require.EqualValues(t, 4, c.Same, "what comes after it is not counted")
+}
+
+// The moment is that of the run in which the packet comes earlier, and the earliest of all lists is the first.
+func TestTheEarliestIsTheFirst(t *testing.T) {
+	a, b := begin(t, 1), begin(t, 2)
+	for _, k := range []*talk{a, b} {
+		k.hello()
+	}
+	a.at += 100 * time.Millisecond
+	a.tcp(webSends, ack, 1, 100, 10) // at 100.4 ms
+	b.at += 50 * time.Millisecond
+	b.tcp(webSends, ack, 1, 100, 11) // at 50.4 ms
+	a.at, b.at = 60*time.Millisecond, 60*time.Millisecond
+	a.tcp(clientSends, ack, 100, 1, 0)
+	b.tcp(clientSends, ack, 100, 2, 0)
+	c := compared(t, a.rest(), b.rest())
+	require.Equal(t, "web>client sent", c.First.Point)
+	require.InDelta(t, 0.0504, c.First.At, 1e-9)
 }
 
 // A packet that only one run has makes others of all that follow. It is looked for from the earliest moment on, and the
@@ -253,6 +273,69 @@ func TestPortsAreUsedAgain(t *testing.T) {
 	require.EqualValues(t, 8, c.Same)
 }
 
+// Of a connection whose beginning is not in the capture, numbers are relative to those of its first packet. A SYN in the
+// middle of one that is open is a packet of it, and one after a SYN without an answer begins another.
+func TestWhereConnectionsBegin(t *testing.T) {
+	a, b := begin(t, 1), begin(t, 2)
+	for _, k := range []*talk{a, b} {
+		k.tcp(webSends, ack, 7000, 900, 1448)
+		k.tcp(clientSends, ack, 900, 8448, 0)
+	}
+	c := compared(t, a.rest(), b.rest())
+	require.Nil(t, c.First)
+	require.EqualValues(t, 3, c.Same)
+
+	begun := func(talk func(k *talk)) int {
+		k := begin(t, 1)
+		talk(k)
+		side := k.side()
+		wires, err := side.read()
+		require.NoError(t, err)
+		return len(wires["client--web.pcapng"].all)
+	}
+	require.Equal(t, 1, begun(func(k *talk) {
+		k.hello()
+		k.tcp(clientSends, syn, 70000, 0, 0)
+	}))
+	require.Equal(t, 2, begun(func(k *talk) {
+		k.tcp(clientSends, syn, 0, 0, 0)
+		k.tcp(clientSends, syn, 70000, 0, 0)
+	}))
+	require.Equal(t, 1, begun(func(k *talk) {
+		k.hello()
+		k.tcp(clientSends, rst, 100, 0, 0)
+		k.tcp(webReceives, syn, 70000, 0, 0) // nobody has sent it
+	}))
+}
+
+// As many packets as possible stand beside the same one.
+func TestRowsAreAligned(t *testing.T) {
+	of := func(seqs ...uint32) (list []*Packet) {
+		for _, n := range seqs {
+			list = append(list, &Packet{Seq: n, shape: shape{seq: n}})
+		}
+		return list
+	}
+	told := func(list []Row) string {
+		var words []string
+		for _, r := range list {
+			switch {
+			case r.Same:
+				words = append(words, fmt.Sprintf("%d=%d", r.A.Seq, r.B.Seq))
+			case r.A != nil:
+				words = append(words, fmt.Sprintf("%d|", r.A.Seq))
+			default:
+				words = append(words, fmt.Sprintf("|%d", r.B.Seq))
+			}
+		}
+		return strings.Join(words, " ")
+	}
+	require.Equal(t, "|3 1=1 2=2 3|", told(rows(of(1, 2, 3), of(3, 1, 2))))
+	require.Equal(t, "3| 1=1 2=2 |3", told(rows(of(3, 1, 2), of(1, 2, 3))))
+	require.Equal(t, "1| |2", told(rows(of(1), of(2))))
+	require.Equal(t, "|1 |2", told(rows(nil, of(1, 2))))
+}
+
 func TestOtherProtocols(t *testing.T) {
 	ip4 := func(p layers.IPProtocol) *layers.IPv4 {
 		return &layers.IPv4{Version: 4, TTL: 64, Protocol: p, SrcIP: []byte{10, 0, 0, 1}, DstIP: []byte{10, 0, 0, 2}}
@@ -276,6 +359,11 @@ func TestOtherProtocols(t *testing.T) {
 	d = decode(serialized(t, part, gopacket.Payload(make([]byte, 40))))
 	require.Equal(t, "fragment at 1480, more follow", d.piece)
 	require.Zero(t, d.src.Port())
+	last := *part
+	last.Flags = 0
+	end := decode(serialized(t, &last, gopacket.Payload(make([]byte, 40))))
+	require.Equal(t, []Field{{"fragment", "fragment at 1480, more follow", "fragment at 1480, the last"}},
+		(&seen{shape: d.shape}).shown().Differs((&seen{shape: end.shape}).shown()))
 
 	for _, b := range [][]byte{nil, {1, 2, 3}, make([]byte, 14), make([]byte, 60)} {
 		require.NotPanics(t, func() { decode(b) })
