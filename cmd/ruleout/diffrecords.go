@@ -127,23 +127,10 @@ func (c *diffCmd) packets(ctx context.Context, u *ui, sides [2]*result.Record) (
 		defer func() { err = errors.Join(err, requests[i].Capture.Close()) }()
 	}
 	p = &blame.Packets{}
-	var errs [2]error
-	var group sync.WaitGroup
-	var says sync.Mutex
-	for i := range sides {
-		group.Go(func() {
-			p.Again[i], errs[i] = machine.MakeAgain(ctx, sides[i], requests[i], func(text string) {
-				says.Lock()
-				defer says.Unlock()
-				u.note("%s: %s", []string{"A", "B"}[i], text)
-			})
-		})
+	if err := c.again(ctx, u, sides, requests, p); err != nil {
+		return nil, err
 	}
-	group.Wait()
-	for i, file := range []string{c.A, c.B} {
-		if errs[i] != nil {
-			return nil, fmt.Errorf("make the run of %s again: %w", file, errs[i])
-		}
+	for i := range captures {
 		if err := writeCaptures(ctx, u, requests[i].Capture, requests[i].Scenario, p.Again[i].Last); err != nil {
 			return nil, err
 		}
@@ -151,6 +138,33 @@ func (c *diffCmd) packets(ctx context.Context, u *ui, sides [2]*result.Record) (
 	}
 	p.Comparison, err = packet.Compare(captures[0], captures[1])
 	return p, err
+}
+
+// again makes both runs again at a time. The first that fails ends the other.
+func (c *diffCmd) again(ctx context.Context, u *ui, sides [2]*result.Record, requests [2]machine.Request,
+	p *blame.Packets) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	var one sync.Mutex // says something, or fails
+	var failed error
+	for i, file := range []string{c.A, c.B} {
+		group.Go(func() {
+			r, err := machine.MakeAgain(ctx, sides[i], requests[i], func(text string) {
+				one.Lock()
+				defer one.Unlock()
+				u.note("%s: %s", []string{"A", "B"}[i], text)
+			})
+			one.Lock()
+			defer one.Unlock()
+			if p.Again[i] = r; err != nil && failed == nil {
+				failed = fmt.Errorf("make the run of %s again: %w", file, err)
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	return failed
 }
 
 // directories tells of the records of two directories.

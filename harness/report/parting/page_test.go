@@ -169,13 +169,15 @@ func TestPackets(t *testing.T) {
 	s.Packets = &blame.Packets{Again: [2]*machine.Replay{{Equal: true}, {Equal: true}},
 		Comparison: &packet.Comparison{Dirs: [2]string{"c/a", "c/b"}, Same: 17, First: &packet.Parting{
 			File: "client--web.pcapng", Point: "client>web sent", At: 0.5, Nth: 1, A: one,
-			Conversation: [2]string{"client:1 → web:80", "client:1 → web:80"}, Before: []packet.Row{{A: one, B: one, Same: true}}}}}
+			Conversation: [2]string{"client:1 → web:80", "client:1 → web:80"},
+			Before:       []packet.Row{{A: one, B: one, Same: true}}}}}
 	page := write(t, s, a, b)
 	require.Contains(t, page, "before it both have the same 17 packets")
 	require.Contains(t, page, "At 0.500000 s, client&gt;web sent: the 1st packet of client:1 → web:80.")
 	require.Contains(t, page, "tshark -r c/a/client--web.pcapng -Y frame.number==12")
 	require.Contains(t, page, "B: there is none any more")
-	require.Contains(t, page, `<tr class="first"><td>≠</td><td>0.500000</td><td>→ UDP len 7 [&lt;b&gt;copies&lt;/b&gt;]</td><td></td>`)
+	require.Contains(t, page,
+		`<tr class="first"><td>≠</td><td>0.500000</td><td>→ UDP len 7 [&lt;b&gt;copies&lt;/b&gt;]</td><td></td>`)
 }
 
 // What a scenario or a record brings along stays text.

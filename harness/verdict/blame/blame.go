@@ -52,8 +52,8 @@ type Parting struct {
 	B      string `json:"b"`
 }
 
-// Choice is the first time at which a fault of both runs chose another packet, of those that a record keeps. A record has
-// times of packets and not the packets, so it is the first choice that comes at another time, by more than
+// Choice is the first time at which a fault of both runs chose another packet, of those that a record keeps. A record
+// has times of packets and not the packets, so it is the first choice that comes at another time, by more than
 // [packet.Late]: what a setting costs in CPU time moves all packets by microseconds.
 type Choice struct {
 	Fault string `json:"fault"`
@@ -140,8 +140,11 @@ func leaves(path string, v any, to map[string]string) {
 			leaves(at, e, to)
 		}
 	default:
-		text, _ := json.Marshal(v) // it was read from JSON
-		to[path] = string(text)
+		var text strings.Builder
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false) // expectations have < and >
+		_ = enc.Encode(v)        // it was read from JSON
+		to[path] = strings.TrimSpace(text.String())
 	}
 }
 

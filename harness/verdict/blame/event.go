@@ -57,7 +57,8 @@ func (s *Story) Events() []Event {
 	}
 	if s.Packets != nil && s.Packets.First != nil {
 		p := s.Packets.First
-		e := Event{At: p.At, To: p.At, Kind: ByPacket, What: p.Point + ": the first packet that differs", A: "none", B: "none"}
+		e := Event{At: p.At, To: p.At, Kind: ByPacket, What: p.Point + ": the first packet that differs", A: "none",
+			B: "none"}
 		if p.A != nil {
 			e.A = p.A.String()
 		}

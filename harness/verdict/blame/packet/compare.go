@@ -12,8 +12,8 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
-// Late is how far apart in time the same packet may come before it is told: what a kernel or a capture costs in CPU time
-// is microseconds.
+// Late is how far apart in time the same packet may come before it is told: what a kernel or a capture costs in CPU
+// time is microseconds.
 const Late = time.Millisecond
 
 // Comparison is where the captures of two runs part.
@@ -178,7 +178,7 @@ func (c *comparer) link(nr int, file string, a, b *wire) {
 	}
 }
 
-// lists compares two lists up to the first packet that differs. With nth, at counts up.
+// lists compares two lists up to the first packet that differs. What only one of them has is compared up to the limit.
 func (c *comparer) lists(at candidate, limit time.Duration) {
 	keep := func(best **candidate) {
 		if at.before(*best) {

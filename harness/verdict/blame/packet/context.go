@@ -116,8 +116,8 @@ func earlier(s, self *seen, moment time.Duration) bool {
 	return cmp.Or(cmp.Compare(s.at, self.at), s.frame-self.frame) < 0
 }
 
-// view is the points that one end of the link sees the conversation at: what it sends and what it receives. A fault sees
-// what it chooses.
+// view is the points at which one end of the link sees the conversation: what it sends and what it receives. A fault
+// sees what it chooses.
 func (c *candidate) view() []string {
 	own := *c.point
 	other := capture.Point{Side: 1 - own.Side, From: own.To, To: own.From}

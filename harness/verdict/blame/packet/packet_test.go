@@ -273,8 +273,8 @@ func TestPortsAreUsedAgain(t *testing.T) {
 	require.EqualValues(t, 8, c.Same)
 }
 
-// Of a connection whose beginning is not in the capture, numbers are relative to those of its first packet. A SYN in the
-// middle of one that is open is a packet of it, and one after a SYN without an answer begins another.
+// Of a connection whose beginning is not in the capture, numbers are relative to those of its first packet. A SYN in
+// the middle of one that is open is a packet of it, and one after a SYN without an answer begins another.
 func TestWhereConnectionsBegin(t *testing.T) {
 	a, b := begin(t, 1), begin(t, 2)
 	for _, k := range []*talk{a, b} {
