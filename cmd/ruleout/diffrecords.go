@@ -35,7 +35,7 @@ const (
 func (c *diffCmd) kindOf(arg string) sideKind {
 	info, err := os.Stat(arg)
 	switch {
-	case err == nil && info.Mode().IsRegular() && filepath.Ext(arg) == ".json":
+	case filepath.Ext(arg) == ".json" && (err != nil || info.Mode().IsRegular()): // [result.Read] says that it is missing
 		return aRecord
 	case archive.Is(arg):
 		return aSweep
@@ -91,7 +91,7 @@ func (c *diffCmd) records(ctx context.Context, u *ui, margin float64) error {
 	if c.HTML != "" {
 		err := writeWhole(c.HTML, func(w io.Writer) error { return parting.Write(w, story, sides[0], sides[1]) })
 		if err != nil {
-			return err
+			return problem.Wrap(problem.KindOf(err), err, "give another place with --html FILE")
 		}
 		u.note("wrote %s", shorten(c.HTML))
 	}

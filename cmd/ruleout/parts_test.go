@@ -128,7 +128,7 @@ func parts(ts *testscript.TestScript, neg bool, args []string) {
 	if first.A.Frame != best[0].frame || first.B.Frame != best[1].frame || !strings.HasPrefix(where, first.Point+" ") ||
 		math.Abs(first.A.At-best[0].at) > 1e-6 || math.Abs(first.B.At-best[1].at) > 1e-6 || story.Packets.Same != before {
 		ts.Fatalf("tshark sees frames %d at %v and %d at %v of %s differ, after %d that are the same; the story says %+v, "+
-			"%+v and %+v, after %d", best[0].frame, best[0].at, best[1].frame, best[1].at, where, before, first, first.A, first.B,
-			story.Packets.Same)
+			"%+v and %+v, after %d", best[0].frame, best[0].at, best[1].frame, best[1].at, where, before, first, first.A,
+			first.B, story.Packets.Same)
 	}
 }

@@ -180,10 +180,9 @@ func (d *Directories) common() {
 // Heading sums it up in a sentence.
 func (d *Directories) Heading() string {
 	text := quantity.Plural(int64(len(d.Pairs)), "pair") + ": "
-	switch {
-	case d.Differ == 0:
+	if d.Differ == 0 {
 		text += "IDENTICAL, all to the last bit"
-	default:
+	} else {
 		text += fmt.Sprintf("%s IDENTICAL, %s differ", quantity.Count(int64(d.Identical)), quantity.Count(int64(d.Differ)))
 	}
 	if d.Alarms > 0 {

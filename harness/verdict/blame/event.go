@@ -87,8 +87,7 @@ func (s *Story) First() string {
 	if i < 0 {
 		i = 0
 	}
-	what := ""
-	var a, b string
+	var what, a, b string
 	switch {
 	case len(list) > 0:
 		e := list[i]
