@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -13,15 +12,13 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
-	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
-	"github.com/ruleout/ruleout/harness/verdict/blame"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
 
 type diffCmd struct {
-	A         string   `arg:"" help:"Record of a run, directory of a sweep, kernel in the store, or profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile,record"`
+	A         string   `arg:"" help:"Record of a run, directory of records, directory of a sweep, kernel in the store, or profile (a .yaml file with kernel, set and sysctls)." placeholder:"A" takes:"sweep,night,diff,profile,record"`
 	B         string   `arg:"" optional:"" help:"The other side, of the same kind." placeholder:"B" takes:"sweep,night,diff,profile,record"`
 	Scenarios []string `arg:"" optional:"" name:"scenario" help:"Scenario files to run on kernels and profiles." placeholder:"SCENARIO" complete:"yaml" takes:"scenario"`
 	Matrix    []string `help:"Compare each of these kernels with the one before it. All arguments are scenario files." placeholder:"KERNEL,…"`
@@ -30,6 +27,9 @@ type diffCmd struct {
 	Out       string   `help:"Directory of the records that are made (default results/runs/diff-A-B). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
 	Jobs      int      `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
 	All       bool     `help:"Show every setting and number that differs."`
+	Packets   bool     `help:"Of two records: make both runs again with a capture, and show the first packet that differs."`
+	Pcap      string   `help:"Directory of the captures that --packets makes, in its subdirectories a and b (default results/runs/packets-NAME-A-B)." placeholder:"DIR" type:"path" complete:"dir"`
+	HTML      string   `name:"html" help:"Of two records: also write a page with the story, and with the timelines of both." placeholder:"FILE" type:"path"`
 	Format    string   `help:"Output: text, json or markdown." enum:"text,json,markdown" default:"text"`
 }
 
@@ -46,11 +46,16 @@ With --matrix, the scenarios are run on several kernels, and each kernel is comp
 of the changes that the whole matrix reports are expected to be false.
 
 For two records, the output lists in this order: the settings that differ, when each fault first chose a different
-packet, the first sample of each series of the timelines that differs, and the metrics that differ at the end.
+packet, the first sample of each series of the timelines that differs, and the metrics that differ at the end. With
+--packets, both runs are made again, compared with their records as replay does, and made once more with a capture. The
+first packet that differs is shown with the packets around it, in both runs side by side.
+
+Records in two directories are paired by scenario and seed. The output has a line for each pair: IDENTICAL, or what
+differs first.
 
 Exit status: 0 compared, whatever the outcome; 2 a file or name is wrong, or one side has two runs of the same scenario,
-kernel and seed; 4 the same build, kernel, scenario and seed gave two different results, a run broke twice, or too many
-pairs are lost.
+kernel and seed; 3 this machine cannot do it; 4 the same build, kernel, scenario and seed gave two different results, a
+record did not repeat, a run broke twice, or too many pairs are lost.
 
 Examples:
 
@@ -58,7 +63,9 @@ Examples:
   ruleout diff --matrix 5.10,6.1,6.12,7.2 scenarios/*.yaml --seeds 16
   ruleout diff today.yaml hardened.yaml scenarios/*.yaml --seeds 30
   ruleout diff results/runs/sweep-monday results/runs/sweep-tuesday
-  ruleout diff results/runs/dup-ack-1-4fe1f7842b2b.json results/runs/dup-ack-2-0b1f6ad1f0c2.json`
+  ruleout diff results/runs/dup-ack-1-4fe1f7842b2b.json results/runs/dup-ack-2-0b1f6ad1f0c2.json
+  ruleout diff a.json b.json --packets --html parted.html
+  ruleout diff runs-on-6.1 runs-on-6.12`
 }
 
 // Run carries the command out.
@@ -76,27 +83,22 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	case c.B == "":
 		return problem.Wrap(problem.Usage, fmt.Errorf("%s has nothing to be compared with", c.A), "name the other side after it")
 	}
-	switch records := [2]bool{isRecord(c.A), isRecord(c.B)}; {
-	case records[0] && records[1] && len(c.Scenarios) == 0:
-		return c.records(u, float64(margin))
-	case records[0] || records[1]:
-		return problem.Wrap(problem.Usage, errors.New("the record of a run can only be compared with one other"),
-			"ruleout diff A.json B.json")
+	kind, err := c.kind()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case aRecord:
+		return c.records(ctx, u, float64(margin))
+	case aDirectory:
+		return c.directories(u, float64(margin))
 	}
 	var sides [2]compare.Side
 	var settings []compare.Setting
 	broken := false
-	switch stored := [2]bool{archive.Is(c.A), archive.Is(c.B)}; {
-	case stored[0] && stored[1]:
+	if kind == aSweep {
 		sides, settings, err = c.stored()
-	case stored[0] || stored[1]:
-		return problem.Wrap(problem.Usage, errors.New("stored results can only be compared with stored results"),
-			"run a sweep of the same campaign for the other side")
-	case len(c.Scenarios) == 0:
-		return problem.Wrap(problem.Usage,
-			fmt.Errorf("%s and %s are not directories of sweeps, and no scenarios to run are given", c.A, c.B),
-			"name scenario files after them")
-	default:
+	} else {
 		sides, settings, broken, err = c.make(ctx, u)
 	}
 	if err != nil {
@@ -114,39 +116,9 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	if c.Format == formatJSON {
 		err = u.json(found)
 	} else {
-		err = found.Text(u.out, c.Format == "markdown", c.All)
+		err = found.Text(u.out, c.Format == formatMarkdown, c.All)
 	}
 	if err == nil && (len(found.Alarms) > 0 || broken || found.Undecided()) {
-		err = status(problem.Invalid)
-	}
-	return err
-}
-
-// isRecord tells whether an argument is the file of a record.
-func isRecord(arg string) bool {
-	info, err := os.Stat(arg)
-	return err == nil && info.Mode().IsRegular() && filepath.Ext(arg) == ".json"
-}
-
-// records tells of two records where they part.
-func (c *diffCmd) records(u *ui, margin float64) error {
-	var sides [2]*result.Record
-	for i, file := range []string{c.A, c.B} {
-		var err error
-		if sides[i], err = result.Read(file); err != nil {
-			return err
-		}
-	}
-	story, err := blame.Tell(shorten(c.A), shorten(c.B), sides[0], sides[1], margin)
-	if err != nil {
-		return err
-	}
-	if c.Format == formatJSON {
-		err = u.json(story)
-	} else {
-		err = story.Text(u.out, c.Format == "markdown", c.All)
-	}
-	if err == nil && story.Alarm {
 		err = status(problem.Invalid)
 	}
 	return err

@@ -44,7 +44,7 @@ func (c *diffCmd) matrix(ctx context.Context, u *ui, margin float64) error {
 	if c.Format == formatJSON {
 		err = u.json(m)
 	} else {
-		err = m.Text(u.out, c.Format == "markdown", c.All)
+		err = m.Text(u.out, c.Format == formatMarkdown, c.All)
 	}
 	if err == nil && (len(m.Alarms()) > 0 || broken || m.Undecided()) {
 		err = status(problem.Invalid)

@@ -76,6 +76,7 @@ func TestScripts(t *testing.T) {
 			"first-run":    firstRun,
 			"example":      example,
 			"explained":    explained,
+			"parts":        parts,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {

@@ -16,16 +16,18 @@ import (
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 )
 
-// figure is one chart.
-type figure struct {
+// Figure is one chart, as the template "chart" draws it.
+type Figure struct {
 	Title, Unit  string
 	Events       []string // what moved in it while a fault acted
-	Areas, Lines []curve
-	Y            []tick
+	Areas, Lines []Curve
+	Y            []Tick
+	// Ticks are those of the time axis.
+	Ticks []Tick
 }
 
-// curve is a series in a chart. K is the number of its colour and dashes.
-type curve struct {
+// Curve is a series in a chart. K is the number of its colour and dashes.
+type Curve struct {
 	K             int
 	Name, Summary string
 	D             string
@@ -42,7 +44,7 @@ func counts(v float64) string { return metric.Metric{Unit: metric.One}.Format(v)
 type drawing struct {
 	r      *result.Record
 	frame  chart.Frame
-	out    []figure
+	out    []Figure
 	quiet  []string
 	closed bool // some requests are those of users in a closed loop
 	// events are what moved in a series, in words.
@@ -67,7 +69,7 @@ func newEvents(list []effect.Comparison) map[string]string {
 }
 
 // say adds the events of a series to a chart.
-func (d *drawing) say(f *figure, name, series string) {
+func (d *drawing) say(f *Figure, name, series string) {
 	if event, ok := d.events[series]; ok && len(f.Events) < mostEvents {
 		f.Events = append(f.Events, name+": "+event)
 	}
@@ -110,6 +112,9 @@ func (v *view) draw(r *result.Record, s *scenario.Scenario, p *plan.Plan, list [
 	d.status(s)
 	d.queues(s)
 	v.Charts = d.out
+	for i := range v.Charts {
+		v.Charts[i].Ticks = v.Picture.Ticks
+	}
 	if len(d.quiet) > 0 {
 		v.Quiet = "Not drawn, because hardly anything moved: " + strings.Join(d.quiet, "; ") + "."
 	}
@@ -205,26 +210,26 @@ func (d *drawing) lines(title, about string, format unit, list []named) {
 	for _, n := range list {
 		highest = max(highest, chart.Highest(n.s.Values))
 	}
-	f := figure{Title: title, Unit: about}
-	top := f.scale(highest, format)
+	f := Figure{Title: title, Unit: about}
+	top := f.Scale(highest, format)
 	for i, n := range list {
-		f.Lines = append(f.Lines, curve{i + 1, n.name, summary(n.s.Values, format), n.s.Line(d.frame, top)})
+		f.Lines = append(f.Lines, Curve{i + 1, n.name, Summary(n.s.Values, format), n.s.Line(d.frame, top)})
 		d.say(&f, n.name, n.series)
 	}
 	d.out = append(d.out, f)
 }
 
-// scale sets the numbers of the vertical axis and returns its top.
-func (f *figure) scale(highest float64, format unit) float64 {
+// Scale sets the numbers of the vertical axis and returns its top.
+func (f *Figure) Scale(highest float64, format unit) float64 {
 	top := chart.Top(highest)
 	for _, part := range []float64{1, 0.5, 0} {
-		f.Y = append(f.Y, tick{chart.Y(part, 1), (1 - part) * 100, quantity.Exact(format(top * part))})
+		f.Y = append(f.Y, Tick{chart.Y(part, 1), (1 - part) * 100, quantity.Exact(format(top * part))})
 	}
 	return top
 }
 
-// summary says the mean and the highest of a series.
-func summary(values []float64, format unit) string {
+// Summary says the mean and the highest of a series.
+func Summary(values []float64, format unit) string {
 	sum, n := 0., 0
 	for _, v := range values {
 		if !math.IsNaN(v) {

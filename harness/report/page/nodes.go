@@ -41,15 +41,15 @@ func (d *drawing) cpu(s *scenario.Scenario) {
 		for i := range tasks.Values {
 			tasks.Values[i] = max(total.Values[i]-softirq.Values[i], 0)
 		}
-		f := figure{Title: "CPU of " + node, Unit: "share of one CPU"}
-		scale := f.scale(top, shares)
+		f := Figure{Title: "CPU of " + node, Unit: "share of one CPU"}
+		scale := f.Scale(top, shares)
 		areas := chart.Stack([]chart.Series{softirq, tasks}, d.frame, scale)
-		f.Areas = []curve{
-			{1, "handling packets (softirq)", summary(softirq.Values, shares), areas[0]},
-			{2, "its programs", summary(tasks.Values, shares), areas[1]},
+		f.Areas = []Curve{
+			{1, "handling packets (softirq)", Summary(softirq.Values, shares), areas[0]},
+			{2, "its programs", Summary(tasks.Values, shares), areas[1]},
 		}
 		// The outline has the peaks that the means of a long run have not.
-		f.Lines = []curve{{0, "", "", total.Line(d.frame, scale)}}
+		f.Lines = []Curve{{0, "", "", total.Line(d.frame, scale)}}
 		d.say(&f, "softirq", node+".cpu.softirq")
 		d.say(&f, "in all", node+".cpu.total")
 		d.out = append(d.out, f)

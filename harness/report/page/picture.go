@@ -11,7 +11,7 @@ import (
 type picture struct {
 	Rows  []row
 	Bands []row // the faults again, as high as a chart
-	Ticks []tick
+	Ticks []Tick
 	// Shaded is whether a fault acts for some time, Forging whether segments are forged at moments.
 	Shaded, Forging bool
 	Warm            int // width of the warm-up, of chart.Width
@@ -35,8 +35,8 @@ type mark struct {
 	Percent float64 // of the width
 }
 
-// tick is a number beside an axis.
-type tick struct {
+// Tick is a number beside an axis.
+type Tick struct {
 	X       int     // of chart.Width, or of chart.Height
 	Percent float64 // of the width, or of the height from the top
 	Text    string
@@ -76,7 +76,7 @@ func newPicture(p *plan.Plan, f chart.Frame) *picture {
 		pic.Rows = append(pic.Rows, r)
 	}
 	for _, at := range plan.Ticks(f.From, f.To, 8) {
-		pic.Ticks = append(pic.Ticks, tick{f.X(at), f.Percent(at), plan.TickText(at)})
+		pic.Ticks = append(pic.Ticks, Tick{f.X(at), f.Percent(at), plan.TickText(at)})
 	}
 	if n := len(pic.Ticks); n > 0 {
 		pic.Ticks[n-1].Text += " s"

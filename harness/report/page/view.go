@@ -24,7 +24,7 @@ type view struct {
 	Scenario        *done    // nil when the record's scenario cannot be read
 	Comparisons     []comparison
 	Picture         *picture
-	Charts          []figure
+	Charts          []Figure
 	Quiet           string // nodes and series that are not drawn
 	NoCharts        string // why there are none
 	Faults          *report.Section

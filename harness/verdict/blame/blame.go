@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/scenario/metric"
+	"github.com/ruleout/ruleout/harness/verdict/blame/packet"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 )
 
@@ -35,6 +37,8 @@ type Story struct {
 	Ended []compare.Setting `json:"ended"`
 	// Moved are the metrics and counters that differ by the margin, the largest first.
 	Moved []Number `json:"moved"`
+	// Packets is what captures say; nil unless they were made.
+	Packets *Packets `json:"packets,omitempty"`
 }
 
 // Parting is the first sample that differs of a series.
@@ -48,10 +52,12 @@ type Parting struct {
 	B      string `json:"b"`
 }
 
-// Choice is the first time at which a fault of both runs chose another packet, of those that a record keeps.
+// Choice is the first time at which a fault of both runs chose another packet, of those that a record keeps. A record
+// has times of packets and not the packets, so it is the first choice that comes at another time, by more than
+// [packet.Late]: what a setting costs in CPU time moves all packets by microseconds.
 type Choice struct {
 	Fault string `json:"fault"`
-	// Same is how many of the first choices came at the same times.
+	// Same is how many of the first choices came at the same times so far.
 	Same int `json:"same"`
 	// A and B are when the next one came, in s; absent where there is none.
 	A *float64 `json:"a"`
@@ -134,8 +140,11 @@ func leaves(path string, v any, to map[string]string) {
 			leaves(at, e, to)
 		}
 	default:
-		text, _ := json.Marshal(v) // it was read from JSON
-		to[path] = string(text)
+		var text strings.Builder
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false) // expectations have < and >
+		_ = enc.Encode(v)        // it was read from JSON
+		to[path] = strings.TrimSpace(text.String())
 	}
 }
 
@@ -191,7 +200,8 @@ func (s *Story) faults(a, b *result.Record) {
 		}
 		y := &b.Faults[j]
 		c := Choice{Fault: x.Name}
-		for c.Same < min(len(x.Times), len(y.Times)) && x.Times[c.Same] == y.Times[c.Same] {
+		for c.Same < min(len(x.Times), len(y.Times)) &&
+			math.Abs(x.Times[c.Same]-y.Times[c.Same]) <= packet.Late.Seconds() {
 			c.Same++
 		}
 		if c.Same == len(x.Times) && c.Same == len(y.Times) {
@@ -254,6 +264,9 @@ func (s *Story) moved(a, b *result.Record, margin float64) {
 		return cmp.Or(cmp.Compare(b.By, a.By), cmp.Compare(b.size(), a.size()), strings.Compare(a.Name, b.Name))
 	})
 }
+
+// Value writes one of the two numbers.
+func (n *Number) Value(v float64) string { return metric.Of(n.Name, n.Unit).Format(v) }
 
 // size is the larger of the two numbers.
 func (n *Number) size() float64 { return max(math.Abs(n.A), math.Abs(n.B)) }

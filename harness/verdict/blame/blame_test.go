@@ -70,11 +70,12 @@ func TestWhatWasAsked(t *testing.T) {
 	s := tell(t, other(func(r *result.Record) {
 		r.Seed, r.Provenance.Kernel, r.Provenance.Images["shop"] = 2, "6.12.1", "sha256:6"
 		r.Scenario.Canonical = json.RawMessage(
-			`{"faults":[{"name":"acks","select":{"chance":0.2}}],"links":[{"delay":5,"rate":9}]}`)
+			`{"expect":["a < 3"],"faults":[{"name":"acks","select":{"chance":0.2}}],"links":[{"delay":5,"rate":9}]}`)
 	}))
 	require.Equal(t, []compare.Setting{
 		{Name: "image shop", A: "sha256:5", B: "sha256:6"}, {Name: "kernel", A: "6.1.0", B: "6.12.1"},
-		{Name: "seed", A: "1", B: "2"}, {Name: "faults.acks.select.chance", A: "0.1", B: "0.2"},
+		{Name: "seed", A: "1", B: "2"}, {Name: "expect[0]", B: `"a < 3"`},
+		{Name: "faults.acks.select.chance", A: "0.1", B: "0.2"},
 		{Name: "links[0].rate", A: "", B: "9"},
 	}, s.Asked)
 	_, err := Tell("a", "b", made(), other(func(r *result.Record) { r.Scenario.Canonical = nil }), 0.05)

@@ -9,6 +9,8 @@
 // first ([Story.Parted]), counts before times; and how it ended ([Story.Ended], [Story.Moved]). The comparison itself
 // is [result.Compare].
 //
-// The trap: a sample is of an interval, 100 ms as a rule. What differs first within one is not known; a capture of both
-// runs tells (--pcap).
+// The trap: a sample is of an interval, 100 ms as a rule. What differs first within one is not known. Captures of both
+// runs tell ([Story.Packets]): package packet finds the first packet that differs.
+//
+// Records in two directories are paired by scenario and seed ([Match]), and told in a line each.
 package blame

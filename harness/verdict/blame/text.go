@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/table"
@@ -29,6 +31,17 @@ func (s *Story) Heading() string {
 		return "IDENTICAL to the last bit, although " + quantity.Plural(int64(len(s.Asked)), "thing") + " asked differed"
 	case s.Alarm:
 		return "the same software, scenario and seed, and two digests"
+	case s.Packets != nil && s.Packets.First != nil:
+		text := "the first packet that differs comes at " + quantity.Seconds(s.Packets.First.At)
+		switch {
+		case s.Interval == 0:
+			return text
+		case s.Together < 0:
+			return text + "; in no sample do counts of packets, connections and answers differ"
+		}
+		return text + "; counts of packets, connections and answers differ from " + quantity.Seconds(s.Together) + " on"
+	case s.Packets != nil:
+		return "no packet differs; only times do"
 	case s.Interval == 0:
 		return "different; there is no common timeline that would tell since when"
 	case s.Together < 0:
@@ -53,6 +66,9 @@ func (s *Story) Text(w io.Writer, markdown, all bool) error {
 	}
 	t.table("When faults chose another packet first", []string{"fault", "same choices before", "A", "B"}, rows, len(rows),
 		1)
+	if s.Packets != nil {
+		t.packets(s.Packets)
+	}
 	for _, of := range []struct {
 		title  string
 		counts bool
@@ -61,7 +77,7 @@ func (s *Story) Text(w io.Writer, markdown, all bool) error {
 		for _, p := range s.Parted {
 			if p.Counts == of.counts {
 				at := quantity.Seconds(p.At) + " to " + quantity.Seconds(p.At+s.Interval)
-				rows = append(rows, []string{at, p.Series, p.A, p.B})
+				rows = append(rows, []string{at, p.Series, p.value(p.A), p.value(p.B)})
 			}
 		}
 		t.table(of.title, []string{"when", "series", "A", "B"}, rows, mostParted, 2)
@@ -69,12 +85,25 @@ func (s *Story) Text(w io.Writer, markdown, all bool) error {
 	t.settings("How it ended", s.Ended, len(s.Ended))
 	rows = nil
 	for _, n := range s.Moved {
-		m := metric.Of(n.Name, n.Unit)
-		rows = append(rows, []string{n.Name, m.Format(n.A), m.Format(n.B)})
+		rows = append(rows, []string{n.Name, n.Value(n.A), n.Value(n.B)})
 	}
 	t.table("What differs most in the end", []string{"number", "A", "B"}, rows, mostMoved, 1)
 	_, err := io.WriteString(w, t.String())
 	return err
+}
+
+// value writes one of the two values: numbers as people do, and words as they are.
+func (p *Parting) value(text string) string {
+	v, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil:
+		return text
+	case strings.HasSuffix(p.Series, ".memory"):
+		return quantity.Bytes(v)
+	case v == math.Trunc(v):
+		return quantity.Count(int64(v))
+	}
+	return text
 }
 
 func moment(at *float64) string {

@@ -121,7 +121,7 @@ func (s *Spool) Write(ctx context.Context, sc *scenario.Scenario, o Origin) (fil
 			_ = os.Remove(name) // those that were renamed are not there any more
 		}
 	}()
-	names := fileNames(sc)
+	names := FileNames(sc)
 	for i := range sc.Links {
 		w := s.taken.Wires[i]
 		name, n, err := s.writeOne(ctx, &wireFile{
@@ -173,9 +173,9 @@ func (s *Spool) writeOne(ctx context.Context, f *wireFile) (name string, n int64
 	return to.Name(), n, errors.Join(err, to.Close())
 }
 
-// fileNames are those of the links' captures. A name of a node may hold two dashes, so two links might
-// come to one name; the later one then has its number in it.
-func fileNames(s *scenario.Scenario) []string {
+// FileNames are those of the captures of a scenario's links, in their order. A name of a node may hold two dashes, so
+// two links might come to one name; the later one then has its number in it.
+func FileNames(s *scenario.Scenario) []string {
 	list := make([]string, len(s.Links))
 	taken := map[string]bool{}
 	for i, l := range s.Links {
