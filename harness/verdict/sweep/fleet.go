@@ -37,7 +37,29 @@ func OpenFleet(ctx context.Context, kernels []string, qemus ...string) (*Fleet, 
 			f.machines[software{kernel, qemu}] = m
 		}
 	}
-	return f, nil
+	return f, f.distinct(kernels)
+}
+
+// distinct makes sure that records tell the kernels apart: these name a kernel by its release.
+func (f *Fleet) distinct(kernels []string) error {
+	hash, name := map[string]string{}, map[string]string{} // by release
+	for _, kernel := range kernels {
+		for of, machine := range f.machines {
+			k := machine.Kernel()
+			if of.kernel != kernel {
+				continue
+			}
+			if other, ok := hash[k.Release]; ok && other != k.Hash {
+				return problem.Wrap(problem.Usage,
+					fmt.Errorf("kernels %s and %s differ, and both call themselves %s, by which records name a kernel",
+						name[k.Release], k.Name, k.Release),
+					"build one of them again with another release: make LOCALVERSION=-b; "+
+						"or compare records of ruleout run: ruleout diff A.json B.json")
+			}
+			hash[k.Release], name[k.Release] = k.Hash, k.Name
+		}
+	}
+	return nil
 }
 
 // Releases returns the releases of the kernels by their names.
