@@ -48,19 +48,19 @@ Examples:
 
 // listed is a kernel in the JSON form of the list.
 type listed struct {
-	Name       string   `json:"name"`
-	Release    string   `json:"release"`
-	Flavour    string   `json:"flavour"`
-	Version    string   `json:"version"`
-	Package    string   `json:"package"`
-	ConfigHash string   `json:"config_hash"`
-	Hash       string   `json:"hash"`
-	Modules    int      `json:"modules"`
-	Size       int64    `json:"size"`
+	Name       string `json:"name"`
+	Release    string `json:"release"`
+	Flavour    string `json:"flavour"`
+	Version    string `json:"version"`
+	Package    string `json:"package"`
+	ConfigHash string `json:"config_hash"`
+	Hash       string `json:"hash"`
+	Modules    int    `json:"modules"`
+	Size       int64  `json:"size"`
 	// Build says which build it is, of a kernel that was not in a package.
 	Build   *kernel.Origin `json:"build,omitempty"`
 	Default bool           `json:"default"`
-	Lacks      []string `json:"lacks"` // features that scenarios may need and this kernel lacks
+	Lacks   []string       `json:"lacks"` // features that scenarios may need and this kernel lacks
 	// Netem is the fingerprint of what the kernel's netem does, and Truths are its answers by name; both are
 	// known once a run was made on it.
 	Netem  string            `json:"netem,omitempty"`

@@ -12,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/text"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
@@ -50,6 +51,22 @@ func Open(path string, set []string) (*yaml.Node, *scenario.Scenario, error) {
 	}
 	s, err := f.With(set)
 	return f.Document(set), s, err
+}
+
+// OfRecord returns the scenario of a record, with settings PATH=VALUE, as a document to be made smaller, and its text.
+// The record is in the file of that name. The error is of kind [problem.Usage].
+func OfRecord(path string, s *scenario.Scenario, set []string) (*yaml.Node, *scenario.Scenario, []byte, error) {
+	doc, err := text.Of(s)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	written, err := Text(doc)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	f := expect.File{File: &scenario.File{Path: path, Text: written}}
+	s, err = f.With(set)
+	return f.Document(set), s, written, err
 }
 
 // Check says whether expectations are such of a scenario. The error is of kind [problem.Usage].
