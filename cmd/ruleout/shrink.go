@@ -5,11 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
-
-	"gopkg.in/yaml.v3"
 
 	"github.com/ruleout/ruleout/harness/base/atomicfile"
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -40,7 +37,6 @@ type shrinkCmd struct {
 	pcapFlags `embed:""`
 
 	first uint64 // seed
-	text  []byte // before
 }
 
 func (*shrinkCmd) Help() string {
@@ -72,7 +68,7 @@ func (c *shrinkCmd) Run(ctx context.Context, u *ui) (err error) {
 		err := fmt.Errorf("--seeds %d, --fresh %d: at least one seed is needed", c.Seeds, c.Fresh)
 		return problem.Wrap(problem.Usage, err, "")
 	}
-	doc, s, err := c.open()
+	of, err := c.open()
 	if err != nil {
 		return err
 	}
@@ -81,23 +77,23 @@ func (c *shrinkCmd) Run(ctx context.Context, u *ui) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, spool.Close()) }()
-	if err := shrink.Check(c.Keep, s); err != nil {
+	if err := shrink.Check(c.Keep, of.Scenario); err != nil {
 		return problem.Wrap(problem.Usage, err, problem.HintOf(err))
 	}
 	if len(c.Keep) == 0 {
-		for _, e := range s.Expect {
+		for _, e := range of.Scenario.Expect {
 			c.Keep = append(c.Keep, string(e))
 		}
 	}
 	if len(c.Keep) == 0 {
 		return problem.Wrap(problem.Usage, errors.New("the scenario expects nothing"), "say what it has to show with --keep")
 	}
-	runs, err := c.runs(ctx, u, s)
+	runs, err := c.runs(ctx, u, of.Scenario)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, runs.Loop.Archive.Close()) }()
-	r, err := shrink.Shrink(ctx, doc, runs, shrink.Options{
+	r, err := shrink.Shrink(ctx, of.Doc, runs, shrink.Options{
 		Keep: c.Keep, Draw: runs.Draw, Tell: func(text string) { u.note("%s", text) },
 	})
 	if err != nil {
@@ -107,28 +103,24 @@ func (c *shrinkCmd) Run(ctx context.Context, u *ui) (err error) {
 		return problem.Wrap(problem.Other, fmt.Errorf("%s: %w", c.Scenario, runs.NotShown()),
 			"ruleout run shows what it has; --seed and --seeds choose others, --keep what has to hold")
 	}
-	if err := c.write(ctx, u, r, runs); err != nil || spool == nil {
+	if err := c.write(ctx, u, of, r, runs); err != nil || spool == nil {
 		return err
 	}
 	return c.capture(ctx, u, r, runs, spool)
 }
 
 // open reads the scenario, from its file or from a record of it.
-func (c *shrinkCmd) open() (*yaml.Node, *scenario.Scenario, error) {
+func (c *shrinkCmd) open() (*shrink.Subject, error) {
 	c.first = 1
 	if c.Seed != nil {
 		c.first = *c.Seed
 	}
 	if c.From == "" && filepath.Ext(c.Scenario) != ".json" {
-		var err error
-		if c.text, err = os.ReadFile(c.Scenario); err != nil {
-			c.text = nil // Open says what is wrong
-		}
 		return shrink.Open(c.Scenario, c.Set)
 	}
 	recorded, request, err := runAgain(c.From, c.Scenario)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if c.Seed == nil {
 		c.first = recorded.Seed
@@ -136,13 +128,12 @@ func (c *shrinkCmd) open() (*yaml.Node, *scenario.Scenario, error) {
 	if c.Kernel == "" {
 		c.Kernel = request.Kernel
 	}
-	doc, s, text, err := shrink.OfRecord(c.Scenario, request.Scenario, c.Set)
-	c.text = text
-	return doc, s, err
+	return shrink.OfRecord(c.Scenario, request.Scenario, c.Set)
 }
 
 // capture runs the smaller scenario once more, and writes its packets.
-func (c *shrinkCmd) capture(ctx context.Context, u *ui, r *shrink.Result, runs *shrink.Runs, spool *pcapng.Spool) error {
+func (c *shrinkCmd) capture(ctx context.Context, u *ui, r *shrink.Result, runs *shrink.Runs,
+	spool *pcapng.Spool) error {
 	s, err := expect.Parse(cmp.Or(c.To, c.Scenario), r.Text, nil)
 	if err != nil {
 		return err
@@ -188,9 +179,9 @@ func (c *shrinkCmd) runs(ctx context.Context, u *ui, s *scenario.Scenario) (*shr
 }
 
 // write confirms the smaller scenario on other seeds, and writes it.
-func (c *shrinkCmd) write(ctx context.Context, u *ui, r *shrink.Result, runs *shrink.Runs) error {
+func (c *shrinkCmd) write(ctx context.Context, u *ui, of *shrink.Subject, r *shrink.Result, runs *shrink.Runs) error {
 	report := &shrink.Report{
-		From: filepath.Base(c.Scenario), Before: shrink.Lines(c.text), After: shrink.Lines(r.Text),
+		From: filepath.Base(c.Scenario), Before: shrink.Lines(of.Text), After: shrink.Lines(r.Text),
 		First: c.first, Seeds: c.Seeds, FreshOf: c.Fresh, Kernel: runs.Release, Keep: c.Keep,
 	}
 	var err error

@@ -147,12 +147,14 @@ func TestAddBuildIsTheSameEitherWay(t *testing.T) {
 
 func TestAddBuildOfAVmlinux(t *testing.T) {
 	files := tree(buildRelease)
-	image := elfFile(elf.EM_X86_64, [2]string{".rodata", "Linux version %s\x00Linux version " + buildRelease + " (me@here) #7 SMP\n"},
+	const banner = "Linux version %s\x00Linux version " + buildRelease + " (me@here) #7 SMP\n"
+	image := elfFile(elf.EM_X86_64, [2]string{".rodata", banner},
 		[2]string{".BTF", "types"}, [2]string{".debug_info", strings.Repeat("names of variables ", 500)})
 	image[16] = byte(elf.ET_EXEC)
 	files["vmlinux"] = image
 	dir := lay(t, files)
-	k, err := newStore(t).AddBuild(context.Background(), Build{Name: "elf", Image: filepath.Join(dir, "vmlinux"), Modules: dir})
+	k, err := newStore(t).AddBuild(context.Background(),
+		Build{Name: "elf", Image: filepath.Join(dir, "vmlinux"), Modules: dir})
 	require.NoError(t, err)
 	require.Equal(t, buildRelease, k.Release)
 	require.Equal(t, "(me@here) #7 SMP", k.Build.Banner)
@@ -194,7 +196,7 @@ func TestAddBuildRefusesWhatCannotRun(t *testing.T) {
 			"module cls_bpf needs module lib_bpf", "make modules"},
 		{"not a module", func(f map[string][]byte) { f["drivers/net/veth.ko"] = []byte("text") }, "veth.ko", ""},
 		{"without netem", func(f map[string][]byte) {
-			f[".config"] = []byte(strings.Replace(buildConfig(), "CONFIG_NET_SCH_NETEM=m", "# CONFIG_NET_SCH_NETEM is not set", 1))
+			f[".config"] = []byte(strings.Replace(buildConfig(), "CONFIG_NET_SCH_NETEM=m\n", "", 1))
 		}, "was built without netem (CONFIG_NET_SCH_NETEM)", "scripts/config -e NET_SCH_NETEM"},
 		{"without a console", func(f map[string][]byte) {
 			f[".config"] = []byte(strings.Replace(buildConfig(), "CONFIG_SERIAL_8250_CONSOLE=y\n", "", 1))
@@ -239,13 +241,15 @@ func TestAddBuildSaysBothReleases(t *testing.T) {
 	files[treeImage] = tree(buildRelease)[treeImage]
 	dir := lay(t, files)
 	image := filepath.Join(dir, treeImage)
-	_, err := newStore(t).AddBuild(context.Background(), Build{Name: "x", Image: image, Modules: filepath.Join(dir, "out")})
+	_, err := newStore(t).AddBuild(context.Background(),
+		Build{Name: "x", Image: image, Modules: filepath.Join(dir, "out")})
 	require.ErrorContains(t, err, "it has the modules of 6.12.8, and the image is 6.12.9-test+")
 	_, err = newStore(t).AddBuild(context.Background(),
 		Build{Name: "x", Image: image, Modules: filepath.Join(dir, "out/lib/modules/6.12.8")})
 	require.ErrorContains(t, err, "it is for kernel 6.12.8, and the image is 6.12.9-test+")
 
-	_, err = newStore(t).AddBuild(context.Background(), Build{Name: "x", Image: image, Modules: filepath.Join(dir, "nowhere")})
+	_, err = newStore(t).AddBuild(context.Background(),
+		Build{Name: "x", Image: image, Modules: filepath.Join(dir, "nowhere")})
 	require.ErrorContains(t, err, "nowhere: no such file")
 	_, err = newStore(t).AddBuild(context.Background(), Build{Name: "x", Image: filepath.Join(dir, "nowhere")})
 	require.ErrorContains(t, err, "nowhere: no such file")

@@ -82,7 +82,8 @@ func findTree(tree string) (_ *buildParts, err error) {
 	if info, err := os.Stat(tree); err != nil {
 		return nil, importFault(tree, shelf.Pathless(err), "--tree is a kernel's source tree that was built")
 	} else if !info.IsDir() || !isFile(p.config) {
-		return nil, importFault(tree, errors.New("it has no "+treeConfig+", so it is no kernel's source tree, or not configured"),
+		return nil, importFault(tree,
+			errors.New("it has no "+treeConfig+", so it is no kernel's source tree, or not configured"),
 			"configure and build it first; for a build with O=DIR, give DIR")
 	}
 	image := filepath.Join(tree, treeImage)

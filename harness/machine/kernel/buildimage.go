@@ -96,8 +96,8 @@ func (s *imageSource) readELF(path string) error {
 	return err
 }
 
-// findBanner finds what follows "Linux version " in an image, up to the end of the line (init/version.c). It is empty if
-// that is not there.
+// findBanner finds what follows "Linux version " in an image, up to the end of the line (init/version.c). It is empty
+// if that is not there.
 func findBanner(image io.Reader) (string, error) {
 	const before, most = "Linux version ", 512
 	r := bufio.NewReaderSize(image, 1<<20)
@@ -133,7 +133,8 @@ func (s *imageSource) unpackTo(w io.Writer, lim limits) (deb.Format, error) {
 		return s.boot.unpack(w, lim)
 	}
 	if s.size > buildLimits.image {
-		return deb.Plain, fmt.Errorf("it has %d MiB, more than %d MiB: %w", s.size>>20, buildLimits.image>>20, deb.ErrTooLarge)
+		return deb.Plain, fmt.Errorf("it has %d MiB, more than %d MiB: %w",
+			s.size>>20, buildLimits.image>>20, deb.ErrTooLarge)
 	}
 	_, err := stripDebug(w, s.File, s.size)
 	return deb.Plain, err

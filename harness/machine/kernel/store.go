@@ -221,8 +221,8 @@ func pullHint(name string) string {
 		return "ruleout kernel list shows the kernels in the store; " +
 			"ruleout kernel pull gets the current one of the distribution"
 	}
-	return "to get it from the distribution: ruleout kernel pull " + name + "; from a file: ruleout kernel add FILE.deb; " +
-		"a build of yours: ruleout kernel add NAME --tree DIR"
+	return "to get it from the distribution: ruleout kernel pull " + name +
+		"; from a file: ruleout kernel add FILE.deb; a build of yours: ruleout kernel add NAME --tree DIR"
 }
 
 // Choose returns the kernel that [Store.Get] finds, or without a name that of [Store.Default].

@@ -67,7 +67,8 @@ func TestStripDebugLeavesAProgramWhole(t *testing.T) {
 	}
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "x.c"), filepath.Join(dir, "x")
-	require.NoError(t, os.WriteFile(source, []byte("static int zero[5000]; int main(int c, char **v) { return 42 + zero[c]; }"), 0o644))
+	const code = "static int zero[5000]; int main(int c, char **v) { return 42 + zero[c]; }"
+	require.NoError(t, os.WriteFile(source, []byte(code), 0o644))
 	out, err := exec.Command("gcc", "-g3", "-static", "-o", program, source).CombinedOutput()
 	if err != nil {
 		t.Skipf("gcc makes no program here: %s", out)
@@ -89,5 +90,4 @@ func TestStripDebugLeavesAProgramWhole(t *testing.T) {
 	symbols, err := e.Symbols()
 	require.NoError(t, err)
 	require.NotEmpty(t, symbols)
-	require.Nil(t, e.Section(".debug_info"+"x"))
 }

@@ -85,7 +85,8 @@ func TestBootHintNamesTheCause(t *testing.T) {
 func TestKernelTextIsWithoutTheFirmware(t *testing.T) {
 	const firmware = "\x1bc\x1b[?7l\x1b[2J\x1b[0mSeaBIOS (version 1.16.2)\r\nBooting from ROM..\r\n"
 	require.Empty(t, lastLines(kernelText(firmware), 5))
-	require.Equal(t, []string{"[ 0.0] Linux version 6.12"}, lastLines(kernelText(firmware+"\x1b[1m[ 0.0] Linux version 6.12\r\n"), 5))
+	require.Equal(t, []string{"[ 0.0] Linux version 6.12"},
+		lastLines(kernelText(firmware+"\x1b[1m[ 0.0] Linux version 6.12\r\n"), 5))
 	require.Equal(t, []string{"SeaBIOS (version 1.16.2)", "Booting from ROM.."}, lastLines(firmware, 5))
 	require.EqualError(t, &ResetError{}, "the guest reset the machine, and its kernel printed nothing")
 }

@@ -59,8 +59,8 @@ func bootHint(failures string, printed []string) string {
 		}
 	}
 	if len(printed) == 0 {
-		return "it printed nothing: it has no serial console (CONFIG_SERIAL_8250_CONSOLE, CONFIG_EARLY_PRINTK), or its image " +
-			"is damaged; try another QEMU (" + EnvQEMU + ") or another kernel"
+		return "it printed nothing: it has no serial console (CONFIG_SERIAL_8250_CONSOLE, CONFIG_EARLY_PRINTK), or its " +
+			"image is damaged; try another QEMU (" + EnvQEMU + ") or another kernel"
 	}
 	return "what it printed says why; try another QEMU (" + EnvQEMU + ") or another kernel"
 }

@@ -1,26 +1,27 @@
-// Package text writes a scenario as the file that it could have been read from: a record has a scenario in its canonical
-// form, which is for machines.
+// Package text writes a scenario as the file that it could have been read from. A record has its scenario in the
+// canonical form, which is for machines.
 //
-// What has its default or follows from other keys is left out, and quantities have their units. [Of] reads what it wrote:
-// it is the same scenario, by its hash, or there is none.
+// What has its default or follows from other keys is left out, and quantities have their units. [Of] reads what it
+// wrote: it is the same scenario, by its hash, or there is none. The text is JSON, which is YAML too, with the keys in the
+// order of the reference.
 package text
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-
-	"gopkg.in/yaml.v3"
+	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
 
-// Of returns a scenario as a document. The error, of kind [problem.Usage], says that a file cannot say the same.
-func Of(s *scenario.Scenario) (*yaml.Node, error) {
+// Of returns the text of a scenario. The error, of kind [problem.Usage], says that a file cannot say the same.
+func Of(s *scenario.Scenario) ([]byte, error) {
 	w := writer{doc: value(reflect.ValueOf(*s))}
 	again, err := w.read()
 	if err == nil && again.Hash() != s.Hash() {
@@ -34,79 +35,115 @@ func Of(s *scenario.Scenario) (*yaml.Node, error) {
 			"give the scenario's file in place of the record")
 	}
 	w.prune(w.doc)
-	return w.doc, nil
+	return json.MarshalIndent(w.doc, "", "  ")
 }
 
 // writer is a document that is being written.
 type writer struct {
-	doc   *yaml.Node
+	doc   any
 	means []byte // canonical form
 }
 
 func (w *writer) read() (*scenario.Scenario, error) {
-	out, err := yaml.Marshal(w.doc)
+	out, err := json.Marshal(w.doc)
 	if err != nil {
 		return nil, err
 	}
 	return scenario.Parse("scenario.yaml", out, nil)
 }
 
+// same reports whether the document still means what it meant.
+func (w *writer) same() bool {
+	s, err := w.read()
+	if err != nil {
+		return false
+	}
+	means, err := s.Canonical()
+	return err == nil && bytes.Equal(means, w.means)
+}
+
+// mapping is one with its keys in order.
+type mapping struct{ pairs []pair }
+
+type pair struct {
+	key   string
+	value any
+}
+
+// MarshalJSON writes the keys in their order.
+func (m *mapping) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for i, p := range m.pairs {
+		key, err := json.Marshal(p.key)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(p.value)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%s%s:%s", []string{"{", ","}[min(i, 1)], key, value)
+	}
+	if len(m.pairs) == 0 {
+		b.WriteByte('{')
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
 // prune leaves out the keys that follow from others: a load lasts as long as the run, a web service is on port 80.
-func (w *writer) prune(n *yaml.Node) {
-	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); {
-		whole := n.Content
-		n.Content = slices.Delete(slices.Clone(whole), i, i+2)
-		if s, err := w.read(); err == nil {
-			if means, err := s.Canonical(); err == nil && bytes.Equal(means, w.means) {
-				continue
+func (w *writer) prune(of any) {
+	switch of := of.(type) {
+	case []any:
+		for _, item := range of {
+			w.prune(item)
+		}
+	case *mapping:
+		for i := 0; i < len(of.pairs); {
+			whole := of.pairs
+			of.pairs = slices.Delete(slices.Clone(whole), i, i+1)
+			if !w.same() {
+				of.pairs = whole
+				i++
 			}
 		}
-		n.Content = whole
-		i += 2
-	}
-	for _, c := range n.Content {
-		if c.Kind != yaml.ScalarNode {
-			w.prune(c)
+		for _, p := range of.pairs {
+			w.prune(p.value)
 		}
 	}
 }
 
-// value writes a value of the types that a scenario is made of.
-func value(v reflect.Value) *yaml.Node {
+// value is a value of the types that a scenario is made of, as JSON has it.
+func value(v reflect.Value) any {
 	if v.Kind() == reflect.Pointer {
 		return value(v.Elem())
 	}
 	if s, ok := v.Interface().(fmt.Stringer); ok && v.Kind() != reflect.Struct { // a quantity with its unit
-		return scalar(s.String())
+		return s.String()
 	}
 	switch v.Kind() {
 	case reflect.Struct:
 		return structure(v)
 	case reflect.Map:
-		n := &yaml.Node{Kind: yaml.MappingNode}
-		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return bytes.Compare([]byte(a.String()), []byte(b.String())) })
-		for _, key := range keys {
-			n.Content = append(n.Content, scalar(key.String()), value(v.MapIndex(key)))
+		m := new(mapping)
+		for _, key := range v.MapKeys() {
+			m.pairs = append(m.pairs, pair{key.String(), value(v.MapIndex(key))})
 		}
-		return n
+		slices.SortFunc(m.pairs, func(a, b pair) int { return strings.Compare(a.key, b.key) })
+		return m
 	case reflect.Slice, reflect.Array:
-		n := &yaml.Node{Kind: yaml.SequenceNode}
-		for i := range v.Len() {
-			n.Content = append(n.Content, value(v.Index(i)))
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = value(v.Index(i))
 		}
-		return n
+		return list
 	}
-	n := new(yaml.Node)
-	if err := n.Encode(v.Interface()); err != nil {
-		return scalar(fmt.Sprint(v.Interface()))
-	}
-	return n
+	return v.Interface()
 }
 
-// structure writes the keys of a mapping that differ from their defaults.
-func structure(v reflect.Value) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode}
+// structure has the keys of a mapping that differ from their defaults.
+func structure(v reflect.Value) *mapping {
+	m := new(mapping)
 	for _, f := range yamldoc.FieldsOf(v.Type()) {
 		field := v.Field(f.Index)
 		without := reflect.New(field.Type()).Elem()
@@ -114,13 +151,11 @@ func structure(v reflect.Value) *yaml.Node {
 		if !f.Required && reflect.DeepEqual(field.Interface(), without.Interface()) || f.Name == "-" || f.Name == "" {
 			continue
 		}
-		of := scalar(f.Off)
+		var of any = f.Off
 		if f.Off == "" || !field.IsZero() {
 			of = value(field)
 		}
-		n.Content = append(n.Content, scalar(f.Name), of)
+		m.pairs = append(m.pairs, pair{f.Name, of})
 	}
-	return n
+	return m
 }
-
-func scalar(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }

@@ -43,30 +43,39 @@ func (r *Runs) NotShown() error {
 	return ErrNotShown
 }
 
-// Open reads a scenario file with settings PATH=VALUE as a document to be made smaller.
-func Open(path string, set []string) (*yaml.Node, *scenario.Scenario, error) {
-	f, err := expect.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := f.With(set)
-	return f.Document(set), s, err
+// Subject is a scenario that is to be made smaller.
+type Subject struct {
+	Doc      *yaml.Node
+	Scenario *scenario.Scenario
+	// Text of the file, or, for the scenario of a record, as it would stand in one.
+	Text []byte
 }
 
-// OfRecord returns the scenario of a record, with settings PATH=VALUE, as a document to be made smaller, and its text.
-// The record is in the file of that name. The error is of kind [problem.Usage].
-func OfRecord(path string, s *scenario.Scenario, set []string) (*yaml.Node, *scenario.Scenario, []byte, error) {
-	doc, err := text.Of(s)
+// Open reads a scenario file with settings PATH=VALUE.
+func Open(path string, set []string) (*Subject, error) {
+	f, err := expect.Open(path)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	written, err := Text(doc)
+	s, err := f.With(set)
+	return &Subject{f.Document(set), s, f.Text}, err
+}
+
+// OfRecord takes the scenario of a record, with settings PATH=VALUE. The record is in the file of that name. The error is
+// of kind [problem.Usage].
+func OfRecord(path string, s *scenario.Scenario, set []string) (*Subject, error) {
+	written, err := text.Of(s)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	f := expect.File{File: &scenario.File{Path: path, Text: written}}
-	s, err = f.With(set)
-	return f.Document(set), s, written, err
+	if s, err = f.With(set); err != nil {
+		return nil, err
+	}
+	doc := f.Document(set)
+	plain(doc)
+	written, err = Text(doc)
+	return &Subject{doc, s, written}, err
 }
 
 // Check says whether expectations are such of a scenario. The error is of kind [problem.Usage].
