@@ -43,8 +43,9 @@
 //
 // # Traps
 //
-//   - A build may have the release of a package, and records name kernels by release. So a build is found by its name, its
-//     hash, or its release if no package has that, and package sweep refuses two kernels of one release.
+//   - A build may have the release of a package, and records name kernels by release. So a build is found by its name,
+//     its hash, or its release if no package has that, and package sweep refuses two kernels that differ and have one
+//     release.
 //   - Packages carry no modules.dep, it is made by depmod on installation. Dependencies
 //     are read from each module's own .modinfo section. Soft dependencies and aliases are
 //     not followed: name what you need.

@@ -35,7 +35,8 @@ func withoutDebug(file []byte) ([]byte, error) {
 //
 // Sections keep their numbers, which symbols and other sections use: one that is left out becomes empty, of the type
 // SHT_NULL, which the kernel's loader passes over (elf_validity_cache_copy in kernel/module/main.c). Segments stay
-// where they are. A file without such sections, a signed module, and what is no ELF file for amd64 are copied as they are.
+// where they are. A file without such sections, a signed module, and what is no ELF file for amd64 are copied as they
+// are.
 func stripDebug(w io.Writer, r io.ReaderAt, size int64) (int64, error) {
 	whole := func() (int64, error) { return io.Copy(w, io.NewSectionReader(r, 0, size)) }
 	end := make([]byte, len(signed))

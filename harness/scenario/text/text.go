@@ -2,8 +2,8 @@
 // canonical form, which is for machines.
 //
 // What has its default or follows from other keys is left out, and quantities have their units. [Of] reads what it
-// wrote: it is the same scenario, by its hash, or there is none. The text is JSON, which is YAML too, with the keys in the
-// order of the reference.
+// wrote: it is the same scenario, by its hash, or there is none. The text is JSON, which is YAML too, with the keys in
+// the order of the reference.
 package text
 
 import (

@@ -61,8 +61,8 @@ func Open(path string, set []string) (*Subject, error) {
 	return &Subject{f.Document(set), s, f.Text}, err
 }
 
-// OfRecord takes the scenario of a record, with settings PATH=VALUE. The record is in the file of that name. The error is
-// of kind [problem.Usage].
+// OfRecord takes the scenario of a record, with settings PATH=VALUE. The record is in the file of that name. The error
+// is of kind [problem.Usage].
 func OfRecord(path string, s *scenario.Scenario, set []string) (*Subject, error) {
 	written, err := text.Of(s)
 	if err != nil {
