@@ -15,19 +15,20 @@ import (
 type kernelCmd struct {
 	List   kernelListCmd   `cmd:"" help:"List the kernels in the store."`
 	Pull   kernelPullCmd   `cmd:"" help:"Get a kernel from the distribution."`
-	Add    kernelAddCmd    `cmd:"" help:"Add a kernel from package files."`
+	Add    kernelAddCmd    `cmd:"" help:"Add a kernel from package files, or one that you built."`
 	Config kernelConfigCmd `cmd:"" help:"Compare the configurations of two kernels."`
 	Remove kernelRemoveCmd `cmd:"" help:"Remove a kernel from the store."`
 }
 
 func (*kernelCmd) Help() string {
-	return `Kernels come from distribution packages, unchanged. They are unpacked into the user's cache directory. Nothing
-is installed, and no root is needed.
+	return `Kernels come from distribution packages, unchanged, or are your own builds. They are unpacked into the user's
+cache directory. Nothing is installed, and no root is needed.
 
 Examples:
 
   ruleout kernel pull
   ruleout kernel pull 6.12
+  ruleout kernel add mine --tree ~/src/linux
   ruleout kernel list`
 }
 
@@ -47,17 +48,19 @@ Examples:
 
 // listed is a kernel in the JSON form of the list.
 type listed struct {
-	Name       string   `json:"name"`
-	Release    string   `json:"release"`
-	Flavour    string   `json:"flavour"`
-	Version    string   `json:"version"`
-	Package    string   `json:"package"`
-	ConfigHash string   `json:"config_hash"`
-	Hash       string   `json:"hash"`
-	Modules    int      `json:"modules"`
-	Size       int64    `json:"size"`
-	Default    bool     `json:"default"`
-	Lacks      []string `json:"lacks"` // features that scenarios may need and this kernel lacks
+	Name       string `json:"name"`
+	Release    string `json:"release"`
+	Flavour    string `json:"flavour"`
+	Version    string `json:"version"`
+	Package    string `json:"package"`
+	ConfigHash string `json:"config_hash"`
+	Hash       string `json:"hash"`
+	Modules    int    `json:"modules"`
+	Size       int64  `json:"size"`
+	// Build says which build it is, of a kernel that was not in a package.
+	Build   *kernel.Origin `json:"build,omitempty"`
+	Default bool           `json:"default"`
+	Lacks   []string       `json:"lacks"` // features that scenarios may need and this kernel lacks
 	// Netem is the fingerprint of what the kernel's netem does, and Truths are its answers by name; both are
 	// known once a run was made on it.
 	Netem  string            `json:"netem,omitempty"`
@@ -83,7 +86,7 @@ func (c *kernelListCmd) Run(u *ui) error {
 	for _, k := range kernels {
 		l := listed{
 			Name: k.Name, Release: k.Release, Flavour: k.Flavour, Version: k.Version, Package: k.Package,
-			ConfigHash: k.ConfigHash, Hash: k.Hash, Modules: k.Modules, Size: k.Size,
+			ConfigHash: k.ConfigHash, Hash: k.Hash, Modules: k.Modules, Size: k.Size, Build: k.Build,
 			Default: standard != nil && standard.Name == k.Name, Lacks: []string{},
 		}
 		lacks, err := k.Lacks()
@@ -105,7 +108,7 @@ func (c *kernelListCmd) Run(u *ui) error {
 		return u.json(list)
 	}
 	t := table.Table{Header: []string{
-		"  kernel", "flavour", "package version", "config", "modules", "size", "netem", "lacks",
+		"  kernel", "flavour", "version", "config", "modules", "size", "netem", "lacks",
 	}}
 	for _, l := range list {
 		mark := " "
@@ -113,11 +116,19 @@ func (c *kernelListCmd) Run(u *ui) error {
 			mark = "*"
 		}
 		t.Rows = append(t.Rows, []string{
-			mark + " " + l.Name, l.Flavour, l.Version, result.Short(l.ConfigHash), fmt.Sprint(l.Modules),
+			mark + " " + l.Name, l.Flavour, l.version(), result.Short(l.ConfigHash), fmt.Sprint(l.Modules),
 			fmt.Sprintf("%d MB", l.Size/1e6), fingerprint(l.Netem), words(l.Lacks),
 		})
 	}
 	return u.table(&t)
+}
+
+// version is what the table shows of where a kernel is from.
+func (l *listed) version() string {
+	if l.Build != nil {
+		return "built: " + l.Release
+	}
+	return l.Version
 }
 
 // fingerprint is how one is shown in a table.
@@ -170,35 +181,6 @@ func (c *kernelPullCmd) Run(ctx context.Context, u *ui) error {
 
 // waits notes that another process is at work.
 func (u *ui) waits() { u.note("another process is importing this kernel: waiting for it") }
-
-type kernelAddCmd struct {
-	Files []string `arg:"" name:"deb" help:"Package files of one kernel: linux-image, and linux-modules if the distribution splits it." placeholder:"DEB" type:"path" complete:"deb"`
-}
-
-func (*kernelAddCmd) Help() string {
-	return `For kernels that apt here does not have: of other distributions, older ones, your own. A package is data:
-nothing in it is run, and nothing is written outside the store.
-
-Examples:
-
-  ruleout kernel add linux-image-6.12.9-cloud-amd64_6.12.9-1_amd64.deb
-  ruleout kernel add linux-image-*.deb linux-modules-*.deb`
-}
-
-// Run carries the command out.
-func (c *kernelAddCmd) Run(ctx context.Context, u *ui) error {
-	store, err := kernel.OpenDefault()
-	if err != nil {
-		return err
-	}
-	store.Waits = u.waits
-	k, err := store.Add(ctx, c.Files...)
-	if err != nil {
-		return err
-	}
-	u.printf("%s\n", k.Name)
-	return nil
-}
 
 type kernelRemoveCmd struct {
 	Names []string `arg:"" name:"kernel" help:"Kernels in the store." placeholder:"KERNEL" complete:"kernel"`

@@ -64,9 +64,9 @@ func RequestOf(recorded *result.Record) (Request, error) {
 	s.PinImages(recorded.Provenance.Images)
 	request := Request{Scenario: s, Set: recorded.Scenario.Set, Seed: recorded.Seed, Backend: recorded.Backend}
 	if recorded.Backend == NameVM {
-		request.Kernel = recorded.Provenance.Kernel
+		request.Kernel, err = kernelOf(&recorded.Provenance)
 	}
-	return request, nil
+	return request, err
 }
 
 // MakeAgain makes the run of a record again, as it was made, and compares the two. If they differ although their keys

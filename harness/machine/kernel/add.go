@@ -96,6 +96,19 @@ type debFile struct {
 }
 
 func openDeb(ctx context.Context, path string) (*debFile, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, deb.Until(ctx, f)); err != nil {
+		return nil, errors.Join(shelf.Pathless(err), f.Close())
+	}
+	return &debFile{f, path, fmt.Sprintf("%x", h.Sum(nil))}, nil
+}
+
+// openFile opens a regular file. Its errors do not name it.
+func openFile(path string) (*os.File, error) {
 	// O_NONBLOCK: a named pipe must not keep us waiting.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -104,11 +117,7 @@ func openDeb(ctx context.Context, path string) (*debFile, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, errors.Join(cmpErr(err, errors.New("not a regular file")), f.Close())
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, deb.Until(ctx, f)); err != nil {
-		return nil, errors.Join(shelf.Pathless(err), f.Close())
-	}
-	return &debFile{f, path, fmt.Sprintf("%x", h.Sum(nil))}, nil
+	return f, nil
 }
 
 func cmpErr(err, otherwise error) error {

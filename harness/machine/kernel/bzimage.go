@@ -32,6 +32,7 @@ const (
 // bootImage is a kernel image as a boot loader sees it.
 type bootImage struct {
 	release string // as uname -r prints it
+	banner  string // what follows it: who built it, where and when
 	payload *io.SectionReader
 }
 
@@ -72,7 +73,7 @@ func openBootImage(r io.ReaderAt, size int64) (*bootImage, error) {
 			return nil, err
 		}
 		text, _, _ = bytes.Cut(text[:n], []byte{0})
-		img.release, _, _ = strings.Cut(string(text), " ")
+		img.release, img.banner, _ = strings.Cut(string(text), " ")
 	}
 	return img, nil
 }

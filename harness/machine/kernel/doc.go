@@ -6,9 +6,9 @@
 // A [Kernel] is one imported kernel: the uncompressed image, its configuration and
 // all of its modules with their dependencies. A [Store] is a directory of them,
 // normally <cache>/kernels with <cache> from [CacheDir]. Kernels come in through
-// [Store.Add], from .deb files, or through [Store.Pull], from the system's package
-// manager, which verifies signatures. Neither needs root, and nothing of a package
-// is ever executed.
+// [Store.Add], from .deb files, through [Store.Pull], from the system's package
+// manager, which verifies signatures, or through [Store.AddBuild], from a build that
+// has no package. None of them needs root, and nothing that comes in is ever executed.
 //
 // Unpacking happens here and not in the guest because a frozen guest may have run
 // fewer than 2^31 instructions, which a kernel that unpacks itself alone exceeds.
@@ -21,6 +21,10 @@
 // held only to begin and to finish an import, and importing the same packages twice
 // does the work once. What an interrupted import leaves behind is not locked,
 // which is how [Store.GC] tells it from an import that is still going on.
+//
+// A build's directory is named after the name that the user gave and a generation. A build that replaces another one is
+// the next generation: it is filled beside the one before, which is removed when it is complete, and of two the newer
+// counts.
 //
 // # What is stored
 //
@@ -35,8 +39,13 @@
 // size of plain modules (Debian before 6.12), and loads ten times faster than XZ
 // (Debian since), a cost that every new template would pay.
 //
+// Modules of builds lose their debugging information first; signed ones are kept as they are.
+//
 // # Traps
 //
+//   - A build may have the release of a package, and records name kernels by release. So a build is found by its name,
+//     its hash, or its release if no package has that, and package sweep refuses two kernels that differ and have one
+//     release.
 //   - Packages carry no modules.dep, it is made by depmod on installation. Dependencies
 //     are read from each module's own .modinfo section. Soft dependencies and aliases are
 //     not followed: name what you need.

@@ -16,7 +16,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
-// finish unpacks the image and writes down what was found.
+// finish unpacks the image of packages and writes down what was found.
 func (im *importer) finish() error {
 	if err := im.complete(); err != nil {
 		return err
@@ -25,6 +25,19 @@ func (im *importer) finish() error {
 	if err != nil {
 		return fmt.Errorf("vmlinuz of %s: %w", im.release, err)
 	}
+	slices.SortFunc(im.packages, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
+	k := &Kernel{Package: im.image, Packages: im.packages, Format: string(compression), Schema: schema}
+	for _, p := range im.packages {
+		if p.Name == im.image {
+			k.Version = p.Version
+		}
+	}
+	return im.describe(k, sum, size)
+}
+
+// describe writes down what was found. The kernel has what only its source can tell; size bytes of the image have the
+// sum.
+func (im *importer) describe(k *Kernel, sum hash.Hash, size int64) error {
 	im.sums = append(im.sums, sumLine(imageFile, sum.Sum(nil)))
 	im.size += size
 	text, err := os.ReadFile(filepath.Join(im.dir, configFile))
@@ -41,19 +54,9 @@ func (im *importer) finish() error {
 	if err := im.store(modulesFile, "", data); err != nil {
 		return err
 	}
-	slices.SortFunc(im.packages, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
-	k := Kernel{
-		Release: im.release, Flavour: flavourOf(im.release), Package: im.image, Arch: "amd64",
-		ConfigHash: parseConfig(text).hash(),
-		Hash:       hashOf(im.sums),
-		Packages:   im.packages, Format: string(compression), Modules: len(im.modules),
-		Size: im.size, ImageSize: size, Schema: schema,
-	}
-	for _, p := range im.packages {
-		if p.Name == im.image {
-			k.Version = p.Version
-		}
-	}
+	k.Release, k.Flavour, k.Arch = im.release, flavourOf(im.release), "amd64"
+	k.ConfigHash, k.Hash = parseConfig(text).hash(), hashOf(im.sums)
+	k.Modules, k.Size, k.ImageSize = len(im.modules), im.size, size
 	data, err = json.MarshalIndent(k, "", "  ")
 	if err != nil {
 		return err

@@ -21,11 +21,12 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/deb"
 )
 
-// importer takes the packages of one kernel apart into a staging directory.
+// importer takes the packages of one kernel apart into a staging directory, or puts a build together there.
 type importer struct {
 	dir     string
 	limits  limits
 	encoder *zstd.Encoder
+	build   bool // modules lose their debugging information, and have to be of the image's release
 
 	file     string // the package being read
 	control  deb.Control

@@ -53,17 +53,29 @@ func (m *importedModule) unpack(packed io.Reader) error {
 		return err
 	}
 	if len(small) <= smallModule {
+		if m.im.build {
+			if small, err = withoutDebug(small); err != nil {
+				return err
+			}
+		}
 		sum := sha256.Sum256(small)
 		return m.keep(bytes.NewReader(small), int64(len(small)), sum[:], func(w io.Writer) error {
 			_, err := w.Write(m.im.encoder.EncodeAll(small, nil))
 			return err
 		})
 	}
-	f, err := os.CreateTemp(m.im.dir, "module-*")
+	return m.im.temporary(func(f *os.File) error {
+		return m.through(f, io.MultiReader(bytes.NewReader(small), plain))
+	})
+}
+
+// temporary calls use with a file that is gone afterwards.
+func (im *importer) temporary(use func(f *os.File) error) error {
+	f, err := os.CreateTemp(im.dir, "module-*")
 	if err != nil {
 		return err
 	}
-	err = m.through(f, io.MultiReader(bytes.NewReader(small), plain))
+	err = use(f)
 	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
@@ -74,7 +86,22 @@ func (m *importedModule) through(f *os.File, plain io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return m.keep(f, size, h.Sum(nil), func(w io.Writer) error {
+	if m.im.build {
+		return m.im.temporary(func(less *os.File) error {
+			h := sha256.New()
+			size, err := stripDebug(io.MultiWriter(less, h), f, size)
+			if err != nil {
+				return err
+			}
+			return m.keepFile(less, size, h.Sum(nil))
+		})
+	}
+	return m.keepFile(f, size, h.Sum(nil))
+}
+
+// keepFile keeps a long module that is in a file.
+func (m *importedModule) keepFile(f *os.File, size int64, sum []byte) error {
+	return m.keep(f, size, sum, func(w io.Writer) error {
 		z, err := newModuleEncoder(w)
 		if err != nil {
 			return err
@@ -94,11 +121,14 @@ func (m *importedModule) keep(ko io.ReaderAt, size int64, sum []byte, write func
 	if over {
 		return fmt.Errorf("with it the modules unpack to more than %d MiB: %w", im.limits.Total>>20, deb.ErrTooLarge)
 	}
-	needs, err := moduleNeeds(ko)
+	info, err := readModuleInfo(ko)
 	if err != nil {
 		return err
 	}
-	made := module{Path: uncompressedPath(m.name), Needs: needs}
+	if im.build && info.release != "" && info.release != im.release {
+		return otherRelease(im.release, info.release)
+	}
+	made := module{Path: uncompressedPath(m.name), Needs: info.needs}
 	n, err := im.write(path.Join(moduleDir, made.Path+".zst"), write)
 	im.mu.Lock()
 	defer im.mu.Unlock()

@@ -20,8 +20,12 @@ const (
 	moduleDir   = "modules"
 )
 
-// schema is the version of the layout; a directory of another version is as good as absent.
-const schema = 1
+// Versions of the layout; a directory of another version is as good as absent. A build has one of its own, so that
+// earlier versions of ruleout do not take it for a package of its release.
+const (
+	schema      = 1
+	schemaBuild = 2
+)
 
 // Package is a package that a kernel came from.
 type Package struct {
@@ -30,24 +34,36 @@ type Package struct {
 	SHA256  string `json:"sha256"` // of the .deb, hexadecimal
 }
 
+// Origin says which build a kernel is.
+type Origin struct {
+	// Name that it was given.
+	Name string `json:"name"`
+	// Banner is what the image says after its release: who built it, where, how often and when. It may be empty.
+	Banner string `json:"banner"`
+	// Generation counts the builds that had the name, from 1 on. The newest one counts.
+	Generation int `json:"generation"`
+}
+
 // Kernel is one imported kernel. Its methods may be called concurrently. Removing it
 // from the store while it is in use makes them fail.
 type Kernel struct {
-	// Name is unique within the store: the release, with the package's version after an
-	// underscore where several kernels share a release.
-	Name    string `json:"-"`
-	Release string `json:"release"` // as uname -r prints it: 6.1.0-56-cloud-amd64
-	Flavour string `json:"flavour"` // cloud, generic, rt, …: what remains of the release
-	Version string `json:"version"` // of the package: 6.1.192-2
-	Package string `json:"package"` // the one that brought the image: linux-image-6.1.0-56-cloud-amd64
-	Arch    string `json:"arch"`    // amd64
+	// Name is unique within the store: the name that a build was given, or the release, with the package's version after
+	// an underscore where several kernels share a release.
+	Name string `json:"-"`
+	// Build is set for a kernel that was not in a package.
+	Build   *Origin `json:"build,omitempty"`
+	Release string  `json:"release"` // as uname -r prints it: 6.1.0-56-cloud-amd64
+	Flavour string  `json:"flavour"` // cloud, generic, rt, …: what remains of the release
+	Version string  `json:"version"` // of the package: 6.1.192-2; of a build the release
+	Package string  `json:"package"` // the one that brought the image: linux-image-6.1.0-56-cloud-amd64; empty of a build
+	Arch    string  `json:"arch"`    // amd64
 	// ConfigHash is "sha256:…" of the options that are set, in order; comments do not count.
 	ConfigHash string `json:"config_hash"`
 	// Hash is "sha256:…" of image, configuration and modules, uncompressed: equal hashes
 	// boot equal machines, however the kernel was packaged.
 	Hash     string    `json:"hash"`
 	Packages []Package `json:"packages"` // all that were imported, by name
-	Format   string    `json:"format"`   // compression that the image came in: LZ4, XZ, zstd, gzip
+	Format   string    `json:"format"`   // compression that the image came in: LZ4, XZ, zstd, gzip, or empty
 	Modules  int       `json:"modules"`  // loadable modules
 	Size     int64     `json:"size"`     // bytes in the store
 	Dir      string    `json:"-"`
@@ -69,7 +85,7 @@ func load(dir string) (*Kernel, error) {
 	if err := json.Unmarshal(text, k); err != nil {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, metaFile), err)
 	}
-	if k.Schema != schema {
+	if k.Schema != schema && (k.Schema != schemaBuild || k.Build == nil) {
 		return nil, fmt.Errorf("%s: %w", dir, shelf.ErrForeign)
 	}
 	// A power cut may have left files without contents after a complete directory.
@@ -79,6 +95,9 @@ func load(dir string) (*Kernel, error) {
 		return nil, fmt.Errorf("%s has %d bytes instead of %d", k.Image(), info.Size(), k.ImageSize)
 	}
 	k.Name = k.Release
+	if k.Build != nil {
+		k.Name = k.Build.Name
+	}
 	k.loadModules = sync.OnceValues(k.readModules)
 	k.loadConfig = sync.OnceValues(func() (Config, error) {
 		text, err := os.ReadFile(k.ConfigFile())

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -56,25 +55,33 @@ func uncompressedPath(file string) string {
 	return file[:i+len(".ko")]
 }
 
-// moduleNeeds reads the dependencies from an uncompressed module.
-func moduleNeeds(ko io.ReaderAt) ([]string, error) {
-	info, err := sectionOf(ko, ".modinfo")
+// moduleInfo is what an uncompressed module says of itself.
+type moduleInfo struct {
+	needs   []string // modules that it takes symbols from
+	release string   // of the kernel that it was built for; empty if it does not say
+}
+
+// readModuleInfo reads the .modinfo section of a module.
+func readModuleInfo(ko io.ReaderAt) (info moduleInfo, err error) {
+	text, err := sectionOf(ko, ".modinfo")
 	if err != nil {
-		return nil, err
+		return info, err
 	}
-	if info == nil {
-		return nil, fmt.Errorf("it has no .modinfo section")
+	if text == nil {
+		return info, fmt.Errorf("it has no .modinfo section")
 	}
-	for field := range bytes.SplitSeq(info, []byte{0}) {
-		if list, ok := bytes.CutPrefix(field, []byte("depends=")); ok && len(list) > 0 {
-			needs := strings.Split(string(list), ",")
-			for i := range needs {
-				needs[i] = moduleName(needs[i])
+	for field := range strings.SplitSeq(string(text), "\x00") {
+		key, value, _ := strings.Cut(field, "=")
+		switch {
+		case key == "depends" && value != "" && info.needs == nil:
+			for need := range strings.SplitSeq(value, ",") {
+				info.needs = append(info.needs, moduleName(need))
 			}
-			return needs, nil
+		case key == "vermagic":
+			info.release, _, _ = strings.Cut(value, " ")
 		}
 	}
-	return nil, nil
+	return info, nil
 }
 
 func (x *moduleIndex) index() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,6 +104,7 @@ func (s *Store) List() ([]*Kernel, error) {
 			kernels = append(kernels, k)
 		}
 	}
+	kernels = newestBuilds(kernels)
 	slices.SortFunc(kernels, byVersion)
 	name(kernels)
 	return kernels, nil
@@ -113,14 +115,19 @@ func byVersion(a, b *Kernel) int {
 		strings.Compare(a.Dir, b.Dir))
 }
 
-// name gives every kernel a name that no other one has.
+// name gives every kernel a name that no other one has. Builds have theirs.
 func name(kernels []*Kernel) {
 	count := map[string]int{}
 	for _, k := range kernels {
-		count[k.Release]++
-		count[k.Release+"_"+k.Version]++
+		if k.Build == nil {
+			count[k.Release]++
+			count[k.Release+"_"+k.Version]++
+		}
 	}
 	for _, k := range kernels {
+		if k.Build != nil {
+			continue
+		}
 		k.Name = k.Release
 		if count[k.Release] > 1 {
 			k.Name += "_" + k.Version
@@ -145,10 +152,10 @@ func preference(flavour string) int {
 // Get returns the kernel that name means, the first of these that matches:
 //
 //   - its [Kernel.Name];
-//   - its release: the newest package of several;
+//   - its release: the newest package of several, or else a build;
 //   - the beginning of a release, up to a boundary (6.1 is not the beginning of 6.12.117),
 //     with or without a flavour after it (6.1, 6.1-rt, 6.1.0-56): the newest of the
-//     flavour, or without one of the first of cloud, generic, virtual, kvm, rt and others;
+//     flavour, or without one of the first of cloud, generic, virtual, kvm, rt and others; never a build;
 //   - the beginning of its hash, sha256: and at least 8 digits.
 //
 // The error for a name that matches nothing is a [problem.Usage] and says what is there.
@@ -177,11 +184,15 @@ func choose(kernels []*Kernel, name string) *Kernel {
 	if i := strings.LastIndexByte(name, '-'); i >= 0 && !digit((name + "0")[i+1]) {
 		series, flavour = name[:i], name[i+1:]
 	}
+	packaged := func(k *Kernel) bool { return k.Build == nil }
 	for _, match := range []func(*Kernel) bool{
 		func(k *Kernel) bool { return k.Name == name },
+		func(k *Kernel) bool { return k.Release == name && packaged(k) },
 		func(k *Kernel) bool { return k.Release == name },
-		func(k *Kernel) bool { return hasPrefix(k.Release, name) },
-		func(k *Kernel) bool { return flavour != "" && k.Flavour == flavour && hasPrefix(k.Release, series) },
+		func(k *Kernel) bool { return hasPrefix(k.Release, name) && packaged(k) },
+		func(k *Kernel) bool {
+			return flavour != "" && k.Flavour == flavour && hasPrefix(k.Release, series) && packaged(k)
+		},
 		func(k *Kernel) bool { return len(name) >= len("sha256:")+8 && strings.HasPrefix(k.Hash, name) },
 	} {
 		if k := newest(match); k != nil {
@@ -210,7 +221,8 @@ func pullHint(name string) string {
 		return "ruleout kernel list shows the kernels in the store; " +
 			"ruleout kernel pull gets the current one of the distribution"
 	}
-	return "to get it from the distribution: ruleout kernel pull " + name + "; from a file: ruleout kernel add FILE.deb"
+	return "to get it from the distribution: ruleout kernel pull " + name +
+		"; from a file: ruleout kernel add FILE.deb; a build of yours: ruleout kernel add NAME --tree DIR"
 }
 
 // Choose returns the kernel that [Store.Get] finds, or without a name that of [Store.Default].
@@ -223,7 +235,7 @@ func (s *Store) Choose(name string) (*Kernel, error) {
 
 // Default returns the kernel to use when none is named: the one that the last [Store.Pull]
 // of the distribution's default kernel brought, or else what "6.1" means to
-// [Store.Get], or else the newest of the preferred flavour.
+// [Store.Get], or else the newest of the preferred flavour, or else a build.
 func (s *Store) Default() (*Kernel, error) {
 	kernels, err := s.List()
 	if err != nil {
@@ -240,7 +252,8 @@ func (s *Store) Default() (*Kernel, error) {
 	}
 	var best *Kernel
 	for _, k := range kernels {
-		if best == nil || preference(k.Flavour) <= preference(best.Flavour) {
+		if best == nil || best.Build != nil && k.Build == nil ||
+			preference(k.Flavour) <= preference(best.Flavour) && (best.Build == nil) == (k.Build == nil) {
 			best = k
 		}
 	}
@@ -257,7 +270,14 @@ func (s *Store) Remove(name string) error {
 	if err != nil {
 		return err
 	}
-	return storeError("remove kernel "+k.Name, s.shelf().Remove(k.Dir))
+	dirs := []string{k.Dir}
+	if k.Build != nil {
+		dirs = s.generations(k.Name, math.MaxInt)
+	}
+	for _, dir := range dirs {
+		err = errors.Join(err, s.shelf().Remove(dir))
+	}
+	return storeError("remove kernel "+k.Name, err)
 }
 
 // didYouMean is the end of a message about a name that there is not.

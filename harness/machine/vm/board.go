@@ -72,14 +72,18 @@ func chooseMachine(ctx context.Context, c Config, progress func(string)) (*Templ
 		}
 		// Only a machine on which the guest itself gave up before its init is worth another try.
 		if boot := (*BootError)(nil); !errors.As(err, &boot) {
-			return nil, err
+			return nil, classify(err)
 		}
 		progress(fmt.Sprintf("%s: %v", m, err))
 		failures = append(failures, fmt.Errorf("%s: %w", m, err))
 	}
-	return nil, problem.Wrap(problem.Machine,
-		fmt.Errorf("%v boots kernel %s on no machine: %w", c.QEMU, c.Kernel.Name, errors.Join(failures...)),
-		"try another QEMU ("+EnvQEMU+") or another kernel")
+	err = fmt.Errorf("%v boots kernel %s on no machine: %w", c.QEMU, c.Kernel.Name, errors.Join(failures...))
+	progress("booting it once more, to see what it prints")
+	printed := printedOnBoot(ctx, c)
+	for _, line := range printed {
+		progress("console: " + line)
+	}
+	return nil, problem.Wrap(problem.Machine, err, bootHint(errors.Join(failures...).Error(), printed))
 }
 
 // remember notes a board. If it cannot, the next run finds it out again.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/vm"
 )
 
@@ -132,4 +133,32 @@ exec REAL "$@"
 	require.Len(t, forgotten, 2)
 	require.Contains(t, forgotten, old)
 	require.True(t, tried(open()))
+}
+
+// A kernel that gives up on every machine is booted once more, to see what it prints. Here it is the processor that is
+// too old for it, so that it prints nothing, and that is said.
+func TestAKernelThatBootsOnNoMachine(t *testing.T) {
+	c := config(t)
+	c.Dir, c.Once = t.TempDir(), true
+	c.QEMU = wrap(t, `for a in "$@"; do
+    case "$a" in
+    qemu64,*) a=486 ;;
+    esac
+    shift
+    set -- "$@" "$a"
+done
+exec REAL "$@"
+`)
+	var told []string
+	_, err := vm.OpenTemplate(t.Context(), c, func(s string) { told = append(told, s) })
+	var reset *vm.ResetError
+	require.ErrorAs(t, err, &reset)
+	require.Empty(t, reset.Console)
+	require.ErrorContains(t, err, "boots kernel "+c.Kernel.Name+" on no machine: microvm: the guest did not boot: ")
+	require.Equal(t, problem.Machine, problem.KindOf(err))
+	require.Contains(t, problem.HintOf(err), "CONFIG_SERIAL_8250_CONSOLE")
+	require.Contains(t, told, "booting it once more, to see what it prints")
+	boards, err := vm.Boards(c.Dir)
+	require.NoError(t, err)
+	require.Empty(t, boards, "nothing is remembered of a kernel that boots nowhere")
 }

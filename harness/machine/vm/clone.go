@@ -203,9 +203,10 @@ func classify(err error) error {
 		limit    *LimitError
 		guest    *GuestError
 		died     *DiedError
+		reset    *ResetError
 	)
 	switch {
-	case errors.As(err, &panicked), errors.As(err, &limit), errors.As(err, &guest):
+	case errors.As(err, &panicked), errors.As(err, &limit), errors.As(err, &guest), errors.As(err, &reset):
 		return problem.Wrap(problem.Invalid, err, "")
 	case errors.As(err, &died):
 		return problem.Wrap(problem.Machine, err, "check the kernel log of this machine for a lack of memory, then try again")

@@ -55,7 +55,7 @@ func (c *Config) arguments(p plan) []string {
 		c.board(p),
 		c.memoryFile(p),
 		c.clock(p),
-		console(),
+		c.console(),
 		port("pvpanic"),
 		port("isa-debug-exit,iobase=0xf4,iosize=4"),
 		frames(),
@@ -140,12 +140,16 @@ func (c *Config) clock(p plan) device {
 
 // console is a serial port on a memory file, which never makes QEMU wait for a reader:
 // when a character is gone the guest can tell.
-func console() device {
+func (c *Config) console() device {
+	words := "quiet"
+	if c.loud {
+		words = "earlyprintk=ttyS0 ignore_loglevel"
+	}
 	return device{
 		options: []string{"-chardev", "file,id=console,path=" + inherited(fdConsole), "-serial", "chardev:console"},
 		// A kernel that panics ends the machine at once: by a triple fault, since a
 		// microvm has nothing else to reset it.
-		append: "console=ttyS0 quiet panic=-1 oops=panic reboot=t",
+		append: "console=ttyS0 " + words + " panic=-1 oops=panic reboot=t",
 	}
 }
 

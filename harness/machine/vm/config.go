@@ -38,6 +38,8 @@ type Config struct {
 	// Once has templates made once each, where otherwise a second one shows that they repeat. It
 	// is for those who compare nothing across machines, and no part of the key.
 	Once bool
+	// loud has the kernel print all that it has to say, to find out why it does not boot.
+	loud bool
 	// Dir holds the templates. Empty means "templates" in the user's cache directory.
 	Dir string
 }

@@ -83,6 +83,19 @@ func (e *DiedError) Error() string {
 	return s
 }
 
+// ResetError says that the guest ended the machine by itself: it reset it, or switched it off.
+type ResetError struct {
+	// Console has the last lines that its kernel printed; none if it printed nothing.
+	Console []string
+}
+
+func (e *ResetError) Error() string {
+	if len(e.Console) == 0 {
+		return "the guest reset the machine, and its kernel printed nothing"
+	}
+	return "the guest reset the machine; the last that its kernel printed: " + strings.Join(e.Console, " | ")
+}
+
 var (
 	panicLine = regexp.MustCompile(`Kernel panic - not syncing: ([^\r\n]*)`)
 	placeLine = regexp.MustCompile(`RIP: [0-9a-f]+:(\S+)`)

@@ -63,3 +63,30 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	require.LessOrEqual(t, len(tl.b), 2*tailSize)
 	require.Equal(t, []string{"o", "p"}, lastLines(tl.String(), 2)) // 9999 % 26 is 15
 }
+
+func TestBootHintNamesTheCause(t *testing.T) {
+	for _, c := range []struct {
+		failures string
+		printed  []string
+		want     string
+	}{
+		{"microvm: the guest did not boot: QEMU ended in mid-run: exit status 1: Error loading uncompressed kernel without " +
+			"PVH ELF Note", nil, "CONFIG_PVH"},
+		{"", []string{"[ 0.5] VFS: Unable to mount root fs on unknown-block(0,0)"}, "CONFIG_BLK_DEV_INITRD"},
+		{"", []string{"[ 0.5] No working init found.  Try passing init= option to kernel."}, "CONFIG_BINFMT_ELF"},
+		{"", nil, "CONFIG_SERIAL_8250_CONSOLE"},
+		{"", []string{"[ 0.1] BUG: something else"}, "what it printed says why"},
+	} {
+		require.Contains(t, bootHint(c.failures, c.printed), c.want)
+	}
+}
+
+// The firmware steers the terminal, and says nothing of the kernel.
+func TestKernelTextIsWithoutTheFirmware(t *testing.T) {
+	const firmware = "\x1bc\x1b[?7l\x1b[2J\x1b[0mSeaBIOS (version 1.16.2)\r\nBooting from ROM..\r\n"
+	require.Empty(t, lastLines(kernelText(firmware), 5))
+	require.Equal(t, []string{"[ 0.0] Linux version 6.12"},
+		lastLines(kernelText(firmware+"\x1b[1m[ 0.0] Linux version 6.12\r\n"), 5))
+	require.Equal(t, []string{"SeaBIOS (version 1.16.2)", "Booting from ROM.."}, lastLines(firmware, 5))
+	require.EqualError(t, &ResetError{}, "the guest reset the machine, and its kernel printed nothing")
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -268,7 +269,21 @@ func (p *process) unfinished() error {
 	if err := p.story.failed(text); err != nil {
 		return err
 	}
+	if p.monitor != nil && p.monitor.guestEnded && p.cmd.ProcessState.Success() {
+		return &ResetError{Console: lastLines(kernelText(text), 5)}
+	}
 	return &DiedError{State: p.cmd.ProcessState.String(), Stderr: p.stderr.String(), Console: lastLines(text, 5)}
+}
+
+// firmwareEnd is the last that SeaBIOS prints before the kernel runs.
+const firmwareEnd = "Booting from ROM.."
+
+// kernelText is a console without what the firmware printed.
+func kernelText(console string) string {
+	if _, after, ok := strings.Cut(console, firmwareEnd); ok {
+		return after
+	}
+	return console
 }
 
 // consoleText is everything that the kernel printed.

@@ -1,6 +1,9 @@
 package vm
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // tail is an io.Writer that keeps the last bytes written to it.
 type tail struct{ b []byte }
@@ -23,9 +26,13 @@ func (t *tail) String() string {
 func lastLines(text string, n int) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
+		line = steering.ReplaceAllString(line, "")
 		if line = strings.TrimRight(line, "\r\n\t "); line != "" {
 			lines = append(lines, line)
 		}
 	}
 	return lines[max(0, len(lines)-n):]
 }
+
+// steering matches what steers a terminal: sequences that begin with ESC, and single characters.
+var steering = regexp.MustCompile(`\x1b(\[[0-9;?]*[ -/]*[@-~]|[^\[])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]`)

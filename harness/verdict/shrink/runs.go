@@ -12,6 +12,7 @@ import (
 	"github.com/ruleout/ruleout/harness/run/choice"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
+	"github.com/ruleout/ruleout/harness/scenario/text"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
 )
@@ -42,14 +43,39 @@ func (r *Runs) NotShown() error {
 	return ErrNotShown
 }
 
-// Open reads a scenario file with settings PATH=VALUE as a document to be made smaller.
-func Open(path string, set []string) (*yaml.Node, *scenario.Scenario, error) {
+// Subject is a scenario that is to be made smaller.
+type Subject struct {
+	Doc      *yaml.Node
+	Scenario *scenario.Scenario
+	// Text of the file, or, for the scenario of a record, as it would stand in one.
+	Text []byte
+}
+
+// Open reads a scenario file with settings PATH=VALUE.
+func Open(path string, set []string) (*Subject, error) {
 	f, err := expect.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s, err := f.With(set)
-	return f.Document(set), s, err
+	return &Subject{f.Document(set), s, f.Text}, err
+}
+
+// OfRecord takes the scenario of a record, with settings PATH=VALUE. The record is in the file of that name. The error
+// is of kind [problem.Usage].
+func OfRecord(path string, s *scenario.Scenario, set []string) (*Subject, error) {
+	written, err := text.Of(s)
+	if err != nil {
+		return nil, err
+	}
+	f := expect.File{File: &scenario.File{Path: path, Text: written}}
+	if s, err = f.With(set); err != nil {
+		return nil, err
+	}
+	doc := f.Document(set)
+	plain(doc)
+	written, err = Text(doc)
+	return &Subject{doc, s, written}, err
 }
 
 // Check says whether expectations are such of a scenario. The error is of kind [problem.Usage].

@@ -11,8 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ruleout/ruleout/harness/base/golden"
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/shrink"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
@@ -101,6 +104,27 @@ func TestWhyNothingIsShownIsSaid(t *testing.T) {
 }
 
 // A chance stands for packets of one direction, by the draw of the first seed.
+// The scenario of a record reads like a file, and is the same.
+func TestTheScenarioOfARecordIsTheSame(t *testing.T) {
+	s, err := expect.Load(golden.Repository(t, "scenarios/dup-ack.yaml"), []string{"faults.dup-acks.at=2s"})
+	require.NoError(t, err)
+	of, err := shrink.OfRecord("record.json", s, nil)
+	require.NoError(t, err)
+	require.Equal(t, s.Hash(), of.Scenario.Hash())
+	again, err := expect.Parse("record.json", of.Text, nil)
+	require.NoError(t, err)
+	require.Equal(t, s.Hash(), again.Hash())
+	require.Contains(t, string(of.Text), "\n    at: 2s\n")
+	require.Contains(t, string(of.Text), "net.ipv4.tcp_sack: \"0\"\n")
+	require.NotContains(t, string(of.Text), "{\n")
+
+	of, err = shrink.OfRecord("record.json", s, []string{"duration=9s"})
+	require.NoError(t, err)
+	require.Contains(t, string(of.Text), "\nduration: 9s\n")
+	_, err = shrink.OfRecord("record.json", s, []string{"durations=9s"})
+	require.Equal(t, problem.Usage, problem.KindOf(err))
+}
+
 func TestAChanceHasPacketsByNumber(t *testing.T) {
 	r := runs(t, &fake{})
 	assert.Empty(t, r.Draw([]byte(large), "lost"), "it acts in both directions")

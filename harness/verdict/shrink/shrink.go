@@ -141,14 +141,26 @@ func (p at) node(root *yaml.Node) *yaml.Node {
 	return root
 }
 
-// stays reports whether a part of a list or mapping is never left out: the expectations, and the numbers of packets
-// that a fault chooses, without which it would choose more of them.
+// stays reports whether a part of a list or mapping is never left out: the expectations, and what makes a list of
+// numbers name single packets. Without the numbers, the link that they count over, or its direction, a fault would
+// choose more packets: one of each connection, or as many again that go the other way.
 func stays(n *yaml.Node, c child, top bool) bool {
 	if n.Kind != yaml.MappingNode {
 		return false
 	}
-	key, of := n.Content[c.at].Value, n.Content[c.at+1]
-	return top && key == "expect" || key == "ordinals" || key == "select" && value(of, "ordinals") != nil
+	switch key, of := n.Content[c.at].Value, n.Content[c.at+1]; key {
+	case "expect":
+		return top
+	case "ordinals":
+		return true
+	case "per":
+		return value(n, "ordinals") != nil
+	case "select":
+		return value(of, "ordinals") != nil
+	case "from":
+		return value(value(n, "select"), "ordinals") != nil
+	}
+	return false
 }
 
 // siblings leaves out as many parts of a list or mapping as can be, in halves, quarters and so on, until no single one

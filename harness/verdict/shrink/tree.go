@@ -99,6 +99,14 @@ func uncomment(n *yaml.Node) {
 	}
 }
 
+// plain drops the quotes and braces of a tree that can be written without.
+func plain(n *yaml.Node) {
+	n.Style = 0
+	for _, c := range n.Content {
+		plain(c)
+	}
+}
+
 // flow writes small lists and mappings in one line: those of at most 100 characters that are not at the top.
 func flow(n *yaml.Node, depth int) {
 	for _, c := range n.Content {

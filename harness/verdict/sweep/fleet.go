@@ -6,6 +6,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine"
+	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
@@ -29,15 +30,35 @@ func OpenFleet(ctx context.Context, kernels []string, qemus ...string) (*Fleet, 
 	}
 	f := &Fleet{machines: map[software]*machine.VM{}}
 	for _, qemu := range qemus {
-		for _, kernel := range kernels {
-			m, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: kernel, QEMU: qemu})
+		for _, name := range kernels {
+			m, err := machine.OpenVM(ctx, machine.VMOptions{Kernel: name, QEMU: qemu})
 			if err != nil {
 				return nil, err
 			}
-			f.machines[software{kernel, qemu}] = m
+			f.machines[software{name, qemu}] = m
 		}
 	}
-	return f, nil
+	var list []*kernel.Kernel
+	for _, name := range kernels {
+		list = append(list, f.machines[software{name, qemus[0]}].Kernel())
+	}
+	return f, distinct(list)
+}
+
+// distinct makes sure that records tell kernels apart: these name a kernel by its release.
+func distinct(kernels []*kernel.Kernel) error {
+	of := map[string]*kernel.Kernel{}
+	for _, k := range kernels {
+		if other := of[k.Release]; other != nil && other.Hash != k.Hash {
+			return problem.Wrap(problem.Usage,
+				fmt.Errorf("kernels %s and %s differ, and both call themselves %s, by which records name a kernel",
+					other.Name, k.Name, k.Release),
+				"build one of them again with another release: make LOCALVERSION=-b; "+
+					"or compare records of ruleout run: ruleout diff A.json B.json")
+		}
+		of[k.Release] = k
+	}
+	return nil
 }
 
 // Releases returns the releases of the kernels by their names.
