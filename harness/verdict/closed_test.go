@@ -247,7 +247,7 @@ func TestTooMany(t *testing.T) {
 	assert.Equal(t, 3, steps(0.05, 9, 21, 22, 23, 60, 300, 400))
 	// 2 of the list and the zeros: (10·2 - 2·6)/(10 - 2) = 1, just so.
 	assert.Equal(t, 1, steps(sixteenth, 8, 16, 16, 1e4, 1e4, 1e4, 1e4))
-	assert.Equal(t, 0, steps(sixteenth, 8, 32, 32, 1e4, 1e4, 1e4, 1e4))
+	assert.Equal(t, 0, steps(sixteenth, 8, 40, 40, 1e4, 1e4)) // 10·2 = 5·4
 }
 
 func TestMixedBar(t *testing.T) {

@@ -179,7 +179,7 @@ func TestPostHoc(t *testing.T) {
 		{"confirmed", seeds(Up, repeat(34, 3, 3.1)...), twice, nil},
 		{"not ruled out, but three times as much is", seeds(Up, repeat(34, 3, -0.5)...), twice, &PostHoc{3.1, false}},
 		{"too few seeds for any", seeds(Up, repeat(30, 0.9, 0.1)...), twice, nil},
-		{"more than a hundred", seeds(Up, repeat(34, 101, -80)...), twice, nil},
+		{"more than a hundred", seeds(Up, repeat(34, 100.5, -80)...), twice, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, got := c.o.postHoc(t, c.control)
