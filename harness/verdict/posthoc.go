@@ -51,7 +51,7 @@ func (c Case) PostHoc(v Verdict, differences []float64) *PostHoc {
 	default:
 		return nil
 	}
-	control := v.Outcome == RuledOut && passes(low)
+	control := passes(low) // which what is inconclusive does not at its own margin
 	if control {
 		high = low
 	}

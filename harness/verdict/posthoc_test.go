@@ -147,6 +147,17 @@ func TestEvidenceAtOtherMargins(t *testing.T) {
 	})
 }
 
+// So it is where seeds are just at a margin, or at twice of it.
+func TestEvidenceWhereSeedsAreJustAtAMargin(t *testing.T) {
+	o := observed{h: failures(Either)}
+	for _, d := range repeat(40, 0.25, -0.5, 0) {
+		o.pairs = append(o.pairs, Pair{0, d})
+	}
+	for _, times := range []float64{0.125, 0.25, 0.5, 1} {
+		assert.InEpsilon(t, o.with(t, times).Evidence().RuleOut, o.with(t, 1).ruledOutAt(times, o.differences()), 1e-9)
+	}
+}
+
 func TestPostHoc(t *testing.T) {
 	seeds := func(d Direction, ds ...float64) observed {
 		o := observed{h: failures(d)}
