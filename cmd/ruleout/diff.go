@@ -81,7 +81,8 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 	case len(c.Matrix) > 0:
 		return c.matrix(ctx, u, float64(margin))
 	case c.B == "":
-		return problem.Wrap(problem.Usage, fmt.Errorf("%s has nothing to be compared with", c.A), "name the other side after it")
+		return problem.Wrap(problem.Usage, fmt.Errorf("%s has nothing to be compared with", c.A),
+			"name the other side after it")
 	}
 	kind, err := c.kind()
 	if err != nil {

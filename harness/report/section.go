@@ -258,8 +258,8 @@ func services(r *result.Record) Section {
 func latency(r *result.Record, s *scenario.Scenario) Section {
 	sec := Section{ID: "latency", Title: "Latency from the planned time", Left: 1}
 	if s != nil && len(s.ClosedLoops()) > 0 {
-		sec.Note = fmt.Sprintf("closed loop (%s): users who wait do not ask, so latency is lower than with the same requests "+
-			"at a rate", strings.Join(s.ClosedLoops(), ", "))
+		sec.Note = fmt.Sprintf("closed loop (%s): users who wait do not ask, so latency is lower than with the same "+
+			"requests at a rate", strings.Join(s.ClosedLoops(), ", "))
 	}
 	for _, row := range []struct{ name, prefix string }{{"answer", "http.latency."}, {"connect", "http.connect."}} {
 		cells := []string{row.name}

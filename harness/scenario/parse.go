@@ -3,8 +3,6 @@ package scenario
 import (
 	"path/filepath"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/yamldoc"
 )
@@ -70,13 +68,10 @@ func Parse(name string, data []byte, set []string, checks ...Check) (*Scenario, 
 	return s, nil
 }
 
-// Document is the text as a tree, with the --set arguments worked in, or nil if it is no scenario.
-func (f *File) Document(set []string) *yaml.Node {
-	d, whole := yamldoc.Read(format, f.Path, f.Text, set, new(Scenario))
-	if !whole {
-		return nil
-	}
-	return d.Root()
+// Document is the text as a tree, with the --set arguments worked in.
+func (f *File) Document(set []string) *yamldoc.Document {
+	d, _ := yamldoc.Read(format, f.Path, f.Text, set, new(Scenario))
+	return d
 }
 
 // Locate finds what a run says of a value of the scenario in the text that the scenario is from, so that it is reported

@@ -20,8 +20,9 @@ const (
 
 // Options of a comparison.
 type Options struct {
-	// Margin is the smallest relative change that matters, a share of A; 0 means [Margin]. Where values are zero, the smallest
-	// absolute change is that share of the mean, and at least 1 for counters, one point for shares and 1 ms for times.
+	// Margin is the smallest relative change that matters, a share of A; 0 means [Margin]. Where values are zero, the
+	// smallest absolute change is that share of the mean, and at least 1 for counters, one point for shares and 1 ms for
+	// times.
 	Margin float64
 	// Alpha is the share of false ones among the changes that is tolerated; 0 means [Alpha].
 	Alpha float64

@@ -10,8 +10,8 @@ import (
 
 // Make makes the runs of jobs, as far as the loop's archive does not have them, and returns the sides, which are as
 // many as asked for. Jobs are as [Jobs] lists them: one of each side, in turn. each is called after each run, see
-// [sweep.Loop.Make]. A run that failed is part of its side, and so is one that was not tried since its job was given up:
-// both are not valid.
+// [sweep.Loop.Make]. A run that failed is part of its side, and so is one that was not tried since its job was given
+// up: both are not valid.
 func Make(
 	ctx context.Context, l sweep.Loop, jobs []sweep.Job, n int, each func(*sweep.Made, *sweep.Outcome) error,
 ) (sides []Side, made *sweep.Made, err error) {

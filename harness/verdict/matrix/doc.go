@@ -1,7 +1,7 @@
 // Package matrix says what changed from one kernel to the next, over many scenarios.
 //
-// A [Matrix] has the scenarios as rows and the kernels as columns, in the order in which they were named. Each kernel is
-// compared with the one before it by package compare: the same scenarios and seeds, in pairs. A number that changes
+// A [Matrix] has the scenarios as rows and the kernels as columns, in the order in which they were named. Each kernel
+// is compared with the one before it by package compare: the same scenarios and seeds, in pairs. A number that changes
 // between two neighbours gets a [Line] with its mean on every kernel, so that one sees whether it came back.
 //
 // The share of false discoveries is bounded for the whole matrix: of k kernels there are k-1 comparisons, and each gets

@@ -85,7 +85,8 @@ func (c Cell) String() string {
 	return text
 }
 
-// text writes the numbers of a scenario. A mean that differs from the one before it by a change is followed by its size.
+// text writes the numbers of a scenario. A mean that differs from the one before it by a change is followed by its
+// size.
 func (r *Row) text(b *strings.Builder, kernels []string, markdown, all bool) {
 	t := table.Table{Header: append([]string{"number"}, kernels...)}
 	for i := range r.Lines {

@@ -58,7 +58,7 @@ func Open(path string, set []string) (*Subject, error) {
 		return nil, err
 	}
 	s, err := f.With(set)
-	return &Subject{f.Document(set), s, f.Text}, err
+	return &Subject{f.Document(set).Root(), s, f.Text}, err
 }
 
 // OfRecord takes the scenario of a record, with settings PATH=VALUE. The record is in the file of that name. The error
@@ -72,7 +72,7 @@ func OfRecord(path string, s *scenario.Scenario, set []string) (*Subject, error)
 	if s, err = f.With(set); err != nil {
 		return nil, err
 	}
-	doc := f.Document(set)
+	doc := f.Document(set).Root()
 	plain(doc)
 	written, err = Text(doc)
 	return &Subject{doc, s, written}, err
