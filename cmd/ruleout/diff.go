@@ -29,7 +29,7 @@ type diffCmd struct {
 	All       bool     `help:"Show every setting and number that differs."`
 	Packets   bool     `help:"Of two records: make both runs again with a capture, and show the first packet that differs."`
 	Pcap      string   `help:"Directory of the captures that --packets makes, in its subdirectories a and b (default results/runs/packets-NAME-A-B)." placeholder:"DIR" type:"path" complete:"dir"`
-	HTML      string   `name:"html" help:"Of two records: also write a page with the story, and with the timelines of both." placeholder:"FILE" type:"path"`
+	HTML      string   `name:"html" help:"Of two records, or with --matrix: also write a page, with the timelines of both or with all that changed." placeholder:"FILE" type:"path"`
 	Format    string   `help:"Output: text, json or markdown." enum:"text,json,markdown" default:"text"`
 }
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"slices"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
+	"github.com/ruleout/ruleout/harness/report/grid"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 	"github.com/ruleout/ruleout/harness/verdict/matrix"
@@ -16,6 +19,10 @@ func (c *diffCmd) matrix(ctx context.Context, u *ui, margin float64) error {
 	c.A, c.B = "", "" // all arguments are scenarios
 	if err := matrix.Check(c.Matrix); err != nil {
 		return err
+	}
+	if c.Packets || c.Pcap != "" {
+		return problem.Wrap(problem.Usage, errors.New("--packets and --pcap are for two records"),
+			"ruleout diff A.json B.json")
 	}
 	list, err := expect.OpenDistinct(c.Scenarios)
 	if err != nil {
@@ -40,6 +47,12 @@ func (c *diffCmd) matrix(ctx context.Context, u *ui, margin float64) error {
 	m, err := matrix.New(sides, names, c.Seeds, matrix.Options{Margin: margin})
 	if err != nil {
 		return err
+	}
+	if c.HTML != "" {
+		if err := writeWhole(c.HTML, func(w io.Writer) error { return grid.Write(w, m) }); err != nil {
+			return problem.Wrap(problem.KindOf(err), err, "give another place with --html FILE")
+		}
+		u.note("wrote %s", shorten(c.HTML))
 	}
 	if c.Format == formatJSON {
 		err = u.json(m)

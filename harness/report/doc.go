@@ -14,6 +14,6 @@
 // # The wing
 //
 // What comes in: records and verdicts. What goes out: text, tables and pages for people (report, findings, page,
-// parting, board), answers about archives (query), the curves and pictures on pages (chart, diagram), and what changed
-// while a fault acted (effect). Open section.go first.
+// parting, board, grid), answers about archives (query), the curves and pictures on pages (chart, diagram), and what
+// changed while a fault acted (effect). Open section.go first.
 package report
