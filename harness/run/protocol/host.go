@@ -71,4 +71,4 @@ type Finding struct {
 const MarkPrefix = "ruleout-guest speaks protocol "
 
 // Mark is in the file of each guest program of this protocol: [MarkPrefix] and [Number].
-const Mark = MarkPrefix + "2."
+const Mark = MarkPrefix + "3."

@@ -8,7 +8,7 @@ import (
 )
 
 // Number of the protocol. The command refuses a guest program that speaks another one.
-const Number = 2
+const Number = 3
 
 // Order is what is to be run, but for the seed.
 type Order struct {
