@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/scenario/expect"
 	"github.com/ruleout/ruleout/harness/scenario/unit"
 	"github.com/ruleout/ruleout/harness/verdict/compare"
 	"github.com/ruleout/ruleout/harness/verdict/sweep"
@@ -114,11 +116,7 @@ func (c *diffCmd) Run(ctx context.Context, u *ui) error {
 		return problem.Wrap(problem.Usage, fmt.Errorf("no run of %s pairs with a run of %s", c.A, c.B),
 			"pairs have the same scenario, seed and name of the kernel: sweep one campaign on both sides")
 	}
-	if c.Format == formatJSON {
-		err = u.json(found)
-	} else {
-		err = found.Text(u.out, c.Format == formatMarkdown, c.All)
-	}
+	err = c.tell(u, found)
 	if err == nil && (len(found.Alarms) > 0 || broken || found.Undecided()) {
 		err = status(problem.Invalid)
 	}
@@ -148,59 +146,83 @@ func (c *diffCmd) stored() (sides [2]compare.Side, settings []compare.Setting, e
 // make runs the scenarios on both sides. broken is whether some runs broke, twice each.
 func (c *diffCmd) make(ctx context.Context, u *ui) (sides [2]compare.Side, settings []compare.Setting, broken bool,
 	err error) {
-	var profiles [2]*compare.Profile
-	for i, arg := range []string{c.A, c.B} {
-		if profiles[i], err = compare.SideOf(arg); err != nil {
-			return sides, nil, false, err
-		}
+	list, err := expect.OpenDistinct(c.Scenarios)
+	if err != nil {
+		return sides, nil, false, err
 	}
-	both, broken, err := c.runs(ctx, u, profiles[:])
+	both, profiles, broken, err := c.runs(ctx, u, []string{c.A, c.B}, list)
 	if err != nil {
 		return sides, nil, false, err
 	}
 	copy(sides[:], both)
-	settings, err = compare.Differences(profiles) // now the netem of each kernel is known
+	settings, err = compare.Differences([2]*compare.Profile(profiles)) // now the netem of each kernel is known
 	return sides, settings, broken, err
 }
 
-// runs makes the runs of the scenarios under some profiles.
-func (c *diffCmd) runs(
-	ctx context.Context, u *ui, profiles []*compare.Profile,
-) (sides []compare.Side, broken bool, err error) {
+// runs makes the runs of scenarios on kernels and under profiles, as they are named.
+func (c *diffCmd) runs(ctx context.Context, u *ui, names []string, list []expect.Distinct) (
+	sides []compare.Side, profiles []*compare.Profile, broken bool, err error,
+) {
 	var kernels []string
-	name := "diff"
-	for _, p := range profiles {
-		kernels, name = append(kernels, p.Kernel), name+"-"+fileName(p.Name)
+	dir := "diff"
+	for _, name := range names {
+		p, err := compare.SideOf(name)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		profiles, kernels, dir = append(profiles, p), append(kernels, p.Kernel), dir+"-"+fileName(p.Name)
 	}
 	fleet, err := sweep.OpenFleet(ctx, kernels)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
-	jobs, err := compare.Jobs(profiles, c.Scenarios, c.Seeds, fleet.Releases())
+	jobs, err := compare.Jobs(profiles, list, c.Seeds, fleet.Releases())
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	if c.Out == "" {
-		c.Out = filepath.Join("results", "runs", name)
+		c.Out = filepath.Join("results", "runs", dir)
 	}
 	id, err := fleet.Identity(ctx, "diff", archive.Source{}, sweep.Scenarios(jobs), u.building)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	a, err := archive.Open(c.Out, id)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet}
 	sides, made, err := compare.Make(ctx, loop, jobs, len(profiles), u.runsMade())
 	if err := errors.Join(err, a.Close()); err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	for i, p := range profiles {
 		sides[i].Name = p.Name
 	}
 	u.brokenRuns(jobs, made.Broken)
-	return sides, len(made.Broken) > 0, nil
+	return sides, profiles, len(made.Broken) > 0, nil
+}
+
+// tell prints what was found, in the format that was asked for.
+func (c *diffCmd) tell(u *ui, found interface {
+	Text(w io.Writer, markdown, all bool) error
+}) error {
+	if c.Format == formatJSON {
+		return u.json(found)
+	}
+	return found.Text(u.out, c.Format == formatMarkdown, c.All)
+}
+
+// page writes the page that was asked for, if one was.
+func (c *diffCmd) page(u *ui, write func(io.Writer) error) error {
+	if c.HTML == "" {
+		return nil
+	}
+	if err := writeWhole(c.HTML, write); err != nil {
+		return problem.Wrap(problem.KindOf(err), err, "give another place with --html FILE")
+	}
+	u.note("wrote %s", shorten(c.HTML))
+	return nil
 }
 
 // runsMade returns what says now and then, and at the end, how many runs there are.

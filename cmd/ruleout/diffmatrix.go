@@ -9,7 +9,6 @@ import (
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/report/grid"
 	"github.com/ruleout/ruleout/harness/scenario/expect"
-	"github.com/ruleout/ruleout/harness/verdict/compare"
 	"github.com/ruleout/ruleout/harness/verdict/matrix"
 )
 
@@ -32,15 +31,7 @@ func (c *diffCmd) matrix(ctx context.Context, u *ui, margin float64) error {
 	for _, f := range list {
 		names = append(names, f.Plain.Name)
 	}
-	var profiles []*compare.Profile
-	for _, k := range c.Matrix {
-		p, err := compare.SideOf(k)
-		if err != nil {
-			return err
-		}
-		profiles = append(profiles, p)
-	}
-	sides, broken, err := c.runs(ctx, u, profiles)
+	sides, _, broken, err := c.runs(ctx, u, c.Matrix, list)
 	if err != nil {
 		return err
 	}
@@ -48,17 +39,10 @@ func (c *diffCmd) matrix(ctx context.Context, u *ui, margin float64) error {
 	if err != nil {
 		return err
 	}
-	if c.HTML != "" {
-		if err := writeWhole(c.HTML, func(w io.Writer) error { return grid.Write(w, m) }); err != nil {
-			return problem.Wrap(problem.KindOf(err), err, "give another place with --html FILE")
-		}
-		u.note("wrote %s", shorten(c.HTML))
+	if err := c.page(u, func(w io.Writer) error { return grid.Write(w, m) }); err != nil {
+		return err
 	}
-	if c.Format == formatJSON {
-		err = u.json(m)
-	} else {
-		err = m.Text(u.out, c.Format == formatMarkdown, c.All)
-	}
+	err = c.tell(u, m)
 	if err == nil && (len(m.Alarms()) > 0 || broken || m.Undecided()) {
 		err = status(problem.Invalid)
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/ruleout/ruleout/harness/verdict/blame/packet"
 )
 
-// sideKind is what a side of a diff is, as it is told.
+// sideKind is the kind of a side of a diff, in the words of messages.
 type sideKind string
 
 const (
@@ -88,18 +88,10 @@ func (c *diffCmd) records(ctx context.Context, u *ui, margin float64) error {
 			return err
 		}
 	}
-	if c.HTML != "" {
-		err := writeWhole(c.HTML, func(w io.Writer) error { return parting.Write(w, story, sides[0], sides[1]) })
-		if err != nil {
-			return problem.Wrap(problem.KindOf(err), err, "give another place with --html FILE")
-		}
-		u.note("wrote %s", shorten(c.HTML))
+	if err := c.page(u, func(w io.Writer) error { return parting.Write(w, story, sides[0], sides[1]) }); err != nil {
+		return err
 	}
-	if c.Format == formatJSON {
-		err = u.json(story)
-	} else {
-		err = story.Text(u.out, c.Format == formatMarkdown, c.All)
-	}
+	err = c.tell(u, story)
 	if err == nil && (story.Alarm || story.Packets != nil && !story.Packets.Repeated()) {
 		err = status(problem.Invalid)
 	}
@@ -173,11 +165,7 @@ func (c *diffCmd) directories(u *ui, margin float64) error {
 	if err != nil {
 		return err
 	}
-	if c.Format == formatJSON {
-		err = u.json(found)
-	} else {
-		err = found.Text(u.out, c.Format == formatMarkdown, c.All)
-	}
+	err = c.tell(u, found)
 	if err == nil && found.Alarms > 0 {
 		err = status(problem.Invalid)
 	}

@@ -26,8 +26,8 @@ build is run, and nothing is written outside the store.
 
 A build needs no package. The image, its configuration and the modules, without debugging information, are copied under
 the name that you give. They are checked at once: the architecture, that image and modules are of one release, and that
-options and modules that every run needs are there. The build never becomes the default kernel, and no other name than
-its own, its release and its hash means it.
+options and modules that every run needs are there. A build is the default kernel only where the store has no other. Its
+name, its release and its hash mean it, and nothing else does.
 
 Examples:
 

@@ -196,11 +196,7 @@ func (d *Directories) Heading() string {
 
 // Text writes it for people; markdown as Markdown. all shows every setting.
 func (d *Directories) Text(w io.Writer, markdown, all bool) error {
-	t := &teller{markdown: markdown, all: all}
-	if markdown {
-		fmt.Fprint(t, "## ")
-	}
-	fmt.Fprintf(t, "%s\nA is %s, B is %s.\n", d.Heading(), d.A, d.B)
+	t := begin(d.Heading(), d.A, d.B, markdown, all)
 	t.settings("What was asked, in all pairs that differ", d.Asked, mostAsked)
 	var rows [][]string
 	for i := range d.Pairs {

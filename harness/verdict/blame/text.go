@@ -54,11 +54,7 @@ func (s *Story) Heading() string {
 
 // Text writes the story for people; markdown as Markdown. all shows every row.
 func (s *Story) Text(w io.Writer, markdown, all bool) error {
-	t := &teller{markdown: markdown, all: all}
-	if markdown {
-		fmt.Fprint(t, "## ")
-	}
-	fmt.Fprintf(t, "%s\nA is %s, B is %s.\n", s.Heading(), s.A, s.B)
+	t := begin(s.Heading(), s.A, s.B, markdown, all)
 	t.settings("What was asked", s.Asked, mostAsked)
 	var rows [][]string
 	for _, c := range s.Faults {
@@ -116,6 +112,16 @@ func moment(at *float64) string {
 type teller struct {
 	strings.Builder
 	markdown, all bool
+}
+
+// begin writes the heading, and what the two sides are.
+func begin(heading, a, b string, markdown, all bool) *teller {
+	t := &teller{markdown: markdown, all: all}
+	if markdown {
+		fmt.Fprint(t, "## ")
+	}
+	fmt.Fprintf(t, "%s\nA is %s, B is %s.\n", heading, a, b)
+	return t
 }
 
 func (t *teller) settings(title string, list []compare.Setting, most int) {

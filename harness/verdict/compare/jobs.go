@@ -27,16 +27,14 @@ func SideOf(arg string) (*Profile, error) {
 	return &Profile{Name: arg, Kernel: arg}, nil
 }
 
-// Jobs lists each scenario file on all sides, next to each other, with seeds 1 to the given number. releases are those
-// of the profiles' kernels.
-func Jobs(profiles []*Profile, files []string, seeds int, releases map[string]string) ([]sweep.Job, error) {
+// Jobs lists each scenario on all sides, next to each other, with seeds 1 to the given number. releases are those of
+// the profiles' kernels.
+func Jobs(
+	profiles []*Profile, list []expect.Distinct, seeds int, releases map[string]string,
+) ([]sweep.Job, error) {
 	numbers := make([]uint64, seeds)
 	for i := range numbers {
 		numbers[i] = uint64(i) + 1
-	}
-	list, err := expect.OpenDistinct(files)
-	if err != nil {
-		return nil, err
 	}
 	var jobs []sweep.Job
 	for _, f := range list {

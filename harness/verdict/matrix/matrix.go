@@ -111,18 +111,36 @@ func New(sides []compare.Side, scenarios []string, seeds int, o Options) (*Matri
 		}
 		m.Steps = append(m.Steps, c)
 	}
+	runs := make([]map[string][]*archive.Entry, len(sides))
+	for i := range sides {
+		runs[i] = byScenario(&sides[i])
+	}
 	for _, name := range scenarios {
-		m.Rows = append(m.Rows, m.row(name, sides))
+		of := make([][]*archive.Entry, len(sides))
+		for i := range runs {
+			of[i] = runs[i][name]
+		}
+		m.Rows = append(m.Rows, m.row(name, of))
 	}
 	return m, nil
 }
 
-// row collects what the steps say of a scenario.
-func (m *Matrix) row(name string, sides []compare.Side) Row {
+// byScenario sorts the runs of a side by the names of their scenarios.
+func byScenario(s *compare.Side) map[string][]*archive.Entry {
+	runs := map[string][]*archive.Entry{}
+	for i := range s.Runs {
+		name := s.Names[s.Runs[i].Scenario]
+		runs[name] = append(runs[name], &s.Runs[i])
+	}
+	return runs
+}
+
+// row collects what the steps say of a scenario, and the means over its runs on each kernel.
+func (m *Matrix) row(name string, runs [][]*archive.Entry) Row {
 	r := Row{Scenario: name, Lines: []Line{}}
 	lines := map[string]*Line{}
 	for i, c := range m.Steps {
-		r.Cells = append(r.Cells, m.cell(c, name, &sides[i], &sides[i+1]))
+		r.Cells = append(r.Cells, m.cell(c, name, runs[i], runs[i+1]))
 		for j := range c.Rows {
 			change := &c.Rows[j]
 			if change.Scenario != name || change.Outcome != verdict.Confirmed {
@@ -138,8 +156,8 @@ func (m *Matrix) row(name string, sides []compare.Side) Row {
 		}
 	}
 	for _, l := range lines {
-		for i := range sides {
-			l.Means = append(l.Means, mean(&sides[i], name, l.Metric))
+		for _, list := range runs {
+			l.Means = append(l.Means, mean(list, l.Metric))
 		}
 		r.Lines = append(r.Lines, *l)
 	}
@@ -159,12 +177,12 @@ func rank(name string) int {
 }
 
 // cell counts what a step says of a scenario.
-func (m *Matrix) cell(c *compare.Comparison, name string, a, b *compare.Side) (cell Cell) {
+func (m *Matrix) cell(c *compare.Comparison, name string, a, b []*archive.Entry) (cell Cell) {
 	digests := map[uint64]string{}
-	for r := range runs(a, name) {
+	for _, r := range a {
 		digests[r.Seed] = r.Digest
 	}
-	for r := range runs(b, name) {
+	for _, r := range b {
 		if d, there := digests[r.Seed]; there {
 			cell.Pairs++
 			if d == r.Digest && d != "" {
@@ -193,21 +211,10 @@ func (m *Matrix) cell(c *compare.Comparison, name string, a, b *compare.Side) (c
 	return cell
 }
 
-// runs of a scenario on a side.
-func runs(s *compare.Side, scenario string) func(func(*archive.Entry) bool) {
-	return func(yield func(*archive.Entry) bool) {
-		for i := range s.Runs {
-			if r := &s.Runs[i]; s.Names[r.Scenario] == scenario && !yield(r) {
-				return
-			}
-		}
-	}
-}
-
 // mean of a number over the valid runs that have it; nil where none has.
-func mean(s *compare.Side, scenario, name string) *float64 {
+func mean(runs []*archive.Entry, name string) *float64 {
 	sum, n := 0.0, 0
-	for r := range runs(s, scenario) {
+	for _, r := range runs {
 		if !r.Valid || r.Failure != "" {
 			continue
 		}
