@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -33,6 +32,8 @@ type diffCmd struct {
 	Pcap      string   `help:"Directory of the captures that --packets makes, in its subdirectories a and b (default results/runs/packets-NAME-A-B)." placeholder:"DIR" type:"path" complete:"dir"`
 	HTML      string   `name:"html" help:"Of two records, or with --matrix: also write a page, with the timelines of both or with all that changed." placeholder:"FILE" type:"path"`
 	Format    string   `help:"Output: text, json or markdown." enum:"text,json,markdown" default:"text"`
+
+	crewFlags `embed:""`
 }
 
 func (*diffCmd) Help() string {
@@ -191,8 +192,15 @@ func (c *diffCmd) runs(ctx context.Context, u *ui, names []string, list []expect
 	if err != nil {
 		return nil, nil, false, err
 	}
-	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet}
-	sides, made, err := compare.Make(ctx, loop, jobs, len(profiles), u.runsMade())
+	crew, err := c.crewFlags.open(ctx, u, fleet, dir, c.Jobs, false)
+	if err != nil {
+		return nil, nil, false, errors.Join(err, a.Close())
+	}
+	defer crew.Close()
+	sides, made, err := compare.Make(crew.ctx, sweep.Loop{Archive: a, Runner: crew}, jobs, len(profiles), u.runsMade())
+	if err == nil {
+		err = crew.Settle(ctx)
+	}
 	if err := errors.Join(err, a.Close()); err != nil {
 		return nil, nil, false, err
 	}

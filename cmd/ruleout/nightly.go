@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -41,6 +40,7 @@ type nightlyRunCmd struct {
 	Out    string        `help:"Directory of the records (default results/runs/nightly-NIGHT). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
 
 	baselineFlag `embed:""`
+	crewFlags    `embed:""`
 }
 
 func (*nightlyRunCmd) Help() string {
@@ -100,8 +100,16 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	jobs = nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards))
-	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet}
-	made, err := loop.Make(ctx, jobs, u.runsMade())
+	crew, err := c.crewFlags.open(ctx, u, fleet, "night "+c.Night, c.Jobs, false)
+	if err != nil {
+		return err
+	}
+	defer crew.Close()
+	loop := sweep.Loop{Budget: c.Budget, Archive: a, Runner: crew}
+	made, err := loop.Make(crew.ctx, jobs, u.runsMade())
+	if err == nil {
+		err = crew.Settle(ctx)
+	}
 	if err != nil {
 		u.note("%s kept in %s; the same command continues from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		return err
