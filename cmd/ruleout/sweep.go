@@ -84,16 +84,16 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
 		return err
 	}
-	if !c.NoLocal {
-		if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
-			return err
-		}
-	}
 	crew, err := c.crewFlags.open(ctx, u, fleet, plan.Campaign.Name, c.Jobs, false)
 	if err != nil {
 		return err
 	}
 	defer crew.Close()
+	if !c.NoLocal {
+		if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
+			return err
+		}
+	}
 	budget := c.Budget
 	if budget == 0 {
 		budget = time.Duration(plan.Campaign.Budget)

@@ -24,6 +24,9 @@ type ledger struct {
 	sound map[string]bool
 	// latest are the last runs of each worker that can be made again, pending those that another worker is to make.
 	latest, pending map[string]*entry
+	// examined are workers of whose runs another one is making one, asked how many runs each is making so.
+	examined map[string]bool
+	asked    map[string]int
 	// number of runs that were handed in.
 	number int
 }
@@ -37,6 +40,7 @@ type entry struct {
 	seed   uint64
 	claims []claim // of different workers, in the order in which they came
 	lease  wire.Lease
+	latest bool // of a worker
 	// asked is the worker that is to make it too, until then; late says when it is given up.
 	asked string
 	late  time.Time
@@ -44,7 +48,7 @@ type entry struct {
 
 func newLedger() ledger {
 	return ledger{map[string]*entry{}, map[string]claim{}, map[string]bool{}, map[string]*entry{},
-		map[string]*entry{}, 0}
+		map[string]*entry{}, map[string]bool{}, map[string]int{}, 0}
 }
 
 // add notes what a worker says of a run.
@@ -67,6 +71,13 @@ func (g *ledger) add(worker string, r *result.Record) *entry {
 
 // answered says that nobody is asked for a run any more.
 func (g *ledger) answered(e *entry) {
+	if e.asked == "" {
+		return
+	}
+	delete(g.examined, e.claims[0].worker)
+	if g.asked[e.asked]--; g.asked[e.asked] == 0 {
+		delete(g.asked, e.asked)
+	}
 	e.asked = ""
 	delete(g.pending, e.run)
 	g.forget(e)
@@ -74,15 +85,14 @@ func (g *ledger) answered(e *entry) {
 
 // forget drops what is needed only for a run that is made again: there may be very many runs.
 func (g *ledger) forget(e *entry) {
-	if e.asked != "" || len(e.digests()) > 1 {
-		return
+	if e.asked == "" && !e.latest && !e.disputed() {
+		e.lease = wire.Lease{}
 	}
-	for _, l := range g.latest {
-		if l == e {
-			return
-		}
-	}
-	e.lease = wire.Lease{}
+}
+
+// disputed reports whether workers say different things of a run.
+func (e *entry) disputed() bool {
+	return slices.ContainsFunc(e.claims, func(c claim) bool { return c.digest != e.claims[0].digest })
 }
 
 // digests groups the workers by what they say of a run.
@@ -122,14 +132,14 @@ func (c *Coordinator) compare(r *result.Record, o *wire.Outcome, l *lease) {
 	if l != nil {
 		e.lease = l.told
 		e.lease.Seeds = []uint64{r.Seed}
-		before := c.ledger.latest[o.Worker]
-		c.ledger.latest[o.Worker] = e
-		if before != nil {
+		if before := c.ledger.latest[o.Worker]; before != nil {
+			before.latest = false
 			c.ledger.forget(before)
 		}
+		c.ledger.latest[o.Worker], e.latest = e, true
 	}
 	c.prepared(r, o.Worker)
-	if len(e.digests()) > 1 {
+	if e.disputed() {
 		c.dispute(e)
 		return
 	}
@@ -139,9 +149,18 @@ func (c *Coordinator) compare(r *result.Record, o *wire.Outcome, l *lease) {
 		}
 		return
 	}
-	if e.asked == "" && (!c.ledger.sound[o.Worker] || c.ledger.number%oneIn == 0) {
+	if c.ledger.wanted(o.Worker) {
 		c.askAnother(e)
 	}
+}
+
+// wanted reports whether a run of a worker is to be made by another one, too: the first, until that has come, and then
+// one of many.
+func (g *ledger) wanted(worker string) bool {
+	if g.sound[worker] {
+		return g.number%oneIn == 0
+	}
+	return !g.examined[worker]
 }
 
 // prepared notes when the machines of an arm are not the same before a run begins. The digest tells whether it matters.
@@ -167,16 +186,20 @@ func (c *Coordinator) askAnother(e *entry) bool {
 	for _, claim := range e.claims {
 		not = append(not, claim.worker)
 	}
-	others := c.roster.others(not...)
-	if len(others) == 0 {
+	other := c.roster.other(c.ledger.asked, not...)
+	if other == "" {
 		return false
 	}
 	text, err := wire.Pack(e.lease)
-	if err != nil || c.Conn.Publish(c.session.Check(others[0]), text) != nil {
+	if err != nil || c.Conn.Publish(c.session.Check(other), text) != nil {
 		return false
 	}
-	e.asked, e.late = others[0], time.Now().Add(patience*c.Silence)
+	lease := e.lease
+	c.ledger.answered(e) // by nobody, if it was asked for before
+	e.lease, e.asked, e.late = lease, other, time.Now().Add(patience*c.Silence)
 	c.ledger.pending[e.run] = e
+	c.ledger.examined[e.claims[0].worker] = true
+	c.ledger.asked[other]++
 	return true
 }
 
@@ -234,7 +257,7 @@ func (c *Coordinator) recheck() {
 		if c.askAnother(e) {
 			continue
 		}
-		if len(e.digests()) > 1 {
+		if e.disputed() {
 			c.accuse(e)
 		}
 		c.ledger.answered(e)

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,17 +54,17 @@ func (r *roster) change() {
 	r.changed = make(chan struct{})
 }
 
-// others returns workers that are not among these, the one with the fewest leases first.
-func (r *roster) others(not ...string) (list []string) {
+// other returns a worker that is not among these, one with the fewest runs besides its leases; empty if there is none.
+func (r *roster) other(besides map[string]int, not ...string) (other string) {
 	for id, m := range r.members {
-		if m.Slots > 0 && m.banned == nil && !slices.Contains(not, id) {
-			list = append(list, id)
+		if m.Slots == 0 || m.banned != nil || slices.Contains(not, id) {
+			continue
+		}
+		if other == "" || cmp.Or(cmp.Compare(besides[id], besides[other]), strings.Compare(id, other)) < 0 {
+			other = id
 		}
 	}
-	slices.SortFunc(list, func(a, b string) int {
-		return strings.Compare(fmt.Sprintf("%06d %s", r.members[a].holds, a), fmt.Sprintf("%06d %s", r.members[b].holds, b))
-	})
-	return list
+	return other
 }
 
 // hello answers a worker that looks for work.

@@ -59,8 +59,8 @@ type Team struct {
 }
 
 // Open puts a team together. Its worker stops when the context ends.
-func Open(ctx context.Context, o Options) (t *Team, err error) {
-	t = &Team{fleet: o.Fleet, arms: map[string]*campaign.Arm{}, stop: func() {}}
+func Open(ctx context.Context, o Options) (_ *Team, err error) {
+	t := &Team{fleet: o.Fleet, arms: map[string]*campaign.Arm{}, stop: func() {}}
 	ok := false
 	defer func() {
 		if !ok {
