@@ -89,8 +89,9 @@ validate-broken: setup ## break each published case, to show that it can fail: C
 soak: setup $(if $(findstring real/service,$(SCENARIOS)),scenarios/real/service/bin/service) ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))
 
-soak-kills: setup ## kill a sweep at random moments, and go on with it: KILLS=…
+soak-kills: setup ## kill a sweep, and workers and coordinators, at random moments, and go on: KILLS=…
 	RULEOUT_KILLS=$(KILLS) go test -count=1 -v -timeout 120m -run "TestScripts/^kills$$" ./cmd/ruleout
+	RULEOUT_KILLS=$(KILLS) go test -count=1 -v -timeout 120m -run "TestSiege" ./harness/verdict/cluster
 
 nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) ## compare with the baseline, sweep the campaigns: KERNELS=… SEEDS=… BUDGET=… SCENARIOS=… CAMPAIGNS=…
 	@KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" CAMPAIGNS="$(CAMPAIGNS)" SEEDS=$(SEEDS) BUDGET=$(BUDGET) JOBS=$(JOBS) .ci/nightly
@@ -101,6 +102,7 @@ mutants: go ## plant errors in the packages that decide, to see that tests find 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/run/topology
 	go test -run "^$$" -bench Growth -benchtime 1x -timeout 30m ./harness/verdict/sweep
+	go test -run "^$$" -bench Thousand -benchtime 1x -timeout 30m ./harness/verdict/cluster
 	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/run/fault
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 
@@ -108,6 +110,7 @@ lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go
 	go mod tidy -diff
 	go tool -modfile=$(LINT)/golangci-lint/go.mod golangci-lint run
 	go tool -modfile=$(LINT)/actionlint/go.mod actionlint
+	go run -C $(LINT)/launchers . $(CURDIR)/docs/guides/cluster.md
 	GOOS=linux GOARCH=arm64 go vet ./cmd/ruleout
 	GOOS=darwin GOARCH=arm64 go vet ./cmd/ruleout
 
