@@ -32,8 +32,9 @@ type Options struct {
 	Cert, Key, Token, NKeys string
 	// Insecure lets it listen on any address without them.
 	Insecure bool
-	// Memory bounds the leases that wait in it, in bytes; 0 means 256 MiB.
-	Memory int64
+	// Memory bounds the leases that wait in it, Files the kernels, images and large records, in bytes; 0 means 256 MiB
+	// and 8 GiB.
+	Memory, Files int64
 }
 
 // Hub is a server in this process.
@@ -60,6 +61,9 @@ func Open(o Options) (_ *Hub, err error) {
 	}
 	if o.Memory > 0 {
 		opts.JetStreamMaxMemory = o.Memory
+	}
+	if o.Files > 0 {
+		opts.JetStreamMaxStore = o.Files
 	}
 	h := &Hub{}
 	if err := h.secure(opts, o); err != nil {
@@ -258,7 +262,8 @@ func (h *Hub) Close() {
 }
 
 // Connect connects to a server by its URL, such as nats://HOST:4222 or tls://HOST:4222. When the connection is lost,
-// it tries again until it is closed. With wait, the first attempt is repeated until there is a server, or the context ends.
+// it tries again until it is closed. With wait, the first attempt is repeated until there is a server, or the context
+// ends.
 // Errors are of kind [problem.Usage] for what the server does not accept, else of kind [problem.Machine].
 func Connect(ctx context.Context, at string, c Credentials, wait time.Duration, more ...nats.Option) (
 	*nats.Conn, error,
