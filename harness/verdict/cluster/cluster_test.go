@@ -37,16 +37,13 @@ func TestALeaseOfASilentWorkerGoesToAnother(t *testing.T) {
 	list := arms(t, 1)
 	stuck := &fake{takes: time.Hour}
 	stop := s.work("stuck", 1, stuck)
-	require.Eventually(t, func() bool { n, _ := s.Slots(); return n == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { n, _ := s.Slots(); return n == 1 }, long, time.Millisecond)
 	done := make(chan error, 1)
 	go func() {
 		_, _, err := s.sweep(list, 3)
 		done <- err
 	}()
-	require.Eventually(t, func() bool {
-		w := s.Workers()
-		return len(w) == 1 && w[0].Holds == 1
-	}, 5*time.Second, time.Millisecond)
+	s.holding("stuck")
 	s.work("other", 1, &fake{})
 	require.NoError(t, stop(), "a worker that is stopped has no error")
 	require.NoError(t, <-done)
@@ -85,7 +82,7 @@ func TestAWorkerWithAWrongResultIsNamed(t *testing.T) {
 	s.work("good", 1, &fake{takes: time.Millisecond})
 	s.work("fine", 1, &fake{takes: time.Millisecond})
 	s.work("bent", 1, &fake{takes: time.Millisecond, bend: bit})
-	require.Eventually(t, func() bool { n, _ := s.Slots(); return n == 3 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { n, _ := s.Slots(); return n == 3 }, long, time.Millisecond)
 	_, _, err := s.sweep(arms(t, 8), 20)
 	if err == nil {
 		err = s.Settle(t.Context())
@@ -103,7 +100,7 @@ func TestWithTwoWorkersNobodyCanTellWhichIsWrong(t *testing.T) {
 		r.Valid = false
 		return nil
 	}})
-	require.Eventually(t, func() bool { n, _ := s.Slots(); return n == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { n, _ := s.Slots(); return n == 2 }, long, time.Millisecond)
 	_, _, err := s.sweep(arms(t, 8), 20)
 	if err == nil {
 		err = s.Settle(t.Context())
@@ -125,7 +122,7 @@ func TestAWorkerOfAnotherBuildIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, of.change)
 			stop := s.work("a", 1, &fake{})
-			require.Eventually(t, func() bool { return s.noted() != "[]" }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return s.noted() != "[]" }, long, time.Millisecond)
 			err := stop()
 			require.ErrorContains(t, err, of.says)
 			require.Equal(t, problem.Machine, problem.KindOf(err))

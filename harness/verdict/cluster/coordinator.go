@@ -65,6 +65,7 @@ type Coordinator struct {
 	roster roster
 	ledger ledger
 	ended  error // why there are no runs any more
+	closed bool  // nothing begins beside any more
 }
 
 // background is what goes on beside, until the session ends.
@@ -72,6 +73,8 @@ type background struct {
 	ctx  context.Context
 	wait sync.WaitGroup
 	subs []*nats.Subscription
+	// fetching is held while a record is got out of the object store.
+	fetching sync.Mutex
 }
 
 // Open makes a session.
@@ -131,12 +134,8 @@ func newSession() wire.Session {
 // serve answers what comes on a subject. No answer is sent of nil.
 func (c *Coordinator) serve(subject string, answer func(*nats.Msg) any) error {
 	s, err := c.Conn.Subscribe(subject, func(m *nats.Msg) {
-		a := answer(m)
-		if a == nil || m.Reply == "" {
-			return
-		}
-		if b, err := wire.Pack(a); err == nil {
-			_ = m.Respond(b) // who does not get it asks again
+		if a := answer(m); a != nil {
+			respond(m, a)
 		}
 	})
 	if err != nil {
@@ -146,11 +145,34 @@ func (c *Coordinator) serve(subject string, answer func(*nats.Msg) any) error {
 	return s.SetPendingLimits(-1, mostPending)
 }
 
+// respond sends an answer to who asked for it.
+func respond(m *nats.Msg, answer any) {
+	if m.Reply == "" {
+		return
+	}
+	if b, err := wire.Pack(answer); err == nil {
+		_ = m.Respond(b) // who does not get it asks again
+	}
+}
+
+// beside does something that takes a while. When the session has ended, it does nothing.
+func (c *Coordinator) beside(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.wait.Go(f)
+	}
+}
+
+// note tells people something.
+func (c *Coordinator) note(format string, args ...any) { c.Note(fmt.Sprintf(format, args...)) }
+
 // mostPending bounds what waits to be read of a subject, in bytes.
 const mostPending = 256 << 20
 
 func unreachable(err error) error {
-	return problem.Wrap(problem.Machine, fmt.Errorf("ask the queue: %w", err), "see that the NATS server runs and can be reached")
+	return problem.Wrap(problem.Machine, fmt.Errorf("ask the queue: %w", err),
+		"see that the NATS server runs and can be reached")
 }
 
 // Run makes one run; see [Coordinator.Lease] for several.
@@ -189,19 +211,20 @@ func (c *Coordinator) Close() {
 	if c.ended == nil {
 		c.ended = errClosed
 	}
+	c.closed = true
 	c.mu.Unlock()
 	c.stop()
 	for _, s := range c.subs {
 		_ = s.Unsubscribe() // a connection that was lost has none
 	}
 	c.wait.Wait()
-	_ = c.Conn.Publish(c.session.Subject("over"), nil)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	_ = c.js.DeleteStream(ctx, c.session.Stream()) // the next coordinator removes what this one cannot
-	if c.objects != nil {
-		_ = c.js.DeleteObjectStore(ctx, c.session.Bucket())
+	if !c.Conn.IsConnected() { // the next coordinator removes what this one cannot
+		return
 	}
+	_ = c.Conn.Publish(c.session.Subject("over"), nil)
+	ctx, cancel := context.WithTimeout(context.Background(), briefly)
+	defer cancel()
+	_ = c.js.DeleteStream(ctx, c.session.Stream())
+	_ = c.js.DeleteObjectStore(ctx, c.session.Bucket()) // a worker may have made it
 	_ = c.Conn.FlushTimeout(time.Second)
-	c.remove()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -26,13 +27,12 @@ type lease struct {
 	once sync.Once
 
 	// These belong to the coordinator's lock.
-	seq    uint64 // in the stream
+	seq    uint64 // in the stream; 0 if it is not there
 	came   []chan outcome
 	asked  []bool          // by index, whether the owner has asked for it
 	done   []bool          // by index, whether it came
-	begun  int             // how often a worker took it since the last outcome
+	begun  []wire.Begin    // by workers, since the last outcome
 	missed int             // how often the stream did not have it
-	takers []string        // which workers did
 	unable map[string]bool // workers whose machine cannot do it
 }
 
@@ -41,6 +41,9 @@ type outcome struct {
 	record *result.Record
 	err    error
 }
+
+// briefly is how long is waited for the server where it does not matter much.
+const briefly = 2 * time.Second
 
 // mostBegun is how often a lease is begun without any outcome before its next run is said to break its workers.
 const mostBegun = 3
@@ -95,7 +98,7 @@ func (l *lease) describe(ctx context.Context, arm *campaign.Arm, seeds []uint64)
 // ends the session.
 func (l *lease) publish(ctx context.Context) {
 	ack, err := l.of.js.Publish(ctx, l.of.session.Subject("work"), l.text)
-	if refused := (*jetstream.APIError)(nil); errors.As(err, &refused) && refused.Code != notNow {
+	if refused := (*jetstream.APIError)(nil); errors.As(err, &refused) && (refused.Code != notNow || full(err)) {
 		l.of.end(queue(err))
 	}
 	if err != nil {
@@ -155,9 +158,11 @@ func (l *lease) end() {
 		delete(c.leases, l.told.ID)
 		seq, all := l.seq, !slices.Contains(l.done, false)
 		c.mu.Unlock()
-		if !all && seq > 0 && c.ctx.Err() == nil { // nobody need take it any more
-			if stream, err := c.js.Stream(c.ctx, c.session.Stream()); err == nil {
-				_ = stream.DeleteMsg(c.ctx, seq) // who has it will be told
+		if !all && seq > 0 && c.Conn.IsConnected() { // nobody need take it any more
+			ctx, cancel := context.WithTimeout(c.ctx, briefly)
+			defer cancel()
+			if stream, err := c.js.Stream(ctx, c.session.Stream()); err == nil {
+				_ = stream.DeleteMsg(ctx, seq) // who has it will be told
 			}
 		}
 	})
@@ -184,12 +189,27 @@ func (c *Coordinator) lost(l *lease) bool {
 	return l.missed > 1 && slices.Contains(l.done, false)
 }
 
+// begin notes that a worker has got it. It reports whether so many have, without any outcome, that its next run is the
+// reason. The lock is held.
+func (l *lease) begin(b wire.Begin) (breaks bool) {
+	if l.begun = l.without(b.Try); len(l.begun) >= mostBegun {
+		return true
+	}
+	l.begun = append(l.begun, b)
+	return false
+}
+
+// without returns who has begun, but for one try.
+func (l *lease) without(try string) []wire.Begin {
+	return slices.DeleteFunc(l.begun, func(b wire.Begin) bool { return b.Try == try })
+}
+
 // deliver hands a run to the owner of its lease. It reports whether more of the lease is wanted. The lock is held.
 func (l *lease) deliver(at int, o outcome) (more bool) {
 	if !l.done[at] {
 		l.done[at] = true
 		l.came[at] <- o
 	}
-	l.begun, l.takers = 0, nil
+	l.begun = nil
 	return slices.Contains(l.done, false)
 }

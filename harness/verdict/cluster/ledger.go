@@ -44,6 +44,8 @@ type entry struct {
 	// asked is the worker that is to make it too, until then; late says when it is given up.
 	asked string
 	late  time.Time
+	// unable are workers that were asked, and could not.
+	unable []string
 }
 
 func newLedger() ledger {
@@ -95,6 +97,16 @@ func (e *entry) disputed() bool {
 	return slices.ContainsFunc(e.claims, func(c claim) bool { return c.digest != e.claims[0].digest })
 }
 
+// failed says that a worker could not make a run that it was asked for: another one will be.
+func (g *ledger) failed(o *wire.Outcome) {
+	for _, e := range g.pending {
+		if e.asked == o.Worker && e.seed == o.Seed && e.lease.ID == o.Lease {
+			e.unable = append(e.unable, o.Worker)
+			e.late = time.Time{}
+		}
+	}
+}
+
 // digests groups the workers by what they say of a run.
 func (e *entry) digests() map[string][]string {
 	m := map[string][]string{}
@@ -104,8 +116,8 @@ func (e *entry) digests() map[string][]string {
 	return m
 }
 
-// judge says who is wrong about a run with more than one digest: those who are alone against two or more that agree, and
-// those who contradict themselves. It is empty when that cannot be told.
+// judge says who is wrong about a run with more than one digest: those who are alone against two or more that agree,
+// and those who contradict themselves. It is empty when that cannot be told.
 func (e *entry) judge() (wrong []string) {
 	most, of := 0, map[string]int{}
 	for _, workers := range e.digests() {
@@ -172,8 +184,8 @@ func (c *Coordinator) prepared(r *result.Record, worker string) {
 		return
 	}
 	if have.digest != r.Provenance.Prepared && have.worker != worker {
-		c.Note(fmt.Sprintf("the machines that workers %s and %s prepared for scenario %s differ: %s and %s", have.worker, worker,
-			result.Short(r.Scenario.Hash), result.Short(have.digest), result.Short(r.Provenance.Prepared)))
+		c.note("the machines that workers %s and %s prepared for scenario %s differ: %s and %s", have.worker, worker,
+			result.Short(r.Scenario.Hash), result.Short(have.digest), result.Short(r.Provenance.Prepared))
 	}
 }
 
@@ -182,7 +194,7 @@ func (c *Coordinator) askAnother(e *entry) bool {
 	if e.lease.Scenario == nil {
 		return false
 	}
-	var not []string
+	not := slices.Clone(e.unable)
 	for _, claim := range e.claims {
 		not = append(not, claim.worker)
 	}
@@ -220,8 +232,10 @@ func (c *Coordinator) accuse(e *entry) {
 	for _, digest := range slices.Sorted(maps.Keys(e.digests())) {
 		says = append(says, fmt.Sprintf("%s by %s", result.Short(digest), strings.Join(e.digests()[digest], " and ")))
 	}
-	text := fmt.Sprintf("run %s, seed %d, has %d digests: %s", result.Short(e.run), e.seed, len(says), strings.Join(says, ", "))
-	hint := "one of these workers is wrong, and nobody can tell which: start with three or more, and with another --out DIR"
+	text := fmt.Sprintf("run %s, seed %d, has %d digests: %s", result.Short(e.run), e.seed, len(says),
+		strings.Join(says, ", "))
+	hint := "one of these workers is wrong, and nobody can tell which: start with three or more, and with another " +
+		"--out DIR"
 	if len(wrong) > 0 {
 		hint = "start again without what is wrong, and with another --out DIR"
 	}

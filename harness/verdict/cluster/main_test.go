@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,10 +50,16 @@ type fake struct {
 	takes time.Duration
 	// bend may change a record, as a broken machine would; or say that there is none.
 	bend func(l *wire.Lease, seed uint64, r *result.Record) error
-	made atomic.Int64
+	// spoil changes a record that has its digest.
+	spoil func(r *result.Record)
+	// waits keeps a run waiting.
+	waits func(ctx context.Context)
+	// lacks is what it has to fetch.
+	lacks []wire.Want
+	made  atomic.Int64
 }
 
-func (f *fake) Lacks(*wire.Lease) ([]wire.Want, error) { return nil, nil }
+func (f *fake) Lacks(*wire.Lease) ([]wire.Want, error) { return f.lacks, nil }
 
 func (f *fake) Fetch(context.Context, wire.Want, string) error { return nil }
 
@@ -60,6 +68,9 @@ func (f *fake) Make(ctx context.Context, l *wire.Lease, seed uint64) (*result.Re
 	case <-time.After(f.takes):
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	if f.waits != nil {
+		f.waits(ctx)
 	}
 	f.made.Add(1)
 	r := record(l, seed)
@@ -70,6 +81,9 @@ func (f *fake) Make(ctx context.Context, l *wire.Lease, seed uint64) (*result.Re
 	}
 	digest, err := r.ComputeDigest()
 	r.Digest = digest
+	if f.spoil != nil {
+		f.spoil(r)
+	}
 	return r, err
 }
 
@@ -87,6 +101,7 @@ type site struct {
 	*cluster.Coordinator
 	t    *testing.T
 	hub  *hub.Hub
+	url  string // by which all connect; empty for a server that does not listen
 	fail chan error
 
 	mu    sync.Mutex
@@ -97,14 +112,42 @@ type site struct {
 const silence = 600 * time.Millisecond
 
 func newSite(t *testing.T, change func(*cluster.Options)) *site {
+	return newSiteOf(t, hub.Options{}, change)
+}
+
+// newSiteOf has a server with these options.
+func newSiteOf(t *testing.T, o hub.Options, change func(*cluster.Options)) *site {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	h, err := hub.Open(hub.Options{})
+	h, err := hub.Open(o)
 	require.NoError(t, err)
-	s := &site{t: t, hub: h, fail: make(chan error, 100)}
-	t.Cleanup(h.Close)
+	s := &site{t: t, hub: h, url: h.URL(), fail: make(chan error, 100)}
+	t.Cleanup(func() { s.hub.Close() })
 	s.Coordinator = s.open(change)
 	return s
 }
+
+// another is a second coordinator at the same server.
+func (s *site) another(change func(*cluster.Options)) *site {
+	o := &site{t: s.t, hub: s.hub, url: s.url, fail: make(chan error, 100)}
+	o.Coordinator = o.open(change)
+	return o
+}
+
+// restart ends the server, with all that it had, and starts another one at its address.
+func (s *site) restart() {
+	at := strings.TrimPrefix(s.url, "nats://")
+	s.hub.Close()
+	require.Eventually(s.t, func() bool {
+		h, err := hub.Open(hub.Options{Listen: at})
+		if err == nil {
+			s.hub = h
+		}
+		return err == nil
+	}, long, 10*time.Millisecond)
+}
+
+// long is how long a fact is waited for before it counts as not coming. It is no part of any measurement.
+const long = time.Minute
 
 func (s *site) open(change func(*cluster.Options)) *cluster.Coordinator {
 	conn := s.connect()
@@ -129,7 +172,17 @@ func (s *site) open(change func(*cluster.Options)) *cluster.Coordinator {
 }
 
 func (s *site) connect() *nats.Conn {
+	if s.url != "" {
+		return s.dial(s.url)
+	}
 	c, err := s.hub.Connect()
+	require.NoError(s.t, err)
+	s.t.Cleanup(c.Close)
+	return c
+}
+
+func (s *site) dial(url string) *nats.Conn {
+	c, err := hub.Connect(s.t.Context(), url, hub.Credentials{}, 0)
 	require.NoError(s.t, err)
 	s.t.Cleanup(c.Close)
 	return c
@@ -143,14 +196,48 @@ func (s *site) noted() string {
 
 // work starts a worker. The function that it returns stops it, and returns its error.
 func (s *site) work(name string, slots int, f worker.Maker) (stop func() error) {
+	return s.workBy(s.connect(), name, slots, f)
+}
+
+func (s *site) workBy(c *nats.Conn, name string, slots int, f worker.Maker) (stop func() error) {
 	ctx, cancel := context.WithCancel(s.t.Context())
-	w := &worker.Worker{Conn: s.connect(), Maker: f,
-		Self: wire.Hello{Worker: name, Host: "host-" + name, CPU: "fake", Guest: "sha256:guest", QEMU: "sha256:qemu", Slots: slots}}
+	w := &worker.Worker{Conn: c, Maker: f, Self: hello(name, slots)}
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
 	stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	s.t.Cleanup(func() { _ = stop() })
 	return stop
+}
+
+func hello(name string, slots int) wire.Hello {
+	return wire.Hello{Number: wire.Number, Worker: name, Host: "host-" + name, CPU: "fake", Guest: "sha256:guest",
+		QEMU: "sha256:qemu", Slots: slots}
+}
+
+// ask asks the coordinator as a worker would.
+func ask[A any](s *site, kind string, question any) (answer A) {
+	text, ok := question.([]byte)
+	if !ok {
+		var err error
+		text, err = wire.Pack(question)
+		require.NoError(s.t, err)
+	}
+	m, err := s.connect().Request(s.Session().Subject(kind), text, long)
+	require.NoError(s.t, err)
+	require.NoError(s.t, wire.Unpack(m.Data, &answer))
+	return answer
+}
+
+// holding waits until a worker has a lease.
+func (s *site) holding(name string) {
+	require.Eventually(s.t, func() bool {
+		return slices.ContainsFunc(s.Workers(), func(w cluster.Worker) bool { return w.ID == name && w.Holds > 0 })
+	}, long, time.Millisecond)
+}
+
+// says waits until the coordinator says something.
+func (s *site) says(text string) {
+	require.Eventually(s.t, func() bool { return strings.Contains(s.noted(), text) }, long, time.Millisecond, text)
 }
 
 // sweep makes runs of arms with seeds, and returns their digests.

@@ -53,14 +53,9 @@ func (c *Coordinator) parcel(m *nats.Msg) any {
 	if err := wire.Unpack(m.Data, &want); err != nil {
 		return wire.Parcel{Trouble: wire.TroubleOf(err)}
 	}
-	c.wait.Go(func() { // it takes a while, and the next question need not wait
-		p := wire.Parcel{}
-		var err error
-		p.Object, err = c.put(want)
-		p.Trouble = wire.TroubleOf(err)
-		if b, err := wire.Pack(p); err == nil {
-			_ = m.Respond(b) // who does not get it asks again
-		}
+	c.beside(func() { // the next question need not wait
+		object, err := c.put(want)
+		respond(m, wire.Parcel{Object: object, Trouble: wire.TroubleOf(err)})
 	})
 	return nil
 }
@@ -99,6 +94,3 @@ func (c *Coordinator) put(want wire.Want) (name string, err error) {
 	c.packed[want] = name
 	return name, nil
 }
-
-// remove takes the parcels away.
-func (p *parcels) remove() { p.packed = nil }

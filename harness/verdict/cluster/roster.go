@@ -2,14 +2,15 @@ package cluster
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/cluster/wire"
 )
@@ -36,9 +37,10 @@ type member struct {
 type roster struct {
 	members map[string]*member
 	changed chan struct{}
+	refused map[string]bool // what was said of those that were
 }
 
-func newRoster() roster { return roster{map[string]*member{}, make(chan struct{})} }
+func newRoster() roster { return roster{map[string]*member{}, make(chan struct{}), map[string]bool{}} }
 
 // slots is how many runs they make at a time.
 func (r *roster) slots() (n int) {
@@ -79,9 +81,49 @@ func (c *Coordinator) hello(m *nats.Msg) any {
 	w := c.welcome()
 	if err := c.refuse(&h); err != nil {
 		w.Refused = wire.TroubleOf(err)
-		c.Note(fmt.Sprintf("worker %.64s on %.64s is refused: %v", h.Worker, h.Host, err))
+		c.refused(fmt.Sprintf("worker %.64s on %.64s is refused: %v", h.Worker, h.Host, err))
 	}
 	return w
+}
+
+// refused says so once: a worker that serves another coordinator asks again and again.
+func (c *Coordinator) refused(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.roster.refused[text] && len(c.roster.refused) < mostRefused {
+		c.roster.refused[text] = true
+		c.note("%s", text)
+	}
+}
+
+// mostRefused bounds what is said of workers that are refused.
+const mostRefused = 100
+
+// refuse says why runs of a worker could not be compared with those of others; nil if they can.
+func (c *Coordinator) refuse(h *wire.Hello) error {
+	mine := func(what, theirs, ours, hint string) error {
+		return problem.Wrap(problem.Machine, fmt.Errorf("the worker has another %s than the coordinator: %.19s, not %.19s",
+			what, theirs, ours), hint)
+	}
+	switch {
+	case h.Number != wire.Number:
+		return problem.Wrap(problem.Machine, fmt.Errorf("the worker speaks protocol %d, the coordinator %d", h.Number,
+			wire.Number), "install the same release of ruleout on both")
+	case wire.CheckName(h.Worker) != nil:
+		return problem.Wrap(problem.Usage, fmt.Errorf("the worker's name: %w", wire.CheckName(h.Worker)),
+			"give another --name")
+	case h.Slots < 1 || h.Slots > mostSlots:
+		return problem.Wrap(problem.Usage, fmt.Errorf("%d runs at a time: not a number from 1 to %d", h.Slots, mostSlots), "")
+	case !plain(h.Host) || !plain(h.CPU) || !plain(h.Version):
+		return problem.Wrap(problem.Usage, fmt.Errorf("the worker describes itself by more than words: "+
+			"host %.70q, CPU %.70q, version %.70q", h.Host, h.CPU, h.Version), "")
+	case h.Guest != c.Guest:
+		return mine("guest program", h.Guest, c.Guest, "install the same release of ruleout on both")
+	case h.QEMU != c.QEMU:
+		return mine("QEMU", h.QEMU, c.QEMU, "install the same package of QEMU on both, to the byte; ruleout doctor shows "+
+			"its version")
+	}
+	return nil
 }
 
 func (c *Coordinator) welcome() wire.Welcome {
@@ -114,8 +156,8 @@ func (c *Coordinator) join(m *nats.Msg) any {
 		c.roster.members[h.Worker] = have
 	}
 	if have.Slots == 0 && h.Worker != c.Local {
-		c.Note(fmt.Sprintf("worker %s on %s joins with %s at a time (%s)", h.Worker, h.Host,
-			quantity.Plural(int64(h.Slots), "run"), h.CPU))
+		c.note("worker %s on %s joins with %s at a time (%s)", h.Worker, h.Host, quantity.Plural(int64(h.Slots), "run"),
+			h.CPU)
 	}
 	have.Hello, have.seen = h, time.Now()
 	c.roster.change()
@@ -131,22 +173,33 @@ func (c *Coordinator) beat(m *nats.Msg) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	have := c.roster.members[b.Worker]
-	if have == nil || have.banned != nil {
-		return wire.Answer{Leave: wire.TroubleOf(errStranger)}
+	if have == nil {
+		return wire.Answer{Unknown: true}
 	}
 	have.seen, have.holds = time.Now(), len(b.Holds)
-	if b.Slots != have.Slots {
-		have.Slots = max(0, min(b.Slots, mostSlots))
+	before, now := have.Slots, max(0, min(b.Slots, mostSlots))
+	if have.banned != nil {
+		now = 0
+	}
+	if have.Slots = now; now != before {
 		c.roster.change()
 	}
-	if b.Slots == 0 {
+	switch {
+	case now == 0 && before > 0:
 		c.leave(have, b.Why)
+	case now > 0 && before == 0:
+		c.note("worker %s on %s is back", have.Worker, have.Host)
 	}
-	return wire.Answer{}
+	if now == 0 && have.banned == nil && have.made == 0 { // it says hello before it comes again
+		delete(c.roster.members, b.Worker)
+	}
+	return wire.Answer{Unknown: have.banned != nil}
 }
 
-// errStranger is for a worker that has to say hello again.
-var errStranger = errors.New("the coordinator does not know this worker")
+// plain reports whether a text may stand in a line for people.
+func plain(text string) bool {
+	return len(text) <= 200 && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
 
 // mostSlots bounds the runs at a time of one worker.
 const mostSlots = 4096
@@ -165,17 +218,15 @@ func (c *Coordinator) call() {
 	c.recheck()
 }
 
-// leave says that a worker is not there any more. One that is banned stays known.
+// leave says that a worker is not there any more. One that is silent stays known: it may come back with its results.
 func (c *Coordinator) leave(m *member, why string) {
-	if m.Worker != c.Local {
-		if why != "" {
-			why = ": " + why
-		}
-		c.Note(fmt.Sprintf("worker %s on %s leaves%s", m.Worker, m.Host, why))
+	if m.Worker == c.Local {
+		return
 	}
-	if m.banned == nil && m.made == 0 {
-		delete(c.roster.members, m.Worker)
+	if why = strings.Join(strings.Fields(why), " "); why != "" {
+		why = fmt.Sprintf(": %.300s", why)
 	}
+	c.note("worker %s on %s leaves%s", m.Worker, m.Host, why)
 }
 
 // Workers lists those that take part now, in the order of their ids.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,9 +40,10 @@ func queue(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
+		noResponder(err): // it answers for itself on a subject that nobody else has
 		hint = "start the NATS server with JetStream: nats-server -js"
-	case strings.Contains(err.Error(), "insufficient") || strings.Contains(err.Error(), "maximum"):
+	case full(err):
 		hint = "the NATS server is full: give JetStream more memory, or take away streams that nobody needs"
 	}
 	if hint == "" {
@@ -50,23 +52,26 @@ func queue(err error) error {
 	return problem.Wrap(problem.Machine, fmt.Errorf("ask the queue: %w", err), hint)
 }
 
+// full reports whether a server has no room. The words are those of its errors: their codes are many.
+func full(err error) bool {
+	words := []string{"insufficient", "maximum", "limits exceeded", "resources exceeded"}
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(err.Error(), word) })
+}
+
 // clean removes what coordinators left that were killed: streams and object stores of sessions that do not answer.
 func (c *Coordinator) clean(ctx context.Context) error {
 	names := c.js.StreamNames(ctx)
-	var left []string
+	left := map[string]wire.Session{}
 	for name := range names.Name() {
-		for _, prefix := range []string{wire.StreamPrefix, "OBJ_" + wire.BucketPrefix} {
-			if session, ours := strings.CutPrefix(name, prefix); ours && wire.CheckName(session) == nil {
-				left = append(left, name)
-			}
+		if session, ours := wire.SessionOf(name); ours {
+			left[name] = session
 		}
 	}
 	if err := names.Err(); err != nil {
 		return queue(err)
 	}
-	for _, name := range left {
-		session := wire.Session(name[strings.LastIndexAny(name, "_-")+1:])
-		_, err := c.Conn.Request(session.Subject("begin"), nil, 2*time.Second)
+	for name, session := range left {
+		_, err := c.Conn.Request(session.Subject("begin"), nil, briefly)
 		if noResponder(err) {
 			_ = c.js.DeleteStream(ctx, name) // another coordinator may have been faster
 		}
@@ -97,11 +102,17 @@ func (c *Coordinator) audit() {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if err = c.makeStream(ctx); err == nil {
 			c.Note("the queue has lost its leases: they are asked for again")
+			c.forgetPlaces()
 			stream, err = c.js.Stream(ctx, c.session.Stream())
 		}
 	}
 	if err != nil { // the server is away; the client connects again by itself
 		return
+	}
+	if _, err := stream.Consumer(ctx, wire.Consumer); errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if c.makeStream(ctx) != nil { // it went away in the middle of making it
+			return
+		}
 	}
 	for _, l := range c.open() {
 		seq := l.sequence()
@@ -113,5 +124,14 @@ func (c *Coordinator) audit() {
 		if errors.Is(err, jetstream.ErrMsgNotFound) && c.lost(l) {
 			l.publish(ctx)
 		}
+	}
+}
+
+// forgetPlaces says that no lease is in the stream. Where a new one has others, they would be taken for the old.
+func (c *Coordinator) forgetPlaces() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.leases {
+		l.seq = 0
 	}
 }

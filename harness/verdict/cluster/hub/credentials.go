@@ -3,6 +3,7 @@ package hub
 import (
 	"bufio"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -25,8 +26,13 @@ type Credentials struct {
 // options for the client.
 func (c Credentials) options() (list []nats.Option, err error) {
 	if c.CA != "" {
-		if _, err := os.ReadFile(c.CA); err != nil {
-			return nil, usage(err, "give a file of PEM certificates: --ca FILE")
+		const hint = "give a file of PEM certificates: --ca FILE"
+		b, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, usage(err, hint)
+		}
+		if !x509.NewCertPool().AppendCertsFromPEM(b) {
+			return nil, usage(fmt.Errorf("%s has no certificate", c.CA), hint)
 		}
 		list = append(list, nats.RootCAs(c.CA))
 	}
@@ -38,6 +44,9 @@ func (c Credentials) options() (list []nats.Option, err error) {
 		list = append(list, nats.Token(token))
 	}
 	if c.NKey != "" {
+		if err := private(c.NKey, "NKey"); err != nil {
+			return nil, err
+		}
 		o, err := nats.NkeyOptionFromSeed(c.NKey)
 		if err != nil {
 			return nil, usage(fmt.Errorf("read the NKey in %s: %w", c.NKey, err),
@@ -50,17 +59,29 @@ func (c Credentials) options() (list []nats.Option, err error) {
 
 func usage(err error, hint string) error { return problem.Wrap(problem.Usage, err, hint) }
 
-// secret reads the first line of a file. One that others may read is refused, as ssh does.
+// private refuses a file that others may read, as ssh does.
+func private(file, what string) error {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return usage(fmt.Errorf("read the %s: %w", what, err), "")
+	case info.Mode().Perm()&0o077 != 0:
+		return usage(fmt.Errorf("the %s in %s can be read by others (mode %04o)", what, file, info.Mode().Perm()),
+			"chmod 600 "+file)
+	}
+	return nil
+}
+
+// secret reads the first line of a file.
 func secret(file string) (string, error) {
+	if err := private(file, "token"); err != nil {
+		return "", err
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return "", usage(err, "give a file with a token on its first line")
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
-		return "", usage(fmt.Errorf("the token in %s can be read by others (mode %04o)", file, info.Mode().Perm()),
-			"chmod 600 "+file)
-	}
 	lines := bufio.NewScanner(f)
 	lines.Scan()
 	token := strings.TrimSpace(lines.Text())
@@ -87,11 +108,12 @@ func keys(file string) (list []string, err error) {
 	for line := range strings.Lines(string(b)) {
 		number++
 		line, _, _ = strings.Cut(line, "#")
+		column := 1 + len(line) - len(strings.TrimLeft(line, " \t"))
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
 		if !nkeys.IsValidPublicUserKey(line) {
-			return nil, usage(fmt.Errorf("%s:%d:1: this is not the public key of a user", file, number),
+			return nil, usage(fmt.Errorf("%s:%d:%d: this is not the public key of a user", file, number, column),
 				"it has 56 characters and begins with U; ruleout worker --new-key FILE prints it. A seed (S…) stays secret")
 		}
 		list = append(list, line)

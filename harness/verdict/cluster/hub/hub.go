@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -28,6 +32,9 @@ type Options struct {
 	Cert, Key, Token, NKeys string
 	// Insecure lets it listen on any address without them.
 	Insecure bool
+	// Memory bounds the leases that wait in it, Files the kernels, images and large records, in bytes; 0 means 256 MiB
+	// and 8 GiB.
+	Memory, Files int64
 }
 
 // Hub is a server in this process.
@@ -44,13 +51,19 @@ const (
 	starting   = 10 * time.Second
 )
 
-// Open starts a server. Errors of kind [problem.Usage] are about the options, of kind [problem.Machine] about an address
-// that is taken.
+// Open starts a server. Errors of kind [problem.Usage] are about the options, of kind [problem.Machine] about an
+// address that is taken.
 func Open(o Options) (_ *Hub, err error) {
 	opts := &server.Options{
 		ServerName: "ruleout", DontListen: o.Listen == "", NoSigs: true, NoLog: true,
 		JetStream: true, JetStreamMaxMemory: mostLeases, JetStreamMaxStore: mostFiles,
 		MaxPayload: wire.MostMessage + 64<<10, MaxControlLine: 4096,
+	}
+	if o.Memory > 0 {
+		opts.JetStreamMaxMemory = o.Memory
+	}
+	if o.Files > 0 {
+		opts.JetStreamMaxStore = o.Files
 	}
 	h := &Hub{}
 	if err := h.secure(opts, o); err != nil {
@@ -68,14 +81,55 @@ func Open(o Options) (_ *Hub, err error) {
 		h.release()
 		return nil, usage(fmt.Errorf("start the queue: %w", err), "")
 	}
+	var said complaint
+	h.server.SetLoggerV2(&said, false, false, false)
 	h.server.Start()
-	if !h.server.ReadyForConnections(starting) {
+	if err := said.err(); err != nil || !h.server.ReadyForConnections(starting) {
 		h.Close()
-		return nil, problem.Wrap(problem.Machine, fmt.Errorf("listen on %s: the address is taken, or not one of this machine",
-			o.Listen), "give another one: --listen HOST:PORT")
+		if err == nil {
+			err = fmt.Errorf("the server is not ready after %s", starting)
+		}
+		if listen := (*net.OpError)(nil); errors.As(err, &listen) {
+			return nil, problem.Wrap(problem.Machine, fmt.Errorf("listen on %s: %w", o.Listen, listen.Err),
+				"give an address of this machine that nobody else listens on: --listen HOST:PORT")
+		}
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("start the queue: %w", err), "")
 	}
 	return h, nil
 }
+
+// complaint is a [server.Logger] that keeps why a server cannot start.
+type complaint struct {
+	mu    sync.Mutex
+	first error
+}
+
+func (c *complaint) err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.first
+}
+
+// Fatalf is called when a server gives up. It does not end by itself.
+func (c *complaint) Fatalf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.first != nil {
+		return
+	}
+	c.first = fmt.Errorf(format, args...)
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			c.first = err
+		}
+	}
+}
+
+func (*complaint) Noticef(string, ...any) {}
+func (*complaint) Warnf(string, ...any)   {}
+func (*complaint) Errorf(string, ...any)  {}
+func (*complaint) Debugf(string, ...any)  {}
+func (*complaint) Tracef(string, ...any)  {}
 
 // store is where servers keep their files.
 func store() (*shelf.Shelf, error) {
@@ -179,13 +233,26 @@ func (h *Hub) URL() string {
 	if h.server.Addr() == nil {
 		return ""
 	}
-	return h.server.ClientURL()
+	u, err := url.Parse(h.server.ClientURL())
+	if err != nil {
+		return ""
+	}
+	name, err := os.Hostname()
+	if ip := net.ParseIP(u.Hostname()); err == nil && ip != nil && ip.IsUnspecified() { // nobody can connect to that
+		u.Host = net.JoinHostPort(name, u.Port())
+	}
+	return u.String()
 }
 
 // Connect connects to the server, without a socket.
 func (h *Hub) Connect() (*nats.Conn, error) {
-	return nats.Connect("", append(h.local, nats.InProcessServer(h.server), nats.Name("ruleout"))...)
+	return nats.Connect("", append(slices.Clone(h.local), nats.InProcessServer(h.server), nats.Name("ruleout"),
+		nats.ErrorHandler(silent))...)
 }
+
+// silent takes what happens to a connection beside a question: who asks gets no answer, and asks again. Without it, the
+// client prints.
+func silent(*nats.Conn, *nats.Subscription, error) {}
 
 // Close ends the server and removes its files. Connections to it end.
 func (h *Hub) Close() {
@@ -194,24 +261,32 @@ func (h *Hub) Close() {
 	h.release()
 }
 
-// Connect connects to a server by its URL, such as nats://HOST:4222 or tls://HOST:4222. When the connection is lost, it
-// tries again until it is closed. The context bounds the first attempt; with wait, that is repeated until there is a
-// server. Errors are of kind [problem.Usage] for what the server does not accept, else of kind [problem.Machine].
-func Connect(ctx context.Context, url string, c Credentials, wait time.Duration, more ...nats.Option) (*nats.Conn, error) {
+// Connect connects to a server by its URL, such as nats://HOST:4222 or tls://HOST:4222. When the connection is lost,
+// it tries again until it is closed. With wait, the first attempt is repeated until there is a server, or the context
+// ends.
+// Errors are of kind [problem.Usage] for what the server does not accept, else of kind [problem.Machine].
+func Connect(ctx context.Context, at string, c Credentials, wait time.Duration, more ...nats.Option) (
+	*nats.Conn, error,
+) {
+	where, err := shown(at)
+	if err != nil {
+		return nil, usage(err, "write nats://HOST:PORT or tls://HOST:PORT")
+	}
 	opts, err := c.options()
 	if err != nil {
 		return nil, err
 	}
 	opts = append(opts, nats.Name("ruleout"), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond),
 		nats.Timeout(5*time.Second), nats.PingInterval(5*time.Second), nats.MaxPingsOutstanding(2),
-		nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort())
+		nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
+		nats.ErrorHandler(silent))
 	opts = append(opts, more...)
 	for began := time.Now(); ; {
-		nc, err := nats.Connect(url, opts...)
+		nc, err := nats.Connect(at, opts...)
 		if err == nil {
 			return nc, nil
 		}
-		err = explain(url, err)
+		err = explain(where, err)
 		if problem.KindOf(err) == problem.Usage || time.Since(began) >= wait {
 			return nil, err
 		}

@@ -1,8 +1,8 @@
-// Package team is what a command needs to have its runs made by this machine and by others: a queue, a coordinator, and a
-// worker in the process.
+// Package team is what a command needs to have its runs made by this machine and by others: a queue, a coordinator, and
+// a worker in the process.
 //
-// [Open] puts them together, and [Team.Close] ends them. A [Team] is the [sweep.Crew] of a loop. A command that is alone
-// has the same, with a queue that nobody else can reach.
+// [Open] puts them together, and [Team.Close] ends them. A [Team] is the [sweep.Crew] of a loop. A command that is
+// alone has the same, with a queue that nobody else can reach.
 package team
 
 import (
@@ -100,6 +100,9 @@ func Open(ctx context.Context, o Options) (_ *Team, err error) {
 		co.Local = self.Worker
 	}
 	if t.Coordinator, err = cluster.Open(ctx, co); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, err
 	}
 	if o.Jobs == 0 {
@@ -111,16 +114,22 @@ func Open(ctx context.Context, o Options) (_ *Team, err error) {
 	}
 	w := &worker.Worker{Conn: c, Self: self, Only: t.Session(), Maker: (*local)(t)}
 	ctx, t.stop = context.WithCancel(ctx)
-	joined := make(chan error, 1)
-	w.Joined = func() { joined <- nil }
+	joined, ended := make(chan struct{}), make(chan struct{})
+	w.Joined = func() { close(joined) }
+	var failed error
 	t.local.Go(func() {
-		if err := w.Run(ctx); err != nil {
-			joined <- err
-			o.Fail(err)
+		defer close(ended)
+		if failed = w.Run(ctx); failed != nil {
+			o.Fail(failed)
 		}
 	})
-	if err := <-joined; err != nil {
-		return nil, err
+	select {
+	case <-joined:
+	case <-ended: // perhaps because the user does not want to wait
+		if failed == nil {
+			failed = context.Cause(ctx)
+		}
+		return nil, failed
 	}
 	ok = true
 	return t, nil

@@ -2,8 +2,8 @@
 //
 // # Concept
 //
-// A coordinator has a session, with an id of its own. Its leases wait in a stream of JetStream, from which workers pull.
-// All else is a question with an answer, core NATS:
+// A coordinator has a session, with an id of its own. Its leases wait in a stream of JetStream, from which workers
+// pull. All else is a question with an answer, core NATS:
 //
 //	ruleout.hello              a worker looks for work ([Hello]); each coordinator answers ([Welcome])
 //	ruleout.ID.join            a worker takes part ([Hello], [Welcome])

@@ -37,6 +37,9 @@ func (c *Codec) Outcome(o *Outcome, r *result.Record) (message, large []byte, er
 		if err != nil {
 			return nil, nil, fmt.Errorf("encode record: %w", err)
 		}
+		if err := result.CheckSize(b); err != nil {
+			return nil, nil, err
+		}
 		packed = c.enc.EncodeAll(b, nil)
 	}
 	head, err := Pack(o)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -41,6 +42,18 @@ func (s Session) Stream() string { return StreamPrefix + string(s) }
 
 // Bucket returns the name of the object store.
 func (s Session) Bucket() string { return BucketPrefix + string(s) }
+
+// session is what the ids of sessions look like.
+var session = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// SessionOf returns the session that a stream of the server belongs to: that of leases, or of an object store.
+func SessionOf(stream string) (s Session, ok bool) {
+	id, ok := strings.CutPrefix(stream, StreamPrefix)
+	if !ok {
+		id, ok = strings.CutPrefix(stream, "OBJ_"+BucketPrefix)
+	}
+	return Session(id), ok && session.MatchString(id)
+}
 
 // name is what a session's or a worker's id looks like: it becomes a part of subjects.
 var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -98,11 +111,17 @@ type Lease struct {
 type Begin struct {
 	Worker string `json:"worker"`
 	Lease  uint64 `json:"lease"`
+	// Try is another text each time that a lease is got, so that a question that is asked again counts once.
+	Try string `json:"try"`
+	// Back says that the worker gives the lease back because it stops: it is not the run that stopped it. No answer.
+	Back bool `json:"back,omitempty"`
 }
 
 // Left is what is left of a lease: indices of its seeds. There may be none.
 type Left struct {
 	Seeds []int `json:"seeds"`
+	// Unknown says that the coordinator does not know the worker, which has to give the lease back and say hello again.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // Outcome is what came of a run. The record follows it in the message, compressed; or it is in the object store.
@@ -123,6 +142,10 @@ type Outcome struct {
 type Answer struct {
 	// Stop the lease: nobody waits for what is left of it.
 	Stop bool `json:"stop,omitempty"`
+	// Again says that the object store does not have the record, and that the worker has to put it there once more.
+	Again bool `json:"again,omitempty"`
+	// Unknown says that the coordinator does not know the worker, which has to say hello again.
+	Unknown bool `json:"unknown,omitempty"`
 	// Leave the session, because of the trouble.
 	Leave *Trouble `json:"leave,omitempty"`
 }

@@ -3,7 +3,11 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,13 +17,6 @@ import (
 	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/verdict/cluster/wire"
 )
-
-// timeout returns a context that ends after d, too.
-func timeout(ctx context.Context, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	context.AfterFunc(ctx, cancel)
-	return ctx
-}
 
 // lease makes what is left of a lease. What was not made goes back to the queue.
 func (s *session) lease(ctx context.Context, m jetstream.Msg) {
@@ -34,14 +31,20 @@ func (s *session) lease(ctx context.Context, m jetstream.Msg) {
 	defer done()
 	go s.keep(keeping, m)
 	var left wire.Left
-	if err := s.ask(ctx, "begin", wire.Begin{Worker: s.Self.Worker, Lease: l.ID}, &left); err != nil {
-		s.back(m, err)
+	begin := wire.Begin{Worker: s.Self.Worker, Lease: l.ID, Try: strconv.FormatUint(rand.Uint64(), 36)}
+	if err := s.ask(ctx, "begin", begin, &left); err != nil {
+		s.back(ctx, m, begin, err)
+		return
+	}
+	if left.Unknown {
+		s.over(errOver)
+		s.back(ctx, m, begin, errOver)
 		return
 	}
 	if len(left.Seeds) > 0 {
 		if err := s.fetch(ctx, &l); err != nil {
 			s.unable(ctx, &l, left.Seeds[0], err)
-			s.back(m, err)
+			s.back(ctx, m, begin, err)
 			return
 		}
 	}
@@ -51,7 +54,7 @@ func (s *session) lease(ctx context.Context, m jetstream.Msg) {
 		}
 		stop, err := s.run(ctx, &l, at)
 		if err != nil {
-			s.back(m, err)
+			s.back(ctx, m, begin, err)
 			return
 		}
 		if stop {
@@ -62,7 +65,12 @@ func (s *session) lease(ctx context.Context, m jetstream.Msg) {
 }
 
 // back puts a lease back into the queue.
-func (s *session) back(m jetstream.Msg, why error) {
+func (s *session) back(ctx context.Context, m jetstream.Msg, b wire.Begin, why error) {
+	if b.Back = ctx.Err() != nil; b.Back { // the worker stops, and before the next one begins the coordinator has to know
+		if text, err := wire.Pack(b); err == nil {
+			_ = s.Conn.Publish(s.Session.Subject("begin"), text)
+		}
+	}
 	_ = m.Nak() // if it does not arrive, the lease goes to another one after a while
 	if errors.Is(why, nats.ErrNoResponders) {
 		s.over(errOver)
@@ -102,41 +110,66 @@ func (s *session) unable(ctx context.Context, l *wire.Lease, at int, err error) 
 
 // tell hands in an outcome.
 func (s *session) tell(ctx context.Context, o *wire.Outcome, r *result.Record) (stop bool, err error) {
-	text, large, err := s.codec.Outcome(o, r)
-	if err != nil {
-		return true, err
-	}
-	if large != nil {
-		if o.Object, err = s.put(ctx, r, large); err != nil {
+	for {
+		text, err := s.pack(ctx, o, r)
+		if err != nil {
 			return true, err
 		}
-		if text, _, err = s.codec.Outcome(o, r); err != nil {
+		var a wire.Answer
+		if err := s.ask(ctx, "outcome", text, &a); err != nil {
 			return true, err
 		}
+		switch {
+		case a.Again && o.Object != "":
+			o.Object = ""
+			sleep(ctx, pause/10)
+			continue
+		case a.Unknown:
+			s.over(errOver)
+			return true, errOver
+		case a.Leave != nil:
+			s.over(a.Leave.Err())
+			return true, a.Leave.Err()
+		}
+		s.mu.Lock()
+		s.made++
+		s.mu.Unlock()
+		return a.Stop, nil
 	}
-	var a wire.Answer
-	if err := s.ask(ctx, "outcome", text, &a); err != nil {
-		return true, err
-	}
-	if a.Leave != nil {
-		s.over(a.Leave.Err())
-		return true, a.Leave.Err()
-	}
-	s.mu.Lock()
-	s.made++
-	s.mu.Unlock()
-	return a.Stop, nil
 }
 
-// put puts a record that is too large for a message into the session's object store.
-func (s *session) put(ctx context.Context, r *result.Record, packed []byte) (name string, err error) {
-	store, err := s.objects(ctx)
-	if err != nil {
-		return "", err
+// pack makes a message of an outcome. A record that cannot be handed in is one that the run does not have.
+func (s *session) pack(ctx context.Context, o *wire.Outcome, r *result.Record) ([]byte, error) {
+	text, large, err := s.codec.Outcome(o, r)
+	if err == nil && large != nil {
+		if o.Object, err = s.put(ctx, r, large); err == nil {
+			text, _, err = s.codec.Outcome(o, r)
+		}
 	}
-	name = "record-" + s.Self.Worker + "-" + r.Digest[len("sha256:"):]
-	_, err = store.PutBytes(ctx, name, packed)
-	return name, err
+	if err == nil || ctx.Err() != nil || s.Conn.IsClosed() {
+		return text, err
+	}
+	o.Object = ""
+	o.Trouble = wire.TroubleOf(problem.Wrap(problem.Invalid, fmt.Errorf("hand in a record: %w", err), problem.HintOf(err)))
+	text, _, err = s.codec.Outcome(o, nil)
+	return text, err
+}
+
+// put puts a record that is too large for a message into the session's object store. While the server is away, it tries
+// again; what the server refuses is an error.
+func (s *session) put(ctx context.Context, r *result.Record, packed []byte) (name string, err error) {
+	name = "record-" + s.Self.Worker + "-" + strings.TrimPrefix(r.Digest, "sha256:")
+	for {
+		var store jetstream.ObjectStore
+		if store, err = s.objects(ctx); err == nil {
+			_, err = store.PutBytes(ctx, name, packed)
+		}
+		var refused *jetstream.APIError
+		if err == nil || errors.As(err, &refused) || ctx.Err() != nil || s.Conn.IsClosed() {
+			return name, err
+		}
+		sleep(ctx, pause/10)
+	}
 }
 
 // objects returns the object store. The coordinator makes it when it is asked for something.
@@ -205,12 +238,13 @@ func (s *session) check(ctx context.Context, text []byte) {
 	defer func() { <-s.slots }()
 	s.hold(l.ID, true)
 	defer s.hold(l.ID, false)
-	if s.fetch(ctx, &l) != nil {
-		return // the coordinator asks another one
+	var r *result.Record
+	err := s.fetch(ctx, &l)
+	if err == nil {
+		r, err = s.Maker.Make(ctx, &l, l.Seeds[0])
 	}
-	r, err := s.Maker.Make(ctx, &l, l.Seeds[0])
-	if err != nil || ctx.Err() != nil {
-		return
+	if ctx.Err() == nil {
+		o := &wire.Outcome{Worker: s.Self.Worker, Lease: l.ID, Seed: l.Seeds[0], Check: true, Trouble: wire.TroubleOf(err)}
+		_, _ = s.tell(ctx, o, r) // the coordinator asks another one if there is trouble
 	}
-	_, _ = s.tell(ctx, &wire.Outcome{Worker: s.Self.Worker, Lease: l.ID, Seed: l.Seeds[0], Check: true}, r)
 }

@@ -91,20 +91,14 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 			continue
 		}
 		s := &session{Worker: w, Welcome: *welcome, slots: make(chan struct{}, w.Self.Slots), holds: map[uint64]bool{}}
-		var a wire.Welcome
-		switch err := s.ask(ctx, "join", w.Self, &a); {
-		case err != nil || a.Session == "": // it has just ended
-			sleep(ctx, pause/4)
-			continue
-		case a.Refused != nil:
-			return a.Refused.Err()
-		}
-		joined()
-		if last != welcome.Session {
-			w.Note("works for " + welcome.Name)
-		}
-		waits, last = false, welcome.Session
-		if err := s.serve(ctx); err != nil && ctx.Err() == nil {
+		err = s.take(ctx, func() {
+			joined()
+			if last != welcome.Session {
+				w.Note("works for " + welcome.Name)
+			}
+			waits, last = false, welcome.Session
+		})
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if w.idle() {
@@ -112,6 +106,27 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// take takes part in a session until it is over.
+func (s *session) take(ctx context.Context, joined func()) error {
+	// The coordinator may ask as soon as it has let the worker in.
+	checks := make(chan *nats.Msg, mostChecks)
+	asked, err := s.Conn.ChanSubscribe(s.Session.Check(s.Self.Worker), checks)
+	if err != nil {
+		return nil // the connection was closed
+	}
+	defer asked.Unsubscribe() //nolint:errcheck // a connection that was lost has none
+	var a wire.Welcome
+	switch err := s.ask(ctx, "join", s.Self, &a); {
+	case err != nil || a.Session == "": // it has just ended
+		sleep(ctx, pause/4)
+		return nil
+	case a.Refused != nil:
+		return a.Refused.Err()
+	}
+	joined()
+	return s.serve(ctx, checks)
 }
 
 // idle reports whether there was no work for as long as the worker waits for it, and says so.
@@ -201,7 +216,7 @@ type session struct {
 var errOver = errors.New("the session is over")
 
 // serve works until the session is over, or has no work.
-func (s *session) serve(parent context.Context) error {
+func (s *session) serve(parent context.Context, checks <-chan *nats.Msg) error {
 	ctx, over := context.WithCancelCause(parent)
 	s.over = over
 	defer over(errOver)
@@ -215,23 +230,32 @@ func (s *session) serve(parent context.Context) error {
 		return nil
 	}
 	defer ended.Unsubscribe() //nolint:errcheck // a connection that was lost has none
-	checks, err := s.Conn.Subscribe(s.Session.Check(s.Self.Worker), func(m *nats.Msg) {
-		s.wait.Go(func() { s.check(ctx, m.Data) })
-	})
-	if err != nil {
-		return nil
-	}
-	defer checks.Unsubscribe() //nolint:errcheck // a connection that was lost has none
+	s.wait.Go(func() { s.listen(ctx, checks) })
 	s.wait.Go(func() { s.beats(ctx) })
 	for range s.Self.Slots {
 		s.wait.Go(func() { s.pull(ctx, consumer) })
 	}
 	s.wait.Wait()
-	s.leave(parent)
+	s.leave(ctx, parent)
 	if err := context.Cause(ctx); !errors.Is(err, errOver) && parent.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// mostChecks bounds the runs that wait to be made, too.
+const mostChecks = 1024
+
+// listen makes runs that other workers made.
+func (s *session) listen(ctx context.Context, checks <-chan *nats.Msg) {
+	for {
+		select {
+		case m := <-checks:
+			s.wait.Go(func() { s.check(ctx, m.Data) })
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // pull takes one lease after the other.
@@ -301,8 +325,8 @@ func (s *session) beats(ctx context.Context) {
 		switch err := s.ask(ctx, "beat", s.beat(s.Self.Slots, ""), &a); {
 		case errors.Is(err, nats.ErrNoResponders):
 			s.over(errOver)
-		case err == nil && a.Leave != nil:
-			s.over(errOver) // it does not know this worker: say hello again
+		case err == nil && a.Unknown:
+			s.over(errOver) // say hello again
 		}
 		s.look(ctx)
 		sleep(ctx, s.Silence/6)
@@ -320,10 +344,12 @@ func (s *session) beat(slots int, why string) wire.Beat {
 }
 
 // leave says goodbye.
-func (s *session) leave(parent context.Context) {
+func (s *session) leave(ctx, parent context.Context) {
 	why := ""
-	if parent.Err() != nil {
+	if err := context.Cause(ctx); parent.Err() != nil {
 		why = "it was stopped"
+	} else if !errors.Is(err, errOver) {
+		why = wire.TroubleOf(err).Text
 	}
 	if text, err := wire.Pack(s.beat(0, why)); err == nil && s.Conn.Publish(s.Session.Subject("beat"), text) == nil {
 		_ = s.Conn.FlushTimeout(time.Second)
@@ -342,7 +368,9 @@ func (s *session) ask(ctx context.Context, kind string, question any, answer any
 	}
 	var alone time.Time
 	for {
-		m, err := s.Conn.RequestWithContext(timeout(ctx, s.Silence), s.Session.Subject(kind), text)
+		soon, cancel := context.WithTimeout(ctx, s.Silence)
+		m, err := s.Conn.RequestWithContext(soon, s.Session.Subject(kind), text)
+		cancel()
 		if err == nil {
 			return wire.Unpack(m.Data, answer)
 		}
