@@ -20,6 +20,7 @@ MUTANTS   ?= 150
 PLANT     ?= 1
 PACKAGES  ?=
 SHARD     ?=
+PLATFORMS ?= linux-amd64 linux-arm64 darwin-arm64 darwin-amd64
 
 # Series of kernels that results are compared on, with the suites that have them where apt
 # is set up for none that does.
@@ -35,7 +36,7 @@ LINT    := .github/tools
 
 .DEFAULT_GOAL := build
 .PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real suspects \
-	test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
+	test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate dist dist-check clean help go
 
 build: go ## build bin/ruleout and bin/ruleout-guest
 	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest
@@ -116,6 +117,12 @@ lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go
 
 generate: go ## write generated files anew: schema, reference, golden output
 	go generate ./...
+
+dist: build ## make archives, packages, bills of materials and checksums in bin/dist: PLATFORMS=…
+	@GOBUILD="$(GOBUILD)" PLATFORMS="$(PLATFORMS)" .ci/dist
+
+dist-check: ## install what make dist made in a fresh root without Go, and run a scenario there; needs debootstrap
+	@.ci/fresh-root
 
 clean: ## remove what was built, and the records of runs
 	rm -rf bin results/runs

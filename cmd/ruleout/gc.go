@@ -45,14 +45,18 @@ func (c *gcCmd) Run(u *ui) error {
 		removed = append(removed, paths...)
 		errs = append(errs, err)
 	}
-	if c.Format == formatJSON {
-		errs = append(errs, u.json(removed))
-	} else {
-		for _, path := range removed {
-			u.printf("%s\n", path)
-		}
+	return errors.Join(append(errs, u.list(removed))...)
+}
+
+// list prints what was removed or written, as lines or as a list of strings.
+func (u *ui) list(names []string) error {
+	if u.format == formatJSON {
+		return u.json(names)
 	}
-	return errors.Join(errs...)
+	for _, name := range names {
+		u.printf("%s\n", name)
+	}
+	return nil
 }
 
 func (c *gcCmd) kernels() ([]string, error) {

@@ -50,6 +50,7 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 
 	Complete completeCmd `cmd:"" hidden:"" help:"List candidates for the completion scripts."`
+	Manual   manualCmd   `cmd:"" hidden:"" help:"Write the manual pages."`
 
 	Soak  soakCmd  `cmd:"" hidden:"" help:"Repeat runs on a busy machine and compare their digests."`
 	Bench benchCmd `cmd:"" hidden:"" help:"Measure the harness itself."`

@@ -38,6 +38,7 @@ type nightlyRunCmd struct {
 	Jobs   int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
 	Budget time.Duration `help:"Start no run after this time." placeholder:"DURATION"`
 	Out    string        `help:"Directory of the records (default results/runs/nightly-NIGHT). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
+	Format string        `help:"Output: text or json." enum:"text,json" default:"text"`
 
 	baselineFlag `embed:""`
 	crewFlags    `embed:""`
@@ -116,6 +117,13 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	u.brokenRuns(jobs, made.Broken)
 	u.note("%d of %d runs are in %s", made.Runs, made.All, shorten(c.Out))
+	if c.Format == formatJSON {
+		err := u.json(nightMade{Night: c.Night, Out: c.Out, Runs: made.Runs, All: made.All,
+			Broken: brokenOf(jobs, made.Broken), Missing: missing})
+		if err != nil {
+			return err
+		}
+	}
 	switch {
 	case len(made.Broken) > 0:
 		return status(problem.Invalid)
@@ -123,6 +131,16 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 		return status(problem.Machine)
 	}
 	return nil
+}
+
+// nightMade is what ruleout nightly run made, in JSON.
+type nightMade struct {
+	Night   string      `json:"night"`
+	Out     string      `json:"out"`
+	Runs    int         `json:"runs"` // that there are now
+	All     int         `json:"all"`  // that there should be
+	Broken  []brokenRun `json:"broken"`
+	Missing bool        `json:"kernel_missing"`
 }
 
 // open opens the night's archive.
