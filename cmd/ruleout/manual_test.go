@@ -37,7 +37,7 @@ func TestManualHasAPageForEachCommand(t *testing.T) {
 		page := plain(pages[name+".1"])
 		require.NotEmpty(t, page, name)
 		for _, f := range leaf.Flags {
-			assert.Contains(t, page, "--"+f.Name, name)
+			assert.Equal(t, !f.Hidden, strings.Contains(page, "--"+f.Name), "%s of %s", f.Name, name)
 		}
 		assert.Contains(t, page, "\n.SH EXAMPLES\n.EX\nruleout "+leaf.Path(), name)
 		above := plain(pages[strings.ReplaceAll(leaf.Parent.FullPath(), " ", "-")+".1"])

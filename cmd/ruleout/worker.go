@@ -22,6 +22,7 @@ type workerCmd struct {
 	Name   string        `help:"Name of the worker: letters, digits, - and _ (default: the host's name and some digits)." placeholder:"NAME"`
 	Wait   time.Duration `help:"Time to wait for a server that is not there yet." placeholder:"DURATION"`
 	Idle   time.Duration `help:"End after this time without work (default: never)." placeholder:"DURATION"`
+	Format string        `help:"Output: text or json." enum:"text,json" default:"text"`
 	NewKey string        `help:"Write the seed of a new NKey into this file, print its public key, and do nothing else." placeholder:"FILE" type:"path"`
 
 	credentialFlags `embed:""`
@@ -49,11 +50,7 @@ Examples:
 // Run carries the command out.
 func (c *workerCmd) Run(ctx context.Context, u *ui) error {
 	if c.NewKey != "" {
-		public, err := hub.NewKey(c.NewKey)
-		if err == nil {
-			u.printf("%s\n", public)
-		}
-		return err
+		return c.key(u)
 	}
 	if c.URL == "" {
 		return problem.Wrap(problem.Usage, errors.New("where is the work?"),
@@ -84,8 +81,25 @@ func (c *workerCmd) Run(ctx context.Context, u *ui) error {
 	self := team.Self(c.Name, orElse(c.Jobs, runtime.NumCPU()), guest, qemu)
 	note("worker " + self.Worker)
 	w := worker.Worker{Conn: nc, Self: self, Maker: worker.NewMachines(), Idle: c.Idle, Note: note}
-	if err := w.Run(ctx); err != nil {
+	err = w.Run(ctx)
+	if c.Format == formatJSON {
+		err = errors.Join(err, u.json(map[string]any{"worker": self.Worker, "runs": w.Made()}))
+	}
+	if err != nil {
 		return err
 	}
 	return context.Cause(ctx)
+}
+
+// key makes a new one.
+func (c *workerCmd) key(u *ui) error {
+	public, err := hub.NewKey(c.NewKey)
+	switch {
+	case err != nil:
+		return err
+	case c.Format == formatJSON:
+		return u.json(map[string]string{"file": shorten(c.NewKey), "public_key": public})
+	}
+	u.printf("%s\n", public)
+	return nil
 }

@@ -133,6 +133,7 @@ func (s *session) tell(ctx context.Context, o *wire.Outcome, r *result.Record) (
 		}
 		s.mu.Lock()
 		s.made++
+		s.total++
 		s.mu.Unlock()
 		return a.Stop, nil
 	}

@@ -43,8 +43,16 @@ type Worker struct {
 	codec *wire.Codec
 	js    jetstream.JetStream
 
-	mu   sync.Mutex
-	busy time.Time // when there was work last
+	mu    sync.Mutex
+	busy  time.Time // when there was work last
+	total int       // runs that it has handed in
+}
+
+// Made is how many runs it has handed in so far.
+func (w *Worker) Made() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.total
 }
 
 // Times of a worker that no session says.
