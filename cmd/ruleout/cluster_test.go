@@ -21,8 +21,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// machines makes network namespaces that stand for machines on one Ethernet, and sets HOST0, HOST1, … to their names and
-// ADDRESS0, ADDRESS1, … to their addresses. They are gone when the script ends:
+// machines makes network namespaces that stand for machines on one Ethernet, and sets HOST0, HOST1, … to their names
+// and ADDRESS0, ADDRESS1, … to their addresses. They are gone when the script ends:
 //
 //	machines 4
 func machines(ts *testscript.TestScript, neg bool, args []string) {

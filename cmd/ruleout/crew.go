@@ -53,7 +53,8 @@ type crew struct {
 }
 
 // open puts those together who make runs. repeats says that runs are made again on purpose.
-func (c *crewFlags) open(ctx context.Context, u *ui, fleet *sweep.Fleet, name string, jobs int, repeats bool) (*crew, error) {
+func (c *crewFlags) open(ctx context.Context, u *ui, fleet *sweep.Fleet, name string, jobs int,
+	repeats bool) (*crew, error) {
 	jobs = orElse(jobs, runtime.NumCPU())
 	if c.NoLocal {
 		jobs = 0

@@ -17,8 +17,8 @@ const mostParcel = 16 << 30
 // Pack writes the image as a parcel, for the store of another machine.
 func (i *Image) Pack(w io.Writer) error { return shelf.Pack(w, i.dir, metaFile, ext4File, indexFile) }
 
-// Unpack puts an image that [Image.Pack] wrote into the store. The parcel may come from anywhere: the hash of what is in
-// it is computed, and has to be this one. An image that is there already is left as it is.
+// Unpack puts an image that [Image.Pack] wrote into the store. The parcel may come from anywhere: the hash of what is
+// in it is computed, and has to be this one. An image that is there already is left as it is.
 func (s *Store) Unpack(ctx context.Context, hash string, r io.Reader) (*Image, error) {
 	dir, err := s.shelf().Unpack(ctx, r, mostParcel, func(staging string) error {
 		i, err := load(staging)

@@ -14,8 +14,8 @@ func (k *Kernel) Pack(w io.Writer) error {
 	return shelf.Pack(w, k.Dir, metaFile, imageFile, configFile, modulesFile, moduleDir)
 }
 
-// Unpack puts a kernel that [Kernel.Pack] wrote into the store. The parcel may come from anywhere: the hash of what is in
-// it is computed, and has to be this one. A kernel that is there already is left as it is.
+// Unpack puts a kernel that [Kernel.Pack] wrote into the store. The parcel may come from anywhere: the hash of what is
+// in it is computed, and has to be this one. A kernel that is there already is left as it is.
 func (s *Store) Unpack(ctx context.Context, hash string, r io.Reader) (*Kernel, error) {
 	dir, err := s.shelf().Unpack(ctx, r, s.limits.Total, func(staging string) error {
 		k, err := load(staging)

@@ -35,7 +35,8 @@ const (
 	fewRunsOf = 1000
 )
 
-// crowd is so many workers in a process of their own, each with its connection, whose runs take a second and cost nothing.
+// crowd is so many workers in a process of their own, each with its connection, whose runs take a second and cost
+// nothing.
 func crowd(t *testing.T, workers int) {
 	var wait sync.WaitGroup
 	for i := range workers {
@@ -54,8 +55,9 @@ func crowd(t *testing.T, workers int) {
 	wait.Wait()
 }
 
-// BenchmarkThousand has 1,000 workers make 100,000 runs of a second, and says what that costs the coordinator's process:
-// queue, coordinator, loop and archive. RULEOUT_CROWD=few is a short form. The targets are a tenth of a core and 300 MB.
+// BenchmarkThousand has 1,000 workers make 100,000 runs of a second, and says what that costs the coordinator's
+// process: queue, coordinator, loop and archive. RULEOUT_CROWD=few is a short form. The targets are a tenth of a core
+// and 300 MB.
 func BenchmarkThousand(b *testing.B) {
 	workers, runs := crowdOf, runsOf
 	if os.Getenv("RULEOUT_CROWD") == "few" {

@@ -41,8 +41,8 @@ const (
 	nameOf   = "RULEOUT_TEST_NAME"
 )
 
-// killsOfATest is how often a siege kills each worker, unless RULEOUT_KILLS says otherwise. The coordinator is killed two
-// times for five of a worker.
+// killsOfATest is how often a siege kills each worker, unless RULEOUT_KILLS says otherwise. The coordinator is killed
+// two times for five of a worker.
 const killsOfATest = 8
 
 const suspicions = `version: 1
@@ -59,8 +59,8 @@ hypotheses:
   - {name: a queue, cause: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 20%, control: burn, dose: web.Tcp.InSegs}
 `
 
-// world is a fake one, without kernels, in which a run takes some time: latency follows the delay, and every cause leaves
-// a mark in InSegs. It is the same in all processes.
+// world is a fake one, without kernels, in which a run takes some time: latency follows the delay, and every cause
+// leaves a mark in InSegs. It is the same in all processes.
 type world struct{ takes time.Duration }
 
 func (world) Lacks(*wire.Lease) ([]wire.Want, error) { return nil, nil }
@@ -229,7 +229,8 @@ func TestSiege(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", cache)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := &siege{t: t, server: "nats://" + l.Addr().String(), dir: filepath.Join(t.TempDir(), "sweep"), over: make(chan struct{})}
+	s := &siege{t: t, server: "nats://" + l.Addr().String(), dir: filepath.Join(t.TempDir(), "sweep"),
+		over: make(chan struct{})}
 	require.NoError(t, l.Close())
 	for i, name := range []string{"one", "two", "three"} {
 		s.wait.Go(func() { s.worker(name, kills, rand.New(rand.NewPCG(uint64(i), 7))) })

@@ -84,8 +84,8 @@ func (m *Machines) scenario(l *wire.Lease) (*scenario.Scenario, error) {
 			"install the same release of ruleout on both")
 	}
 	if hash := s.Hash(); hash != l.Hash {
-		return nil, problem.Wrap(problem.Machine, fmt.Errorf("the scenario of a lease has hash %s here, and %s where it comes "+
-			"from", result.Short(hash), result.Short(l.Hash)), "install the same release of ruleout on both")
+		return nil, problem.Wrap(problem.Machine, fmt.Errorf("the scenario of a lease has hash %s here, and %s where it "+
+			"comes from", result.Short(hash), result.Short(l.Hash)), "install the same release of ruleout on both")
 	}
 	for _, name := range s.UsedImages() {
 		if l.Images[name] == "" { // or it would be made here, of whatever this machine's packages are
