@@ -129,7 +129,8 @@ func (c *soakCmd) soak(
 }
 
 // runner returns who makes the runs. Several QEMUs are those of this machine.
-func (c *soakCmd) runner(ctx context.Context, u *ui, fleet *sweep.Fleet) (sweep.Runner, context.Context, func(), error) {
+func (c *soakCmd) runner(ctx context.Context, u *ui, fleet *sweep.Fleet) (sweep.Runner, context.Context, func(),
+	error) {
 	if len(c.QEMU) > 0 {
 		if c.others() {
 			return nil, nil, nil, problem.Wrap(problem.Usage, errors.New("--qemu is the path of a program on this machine"),

@@ -218,7 +218,7 @@ func (s *session) download(ctx context.Context, want wire.Want, object string) e
 		return err
 	}
 	f.Close()
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	if err := store.GetFile(ctx, object, f.Name()); err != nil {
 		return err
 	}
