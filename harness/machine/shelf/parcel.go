@@ -10,15 +10,17 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
 )
 
+// top is what the directory is called in a parcel. Its name on the shelf may say what it was made of, which nobody can
+// verify elsewhere.
+const top = "parcel/"
+
 // Pack writes files of a directory on the shelf, and what is below those that are directories, as a parcel that
-// [Shelf.Unpack] reads: a tar archive under the directory's own name, compressed by zstd. Files that are not there are
-// left out.
+// [Shelf.Unpack] reads: a tar archive, compressed by zstd. Files that are not there are left out.
 func Pack(w io.Writer, dir string, names ...string) (err error) {
 	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
@@ -34,7 +36,7 @@ func Pack(w io.Writer, dir string, names ...string) (err error) {
 			if err != nil || e.IsDir() {
 				return err
 			}
-			return pack(t, filepath.Dir(dir), file)
+			return pack(t, dir, file)
 		})
 		if err != nil {
 			return fmt.Errorf("pack %s: %w", dir, err)
@@ -61,7 +63,7 @@ func pack(t *tar.Writer, base, file string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a file", name)
 	}
-	head := &tar.Header{Typeflag: tar.TypeReg, Name: filepath.ToSlash(name), Size: info.Size(), Mode: 0o644,
+	head := &tar.Header{Typeflag: tar.TypeReg, Name: top + filepath.ToSlash(name), Size: info.Size(), Mode: 0o644,
 		Format: tar.FormatPAX}
 	if err := t.WriteHeader(head); err != nil {
 		return err
@@ -70,58 +72,64 @@ func pack(t *tar.Writer, base, file string) error {
 	return err
 }
 
-// parcelDir is what directories on a shelf are called.
-var parcelDir = regexp.MustCompile(`^[0-9a-f]{16,64}$`)
+// mostEntries bounds a parcel: a kernel of a distribution has some thousand modules. Tests have a smaller bound.
+var mostEntries = 50_000
 
-// Bounds of a parcel: a kernel of a distribution has some thousand modules.
-const mostEntries = 50_000
-
-// Unpack puts a parcel on the shelf, in a directory of the name that it had, and returns that. The parcel may come from
-// anywhere: at most so many bytes are written, only plain files, and only below the directory. check is called before
-// the directory gets its name.
-func (s *Shelf) Unpack(ctx context.Context, r io.Reader, most int64, check func(staging string) error) (string, error) {
+// Unpack puts a parcel on the shelf, in a directory of this name, and returns that. The parcel may come from anywhere:
+// at most so many bytes are written, only plain files, and only below the directory. check is called before the
+// directory gets its name.
+func (s *Shelf) Unpack(ctx context.Context, name string, r io.Reader, most int64, check func(staging string) error) (
+	dir string, err error,
+) {
 	z, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(256<<20))
 	if err != nil {
 		return "", err
 	}
 	defer z.Close()
 	t := tar.NewReader(z)
-	head, err := t.Next()
-	if err != nil {
-		return "", fmt.Errorf("open the parcel: %w", err)
-	}
-	name, _, _ := strings.Cut(head.Name, "/")
-	if !parcelDir.MatchString(name) {
-		return "", fmt.Errorf("open the parcel: %.100q is not a directory of the %s store", name, s.What)
-	}
 	return s.Fill(ctx, name, func(staging string) error {
 		for entries := 0; ; entries++ {
-			if entries > mostEntries {
+			head, err := t.Next()
+			switch {
+			case errors.Is(err, io.EOF) && entries > 0:
+				if err := drain(z); err != nil {
+					return fmt.Errorf("read the parcel: %w", err)
+				}
+				return check(staging)
+			case err != nil:
+				return fmt.Errorf("read the parcel: %w", err)
+			case entries >= mostEntries:
 				return fmt.Errorf("the parcel has more than %d files", mostEntries)
-			}
-			if most -= head.Size; most < 0 {
+			case head.Size > most:
 				return errors.New("the parcel is too large")
 			}
-			if err := unpack(t, head, staging, name); err != nil {
-				return err
+			most -= head.Size
+			if err := unpack(t, head, staging); err != nil {
+				return s.Error("read the parcel", err)
 			}
 			if err := ctx.Err(); err != nil {
 				return err
-			}
-			if head, err = t.Next(); errors.Is(err, io.EOF) {
-				return check(staging)
-			} else if err != nil {
-				return fmt.Errorf("read the parcel: %w", err)
 			}
 		}
 	})
 }
 
+// drain reads what is behind the end of an archive, at most its padding, and with it the checksum.
+func drain(r io.Reader) error {
+	const padding = 1 << 20
+	if n, err := io.Copy(io.Discard, io.LimitReader(r, padding)); err != nil {
+		return err
+	} else if n == padding {
+		return errors.New("it has something behind its end")
+	}
+	return nil
+}
+
 // unpack writes one file of a parcel.
-func unpack(t *tar.Reader, head *tar.Header, staging, name string) error {
-	rest, ok := strings.CutPrefix(head.Name, name+"/")
-	if !ok || !filepath.IsLocal(rest) || path.Clean(rest) != rest || head.Typeflag != tar.TypeReg {
-		return fmt.Errorf("the parcel has %.100q, which is not a file below %s", head.Name, name)
+func unpack(t *tar.Reader, head *tar.Header, staging string) error {
+	rest, ok := strings.CutPrefix(head.Name, top)
+	if !ok || rest == "." || !filepath.IsLocal(rest) || path.Clean(rest) != rest || head.Typeflag != tar.TypeReg {
+		return fmt.Errorf("it has %.100q, which is not a file below %s", head.Name, top)
 	}
 	to := filepath.Join(staging, filepath.FromSlash(rest))
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {

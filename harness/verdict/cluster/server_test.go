@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -202,6 +203,16 @@ func (s *site) streams() (names []string) {
 	return names
 }
 
+// kill ends the connection of a coordinator, and waits until the server knows.
+func (s *site) kill(conn *nats.Conn, session wire.Session) {
+	conn.Close()
+	other := s.connect()
+	require.Eventually(s.t, func() bool {
+		_, err := other.Request(session.Subject("begin"), nil, time.Second)
+		return errors.Is(err, nats.ErrNoResponders)
+	}, long, time.Millisecond)
+}
+
 // What a coordinator left that vanished is removed by the next one; what others have, and those that live, is not.
 func TestWhatACoordinatorLeftIsRemovedByTheNext(t *testing.T) {
 	s := newSite(t, nil)
@@ -215,7 +226,7 @@ func TestWhatACoordinatorLeftIsRemovedByTheNext(t *testing.T) {
 	gone := s.another(func(o *cluster.Options) { conn = o.Conn })
 	_, err = js.CreateOrUpdateObjectStore(t.Context(), jetstream.ObjectStoreConfig{Bucket: gone.Session().Bucket()})
 	require.NoError(t, err)
-	conn.Close() // as if it was killed
+	s.kill(conn, gone.Session())
 	require.Contains(t, s.streams(), gone.Session().Stream())
 	next := s.another(nil)
 	stay := []string{"RULEOUT_backup", "orders", s.Session().Stream()}
@@ -245,7 +256,7 @@ func TestWorkersOfACoordinatorThatWasKilledGoToTheNext(t *testing.T) {
 		s.holding(name)
 	}
 	killed.Store(true)
-	conn.Close()
+	s.kill(conn, session)
 	next := s.another(nil)
 	digests, _, err := next.sweep(list, 5)
 	require.NoError(t, err)
