@@ -20,6 +20,7 @@ MUTANTS   ?= 150
 PLANT     ?= 1
 PACKAGES  ?=
 SHARD     ?=
+PLATFORMS ?= linux-amd64 linux-arm64 darwin-arm64 darwin-amd64
 
 # Series of kernels that results are compared on, with the suites that have them where apt
 # is set up for none that does.
@@ -35,7 +36,7 @@ LINT    := .github/tools
 
 .DEFAULT_GOAL := build
 .PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real suspects \
-	test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate clean help go
+	test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate dist dist-check clean help go
 
 build: go ## build bin/ruleout and bin/ruleout-guest
 	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest
@@ -89,8 +90,9 @@ validate-broken: setup ## break each published case, to show that it can fail: C
 soak: setup $(if $(findstring real/service,$(SCENARIOS)),scenarios/real/service/bin/service) ## repeat runs on a busy machine: SCENARIOS=… RUNS=… JOBS=…
 	@bin/ruleout soak $(SCENARIOS) -n $(RUNS) -j $(JOBS) --load $(if $(KERNEL),--kernel $(KERNEL))
 
-soak-kills: setup ## kill a sweep at random moments, and go on with it: KILLS=…
+soak-kills: setup ## kill a sweep, and workers and coordinators, at random moments, and go on: KILLS=…
 	RULEOUT_KILLS=$(KILLS) go test -count=1 -v -timeout 120m -run "TestScripts/^kills$$" ./cmd/ruleout
+	RULEOUT_KILLS=$(KILLS) go test -count=1 -v -timeout 120m -run "TestSiege" ./harness/verdict/cluster
 
 nightly: $(if $(filter file default undefined,$(origin KERNELS)),kernels,setup) ## compare with the baseline, sweep the campaigns: KERNELS=… SEEDS=… BUDGET=… SCENARIOS=… CAMPAIGNS=…
 	@KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" CAMPAIGNS="$(CAMPAIGNS)" SEEDS=$(SEEDS) BUDGET=$(BUDGET) JOBS=$(JOBS) .ci/nightly
@@ -101,6 +103,7 @@ mutants: go ## plant errors in the packages that decide, to see that tests find 
 bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/run/topology
 	go test -run "^$$" -bench Growth -benchtime 1x -timeout 30m ./harness/verdict/sweep
+	go test -run "^$$" -bench Thousand -benchtime 1x -timeout 30m ./harness/verdict/cluster
 	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/run/fault
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 
@@ -108,11 +111,18 @@ lint: go ## go.mod as go mod tidy leaves it; golangci-lint and actionlint, as Go
 	go mod tidy -diff
 	go tool -modfile=$(LINT)/golangci-lint/go.mod golangci-lint run
 	go tool -modfile=$(LINT)/actionlint/go.mod actionlint
+	go run -C $(LINT)/launchers . $(CURDIR)/docs/guides/cluster.md
 	GOOS=linux GOARCH=arm64 go vet ./cmd/ruleout
 	GOOS=darwin GOARCH=arm64 go vet ./cmd/ruleout
 
 generate: go ## write generated files anew: schema, reference, golden output
 	go generate ./...
+
+dist: build ## make archives, packages, bills of materials and checksums in bin/dist: PLATFORMS=…
+	@GOBUILD="$(GOBUILD)" PLATFORMS="$(PLATFORMS)" .ci/dist
+
+dist-check: ## install what make dist made in a fresh root without Go, and run a scenario there; needs debootstrap
+	@.ci/fresh-root
 
 clean: ## remove what was built, and the records of runs
 	rm -rf bin results/runs

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/record/archive"
@@ -33,6 +32,8 @@ type bisectCmd struct {
 	Out      string   `help:"Directory of the records (default results/runs/bisect-NAME). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
 	Jobs     int      `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
 	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
+
+	crewFlags `embed:""`
 }
 
 func (*bisectCmd) Help() string {
@@ -98,16 +99,20 @@ func (c *bisectCmd) Run(ctx context.Context, u *ui) error {
 		}
 		made = append(made, arm.Scenario)
 	}
-	p, err := c.prober(ctx, u, effect, sides.Scenario, made, sides.Kernels())
+	p, crew, err := c.prober(ctx, u, effect, sides.Scenario, made, sides.Kernels())
 	if err != nil {
 		return err
 	}
+	defer crew.Close()
 	p.Arm = sides.Arm
 	r := &bisect.Report{
 		Scenario: sides.Scenario.Name, Calm: calm.Name, Other: other.Name, Items: sides.Items, Lead: c.Seeds,
 		Prevent: c.Prevent,
 	}
-	r.Result, err = p.Search(ctx, all, bisect.Options{Most: c.MostSets, Prevent: c.Prevent, Tell: u.answer})
+	r.Result, err = p.Search(crew.ctx, all, bisect.Options{Most: c.MostSets, Prevent: c.Prevent, Tell: u.answer})
+	if err == nil {
+		err = crew.Settle(ctx)
+	}
 	if err := errors.Join(err, p.Loop.Archive.Close()); err != nil {
 		return err
 	}
@@ -137,20 +142,24 @@ func (c *bisectCmd) kernels(ctx context.Context, u *ui, effect bisect.Effect) er
 	if err != nil {
 		return err
 	}
-	p, err := c.prober(ctx, u, effect, list.Scenario, []*scenario.Scenario{list.Scenario}, c.Kernels)
+	p, crew, err := c.prober(ctx, u, effect, list.Scenario, []*scenario.Scenario{list.Scenario}, c.Kernels)
 	if err != nil {
 		return err
 	}
+	defer crew.Close()
 	p.Arm = list.Arm
 	r := &bisect.KernelReport{Scenario: list.Scenario.Name, Kernels: c.Kernels, Releases: p.Releases, Lead: c.Seeds}
-	_, err = p.Learn(ctx, bisect.Set{len(c.Kernels) - 1})
+	_, err = p.Learn(crew.ctx, bisect.Set{len(c.Kernels) - 1})
 	if err == nil {
 		ask := func(ctx context.Context, at int, fresh bool) (bisect.Tally, error) {
 			return p.Ask(ctx, bisect.Set{at}, fresh)
 		}
-		r.Order, err = bisect.First(ctx, len(c.Kernels), ask, func(a bisect.Answer) {
+		r.Order, err = bisect.First(crew.ctx, len(c.Kernels), ask, func(a bisect.Answer) {
 			u.note("%-14v  kernel %s: %v", a.Tally.Outcome(), c.Kernels[a.Set[0]], a.Tally)
 		})
+	}
+	if err == nil {
+		err = crew.Settle(ctx)
 	}
 	if err := errors.Join(err, p.Loop.Archive.Close()); err != nil {
 		return err
@@ -189,33 +198,37 @@ func (c *bisectCmd) effect() (e bisect.Effect, err error) {
 
 // prober opens the machines and the archive of a search.
 func (c *bisectCmd) prober(ctx context.Context, u *ui, effect bisect.Effect, s *scenario.Scenario,
-	made []*scenario.Scenario, kernels []string) (*bisect.Prober, error) {
+	made []*scenario.Scenario, kernels []string) (*bisect.Prober, *crew, error) {
 	for _, text := range c.Metric {
 		m, err := bisect.ParseMeasure(text, s)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		effect.Measures = append(effect.Measures, m)
 	}
 	fleet, err := sweep.OpenFleet(ctx, kernels)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.Out == "" {
 		c.Out = filepath.Join("results", "runs", "bisect-"+fileName(s.Name))
 	}
 	id, err := fleet.Identity(ctx, "bisect", archive.Source{}, made, u.building)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a, err := archive.Open(c.Out, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	crew, err := c.crewFlags.open(ctx, u, fleet, "bisect "+s.Name, c.Jobs, false)
+	if err != nil {
+		return nil, nil, errors.Join(err, a.Close())
 	}
 	return &bisect.Prober{
-		Loop:     sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet},
+		Loop:     sweep.Loop{Archive: a, Runner: crew},
 		Releases: fleet.Releases(), Effect: effect, Lead: c.Seeds,
-	}, nil
+	}, crew, nil
 }
 
 // print writes a report in the format that was asked for.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -33,6 +32,8 @@ type diffCmd struct {
 	Pcap      string   `help:"Directory of the captures that --packets makes, in its subdirectories a and b (default results/runs/packets-NAME-A-B)." placeholder:"DIR" type:"path" complete:"dir"`
 	HTML      string   `name:"html" help:"Of two records, or with --matrix: also write a page, with the timelines of both or with all that changed." placeholder:"FILE" type:"path"`
 	Format    string   `help:"Output: text, json or markdown." enum:"text,json,markdown" default:"text"`
+
+	crewFlags `embed:""`
 }
 
 func (*diffCmd) Help() string {
@@ -191,8 +192,15 @@ func (c *diffCmd) runs(ctx context.Context, u *ui, names []string, list []expect
 	if err != nil {
 		return nil, nil, false, err
 	}
-	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Archive: a, Runner: fleet}
-	sides, made, err := compare.Make(ctx, loop, jobs, len(profiles), u.runsMade())
+	crew, err := c.crewFlags.open(ctx, u, fleet, dir, c.Jobs, false)
+	if err != nil {
+		return nil, nil, false, errors.Join(err, a.Close())
+	}
+	defer crew.Close()
+	sides, made, err := compare.Make(crew.ctx, sweep.Loop{Archive: a, Runner: crew}, jobs, len(profiles), u.runsMade())
+	if err == nil {
+		err = crew.Settle(ctx)
+	}
 	if err := errors.Join(err, a.Close()); err != nil {
 		return nil, nil, false, err
 	}
@@ -239,17 +247,39 @@ func (u *ui) runsMade() func(*sweep.Made, *sweep.Outcome) error {
 
 // brokenRuns notes runs that left no record.
 func (u *ui) brokenRuns(jobs []sweep.Job, list []sweep.Break) {
-	for _, b := range list {
+	for _, b := range brokenOf(jobs, list) {
 		how := "broke twice"
-		if problem.PlaceOf(b.Err) != "" {
+		if b.Failure == archive.Refused {
 			how = "is refused"
 		}
 		if b.GivenUp {
 			how += ", and the rest of its seeds is given up"
 		}
-		j := &jobs[b.Arm]
-		u.note("%s on %s, seed %d %s: %v", j.Name, cmp.Or(j.Arm.Kernel, "the default kernel"), b.Seed, how, b.Err)
+		u.note("%s on %s, seed %d %s: %s", b.Scenario, cmp.Or(b.Kernel, "the default kernel"), b.Seed, how, b.Because)
 	}
+}
+
+// brokenRun is a run that left no record, in JSON.
+type brokenRun struct {
+	Scenario string          `json:"scenario"`
+	Kernel   string          `json:"kernel,omitempty"` // unless it is the default one
+	Seed     uint64          `json:"seed"`
+	Failure  archive.Failure `json:"failure"`
+	Because  string          `json:"because"`
+	GivenUp  bool            `json:"given_up,omitempty"` // the rest of the seeds, too
+}
+
+func brokenOf(jobs []sweep.Job, list []sweep.Break) []brokenRun {
+	broken := []brokenRun{}
+	for _, b := range list {
+		j, failure := &jobs[b.Arm], archive.Broke
+		if problem.PlaceOf(b.Err) != "" {
+			failure = archive.Refused
+		}
+		broken = append(broken, brokenRun{Scenario: j.Name, Kernel: j.Arm.Kernel, Seed: b.Seed, Failure: failure,
+			Because: b.Err.Error(), GivenUp: b.GivenUp})
+	}
+	return broken
 }
 
 func fileName(s string) string {

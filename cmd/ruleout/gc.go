@@ -13,6 +13,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/selftest/bench"
+	"github.com/ruleout/ruleout/harness/verdict/cluster/hub"
 )
 
 type gcCmd struct {
@@ -23,7 +24,7 @@ type gcCmd struct {
 
 func (*gcCmd) Help() string {
 	return `Removes leftovers of a crash or a power cut (partial imports of kernels, unfinished VM templates and
-images, control groups of the host backend). It removes VM templates that were not used for a while, since every build
+images, queues, control groups of the host backend). It removes VM templates that were not used for a while, since every build
 of ruleout makes its own, and images, with the packages that no other image is made of. It also forgets on
 which emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and records are never
 removed.
@@ -39,20 +40,24 @@ func (c *gcCmd) Run(u *ui) error {
 	removed := []string{}
 	var errs []error
 	for _, collect := range []func() ([]string, error){
-		c.kernels, c.images, c.templates, c.machines, c.benches, c.controlGroups,
+		c.kernels, c.images, c.templates, c.machines, c.benches, c.queues, c.controlGroups,
 	} {
 		paths, err := collect()
 		removed = append(removed, paths...)
 		errs = append(errs, err)
 	}
-	if c.Format == formatJSON {
-		errs = append(errs, u.json(removed))
-	} else {
-		for _, path := range removed {
-			u.printf("%s\n", path)
-		}
+	return errors.Join(append(errs, u.list(removed))...)
+}
+
+// list prints what was removed or written, as lines or as a list of strings.
+func (u *ui) list(names []string) error {
+	if u.format == formatJSON {
+		return u.json(names)
 	}
-	return errors.Join(errs...)
+	for _, name := range names {
+		u.printf("%s\n", name)
+	}
+	return nil
 }
 
 func (c *gcCmd) kernels() ([]string, error) {
@@ -108,6 +113,9 @@ func (c *gcCmd) machines() ([]string, error) {
 	}
 	return vm.ForgetBoards("")
 }
+
+// queues are the files of servers between a sweep and its workers.
+func (c *gcCmd) queues() ([]string, error) { return hub.GC(c.DryRun) }
 
 func (c *gcCmd) benches() ([]string, error) { return bench.Leftovers(c.DryRun) }
 

@@ -269,6 +269,7 @@ type imageLockCmd struct {
 	ofScenario
 	Package []string `help:"Package of the distribution; may be given again." placeholder:"NAME"`
 	Out     string   `short:"o" help:"File to write (default: standard output)." placeholder:"FILE" type:"path"`
+	Format  string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*imageLockCmd) Help() string {
@@ -302,18 +303,26 @@ func (c *imageLockCmd) Run(ctx context.Context, u *ui) error {
 		return err
 	}
 	if c.Out == "" {
-		u.printf("%s", lock)
-		return nil
+		return u.result(lockedImage{Asked: lock.Asked, Packages: lock.Packages}, lock.String())
 	}
 	if err := image.WriteLock(c.Out, lock); err != nil {
 		return err
 	}
-	u.printf("%s: %d packages\n", c.Out, len(lock.Packages))
-	return nil
+	return u.result(lockedImage{File: c.Out, Asked: lock.Asked, Packages: lock.Packages},
+		fmt.Sprintf("%s: %d packages\n", c.Out, len(lock.Packages)))
+}
+
+// lockedImage is a lock in JSON.
+type lockedImage struct {
+	Image    string          `json:"image,omitempty"` // of a scenario
+	File     string          `json:"file,omitempty"`  // that was written
+	Asked    []string        `json:"asked"`
+	Packages []image.Package `json:"packages"`
 }
 
 type imageRemoveCmd struct {
 	Hashes []string `arg:"" name:"hash" help:"Hashes of images, or their beginnings." placeholder:"HASH" complete:"image"`
+	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*imageRemoveCmd) Help() string {
@@ -330,6 +339,7 @@ func (c *imageRemoveCmd) Run(u *ui) error {
 	if err != nil {
 		return err
 	}
+	removed := []string{}
 	var errs []error
 	for _, hash := range c.Hashes {
 		i, err := store.Get(hash)
@@ -340,7 +350,7 @@ func (c *imageRemoveCmd) Run(u *ui) error {
 			errs = append(errs, err)
 			continue
 		}
-		u.printf("%s\n", i.Hash)
+		removed = append(removed, i.Hash)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, u.list(removed))...)
 }

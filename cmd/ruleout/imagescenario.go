@@ -92,6 +92,7 @@ func (c *ofScenario) lock(ctx context.Context, u *ui, store *image.Store) error 
 	if err != nil {
 		return err
 	}
+	list := []lockedImage{}
 	for _, name := range names {
 		spec := machine.ImageSpec(s, name)
 		if !hasPackages(&spec) {
@@ -114,7 +115,13 @@ func (c *ofScenario) lock(ctx context.Context, u *ui, store *image.Store) error 
 		if err := image.WriteLock(file, lock); err != nil {
 			return err
 		}
-		u.printf("%s: %d packages\n", file, len(lock.Packages))
+		list = append(list, lockedImage{Image: name, File: file, Asked: lock.Asked, Packages: lock.Packages})
+		if u.format == formatText {
+			u.printf("%s: %d packages\n", file, len(lock.Packages))
+		}
+	}
+	if u.format == formatJSON {
+		return u.json(list)
 	}
 	return nil
 }

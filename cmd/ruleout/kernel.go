@@ -82,25 +82,10 @@ func (c *kernelListCmd) Run(u *ui) error {
 		return nil
 	}
 	list := []listed{}
-	standard, _ := store.Default() // without kernels there is none
 	for _, k := range kernels {
-		l := listed{
-			Name: k.Name, Release: k.Release, Flavour: k.Flavour, Version: k.Version, Package: k.Package,
-			ConfigHash: k.ConfigHash, Hash: k.Hash, Modules: k.Modules, Size: k.Size, Build: k.Build,
-			Default: standard != nil && standard.Name == k.Name, Lacks: []string{},
-		}
-		lacks, err := k.Lacks()
+		l, err := describedKernel(store, k)
 		if err != nil {
 			return err
-		}
-		for _, f := range lacks {
-			l.Lacks = append(l.Lacks, f.Name)
-		}
-		if r, err := truth.Load(k.Dir); err == nil { // otherwise it is not known yet
-			l.Netem, l.Truths = r.Fingerprint, map[string]string{}
-			for _, a := range r.Answers {
-				l.Truths[a.Name] = a.Answer
-			}
 		}
 		list = append(list, l)
 	}
@@ -123,6 +108,43 @@ func (c *kernelListCmd) Run(u *ui) error {
 	return u.table(&t)
 }
 
+// describedKernel is a kernel of a store as a list has it.
+func describedKernel(store *kernel.Store, k *kernel.Kernel) (listed, error) {
+	standard, _ := store.Default() // without kernels there is none
+	l := listed{
+		Name: k.Name, Release: k.Release, Flavour: k.Flavour, Version: k.Version, Package: k.Package,
+		ConfigHash: k.ConfigHash, Hash: k.Hash, Modules: k.Modules, Size: k.Size, Build: k.Build,
+		Default: standard != nil && standard.Name == k.Name, Lacks: []string{},
+	}
+	lacks, err := k.Lacks()
+	if err != nil {
+		return l, err
+	}
+	for _, f := range lacks {
+		l.Lacks = append(l.Lacks, f.Name)
+	}
+	if r, err := truth.Load(k.Dir); err == nil { // otherwise it is not known yet
+		l.Netem, l.Truths = r.Fingerprint, map[string]string{}
+		for _, a := range r.Answers {
+			l.Truths[a.Name] = a.Answer
+		}
+	}
+	return l, nil
+}
+
+// tellKernel says which kernel was put into a store.
+func (u *ui) tellKernel(store *kernel.Store, k *kernel.Kernel) error {
+	if u.format == formatText {
+		u.printf("%s\n", k.Name)
+		return nil
+	}
+	l, err := describedKernel(store, k)
+	if err != nil {
+		return err
+	}
+	return u.json(l)
+}
+
 // version is what the table shows of where a kernel is from.
 func (l *listed) version() string {
 	if l.Build != nil {
@@ -142,6 +164,7 @@ func fingerprint(netem string) string {
 type kernelPullCmd struct {
 	Pattern string `arg:"" optional:"" help:"Series, release or package (default: the current kernel of the distribution)." placeholder:"KERNEL"`
 	Suite   string `help:"Suite of the distribution to get it from, such as bookworm-backports (default: the suites that apt is set up for)." placeholder:"SUITE"`
+	Format  string `help:"Output: text (the name) or json (the kernel as in kernel list)." enum:"text,json" default:"text"`
 }
 
 func (*kernelPullCmd) Help() string {
@@ -175,15 +198,15 @@ func (c *kernelPullCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	u.printf("%s\n", k.Name)
-	return nil
+	return u.tellKernel(store, k)
 }
 
 // waits notes that another process is at work.
 func (u *ui) waits() { u.note("another process is importing this kernel: waiting for it") }
 
 type kernelRemoveCmd struct {
-	Names []string `arg:"" name:"kernel" help:"Kernels in the store." placeholder:"KERNEL" complete:"kernel"`
+	Names  []string `arg:"" name:"kernel" help:"Kernels in the store." placeholder:"KERNEL" complete:"kernel"`
+	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*kernelRemoveCmd) Help() string {
@@ -200,6 +223,7 @@ func (c *kernelRemoveCmd) Run(u *ui) error {
 	if err != nil {
 		return err
 	}
+	removed := []string{}
 	var errs []error
 	for _, name := range c.Names {
 		k, err := store.Get(name)
@@ -210,9 +234,9 @@ func (c *kernelRemoveCmd) Run(u *ui) error {
 			errs = append(errs, err)
 			continue
 		}
-		u.printf("%s\n", k.Name)
+		removed = append(removed, k.Name)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, u.list(removed))...)
 }
 
 // words joins what a person reads in a cell of a table.

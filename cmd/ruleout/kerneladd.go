@@ -18,6 +18,7 @@ type kernelAddCmd struct {
 	Config  string `help:"Its .config (default: looked for beside the image and the modules)." placeholder:"FILE" type:"path" complete:"file"`
 	Tree    string `help:"Add your build from its source tree, or from the directory of make O=DIR." placeholder:"DIR" type:"path" complete:"dir"`
 	Replace bool   `help:"Replace the build that has the name."`
+	Format  string `help:"Output: text (the name) or json (the kernel as in kernel list)." enum:"text,json" default:"text"`
 }
 
 func (*kernelAddCmd) Help() string {
@@ -55,8 +56,7 @@ func (c *kernelAddCmd) Run(ctx context.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	u.printf("%s\n", k.Name)
-	return nil
+	return u.tellKernel(store, k)
 }
 
 // build adds a kernel that was built and not packaged.

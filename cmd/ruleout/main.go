@@ -35,6 +35,7 @@ type cli struct {
 	Bisect  bisectCmd  `cmd:"" help:"Say which of many settings, faults or kernels makes an effect."`
 	Shrink  shrinkCmd  `cmd:"" help:"Make the smallest scenario that still shows something, for a bug report."`
 	Nightly nightlyCmd `cmd:"" help:"Compare every night with an accepted baseline, at a bounded rate of false alarms."`
+	Worker  workerCmd  `cmd:"" help:"Make runs for a sweep on another machine."`
 	Explain explainCmd `cmd:"" help:"Say what the faults of a run did, and what left its calm range, in order of time."`
 	Report  reportCmd  `cmd:"" help:"Write a page, or tables, about records."`
 	Check   checkCmd   `cmd:"" help:"Check scenario, campaign and profile files without running them."`
@@ -49,6 +50,7 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 
 	Complete completeCmd `cmd:"" hidden:"" help:"List candidates for the completion scripts."`
+	Manual   manualCmd   `cmd:"" hidden:"" help:"Write the manual pages."`
 
 	Soak  soakCmd  `cmd:"" hidden:"" help:"Repeat runs on a busy machine and compare their digests."`
 	Bench benchCmd `cmd:"" hidden:"" help:"Measure the harness itself."`

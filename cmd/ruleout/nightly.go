@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
@@ -39,8 +38,10 @@ type nightlyRunCmd struct {
 	Jobs   int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
 	Budget time.Duration `help:"Start no run after this time." placeholder:"DURATION"`
 	Out    string        `help:"Directory of the records (default results/runs/nightly-NIGHT). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
+	Format string        `help:"Output: text or json." enum:"text,json" default:"text"`
 
 	baselineFlag `embed:""`
+	crewFlags    `embed:""`
 }
 
 func (*nightlyRunCmd) Help() string {
@@ -100,14 +101,29 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	jobs = nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards))
-	loop := sweep.Loop{Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget, Archive: a, Runner: fleet}
-	made, err := loop.Make(ctx, jobs, u.runsMade())
+	crew, err := c.crewFlags.open(ctx, u, fleet, "night "+c.Night, c.Jobs, false)
+	if err != nil {
+		return err
+	}
+	defer crew.Close()
+	loop := sweep.Loop{Budget: c.Budget, Archive: a, Runner: crew}
+	made, err := loop.Make(crew.ctx, jobs, u.runsMade())
+	if err == nil {
+		err = crew.Settle(ctx)
+	}
 	if err != nil {
 		u.note("%s kept in %s; the same command continues from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		return err
 	}
 	u.brokenRuns(jobs, made.Broken)
 	u.note("%d of %d runs are in %s", made.Runs, made.All, shorten(c.Out))
+	if c.Format == formatJSON {
+		err := u.json(nightMade{Night: c.Night, Out: c.Out, Runs: made.Runs, All: made.All,
+			Broken: brokenOf(jobs, made.Broken), Missing: missing})
+		if err != nil {
+			return err
+		}
+	}
 	switch {
 	case len(made.Broken) > 0:
 		return status(problem.Invalid)
@@ -115,6 +131,16 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 		return status(problem.Machine)
 	}
 	return nil
+}
+
+// nightMade is what ruleout nightly run made, in JSON.
+type nightMade struct {
+	Night   string      `json:"night"`
+	Out     string      `json:"out"`
+	Runs    int         `json:"runs"` // that there are now
+	All     int         `json:"all"`  // that there should be
+	Broken  []brokenRun `json:"broken"`
+	Missing bool        `json:"kernel_missing"`
 }
 
 // open opens the night's archive.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
@@ -13,6 +14,8 @@ import (
 type nightlyAcceptCmd struct {
 	Results string   `arg:"" help:"Directory that was --out of ruleout nightly run --pool." placeholder:"RESULTS" complete:"dir" takes:"night"`
 	Only    []string `help:"Accept only this scenario; may be given again." placeholder:"NAME"`
+
+	Format string `help:"Output: text or json." enum:"text,json" default:"text"`
 
 	baselineFlag `embed:""`
 }
@@ -49,12 +52,29 @@ func (c *nightlyAcceptCmd) Run(_ context.Context, u *ui) (err error) {
 		return problem.Wrap(problem.Usage, fmt.Errorf("%s has no runs that could be accepted", c.Results),
 			"ruleout nightly run --pool 20 makes them")
 	}
+	list := []acceptedBaseline{}
 	for _, b := range accepted {
 		says, err := b.Replace(c.Baseline)
 		if err != nil {
 			return err
 		}
-		u.printf("%s: %s, %s\n", b.Place(), quantity.Plural(int64(len(b.Rows)), "seed"), says)
+		list = append(list, acceptedBaseline{Scenario: b.Scenario, Kernel: b.Kernel, Seeds: len(b.Rows), Says: says,
+			File: filepath.Join(c.Baseline, nightly.FileName(b.Scenario, b.Kernel))})
+		if c.Format == formatText {
+			u.printf("%s: %s, %s\n", b.Place(), quantity.Plural(int64(len(b.Rows)), "seed"), says)
+		}
+	}
+	if c.Format == formatJSON {
+		return u.json(list)
 	}
 	return nil
+}
+
+// acceptedBaseline is a baseline that was written, in JSON.
+type acceptedBaseline struct {
+	Scenario string `json:"scenario"`
+	Kernel   string `json:"kernel"`
+	File     string `json:"file"`
+	Seeds    int    `json:"seeds"`
+	Says     string `json:"says"` // in what it differs from the one before
 }

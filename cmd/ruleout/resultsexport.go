@@ -10,18 +10,18 @@ import (
 type resultsExportCmd struct {
 	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Metric  []string `help:"Metric or counter; may be given again. Without it, all metrics and counters." placeholder:"NAME"`
-	As      string   `help:"csv or bench, the Go benchmark format." enum:"csv,bench" default:"csv"`
+	Format  string   `help:"Output: csv, bench (the Go benchmark format) or json (JSON Lines)." enum:"csv,bench,json" default:"csv" aliases:"as"`
 }
 
 func (*resultsExportCmd) Help() string {
 	return `Values are in base units: seconds, bytes, fractions of 1. Invalid runs are left out of bench, and have valid =
-false in csv. The settings of the campaign are included as set and factor.NAME: columns in csv, configuration lines in
-bench, which benchstat groups by.
+false in csv and json. The settings of the campaign are included as set and factor.NAME: columns in csv, keys in json,
+configuration lines in bench, which benchstat groups by.
 
 Examples:
 
   ruleout results export results/runs/sweep-incident-small --metric http.latency.p99 > p99.csv
-  ruleout results export results/runs/sweep-incident-small --as bench --metric http.latency.p99 > p99.txt && benchstat -row set p99.txt
+  ruleout results export results/runs/sweep-incident-small --format bench --metric http.latency.p99 > p99.txt && benchstat -row set p99.txt
   ruleout results export results/runs/sweep-incident-small > all.csv && duckdb -c "select kernel, median(\"http.latency.p99\") from 'all.csv' where valid group by all"`
 }
 
@@ -42,8 +42,11 @@ func (c *resultsExportCmd) Run(_ context.Context, u *ui) (err error) {
 	} else if err := source.CheckNames("--metric", names); err != nil {
 		return err
 	}
-	if c.As == "bench" {
+	switch c.Format {
+	case "bench":
 		return source.ExportBench(u.out, names)
+	case formatJSON:
+		return source.ExportJSON(u.out, names)
 	}
 	return source.ExportCSV(u.out, names)
 }

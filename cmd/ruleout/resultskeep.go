@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/ruleout/ruleout/harness/scenario/quantity"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
@@ -11,6 +12,7 @@ import (
 type resultsKeepCmd struct {
 	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep"`
 	Into    string `help:"Directory for the numbers." required:"" placeholder:"DIR" type:"path" complete:"dir"`
+	Format  string `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*resultsKeepCmd) Help() string {
@@ -37,6 +39,12 @@ func (c *resultsKeepCmd) Run(_ context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
-	u.printf("the numbers of %s in %s\n", quantity.Plural(int64(runs), "run"), shorten(c.Into))
-	return nil
+	return u.result(keptRuns{Into: c.Into, Runs: runs},
+		fmt.Sprintf("the numbers of %s in %s\n", quantity.Plural(int64(runs), "run"), shorten(c.Into)))
+}
+
+// keptRuns is where the numbers of runs are, in JSON.
+type keptRuns struct {
+	Into string `json:"into"`
+	Runs int    `json:"runs"`
 }

@@ -14,6 +14,7 @@ import (
 type resultsMergeCmd struct {
 	Into   string   `help:"Directory of the merged records: one of the shards, or a new directory." required:"" placeholder:"DIR" type:"path" complete:"dir"`
 	Shards []string `arg:"" name:"shard" help:"Directories that were --out of the shards." placeholder:"SHARD" complete:"dir" takes:"sweep,night"`
+	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }
 
 func (*resultsMergeCmd) Help() string {
@@ -42,6 +43,7 @@ func (c *resultsMergeCmd) Run(_ context.Context, u *ui) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	alarm := a.Tell(func(text string) { u.note("%s: %s", c.Into, text) })
+	merged := mergedShards{Into: c.Into, Shards: []mergedShard{}}
 	for _, dir := range c.Shards {
 		if filepath.Clean(dir) == filepath.Clean(c.Into) {
 			continue
@@ -55,10 +57,25 @@ func (c *resultsMergeCmd) Run(_ context.Context, u *ui) (err error) {
 			u.note("%s: %s new that broke or were refused", dir, quantity.Plural(int64(m.Failed), "run"))
 		}
 		u.note("%s: %s new", dir, quantity.Plural(int64(m.Added), "record"))
+		merged.Shards = append(merged.Shards, mergedShard{Dir: dir, Added: m.Added, Failed: m.Failed})
 		if alarm == nil {
 			alarm = m.Err()
 		}
 	}
-	u.printf("%s in %s\n", quantity.Plural(int64(a.Len()), "record"), shorten(c.Into))
-	return alarm
+	merged.Records = a.Len()
+	text := fmt.Sprintf("%s in %s\n", quantity.Plural(int64(merged.Records), "record"), shorten(c.Into))
+	return errors.Join(u.result(merged, text), alarm)
+}
+
+// mergedShards is what was merged, in JSON.
+type mergedShards struct {
+	Into    string        `json:"into"`
+	Records int           `json:"records"` // that it has now
+	Shards  []mergedShard `json:"shards"`
+}
+
+type mergedShard struct {
+	Dir    string `json:"dir"`
+	Added  int    `json:"added"`  // records that were new
+	Failed int    `json:"failed"` // new runs without a record
 }

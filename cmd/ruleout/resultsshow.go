@@ -11,6 +11,7 @@ type resultsShowCmd struct {
 	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Record  string `arg:"" name:"run" help:"The first digits of a run or digest, as results list and verdicts show them." placeholder:"RUN"`
 	Save    string `help:"Save it as a file in this directory, for ruleout replay and ruleout report." placeholder:"DIR" type:"path" complete:"dir"`
+	Format  string `help:"Output: text or json. A record is JSON in both; with --save, they differ in how its path is printed." enum:"text,json" default:"text"`
 }
 
 func (*resultsShowCmd) Help() string {
@@ -38,8 +39,8 @@ func (c *resultsShowCmd) Run(_ context.Context, u *ui) (err error) {
 		return err
 	}
 	path, err := result.Save(c.Save, record)
-	if err == nil {
-		u.printf("%s\n", path)
+	if err != nil {
+		return err
 	}
-	return err
+	return u.result(map[string]string{"path": path}, path+"\n")
 }

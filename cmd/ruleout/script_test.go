@@ -77,6 +77,9 @@ func TestScripts(t *testing.T) {
 			"example":      example,
 			"explained":    explained,
 			"parts":        parts,
+			"machines":     machines,
+			"certificate":  certificate,
+			"same":         same,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {

@@ -33,6 +33,7 @@ type shrinkCmd struct {
 	Report   bool     `help:"Write Markdown for a bug tracker, with the scenario in it, to standard output."`
 	Out      string   `help:"Directory of the records (default results/runs/shrink-NAME). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
 	Jobs     int      `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
+	Format   string   `help:"Output: text (the scenario) or json (the scenario, and what was found about it)." enum:"text,json" default:"text"`
 
 	pcapFlags `embed:""`
 
@@ -178,6 +179,37 @@ func (c *shrinkCmd) runs(ctx context.Context, u *ui, s *scenario.Scenario) (*shr
 	}, nil
 }
 
+// smallerScenario is what was found, in JSON.
+type smallerScenario struct {
+	From     string   `json:"from"`
+	File     string   `json:"file,omitempty"`   // that it was written to
+	Scenario string   `json:"scenario"`         // YAML
+	Report   string   `json:"report,omitempty"` // Markdown, with --report
+	Before   int      `json:"before"`           // lines that say something
+	After    int      `json:"after"`
+	Tried    int      `json:"tried"` // documents
+	Kept     int      `json:"kept"`  // changes
+	Keep     []string `json:"keep"`  // expectations that hold
+	Seed     uint64   `json:"seed"`  // the first of those that it was made smaller on
+	Seeds    int      `json:"seeds"`
+	Fresh    int      `json:"fresh"` // other seeds that show it, of so many
+	FreshOf  int      `json:"fresh_of"`
+	Kernel   string   `json:"kernel"`
+	Digest   string   `json:"digest"` // of the run with the first seed
+}
+
+func (c *shrinkCmd) smaller(of *shrink.Report, r *shrink.Result) smallerScenario {
+	s := smallerScenario{
+		From: of.From, File: c.To, Scenario: of.Header() + string(r.Text), Before: of.Before, After: of.After,
+		Tried: r.Tried, Kept: r.Kept, Keep: of.Keep, Seed: of.First, Seeds: of.Seeds, Fresh: of.Fresh, FreshOf: of.FreshOf,
+		Kernel: of.Kernel, Digest: of.Digest,
+	}
+	if c.Report {
+		s.Report = of.Markdown(r.Text)
+	}
+	return s
+}
+
 // write confirms the smaller scenario on other seeds, and writes it.
 func (c *shrinkCmd) write(ctx context.Context, u *ui, of *shrink.Subject, r *shrink.Result, runs *shrink.Runs) error {
 	report := &shrink.Report{
@@ -201,6 +233,8 @@ func (c *shrinkCmd) write(ctx context.Context, u *ui, of *shrink.Subject, r *shr
 		u.note("written to %s", shorten(c.To))
 	}
 	switch {
+	case c.Format == formatJSON:
+		return u.json(c.smaller(report, r))
 	case c.Report:
 		u.printf("%s", report.Markdown(r.Text))
 	case c.To == "":

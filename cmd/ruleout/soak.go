@@ -29,6 +29,8 @@ type soakCmd struct {
 	Set       []string `help:"Change a value of the scenarios; may be given again." sep:"none" placeholder:"PATH=VALUE"`
 	Keep      string   `help:"Directory for the first record and for records that differ from it." placeholder:"DIR" type:"path" complete:"dir"`
 	Format    string   `help:"Output: text or json." enum:"text,json" default:"text"`
+
+	crewFlags `embed:""`
 }
 
 func (*soakCmd) Help() string {
@@ -62,10 +64,15 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
+	runner, ctx, end, err := c.runner(ctx, u, fleet)
+	if err != nil {
+		return err
+	}
+	defer end()
 	for _, qemu := range orOne(c.QEMU) {
 		for _, kernel := range orOne(c.Kernel) {
 			for _, file := range c.Scenarios {
-				r, err := c.soak(ctx, u, fleet, campaign.Arm{Kernel: kernel, QEMU: qemu}, file)
+				r, err := c.soak(ctx, u, runner, campaign.Arm{Kernel: kernel, QEMU: qemu}, file)
 				if err != nil {
 					return err
 				}
@@ -86,7 +93,7 @@ func (c *soakCmd) Run(ctx context.Context, u *ui) (err error) {
 }
 
 func (c *soakCmd) soak(
-	ctx context.Context, u *ui, fleet *sweep.Fleet, arm campaign.Arm, file string,
+	ctx context.Context, u *ui, runner sweep.Runner, arm campaign.Arm, file string,
 ) (*soak.Result, error) {
 	f, err := expect.Open(file)
 	if err != nil {
@@ -117,8 +124,25 @@ func (c *soakCmd) soak(
 		}
 	}
 	arm.Scenario, arm.Hash = s, s.Hash()
-	r, err := soak.Run(ctx, soak.Options{Runner: fleet, Arm: arm, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
+	r, err := soak.Run(ctx, soak.Options{Runner: runner, Arm: arm, Seed: c.Seed, Runs: c.N, Jobs: c.Jobs, Each: each})
 	return r, f.Locate(err, c.Set)
+}
+
+// runner returns who makes the runs. Several QEMUs are those of this machine.
+func (c *soakCmd) runner(ctx context.Context, u *ui, fleet *sweep.Fleet) (sweep.Runner, context.Context, func(),
+	error) {
+	if len(c.QEMU) > 0 {
+		if c.others() {
+			return nil, nil, nil, problem.Wrap(problem.Usage, errors.New("--qemu is the path of a program on this machine"),
+				"leave out --listen and --nats")
+		}
+		return fleet, ctx, func() {}, nil
+	}
+	crew, err := c.crewFlags.open(ctx, u, fleet, "soak", c.Jobs, true)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return crew, crew.ctx, crew.Close, nil
 }
 
 func printSoak(u *ui, results []*soak.Result) error {

@@ -29,6 +29,8 @@ type sweepCmd struct {
 	Shard    string        `help:"Make only part I of N of the runs; ruleout results merge merges the parts." placeholder:"I/N"`
 	All      bool          `help:"Show every case, also the ruled out ones."`
 	Format   string        `help:"Output: text or json (JSON Lines: one verdict a line, then the summary)." enum:"text,json" default:"text"`
+
+	crewFlags `embed:""`
 }
 
 func (*sweepCmd) Help() string {
@@ -82,18 +84,28 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
 		return err
 	}
-	if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
+	crew, err := c.crewFlags.open(ctx, u, fleet, plan.Campaign.Name, c.Jobs, false)
+	if err != nil {
 		return err
+	}
+	defer crew.Close()
+	if !c.NoLocal {
+		if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
+			return err
+		}
 	}
 	budget := c.Budget
 	if budget == 0 {
 		budget = time.Duration(plan.Campaign.Budget)
 	}
-	teller := &sweepTeller{u: u}
-	r, err := sweep.Run(ctx, sweep.Options{
-		Loop: sweep.Loop{Archive: a, Runner: fleet, Workers: orElse(c.Jobs, runtime.NumCPU()), Budget: budget},
+	teller := &sweepTeller{u: u, workers: crew.workers}
+	r, err := sweep.Run(crew.ctx, sweep.Options{
+		Loop: sweep.Loop{Archive: a, Runner: crew, Budget: budget},
 		Plan: plan, Kernels: fleet.Releases(), Shard: shard, Shards: shards, Tell: teller.tell,
 	})
+	if err == nil {
+		err = crew.Settle(ctx)
+	}
 	teller.end()
 	if r != nil {
 		tellBreaks(u, r)
@@ -207,9 +219,10 @@ func outputWidth(u *ui) int {
 
 // sweepTeller prints the progress of a sweep: a line from time to time, so that a log of it reads well.
 type sweepTeller struct {
-	u     *ui
-	last  time.Time
-	state sweep.State
+	u       *ui
+	workers func() string
+	last    time.Time
+	state   sweep.State
 }
 
 // every is the time between two lines of progress.
@@ -244,5 +257,5 @@ func (t *sweepTeller) line() {
 	if s.Broken > 0 {
 		text += fmt.Sprintf(", %d broke", s.Broken)
 	}
-	t.u.note("%7s  %s", s.Elapsed.Round(time.Second), text)
+	t.u.note("%7s  %s%s", s.Elapsed.Round(time.Second), text, t.workers())
 }

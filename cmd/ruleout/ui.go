@@ -105,6 +105,15 @@ func (u *ui) json(v any) error {
 	return enc.Encode(v)
 }
 
+// result writes what a command found or made to standard output: v as JSON if that was asked for, or else the text.
+func (u *ui) result(v any, text string) error {
+	if u.format == formatJSON {
+		return u.json(v)
+	}
+	u.printf("%s", text)
+	return nil
+}
+
 // line writes v to standard error as one line of JSON.
 func (u *ui) line(v any) { _ = encoder(u.err).Encode(v) }
 

@@ -23,6 +23,8 @@ type validateCmd struct {
 	Markdown string   `help:"Write the table as a page into this file." placeholder:"FILE" type:"path"`
 	Command  string   `help:"Command that the page names as its origin." default:"make validate" placeholder:"COMMAND"`
 	Format   string   `help:"Output: text or json." enum:"text,json" default:"text"`
+
+	crewFlags `embed:""`
 }
 
 func (*validateCmd) Help() string {
@@ -91,8 +93,15 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 		u.note("%d/%d  %s on %s: %s%s",
 			done, len(cases)*len(kernels), k.Scenario.Name, validate.Short(m.Release), o.Verdict, took)
 	}
-	o := validate.Options{Runner: fleet, Seed: c.Seed, Jobs: c.Jobs, Each: each}
-	table, err := validate.Run(ctx, cases, kernels, o)
+	crew, err := c.crewFlags.open(ctx, u, fleet, "published results", c.Jobs, false)
+	if err != nil {
+		return err
+	}
+	defer crew.Close()
+	table, err := validate.Run(crew.ctx, cases, kernels, validate.Options{Runner: crew, Seed: c.Seed, Each: each})
+	if err == nil {
+		err = crew.Settle(ctx)
+	}
 	if err != nil {
 		return err
 	}

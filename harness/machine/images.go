@@ -57,6 +57,13 @@ func Images(ctx context.Context, scenarios []*scenario.Scenario, progress func(s
 	return all, nil
 }
 
+// ImagesOf returns "sha256:…" of the images that nodes of a scenario have, by their names in it, and makes those that
+// are not in the store. It is nil where no node has one.
+func ImagesOf(ctx context.Context, s *scenario.Scenario, progress func(string)) (map[string]string, error) {
+	set, err := images.of(ctx, s, progress)
+	return set.hashes(), err
+}
+
 // named is an image with its name in a scenario.
 type named struct {
 	name string

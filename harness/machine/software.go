@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"context"
+
 	"github.com/ruleout/ruleout/harness/machine/vm"
 	"github.com/ruleout/ruleout/harness/record/result"
 )
@@ -27,3 +29,12 @@ func softwareOf(qemu vm.QEMU, kernel string) (s Software, err error) {
 
 // sum stands for all of it.
 func (s Software) sum() string { return result.Sum([]byte(s.QEMU + "\n" + s.Guest + "\n" + s.Kernel)) }
+
+// QEMU returns "sha256:…" of the emulator that runs are made with unless another one is asked for.
+func QEMU(ctx context.Context) (string, error) {
+	q, err := vm.ChooseQEMU(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	return q.Hash()
+}

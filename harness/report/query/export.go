@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,42 @@ func (s *Source) ExportCSV(w io.Writer, metrics []string) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// ExportJSON writes an object a line for each run, as ruleout results query does, with the fields of
+// [Source.ExportCSV]; null is what there is none of.
+func (s *Source) ExportJSON(w io.Writer, metrics []string) error {
+	fields := slices.Concat([]string{"run", "digest", "scenario", "kernel", "seed", "valid"}, s.settings())
+	line := Table{Rows: [][]Cell{make([]Cell, len(fields)+len(metrics))}}
+	for _, name := range fields {
+		line.Columns = append(line.Columns, Column{Name: name, Words: name != "seed"})
+	}
+	for _, name := range metrics {
+		line.Columns = append(line.Columns, Column{Name: name})
+	}
+	out := bufio.NewWriter(w)
+	err := s.archive.Entries(func(e *archive.Entry) error {
+		word, row := s.words(e), line.Rows[0]
+		for i, name := range fields {
+			if name == "seed" {
+				row[i].Number = float64(e.Seed)
+				continue
+			}
+			row[i].Text = word(name)
+		}
+		for i, name := range metrics {
+			v, ok := e.Value(name)
+			if !ok {
+				v = math.NaN()
+			}
+			row[len(fields)+i].Number = v
+		}
+		return line.JSON(out)
+	})
+	if err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // ExportBench writes a line for each valid run in the Go benchmark format

@@ -104,7 +104,7 @@ func TestMendSaysWhatItDoesBeforeItDoesIt(t *testing.T) {
 
 func TestMendGetsWhatTestsCompareWith(t *testing.T) {
 	tools := t.TempDir()
-	for _, name := range []string{"tc", "ip", "unshare", "gpg", "depmod", "tshark", "sudo"} {
+	for _, name := range []string{"tc", "ip", "unshare", "gpg", "depmod", "tshark", "nats-server", "sudo"} {
 		require.NoError(t, os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"), 0o755))
 	}
 	t.Setenv("PATH", tools)

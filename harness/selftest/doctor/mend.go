@@ -29,7 +29,7 @@ var (
 // and its descendants. Nothing else needs them.
 var compared = []struct{ program, pkg string }{
 	{"tc", "iproute2"}, {"ip", "iproute2"}, {"strace", "strace"}, {"unshare", "util-linux"}, {"gpg", "gnupg"},
-	{"depmod", "kmod"}, {"tshark", "tshark"},
+	{"depmod", "kmod"}, {"tshark", "tshark"}, {"nats-server", "nats-server"},
 }
 
 // MendOptions say what to get.

@@ -70,6 +70,16 @@ func (f *Fleet) Releases() map[string]string {
 	return m
 }
 
+// Software returns what runs on a kernel are made with, by the kernel's name in the store.
+func (f *Fleet) Software(kernel string) (machine.Software, bool) {
+	for of, machine := range f.machines {
+		if of.kernel == kernel {
+			return machine.Software(), true
+		}
+	}
+	return machine.Software{}, false
+}
+
 // Identity returns that of an archive for runs of scenarios that the fleet makes, and makes the images that these need.
 // A fleet with several QEMUs has none.
 func (f *Fleet) Identity(ctx context.Context, name string, source archive.Source, scenarios []*scenario.Scenario,

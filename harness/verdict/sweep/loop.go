@@ -17,12 +17,22 @@ type Runner interface {
 	Run(ctx context.Context, arm *campaign.Arm, seed uint64) (*result.Record, error)
 }
 
+// Crew is a [Runner] whose runs are made by workers that come and go.
+type Crew interface {
+	Runner
+	// Lease says which seeds of an arm will be asked for, one after the other. They are asked of what it returns, until
+	// end is called.
+	Lease(ctx context.Context, arm *campaign.Arm, seeds []uint64) (runs Runner, end func())
+	// Slots is how many runs the workers make at a time now; changed is closed when that is another number.
+	Slots() (now int, changed <-chan struct{})
+}
+
 // Loop says how runs are made. Runner has to be given.
 type Loop struct {
 	Runner Runner
 	// Archive gets the records, and the runs that failed. It may be nil.
 	Archive *archive.Archive
-	// Workers is how many runs there are at a time; 0 means 1.
+	// Workers is how many runs there are at a time; 0 means 1. A [Crew] says so itself.
 	Workers int
 	// Budget is the wall time after which no run begins; 0 is no limit.
 	Budget time.Duration
@@ -73,17 +83,27 @@ type working struct {
 	source source
 	began  time.Time
 
-	mu   sync.Mutex
-	idle sync.Cond
-	busy int
-	over bool // the budget is spent
+	cancel context.CancelCauseFunc
+	wait   sync.WaitGroup
+	all    chan struct{} // closed when no run is to begin any more
+
+	mu    sync.Mutex
+	idle  sync.Cond
+	hired int // workers that there are
+	busy  int // of them, with a lease
+	made  bool
+	over  bool // the budget is spent
 }
 
 // run makes the runs of a source until there are no more. over says that the budget ended it. A context that was
 // cancelled is returned as its cause, once the runs that were being made are given up.
 func (l Loop) run(ctx context.Context, s source) (over bool, err error) {
-	w := &working{Loop: l, source: s, began: time.Now()}
+	w := &working{Loop: l, source: s, began: time.Now(), all: make(chan struct{})}
 	w.Workers = max(l.Workers, 1)
+	if crew, ok := l.Runner.(Crew); ok {
+		n, _ := crew.Slots()
+		w.Workers = max(n, 1)
+	}
 	w.idle.L = &w.mu
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -93,41 +113,83 @@ func (l Loop) run(ctx context.Context, s source) (over bool, err error) {
 		w.idle.Broadcast()
 	})
 	defer stop()
-	var wg sync.WaitGroup
-	for range w.Workers {
-		wg.Go(func() {
+	w.cancel = cancel
+	w.grow(ctx, w.Workers)
+	if crew, ok := l.Runner.(Crew); ok {
+		w.wait.Go(func() { w.follow(ctx, crew) })
+	}
+	w.wait.Wait()
+	return w.over, context.Cause(ctx)
+}
+
+// follow has as many workers as the crew has slots, and at least one, which waits for a crew.
+func (w *working) follow(ctx context.Context, crew Crew) {
+	for {
+		n, changed := crew.Slots()
+		w.grow(ctx, max(n, 1))
+		select {
+		case <-changed:
+		case <-w.all:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// grow has so many workers. If that is less than before, some end when they have done what they have.
+func (w *working) grow(ctx context.Context, workers int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.Workers = workers
+	for ; w.hired < workers && !w.made; w.hired++ {
+		w.wait.Go(func() {
 			for {
 				job, ok := w.take(ctx)
 				if !ok {
 					return
 				}
 				if err := w.work(ctx, job); err != nil {
-					cancel(err)
+					w.cancel(err)
 				}
 			}
 		})
 	}
-	wg.Wait()
-	return w.over, context.Cause(ctx)
+	w.idle.Broadcast()
 }
 
-// take waits for a lease. It is false when none is left, or no run is to begin any more.
+// take waits for a lease. It is false when none is left, or no run is to begin any more, or there are too many workers.
 func (w *working) take(ctx context.Context) (lease, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for !w.ended(ctx) {
-		if job, ok := w.source.next(w.Workers - w.busy - 1); ok {
+	for !w.made && !w.ended(ctx) && w.hired <= w.Workers {
+		if job, ok := w.source.next(max(w.Workers-w.busy-1, 0)); ok {
 			w.busy++
 			w.idle.Signal() // there may be more
 			return job, true
 		}
 		if w.busy == 0 {
+			w.made = true
 			break
 		}
 		w.idle.Wait() // what the others run may bring more
 	}
+	if w.made || w.ended(ctx) {
+		w.finish()
+	}
+	w.hired--
 	w.idle.Broadcast()
 	return lease{}, false
+}
+
+// finish says that no run is to begin any more.
+func (w *working) finish() {
+	w.made = true
+	select {
+	case <-w.all:
+	default:
+		close(w.all)
+	}
 }
 
 // ended reports whether no run is to begin any more.
@@ -144,6 +206,12 @@ func (w *working) work(ctx context.Context, job lease) error {
 		w.busy--
 		w.idle.Signal()
 	}()
+	runner := w.Runner
+	if crew, ok := w.Runner.(Crew); ok {
+		leased, end := crew.Lease(ctx, job.arm, job.seeds)
+		defer end()
+		runner = leased
+	}
 	for _, seed := range job.seeds {
 		w.mu.Lock()
 		ended, wanted := w.ended(ctx), w.source.wanted(job.job, seed)
@@ -154,7 +222,7 @@ func (w *working) work(ctx context.Context, job lease) error {
 		if !wanted {
 			continue
 		}
-		if err := w.make(ctx, job, seed); err != nil {
+		if err := w.make(ctx, runner, job, seed); err != nil {
 			return err
 		}
 	}
@@ -162,11 +230,11 @@ func (w *working) work(ctx context.Context, job lease) error {
 }
 
 // make makes one run, a second time if it breaks, and stores its record.
-func (w *working) make(ctx context.Context, job lease, seed uint64) error {
+func (w *working) make(ctx context.Context, runner Runner, job lease, seed uint64) error {
 	o := &Outcome{Job: job.job, Seed: seed}
 	attempt := func() {
 		began := time.Now()
-		o.Record, o.Err = w.Runner.Run(ctx, job.arm, seed)
+		o.Record, o.Err = runner.Run(ctx, job.arm, seed)
 		o.Took = time.Since(began)
 	}
 	attempt()
