@@ -104,6 +104,7 @@ bench: setup ## measure the harness itself, side by side with what it replaces
 	go test -run "^$$" -bench Build6x5 ./harness/run/topology
 	go test -run "^$$" -bench Growth -benchtime 1x -timeout 30m ./harness/verdict/sweep
 	go test -run "^$$" -bench Thousand -benchtime 1x -timeout 30m ./harness/verdict/cluster
+	go test -run "^$$" -bench Queue ./harness/verdict/cluster
 	RULEOUT_KERNEL=$(KERNEL) go test -run "^$$" -bench SelectorAndReceipt -benchtime 1x ./harness/run/fault
 	@bin/ruleout bench $(if $(KERNEL),--kernel $(KERNEL))
 

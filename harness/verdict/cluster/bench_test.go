@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ruleout/ruleout/harness/record/archive"
+	"github.com/ruleout/ruleout/harness/record/result"
 	"github.com/ruleout/ruleout/harness/scenario"
 	"github.com/ruleout/ruleout/harness/verdict/campaign"
 	"github.com/ruleout/ruleout/harness/verdict/cluster"
@@ -146,4 +148,69 @@ func peak(b *testing.B) int {
 	}
 	b.Fatal("no VmHWM")
 	return 0
+}
+
+// BenchmarkQueue is what the queue costs a run on one machine: its record goes from a worker in the process to the
+// loop. What a run takes stands in docs/architecture/vm.md; the target is a hundredth of it.
+func BenchmarkQueue(b *testing.B) {
+	b.Setenv("XDG_CACHE_HOME", b.TempDir())
+	h, err := hub.Open(hub.Options{})
+	require.NoError(b, err)
+	defer h.Close()
+	nc, err := h.Connect()
+	require.NoError(b, err)
+	defer nc.Close()
+	record := recorded(b)
+	c, err := cluster.Open(b.Context(), cluster.Options{
+		Conn: nc, Name: "queue", Guest: record.Provenance.Guest, QEMU: "sha256:qemu", Fail: func(err error) { b.Error(err) },
+		Kernel: func(string) (string, string, bool) { return "sha256:kernel", record.Provenance.Kernel, true },
+		Images: func(context.Context, *scenario.Scenario) (map[string]string, error) { return nil, nil },
+		Local:  "w",
+	})
+	require.NoError(b, err)
+	defer c.Close()
+	ctx, cancel := context.WithCancel(b.Context())
+	own, err := h.Connect()
+	require.NoError(b, err)
+	defer own.Close()
+	w := &worker.Worker{Conn: own, Only: c.Session(), Maker: only{record}, Self: wire.Hello{Worker: "w", Host: "here",
+		CPU: "fake", Guest: record.Provenance.Guest, QEMU: "sha256:qemu", Slots: 1}}
+	var wait sync.WaitGroup
+	wait.Go(func() { _ = w.Run(ctx) })
+	defer wait.Wait()
+	defer cancel()
+	s, err := scenario.FromCanonical(record.Scenario.Canonical)
+	require.NoError(b, err)
+	arm := campaign.Arm{Scenario: s, Hash: s.Hash()}
+	_, err = c.Run(ctx, &arm, record.Seed)
+	require.NoError(b, err)
+	for b.Loop() {
+		_, err := c.Run(ctx, &arm, record.Seed)
+		require.NoError(b, err)
+	}
+	text, err := json.Marshal(record)
+	require.NoError(b, err)
+	b.ReportMetric(float64(len(text))/1000, "kB/record")
+}
+
+// only makes one and the same record, at no cost.
+type only struct{ record *result.Record }
+
+func (only) Lacks(*wire.Lease) ([]wire.Want, error) { return nil, nil }
+
+func (only) Fetch(context.Context, wire.Want, string) error { return nil }
+
+func (o only) Make(context.Context, *wire.Lease, uint64) (*result.Record, error) {
+	return o.record, nil
+}
+
+// recorded is the record of a run, a small one; RULEOUT_RECORD names another.
+func recorded(b *testing.B) *result.Record {
+	path := os.Getenv("RULEOUT_RECORD")
+	if path == "" {
+		path = "../../record/result/testdata/early.json"
+	}
+	r, err := result.Read(path)
+	require.NoError(b, err)
+	return r
 }
