@@ -36,7 +36,7 @@ func machines(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("ip %v: %v\n%s", args, err, out)
 		}
 	}
-	prefix := fmt.Sprintf("ruleout-%d-", os.Getpid())
+	prefix := fmt.Sprintf("ruleout-%d-%s-", os.Getpid(), ts.Name())
 	add := func(name string) {
 		ip("netns", "add", name)
 		ts.Defer(func() { _ = exec.Command("ip", "netns", "delete", name).Run() }) // its devices go with it

@@ -25,6 +25,7 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
+	"github.com/ruleout/ruleout/harness/verdict/cluster/hub"
 )
 
 // patience is how long a fact is waited for before it counts as not coming. It is no
@@ -164,6 +165,7 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("stderr"), []byte(stderr()), 0o644))
 	status := exitStatus(ts, err)
 	if died := cmd.ProcessState.Sys().(syscall.WaitStatus); twice && died.Signaled() && died.Signal() == syscall.SIGINT {
+		clean(ts)
 		return
 	}
 	if status != exitInterrupted {
@@ -179,6 +181,14 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	cmd, _ := startAndMatch(ts, args[0], args[1:])
 	ts.Check(cmd.Process.Kill())
 	_ = cmd.Wait()
+	clean(ts)
+}
+
+// clean removes the files of queues that killed processes left, as the next ruleout does: another script looks for files
+// that nobody holds.
+func clean(ts *testscript.TestScript) {
+	_, err := hub.GC(false)
+	ts.Check(err)
 }
 
 // scriptCommand is a command in the script's directory and environment, which exec.LookPath knows nothing of.

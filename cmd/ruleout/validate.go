@@ -98,7 +98,8 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 		return err
 	}
 	defer crew.Close()
-	table, err := validate.Run(crew.ctx, cases, kernels, validate.Options{Runner: crew, Seed: c.Seed, Each: each})
+	o := validate.Options{Runner: crew, Seed: c.Seed, Jobs: c.Jobs, Each: each}
+	table, err := validate.Run(crew.ctx, cases, kernels, o)
 	if err == nil {
 		err = crew.Settle(ctx)
 	}
