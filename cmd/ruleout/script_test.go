@@ -25,7 +25,6 @@ import (
 	"github.com/ruleout/ruleout/harness/machine/kernel"
 	"github.com/ruleout/ruleout/harness/record/archive"
 	"github.com/ruleout/ruleout/harness/record/result"
-	"github.com/ruleout/ruleout/harness/verdict/cluster/hub"
 )
 
 // patience is how long a fact is waited for before it counts as not coming. It is no
@@ -165,7 +164,6 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("stderr"), []byte(stderr()), 0o644))
 	status := exitStatus(ts, err)
 	if died := cmd.ProcessState.Sys().(syscall.WaitStatus); twice && died.Signaled() && died.Signal() == syscall.SIGINT {
-		clean(ts)
 		return
 	}
 	if status != exitInterrupted {
@@ -181,14 +179,6 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	cmd, _ := startAndMatch(ts, args[0], args[1:])
 	ts.Check(cmd.Process.Kill())
 	_ = cmd.Wait()
-	clean(ts)
-}
-
-// clean removes the files of queues that killed processes left, as the next ruleout does: another script looks for files
-// that nobody holds.
-func clean(ts *testscript.TestScript) {
-	_, err := hub.GC(false)
-	ts.Check(err)
 }
 
 // scriptCommand is a command in the script's directory and environment, which exec.LookPath knows nothing of.
@@ -325,12 +315,18 @@ func orphans(ts *testscript.TestScript) []string {
 
 // inUse says whether a living process of another script has the directory locked.
 func inUse(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, "lock"))
-	if err != nil {
-		return os.IsNotExist(err) && !exists(dir)
+	for _, lock := range []string{dir, filepath.Join(dir, "lock")} { // of a store, of a machine
+		f, err := os.Open(lock)
+		if err != nil {
+			continue
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return true
+		}
 	}
-	defer f.Close()
-	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
+	return !exists(dir)
 }
 
 func exists(path string) bool {
