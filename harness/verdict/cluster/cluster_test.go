@@ -1,7 +1,9 @@
 package cluster_test
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,12 +16,20 @@ import (
 )
 
 func TestRunsOfThreeWorkersAreThoseOfOne(t *testing.T) {
-	s := newSite(t, nil)
+	s := newSite(t, patient)
 	list := arms(t, 6)
 	fakes := []*fake{{takes: 2 * time.Millisecond}, {takes: 3 * time.Millisecond}, {takes: time.Millisecond}}
+	var all sync.WaitGroup // each has begun a run
 	for i, name := range []string{"a", "b", "c"} {
+		all.Add(1)
+		begun := sync.OnceFunc(all.Done)
+		fakes[i].waits = func(context.Context) {
+			begun()
+			all.Wait()
+		}
 		s.work(name, 2, fakes[i])
 	}
+	require.Eventually(t, func() bool { n, _ := s.Slots(); return n == 6 }, long, time.Millisecond)
 	digests, made, err := s.sweep(list, 10)
 	require.NoError(t, err)
 	require.Empty(t, made.Broken)
@@ -74,7 +84,7 @@ func TestABrokenRunIsMadeOnceMoreAndItsErrorKeepsKindHintAndPlace(t *testing.T) 
 
 // One worker of three makes other results: it is named, and the sweep ends.
 func TestAWorkerWithAWrongResultIsNamed(t *testing.T) {
-	s := newSite(t, nil)
+	s := newSite(t, patient)
 	bit := func(_ *wire.Lease, seed uint64, r *result.Record) error {
 		r.Metrics["web.latency_p50"] = result.Metric{Value: float64(seed)*1.5 + 1e-12}
 		return nil
@@ -94,7 +104,7 @@ func TestAWorkerWithAWrongResultIsNamed(t *testing.T) {
 }
 
 func TestWithTwoWorkersNobodyCanTellWhichIsWrong(t *testing.T) {
-	s := newSite(t, nil)
+	s := newSite(t, patient)
 	s.work("good", 1, &fake{takes: time.Millisecond})
 	s.work("bent", 1, &fake{takes: time.Millisecond, bend: func(_ *wire.Lease, _ uint64, r *result.Record) error {
 		r.Valid = false
@@ -121,9 +131,7 @@ func TestAWorkerOfAnotherBuildIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, of.change)
-			stop := s.work("a", 1, &fake{})
-			require.Eventually(t, func() bool { return s.noted() != "[]" }, long, time.Millisecond)
-			err := stop()
+			err := s.leaving("a", 1, &fake{})()
 			require.ErrorContains(t, err, of.says)
 			require.Equal(t, problem.Machine, problem.KindOf(err))
 			require.NotEmpty(t, problem.HintOf(err))

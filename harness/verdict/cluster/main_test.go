@@ -111,6 +111,9 @@ type site struct {
 // silence is short, so that tests see what happens after it.
 const silence = 600 * time.Millisecond
 
+// patient is for tests in which no worker falls silent, however busy the machine is.
+func patient(o *cluster.Options) { o.Silence = long }
+
 func newSite(t *testing.T, change func(*cluster.Options)) *site {
 	return newSiteOf(t, hub.Options{}, change)
 }
@@ -182,7 +185,7 @@ func (s *site) connect() *nats.Conn {
 }
 
 func (s *site) dial(url string) *nats.Conn {
-	c, err := hub.Connect(s.t.Context(), url, hub.Credentials{}, 0)
+	c, err := hub.Connect(s.t.Context(), url, hub.Credentials{}, 0, nats.Timeout(long))
 	require.NoError(s.t, err)
 	s.t.Cleanup(c.Close)
 	return c
@@ -196,17 +199,25 @@ func (s *site) noted() string {
 
 // work starts a worker. The function that it returns stops it, and returns its error.
 func (s *site) work(name string, slots int, f worker.Maker) (stop func() error) {
-	return s.workBy(s.connect(), name, slots, f)
+	stop, _ = s.workBy(s.connect(), name, slots, f)
+	return stop
 }
 
-func (s *site) workBy(c *nats.Conn, name string, slots int, f worker.Maker) (stop func() error) {
+// leaving starts a worker that ends by itself. The function that it returns waits for that, and returns its error.
+func (s *site) leaving(name string, slots int, f worker.Maker) (ended func() error) {
+	_, ended = s.workBy(s.connect(), name, slots, f)
+	return ended
+}
+
+func (s *site) workBy(c *nats.Conn, name string, slots int, f worker.Maker) (stop, ended func() error) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	w := &worker.Worker{Conn: c, Maker: f, Self: hello(name, slots)}
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
-	stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	end := make(chan error, 1)
+	go func() { end <- w.Run(ctx) }()
+	ended = sync.OnceValue(func() error { return <-end })
+	stop = func() error { cancel(); return ended() }
 	s.t.Cleanup(func() { _ = stop() })
-	return stop
+	return stop, ended
 }
 
 func hello(name string, slots int) wire.Hello {

@@ -90,7 +90,7 @@ func TestAWorkerThatHandsInGarbageIsBanned(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, nil)
 			list := arms(t, 2)
-			stop := s.work("bad", 1, of.bad)
+			ended := s.leaving("bad", 1, of.bad)
 			done := make(chan error, 1)
 			go func() {
 				digests, made, err := s.sweep(list, 5)
@@ -102,7 +102,7 @@ func TestAWorkerThatHandsInGarbageIsBanned(t *testing.T) {
 			s.says("what worker bad hands in cannot be read")
 			s.work("good", 1, &fake{})
 			require.NoError(t, <-done)
-			require.ErrorContains(t, stop(), of.says)
+			require.ErrorContains(t, ended(), of.says)
 			w := ask[wire.Welcome](s, "join", hello("bad", 1))
 			require.ErrorContains(t, w.Refused.Err(), of.says, "it does not come back under its name")
 		})
@@ -134,7 +134,7 @@ var noSpace = &problem.Error{Kind: problem.Machine, Err: errors.New("write templ
 func TestAWorkerWhoseDiskIsFullLeavesAndTheOthersFinish(t *testing.T) {
 	s := newSite(t, nil)
 	list := arms(t, 4)
-	stop := s.work("full", 2, &fake{bend: func(*wire.Lease, uint64, *result.Record) error { return noSpace }})
+	ended := s.leaving("full", 2, &fake{bend: func(*wire.Lease, uint64, *result.Record) error { return noSpace }})
 	done := make(chan error, 1)
 	var digests map[string]string
 	go func() {
@@ -147,7 +147,7 @@ func TestAWorkerWhoseDiskIsFullLeavesAndTheOthersFinish(t *testing.T) {
 	s.work("b", 1, &fake{})
 	require.NoError(t, <-done)
 	require.Equal(t, alone(t, list, 5), digests)
-	err := stop()
+	err := ended()
 	require.ErrorContains(t, err, "no space left on device")
 	require.Equal(t, problem.Machine, problem.KindOf(err))
 	require.Equal(t, "make room", problem.HintOf(err))
@@ -189,7 +189,7 @@ func TestARunThatTakesDownItsWorkersIsBroken(t *testing.T) {
 	defer end()
 	for _, name := range []string{"a", "b", "c"} {
 		conn := s.connect()
-		stop := s.workBy(conn, name, 1, never())
+		stop, _ := s.workBy(conn, name, 1, never())
 		s.holding(name)
 		conn.Close() // it says nothing any more
 		_ = stop()

@@ -48,7 +48,7 @@ type Hub struct {
 const (
 	mostLeases = 256 << 20 // bytes of leases in memory
 	mostFiles  = 8 << 30   // bytes of kernels and images for workers
-	starting   = 10 * time.Second
+	starting   = 30 * time.Second
 )
 
 // Open starts a server. Errors of kind [problem.Usage] are about the options, of kind [problem.Machine] about an
@@ -247,7 +247,7 @@ func (h *Hub) URL() string {
 // Connect connects to the server, without a socket.
 func (h *Hub) Connect() (*nats.Conn, error) {
 	return nats.Connect("", append(slices.Clone(h.local), nats.InProcessServer(h.server), nats.Name("ruleout"),
-		nats.ErrorHandler(silent))...)
+		nats.Timeout(starting), nats.ErrorHandler(silent))...)
 }
 
 // silent takes what happens to a connection beside a question: who asks gets no answer, and asks again. Without it, the
