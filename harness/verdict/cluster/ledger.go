@@ -41,8 +41,10 @@ type entry struct {
 	claims []claim // of different workers, in the order in which they came
 	lease  wire.Lease
 	latest bool // of a worker
-	// asked is the worker that is to make it too, until then; late says when it is given up.
+	// asked is the worker that is to make it, too. It was asked at sent; late says when it is
+	// given up.
 	asked string
+	sent  time.Time
 	late  time.Time
 	// unable are workers that were asked, and could not.
 	unable []string
@@ -208,11 +210,23 @@ func (c *Coordinator) askAnother(e *entry) bool {
 	}
 	lease := e.lease
 	c.ledger.answered(e) // by nobody, if it was asked for before
-	e.lease, e.asked, e.late = lease, other, time.Now().Add(patience*c.Silence)
+	now := time.Now()
+	e.lease, e.asked, e.sent, e.late = lease, other, now, now.Add(patience*c.Silence)
 	c.ledger.pending[e.run] = e
 	c.ledger.examined[e.claims[0].worker] = true
 	c.ledger.asked[other]++
 	return true
+}
+
+// remind asks a worker once more for what it does not answer: the question may have got lost with a connection. A worker
+// that has it already takes no notice.
+func (c *Coordinator) remind(e *entry) {
+	if time.Since(e.sent) < c.Silence/3 {
+		return
+	}
+	if text, err := wire.Pack(e.lease); err == nil && c.Conn.Publish(c.session.Check(e.asked), text) == nil {
+		e.sent = time.Now()
+	}
 }
 
 // patience is how long a comparison may take, in times of silence: a worker finishes what it has first.
@@ -266,6 +280,7 @@ func (c *Coordinator) recheck() {
 	for _, e := range c.ledger.pending {
 		m := c.roster.members[e.asked]
 		if m != nil && m.Slots > 0 && time.Now().Before(e.late) {
+			c.remind(e)
 			continue
 		}
 		if c.askAnother(e) {

@@ -278,3 +278,37 @@ func plainServer(t *testing.T) *nats.Conn {
 	t.Cleanup(c.Close)
 	return c
 }
+
+// A question that got lost with a connection is asked again: this worker hears it, and says nothing.
+func TestAComparisonThatGotLostIsAskedForAgain(t *testing.T) {
+	s := newSite(t, nil)
+	conn := s.connect()
+	hello, err := wire.Pack(wire.Hello{Number: wire.Number, Worker: "deaf", Host: "h", CPU: "c", Guest: "sha256:guest",
+		QEMU: "sha256:qemu", Slots: 1})
+	require.NoError(t, err)
+	_, err = conn.Request(s.Session().Subject("join"), hello, 10*time.Second)
+	require.NoError(t, err)
+	asked, err := conn.SubscribeSync(s.Session().Check("deaf"))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	var alive sync.WaitGroup
+	defer alive.Wait()
+	defer stop()
+	alive.Go(func() {
+		for ctx.Err() == nil {
+			beat, err := wire.Pack(wire.Beat{Worker: "deaf", Slots: 1})
+			if err != nil || conn.Publish(s.Session().Subject("beat"), beat) != nil {
+				return
+			}
+			time.Sleep(silence / 20)
+		}
+	})
+	s.work("a", 1, &fake{})
+	_, err = s.Run(t.Context(), &arms(t, 1)[0], 1)
+	require.NoError(t, err)
+	first, err := asked.NextMsg(10 * time.Second)
+	require.NoError(t, err)
+	again, err := asked.NextMsg(10 * time.Second)
+	require.NoError(t, err)
+	require.Equal(t, first.Data, again.Data)
+}

@@ -224,28 +224,3 @@ func (s *session) download(ctx context.Context, want wire.Want, object string) e
 	}
 	return s.Maker.Fetch(ctx, want, f.Name())
 }
-
-// check makes a run that another worker made, so that the two can be compared.
-func (s *session) check(ctx context.Context, text []byte) {
-	var l wire.Lease
-	if wire.Unpack(text, &l) != nil || len(l.Seeds) != 1 {
-		return
-	}
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return
-	}
-	defer func() { <-s.slots }()
-	s.hold(l.ID, true)
-	defer s.hold(l.ID, false)
-	var r *result.Record
-	err := s.fetch(ctx, &l)
-	if err == nil {
-		r, err = s.Maker.Make(ctx, &l, l.Seeds[0])
-	}
-	if ctx.Err() == nil {
-		o := &wire.Outcome{Worker: s.Self.Worker, Lease: l.ID, Seed: l.Seeds[0], Check: true, Trouble: wire.TroubleOf(err)}
-		_, _ = s.tell(ctx, o, r) // the coordinator asks another one if there is trouble
-	}
-}

@@ -98,7 +98,8 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 			sleep(ctx, pause)
 			continue
 		}
-		s := &session{Worker: w, Welcome: *welcome, slots: make(chan struct{}, w.Self.Slots), holds: map[uint64]bool{}}
+		s := &session{Worker: w, Welcome: *welcome, slots: make(chan struct{}, w.Self.Slots), holds: map[uint64]bool{},
+			checks: map[string]bool{}}
 		err = s.take(ctx, func() {
 			joined()
 			if last != welcome.Session {
@@ -214,8 +215,9 @@ type session struct {
 	wait  sync.WaitGroup
 
 	// These belong to the worker's lock.
-	holds map[uint64]bool
-	made  int
+	holds  map[uint64]bool
+	checks map[string]bool // runs that wait to be made, too
+	made   int
 
 	fetching sync.Mutex
 }
@@ -249,21 +251,6 @@ func (s *session) serve(parent context.Context, checks <-chan *nats.Msg) error {
 		return err
 	}
 	return nil
-}
-
-// mostChecks bounds the runs that wait to be made, too.
-const mostChecks = 1024
-
-// listen makes runs that other workers made.
-func (s *session) listen(ctx context.Context, checks <-chan *nats.Msg) {
-	for {
-		select {
-		case m := <-checks:
-			s.wait.Go(func() { s.check(ctx, m.Data) })
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // pull takes one lease after the other.
