@@ -112,7 +112,7 @@ type site struct {
 const silence = 600 * time.Millisecond
 
 // patient is for tests in which no worker falls silent, however busy the machine is.
-func patient(o *cluster.Options) { o.Silence = long }
+func patient(o *cluster.Options) { o.Silence = 20 * time.Second }
 
 func newSite(t *testing.T, change func(*cluster.Options)) *site {
 	return newSiteOf(t, hub.Options{}, change)

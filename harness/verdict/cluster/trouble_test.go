@@ -240,7 +240,7 @@ func TestAQuestionThatIsAskedAgainCountsOnce(t *testing.T) {
 
 // A worker that is asked to make a run of another one, too, and cannot: nobody waits for it.
 func TestAComparisonThatCannotBeMadeIsGivenUp(t *testing.T) {
-	s := newSite(t, func(o *cluster.Options) { o.Silence = time.Hour })
+	s := newSite(t, patient)
 	arm := &arms(t, 1)[0]
 	s.work("a", 1, &fake{})
 	_, err := s.Run(t.Context(), arm, 1)
