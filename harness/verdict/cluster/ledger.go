@@ -41,8 +41,7 @@ type entry struct {
 	claims []claim // of different workers, in the order in which they came
 	lease  wire.Lease
 	latest bool // of a worker
-	// asked is the worker that is to make it, too. It was asked at sent; late says when it is
-	// given up.
+	// asked is the worker that is to make it, too. It was asked at sent; late says when it is given up.
 	asked string
 	sent  time.Time
 	late  time.Time
