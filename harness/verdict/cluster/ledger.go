@@ -217,8 +217,8 @@ func (c *Coordinator) askAnother(e *entry) bool {
 	return true
 }
 
-// remind asks a worker once more for what it does not answer: the question may have got lost with a connection. A worker
-// that has it already takes no notice.
+// remind asks a worker once more for what it does not answer: the question may have got lost with a connection. A
+// worker that has it already takes no notice.
 func (c *Coordinator) remind(e *entry) {
 	if time.Since(e.sent) < c.Silence/3 {
 		return
