@@ -139,6 +139,17 @@ func (t *Talk) add(p Packet, out bool) {
 // Reset is when the connection ended by a RST.
 func (t *Talk) Reset() int64 { return min(t.ResetIn, t.ResetOut) }
 
+// closed reports whether the RST that ended the connection says that this end had closed it: it answers a segment for a
+// connection that is none any more, and so has no ACK (RFC 9293, 3.10.7.1).
+func (t *Talk) closed() bool {
+	for _, m := range t.Packets {
+		if m.Out && m.Has(flagRST) && m.Time == t.Reset() {
+			return m.Flags&flagACK == 0
+		}
+	}
+	return false
+}
+
 // arrivals are the times at which data came in its order, and how many bytes each time.
 func (t *Talk) arrivals() iter.Seq2[int64, int] {
 	return func(yield func(at int64, n int) bool) {

@@ -40,10 +40,11 @@ var talkCounters = []talkCounter{
 	{
 		name: "Tcp.EstabResets", how: "connections with a RST, in or out, after the handshake and before the node's FIN",
 		why: whyReading + "; a server's FIN may wait behind data that is still to be sent, " +
-			"so a RST after its first data counts or does not",
+			"so a RST after its first data counts or does not; nor need one without an ACK, for a FIN may be lost before a " +
+			"capture sees it",
 		each: func(t *Talk, count func(int64, bool)) {
 			if t.Open < t.Reset() && t.Reset() < t.FinOut {
-				count(t.Reset(), t.Opener || t.Reset() < t.FirstOut)
+				count(t.Reset(), (t.Opener || t.Reset() < t.FirstOut) && !t.closed())
 			}
 		},
 	},
