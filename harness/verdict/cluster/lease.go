@@ -23,7 +23,6 @@ type lease struct {
 	told wire.Lease
 	text []byte
 	err  error // why it could not be offered
-	gone chan struct{}
 	once sync.Once
 
 	// These belong to the coordinator's lock.
@@ -50,7 +49,7 @@ const mostBegun = 3
 
 // Lease offers an arm with seeds to the workers.
 func (c *Coordinator) Lease(ctx context.Context, arm *campaign.Arm, seeds []uint64) (runs sweep.Runner, end func()) {
-	l := &lease{of: c, gone: make(chan struct{})}
+	l := &lease{of: c}
 	l.err = l.describe(ctx, arm, seeds)
 	for range seeds {
 		l.came = append(l.came, make(chan outcome, 1))
@@ -89,7 +88,7 @@ func (l *lease) describe(ctx context.Context, arm *campaign.Arm, seeds []uint64)
 		return err
 	}
 	images, err := l.of.Images(ctx, arm.Scenario)
-	l.told = wire.Lease{Scenario: canonical, Hash: arm.Scenario.Hash(), Set: arm.Set, Kernel: hash,
+	l.told = wire.Lease{Scenario: canonical, Hash: arm.Hash, Set: arm.Set, Kernel: hash,
 		Release: release, Images: images, Seeds: seeds}
 	return err
 }

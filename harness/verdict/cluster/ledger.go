@@ -74,6 +74,12 @@ func (g *ledger) add(worker string, r *result.Record) *entry {
 
 // answered says that nobody is asked for a run any more.
 func (g *ledger) answered(e *entry) {
+	g.recall(e)
+	g.forget(e)
+}
+
+// recall takes back that a worker is asked for a run, if one is.
+func (g *ledger) recall(e *entry) {
 	if e.asked == "" {
 		return
 	}
@@ -83,7 +89,6 @@ func (g *ledger) answered(e *entry) {
 	}
 	e.asked = ""
 	delete(g.pending, e.run)
-	g.forget(e)
 }
 
 // forget drops what is needed only for a run that is made again: there may be very many runs.
@@ -207,10 +212,9 @@ func (c *Coordinator) askAnother(e *entry) bool {
 	if err != nil || c.Conn.Publish(c.session.Check(other), text) != nil {
 		return false
 	}
-	lease := e.lease
-	c.ledger.answered(e) // by nobody, if it was asked for before
+	c.ledger.recall(e)
 	now := time.Now()
-	e.lease, e.asked, e.sent, e.late = lease, other, now, now.Add(patience*c.Silence)
+	e.asked, e.sent, e.late = other, now, now.Add(patience*c.Silence)
 	c.ledger.pending[e.run] = e
 	c.ledger.examined[e.claims[0].worker] = true
 	c.ledger.asked[other]++
@@ -247,8 +251,8 @@ func (c *Coordinator) accuse(e *entry) {
 	}
 	text := fmt.Sprintf("run %s, seed %d, has %d digests: %s", result.Short(e.run), e.seed, len(says),
 		strings.Join(says, ", "))
-	hint := "one of these workers is wrong, and nobody can tell which: start with three or more, and with another " +
-		"--out DIR"
+	hint := "one of these workers is wrong, and it takes a third one to tell which: start with three or more, and with " +
+		"another --out DIR"
 	if len(wrong) > 0 {
 		hint = "start again without what is wrong, and with another --out DIR"
 	}

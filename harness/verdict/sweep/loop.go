@@ -99,11 +99,6 @@ type working struct {
 // cancelled is returned as its cause, once the runs that were being made are given up.
 func (l Loop) run(ctx context.Context, s source) (over bool, err error) {
 	w := &working{Loop: l, source: s, began: time.Now(), all: make(chan struct{})}
-	w.Workers = max(l.Workers, 1)
-	if crew, ok := l.Runner.(Crew); ok {
-		n, _ := crew.Slots()
-		w.Workers = max(n, 1)
-	}
 	w.idle.L = &w.mu
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -114,19 +109,20 @@ func (l Loop) run(ctx context.Context, s source) (over bool, err error) {
 	})
 	defer stop()
 	w.cancel = cancel
-	w.grow(ctx, w.Workers)
 	if crew, ok := l.Runner.(Crew); ok {
 		w.wait.Go(func() { w.follow(ctx, crew) })
+	} else {
+		w.grow(ctx, l.Workers)
 	}
 	w.wait.Wait()
 	return w.over, context.Cause(ctx)
 }
 
-// follow has as many workers as the crew has slots, and at least one, which waits for a crew.
+// follow has as many workers as the crew has slots.
 func (w *working) follow(ctx context.Context, crew Crew) {
 	for {
 		n, changed := crew.Slots()
-		w.grow(ctx, max(n, 1))
+		w.grow(ctx, n)
 		select {
 		case <-changed:
 		case <-w.all:
@@ -137,12 +133,13 @@ func (w *working) follow(ctx context.Context, crew Crew) {
 	}
 }
 
-// grow has so many workers. If that is less than before, some end when they have done what they have.
+// grow has so many workers, and at least one, which waits for a crew. If that is less than before, some end when they
+// have done what they have.
 func (w *working) grow(ctx context.Context, workers int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.Workers = workers
-	for ; w.hired < workers && !w.made; w.hired++ {
+	w.Workers = max(workers, 1)
+	for ; w.hired < w.Workers && !w.made; w.hired++ {
 		w.wait.Go(func() {
 			for {
 				job, ok := w.take(ctx)
@@ -169,12 +166,12 @@ func (w *working) take(ctx context.Context) (lease, bool) {
 			return job, true
 		}
 		if w.busy == 0 {
-			w.made = true
+			w.finish()
 			break
 		}
 		w.idle.Wait() // what the others run may bring more
 	}
-	if w.made || w.ended(ctx) {
+	if w.ended(ctx) {
 		w.finish()
 	}
 	w.hired--
@@ -184,10 +181,8 @@ func (w *working) take(ctx context.Context) (lease, bool) {
 
 // finish says that no run is to begin any more.
 func (w *working) finish() {
-	w.made = true
-	select {
-	case <-w.all:
-	default:
+	if !w.made {
+		w.made = true
 		close(w.all)
 	}
 }

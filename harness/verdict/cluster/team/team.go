@@ -162,7 +162,7 @@ func (t *Team) Close() {
 func (t *Team) Lease(ctx context.Context, arm *campaign.Arm, seeds []uint64) (sweep.Runner, func()) {
 	if hash, _, ok := t.kernel(arm.Kernel); ok {
 		t.mu.Lock()
-		t.arms[arm.Scenario.Hash()+hash] = arm
+		t.arms[arm.Hash+hash] = arm
 		t.mu.Unlock()
 	}
 	return t.Coordinator.Lease(ctx, arm, seeds)

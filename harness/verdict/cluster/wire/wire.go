@@ -172,9 +172,8 @@ type Parcel struct {
 type Beat struct {
 	Worker string `json:"worker"`
 	Slots  int    `json:"slots"` // 0 when it leaves
-	// Holds are the leases that it works on, Made the runs that it has made in this session.
+	// Holds are the leases that it works on.
 	Holds []uint64 `json:"holds,omitempty"`
-	Made  int      `json:"made"`
 	// Why it leaves.
 	Why string `json:"why,omitempty"`
 }

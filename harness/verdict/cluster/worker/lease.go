@@ -132,7 +132,6 @@ func (s *session) tell(ctx context.Context, o *wire.Outcome, r *result.Record) (
 			return true, a.Leave.Err()
 		}
 		s.mu.Lock()
-		s.made++
 		s.total++
 		s.mu.Unlock()
 		return a.Stop, nil

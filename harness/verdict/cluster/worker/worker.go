@@ -217,7 +217,6 @@ type session struct {
 	// These belong to the worker's lock.
 	holds  map[uint64]bool
 	checks map[string]bool // runs that wait to be made, too
-	made   int
 
 	fetching sync.Mutex
 }
@@ -331,7 +330,7 @@ func (s *session) beats(ctx context.Context) {
 func (s *session) beat(slots int, why string) wire.Beat {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := wire.Beat{Worker: s.Self.Worker, Slots: slots, Made: s.made, Why: why}
+	b := wire.Beat{Worker: s.Self.Worker, Slots: slots, Why: why}
 	for lease := range s.holds {
 		b.Holds = append(b.Holds, lease)
 	}
