@@ -88,13 +88,8 @@ func HasKernel(hash string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	list, err := store.List()
-	for _, k := range list {
-		if k.Hash == hash {
-			return true, err
-		}
-	}
-	return false, err
+	k, err := store.Find(hash)
+	return k != nil, err
 }
 
 // HasImage is [HasKernel] for an image.
@@ -103,11 +98,6 @@ func HasImage(hash string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	list, err := store.List()
-	for _, i := range list {
-		if i.Hash == hash {
-			return true, err
-		}
-	}
-	return false, err
+	i, err := store.Find(hash)
+	return i != nil, err
 }

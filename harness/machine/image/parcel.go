@@ -3,11 +3,9 @@ package image
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/shelf"
@@ -25,18 +23,14 @@ func (s *Store) Unpack(ctx context.Context, hash string, r io.Reader) (*Image, e
 	wrap := func(err error) error {
 		return problem.Wrap(problem.Machine, fmt.Errorf("take in image %.19s: %w", hash, err), problem.HintOf(err))
 	}
-	list, err := s.List()
+	if i, err := s.Find(hash); err != nil {
+		return nil, wrap(err)
+	} else if i != nil {
+		return i, nil
+	}
+	digits, err := shelf.Digits(hash)
 	if err != nil {
 		return nil, wrap(err)
-	}
-	for _, i := range list {
-		if i.Hash == hash {
-			return i, nil
-		}
-	}
-	digits, ok := strings.CutPrefix(hash, "sha256:")
-	if b, err := hex.DecodeString(digits); !ok || err != nil || len(b) != sha256.Size {
-		return nil, wrap(fmt.Errorf("%.80q is not a hash", hash))
 	}
 	// Those of this store are named by what they were made of, which a parcel could only claim: so it has the name of
 	// what was verified.
@@ -63,4 +57,15 @@ func (s *Store) Unpack(ctx context.Context, hash string, r io.Reader) (*Image, e
 		return nil, wrap(err)
 	}
 	return load(dir)
+}
+
+// Find returns the image with a hash; nil if there is none.
+func (s *Store) Find(hash string) (*Image, error) {
+	list, err := s.List()
+	for _, i := range list {
+		if i.Hash == hash {
+			return i, nil
+		}
+	}
+	return nil, err
 }

@@ -2,11 +2,8 @@ package kernel
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/ruleout/ruleout/harness/base/problem"
 	"github.com/ruleout/ruleout/harness/machine/shelf"
@@ -23,20 +20,18 @@ func (s *Store) Unpack(ctx context.Context, hash string, r io.Reader) (*Kernel, 
 	wrap := func(err error) error {
 		return problem.Wrap(problem.Machine, fmt.Errorf("take in kernel %.19s: %w", hash, err), problem.HintOf(err))
 	}
-	list, err := s.List()
+	if k, err := s.Find(hash); err != nil {
+		return nil, wrap(err)
+	} else if k != nil {
+		return k, nil
+	}
+	// Those of this store are named by what they were made of, which a parcel could only claim: so it has the name of
+	// what was verified.
+	digits, err := shelf.Digits(hash)
 	if err != nil {
 		return nil, wrap(err)
 	}
-	for _, k := range list {
-		if k.Hash == hash {
-			return k, nil
-		}
-	}
-	name, err := parcelName(hash)
-	if err != nil {
-		return nil, wrap(err)
-	}
-	dir, err := s.shelf().Unpack(ctx, name, r, s.limits.Total, func(staging string) error {
+	dir, err := s.shelf().Unpack(ctx, digits[:dirDigits], r, s.limits.Total, func(staging string) error {
 		k, err := load(staging)
 		if err == nil {
 			err = k.Verify()
@@ -52,12 +47,13 @@ func (s *Store) Unpack(ctx context.Context, hash string, r io.Reader) (*Kernel, 
 	return load(dir)
 }
 
-// parcelName is the directory of a kernel from elsewhere. Those of this store are named by what they were made of,
-// which a parcel could only claim: so it has the name of what was verified.
-func parcelName(hash string) (string, error) {
-	digits, ok := strings.CutPrefix(hash, "sha256:")
-	if b, err := hex.DecodeString(digits); !ok || err != nil || len(b) != sha256.Size {
-		return "", fmt.Errorf("%.80q is not a hash", hash)
+// Find returns the kernel with a hash; nil if there is none.
+func (s *Store) Find(hash string) (*Kernel, error) {
+	list, err := s.List()
+	for _, k := range list {
+		if k.Hash == hash {
+			return k, nil
+		}
 	}
-	return digits[:dirDigits], nil
+	return nil, err
 }

@@ -3,6 +3,8 @@ package shelf
 import (
 	"archive/tar"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +72,16 @@ func pack(t *tar.Writer, base, file string) error {
 	}
 	_, err = io.Copy(t, f)
 	return err
+}
+
+// Digits returns the hexadecimal digits of "sha256:…", which name what was verified by its hash. The hash may come from
+// anywhere.
+func Digits(hash string) (string, error) {
+	digits, ok := strings.CutPrefix(hash, "sha256:")
+	if b, err := hex.DecodeString(digits); !ok || err != nil || len(b) != sha256.Size {
+		return "", fmt.Errorf("%.80q is not a hash", hash)
+	}
+	return digits, nil
 }
 
 // mostEntries bounds a parcel: a kernel of a distribution has some thousand modules. Tests have a smaller bound.
