@@ -36,7 +36,8 @@ LINT    := .github/tools
 
 .DEFAULT_GOAL := build
 .PHONY: build setup kernels test test-kernels test-cross fidelity sysctls real suspects \
-	test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate dist dist-check clean help go
+	test-scenario validate validate-broken soak soak-kills nightly mutants bench lint generate dist dist-check clean \
+	help go
 
 build: go ## build bin/ruleout and bin/ruleout-guest
 	@$(GOBUILD) -o bin/ ./cmd/ruleout ./cmd/ruleout-guest

@@ -110,9 +110,7 @@ func (c *bisectCmd) Run(ctx context.Context, u *ui) error {
 		Prevent: c.Prevent,
 	}
 	r.Result, err = p.Search(crew.ctx, all, bisect.Options{Most: c.MostSets, Prevent: c.Prevent, Tell: u.answer})
-	if err == nil {
-		err = crew.Settle(ctx)
-	}
+	err = crew.settled(err)
 	if err := errors.Join(err, p.Loop.Archive.Close()); err != nil {
 		return err
 	}
@@ -158,9 +156,7 @@ func (c *bisectCmd) kernels(ctx context.Context, u *ui, effect bisect.Effect) er
 			u.note("%-14v  kernel %s: %v", a.Tally.Outcome(), c.Kernels[a.Set[0]], a.Tally)
 		})
 	}
-	if err == nil {
-		err = crew.Settle(ctx)
-	}
+	err = crew.settled(err)
 	if err := errors.Join(err, p.Loop.Archive.Close()); err != nil {
 		return err
 	}

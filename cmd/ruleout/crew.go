@@ -20,21 +20,21 @@ type crewFlags struct {
 	NATS   string `name:"nats" help:"Let workers make runs too, by way of a NATS server with JetStream." placeholder:"URL"`
 
 	TLSCert  string `name:"tls-cert" help:"Of --listen: certificate, PEM." placeholder:"FILE" type:"path" complete:"file"`
-	TLSKey   string `name:"tls-key" help:"Of --listen: the certificate's key, PEM." placeholder:"FILE" type:"path" complete:"file"`
-	NKeys    string `name:"nkeys" help:"Of --listen: file of the public NKeys of workers, one a line." placeholder:"FILE" type:"path" complete:"file"`
+	TLSKey   string `name:"tls-key" help:"Of --listen: its key, PEM." placeholder:"FILE" type:"path" complete:"file"`
+	NKeys    string `name:"nkeys" help:"Of --listen: the workers' NKeys." placeholder:"FILE" type:"path" complete:"file"`
 	Insecure bool   `help:"Of --listen: listen on any address without a certificate, and let everybody in."`
 	NoLocal  bool   `help:"Make no run on this machine."`
 
 	credentialFlags `embed:""`
 
-	Silence time.Duration `hidden:"" default:"30s" help:"Time without a sign of life after which a worker's runs go to another one."`
+	Silence time.Duration `hidden:"" default:"30s" help:"Silence of a worker after which its runs go to another one."`
 }
 
 // credentialFlags are what a client shows to a server.
 type credentialFlags struct {
-	CA        string `name:"ca" help:"Certificates of the authorities that a server's certificate may come from, PEM (default: those of the machine)." placeholder:"FILE" type:"path" complete:"file"`
-	TokenFile string `help:"File with the secret that workers and server share, on its first line." placeholder:"FILE" type:"path" complete:"file"`
-	NKeyFile  string `name:"nkey-file" help:"File with the seed of an NKey; ruleout worker --new-key makes one." placeholder:"FILE" type:"path" complete:"file"`
+	CA        string `name:"ca" help:"Trusted authorities, PEM." placeholder:"FILE" type:"path" complete:"file"`
+	TokenFile string `help:"File of the secret that all share." placeholder:"FILE" type:"path" complete:"file"`
+	NKeyFile  string `name:"nkey-file" help:"File of an NKey's seed." placeholder:"FILE" type:"path" complete:"file"`
 }
 
 func (c *credentialFlags) credentials() hub.Credentials {
@@ -64,7 +64,7 @@ func (c *crewFlags) open(ctx context.Context, u *ui, fleet *sweep.Fleet, name st
 		return nil, problem.Wrap(problem.Usage, errors.New("--listen and --nats: a sweep has one queue"),
 			"leave out --listen: workers connect to the server of --nats, too")
 	case c.NoLocal && !c.others():
-		return nil, problem.Wrap(problem.Usage, errors.New("--no-local without workers: nobody would make the runs"),
+		return nil, problem.Wrap(problem.Usage, errors.New("--no-local leaves no worker for the runs"),
 			"add --listen HOST:PORT or --nats URL")
 	case c.Silence < time.Second:
 		return nil, problem.Wrap(problem.Usage, fmt.Errorf("--silence %s: less than a second", c.Silence), "")
@@ -87,6 +87,14 @@ func (c *crewFlags) open(ctx context.Context, u *ui, fleet *sweep.Fleet, name st
 		u.note("workers connect with: ruleout worker %s", url)
 	}
 	return &crew{t, ctx, stop}, nil
+}
+
+// settled waits until the last results are compared, unless there is an error already.
+func (c *crew) settled(err error) error {
+	if err != nil {
+		return err
+	}
+	return c.Settle(c.ctx)
 }
 
 // Close ends it.

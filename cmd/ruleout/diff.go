@@ -198,9 +198,7 @@ func (c *diffCmd) runs(ctx context.Context, u *ui, names []string, list []expect
 	}
 	defer crew.Close()
 	sides, made, err := compare.Make(crew.ctx, sweep.Loop{Archive: a, Runner: crew}, jobs, len(profiles), u.runsMade())
-	if err == nil {
-		err = crew.Settle(ctx)
-	}
+	err = crew.settled(err)
 	if err := errors.Join(err, a.Close()); err != nil {
 		return nil, nil, false, err
 	}

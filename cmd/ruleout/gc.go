@@ -24,10 +24,9 @@ type gcCmd struct {
 
 func (*gcCmd) Help() string {
 	return `Removes leftovers of a crash or a power cut (partial imports of kernels, unfinished VM templates and
-images, queues, control groups of the host backend). It removes VM templates that were not used for a while, since every build
-of ruleout makes its own, and images, with the packages that no other image is made of. It also forgets on
-which emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and records are never
-removed.
+images, queues, control groups of the host backend). It removes VM templates that were not used for a while, since every
+build of ruleout makes its own, and images, with the packages that no other image is made of. It also forgets on which
+emulated machines a kernel did not boot. Files in use by a running process stay. Kernels and records are never removed.
 
 Examples:
 

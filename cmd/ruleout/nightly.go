@@ -108,9 +108,7 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	defer crew.Close()
 	loop := sweep.Loop{Budget: c.Budget, Archive: a, Runner: crew}
 	made, err := loop.Make(crew.ctx, jobs, u.runsMade())
-	if err == nil {
-		err = crew.Settle(ctx)
-	}
+	err = crew.settled(err)
 	if err != nil {
 		u.note("%s kept in %s; the same command continues from there", quantity.Plural(int64(a.Len()), "run"), shorten(c.Out))
 		return err

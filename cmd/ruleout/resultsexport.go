@@ -10,7 +10,7 @@ import (
 type resultsExportCmd struct {
 	Results string   `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Metric  []string `help:"Metric or counter; may be given again. Without it, all metrics and counters." placeholder:"NAME"`
-	Format  string   `help:"Output: csv, bench (the Go benchmark format) or json (JSON Lines)." enum:"csv,bench,json" default:"csv" aliases:"as"`
+	Format  string   `help:"csv, bench (for benchstat) or json." enum:"csv,bench,json" default:"csv" aliases:"as"`
 }
 
 func (*resultsExportCmd) Help() string {

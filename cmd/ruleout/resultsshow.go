@@ -11,7 +11,7 @@ type resultsShowCmd struct {
 	Results string `arg:"" help:"Directory that was --out of a sweep." placeholder:"RESULTS" complete:"dir" takes:"sweep,night,diff"`
 	Record  string `arg:"" name:"run" help:"The first digits of a run or digest, as results list and verdicts show them." placeholder:"RUN"`
 	Save    string `help:"Save it as a file in this directory, for ruleout replay and ruleout report." placeholder:"DIR" type:"path" complete:"dir"`
-	Format  string `help:"Output: text or json. A record is JSON in both; with --save, they differ in how its path is printed." enum:"text,json" default:"text"`
+	Format  string `help:"Output of --save: text or json; a record is JSON." enum:"text,json" default:"text"`
 }
 
 func (*resultsShowCmd) Help() string {

@@ -11,7 +11,7 @@ import (
 type setupCmd struct {
 	Kernel string   `help:"Kernel that is needed, such as 6.12 (default: any)." placeholder:"NAME"`
 	Suite  []string `help:"Suites of the distribution in which to look for the kernel if apt is set up for none that has it; the first one that has it is used." placeholder:"SUITE"`
-	Tests  bool     `help:"Also install the programs that the tests of this repository compare with: tc and ip, strace, unshare, gpg, depmod, tshark and nats-server."`
+	Tests  bool     `help:"Also install what tests compare with, such as strace, tshark and nats-server."`
 	DryRun bool     `help:"Print what would be done, and do nothing."`
 	Format string   `help:"Output: text or json." enum:"text,json" default:"text"`
 }

@@ -33,7 +33,7 @@ type shrinkCmd struct {
 	Report   bool     `help:"Write Markdown for a bug tracker, with the scenario in it, to standard output."`
 	Out      string   `help:"Directory of the records (default results/runs/shrink-NAME). Runs that it has are not repeated." placeholder:"DIR" type:"path" complete:"dir"`
 	Jobs     int      `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
-	Format   string   `help:"Output: text (the scenario) or json (the scenario, and what was found about it)." enum:"text,json" default:"text"`
+	Format   string   `help:"Output: text (the scenario) or json (all about it)." enum:"text,json" default:"text"`
 
 	pcapFlags `embed:""`
 

@@ -103,9 +103,7 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		Loop: sweep.Loop{Archive: a, Runner: crew, Budget: budget},
 		Plan: plan, Kernels: fleet.Releases(), Shard: shard, Shards: shards, Tell: teller.tell,
 	})
-	if err == nil {
-		err = crew.Settle(ctx)
-	}
+	err = crew.settled(err)
 	teller.end()
 	if r != nil {
 		tellBreaks(u, r)

@@ -100,9 +100,7 @@ func (c *validateCmd) Run(ctx context.Context, u *ui) error {
 	defer crew.Close()
 	o := validate.Options{Runner: crew, Seed: c.Seed, Jobs: c.Jobs, Each: each}
 	table, err := validate.Run(crew.ctx, cases, kernels, o)
-	if err == nil {
-		err = crew.Settle(ctx)
-	}
+	err = crew.settled(err)
 	if err != nil {
 		return err
 	}

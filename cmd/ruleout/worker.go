@@ -17,13 +17,13 @@ import (
 )
 
 type workerCmd struct {
-	URL    string        `arg:"" optional:"" name:"url" help:"Where the work is: nats://HOST:PORT, or tls://HOST:PORT." placeholder:"URL"`
+	URL    string        `arg:"" optional:"" name:"url" help:"nats://HOST:PORT or tls://HOST:PORT." placeholder:"URL"`
 	Jobs   int           `short:"j" help:"Runs at a time (default: as many as there are processors)." placeholder:"JOBS"`
-	Name   string        `help:"Name of the worker: letters, digits, - and _ (default: the host's name and some digits)." placeholder:"NAME"`
+	Name   string        `help:"Letters, digits, - and _ (default: the host's name and some digits)." placeholder:"NAME"`
 	Wait   time.Duration `help:"Time to wait for a server that is not there yet." placeholder:"DURATION"`
 	Idle   time.Duration `help:"End after this time without work (default: never)." placeholder:"DURATION"`
 	Format string        `help:"Output: text or json." enum:"text,json" default:"text"`
-	NewKey string        `help:"Write the seed of a new NKey into this file, print its public key, and do nothing else." placeholder:"FILE" type:"path"`
+	NewKey string        `help:"Only write a new NKey's seed, and print the public key." placeholder:"FILE" type:"path"`
 
 	credentialFlags `embed:""`
 }

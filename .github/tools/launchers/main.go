@@ -45,7 +45,8 @@ func check(files []string) error {
 		}
 	}
 	if len(seen) < len(checks) {
-		return fmt.Errorf("%s: not all of yaml, ini and bash are there: has the guide lost a launcher?", strings.Join(files, ", "))
+		return fmt.Errorf("%s: not all of yaml, ini and bash are there: has the guide lost a launcher?",
+			strings.Join(files, ", "))
 	}
 	return nil
 }
@@ -81,8 +82,8 @@ func job(text string) error {
 // known are the names that the unit may have, see systemd.unit(5), systemd.service(5) and systemd.exec(5).
 var known = map[string][]string{
 	"Unit": {"Description", "Documentation", "After", "Wants"},
-	"Service": {"ExecStart", "LoadCredential", "DynamicUser", "CacheDirectory", "Environment", "Restart", "RestartSec", "Nice",
-		"ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "NoNewPrivileges", "RestrictAddressFamilies"},
+	"Service": {"ExecStart", "LoadCredential", "DynamicUser", "CacheDirectory", "Environment", "Restart", "RestartSec",
+		"Nice", "ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "NoNewPrivileges", "RestrictAddressFamilies"},
 	"Install": {"WantedBy"},
 }
 

@@ -55,8 +55,19 @@ factors:
 controls:
   burn: {cause: {nodes.web.service.php.request.cpu: 5ms}}
 hypotheses:
-  - {name: "{d} more", each: {d: [11ms, 15ms]}, cause: {links.client-web.delay: "{d}"}, metric: http.latency.p99, margin: 20%, control: burn, dose: web.Tcp.InSegs}
-  - {name: a queue, cause: {links.client-web.queue: 500}, metric: http.latency.p99, margin: 20%, control: burn, dose: web.Tcp.InSegs}
+  - name: "{d} more"
+    each: {d: [11ms, 15ms]}
+    cause: {links.client-web.delay: "{d}"}
+    metric: http.latency.p99
+    margin: 20%
+    control: burn
+    dose: web.Tcp.InSegs
+  - name: a queue
+    cause: {links.client-web.queue: 500}
+    metric: http.latency.p99
+    margin: 20%
+    control: burn
+    dose: web.Tcp.InSegs
 `
 
 // world is a fake one, without kernels, in which a run takes some time: latency follows the delay, and every cause
