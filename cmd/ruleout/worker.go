@@ -33,6 +33,10 @@ func (*workerCmd) Help() string {
 given --listen or --nats. It serves one after the other, and waits for the next. Kernels and images that it lacks it
 gets from there. Runs happen in virtual machines only.
 
+--token-file has the secret on its first line, as at the coordinator. --nkey-file has the seed that --new-key wrote; the
+public key, which --new-key prints, is a line of the file that the coordinator has as --nkeys. --ca is needed where this
+machine does not trust the authority of the server's certificate.
+
 Guest program and QEMU have to be the same as there, to the byte. The first run of each worker is made by another one,
 too, and so is one run in 64; two results end the sweep with an error that names the worker.
 
