@@ -213,13 +213,14 @@ func (c *bisectCmd) prober(ctx context.Context, u *ui, effect bisect.Effect, s *
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := archive.Open(c.Out, id)
+	crew, err := c.crewFlags.open(ctx, u, fleet, "bisect "+s.Name, c.Jobs, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	crew, err := c.crewFlags.open(ctx, u, fleet, "bisect "+s.Name, c.Jobs, false)
+	a, err := archive.Open(c.Out, id)
 	if err != nil {
-		return nil, nil, errors.Join(err, a.Close())
+		crew.Close()
+		return nil, nil, err
 	}
 	return &bisect.Prober{
 		Loop:     sweep.Loop{Archive: a, Runner: crew},

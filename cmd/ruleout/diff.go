@@ -188,15 +188,15 @@ func (c *diffCmd) runs(ctx context.Context, u *ui, names []string, list []expect
 	if err != nil {
 		return nil, nil, false, err
 	}
+	crew, err := c.crewFlags.open(ctx, u, fleet, dir, c.Jobs, false)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	defer crew.Close()
 	a, err := archive.Open(c.Out, id)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	crew, err := c.crewFlags.open(ctx, u, fleet, dir, c.Jobs, false)
-	if err != nil {
-		return nil, nil, false, errors.Join(err, a.Close())
-	}
-	defer crew.Close()
 	sides, made, err := compare.Make(crew.ctx, sweep.Loop{Archive: a, Runner: crew}, jobs, len(profiles), u.runsMade())
 	err = crew.settled(err)
 	if err := errors.Join(err, a.Close()); err != nil {

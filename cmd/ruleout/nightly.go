@@ -95,17 +95,17 @@ func (c *nightlyRunCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
+	crew, err := c.crewFlags.open(ctx, u, fleet, "night "+c.Night, c.Jobs, false)
+	if err != nil {
+		return err
+	}
+	defer crew.Close()
 	a, err := c.open(ctx, u, files, fleet, sweep.Scenarios(jobs))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	jobs = nightly.Turn(c.Night, nightly.Shard(jobs, shard, shards))
-	crew, err := c.crewFlags.open(ctx, u, fleet, "night "+c.Night, c.Jobs, false)
-	if err != nil {
-		return err
-	}
-	defer crew.Close()
 	loop := sweep.Loop{Budget: c.Budget, Archive: a, Runner: crew}
 	made, err := loop.Make(crew.ctx, jobs, u.runsMade())
 	err = crew.settled(err)

@@ -73,6 +73,11 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 	if err != nil {
 		return err
 	}
+	crew, err := c.crewFlags.open(ctx, u, fleet, plan.Campaign.Name, c.Jobs, false)
+	if err != nil {
+		return err
+	}
+	defer crew.Close()
 	a, err := archive.Open(c.Out, id)
 	if err != nil {
 		return err
@@ -84,11 +89,6 @@ func (c *sweepCmd) Run(ctx context.Context, u *ui) (err error) {
 		forecast.Options{Jobs: orElse(c.Jobs, runtime.NumCPU()), Budget: c.Budget}, shards); err != nil {
 		return err
 	}
-	crew, err := c.crewFlags.open(ctx, u, fleet, plan.Campaign.Name, c.Jobs, false)
-	if err != nil {
-		return err
-	}
-	defer crew.Close()
 	if !c.NoLocal {
 		if err := fleet.Boot(ctx, plan, func(text string) { u.note("%s", text) }); err != nil {
 			return err
